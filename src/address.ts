@@ -1,0 +1,155 @@
+/**
+ * IPv6 addresses, prefixes and link-layer addresses as immutable values.
+ *
+ * Text is read and written by ipaddr.js (RFC 4291 2.2, RFC 5952). Inside, an address is four 32-bit
+ * words, signed, so that the engine keeps them as small integers and compares them without allocation.
+ */
+import ipaddr from 'ipaddr.js'
+
+/** A 48-bit link-layer address as an integer; see {@link parseMac}, {@link formatMac}. */
+export type Mac = number & { readonly unit: 'mac' }
+
+/** Reads the 32-bit word at `at`, big-endian, signed. */
+export function readWord(bytes: Uint8Array, at: number): number {
+  return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]
+}
+
+/** Writes `word` at `at`, big-endian. */
+export function writeWord(bytes: Uint8Array, at: number, word: number): void {
+  bytes[at] = word >>> 24
+  bytes[at + 1] = word >>> 16
+  bytes[at + 2] = word >>> 8
+  bytes[at + 3] = word
+}
+
+/** The mask of word `index` (0 to 3) of a prefix of `length` bits, signed. */
+export function wordMask(length: number, index: number): number {
+  const bits = length - 32 * index
+  return bits <= 0 ? 0 : bits >= 32 ? -1 : -1 << (32 - bits)
+}
+
+export class Address {
+  readonly w0: number
+  readonly w1: number
+  readonly w2: number
+  readonly w3: number
+
+  /** @param w0 most significant 32 bits; w1, w2, w3 follow. Each is taken modulo 2^32. */
+  constructor(w0: number, w1: number, w2: number, w3: number) {
+    this.w0 = w0 | 0
+    this.w1 = w1 | 0
+    this.w2 = w2 | 0
+    this.w3 = w3 | 0
+  }
+
+  static readonly unspecified = new Address(0, 0, 0, 0)
+  /** ff02::1 (RFC 4291 2.7.1). */
+  static readonly allNodes = new Address(0xff020000, 0, 0, 1)
+
+  /** The address that `text` names, or undefined. No zone, no prefix length, no dotted quad. */
+  static parse(text: string): Address | undefined {
+    if (!/^[0-9a-fA-F:]+$/.test(text) || !ipaddr.IPv6.isValid(text)) return undefined
+    const p = ipaddr.IPv6.parse(text).parts
+    return new Address((p[0] << 16) | p[1], (p[2] << 16) | p[3], (p[4] << 16) | p[5], (p[6] << 16) | p[7])
+  }
+
+  /** The 16 bytes at `at`, network order. */
+  static read(bytes: Uint8Array, at = 0): Address {
+    return new Address(readWord(bytes, at), readWord(bytes, at + 4), readWord(bytes, at + 8), readWord(bytes, at + 12))
+  }
+
+  write(bytes: Uint8Array, at = 0): void {
+    writeWord(bytes, at, this.w0)
+    writeWord(bytes, at + 4, this.w1)
+    writeWord(bytes, at + 8, this.w2)
+    writeWord(bytes, at + 12, this.w3)
+  }
+
+  equals(other: Address): boolean {
+    return this.w3 === other.w3 && this.w2 === other.w2 && this.w1 === other.w1 && this.w0 === other.w0
+  }
+
+  /** Numeric order, as `Array.prototype.sort` wants it. */
+  compare(other: Address): number {
+    return (this.w0 >>> 0) - (other.w0 >>> 0) || (this.w1 >>> 0) - (other.w1 >>> 0)
+      || (this.w2 >>> 0) - (other.w2 >>> 0) || (this.w3 >>> 0) - (other.w3 >>> 0)
+  }
+
+  get isUnspecified(): boolean { return (this.w0 | this.w1 | this.w2 | this.w3) === 0 }
+  get isLoopback(): boolean { return (this.w0 | this.w1 | this.w2) === 0 && this.w3 === 1 }
+  get isMulticast(): boolean { return this.w0 >>> 24 === 0xff }
+  /** In fe80::/10 (RFC 4291 2.5.6). */
+  get isLinkLocal(): boolean { return this.w0 >>> 22 === 0x3fa }
+
+  /** ff02::1:ffXX:XXXX of this address (RFC 4291 2.7.1). */
+  get solicitedNode(): Address {
+    return new Address(0xff020000, 0, 1, 0xff000000 | (this.w3 & 0xffffff))
+  }
+
+  /** RFC 5952 text. */
+  toString(): string {
+    const parts = [this.w0, this.w1, this.w2, this.w3].flatMap((w) => [w >>> 16, w & 0xffff])
+    return new ipaddr.IPv6(parts).toRFC5952String()
+  }
+
+  toJSON(): string { return this.toString() }
+}
+
+export class Prefix {
+  /** Host bits are zero. */
+  readonly address: Address
+  /** Bits, 0 to 128. */
+  readonly length: number
+
+  /** Masks the host bits of `address`. */
+  constructor(address: Address, length: number) {
+    this.length = length
+    this.address = new Address(
+      address.w0 & wordMask(length, 0), address.w1 & wordMask(length, 1),
+      address.w2 & wordMask(length, 2), address.w3 & wordMask(length, 3))
+  }
+
+  /** `ADDRESS` (128 bits) or `ADDRESS/LENGTH`; undefined when it is neither. */
+  static parse(text: string): Prefix | undefined {
+    const slash = text.indexOf('/')
+    const address = Address.parse(slash < 0 ? text : text.slice(0, slash))
+    const digits = slash < 0 ? '128' : text.slice(slash + 1)
+    if (address === undefined || !/^\d{1,3}$/.test(digits) || Number(digits) > 128) return undefined
+    return new Prefix(address, Number(digits))
+  }
+
+  contains(address: Address): boolean {
+    const { address: p, length } = this
+    return ((p.w0 ^ address.w0) & wordMask(length, 0)) === 0 && ((p.w1 ^ address.w1) & wordMask(length, 1)) === 0
+      && ((p.w2 ^ address.w2) & wordMask(length, 2)) === 0 && ((p.w3 ^ address.w3) & wordMask(length, 3)) === 0
+  }
+
+  equals(other: Prefix): boolean {
+    return this.length === other.length && this.address.equals(other.address)
+  }
+
+  toString(): string { return `${this.address}/${this.length}` }
+  toJSON(): string { return this.toString() }
+}
+
+/** Reads six bytes at `at`. */
+export function readMac(bytes: Uint8Array, at: number): Mac {
+  return (((bytes[at] << 8) | bytes[at + 1]) * 2 ** 32 + (readWord(bytes, at + 2) >>> 0)) as Mac
+}
+
+/** Writes six bytes at `at`. */
+export function writeMac(bytes: Uint8Array, at: number, mac: Mac): void {
+  const high = Math.floor(mac / 2 ** 32)
+  bytes[at] = high >>> 8
+  bytes[at + 1] = high
+  writeWord(bytes, at + 2, mac | 0)
+}
+
+/** `52:54:00:12:34:56` -> Mac; undefined for anything else. */
+export function parseMac(text: string): Mac | undefined {
+  return /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text) ? Number.parseInt(text.replaceAll(':', ''), 16) as Mac : undefined
+}
+
+export function formatMac(mac: Mac): string {
+  return mac.toString(16).padStart(12, '0').replace(/..(?!$)/g, '$&:')
+}

@@ -1,0 +1,181 @@
+/**
+ * Text -> tokens, in ndppd 0.2.x's manner: what a character means depends on whether a key or a value is expected,
+ * so the parser says which. A comment begins only at the start of a token (`eth1#x` is a name), newlines end a
+ * statement's values but mean nothing before a key, and there is no escape in quotes.
+ *
+ * Beyond 0.2.x: a byte order mark, odd blanks and non-ASCII text do not hang it, `;` may end a statement or begin a
+ * comment line, and what is unclosed is reported.
+ */
+import type { Report, Source, Span } from './diagnostic.ts'
+import { quote } from './diagnostic.ts'
+
+export type TokenKind = 'word' | 'open' | 'close' | 'newline' | 'semicolon' | 'equals' | 'end'
+
+export interface Token extends Span {
+  readonly kind: TokenKind
+  /** Of a word, without its quotes; may be empty. */
+  readonly text: string
+  readonly quoted: boolean
+  /** The first one on its line. */
+  readonly fresh: boolean
+}
+
+const KEY = /[A-Za-z0-9_-]*/y
+// 0.2.x: a run of isgraph() bytes but braces. Every other non-ASCII character hung it; here it is part of the run.
+const VALUE = /[^\s\0-\x1f\x7f{}]*/y
+const BLANK = /[ \t\r\v\f]+/y
+const ODD_BLANK = /[\0-\x08\x0e-\x1f\x7f]|[^\S\n \t\r\v\f]/y
+const PUNCTUATION: Readonly<Record<string, TokenKind>> = { '{': 'open', '}': 'close', ';': 'semicolon', '=': 'equals' }
+
+export class Lexer {
+  readonly source: Source
+  readonly #text: string
+  readonly #report: Report
+  #at = 0
+  /** Nothing but blanks since the last newline. */
+  #fresh = true
+
+  constructor(source: Source, report: Report) {
+    this.source = source
+    this.#text = source.text
+    this.#report = report
+    this.#checkText()
+  }
+
+  /**
+   * The next token. For a `key`, newlines are skipped and the word is `[A-Za-z0-9_-]*` (empty when something else
+   * stands there). For a `value`, a newline is a token, and the word runs to the next blank or brace.
+   */
+  next(expected: 'key' | 'value'): Token {
+    this.#skip(expected === 'key')
+    const start = this.#at
+    const first = this.#text[start]
+    if (first === undefined) return this.#token('end', start, start)
+    if (first === '\n') return this.#token('newline', start, start + 1)
+    if (first in PUNCTUATION) return this.#token(PUNCTUATION[first], start, start + 1)
+    if (expected === 'key') return this.#token('word', start, this.#run(KEY, start))
+    if (first === '"' || first === "'") return this.#quoted(start, first)
+    return this.#bare(start)
+  }
+
+  /** The word on this line that may be read as a key next; empty when what stands there can only be a value. */
+  peekKey(): string {
+    this.#skip(false)
+    const end = this.#run(KEY, this.#at)
+    return /[^\s{}=;]/.test(this.#text[end] ?? '') ? '' : this.#text.slice(this.#at, end)
+  }
+
+  /** Goes back to `token`, to read it again as something else. */
+  back(token: Token): void {
+    this.#at = token.start
+  }
+
+  #token(kind: TokenKind, start: number, end: number, text = this.#text.slice(start, end), quoted = false): Token {
+    const fresh = this.#fresh
+    this.#at = Math.max(this.#at, end)
+    this.#fresh = false
+    return { kind, source: this.source, start, end, text, quoted, fresh }
+  }
+
+  #span(start: number, end: number): Span {
+    return { source: this.source, start, end }
+  }
+
+  #run(pattern: RegExp, at: number): number {
+    pattern.lastIndex = at
+    return pattern.test(this.#text) ? pattern.lastIndex : at
+  }
+
+  #quoted(start: number, mark: string): Token {
+    const text = this.#text
+    let end = start + 1
+    while (end < text.length && text[end] !== mark && text[end] !== '\n') end++
+    if (text[end] === mark) return this.#token('word', start, end + 1, text.slice(start + 1, end), true)
+    if (text[end - 1] === '\r') end--
+    this.#report.warning(this.#span(start, end), `quote not closed: expected ${mark} before the end of the line`)
+    return this.#token('word', start, end, text.slice(start + 1, end), true)
+  }
+
+  #bare(start: number): Token {
+    const end = this.#run(VALUE, start)
+    let last = end
+    while (this.#text[last - 1] === ';') last--
+    if (last < end) {
+      this.#report.warning(this.#span(last, end), `\`;\` after ${quote(this.#text.slice(start, last))} is left out`,
+        'ndppd 0.2.x takes it as part of the value; statements end with the line')
+    }
+    return this.#token('word', start, last)
+  }
+
+  /** Blanks and comments, and with `newlines` line ends and comment lines of the `;` kind. */
+  #skip(newlines: boolean): void {
+    const text = this.#text
+    for (;;) {
+      const at = this.#at
+      const first = text[at]
+      if (first === '\n' && newlines) {
+        this.#at++
+        this.#fresh = true
+      } else if (first === '#' || (first === '/' && text[at + 1] === '/')) this.#skipLine()
+      else if (first === '/' && text[at + 1] === '*') this.#skipComment()
+      else if (first === ';' && newlines && this.#fresh && this.#startsComment()) this.#skipLine()
+      else {
+        this.#at = this.#run(BLANK, at)
+        if (this.#at > at) continue
+        this.#at = this.#run(ODD_BLANK, at)
+        if (this.#at === at) return
+        this.#reportOdd(this.#span(at, this.#at), text[at])
+      }
+    }
+  }
+
+  #skipLine(): void {
+    const end = this.#text.indexOf('\n', this.#at)
+    this.#at = end < 0 ? this.#text.length : end
+  }
+
+  #skipComment(): void {
+    // As in 0.2.x the star may serve twice: `/*/` is a whole comment.
+    const end = this.#text.indexOf('*/', this.#at + 1)
+    if (end < 0) {
+      this.#report.error(this.#span(this.#at, this.#at + 2), 'this comment is never closed: expected `*/`',
+        'everything after it would be ignored')
+    }
+    this.#at = end < 0 ? this.#text.length : end + 2
+  }
+
+  /** A `;` that begins a line: a comment, unless only `;`, `}` or a comment follows (`; }`, `;;`). */
+  #startsComment(): boolean {
+    const rest = /;[;\s]*?(\n|[^;\s]|$)/y
+    rest.lastIndex = this.#at
+    const next = rest.exec(this.#text)?.[1] ?? ''
+    if (/^[\n}{#]?$/.test(next)) return false
+    if (this.#report.first(`semicolon ${this.source.file}`)) {
+      this.#report.warning(this.#span(this.#at, this.#at + 1), 'this line is taken as a comment',
+        'ndppd 0.2.x reads the words after `;` as statements; begin a comment with `#`')
+    }
+    return true
+  }
+
+  #reportOdd(span: Span, character: string): void {
+    if (character === '\0') return // reported by #checkText
+    if (character < '\x80') this.#report.error(span, `control character ${quote(character)}: expected text`)
+    else if (this.#report.first(`blank ${this.source.file}`)) {
+      this.#report.warning(span, `odd blank ${quote(character)} is read as a space`,
+        'probably pasted from a web page; ndppd 0.2.x hangs on it')
+    }
+  }
+
+  #checkText(): void {
+    const nul = this.#text.indexOf('\0')
+    if (nul >= 0) {
+      this.#report.error(this.#span(nul, nul + 1), 'NUL byte: expected text (ndppd 0.2.x ignores everything after it)',
+        'save the file as UTF-8; UTF-16 looks like this')
+    }
+    const cr = this.#text.search(/\r(?!\n|$)/)
+    if (cr >= 0) {
+      this.#report.warning(this.#span(cr, cr + 1), 'a carriage return alone does not end a line',
+        'end lines with LF or CR LF; a `#` comment runs to the next LF')
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Values by prefix, with longest-match lookup: one hash table per prefix length, so a lookup costs at most 129
+ * probes and does not grow with the entries.
+ */
+import type { Address } from '../address.ts'
+import { Prefix } from '../address.ts'
+
+export class PrefixMap<T> {
+  readonly #tables = new Map<number, Map<string, T>>()
+  /** Lengths in use, longest first. */
+  #lengths: number[] = []
+
+
+  get(prefix: Prefix): T | undefined {
+    return this.#tables.get(prefix.length)?.get(keyOf(prefix.address))
+  }
+
+  set(prefix: Prefix, value: T): void {
+    let table = this.#tables.get(prefix.length)
+    if (table === undefined) {
+      this.#tables.set(prefix.length, table = new Map())
+      this.#lengths = [...this.#tables.keys()].sort((a, b) => b - a)
+    }
+    table.set(keyOf(prefix.address), value)
+  }
+
+  /** The value of the longest prefix that holds `address` and is shorter than `below` bits. */
+  covering(address: Address, below = 129): T | undefined {
+    for (const length of this.#lengths) {
+      if (length >= below) continue
+      const found = this.#tables.get(length)!.get(keyOf(new Prefix(address, length).address))
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+}
+
+function keyOf({ w0, w1, w2, w3 }: Address): string {
+  return `${w0},${w1},${w2},${w3}`
+}

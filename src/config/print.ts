@@ -1,0 +1,61 @@
+/**
+ * Config -> text that reads back as the same Config: the effective values, in canonical order and form.
+ */
+import type { Config, Rule, Settings } from './config.ts'
+import type { Where } from './options.ts'
+import { arity, OPTIONS } from './options.ts'
+
+/** Every statement with its effective value. Times are plain milliseconds, which ndppd reads too. */
+export function printConfig(config: Config): string {
+  const { forwarding, grace, metrics, proxies, subnets } = config
+  const parts = [[`forwarding ${printValue(forwarding)}`, `grace ${grace}`]]
+  if (metrics !== undefined) {
+    const host = metrics.host.includes(':') ? `[${metrics.host}]` : metrics.host
+    parts[0].push(`metrics ${host}:${metrics.port}`)
+  }
+  for (const { prefix, upstream, downstream, hosts, exclude, settings } of subnets) {
+    parts.push(printBlock(`subnet ${prefix}`, [
+      `upstream ${printIface(upstream)}`,
+      `downstream ${downstream.map(printIface).join(' ')}`,
+      ...hosts.map(({ address, iface }) => `host ${address}${iface === undefined ? '' : ` ${printIface(iface)}`}`),
+      ...exclude.map((part) => `exclude ${part}`),
+      ...printSettings(settings, 'subnet'),
+    ]))
+  }
+  for (const { iface, settings, rules } of proxies) {
+    parts.push(printBlock(`proxy ${printIface(iface)}`, [...printSettings(settings, 'proxy'), ...rules.map(printRule)]))
+  }
+  return parts.map((lines) => `${lines.join('\n')}\n`).join('\n')
+}
+
+function printBlock(head: string, lines: readonly string[]): string[] {
+  return [`${head} {`, ...lines.map((line) => `    ${line}`), '}']
+}
+
+function printSettings(settings: Settings, where: Where): string[] {
+  const lines: string[] = []
+  for (const [word, option] of OPTIONS) {
+    if (option.sets === undefined || !(option.sets in settings) || !option.where.includes(where)) continue
+    lines.push(`${word} ${printValue(settings[option.sets as keyof Settings])}`)
+  }
+  return lines
+}
+
+function printRule(rule: Rule): string {
+  switch (rule.kind) {
+    case 'static': case 'auto': return `rule ${rule.prefix} { ${rule.kind} }`
+    case 'iface': {
+      const autovia = rule.autovia ? ' autovia yes' : ''
+      return `rule ${rule.prefix} { iface ${rule.ifaces.map(printIface).join(' ')}${autovia} }`
+    }
+  }
+}
+
+function printValue(value: boolean | number | string): string {
+  return typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value)
+}
+
+/** Quoted when it would else be taken for a statement or a comment. */
+function printIface(name: string): string {
+  return /^[\w.@~+*-]+$/.test(name) && arity(name) === undefined ? name : `"${name}"`
+}

@@ -1,0 +1,159 @@
+/**
+ * Blocks -> Config. The table of statements is in options.ts, one block is sorted in contents.ts; here is what the
+ * statements mean together.
+ */
+import type { Prefix } from '../address.ts'
+import { checkAddresses } from './check.ts'
+import type { Config, Proxy, Rule, Settings, Subnet } from './config.ts'
+import type { Contents } from './contents.ts'
+import { onlyValue, readContents, reportMissing } from './contents.ts'
+import type { Report } from './diagnostic.ts'
+import { PROXY_DEFAULTS, SUBNET_DEFAULTS, TOP_DEFAULTS } from './options.ts'
+import type { Placed, Statement, Word } from './parser.ts'
+import { readSubnet } from './subnet.ts'
+import { Reader } from './values.ts'
+
+/** RFC 6583 6.1: a blind answer for more addresses than this invites floods of neighbor entries. */
+const WIDEST_STATIC = 112
+
+/**
+ * The configuration that `statements` describe. Every problem goes to `report`; the result is meaningful only
+ * when no error was reported.
+ */
+export function compile(statements: readonly Statement[], report: Report): Config {
+  const schema = new Schema(report)
+  return schema.top(statements)
+}
+
+class Schema {
+  readonly #report: Report
+  readonly #reader: Reader
+  /** Prefixes of the rules, for checks across blocks. */
+  readonly #rules: Placed<Prefix>[] = []
+  readonly #subnets: Placed<Subnet>[] = []
+
+  constructor(report: Report) {
+    this.#report = report
+    this.#reader = new Reader(report)
+  }
+
+  top(block: readonly Statement[]): Config {
+    const { values, statements } = readContents(block, 'top', this.#reader)
+    const proxies: Proxy[] = []
+    for (const statement of statements) {
+      if (statement.key.text === 'proxy') {
+        const proxy = this.#proxy(statement)
+        if (proxy !== undefined) proxies.push(proxy)
+      } else if (statement.key.text === 'subnet') this.#subnet(statement)
+    }
+    checkAddresses(this.#rules, this.#subnets, this.#report)
+    return { ...TOP_DEFAULTS, ...values, proxies, subnets: this.#subnets.map(({ value }) => value) }
+  }
+
+  #proxy(statement: Statement): Proxy | undefined {
+    const report = this.#report
+    const word = onlyValue(statement, 'one interface', 'write a proxy block for each interface', this.#reader)
+    const iface = word && this.#reader.iface(word, false)
+    const { values, statements } = readContents(statement.block ?? [], 'proxy', this.#reader)
+    const rules = statements.map((rule) => this.#rule(rule, iface))
+    if (word !== undefined && iface !== undefined) {
+      if (iface === 'lo') report.warning(word, '`lo` has no neighbors: nobody will ask there')
+      if (rules.length === 0) {
+        report.warning(word, `\`proxy ${iface}\` has no rules: it answers for nothing`,
+          `expected \`proxy ${iface} { rule PREFIX { ... } }\``)
+      }
+    }
+    const settings = this.#settings(PROXY_DEFAULTS, values)
+    return iface === undefined ? undefined : { iface, settings, rules: rules.filter((rule) => rule !== undefined) }
+  }
+
+  #rule(statement: Statement, listener: string | undefined): Rule | undefined {
+    const report = this.#report
+    const word = onlyValue(statement, 'one prefix', 'write a rule for each prefix', this.#reader)
+    const prefix = word && this.#reader.prefix(word)
+    const { values, statements } = readContents(statement.block ?? [], 'rule', this.#reader)
+    const place = word ?? statement.key
+    if (statement.block === undefined) {
+      report.error(place, 'this rule has no block: expected `{ static }`, `{ auto }` or `{ iface IFACE }` behind it')
+      return undefined
+    }
+    const kinds = new Set(statements.map(({ key }) => key.text))
+    if (kinds.size > 1) {
+      const second = statements.find(({ key }) => key.text !== statements[0].key.text)!
+      report.error(second.key, `this rule is \`${statements[0].key.text}\` already: expected only one of \`static\`, `
+        + '`auto` and `iface`', 'write two rules with the same prefix if both are meant')
+    } else if (statement.block.length > 0 && kinds.size === 0) {
+      report.error(place, 'this rule does not say how to find its hosts: expected `static`, `auto` or `iface IFACE`')
+      return undefined
+    }
+    const ifaces = this.#ruleIfaces(statements.filter(({ key }) => key.text === 'iface'), listener)
+    if (prefix === undefined || word === undefined || (kinds.has('iface') && ifaces.length === 0)) return undefined
+
+    this.#rules.push({ value: prefix, word })
+    if (prefix.address.isLinkLocal || prefix.address.isMulticast) {
+      report.warning(word, `${prefix} is link-local or multicast: never answered for`)
+    }
+    if ('autovia' in values && !kinds.has('iface')) {
+      report.warning(place, '`autovia` has no effect here: expected it beside `iface`')
+    }
+    if (kinds.has('iface')) return { kind: 'iface', prefix, ifaces, autovia: values.autovia === true }
+    if (kinds.has('auto')) return { kind: 'auto', prefix }
+    // Guides from before 0.2.5 leave the body empty and mean static; later versions refuse to start.
+    if (kinds.size === 0) report.warning(place, 'this rule is empty and is taken as `static`', 'write `{ static }`')
+    if (prefix.length < WIDEST_STATIC) {
+      report.warning(word, `\`static\` answers for every address of ${prefix}, also where no host is`,
+        'anyone can fill the router\'s neighbor table by that (RFC 6583): prefer `auto`, `iface` or `subnet`, or '
+        + `a prefix of /${WIDEST_STATIC} or longer`)
+    }
+    return { kind: 'static', prefix }
+  }
+
+  #ruleIfaces(statements: readonly Statement[], listener: string | undefined): string[] {
+    const report = this.#report
+    const words: Word[] = []
+    for (const statement of statements) {
+      if (statement.values.length === 0) reportMissing(statement, 'an interface', this.#reader)
+      if (statement !== statements[0]) {
+        // Its user meant both; asking one link more does no harm, so ours asks all.
+        report.warning(statement.key, 'a second `iface`: all are asked', 'ndppd 0.2.x asks only the first')
+      } else if (statement.values.length > 1 && report.first('several ifaces')) {
+        report.warning(statement.values[1], 'several interfaces: all are asked', 'ndppd 0.2.x asks only the first')
+      }
+      for (const word of statement.values) words.push(word)
+    }
+    const ifaces = new Set<string>()
+    for (const word of words) {
+      const iface = this.#reader.iface(word, true)
+      if (iface === undefined) continue
+      if (ifaces.has(iface)) report.warning(word, `\`${iface}\` is named twice`)
+      ifaces.add(iface)
+      if (iface === 'lo') report.warning(word, '`lo` has no neighbors: nothing will answer there', 'is `static` meant?')
+      if (iface === listener) {
+        report.warning(word, `\`${iface}\` is where the question came from and is never asked`,
+          'name the link that the hosts are on')
+      }
+    }
+    return [...ifaces]
+  }
+
+  #subnet(statement: Statement): void {
+    const report = this.#report
+    const word = onlyValue(statement, 'one prefix', 'write a subnet block for each prefix', this.#reader)
+    const prefix = word && this.#reader.prefix(word)
+    const { values, statements } = readContents(statement.block ?? [], 'subnet', this.#reader)
+    if (word === undefined) return
+    const subnet = readSubnet(prefix, word, statements, this.#reader)
+    if (subnet === undefined) return
+    const settings = this.#settings(SUBNET_DEFAULTS, values)
+    this.#subnets.push({ value: { ...subnet, settings }, word })
+    if (!settings.learn && subnet.hosts.length === 0) {
+      report.warning(word, 'with `learn no` and no `host` this subnet answers for nothing')
+    }
+  }
+
+  /** 0.2.6: a failure lasts as long as a success unless `deadtime` says otherwise. */
+  #settings(defaults: Settings, values: Contents['values']): Settings {
+    const settings = { ...defaults, ...values } as Settings
+    return 'deadtime' in values ? settings : { ...settings, deadtime: settings.ttl }
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * "Did you mean": the nearest known word, and the address that was probably meant.
+ */
+import { Address } from '../address.ts'
+
+/** Edits (insert, delete, replace, swap neighbours: optimal string alignment) from `a` to `b`; case is free. */
+export function distance(a: string, b: string): number {
+  const [from, to] = [a.toLowerCase(), b.toLowerCase()]
+  let before: number[] = []
+  let above = Array.from({ length: to.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= from.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= to.length; j++) {
+      row[j] = Math.min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1))
+      if (i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]) {
+        row[j] = Math.min(row[j], before[j - 2] + 1)
+      }
+    }
+    before = above
+    above = row
+  }
+  return above[to.length]
+}
+
+/** The one of `known` that `word` is most likely a slip of: a third of its letters wrong at most. */
+export function nearest(word: string, known: Iterable<string>): string | undefined {
+  let best: string | undefined
+  let least = Math.max(1, Math.floor(word.length / 3)) + 1
+  for (const candidate of known) {
+    if (Math.abs(candidate.length - word.length) >= least) continue
+    const edits = distance(word, candidate)
+    if (edits < least) [best, least] = [candidate, edits]
+  }
+  return best
+}
+
+/**
+ * The address that `text` was probably meant to be: the first of its near misses that `fits` accepts. Tried in order:
+ * characters that are never right, the `::` elsewhere, neighbouring groups or digits swapped, one character
+ * left out or replaced.
+ */
+export function nearAddress(
+  text: string, fits: (address: Address) => boolean, misses: (text: string) => Iterable<string> = nearMisses,
+): Address | undefined {
+  if (text.length > 45) return undefined // longer than any address
+  for (const candidate of misses(text)) {
+    const address = Address.parse(candidate)
+    if (address !== undefined && fits(address)) return address
+  }
+  return undefined
+}
+
+function* nearMisses(text: string): Generator<string> {
+  const clean = text.replace(/[oO]/g, '0').replace(/[lI]/g, '1').replace(/[.;,]/g, ':').replace(/:{3,}/g, '::')
+  if (clean !== text) yield clean
+  yield* movedColons(clean)
+  yield* swappedGroups(clean)
+  for (let i = 0; i + 1 < clean.length; i++) yield clean.slice(0, i) + clean[i + 1] + clean[i] + clean.slice(i + 2)
+  for (let i = 0; i < clean.length; i++) yield clean.slice(0, i) + clean.slice(i + 1)
+  for (let i = 0; i < clean.length; i++) {
+    for (const digit of '0123456789abcdef') yield clean.slice(0, i) + digit + clean.slice(i + 1)
+  }
+}
+
+/** `2001::db8:2` -> `2001:db8::2`: the `::` in every place that has `least` groups before it, and one behind it. */
+function* movedColons(text: string, least = 0): Generator<string> {
+  if (!text.includes('::')) return
+  const groups = text.split(/:+/).filter((group) => group !== '')
+  for (let at = groups.length - 1; at >= least; at--) {
+    yield `${groups.slice(0, at).join(':')}::${groups.slice(at).join(':')}`
+  }
+}
+
+/** Only those with the `::` further right: whoever writes it too early has lost part of the prefix. */
+export function laterColons(text: string): Iterable<string> {
+  return movedColons(text, text.slice(0, text.indexOf('::')).split(':').length + 1)
+}
+
+function* swappedGroups(text: string): Generator<string> {
+  const groups = text.split(':')
+  for (let i = 0; i + 1 < groups.length; i++) {
+    yield [...groups.slice(0, i), groups[i + 1], groups[i], ...groups.slice(i + 2)].join(':')
+  }
+}

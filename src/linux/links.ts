@@ -1,0 +1,145 @@
+/**
+ * The link watcher: turns the kernel's messages about links and IPv6 addresses (rtnetlink(7)) into {@link Link}
+ * values, and tells only what changed. Lost messages (checklist P11) cost a new dump, of which again only the
+ * differences are told.
+ */
+import type { Link, LinkAddress } from '../engine/types.ts'
+import type { Message } from '../wire/netlink.ts'
+import {
+  decodeAddress, decodeLink, RTM_DELADDR, RTM_DELLINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_LINK,
+} from '../wire/rtnetlink.ts'
+import type { AddressMessage, LinkMessage } from '../wire/rtnetlink.ts'
+import { verdict } from './errors.ts'
+import { native } from './native.ts'
+import { EventSocket } from './netlink.ts'
+import type { OpenNetlink } from './netlink.ts'
+import { NETLINK_ROUTE } from './rtnetlink.ts'
+import type { Rtnetlink } from './rtnetlink.ts'
+
+const RETRY_MS = 100
+
+export interface LinkListener {
+  /** A link that is new, or of which something that {@link Link} shows is different now. */
+  link(link: Link): void
+  /** A link that is no more; another of the same name may follow, under another index or even the same one. */
+  gone(ifindex: number, name: string): void
+}
+
+type Addresses = Map<string, LinkAddress>
+
+export class LinkWatcher {
+  readonly #listener: LinkListener
+  readonly #kernel: Rtnetlink
+  readonly #open: OpenNetlink
+  #events: EventSocket | undefined
+  #timer: NodeJS.Timeout | undefined
+  /** As the kernel tells it, by ifindex. */
+  #links = new Map<number, LinkMessage>()
+  #addresses = new Map<number, Addresses>()
+  /** As the listener knows it. */
+  readonly #told = new Map<number, Link>()
+  /** What may differ between the two. */
+  readonly #touched = new Set<number>()
+
+  constructor(listener: LinkListener, kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
+    this.#listener = listener
+    this.#kernel = kernel
+    this.#open = open
+  }
+
+  /** Tells all links (loopback too), then every change, until {@link close}. Throws an OsError. */
+  start(): void {
+    // Listen first: what changes during the dump waits in the socket.
+    this.#events = new EventSocket(this.#open, NETLINK_ROUTE, [RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR], {
+      message: (message) => this.#take(message),
+      settled: () => this.#tell(),
+      overrun: () => this.resync(),
+    })
+    this.resync()
+  }
+
+  /** The links as they were told last. */
+  get links(): readonly Link[] { return [...this.#told.values()] }
+
+  /** Asks the kernel for everything and tells the differences. Throws an OsError. */
+  resync(): void {
+    clearTimeout(this.#timer)
+    let links, addresses
+    try {
+      links = this.#kernel.links()
+      addresses = this.#kernel.addresses()
+    } catch (error) {
+      if (verdict(error) !== 'retry') throw error
+      this.#timer = setTimeout(() => this.resync(), RETRY_MS)
+      return
+    }
+    this.#links = new Map(links.map((link) => [link.ifindex, link]))
+    this.#addresses = new Map()
+    for (const address of addresses) this.#addAddress(address)
+    for (const ifindex of this.#told.keys()) this.#forget(ifindex)
+    for (const ifindex of this.#links.keys()) this.#touched.add(ifindex)
+    this.#tell()
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#events?.close()
+  }
+
+  #take(message: Message): void {
+    const link = decodeLink(message)
+    const address = link === undefined ? decodeAddress(message) : undefined
+    if (link !== undefined && message.type === RTM_DELLINK) {
+      this.#links.delete(link.ifindex)
+      this.#addresses.delete(link.ifindex)
+      // At once: if the same index comes back, it is another link.
+      this.#forget(link.ifindex)
+    } else if (link !== undefined) {
+      this.#links.set(link.ifindex, link)
+      this.#touched.add(link.ifindex)
+    } else if (address !== undefined && message.type === RTM_DELADDR) {
+      this.#addresses.get(address.ifindex)?.delete(address.address.toString())
+      this.#touched.add(address.ifindex)
+    } else if (address !== undefined) {
+      this.#addAddress(address)
+      this.#touched.add(address.ifindex)
+    }
+  }
+
+  #addAddress({ ifindex, address, prefixLength, tentative }: AddressMessage): void {
+    let addresses = this.#addresses.get(ifindex)
+    if (addresses === undefined) this.#addresses.set(ifindex, addresses = new Map())
+    addresses.set(address.toString(), { address, prefixLength, tentative })
+  }
+
+  /** Tells that a link is gone, if it is and was known. */
+  #forget(ifindex: number): void {
+    const told = this.#told.get(ifindex)
+    if (told === undefined || this.#links.has(ifindex)) return
+    this.#told.delete(ifindex)
+    this.#listener.gone(ifindex, told.name)
+  }
+
+  #tell(): void {
+    for (const ifindex of this.#touched) {
+      const message = this.#links.get(ifindex)
+      if (message === undefined) continue
+      const { name, mac, up } = message
+      const addresses = [...this.#addresses.get(ifindex)?.values() ?? []].sort((a, b) => a.address.compare(b.address))
+      const link: Link = { ifindex, name, mac, up, addresses }
+      const told = this.#told.get(ifindex)
+      if (told !== undefined && sameLink(told, link)) continue
+      this.#told.set(ifindex, link)
+      this.#listener.link(link)
+    }
+    this.#touched.clear()
+  }
+}
+
+function sameLink(a: Link, b: Link): boolean {
+  return a.name === b.name && a.mac === b.mac && a.up === b.up && a.addresses.length === b.addresses.length
+    && a.addresses.every((x, i) => {
+      const y = b.addresses[i]
+      return x.address.equals(y.address) && x.prefixLength === y.prefixLength && x.tentative === y.tentative
+    })
+}

@@ -1,0 +1,158 @@
+/**
+ * Carries out what the engine wants of the routing table: host routes of protocol 136, metric 16 (rtnetlink(7)).
+ * Nothing here touches a route that does not carry that mark.
+ *
+ * Few changes go out at once, before the call returns, since the route has to be there before the NA leaves. Many are
+ * paced: routing daemons beside us with ordinary buffers lose notifications beyond some 50 changes per millisecond.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { HostRoute, RouteChange } from '../engine/types.ts'
+import { hostRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtnetlink.ts'
+import { verdict } from './errors.ts'
+import type { OsError } from './errors.ts'
+import { native } from './native.ts'
+import { EventSocket } from './netlink.ts'
+import type { OpenNetlink } from './netlink.ts'
+import { NETLINK_ROUTE } from './rtnetlink.ts'
+import type { RouteFailure, Rtnetlink } from './rtnetlink.ts'
+
+/** Changes in one datagram, and in one millisecond. */
+const BURST = 50
+const PACE_MS = 1
+const RETRY_MS = 20
+
+/**
+ * A change that could not be made: judge the error by `verdict` (`wait`: the link is down or gone).
+ * EEXIST: a route of another program has this destination and metric; it stays.
+ */
+export type RouteFailed = (failure: RouteFailure) => void
+
+export class Routes {
+  readonly #kernel: Rtnetlink
+  readonly #failed: RouteFailed
+  #queue: RouteChange[] = []
+  #timer: NodeJS.Timeout | undefined
+  /** Changes that may go out now, as of `#since` (performance.now()). */
+  #allowance = BURST
+  #since = 0
+
+  constructor(kernel: Rtnetlink, failed: RouteFailed) {
+    this.#kernel = kernel
+    this.#failed = failed
+  }
+
+  /** Changes not yet carried out. */
+  get pending(): number { return this.#queue.length }
+
+  /** Carries out `changes` in order: the first 50 before it returns, the others at 50 per millisecond. */
+  apply(changes: readonly RouteChange[]): void {
+    for (const change of changes) this.#queue.push(change)
+    if (this.#timer === undefined) this.#drain()
+  }
+
+  /** Our routes as the kernel has them now. Throws an OsError. */
+  present(): HostRoute[] { return this.#kernel.hostRoutes() }
+
+  /**
+   * Takes over what a predecessor left: the same as {@link present}, and what was about to expire stays from now on.
+   * Paced. Rejects with an OsError.
+   */
+  async adopt(): Promise<HostRoute[]> {
+    const routes = this.#kernel.hostRoutes()
+    // All of them: which ones expire cannot be seen for sure (within 10 ms of its end a route looks like any other).
+    await this.#paced(routes, (part) => this.#kernel.replaceRoutes(part))
+    return routes
+  }
+
+  /**
+   * Leaves all of our routes to expire in the kernel after `graceMs` milliseconds (rounded up to seconds), or deletes
+   * them when that is 0. Changes that still wait are dropped. Paced; ends when all is done. Rejects with an OsError.
+   */
+  async leave(graceMs: number): Promise<void> {
+    this.close()
+    const seconds = Math.ceil(graceMs / 1000)
+    await this.#paced(this.#kernel.hostRoutes(), (part) => seconds === 0
+      ? this.#kernel.changeRoutes(part.map((route) => ({ op: 'delete', route })))
+      : this.#kernel.replaceRoutes(part, seconds))
+  }
+
+  /** Forgets the changes that wait. */
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#queue = []
+  }
+
+  async #paced(routes: readonly HostRoute[], change: (part: readonly HostRoute[]) => RouteFailure[]): Promise<void> {
+    for (let i = 0; i < routes.length; i += BURST) {
+      if (i > 0) await sleep(PACE_MS)
+      // What has gone meanwhile needs nothing.
+      change(routes.slice(i, i + BURST)).filter(({ error }) => error.code !== 'ENOENT').forEach(this.#failed)
+    }
+  }
+
+  #drain(): void {
+    const now = performance.now()
+    this.#allowance = Math.min(BURST, this.#allowance + (now - this.#since) * BURST / PACE_MS)
+    this.#since = now
+    const part = this.#queue.splice(0, this.#allowance)
+    this.#allowance -= part.length
+    let delay = PACE_MS
+    try {
+      this.#execute(part)
+    } catch (error) {
+      if (verdict(error) === 'retry') {
+        // Some may have been made: to make them again does no harm.
+        this.#queue = part.concat(this.#queue)
+        delay = RETRY_MS
+      } else {
+        for (const change of part) this.#failed({ change, error: error as OsError })
+      }
+    }
+    if (this.#queue.length > 0) {
+      this.#timer ??= setTimeout(() => {
+        this.#timer = undefined
+        this.#drain()
+      }, delay)
+    }
+  }
+
+  #execute(changes: readonly RouteChange[]): void {
+    const failures = this.#kernel.changeRoutes(changes)
+    const taken = failures.filter(({ error }) => error.code === 'EEXIST')
+    for (const failure of failures) if (failure.error.code !== 'EEXIST') this.#failed(failure)
+    if (taken.length > 0) this.#settle(taken)
+  }
+
+  /** What is in the way: a route of ours (elsewhere, about to expire, or just right), or another's. */
+  #settle(taken: readonly RouteFailure[]): void {
+    const ours = new Set(this.#kernel.hostRoutes().map((route) => route.target.toString()))
+    const isOurs = ({ change }: RouteFailure): boolean => ours.has(change.route.target.toString())
+    this.#kernel.replaceRoutes(taken.filter(isOurs).map(({ change }) => change.route)).forEach(this.#failed)
+    taken.filter((failure) => !isOurs(failure)).forEach(this.#failed)
+  }
+}
+
+/** Notices when the kernel or another program adds, changes or deletes a host route of ours (a link went down ...). */
+export class RouteWatcher {
+  readonly #events: EventSocket
+
+  /**
+   * Listens at once.
+   * @param changed called once for each heap of such changes, and when notice of some may have been lost (P11): compare
+   *   with {@link Routes.present}. Throws an OsError.
+   */
+  constructor(kernel: Rtnetlink, changed: () => void, open: OpenNetlink = native.openNetlink) {
+    let foreign = false
+    this.#events = new EventSocket(open, NETLINK_ROUTE, [RTNLGRP_IPV6_ROUTE], {
+      message: ({ port }) => { foreign ||= port !== kernel.port },
+      settled: () => {
+        if (foreign) changed()
+        foreign = false
+      },
+      overrun: changed,
+    }, hostRouteFilter())
+  }
+
+  close(): void { this.#events.close() }
+}

@@ -1,0 +1,71 @@
+/**
+ * A frame up to the ICMPv6 message: Ethernet II (RFC 894, RFC 2464) and the IPv6 header (RFC 8200 3).
+ *
+ *      0                   6                  12      14
+ *     +-------------------+-------------------+-------+
+ *     |  destination MAC  |    source MAC     | 86 DD |        absent on a cooked socket (link header 0)
+ *     +-------------------+-------------------+-------+
+ *
+ *      0                   1                   2                   3
+ *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+ *     +-------+---------------+---------------------------------------+
+ *     |Version| Traffic class |              Flow label               |
+ *     +-------+---------------+-------+---------------+---------------+
+ *     |        Payload length         |  Next header  |   Hop limit   |
+ *     +-------------------------------+---------------+---------------+
+ *     |                       Source (16 bytes)                       |
+ *     |                    Destination (16 bytes)                     |
+ *     +---------------------------------------------------------------+
+ */
+import { writeMac, writeWord } from '../address.ts'
+import type { Address, Mac } from '../address.ts'
+import { write16 } from './bytes.ts'
+import { ND_HOP_LIMIT } from './constants.ts'
+
+/** Length of the header in front of IPv6: Ethernet (SOCK_RAW) or none (SOCK_DGRAM). */
+export type LinkHeader = 14 | 0
+
+/** Offsets in the Ethernet header. */
+export const ETHER_DESTINATION = 0
+export const ETHER_SOURCE = 6
+export const ETHER_TYPE = 12
+
+export const ETHERTYPE_IPV6 = 0x86dd
+
+/** Offsets in the IPv6 header, and its length. */
+export const PAYLOAD_LENGTH = 4
+export const NEXT_HEADER = 6
+export const HOP_LIMIT = 7
+export const SOURCE = 8
+export const DESTINATION = 24
+export const IPV6_HEADER = 40
+
+/** Next header values (RFC 8200 4). */
+export const HOP_BY_HOP = 0
+export const ROUTING = 43
+export const FRAGMENT = 44
+export const ICMPV6 = 58
+export const DESTINATION_OPTIONS = 60
+
+/** The Ethernet address of a multicast group whose last 32 bits are `word` (RFC 2464 7). */
+export function multicastMac(word: number): Mac {
+  return (0x3333 * 2 ** 32 + (word >>> 0)) as Mac
+}
+
+/**
+ * Writes the Ethernet header at `at`. The destination comes inside its message and is split here, because V8 may
+ * allocate for a Mac, a number beyond 32 bits, that is an argument of a call.
+ */
+export function writeEthernet(slab: Uint8Array, at: number, message: { readonly to: Mac }, from: Mac): void {
+  write16(slab, at + ETHER_DESTINATION, Math.floor(message.to / 2 ** 32))
+  writeWord(slab, at + ETHER_DESTINATION + 2, message.to | 0)
+  writeMac(slab, at + ETHER_SOURCE, from)
+  write16(slab, at + ETHER_TYPE, ETHERTYPE_IPV6)
+}
+
+/** Writes the IPv6 header of an ND message of `payload` bytes at `ip`, all but its destination. */
+export function writeIpv6(slab: Uint8Array, ip: number, source: Address, payload: number): void {
+  writeWord(slab, ip, 6 << 28)
+  writeWord(slab, ip + PAYLOAD_LENGTH, (payload << 16) | (ICMPV6 << 8) | ND_HOP_LIMIT)
+  source.write(slab, ip + SOURCE)
+}

@@ -1,0 +1,304 @@
+/**
+ * rtnetlink messages: links, IPv6 addresses, IPv6 routes, IPv6 neighbors (rtnetlink(7), linux/rtnetlink.h,
+ * linux/if_link.h, linux/if_addr.h, linux/neighbour.h). Only the fields that ndp6d uses.
+ *
+ * Requests keep to what NETLINK_GET_STRICT_CHK allows, so that the kernel itself filters a dump.
+ */
+import { readMac } from '../address.ts'
+import type { Address, Mac } from '../address.ts'
+import {
+  Attributes, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, readU16, readU32,
+} from './netlink.ts'
+import { assemble, JUMP_EQUAL, LOAD_BYTE, RETURN } from './filter.ts'
+import type { Message, MessageWriter } from './netlink.ts'
+
+export const RTM_NEWLINK = 16
+export const RTM_DELLINK = 17
+const RTM_GETLINK = 18
+export const RTM_NEWADDR = 20
+export const RTM_DELADDR = 21
+const RTM_GETADDR = 22
+export const RTM_NEWROUTE = 24
+export const RTM_DELROUTE = 25
+const RTM_GETROUTE = 26
+export const RTM_NEWNEIGH = 28
+export const RTM_DELNEIGH = 29
+const RTM_GETNEIGH = 30
+
+export const RTNLGRP_LINK = 1
+export const RTNLGRP_NEIGH = 3
+export const RTNLGRP_IPV6_IFADDR = 9
+export const RTNLGRP_IPV6_ROUTE = 11
+
+const AF_UNSPEC = 0
+const AF_INET6 = 10
+
+/** Ours; `ndp6d` in rt_protos.d. */
+export const RTPROT_NDP6D = 136
+/** Ours; a /128 that a routing daemon learned elsewhere has a worse one. */
+export const HOST_ROUTE_METRIC = 16
+export const RT_TABLE_MAIN = 254
+export const RTN_UNICAST = 1
+export const RTN_LOCAL = 2
+/** The gateway is on this link, whatever the routing table thinks of its address. */
+const RTNH_F_ONLINK = 4
+
+const RTA_DST = 1
+const RTA_OIF = 4
+const RTA_GATEWAY = 5
+const RTA_PRIORITY = 6
+const RTA_TABLE = 15
+const RTA_EXPIRES = 23
+
+const IFF_UP = 0x1
+const IFF_RUNNING = 0x40
+const IFF_LOWER_UP = 0x10000
+const ARPHRD_ETHER = 1
+const IFLA_ADDRESS = 1
+const IFLA_IFNAME = 3
+const IFLA_MASTER = 10
+const IFLA_LINKINFO = 18
+const IFLA_INFO_KIND = 1
+const IFLA_EXT_MASK = 29
+const RTEXT_FILTER_SKIP_STATS = 8
+
+const IFA_ADDRESS = 1
+const IFA_LOCAL = 2
+const IFA_FLAGS = 8
+const IFA_F_OPTIMISTIC = 0x04
+const IFA_F_DADFAILED = 0x08
+const IFA_F_TENTATIVE = 0x40
+
+const NDA_DST = 1
+const NDA_LLADDR = 2
+const NTF_PROXY = 0x08
+export const NUD_INCOMPLETE = 0x01
+export const NUD_REACHABLE = 0x02
+export const NUD_STALE = 0x04
+export const NUD_DELAY = 0x08
+export const NUD_PROBE = 0x10
+export const NUD_FAILED = 0x20
+export const NUD_NOARP = 0x40
+export const NUD_PERMANENT = 0x80
+
+/** RTM_NEWLINK, RTM_DELLINK. */
+export interface LinkMessage {
+  readonly ifindex: number
+  readonly name: string
+  /** Of Ethernet-like links only. */
+  readonly mac: Mac | undefined
+  /** IFF_UP, with carrier and operational. */
+  readonly up: boolean
+  /** ifindex of the bridge, bond or VRF it belongs to. */
+  readonly master: number | undefined
+  /** `veth`, `bridge`, `vlan` ...; undefined for hardware. */
+  readonly kind: string | undefined
+}
+
+/** RTM_NEWADDR, RTM_DELADDR. */
+export interface AddressMessage {
+  readonly ifindex: number
+  readonly address: Address
+  readonly prefixLength: number
+  /** Tentative, optimistic or dadfailed. */
+  readonly tentative: boolean
+}
+
+/** RTM_NEWROUTE, RTM_DELROUTE; also the answer to a lookup. */
+export interface RouteMessage {
+  /** Undefined for ::/0 (and any route that says nothing of its destination). */
+  readonly destination: Address | undefined
+  readonly length: number
+  readonly ifindex: number | undefined
+  readonly gateway: Address | undefined
+  readonly protocol: number
+  readonly metric: number | undefined
+  readonly table: number
+  /** RTN_UNICAST, RTN_LOCAL ... */
+  readonly type: number
+}
+
+/** RTM_NEWNEIGH, RTM_DELNEIGH. */
+export interface NeighborMessage {
+  readonly ifindex: number
+  readonly address: Address
+  readonly lladdr: Mac | undefined
+  /** One of NUD_*; 0 for none. */
+  readonly state: number
+  /** A kernel proxy entry (`ip neigh add proxy`), not a neighbor. */
+  readonly proxy: boolean
+}
+
+/** A host route to write: protocol 136, metric 16, table main. */
+export interface RouteFields {
+  readonly target: Address
+  readonly ifindex: number
+  readonly via?: Address
+}
+
+/** RTM_*LINK -> its fields; undefined when it is none, cut off, or a bridge port's message (AF_BRIDGE). */
+export function decodeLink(message: Message): LinkMessage | undefined {
+  const { bytes, type, start, end } = message
+  if (type !== RTM_NEWLINK && type !== RTM_DELLINK) return undefined
+  if (end - start < 16 || bytes[start] !== AF_UNSPEC) return undefined
+  const attributes = new Attributes(bytes, start + 16, end)
+  const name = attributes.text(IFLA_IFNAME)
+  if (name === undefined) return undefined
+  const lladdr = attributes.find(IFLA_ADDRESS)
+  const ethernet = readU16(bytes, start + 2) === ARPHRD_ETHER && lladdr !== undefined && lladdr.end - lladdr.start === 6
+  const up = IFF_UP | IFF_LOWER_UP | IFF_RUNNING
+  return {
+    ifindex: readU32(bytes, start + 4),
+    name,
+    mac: ethernet ? readMac(bytes, lladdr.start) : undefined,
+    up: (readU32(bytes, start + 8) & up) === up,
+    master: attributes.u32(IFLA_MASTER),
+    kind: attributes.nested(IFLA_LINKINFO).text(IFLA_INFO_KIND),
+  }
+}
+
+/** RTM_*ADDR -> its fields; undefined when it is none, cut off, or not IPv6. */
+export function decodeAddress(message: Message): AddressMessage | undefined {
+  const { bytes, type, start, end } = message
+  if (type !== RTM_NEWADDR && type !== RTM_DELADDR) return undefined
+  if (end - start < 8 || bytes[start] !== AF_INET6) return undefined
+  const attributes = new Attributes(bytes, start + 8, end)
+  // With a peer, IFA_ADDRESS is the peer's and the prefix is its own.
+  const local = attributes.address(IFA_LOCAL)
+  const address = local ?? attributes.address(IFA_ADDRESS)
+  if (address === undefined) return undefined
+  const flags = attributes.u32(IFA_FLAGS) ?? bytes[start + 2]
+  return {
+    ifindex: readU32(bytes, start + 4),
+    address,
+    prefixLength: local === undefined ? bytes[start + 1] : 128,
+    tentative: (flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED)) !== 0,
+  }
+}
+
+/** RTM_*ROUTE -> its fields; undefined when it is none, cut off, or not IPv6. */
+export function decodeRoute(message: Message): RouteMessage | undefined {
+  const { bytes, type, start, end } = message
+  if (type !== RTM_NEWROUTE && type !== RTM_DELROUTE) return undefined
+  if (end - start < 12 || bytes[start] !== AF_INET6) return undefined
+  const attributes = new Attributes(bytes, start + 12, end)
+  return {
+    destination: attributes.address(RTA_DST),
+    length: bytes[start + 1],
+    ifindex: attributes.u32(RTA_OIF),
+    gateway: attributes.address(RTA_GATEWAY),
+    protocol: bytes[start + 5],
+    metric: attributes.u32(RTA_PRIORITY),
+    table: attributes.u32(RTA_TABLE) ?? bytes[start + 4],
+    type: bytes[start + 7],
+  }
+}
+
+/** RTM_*NEIGH -> its fields; undefined when it is none, cut off, or not IPv6. */
+export function decodeNeighbor(message: Message): NeighborMessage | undefined {
+  const { bytes, type, start, end } = message
+  if (type !== RTM_NEWNEIGH && type !== RTM_DELNEIGH) return undefined
+  if (end - start < 12 || bytes[start] !== AF_INET6) return undefined
+  const attributes = new Attributes(bytes, start + 12, end)
+  const address = attributes.address(NDA_DST)
+  if (address === undefined) return undefined
+  const lladdr = attributes.find(NDA_LLADDR)
+  return {
+    ifindex: readU32(bytes, start + 4),
+    address,
+    lladdr: lladdr !== undefined && lladdr.end - lladdr.start === 6 ? readMac(bytes, lladdr.start) : undefined,
+    state: readU16(bytes, start + 8),
+    proxy: (bytes[start + 10] & NTF_PROXY) !== 0,
+  }
+}
+
+/** Asks for all links, without their counters. */
+export function dumpLinks(w: MessageWriter, sequence: number): void {
+  w.begin(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, sequence)
+  for (let i = 0; i < 4; i++) w.u32(0)
+  w.attributeU32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+  w.end()
+}
+
+/** Asks for all IPv6 addresses. */
+export function dumpAddresses(w: MessageWriter, sequence: number): void {
+  w.begin(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, sequence)
+  w.u8(AF_INET6)
+  w.u8(0)
+  w.u16(0)
+  w.u32(0)
+  w.end()
+}
+
+/** Asks for all IPv6 neighbors. */
+export function dumpNeighbors(w: MessageWriter, sequence: number): void {
+  w.begin(RTM_GETNEIGH, NLM_F_REQUEST | NLM_F_DUMP, sequence)
+  w.u8(AF_INET6)
+  w.u8(0)
+  w.u16(0)
+  w.u32(0)
+  w.u32(0)
+  w.end()
+}
+
+function routeHeader(w: MessageWriter, length: number, table: number, protocol: number, type: number, flags: number) {
+  for (const byte of [AF_INET6, length, 0, 0, table, protocol, 0, type]) w.u8(byte)
+  w.u32(flags)
+}
+
+/** Asks for the routes of protocol 136 in table main, all lengths and metrics. */
+export function dumpHostRoutes(w: MessageWriter, sequence: number): void {
+  w.begin(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence)
+  routeHeader(w, 0, RT_TABLE_MAIN, RTPROT_NDP6D, 0, 0)
+  w.end()
+}
+
+/** Passes messages about routes of protocol 136, for a socket in RTNLGRP_IPV6_ROUTE: the churn of others wakes nobody. */
+export function hostRouteFilter(): Uint8Array {
+  return assemble([
+    { code: LOAD_BYTE, k: 16 + 5 },
+    { code: JUMP_EQUAL, k: RTPROT_NDP6D, equal: 'pass', other: 'drop' },
+    { label: 'pass', code: RETURN, k: 0xffff },
+    { label: 'drop', code: RETURN, k: 0 },
+  ])
+}
+
+/** Asks where this machine would send a packet for `target`; an RTM_NEWROUTE or an error answers. */
+export function lookupRoute(w: MessageWriter, sequence: number, target: Address): void {
+  w.begin(RTM_GETROUTE, NLM_F_REQUEST, sequence)
+  routeHeader(w, 128, 0, 0, 0, 0)
+  w.attributeAddress(RTA_DST, target)
+  w.end()
+  w.acknowledge()
+}
+
+/**
+ * Adds (`add`: fails with EEXIST where any route of that destination and metric is, whose ever it be) or overwrites
+ * (`replace`: takes the place of the first such route, whose ever it be: the caller knows that it is ours; ENOENT
+ * when there is none).
+ * @param expires seconds until the kernel ends the route; undefined for ever.
+ */
+export function writeRoute(
+  w: MessageWriter, sequence: number, op: 'add' | 'replace', route: RouteFields, expires?: number,
+): void {
+  w.begin(RTM_NEWROUTE, NLM_F_REQUEST | (op === 'add' ? NLM_F_CREATE | NLM_F_EXCL : NLM_F_REPLACE), sequence)
+  hostRoute(w, route, expires)
+  w.end()
+}
+
+/** Deletes this route of protocol 136; ESRCH when it is not there. Routes of others do not match. */
+export function deleteRoute(w: MessageWriter, sequence: number, route: RouteFields): void {
+  w.begin(RTM_DELROUTE, NLM_F_REQUEST, sequence)
+  hostRoute(w, route)
+  w.end()
+}
+
+function hostRoute(w: MessageWriter, { target, ifindex, via }: RouteFields, expires?: number): void {
+  // The kernel has no use for a scope in IPv6 routes and shows all of them as global.
+  routeHeader(w, 128, RT_TABLE_MAIN, RTPROT_NDP6D, RTN_UNICAST, via === undefined ? 0 : RTNH_F_ONLINK)
+  w.attributeAddress(RTA_DST, target)
+  w.attributeU32(RTA_PRIORITY, HOST_ROUTE_METRIC)
+  if (via !== undefined) w.attributeAddress(RTA_GATEWAY, via)
+  if (expires !== undefined) w.attributeU32(RTA_EXPIRES, expires)
+  w.attributeU32(RTA_OIF, ifindex)
+}

@@ -1,0 +1,59 @@
+import t from 'tap'
+import { Report, Source } from '../../src/config/diagnostic.ts'
+import type { Statement } from '../../src/config/parser.ts'
+import { parse } from '../../src/config/parser.ts'
+
+const KEYS: Readonly<Record<string, 'one' | 'many'>> = { block: 'many', list: 'many', one: 'one', flag: 'one' }
+
+function show({ key, values, trailing, block }: Statement): string {
+  const head = `${trailing ? '+' : ''}${key.text}(${values.map((value) => value.text).join(' ')})`
+  return block === undefined ? head : `${head}{${block.map(show).join(' ')}}`
+}
+
+function read(text: string): { tree: string; problems: string[] } {
+  const report = new Report()
+  const tree = parse(new Source('x', text), (key) => KEYS[key], report).map(show).join(' ')
+  return { tree, problems: report.diagnostics.map((d) => `${d.line}:${d.column} ${d.severity} ${d.message}`) }
+}
+
+t.test('statements', async (t) => {
+  t.equal(read('block a { one = 1\nflag\n}').tree, 'block(a){one(1) flag()}')
+  t.equal(read('block a{block b{flag}block c{flag}}').tree, 'block(a){block(b){flag()} block(c){flag()}}')
+  t.equal(read('one 1 one 2').tree, 'one(1) +one(2)', 'nothing ends a statement')
+  t.equal(read('one 1; one 2').tree, 'one(1) one(2)')
+  t.equal(read('one\n1').tree, 'one() 1()', 'a value is on the line of its key')
+})
+
+t.test('lists end with the line or at the next key', async (t) => {
+  t.equal(read('list a b.c "d e"\none 1').tree, 'list(a b.c d e) one(1)')
+  t.equal(read('list a b one 1').tree, 'list(a b) +one(1)')
+  t.equal(read('list one "flag" flag').tree, 'list(one flag) +flag()', 'the first and the quoted are never keys')
+  t.equal(read('block a b {flag}').tree, 'block(a b){flag()}')
+})
+
+t.test('junk keeps its place', async (t) => {
+  t.equal(read('one 1 2 3').tree, 'one(1) +2(3)')
+  t.equal(read('= 1\n/64').tree, '(1) (/64)')
+  t.equal(read('one == 1').tree, 'one(=) +1()')
+})
+
+t.test('a brace on the next line belongs to the statement before', async (t) => {
+  t.equal(read('block a # {\n\n{ flag }').tree, 'block(a){flag()}')
+  t.equal(read('block a { } { flag }').tree, 'block(a){} (){flag()}')
+  t.equal(read('{').tree, '(){}')
+})
+
+t.test('braces that do not match', async (t) => {
+  t.same(read('block a {\n block b {\n}'), {
+    tree: 'block(a){block(b){}}',
+    problems: ['1:9 error the block of `block a` is never closed: expected `}` before the end of the file'],
+  })
+  t.match(read('one 1\n}\n# end').problems, ['2:1 warning `}` closes nothing'], 'nothing is lost')
+  t.match(read('one 1\n}\none 2\n}'), { tree: 'one(1) one(2)', problems: ['2:1 error', '4:1 warning'] })
+})
+
+t.test('depth costs no stack', async (t) => {
+  const report = new Report()
+  parse(new Source('x', 'a {'.repeat(100_000)), () => undefined, report)
+  t.equal(report.diagnostics.length, 100_000)
+})

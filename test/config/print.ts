@@ -1,0 +1,78 @@
+import t from 'tap'
+import { Address, Prefix } from '../../src/address.ts'
+import { DEFAULTS } from '../../src/config/config.ts'
+import { parseConfig } from '../../src/config/load.ts'
+import { printConfig } from '../../src/config/print.ts'
+
+t.test('the effective configuration', async (t) => {
+  const prefix = Prefix.parse('2001:db8::/64')!
+  const text = printConfig({
+    forwarding: true,
+    grace: 10_000,
+    metrics: { host: '::1', port: 9436 },
+    proxies: [{
+      iface: 'eth2',
+      settings: DEFAULTS,
+      rules: [
+        { kind: 'static', prefix: Prefix.parse('::1')! }, { kind: 'auto', prefix },
+        { kind: 'iface', prefix, ifaces: ['vmtap*', 'host', 'eth1#x'], autovia: true },
+      ],
+    }],
+    subnets: [{
+      prefix,
+      upstream: 'eth0',
+      downstream: ['eth1', 'upstream'],
+      hosts: [
+        { address: Address.parse('2001:db8::1')!, iface: undefined },
+        { address: Address.parse('2001:db8::2')!, iface: 'eth1' },
+      ],
+      exclude: [Prefix.parse('2001:db8::dead:0/112')!],
+      settings: { ...DEFAULTS, routes: true },
+    }],
+  })
+  t.equal(text, `forwarding yes
+grace 10000
+metrics [::1]:9436
+
+subnet 2001:db8::/64 {
+    upstream eth0
+    downstream eth1 "upstream"
+    host 2001:db8::1
+    host 2001:db8::2 eth1
+    exclude 2001:db8::dead:0/112
+    learn yes
+    routes yes
+    router yes
+    timeout 500
+    ttl 30000
+    deadtime 30000
+    retries 3
+    keepalive yes
+    promiscuous no
+    limit 4096
+    host-limit 64
+    override auto
+    source link-local
+}
+
+proxy eth2 {
+    router yes
+    timeout 500
+    ttl 30000
+    deadtime 30000
+    retries 3
+    keepalive yes
+    autowire no
+    promiscuous no
+    limit 4096
+    host-limit 64
+    override auto
+    source link-local
+    rule ::1/128 { static }
+    rule 2001:db8::/64 { auto }
+    rule 2001:db8::/64 { iface vmtap* "host" "eth1#x" autovia yes }
+}
+`)
+  const { config } = parseConfig(text, 'printed')
+  t.equal(config && printConfig(config), text)
+})

@@ -1,0 +1,103 @@
+import t from 'tap'
+import { Report, Source } from '../../src/config/diagnostic.ts'
+import type { Word } from '../../src/config/parser.ts'
+import { Reader } from '../../src/config/values.ts'
+
+/** What `read` makes of `text`, as text, and the problems it has with it. */
+function reading(read: (reader: Reader, word: Word) => unknown, text: string): [unknown, ...string[]] {
+  const report = new Report()
+  const word = { source: new Source('x', text), start: 0, end: text.length, text, quoted: false }
+  const value = read(new Reader(report), word)
+  const plain: unknown = value === undefined ? undefined : JSON.parse(JSON.stringify(value))
+  return [plain, ...report.diagnostics.map((d) => `${d.severity} ${d.message} (${d.hint ?? ''})`)]
+}
+
+t.test('bool', async (t) => {
+  const bool = (text: string): unknown => reading((reader, word) => reader.bool(word, 'router'), text)
+  for (const text of ['yes', 'TRUE', 'Yes']) t.same(bool(text), [true])
+  for (const text of ['no', 'False']) t.same(bool(text), [false])
+  for (const text of ['off', '0']) t.match(bool(text), [false, /^warning .*is read as no/])
+  for (const text of ['on', '1']) t.match(bool(text), [undefined, /^error .*write `router yes`/])
+  t.match(bool('ye'), [undefined, /write `router yes`/])
+  t.match(bool('banana'), [undefined, /expected yes or no \(ndppd/])
+})
+
+t.test('time', async (t) => {
+  const time = (text: string): unknown => reading((reader, word) => reader.time(word, 'ttl'), text)
+  t.same(time('0'), [0])
+  t.same(time('500'), [500])
+  t.same(time('+500ms'), [500])
+  t.same(time('30s'), [30_000])
+  t.same(time('5m'), [300_000])
+  t.same(time('1H'), [3_600_000])
+  t.same(time('2147483647'), [2 ** 31 - 1])
+  t.match(time('2147483648'), [2 ** 31 - 1, /^warning .*too large: 2147483647/])
+  t.match(time('600h'), [2 ** 31 - 1, /^warning/])
+  t.match(time('-5'), [undefined, /^warning .*negative: the default/])
+  for (const text of ['abc', '1e3', '0x10', '1.5s', '5 s', '3d', '5constructor', '', 's']) {
+    t.match(time(text), [undefined, /^error/], text)
+  }
+})
+
+t.test('count', async (t) => {
+  const count = (text: string): unknown => reading((reader, word) => reader.count(word, 'retries'), text)
+  t.same(count('3'), [3])
+  t.match(count('3s'), [undefined, /^error .*whole number/])
+})
+
+t.test('prefix', async (t) => {
+  const prefix = (text: string): unknown => reading((reader, word) => reader.prefix(word), text)
+  t.same(prefix('2001:0DB8::/64'), ['2001:db8::/64'])
+  t.same(prefix('2001:db8::1'), ['2001:db8::1/128'])
+  t.same(prefix('::/0'), ['::/0'])
+  t.match(prefix('2001:db8::1/64'), ['2001:db8::/64', /^warning .*2001:db8::\/64 is used/])
+  const bad = ['banana', '2001:db8::/', '2001:db8::/64x', '::/129', '::ffff:1.2.3.4', '', '/64', '::/-1', '1::2::3',
+    'a:'.repeat(100_000)]
+  for (const text of bad) t.match(prefix(text), [undefined, /^error/], text.slice(0, 20))
+})
+
+t.test('address', async (t) => {
+  const address = (text: string): unknown => reading((reader, word) => reader.address(word), text)
+  t.same(address('2001:db8::1'), ['2001:db8::1'])
+  t.same(address('2001:db8::1/128'), ['2001:db8::1'])
+  t.match(address('2001:db8::1/64'), [undefined, /expected one address \(write `2001:db8::1`/])
+  t.match(address('banana'), [undefined, /^error/])
+})
+
+t.test('iface', async (t) => {
+  const iface = (text: string, wildcard = false): unknown => {
+    return reading((reader, word) => reader.iface(word, wildcard), text)
+  }
+  for (const text of ['eth0', 'br-lan', 'eth0.10', 'Vlan1000', 'abcdefghijklmno']) t.same(iface(text), [text])
+  t.same(iface('vmtap*', true), ['vmtap*'])
+  t.match(iface('vmtap*'), [undefined, /^error .*wildcard/])
+  const bad = ['', '.', '..', 'a/b', 'a:b', 'a b', 'abcdefghijklmnop', 'ääääääää', '<x>', '$X', '[x]', '{']
+  for (const text of bad) {
+    t.match(iface(text), [undefined, /^error .*no interface name/], text)
+  }
+  t.match(iface('eth1#x'), ['eth1#x', /^warning .*a comment needs a blank/])
+  t.match(iface('еth0'), ['еth0', /^warning .*unusual/], 'a Cyrillic letter')
+})
+
+t.test('endpoint', async (t) => {
+  const endpoint = (text: string): unknown => reading((reader, word) => reader.endpoint(word), text)
+  t.same(endpoint('9436'), [{ host: '::1', port: 9436 }])
+  t.same(endpoint('[2001:db8::1]:80'), [{ host: '2001:db8::1', port: 80 }])
+  t.same(endpoint('127.0.0.1:80'), [{ host: '127.0.0.1', port: 80 }])
+  t.same(endpoint('localhost:80'), [{ host: 'localhost', port: 80 }])
+  for (const text of ['0', '65536', '::1', '[x]:1', '1.2.3:4', '256.0.0.1:1', 'host:1', ':1']) {
+    t.match(endpoint(text), [undefined, /^error/], text)
+  }
+})
+
+t.test('choice', async (t) => {
+  const choice = (text: string): unknown => reading((reader, word) => reader.choice(word, 'x', ['auto', 'never']), text)
+  t.same(choice('never'), ['never'])
+  t.match(choice('auot'), [undefined, /did you mean `auto`/])
+})
+
+t.test('guesses are bounded', async (t) => {
+  const reader = new Reader(new Report())
+  for (let i = 0; i < 50; i++) t.ok(reader.suggest('2001:db8:::1'))
+  t.notOk(reader.suggest('2001:db8:::1'))
+})

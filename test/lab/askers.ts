@@ -1,0 +1,40 @@
+/** Several who ask at once, and many questions at once: each gets its own answer (product: who is answered). */
+import t from 'tap'
+import { nsFrame } from './kit/frames.ts'
+import { until } from './kit/lab.ts'
+import { goodManners, scene } from './kit/scene.ts'
+import { CONFIG, vmAddress } from './kit/topology.ts'
+
+t.test('two routers that ask for the same unknown target within a second are both answered', async (t) => {
+  const stage = await scene(t, [])
+  const { router, eth0 } = stage
+  const second = await stage.addNeighbor('second')
+  second.ip('addr add 2001:db8::fd/64 dev eth0 nodad')
+  await stage.start()
+  const vm2 = await stage.addVm(2)
+  const reached = await Promise.all([router.reaches(vmAddress(2), 2000), second.reaches(vmAddress(2), 2000)])
+  t.same(reached, [true, true])
+  const answers = eth0.of('NA', vmAddress(2)).filter((na) => na.outgoing)
+  for (const asker of [router, second]) {
+    t.ok(answers.some((na) => na.to === asker.mac('eth0')), `${asker.name} has an answer of its own`)
+  }
+  t.equal(await vm2.reaches('2001:db8::fd', 2000), true, 'and the VM reaches the second router')
+  goodManners(t, stage)
+})
+
+t.test('a burst of 1000 solicitations for 1000 pinned hosts gets 1000 answers', async (t) => {
+  const stage = await scene(t, [])
+  const { router, eth0 } = stage
+  const targets = Array.from({ length: 1000 }, (_, i) => `2001:db8::1:${(i + 1).toString(16)}`)
+  await stage.start(CONFIG.replace('}', `${targets.map((target) => `host ${target} eth1`).join('\n')}\n}`))
+  const asker = { from: router.mac('eth0'), source: router.linkLocal('eth0') }
+  await router.inject('eth0', targets.map((target) => nsFrame({ ...asker, target })))
+  const answers = () => eth0.of('NA').filter((na) => na.outgoing)
+  await until('1000 answers', 3000, () => answers().length >= 1000).catch(() => {})
+  const times = answers().map((na) => na.at)
+  t.equal(answers().length, 1000)
+  t.same([...new Set(answers().map((na) => na.target))].sort(), [...targets].sort(), 'one for each')
+  t.ok(answers().every((na) => na.destination === asker.source && na.to === asker.from && na.flags === 'RS'))
+  t.ok(times[times.length - 1] - eth0.of('NS')[0].at < 1000, 'the last one within a second')
+  goodManners(t, stage)
+})

@@ -1,0 +1,180 @@
+/**
+ * The program that holds a lab host's network namespace and acts inside it: started by `lab.ts` under `unshare -n`,
+ * told what to do by JSON lines on stdin, answering on stdout, ended by the end of stdin. It echoes UDP (RFC 862) from
+ * the start. UDP rather than ping: iputils' MSG_CONFIRM would hide every reachability check of the hosts in between.
+ * Frames go in and out through the daemon's own packet socket (packet(7)), loaded only when a request needs it.
+ */
+import { createSocket } from 'node:dgram'
+import { createInterface } from 'node:readline'
+import type { NativeSocket } from '../../../src/linux/native.ts'
+
+export const ECHO_PORT = 7
+
+export type Request =
+  | { readonly op: 'traffic'; readonly to: string; readonly from?: string; readonly rate: number
+      readonly seconds: number; readonly patience: number }
+  | { readonly op: 'inject'; readonly ifindex: number; readonly frames: readonly string[]; readonly gap: number }
+  | { readonly op: 'capture'; readonly ifindex: number; readonly all: boolean }
+  | { readonly op: 'release'; readonly capture: number }
+
+/** What became of numbered datagrams sent to an echo server. Times are milliseconds. */
+export interface TrafficReport {
+  readonly sent: number
+  readonly received: number
+  readonly lost: number
+  /** Longest time without an echo, from the first datagram sent to the last. */
+  readonly longestGap: number
+  /** When the lost ones were sent, counted from the start; the first 20. */
+  readonly lostAt: readonly number[]
+}
+
+/** One frame seen on a link. `at` is CLOCK_MONOTONIC in milliseconds, comparable between agents. */
+export interface SeenFrame {
+  readonly at: number
+  readonly outgoing: boolean
+  readonly hex: string
+}
+
+export type Reply =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: string }
+  | ({ readonly capture: number } & SeenFrame)
+
+/** Ethernet, IPv6, ICMPv6, nothing else: ldh [12]; jeq 0x86dd; ldb [20]; jeq 58; accept or not. */
+const ICMPV6_ONLY = [[0x28, 0, 0, 12], [0x15, 0, 3, 0x86dd], [0x30, 0, 0, 20], [0x15, 0, 1, 58], [6, 0, 0, 65535],
+  [6, 0, 0, 0]]
+const PACKET_OUTGOING = 4
+const SLOT = 2048
+
+const captures = new Map<number, NativeSocket>()
+
+function clock(): number {
+  return Number(process.hrtime.bigint() / 1000n) / 1000
+}
+
+function say(reply: Reply): void {
+  process.stdout.write(`${JSON.stringify(reply)}\n`)
+}
+
+function filterBytes(program: readonly (readonly number[])[]): Uint8Array {
+  const bytes = new Uint8Array(program.length * 8)
+  const view = new DataView(bytes.buffer)
+  const little = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+  program.forEach(([code, yes, no, k], i) => {
+    view.setUint16(i * 8, code, little)
+    view.setUint8(i * 8 + 2, yes)
+    view.setUint8(i * 8 + 3, no)
+    view.setUint32(i * 8 + 4, k, little)
+  })
+  return bytes
+}
+
+async function open(ifindex: number, program: readonly (readonly number[])[]): Promise<NativeSocket> {
+  const { native } = await import('../../../src/linux/native.ts')
+  return native.openPacket({ ifindex, protocol: 0x0003, filter: filterBytes(program), promiscuous: false,
+    receiveBuffer: 4 << 20, cooked: false })
+}
+
+async function capture(id: number, ifindex: number, all: boolean): Promise<void> {
+  const socket = await open(ifindex, all ? [[6, 0, 0, 65535]] : ICMPV6_ONLY)
+  const slab = Buffer.alloc(64 * SLOT)
+  const meta = new Int32Array(64 * 4)
+  captures.set(id, socket)
+  socket.start(() => {
+    try {
+      const count = socket.receive(slab, SLOT, meta)
+      const at = clock()
+      for (let i = 0; i < count; i++) {
+        const hex = slab.toString('hex', i * SLOT, i * SLOT + Math.min(meta[4 * i], SLOT))
+        say({ capture: id, at, outgoing: meta[4 * i + 1] === PACKET_OUTGOING, hex })
+      }
+    } catch {
+      // The link went down or away; a capture that ends with its link is what a test expects.
+      if (captures.get(id) === socket) release(id)
+    }
+  })
+}
+
+function release(id: number): void {
+  captures.get(id)?.close()
+  captures.delete(id)
+}
+
+/** Sends every frame, `gap` milliseconds apart (0: as fast as the link takes them). */
+async function inject(ifindex: number, frames: readonly string[], gap: number): Promise<number> {
+  const socket = await open(ifindex, [[6, 0, 0, 0]])
+  const batch = gap > 0 ? 1 : 64
+  const slab = Buffer.alloc(batch * SLOT)
+  try {
+    for (let next = 0; next < frames.length;) {
+      const chunk = frames.slice(next, next + batch)
+      const lengths = Int32Array.from(chunk, (hex, i) => slab.write(hex, i * SLOT, SLOT, 'hex'))
+      next += socket.send(slab, SLOT, lengths, chunk.length)
+      await new Promise((resolve) => gap > 0 ? setTimeout(resolve, gap) : setImmediate(resolve))
+    }
+  } finally {
+    socket.close()
+  }
+  return frames.length
+}
+
+/** Numbered datagrams to an echo server, `rate` a second; the last ones have `patience` milliseconds to come back. */
+async function traffic(request: Extract<Request, { op: 'traffic' }>): Promise<TrafficReport> {
+  const socket = createSocket('udp6')
+  const total = Math.round(request.rate * request.seconds)
+  const sentAt: number[] = []
+  const missing = new Set<number>()
+  const arrivals: number[] = []
+  socket.on('message', (message) => { if (missing.delete(message.readUInt32BE(0))) arrivals.push(clock()) })
+  socket.on('error', () => {})
+  await new Promise<void>((resolve) => socket.bind({ address: request.from ?? '::' }, resolve))
+  const start = clock()
+  await new Promise<void>((resolve) => {
+    const timer = setInterval(() => {
+      const due = Math.min(total, Math.floor((clock() - start) * request.rate / 1000) + 1)
+      while (sentAt.length < due) {
+        const payload = Buffer.alloc(32)
+        payload.writeUInt32BE(sentAt.length)
+        missing.add(sentAt.length)
+        sentAt.push(clock())
+        socket.send(payload, ECHO_PORT, request.to, () => {})   // an error is a lost datagram
+      }
+      if (sentAt.length < total) return
+      clearInterval(timer)
+      resolve()
+    }, Math.min(5, 1000 / request.rate))
+  })
+  const end = clock()
+  while (missing.size > 0 && clock() - end < request.patience) await new Promise((resolve) => setTimeout(resolve, 5))
+  socket.close()
+  const marks = [start, ...arrivals.filter((at) => at < end), ...(missing.size > 0 ? [end] : arrivals.slice(-1))]
+  const longestGap = Math.max(...marks.slice(1).map((at, i) => at - marks[i]), 0)
+  return { sent: total, received: total - missing.size, lost: missing.size, longestGap: Math.round(longestGap),
+    lostAt: [...missing].slice(0, 20).map((n) => Math.round(sentAt[n] - start)) }
+}
+
+async function carryOut(id: number, request: Request): Promise<unknown> {
+  switch (request.op) {
+    case 'traffic': return traffic(request)
+    case 'inject': return inject(request.ifindex, request.frames, request.gap)
+    case 'capture': return capture(id, request.ifindex, request.all)
+    case 'release': return release(request.capture)
+  }
+}
+
+function main(): void {
+  const echo = createSocket('udp6')
+  echo.on('message', (message, peer) => echo.send(message, peer.port, peer.address, () => {}))
+  echo.on('error', () => {})
+  echo.bind(ECHO_PORT, () => say({ id: 0, result: 'ready' }))
+  const requests = createInterface({ input: process.stdin })
+  requests.on('line', (line) => {
+    const { id, ...request } = JSON.parse(line) as Request & { id: number }
+    carryOut(id, request).then(
+      (result) => say({ id, result: result ?? null }),
+      (error: unknown) => say({ id, error: String(error) }))
+  })
+  requests.on('close', () => process.exit(0))
+}
+
+if (process.argv[1]?.endsWith('agent.js')) main()

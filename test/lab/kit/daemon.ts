@@ -1,0 +1,64 @@
+/** The real daemon in a lab host: started from the compiled tree, read through its log (one JSON record per line). */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Host, Lab } from './lab.ts'
+import { until } from './process.ts'
+import type { Proc } from './process.ts'
+
+const MAIN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'src', 'main.js')
+
+export type LogRecord = { readonly msg: string } & Readonly<Record<string, unknown>>
+
+/** A line of the log; one that is not JSON (a crash, a warning of Node) becomes its message. */
+export function parseRecord(line: string): LogRecord {
+  try {
+    return JSON.parse(line) as LogRecord
+  } catch {
+    return { msg: line }
+  }
+}
+
+export class Daemon {
+  readonly proc: Proc
+  readonly configFile: string
+
+  /** Starts it at once; nothing is known to work before {@link ready}. */
+  constructor(lab: Lab, host: Host, config: string) {
+    if (!existsSync(MAIN)) throw new Error('the daemon is not built: npm run build')
+    const directory = join(lab.directory, host.name)
+    mkdirSync(directory, { recursive: true })
+    this.configFile = join(directory, 'ndp6d.conf')
+    writeFileSync(this.configFile, config)
+    this.proc = host.spawn([process.execPath, MAIN, '--config', this.configFile],
+      { RUNTIME_DIRECTORY: directory, NOTIFY_SOCKET: '', NO_COLOR: '1' })
+  }
+
+  get records(): LogRecord[] {
+    return this.proc.lines.map(parseRecord)
+  }
+
+  /** Waits until it says that it is ready. @throws Error with its log when it ends or stays silent */
+  async ready(limit = 5000): Promise<this> {
+    await this.proc.line(/\bready\b/i, limit)
+    return this
+  }
+
+  /** Gives it another configuration and SIGHUP. */
+  reload(config: string): void {
+    writeFileSync(this.configFile, config)
+    this.proc.child.kill('SIGHUP')
+  }
+
+  /** Packets by outcome since its start, as it logs them on SIGUSR1. */
+  async counters(): Promise<Record<string, number>> {
+    const from = this.proc.lines.length
+    this.proc.child.kill('SIGUSR1')
+    const record = await until('the counters', 3000,
+      () => this.records.slice(from).find((r) => typeof r.counters === 'object'))
+    return record.counters as Record<string, number>
+  }
+
+  stop(): Promise<number | string> { return this.proc.stop('SIGTERM') }
+  kill(): Promise<number | string> { return this.proc.stop('SIGKILL') }
+}

@@ -1,0 +1,70 @@
+/** Child processes of a lab: tracked, read line by line, ended by their id and never outliving the lab. */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/**
+ * Polls until `condition` gives something true, and returns it.
+ * @param limit milliseconds @throws Error naming `what` when time is up
+ */
+export async function until<T>(what: string, limit: number, condition: () => T | Promise<T>): Promise<NonNullable<T>> {
+  for (const end = performance.now() + limit; ;) {
+    const value = await condition()
+    if (value) return value
+    if (performance.now() > end) throw new Error(`not within ${limit} ms: ${what}`)
+    await sleep(20)
+  }
+}
+
+export class Proc {
+  readonly child: ChildProcess
+  /** What it printed so far, stdout and stderr, line by line. */
+  readonly lines: string[] = []
+  /** Exit status, or the name of the signal that ended it. */
+  readonly exited: Promise<number | string>
+  onLine: ((line: string) => void) | undefined
+
+  /** Starts `argv`; it gets SIGKILL when this process ends, however it ends (prctl(2), PR_SET_PDEATHSIG). */
+  constructor(argv: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.child = spawn('setpriv', ['--pdeathsig', 'KILL', ...argv],
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, detached: true })
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      createInterface({ input: stream! }).on('line', (line) => {
+        this.lines.push(line)
+        this.onLine?.(line)
+      })
+    }
+    this.exited = new Promise((resolve) => {
+      this.child.on('error', (error) => { this.lines.push(String(error)); resolve(error.message) })
+      this.child.on('exit', (code, signal) => {
+        const status = code ?? signal ?? 'unknown'
+        this.child.on('close', () => resolve(status))
+        setTimeout(resolve, 500, status)      // a child of its own may keep the pipes open
+      })
+    })
+  }
+
+  get pid(): number { return this.child.pid ?? 0 }
+  get running(): boolean { return this.child.exitCode === null && this.child.signalCode === null }
+
+  /** The first line that matches, printed already or within `limit` milliseconds. `from`: index into `lines`. */
+  async line(pattern: RegExp, limit = 5000, from = 0): Promise<string> {
+    const found = () => this.lines.slice(from).find((line) => pattern.test(line))
+    await until(`${pattern}`, limit, () => found() !== undefined || !this.running).catch(() => {})
+    const line = found()
+    if (line === undefined) {
+      throw new Error(`it ${this.running ? 'runs' : 'ended'} without printing ${pattern}:\n${this.lines.join('\n')}`)
+    }
+    return line
+  }
+
+  /** Sends `signal` and waits for the end; after `limit` milliseconds SIGKILL. @returns as `exited` */
+  async stop(signal: NodeJS.Signals = 'SIGTERM', limit = 5000): Promise<number | string> {
+    if (this.running) this.child.kill(signal)
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), limit)
+    const status = await this.exited
+    clearTimeout(timer)
+    return status
+  }
+}

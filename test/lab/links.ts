@@ -1,0 +1,62 @@
+/** Interfaces that are late, deleted, re-created, down, up, or given another MAC (product: unbreakable). */
+import t from 'tap'
+import type { Test } from 'tap'
+import { until } from './kit/lab.ts'
+import { scene } from './kit/scene.ts'
+import type { Scene } from './kit/scene.ts'
+import { SERVER, vmAddress } from './kit/topology.ts'
+
+/** Waits until the world and the VM reach each other again. */
+async function works(t: Test, { server, vms: [vm2] }: Scene, what: string): Promise<void> {
+  const start = performance.now()
+  await until(what, 8000, async () => await server.reaches(vmAddress(2), 500) && await vm2.reaches(SERVER, 500))
+  t.pass(`${what}: works after ${Math.round(performance.now() - start)} ms`)
+}
+
+t.test('a downstream link that is missing, comes, goes, and comes back as another', async (t) => {
+  const stage = await scene(t, [2])
+  const { proxy, lab, inside } = stage
+  proxy.ip('link del eth1')
+  const daemon = await stage.start()
+  const add = () => lab.link(proxy, 'eth1', inside, 'proxy')
+  add()
+  await works(t, stage, 'missing at the start, then there')
+  const before = proxy.ifindex('eth1')
+  proxy.ip('link del eth1')
+  await until('no route through a link that is gone', 2000, () => proxy.ourRoutes().length === 0)
+  add()
+  t.not(proxy.ifindex('eth1'), before, 'another ifindex')
+  await works(t, stage, 'deleted and re-created')
+  proxy.ip('link set eth1 down')
+  proxy.ip('link set eth1 up')
+  await works(t, stage, 'downstream down and up')
+  t.same(proxy.ourRoutes(), [vmAddress(2)])
+  t.equal(daemon.proc.running, true)
+  t.equal(await daemon.stop(), 0)
+})
+
+t.test('an upstream link that goes down and up, and changes its MAC', async (t) => {
+  const stage = await scene(t, [2])
+  const { proxy, router, lab, outside } = stage
+  const daemon = await stage.start()
+  await works(t, stage, 'at the start')
+  proxy.ip('link set eth0 down')
+  proxy.ip('link set eth0 up', 'addr replace 2001:db8::ff/64 dev eth0 nodad', 'route replace default via 2001:db8::1')
+  await works(t, stage, 'upstream down and up')
+
+  const mac = '02:00:00:aa:aa:aa'
+  const capture = await router.capture('eth0')
+  proxy.ip(`link set eth0 address ${mac}`)
+  router.ip('neigh flush all')
+  await works(t, stage, 'another MAC')
+  const answer = capture.of('NA', vmAddress(2)).find((na) => !na.outgoing)
+  t.match(answer, { from: mac, lladdr: mac }, 'the next NA says so')
+
+  proxy.ip('link del eth0')
+  await until('it notices', 1000, () => daemon.proc.running)
+  lab.link(proxy, 'eth0', outside, 'proxy')
+  proxy.ip('addr add 2001:db8::ff/64 dev eth0 nodad', 'route replace default via 2001:db8::1')
+  router.ip('neigh flush all')
+  await works(t, stage, 'deleted and re-created')
+  t.equal(await daemon.stop(), 0)
+})

@@ -1,0 +1,221 @@
+import t from 'tap'
+import { spawn } from 'node:child_process'
+import { Prefix } from '../../src/address.ts'
+import type { QuietRule } from '../../src/engine/types.ts'
+import { native } from '../../src/linux/native.ts'
+import type { NativeSocket } from '../../src/linux/native.ts'
+import { Quiet } from '../../src/linux/quiet.ts'
+import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
+import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
+import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { nsFrame } from '../lab/kit/frames.ts'
+
+await ownNamespace()
+
+const rule = (ifindex: number, ...prefixes: string[]): QuietRule =>
+  ({ ifindex, prefixes: prefixes.map((prefix) => Prefix.parse(prefix)!) })
+const list = (): string => sh('nft list ruleset')
+
+t.test('the table is the one that is meant, and goes with close', async (t) => {
+  sh('ip link add q0 index 50 type veth peer name q1 index 51')
+  const quiet = new Quiet()
+  t.equal(quiet.apply([rule(51, '2001:db8:1::/64'),
+    rule(50, '2001:db8::/64', '2001:db8:0:1::/64', '2001:db8::5', 'ffff::/16', '2001:db8:ffff::7')]), undefined)
+  t.equal(list().replace(/ # progname.*/, ''), `table ip6 ndp6d {
+	flags owner
+
+	set p50 {
+		type ipv6_addr
+		flags interval
+		elements = { 2001:db8::/63,
+			     2001:db8:ffff::7,
+			     ffff::/16 }
+	}
+
+	set p51 {
+		type ipv6_addr
+		flags interval
+		elements = { 2001:db8:1::/64 }
+	}
+
+	chain prerouting {
+		type filter hook prerouting priority raw; policy accept;
+		iif "q0" icmpv6 type nd-neighbor-solicit ip6 daddr @p50 fib daddr type != local drop
+		iif "q1" icmpv6 type nd-neighbor-solicit ip6 daddr @p51 fib daddr type != local drop
+	}
+}
+`)
+  t.equal(quiet.apply([rule(50, '::/0')]), undefined)
+  t.match(list(), /elements = \{ ::\/0 \}/)
+  t.notMatch(list(), /p51/, 'replaced, not added to')
+  t.equal(quiet.apply([rule(50), rule(51)]), undefined)
+  t.equal(list(), '', 'nothing to be quiet about, no table')
+  t.equal(quiet.apply([rule(50, '::/0')]), undefined, 'and back again')
+  t.match(list(), /p50/)
+  quiet.close()
+  quiet.close()
+  t.equal(list(), '')
+})
+
+t.test('nothing is sent when nothing changes', async (t) => {
+  let sent = 0
+  const quiet = new Quiet((...args) => {
+    const socket = native.openNetlink(...args)
+    const send = socket.send.bind(socket)
+    socket.send = (...message) => {
+      sent++
+      return send(...message)
+    }
+    return socket
+  })
+  quiet.apply([rule(50, '2001:db8::/64', '2001:db8:0:1::/64'), rule(51, '::1')])
+  t.equal(sent, 1)
+  quiet.apply([rule(51, '::1'), rule(50, '2001:db8:0:1::/64'), rule(50, '2001:db8::/64')])
+  t.equal(sent, 1, 'the same in another order')
+  quiet.apply([rule(51, '::1'), rule(50, '2001:db8:0:1::/64')])
+  t.equal(sent, 2)
+  quiet.close()
+})
+
+t.test('100 000 prefixes', async (t) => {
+  const many = Array.from({ length: 100_000 }, (_, i) => `2001:db8:${(i >> 8).toString(16)}:${((i & 255) * 2).toString(16)}::/64`)
+  const quiet = new Quiet()
+  const error = quiet.apply([rule(50, ...many)])
+  if (process.getuid!() === 0 && process.env.NDP6D_LAB_USERNS !== '1') {
+    t.equal(error, undefined)
+    t.equal(list().match(/\/64/g)?.length, 100_000)
+  } else {
+    t.ok(error === undefined || error.code === 'EMSGSIZE', 'an ordinary user may not enlarge the send buffer so far')
+  }
+  quiet.close()
+  t.equal(list(), '')
+})
+
+t.test('a predecessor without owner flag is replaced; another program\'s tables are left alone', async (t) => {
+  sh(`nft 'table ip6 ndp6d { chain old { type filter hook input priority 0; }; chain prerouting { counter; }; }'
+      nft 'table ip6 other { chain mine { counter; }; }'`)
+  const quiet = new Quiet()
+  t.equal(quiet.apply([rule(50, '2001:db8::/64')]), undefined)
+  t.notMatch(list(), /chain old/)
+  t.equal(list().match(/table ip6 ndp6d/g)?.length, 1)
+  quiet.close()
+  t.match(list(), /^table ip6 other \{\n\tchain mine/)
+  t.notMatch(list(), /ndp6d/)
+  sh('nft \'table ip6 ndp6d { chain old { counter; }; }\'')
+  t.equal(new Quiet().apply([]), undefined)
+  t.notMatch(list(), /ndp6d/, 'even when there is nothing to be quiet about')
+  sh('nft delete table ip6 other')
+})
+
+t.test('two at a time: the second is refused, the first stays', async (t) => {
+  const first = new Quiet()
+  const second = new Quiet()
+  first.apply([rule(50, '2001:db8::/64')])
+  t.equal(second.apply([rule(51, '2001:db8::/64')])?.code, 'EPERM')
+  t.match(list(), /set p50/)
+  second.close()
+  t.match(list(), /set p50/)
+  first.close()
+})
+
+t.test('after SIGKILL the table is gone', async (t) => {
+  const [quietUrl, addressUrl] = ['quiet', '../address'].map((name) => new URL(`../../src/linux/${name}.js`, import.meta.url).href)
+  const child = spawn(process.execPath, ['--input-type=module', '-e', `
+    import { Quiet } from '${quietUrl}'
+    import { Prefix } from '${addressUrl}'
+    new Quiet().apply([{ ifindex: 50, prefixes: [Prefix.parse('2001:db8::/64')] }])
+    setInterval(() => {}, 1000)`], { stdio: ['ignore', 'inherit', 'inherit'] })
+  await until(() => list().includes('table ip6 ndp6d'))
+  child.kill('SIGKILL')
+  await until(() => !list().includes('ndp6d'))
+  t.equal(list(), '')
+})
+
+t.test('a kernel that knows no owner flag; one that knows no nf_tables', async (t) => {
+  const sizes: number[] = []
+  const old = fakeKernel((request) => {
+    // NEWTABLE with flags 2 is refused with EINVAL; NFNL_MSG_BATCH_BEGIN and all else pass.
+    const owner = request.type === 0x0a00 && request.bytes[request.end - 1] === 2
+    sizes.push(request.type)
+    return owner ? [acknowledgement(request, 22)] : request.flags & 4 ? [acknowledgement(request)] : []
+  })
+  const quiet = new Quiet(old.open)
+  t.equal(quiet.apply([rule(50, '::1')]), undefined)
+  t.equal(old.sent.length, 2, 'once more, without')
+  t.equal(quiet.apply([rule(50, '::2')]), undefined)
+  t.equal(old.sent.length, 3, 'and never again with')
+  quiet.close()
+  t.equal(old.sent.length, 4, 'without an owner somebody has to delete the table')
+
+  const none = fakeKernel((request) => request.type === 0x10 ? [acknowledgement(request, 95)] : [])
+  const quietless = new Quiet(none.open)
+  t.equal(quietless.apply([rule(50, '::1')])?.code, 'ENOTSUP')
+  t.equal(quietless.apply([]), undefined)
+  const failing = new Quiet(() => { throw Object.assign(new Error('socket'), { code: 'EPROTONOSUPPORT' }) })
+  t.equal(failing.apply([rule(50, '::1')])?.code, 'EPROTONOSUPPORT')
+  t.equal(failing.apply([]), undefined)
+})
+
+/** ICMPv6 frames that have come in on a link since the last call, as [type, hop limit]. */
+function tap(ifindex: number): { take(): Array<readonly [number, number]>, send(frame: string): void, close(): void } {
+  const all = new Uint8Array(8)
+  new DataView(all.buffer).setUint16(0, 6, true)
+  new DataView(all.buffer).setUint32(4, 65535, true)
+  const socket: NativeSocket = native.openPacket(
+    { ifindex, protocol: 0x86dd, filter: all, promiscuous: false, receiveBuffer: 2 ** 18, cooked: false })
+  const slab = new Uint8Array(64 * 2048)
+  const meta = new Int32Array(64 * 4)
+  return {
+    take: () => Array.from({ length: socket.receive(slab, 2048, meta) },
+      (_, i) => slab.subarray(i * 2048, i * 2048 + meta[4 * i])).filter((f) => f[20] === 58).map((f) => [f[54], f[21]] as const),
+    send: (frame) => {
+      const bytes = Uint8Array.from(Buffer.from(frame, 'hex'))
+      socket.send(bytes, bytes.length, Int32Array.of(bytes.length), 1)
+    },
+    close: () => socket.close(),
+  }
+}
+
+t.test('a unicast NS: no error, nothing leaks, and a packet socket sees it all the same', async (t) => {
+  const macs = { asker: '52:54:00:00:00:01', up: '52:54:00:00:00:02', down: '52:54:00:00:00:03', host: '52:54:00:00:00:04' }
+  sh(`ip link add asker0 address ${macs.asker} type veth peer name up0 address ${macs.up}
+      ip link add host0 address ${macs.host} type veth peer name down0 address ${macs.down}
+      for i in asker0 host0; do echo 1 > /proc/sys/net/ipv6/conf/$i/disable_ipv6; done
+      for i in asker0 up0 host0 down0; do ip link set $i up; done
+      echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+      ip -6 addr add 2001:db8::ff/64 dev up0 nodad
+      ip -6 route add 2001:db8::2 dev down0
+      ip -6 neigh add 2001:db8::2 dev down0 lladdr ${macs.host}
+      ip -6 neigh add fe80::99 dev up0 lladdr ${macs.asker}
+      ip -6 neigh add 2001:db8::1 dev up0 lladdr ${macs.asker}`)
+  const kernel = new Rtnetlink()
+  const index = (name: string): number => kernel.links().find((link) => link.name === name)!.ifindex
+  await until(() => kernel.links().filter((link) => link.up && link.kind === 'veth').length === 4)
+  const [asker, up, host] = [tap(index('asker0')), tap(index('up0')), tap(index('host0'))]
+  const ask = async (source: string, target: string) => {
+    for (const link of [asker, up, host]) link.take()
+    asker.send(nsFrame({ from: macs.asker, source, target, destination: target, to: macs.up }))
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    return {
+      seen: up.take().filter(([type]) => type === 135).length,
+      errors: asker.take().filter(([type]) => type === 1).length,
+      // The kernel's own have 255.
+      leaked: host.take().filter(([type, hopLimit]) => type === 135 && hopLimit !== 255).map(([, hopLimit]) => hopLimit),
+    }
+  }
+  t.strictSame(await ask('2001:db8::1', '2001:db8::2'), { seen: 1, errors: 0, leaked: [254] }, 'without: forwarded')
+  t.strictSame(await ask('fe80::99', '2001:db8::2'), { seen: 1, errors: 1, leaked: [] }, 'without: an error')
+  const quiet = new Quiet()
+  t.equal(quiet.apply([rule(index('up0'), '2001:db8::/64')]), undefined)
+  t.strictSame(await ask('2001:db8::1', '2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
+  t.strictSame(await ask('fe80::99', '2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
+
+  asker.take()
+  asker.send(nsFrame({ from: macs.asker, source: 'fe80::99', target: '2001:db8::ff', destination: '2001:db8::ff', to: macs.up }))
+  let answers = 0
+  await until(() => (answers += asker.take().filter(([type]) => type === 136).length) > 0)
+  t.equal(answers, 1, 'its own addresses the kernel answers for, as ever')
+  quiet.close()
+  for (const link of [asker, up, host]) link.close()
+  kernel.close()
+})

@@ -1,0 +1,162 @@
+import t from 'tap'
+import { Address } from '../../src/address.ts'
+import type { RouteChange } from '../../src/engine/types.ts'
+import { osError } from '../../src/linux/errors.ts'
+import { Routes, RouteWatcher } from '../../src/linux/routes.ts'
+import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
+import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
+import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+
+await ownNamespace()
+
+const address = (text: string): Address => Address.parse(text)!
+sh('ip link add up0 type veth peer name down0; ip link set up0 up; ip link set down0 up; ip -6 addr add 2001:db8::ff/64 dev up0 nodad')
+const kernel = new Rtnetlink()
+const index = (name: string): number => kernel.links().find((link) => link.name === name)!.ifindex
+const up0 = index('up0')
+const down0 = index('down0')
+const failures: string[] = []
+const routes = new Routes(kernel, ({ change, error }) => failures.push(`${change.op} ${change.route.target} ${error.code}`))
+const add = (target: string, ifindex: number): RouteChange => ({ op: 'add', route: { target: address(target), ifindex } })
+const del = (target: string, ifindex: number): RouteChange => ({ op: 'delete', route: { target: address(target), ifindex } })
+const way = (target: string): number | undefined => kernel.lookup(address(target)).ifindex
+const show = (): string[] => sh('ip -6 route show proto 136').trim().split('\n').filter(Boolean)
+t.afterEach(() => { failures.length = 0 })
+
+t.test('few changes are made at once', async (t) => {
+  routes.apply([add('2001:db8::2', down0), add('2001:db8::3', down0)])
+  t.equal(way('2001:db8::2'), down0)
+  routes.apply([del('2001:db8::3', down0)])
+  t.equal(way('2001:db8::3'), up0)
+  t.equal(routes.pending, 0)
+  t.strictSame(routes.present(), [{ target: address('2001:db8::2'), ifindex: down0 }])
+})
+
+t.test('what is there already is no failure; what is elsewhere is moved', async (t) => {
+  routes.apply([add('2001:db8::2', down0)])
+  t.equal(show().length, 1)
+  routes.apply([add('2001:db8::2', up0)])
+  t.match(show(), [/^2001:db8::2 dev up0 metric 16/])
+  t.equal(show().length, 1)
+  routes.apply([{ op: 'add', route: { target: address('2001:db8::2'), ifindex: down0, via: address('fe80::1') } }])
+  t.match(show(), [/^2001:db8::2 via fe80::1 dev down0 metric 16 onlink|^2001:db8::2 via fe80::1 dev down0 metric 16/])
+  routes.apply([add('2001:db8::2', down0)])
+  t.match(show(), [/^2001:db8::2 dev down0 metric 16/])
+  t.equal(show().length, 1)
+  t.strictSame(failures, [])
+})
+
+t.test('a foreign route is never touched', async (t) => {
+  sh(`ip -6 route add 2001:db8::7 dev up0 metric 16 proto static; ip -6 route add 2001:db8::8 dev up0 metric 20 proto static
+      ip -6 route add 2001:db8::9 dev up0 metric 10 proto static`)
+  routes.apply([add('2001:db8::7', down0), add('2001:db8::8', down0), add('2001:db8::9', down0)])
+  t.strictSame(failures.splice(0), ['add 2001:db8::7 EEXIST'], 'of the same metric: it stays, and we are told')
+  t.equal(way('2001:db8::7'), up0)
+  t.equal(way('2001:db8::8'), down0, 'ours is better than one of a worse metric')
+  t.equal(sh('ip -6 route show 2001:db8::8').trim().split('\n').length, 2)
+  await routes.leave(5000)
+  await routes.adopt()
+  await routes.leave(0)
+  t.strictSame(show(), [])
+  t.equal(sh('ip -6 route show proto static').trim().split('\n').length, 3)
+  sh('ip -6 route flush proto static')
+  t.strictSame(failures, [])
+})
+
+t.test('a failure is told: the link is down, or gone', async (t) => {
+  sh('ip link set down0 down')
+  routes.apply([add('2001:db8::2', down0), add('2001:db8::3', 999)])
+  t.strictSame(failures, ['add 2001:db8::2 ENETDOWN', 'add 2001:db8::3 ENODEV'])
+  sh('ip link set down0 up')
+})
+
+t.test('leaving: the kernel ends our routes after the grace, unless a successor takes them over', async (t) => {
+  routes.apply([add('2001:db8::2', down0), { op: 'add', route: { target: address('2001:db8::4'), ifindex: down0, via: address('fe80::1') } }])
+  await routes.leave(4200)
+  t.match(show(), [/2001:db8::2 dev down0 metric 16 expires [45]sec/, /2001:db8::4 via fe80::1 dev down0 metric 16.* expires [45]sec/])
+  t.equal(way('2001:db8::2'), down0, 'until then they carry traffic')
+  t.equal(routes.present().length, 2)
+
+  const successor = new Routes(kernel, () => t.fail('a failure'))
+  t.equal((await successor.adopt()).length, 2)
+  t.notMatch(sh('ip -6 route show proto 136'), /expires/)
+  await successor.leave(1)
+  t.match(show(), [/expires [01]sec/, /expires [01]sec/], 'a part of a second is a whole one')
+  await until(() => way('2001:db8::2') === up0)
+  successor.apply([add('2001:db8::2', down0)])
+  t.equal(way('2001:db8::2'), down0, 'one that has expired can be added again')
+  t.notMatch(sh('ip -6 route show 2001:db8::2'), /expires/)
+  t.strictSame((await successor.adopt()).map((route) => String(route.target)).sort(), ['2001:db8::2', '2001:db8::4'],
+    'an expired one is there until the kernel collects it')
+  t.equal(way('2001:db8::4'), down0)
+})
+
+t.test('leaving at once', async (t) => {
+  await routes.leave(0)
+  t.strictSame(show(), [])
+})
+
+t.test('many are paced', async (t) => {
+  const many = Array.from({ length: 1000 }, (_, i) => add(`2001:db8::1:${(i + 1).toString(16)}`, down0))
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  const start = performance.now()
+  routes.apply(many)
+  t.equal(routes.pending, 950, 'the first fifty at once')
+  t.equal(way('2001:db8::1:32'), down0)
+  t.equal(way('2001:db8::1:33'), up0)
+  routes.apply([del('2001:db8::1:3e8', down0)])
+  t.equal(routes.pending, 951, 'the order is kept')
+  await until(() => routes.pending === 0)
+  t.ok(performance.now() - start >= 18, 'fifty per millisecond at most')
+  t.equal(routes.present().length, 999)
+  routes.apply(many)
+  await routes.leave(0)
+  t.equal(routes.pending, 0, 'what waits is dropped')
+  t.strictSame(show(), [])
+  t.strictSame(failures, [])
+})
+
+t.test('changes by others are noticed, ours are not', async (t) => {
+  let changes = 0
+  const watcher = new RouteWatcher(kernel, () => { changes++ })
+  const settle = async (): Promise<number> => {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    const result = changes
+    changes = 0
+    return result
+  }
+  routes.apply([add('2001:db8::2', down0), add('2001:db8::3', down0), del('2001:db8::3', down0)])
+  sh('ip -6 route add 2001:db8::21 dev down0; ip -6 route del 2001:db8::21')
+  t.equal(await settle(), 0)
+  sh('ip -6 route del 2001:db8::2')
+  t.equal(await settle(), 1)
+  routes.apply(['2', '3', '4', '5'].map((host) => add(`2001:db8::${host}`, down0)))
+  t.equal(await settle(), 0)
+  sh('ip link set down0 down; ip link set down0 up')
+  t.ok(await settle() > 0, 'the link went down')
+  t.strictSame(routes.present(), [])
+  watcher.close()
+  const fake = fakeKernel(() => [])
+  new RouteWatcher(kernel, () => { changes++ }, fake.open)
+  fake.emit(osError(105, 'recv'))
+  t.equal(changes, 1, 'notice was lost')
+})
+
+t.test('a kernel without memory is asked again; other refusals are told', async (t) => {
+  let attempts = 0
+  const fake = fakeKernel((request) => ++attempts === 1 ? [osError(105, 'recv')] : [acknowledgement(request)])
+  const told: string[] = []
+  const retrying = new Routes(new Rtnetlink(fake.open), ({ error }) => told.push(error.code))
+  retrying.apply([add('2001:db8::2', 2)])
+  t.equal(retrying.pending, 1)
+  await until(() => retrying.pending === 0)
+  t.equal(fake.sent.length, 2)
+  t.strictSame(told, [])
+  const refused = new Routes(new Rtnetlink(fakeKernel(() => [osError(1, 'recv')]).open), ({ error }) => told.push(error.code))
+  refused.apply([add('2001:db8::2', 2)])
+  t.strictSame(told, ['EPERM'])
+  retrying.apply([add('2001:db8::2', 2)])
+  retrying.close()
+})
+
+t.test('close', async () => { kernel.close() })

@@ -1,0 +1,106 @@
+import t from 'tap'
+import { Address, formatMac } from '../../src/address.ts'
+import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
+import type { RouteChange } from '../../src/engine/types.ts'
+import { ownNamespace, sh } from '../fixtures/own-namespace.ts'
+
+await ownNamespace()
+
+const address = (text: string): Address => Address.parse(text)!
+sh(`ip link add up0 address 52:54:00:12:34:56 type veth peer name down0; ip link set up0 up; ip link set down0 up
+    ip -6 addr add 2001:db8::ff/64 dev up0 nodad; ip -6 route add default via 2001:db8::1 dev up0`)
+const kernel = new Rtnetlink()
+const index = (name: string): number => kernel.links().find((link) => link.name === name)!.ifindex
+const up0 = index('up0')
+const down0 = index('down0')
+const add = (target: string, ifindex: number): RouteChange => ({ op: 'add', route: { target: address(target), ifindex } })
+const del = (target: string, ifindex: number): RouteChange => ({ op: 'delete', route: { target: address(target), ifindex } })
+const show = (): string[] => kernel.hostRoutes().map((route) => `${route.target} ${route.ifindex}${route.via ? ` ${route.via}` : ''}`)
+
+t.test('links, addresses, neighbors', async (t) => {
+  const link = kernel.links().find(({ name }) => name === 'up0')!
+  t.match(link, { up: true, kind: 'veth' })
+  t.equal(formatMac(link.mac!), '52:54:00:12:34:56')
+  t.match(kernel.links().find(({ name }) => name === 'lo'), { mac: undefined, up: true })
+  t.match(kernel.addresses().find((a) => a.address.equals(address('2001:db8::ff'))),
+    { ifindex: up0, prefixLength: 64, tentative: false })
+  sh('ip -6 neigh add 2001:db8::2 lladdr 52:54:00:00:00:02 dev down0; ip -6 neigh add proxy 2001:db8::9 dev up0')
+  const neighbors = kernel.neighbors()
+  t.match(neighbors.find((n) => n.address.equals(address('2001:db8::2'))), { ifindex: down0, state: 0x80, proxy: false })
+  t.notOk(neighbors.some((n) => n.proxy))
+})
+
+t.test('lookup', async (t) => {
+  t.strictSame(kernel.lookup(address('2001:db8::2')), { ifindex: up0, local: false })
+  t.strictSame(kernel.lookup(address('2620::1')), { ifindex: up0, local: false }, 'the default route')
+  t.equal(kernel.lookup(address('2001:db8::ff')).local, true)
+  t.equal(kernel.lookup(address('::1')).local, true)
+  sh('ip -6 route add unreachable 2001:db9::/64; ip -6 route add blackhole 2001:dba::/64; ip -6 route add prohibit 2001:dbb::/64')
+  for (const target of ['2001:db9::1', '2001:dba::1', '2001:dbb::1']) {
+    t.strictSame(kernel.lookup(address(target)), { ifindex: undefined, local: false }, target)
+  }
+  sh('ip -6 route add 2001:db8:5::/64 dev down0 table 55; ip -6 rule add to 2001:db8:5::/64 table 55')
+  t.equal(kernel.lookup(address('2001:db8:5::1')).ifindex, down0, 'policy routing')
+  sh('ip -6 route del default')
+  t.equal(kernel.lookup(address('2620::1')).ifindex, undefined, 'no route at all')
+})
+
+t.test('changes take effect before the call returns', async (t) => {
+  t.strictSame(kernel.changeRoutes([add('2001:db8::2', down0)]), [])
+  t.equal(kernel.lookup(address('2001:db8::2')).ifindex, down0)
+  t.match(sh('ip -6 route show 2001:db8::2'), /^2001:db8::2 dev down0 proto 136 metric 16 pref medium/)
+  t.strictSame(kernel.changeRoutes([add('2001:db8::3', down0), del('2001:db8::2', down0), del('2001:db8::2', down0)]), [],
+    'in order; what is gone already is no failure')
+  t.strictSame(show(), [`2001:db8::3 ${down0}`])
+  t.strictSame(kernel.changeRoutes([]), [])
+})
+
+t.test('each refusal is told with its change', async (t) => {
+  const failures = kernel.changeRoutes([add('2001:db8::3', up0), add('2001:db8::4', 999), add('2001:db8::5', down0)])
+  t.strictSame(failures.map(({ change, error }) => [String(change.route.target), error.code]),
+    [['2001:db8::3', 'EEXIST'], ['2001:db8::4', 'ENODEV']])
+  t.strictSame(show(), [`2001:db8::3 ${down0}`, `2001:db8::5 ${down0}`], 'the others are made')
+  sh('ip link set down0 down')
+  t.equal(kernel.changeRoutes([add('2001:db8::6', down0)])[0].error.code, 'ENETDOWN')
+  sh('ip link set down0 up')
+})
+
+t.test('replacing', async (t) => {
+  kernel.changeRoutes([add('2001:db8::3', down0)])
+  const route = { target: address('2001:db8::3'), ifindex: up0 }
+  t.strictSame(kernel.replaceRoutes([route], 100), [])
+  t.match(sh('ip -6 route show 2001:db8::3'), /^2001:db8::3 dev up0 proto 136 metric 16 expires (100|99)sec/)
+  t.strictSame(kernel.replaceRoutes([route]), [])
+  t.notMatch(sh('ip -6 route show 2001:db8::3'), /expires/)
+  t.equal(kernel.replaceRoutes([{ target: address('2001:db8::6'), ifindex: up0 }])[0].error.code, 'ENOENT', 'makes nothing new')
+  kernel.changeRoutes(kernel.hostRoutes().map((route) => ({ op: 'delete', route })))
+  t.strictSame(show(), [])
+})
+
+t.test('a gateway', async (t) => {
+  t.strictSame(kernel.changeRoutes([{ op: 'add', route: { target: address('2001:db8::7'), ifindex: down0, via: address('fe80::7') } }]), [])
+  t.strictSame(show(), [`2001:db8::7 ${down0} fe80::7`])
+  t.strictSame(kernel.changeRoutes([{ op: 'delete', route: { target: address('2001:db8::7'), ifindex: down0, via: address('fe80::8') } }]),
+    [], 'not that one')
+  t.equal(show().length, 1)
+  kernel.changeRoutes([{ op: 'delete', route: kernel.hostRoutes()[0] }])
+  t.strictSame(show(), [])
+})
+
+t.test('only what carries all of our marks is ours', async (t) => {
+  sh(`ip -6 route add 2001:db8::21 dev down0 proto static metric 16; ip -6 route add 2001:db8::22 dev down0 proto 136 metric 17
+      ip -6 route add 2001:db8:1::/64 dev down0 proto 136 metric 16; ip -6 route add 2001:db8::24 dev down0 proto 136 metric 16 table 55
+      ip -6 route add unreachable 2001:db8::25 proto 136 metric 16; ip -6 route add 2001:db8::26 dev down0 proto 136 metric 16`)
+  t.strictSame(show(), [`2001:db8::26 ${down0}`])
+  kernel.changeRoutes(['21', '22', '24', '26'].map((host) => del(`2001:db8::${host}`, down0)))
+  t.match(sh('ip -6 route show'), /2001:db8::21 dev down0 proto static metric 16/, 'of another program')
+  t.match(sh('ip -6 route show'), /2001:db8::22 dev down0 proto 136 metric 17/, 'of another metric')
+  t.match(sh('ip -6 route show table 55'), /2001:db8::24 /, 'of another table')
+  t.strictSame(show(), [])
+})
+
+t.test('closed is closed', async (t) => {
+  kernel.close()
+  kernel.close()
+  t.throws(() => kernel.links(), { code: 'EBADF' })
+})

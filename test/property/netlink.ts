@@ -1,0 +1,68 @@
+import t from 'tap'
+import fc from 'fast-check'
+import { Address } from '../../src/address.ts'
+import { Attributes, decodeCompletion, messages, MessageWriter } from '../../src/wire/netlink.ts'
+import {
+  decodeAddress, decodeLink, decodeNeighbor, decodeRoute, RTM_DELADDR, RTM_DELLINK, RTM_DELNEIGH, RTM_DELROUTE,
+  RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWROUTE, writeRoute,
+} from '../../src/wire/rtnetlink.ts'
+
+const TYPES = [2, 3, RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH, RTM_DELNEIGH]
+
+/** Reads everything that can be read. */
+function decodeAll(bytes: Uint8Array, start = 0, end = bytes.length): void {
+  for (const message of messages(bytes, start, end)) {
+    if (message.start > message.end || message.end > bytes.length) throw new Error('out of range')
+    decodeLink(message)
+    decodeAddress(message)
+    decodeRoute(message)
+    decodeNeighbor(message)
+    decodeCompletion(message)
+    for (const attribute of new Attributes(bytes, message.start, message.end)) {
+      if (attribute.start > attribute.end || attribute.end > message.end) throw new Error('out of range')
+    }
+  }
+}
+
+t.test('decoding never throws, and never leaves the buffer', async () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), fc.integer({ min: 0, max: 250 }), fc.integer({ min: 0, max: 250 }),
+    (bytes, start, end) => decodeAll(bytes, start, end)))
+})
+
+t.test('nor behind a header that is right', async () => {
+  const payload = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }),
+    // Fixed header, then attributes whose lengths may lie.
+    fc.tuple(fc.constantFrom(8, 12, 16), fc.array(fc.tuple(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 20 }),
+      fc.uint8Array({ maxLength: 24 })))).map(([size, attributes]) => {
+      const w = new MessageWriter()
+      for (let i = 0; i < size; i++) w.u8(i === 0 && size < 16 ? 10 : 0)
+      for (const [length, type, value] of attributes) {
+        w.u16(length)
+        w.u16(type)
+        w.raw(value)
+      }
+      return w.bytes.slice()
+    }))
+  fc.assert(fc.property(fc.array(fc.tuple(fc.constantFrom(...TYPES), fc.nat(0xffff), payload), { maxLength: 4 }), (list) => {
+    const w = new MessageWriter()
+    for (const [type, flags, bytes] of list) {
+      w.begin(type, flags, 1)
+      w.raw(bytes)
+      w.end()
+    }
+    decodeAll(w.bytes)
+  }), { numRuns: 500 })
+})
+
+t.test('decode(encode(route)) = route', async () => {
+  const word = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
+  const address = fc.tuple(word, word, word, word).map(([a, b, c, d]) => new Address(a, b, c, d))
+  fc.assert(fc.property(address, fc.option(address), fc.integer({ min: 1, max: 2 ** 31 - 1 }), (target, gateway, ifindex) => {
+    const w = new MessageWriter()
+    writeRoute(w, 1, 'add', gateway === null ? { target, ifindex } : { target, ifindex, via: gateway })
+    const route = decodeRoute([...messages(w.bytes)][0])
+    return route !== undefined && route.destination!.equals(target) && route.ifindex === ifindex && route.protocol === 136
+      && route.metric === 16 && (gateway === null ? route.gateway === undefined : route.gateway!.equals(gateway))
+  }))
+})

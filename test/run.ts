@@ -1,0 +1,94 @@
+/**
+ * `npm test [-- PATTERN...]`: every test, in namespaces of its own, so that the machine's network is never touched.
+ *
+ * A test is a compiled file under dist/test that imports tap; everything else there is a tool of the tests (the lab's
+ * kit, the demo, fixtures). Unit tests mirror src; files in lab/ and linux/ work with real namespaces, take seconds of
+ * waiting, and run after the others. A PATTERN is a part of a path: `npm test -- lab/story`.
+ *
+ * The last line is `N passed, N failed`, counting assertions; a skipped or todo one counts as failed.
+ */
+import { spawn } from 'node:child_process'
+import { readFileSync, readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { enterNamespaces } from './lab/kit/unshare.ts'
+
+const HERE = dirname(fileURLToPath(import.meta.url))
+const TAP = createRequire(import.meta.url).resolve('tap').replace(/commonjs.*/, 'esm/run.mjs')
+const WORKERS = Math.min(4, availableParallelism())
+
+interface Count { readonly passed: number; readonly failed: number }
+
+function testFiles(patterns: readonly string[]): string[] {
+  return readdirSync(HERE, { recursive: true, encoding: 'utf8' }).sort()
+    .filter((path) => path.endsWith('.js') && (patterns.length === 0 || patterns.some((part) => path.includes(part))))
+    .map((path) => join(HERE, path))
+    .filter((path) => /^import .* from ["']tap["'];?$/m.test(readFileSync(path, 'utf8')))
+}
+
+/**
+ * Counts the assertions of a TAP stream (version 14), line by line. A line that sums up the indented ones before it is
+ * not one more, except a failed one with nothing failed inside (a timeout, a crash).
+ */
+class Counter {
+  passed = 0
+  failed = 0
+  /** By indentation: failures since the last summary; undefined where no test was. */
+  readonly #below: (number | undefined)[] = []
+
+  line(text: string): void {
+    const [, indent, not, rest] = /^((?: {4})*)(?:(not )?ok\b|\}$)(.*)/.exec(text) ?? []
+    if (indent === undefined) return
+    const level = indent.length / 4
+    const failed = not !== undefined || / # (skip|todo)\b/i.test(rest)
+    const below = this.#below[level + 1]
+    this.#below.length = level + 1
+    if (text.endsWith('}') || rest.endsWith(' {')) return        // a summary that comes first: TAP's buffered form
+    this.#below[level] = (this.#below[level] ?? 0) + Number(failed)
+    if (below !== undefined && !(failed && below === 0)) return
+    if (failed) this.failed++
+    else this.passed++
+  }
+}
+
+/** Runs tap over some files; prints a line for each, and all that tap says of one with a failure. */
+async function runTap(name: string, files: readonly string[], jobs: number, timeout: number): Promise<Count> {
+  const counter = new Counter()
+  if (files.length === 0) return counter
+  process.stdout.write(`# ${name}: ${files.length} ${files.length === 1 ? 'file' : 'files'}, ${jobs} at a time\n`)
+  const child = spawn(process.execPath, [TAP, 'run', '--disable-coverage', '--reporter=tap', '--fail-skip', '--fail-todo',
+    '--fail-only', `--jobs=${jobs}`, `--timeout=${timeout}`, ...files.map((path) => relative(process.cwd(), path))],
+  { stdio: ['ignore', 'pipe', 'inherit'] })
+  let report: string[] = []
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    counter.line(line)
+    report.push(line)
+    if (!/^(not )?ok\b/.test(line)) return
+    const clean = line.startsWith('ok') && !report.some((text) => /^ *not ok| # (skip|todo)\b/i.test(text))
+    process.stdout.write(clean ? `${line}\n` : `${report.join('\n')}\n`)
+    report = []
+  })
+  const status = await new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? 1)))
+  if (status !== 0 && counter.failed === 0) {
+    counter.failed++
+    process.stdout.write(`${report.join('\n')}\nnot ok - tap ended with status ${status}\n`)
+  }
+  return counter
+}
+
+await enterNamespaces()
+process.chdir(dirname(dirname(HERE)))
+const files = testFiles(process.argv.slice(2))
+const slow = (path: string) => /^(lab|linux)\//.test(relative(HERE, path))
+const counts = [
+  await runTap('units', files.filter((path) => !slow(path)), WORKERS, 60),
+  await runTap('namespaces', files.filter(slow), 2, 150),
+]
+const passed = counts.reduce((sum, c) => sum + c.passed, 0)
+const failed = counts.reduce((sum, c) => sum + c.failed, 0)
+if (files.length === 0) process.stdout.write('no test file matches\n')
+process.stdout.write(`${passed} passed, ${failed} failed\n`)
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0

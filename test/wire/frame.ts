@@ -1,0 +1,17 @@
+import t from 'tap'
+import { Address, parseMac } from '../../src/address.ts'
+import { multicastMac, writeEthernet, writeIpv6 } from '../../src/wire/frame.ts'
+import { bytes } from '../fixtures/frames.ts'
+
+t.test('D13 multicast MAC: 33:33 and the last 32 bits of the group', async (t) => {
+  t.equal(multicastMac(Address.allNodes.w3), parseMac('33:33:00:00:00:01'))
+  t.equal(multicastMac(Address.parse('ff02::1:ff12:3456')!.w3), parseMac('33:33:ff:12:34:56'))
+})
+
+t.test('headers', async (t) => {
+  const slab = new Uint8Array(60).fill(0xa5)
+  writeEthernet(slab, 2, { to: parseMac('33:33:00:00:00:01')! }, parseMac('fe:dc:ba:98:76:54')!)
+  writeIpv6(slab, 16, Address.parse('fe80::ff')!, 0x1234)
+  t.same(slab, bytes(`a5a5 333300000001 fedcba987654 86dd
+    60000000 12343aff fe8000000000000000000000000000ff ${'a5'.repeat(20)}`))
+})
