@@ -3,7 +3,8 @@
  * randomness. It acts only through the {@link Sink} it was given. Nothing here does I/O.
  */
 import type { Address, Mac, Prefix } from '../address.ts'
-import type { DropReason } from '../wire/ndisc.ts'
+import type { Config } from '../config/config.ts'
+import type { DropReason, NdiscView, NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc.ts'
 
 export type Instant = number & { readonly unit: 'monotonic ms' }
 /** In [0, 1). */
@@ -12,7 +13,7 @@ export type Random = () => number
 export interface LinkAddress {
   readonly address: Address
   readonly prefixLength: number
-  /** Tentative, optimistic or dadfailed: not to be used as a source, nor taken for ours (RFC 4862 5.4). */
+  /** Tentative, optimistic or dadfailed: not to be used as a source, nor answered for (RFC 4862 5.4). */
   readonly tentative: boolean
 }
 
@@ -35,26 +36,53 @@ export interface HostRoute {
   readonly via?: Address
 }
 
-/** RFC 4861 5.1 and 7.3.2; FAILED is the kernel's NUD_FAILED and our negative cache. */
-export type NeighborState = 'INCOMPLETE' | 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE' | 'FAILED'
+export interface RouteChange {
+  readonly op: 'add' | 'delete'
+  readonly route: HostRoute
+}
 
-/** Why a valid solicitation was not answered (product: who is answered). */
-export type SilentReason =
-  | 'link-local' | 'anycast' | 'excluded' | 'own-address' | 'same-link' | 'no-rule' | 'failed' | 'dad-unproven'
-  | 'dad-own-mac' | 'no-source' | 'limit' | 'no-candidate' | 'unknown-host'
+/** Solicitations that the kernel must not react to: one entry per link. */
+export interface QuietRule {
+  readonly ifindex: number
+  readonly prefixes: readonly Prefix[]
+}
 
-/** What became of a received packet. */
-export type Outcome =
-  | 'answered'         // NA sent
-  | 'defended'         // DAD probe answered
-  | 'asked'            // probing; the asker waits
-  | 'proof'            // an NA that answers our probe
-  | 'evidence'         // an NA or NS that hints at a host
-  | 'unsolicited'      // an NA nobody waited for
-  | SilentReason
-  | DropReason
+/**
+ * RFC 4861 5.1 and 7.3.2, as far as a proxy needs them: it never sends traffic, so an owner is verified (REACHABLE), being
+ * verified again (PROBE), or not an owner. FAILED is the kernel's NUD_FAILED and our negative cache.
+ */
+export type NeighborState = 'INCOMPLETE' | 'REACHABLE' | 'PROBE' | 'FAILED'
 
-/** State changes, for log, metrics and monitor. Packets are reported by {@link Sink.outcome}. */
+/** Why a valid solicitation was not answered. */
+export const SILENT_REASONS = [
+  'link-local',     // target in fe80::/10
+  'anycast',        // subnet-router or reserved anycast address
+  'excluded',       // by `exclude`
+  'no-rule',        // no rule of this link holds the target
+  'own-address',    // of this machine on this link: the kernel answers
+  'same-link',      // the owner sits on the asker's own link
+  'no-candidate',   // no link, other than the asker's, where the owner may be
+  'unknown-host',   // `learn no`, and not pinned
+  'failed',         // probed in vain a short while ago
+  'dad-unproven',   // DAD for an address that a static rule covers, without evidence
+  'dad-own-mac',    // DAD by the owner itself
+  'no-source',      // our link has no usable address
+  'limit',          // a table is full
+] as const
+export type SilentReason = (typeof SILENT_REASONS)[number]
+
+/** What became of a valid packet, when it was not a reason to stay silent. */
+export const ACTIONS = [
+  'answered',       // NS: NA sent
+  'defended',       // NS of DAD: NA sent
+  'asked',          // NS: probing, the asker waits
+  'proof',          // NA that answers our probe
+  'unsolicited',    // NA that answers none
+  'proxied',        // NA with S=1, O=0 from a downstream link: another proxy's
+] as const
+export type Outcome = (typeof ACTIONS)[number] | SilentReason | DropReason
+
+/** State changes, for log, metrics and monitor. Packets are told by {@link Sink.outcome}. */
 export type Event =
   | { readonly kind: 'neighbor'; readonly target: Address; readonly state: NeighborState | 'GONE'
       readonly ifindex: number | undefined; readonly mac: Mac | undefined; readonly reason: string }
@@ -63,26 +91,41 @@ export type Event =
   | { readonly kind: 'limit'; readonly limit: 'neighbors' | 'host' | 'askers'; readonly mac?: Mac; readonly size: number }
 
 /** One advertisement to send. The object is reused: read it during the call only. */
-export interface Advertisement {
+export interface Advertisement extends NeighborAdvertisement {
   readonly ifindex: number
-  readonly source: Address
-  /** IPv6 destination and target as words (see Address). */
-  readonly d0: number; readonly d1: number; readonly d2: number; readonly d3: number
-  readonly t0: number; readonly t1: number; readonly t2: number; readonly t3: number
-  /** Ethernet destination. */
-  readonly to: Mac
-  readonly router: boolean
-  readonly solicited: boolean
-  readonly override: boolean
 }
 
-export interface RouteChange {
-  readonly op: 'add' | 'delete'
-  readonly route: HostRoute
+/** A unicast probe. */
+export interface UnicastProbe extends NeighborSolicitation {
+  readonly ifindex: number
 }
 
-/** Drop NS of these prefixes before the kernel reacts to them: one entry per link. */
-export interface QuietRule {
-  readonly ifindex: number
-  readonly prefixes: readonly Prefix[]
+/** What the engine does to the world. Calls come in the order in which they must take effect. */
+export interface Sink {
+  /** Hear this link from now on; called again when the link or `promiscuous` changed. */
+  listen(link: Link, promiscuous: boolean): void
+  ignore(ifindex: number): void
+  /** Multicast probe, source chosen by the kernel (RFC 4861 7.2.2). */
+  solicit(ifindex: number, target: Address): void
+  confirm(probe: UnicastProbe): void
+  advertise(advertisement: Advertisement): void
+  /** Which link would the kernel use? The reply is the input `route`. */
+  lookup(target: Address): void
+  /** In the kernel before any later advertisement leaves. */
+  route(change: RouteChange): void
+  /** All of it: replaces what was said before. */
+  quiet(rules: readonly QuietRule[]): void
+  /** The view is valid during the call only. */
+  outcome(outcome: Outcome, ifindex: number, view: NdiscView): void
+  event(event: Event): void
 }
+
+/** What the engine is told. Packets have a method of their own: `Engine.packet`. */
+export type Input =
+  | { readonly kind: 'config'; readonly config: Config }
+  | { readonly kind: 'link'; readonly link: Link }
+  | { readonly kind: 'link-gone'; readonly ifindex: number }
+  /** Reply to `lookup`; `local`: an address of this machine, by a local route. */
+  | { readonly kind: 'route'; readonly target: Address; readonly ifindex: number | undefined; readonly local: boolean }
+  /** All routes of ours, as the kernel has them. */
+  | { readonly kind: 'routes'; readonly present: readonly HostRoute[] }

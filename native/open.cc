@@ -1,0 +1,203 @@
+// Openers: packet(7), netlink(7) and unix(7) datagram sockets, with their options. Each socket is ready before it can
+// receive anything: the filter is attached before bind.
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/netlink.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include "socket.h"
+
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23
+#endif
+
+static const int TYPE = SOCK_CLOEXEC | SOCK_NONBLOCK;
+
+static bool setOption(int fd, int level, int option, int value) {
+  return setsockopt(fd, level, option, &value, sizeof value) == 0;
+}
+
+// The forced size needs CAP_NET_ADMIN; without it the system's limit holds.
+static bool setBuffer(int fd, int forced, int option, int bytes) {
+  return bytes == 0 || setOption(fd, SOL_SOCKET, forced, bytes) || setOption(fd, SOL_SOCKET, option, bytes);
+}
+
+static bool attach(int fd, const Array& filter) {
+  if (filter.length == 0) return true;
+  sock_fprog program = {static_cast<unsigned short>(filter.length / sizeof(sock_filter)),
+                        static_cast<sock_filter*>(filter.data)};
+  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+}
+
+static bool readFilter(napi_env env, napi_value value, Array* filter) {
+  if (!readArray(env, value, napi_uint8_array, "filter: a Uint8Array", filter)) return false;
+  if (filter->length % sizeof(sock_filter) == 0 && filter->length / sizeof(sock_filter) <= BPF_MAXINSNS) return true;
+  napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "filter: up to 4096 instructions of 8 bytes");
+  return false;
+}
+
+// Wraps `opened`, or closes it and throws errno when `failed` names a system call.
+static napi_value finish(napi_env env, const Opened& opened, const char* failed) {
+  if (failed == nullptr) return wrapSocket(environmentOf(env), opened);
+  int error = errno;
+  if (opened.fd >= 0) close(opened.fd);
+  return throwErrno(env, error, failed);
+}
+
+struct PacketOptions {
+  int ifindex, protocol, receiveBuffer;
+  bool promiscuous, cooked;
+  Array filter;
+};
+
+static bool readProperty(napi_env env, napi_value object, const char* name, double high, int* result) {
+  napi_value value;
+  double number;
+  if (napi_get_named_property(env, object, name, &value) != napi_ok) return false;
+  if (!readInteger(env, value, 0, high, name, &number)) return false;
+  *result = static_cast<int>(number);
+  return true;
+}
+
+static bool readFlag(napi_env env, napi_value object, const char* name, bool* result) {
+  napi_value value;
+  if (napi_get_named_property(env, object, name, &value) != napi_ok) return false;
+  if (napi_get_value_bool(env, value, result) == napi_ok) return true;
+  napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", name);
+  return false;
+}
+
+static bool readPacketOptions(napi_env env, napi_value object, PacketOptions* options) {
+  napi_valuetype type;
+  napi_value filter;
+  if (napi_typeof(env, object, &type) != napi_ok || type != napi_object) {
+    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "options: an object");
+    return false;
+  }
+  return readProperty(env, object, "ifindex", 0x7fffffff, &options->ifindex) &&
+         readProperty(env, object, "protocol", 0xffff, &options->protocol) &&
+         readProperty(env, object, "receiveBuffer", 0x3fffffff, &options->receiveBuffer) &&
+         readFlag(env, object, "promiscuous", &options->promiscuous) &&
+         readFlag(env, object, "cooked", &options->cooked) &&
+         napi_get_named_property(env, object, "filter", &filter) == napi_ok &&
+         readFilter(env, filter, &options->filter);
+}
+
+// Returns the system call that failed, or nullptr.
+static const char* configurePacket(int fd, const PacketOptions& options, const sockaddr_ll& link) {
+  if (!setOption(fd, SOL_PACKET, PACKET_AUXDATA, 1)) return "setsockopt";
+  if (!setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.receiveBuffer)) return "setsockopt";
+  // Since Linux 4.20; only a saving.
+  if (options.protocol != ETH_P_ALL) setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+  if (!attach(fd, options.filter)) return "setsockopt";
+  packet_mreq membership = {};
+  membership.mr_ifindex = options.ifindex;
+  membership.mr_type = PACKET_MR_ALLMULTI;
+  if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, sizeof membership) < 0) return "setsockopt";
+  membership.mr_type = PACKET_MR_PROMISC;
+  if (options.promiscuous &&
+      setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, sizeof membership) < 0) {
+    return "setsockopt";
+  }
+  return bind(fd, reinterpret_cast<const sockaddr*>(&link), sizeof link) < 0 ? "bind" : nullptr;
+}
+
+napi_value openPacket(napi_env env, napi_callback_info info) {
+  napi_value object;
+  PacketOptions options;
+  if (!readArguments(env, info, 1, &object, nullptr) || !readPacketOptions(env, object, &options)) return nullptr;
+  sockaddr_ll link = {};
+  link.sll_family = AF_PACKET;
+  link.sll_protocol = htons(options.protocol);
+  link.sll_ifindex = options.ifindex;
+  Opened opened = {-1, Kind::packet, link, options.cooked};
+  opened.to.sll_protocol = htons(ETH_P_IPV6);
+  opened.to.sll_halen = ETH_ALEN;
+  memset(opened.to.sll_addr, 0xff, ETH_ALEN);
+  opened.fd = socket(AF_PACKET, (options.cooked ? SOCK_DGRAM : SOCK_RAW) | TYPE, 0);
+  return finish(env, opened, opened.fd < 0 ? "socket" : configurePacket(opened.fd, options, link));
+}
+
+static const char* configureNetlink(int fd, const Array& groups, const Array& filter, int receive, int send) {
+  if (!setOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1)) return "setsockopt";
+  if (!setOption(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)) return "setsockopt";
+  if (!setOption(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1)) return "setsockopt";
+  if (!setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, receive)) return "setsockopt";
+  if (!setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, send)) return "setsockopt";
+  if (!attach(fd, filter)) return "setsockopt";
+  sockaddr_nl address = {};
+  address.nl_family = AF_NETLINK;
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0) return "bind";
+  const uint32_t* group = static_cast<uint32_t*>(groups.data);
+  for (size_t i = 0; i < groups.length; i++) {
+    if (!setOption(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, static_cast<int>(group[i]))) return "setsockopt";
+  }
+  return nullptr;
+}
+
+napi_value openNetlink(napi_env env, napi_callback_info info) {
+  napi_value values[5];
+  Array groups, filter;
+  double protocol, receive, send = 0;
+  napi_valuetype type;
+  if (!readArguments(env, info, 5, values, nullptr) ||
+      !readInteger(env, values[0], 0, 255, "protocol", &protocol) ||
+      !readArray(env, values[1], napi_uint32_array, "groups: a Uint32Array", &groups) ||
+      !readFilter(env, values[2], &filter) ||
+      !readInteger(env, values[3], 0, 0x3fffffff, "receiveBuffer", &receive) ||
+      napi_typeof(env, values[4], &type) != napi_ok ||
+      (type != napi_undefined && !readInteger(env, values[4], 0, 0x3fffffff, "sendBuffer", &send))) {
+    return nullptr;
+  }
+  Opened opened = {socket(AF_NETLINK, SOCK_RAW | TYPE, static_cast<int>(protocol)), Kind::netlink, {}, false};
+  return finish(env, opened, opened.fd < 0 ? "socket" : configureNetlink(opened.fd, groups, filter, receive, send));
+}
+
+struct Name {
+  sockaddr_un address;
+  socklen_t size;  // 0: none
+};
+
+static bool readName(napi_env env, napi_value value, Name* name) {
+  // A buffer one byte larger than what fits, to tell when it does not.
+  char text[sizeof name->address.sun_path + 2];
+  size_t length;
+  if (napi_get_value_string_utf8(env, value, text, sizeof text, &length) != napi_ok) {
+    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "name: a string");
+    return false;
+  }
+  if (length >= sizeof name->address.sun_path) {
+    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "name: up to 107 bytes");
+    return false;
+  }
+  memset(name, 0, sizeof *name);
+  name->address.sun_family = AF_UNIX;
+  memcpy(name->address.sun_path, text, length);
+  bool abstract = text[0] == '@';
+  if (abstract) name->address.sun_path[0] = '\0';
+  if (length > 0) name->size = offsetof(sockaddr_un, sun_path) + length + (abstract ? 0 : 1);
+  return true;
+}
+
+static const char* configureUnix(int fd, const Name& own, const Name& peer) {
+  if (own.size > 0 && bind(fd, reinterpret_cast<const sockaddr*>(&own.address), own.size) < 0) return "bind";
+  if (peer.size > 0 && connect(fd, reinterpret_cast<const sockaddr*>(&peer.address), peer.size) < 0) return "connect";
+  return nullptr;
+}
+
+napi_value openUnix(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  Name own, peer;
+  if (!readArguments(env, info, 2, values, nullptr) || !readName(env, values[0], &own) ||
+      !readName(env, values[1], &peer)) {
+    return nullptr;
+  }
+  Opened opened = {socket(AF_UNIX, SOCK_DGRAM | TYPE, 0), Kind::local, {}, false};
+  return finish(env, opened, opened.fd < 0 ? "socket" : configureUnix(opened.fd, own, peer));
+}

@@ -1,0 +1,100 @@
+/**
+ * Hash table from addresses, given as four words, to values: open addressing with linear probing, so that a lookup
+ * allocates nothing. The seed keeps senders from choosing targets that collide.
+ */
+import type { Random } from './types.ts'
+
+const FIRST_SIZE = 16
+
+export class AddressMap<V> {
+  readonly #seed: number
+  #keys = new Int32Array(4 * FIRST_SIZE)
+  #values: (V | undefined)[] = new Array<V | undefined>(FIRST_SIZE).fill(undefined)
+  #mask = FIRST_SIZE - 1
+  #size = 0
+
+  constructor(random: Random) {
+    this.#seed = Math.floor(random() * 2 ** 32) | 0
+  }
+
+  get size(): number { return this.#size }
+
+  get(w0: number, w1: number, w2: number, w3: number): V | undefined {
+    return this.#values[this.#slot(w0, w1, w2, w3)]
+  }
+
+  set(w0: number, w1: number, w2: number, w3: number, value: V): void {
+    let slot = this.#slot(w0, w1, w2, w3)
+    if (this.#values[slot] === undefined) {
+      if (4 * (this.#size + 1) > 3 * (this.#mask + 1)) {
+        this.#grow()
+        slot = this.#slot(w0, w1, w2, w3)
+      }
+      this.#size++
+      this.#put(slot, w0, w1, w2, w3)
+    }
+    this.#values[slot] = value
+  }
+
+  delete(w0: number, w1: number, w2: number, w3: number): boolean {
+    let hole = this.#slot(w0, w1, w2, w3)
+    if (this.#values[hole] === undefined) return false
+    this.#size--
+    // Close the gap: what probed past it moves up, so that no chain is cut.
+    const keys = this.#keys
+    for (let i = (hole + 1) & this.#mask; this.#values[i] !== undefined; i = (i + 1) & this.#mask) {
+      const home = this.#hash(keys[4 * i], keys[4 * i + 1], keys[4 * i + 2], keys[4 * i + 3]) & this.#mask
+      if (((i - home) & this.#mask) < ((i - hole) & this.#mask)) continue
+      keys.copyWithin(4 * hole, 4 * i, 4 * i + 4)
+      this.#values[hole] = this.#values[i]
+      hole = i
+    }
+    this.#values[hole] = undefined
+    return true
+  }
+
+  /** In no order; the map may not change meanwhile. */
+  * values(): Generator<V> {
+    for (const value of this.#values) if (value !== undefined) yield value
+  }
+
+  #hash(w0: number, w1: number, w2: number, w3: number): number {
+    let h = Math.imul(w3 ^ this.#seed, 0x9e3779b1)
+    h = Math.imul((h ^ (h >>> 15)) + w2, 0x85ebca6b)
+    h = Math.imul((h ^ (h >>> 13)) + w1, 0xc2b2ae35)
+    h = Math.imul((h ^ (h >>> 16)) + w0, 0x27d4eb2f)
+    return h ^ (h >>> 15)
+  }
+
+  /** Where the key is, or the free slot where it would go. */
+  #slot(w0: number, w1: number, w2: number, w3: number): number {
+    const keys = this.#keys
+    for (let i = this.#hash(w0, w1, w2, w3) & this.#mask; ; i = (i + 1) & this.#mask) {
+      if (this.#values[i] === undefined) return i
+      const k = 4 * i
+      if (keys[k + 3] === w3 && keys[k + 2] === w2 && keys[k + 1] === w1 && keys[k] === w0) return i
+    }
+  }
+
+  #put(slot: number, w0: number, w1: number, w2: number, w3: number): void {
+    this.#keys[4 * slot] = w0
+    this.#keys[4 * slot + 1] = w1
+    this.#keys[4 * slot + 2] = w2
+    this.#keys[4 * slot + 3] = w3
+  }
+
+  #grow(): void {
+    const keys = this.#keys
+    const values = this.#values
+    const size = 2 * values.length
+    this.#keys = new Int32Array(4 * size)
+    this.#values = new Array<V | undefined>(size).fill(undefined)
+    this.#mask = size - 1
+    values.forEach((value, i) => {
+      if (value === undefined) return
+      const slot = this.#slot(keys[4 * i], keys[4 * i + 1], keys[4 * i + 2], keys[4 * i + 3])
+      this.#put(slot, keys[4 * i], keys[4 * i + 1], keys[4 * i + 2], keys[4 * i + 3])
+      this.#values[slot] = value
+    })
+  }
+}

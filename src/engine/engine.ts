@@ -1,0 +1,253 @@
+/**
+ * The engine: inputs in, calls of the sink out, time as an argument. It joins the rules, the links, the neighbor cache,
+ * the proxy and the learner, and keeps what follows from them as desired state: heard links, quiet rules, routes.
+ */
+import type { Config } from '../config/config.ts'
+import { NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
+import type { DropReason, NdiscView } from '../wire/ndisc.ts'
+import { Learner } from './learner.ts'
+import { Links } from './links.ts'
+import { Neighbors } from './neighbors.ts'
+import type { Neighbor } from './neighbors.ts'
+import { Proxy } from './proxy.ts'
+import { desiredRoute, plan, sameRoute } from './routes.ts'
+import { Rules } from './rules.ts'
+import type { HostRoute, Input, Instant, Link, NeighborState, Random, Sink } from './types.ts'
+
+/** What the engine knows, for status, explain and tests. */
+export interface Snapshot {
+  readonly neighbors: readonly {
+    readonly target: string; readonly state: NeighborState; readonly iface: string | undefined
+    readonly pinned: boolean; readonly routed: boolean
+  }[]
+}
+
+export class Engine {
+  readonly #random: Random
+  readonly #sink: Sink
+  readonly #links: Links
+  readonly #neighbors: Neighbors
+  readonly #proxy: Proxy
+  readonly #learner: Learner
+  #rules: Rules
+  /** Links that the sink hears for us: the link as told, and whether promiscuous. */
+  readonly #heard = new Map<number, { link: Link; promiscuous: boolean }>()
+  /** Routes of a former run were taken over, or given up. */
+  #adopted = false
+
+  constructor(config: Config, random: Random, sink: Sink) {
+    this.#random = random
+    this.#sink = sink
+    this.#links = new Links(random)
+    this.#rules = new Rules(config, random)
+    this.#neighbors = new Neighbors(this.#links, sink, {
+      owner: (neighbor) => this.#route(neighbor),
+      answer: (neighbor, asker) => this.#proxy.answer(neighbor, asker),
+    }, random)
+    this.#proxy = new Proxy(this.#rules, this.#links, this.#neighbors, sink)
+    this.#learner = new Learner(this.#rules, this.#links, this.#neighbors)
+    this.#pin(0 as Instant)
+  }
+
+  /** When `wake` has something to do next. */
+  get deadline(): Instant | undefined {
+    const a = this.#neighbors.deadline
+    const b = this.#learner.deadline
+    return a === undefined ? b : b === undefined || a < b ? a : b
+  }
+
+  wake(now: Instant): void {
+    this.#neighbors.wake(now)
+    this.#learner.wake(now)
+  }
+
+  /** A frame that came in on a link, with the verdict of its decoder. */
+  packet(ifindex: number, view: NdiscView, drop: DropReason | undefined, now: Instant): void {
+    const link = this.#links.get(ifindex)
+    if (link === undefined) return
+    if (drop !== undefined) {
+      this.#sink.outcome(drop, ifindex, view)
+    } else if (view.type === NEIGHBOR_SOLICITATION) {
+      this.#sink.outcome(this.#proxy.solicitation(link, view, now), ifindex, view)
+      this.#learner.hear(ifindex, view, now)
+    } else {
+      const outcome = this.#neighbors.advertisement(ifindex, view, now)
+      this.#sink.outcome(outcome, ifindex, view)
+      if (outcome === 'unsolicited') this.#learner.hear(ifindex, view, now)
+    }
+  }
+
+  handle(input: Input, now: Instant): void {
+    switch (input.kind) {
+      case 'config': return this.#configure(input.config, now)
+      case 'link': return this.#link(input.link, now)
+      case 'link-gone': return this.#gone(input.ifindex)
+      case 'route': return this.#lookedUp(input, now)
+      case 'routes': return this.#present(input.present, now)
+    }
+  }
+
+  /** Every name and pattern that the configuration mentions, and the upstreams among them. */
+  get interfaces(): { names: readonly string[]; upstreams: readonly string[] } {
+    return { names: this.#rules.names, upstreams: this.#rules.upstreams }
+  }
+
+  snapshot(): Snapshot {
+    const neighbors = [...this.#neighbors.values()].sort((a, b) => a.target.compare(b.target))
+    return {
+      neighbors: neighbors.map(({ target, state, ifindex, pinned, route }) => ({
+        target: target.toString(), state, iface: this.#links.get(ifindex)?.name,
+        pinned: pinned !== undefined, routed: route !== undefined,
+      })),
+    }
+  }
+
+  #configure(config: Config, now: Instant): void {
+    this.#rules = new Rules(config, this.#random)
+    this.#proxy.rules = this.#rules
+    this.#learner.rules = this.#rules
+    for (const link of this.#links.values()) this.#rules.link(link)
+    for (const link of this.#links.values()) this.#listen(link)
+    this.#sink.quiet(this.#rules.quiet)
+    // What was learned stays where it still fits; questions under way are asked again by those who ask.
+    const pinned = new Set(this.#rules.pinned.map(({ host }) => host.address.toString()))
+    for (const neighbor of [...this.#neighbors.values()]) {
+      if (pinned.has(neighbor.target.toString())) continue
+      const { target: { w0, w1, w2, w3 }, ifindex, isOwned } = neighbor
+      const rule = this.#rules.owning(ifindex, w0, w1, w2, w3)
+      if (neighbor.pinned !== undefined || !isOwned || !rule?.settings.learn || this.#rules.excluded(w0, w1, w2, w3)) {
+        this.#neighbors.remove(neighbor, 'configuration')
+      } else {
+        neighbor.rule = rule
+        this.#route(neighbor)
+      }
+    }
+    this.#pin(now)
+  }
+
+  #link(link: Link, now: Instant): void {
+    const { ifindex, name } = link
+    const before = this.#links.get(ifindex)
+    this.#links.set(link)
+    if (before?.name !== name) {
+      this.#rules.link(link)
+      this.#sink.quiet(this.#rules.quiet)
+    }
+    this.#listen(link)
+    if (before?.name !== name) this.#pin(now)
+    const isUpAgain = before !== undefined && !before.up && link.up
+    for (const neighbor of [...this.#neighbors.values()]) {
+      this.#route(neighbor)
+      if (isUpAgain && neighbor.ifindex === ifindex) this.#neighbors.verify(neighbor, now, 'link up')
+      // Nobody could have answered, so that failure says nothing.
+      else if (isUpAgain && neighbor.state === 'FAILED') this.#neighbors.remove(neighbor, 'link up')
+    }
+  }
+
+  #gone(ifindex: number): void {
+    const link = this.#links.get(ifindex)
+    if (link === undefined) return
+    this.#links.delete(ifindex)
+    this.#rules.gone(ifindex)
+    if (this.#heard.delete(ifindex)) {
+      this.#sink.ignore(ifindex)
+      this.#sink.event({ kind: 'link', iface: link.name, state: 'gone' })
+      this.#sink.quiet(this.#rules.quiet)
+    }
+    for (const neighbor of [...this.#neighbors.values()]) {
+      if (neighbor.ifindex !== ifindex) continue
+      if (neighbor.pinned === undefined) {
+        this.#neighbors.remove(neighbor, 'link gone')
+      } else {
+        neighbor.ifindex = 0
+        neighbor.mac = undefined
+        this.#route(neighbor)
+      }
+    }
+  }
+
+  #listen(link: Link): void {
+    const { ifindex, name, up } = link
+    const wanted = this.#rules.wants(name)
+    const heard = this.#heard.get(ifindex)
+    if (wanted === undefined) {
+      if (heard !== undefined && this.#heard.delete(ifindex)) this.#sink.ignore(ifindex)
+      return
+    }
+    if (heard?.link === link && heard.promiscuous === wanted.promiscuous) return
+    this.#heard.set(ifindex, { link, promiscuous: wanted.promiscuous })
+    this.#sink.listen(link, wanted.promiscuous)
+    if (heard?.link.up !== up) this.#sink.event({ kind: 'link', iface: name, state: up ? 'up' : 'down' })
+  }
+
+  /** Tells pinned hosts where their links are. */
+  #pin(now: Instant): void {
+    for (const { host, rule } of this.#rules.pinned) {
+      const ifindex = this.#place(host.iface, rule.links.ifindexes, rule.subnet!.upstream)
+      const known = this.#neighbors.find(host.address)
+      if (known?.pinned === host && known.ifindex === ifindex) continue
+      this.#neighbors.pin(host, rule, ifindex, now)
+    }
+  }
+
+  /** The link of a pinned host: the one it names, else the only downstream; 0 when there is none yet. */
+  #place(iface: string | undefined, ifindexes: readonly number[], upstream: string): number {
+    const places = ifindexes.filter((ifindex) => {
+      const name = this.#links.get(ifindex)?.name
+      return iface === undefined ? name !== upstream : name === iface
+    })
+    return places.length === 1 ? places[0] : 0
+  }
+
+  #lookedUp({ target, ifindex, local }: Extract<Input, { kind: 'route' }>, now: Instant): void {
+    this.#proxy.route(target, local)
+    const neighbor = this.#neighbors.find(target)
+    if (neighbor === undefined || neighbor.state !== 'INCOMPLETE' || !neighbor.byRoute) return
+    const link = ifindex === undefined ? undefined : this.#links.get(ifindex)
+    // The way leads back to whoever asks there: that is no link to ask on.
+    neighbor.askers = neighbor.askers.filter((asker) => asker.ifindex !== ifindex)
+    if (link === undefined || link.name === 'lo' || neighbor.askers.length === 0) {
+      if (neighbor.asking.length > 0) return
+      // A lookup is cheap and routes come and go: the negative entry need not last.
+      this.#neighbors.fail(neighbor, 'no route', now, neighbor.rule.settings.timeout)
+      return
+    }
+    if (!this.#heard.has(link.ifindex)) {
+      this.#heard.set(link.ifindex, { link, promiscuous: false })
+      this.#sink.listen(link, false)
+    }
+    if (!neighbor.asking.includes(link.ifindex)) {
+      neighbor.asking.push(link.ifindex)
+      this.#sink.solicit(link.ifindex, target)
+    }
+  }
+
+  #present(present: readonly HostRoute[], now: Instant): void {
+    if (!this.#adopted) {
+      this.#adopted = true
+      for (const route of present) {
+        const { target: { w0, w1, w2, w3 }, ifindex } = route
+        const rule = this.#rules.owning(ifindex, w0, w1, w2, w3)
+        if (!rule?.settings.routes || !rule.settings.learn || this.#rules.excluded(w0, w1, w2, w3)) continue
+        this.#neighbors.restore(route, rule, now)
+      }
+    }
+    const desired: HostRoute[] = []
+    for (const neighbor of this.#neighbors.values()) {
+      neighbor.route = desiredRoute(neighbor, this.#links)
+      if (neighbor.route !== undefined) desired.push(neighbor.route)
+    }
+    for (const change of plan(desired, present)) this.#sink.route(change)
+  }
+
+  /** Brings the route of one neighbor to what it should be. */
+  #route(neighbor: Neighbor): void {
+    const before = neighbor.route
+    const route = desiredRoute(neighbor, this.#links)
+    if (sameRoute(before, route)) return
+    neighbor.route = route
+    // An added route takes the place of one elsewhere at once, so a move loses no packet.
+    if (route !== undefined) this.#sink.route({ op: 'add', route })
+    else if (before !== undefined && this.#links.get(before.ifindex)?.up) this.#sink.route({ op: 'delete', route: before })
+  }
+}

@@ -1,0 +1,83 @@
+/** The links of this machine, their addresses, and which of these an advertisement comes from (RFC 4861 4.4). */
+import { Address, Prefix } from '../address.ts'
+import type { SourceChoice } from '../config/config.ts'
+import { AddressMap } from './address-map.ts'
+import type { Link, Random } from './types.ts'
+
+export interface OwnAddress {
+  readonly ifindex: number
+  readonly loopback: boolean
+  readonly tentative: boolean
+}
+
+export class Links {
+  readonly #links = new Map<number, Link>()
+  readonly #random: Random
+  #own: AddressMap<OwnAddress[]>
+
+  constructor(random: Random) {
+    this.#random = random
+    this.#own = new AddressMap(random)
+  }
+
+  get(ifindex: number): Link | undefined { return this.#links.get(ifindex) }
+  up(ifindex: number): boolean { return this.#links.get(ifindex)?.up ?? false }
+  values(): IterableIterator<Link> { return this.#links.values() }
+
+  set(link: Link): void {
+    this.#links.set(link.ifindex, link)
+    this.#index()
+  }
+
+  delete(ifindex: number): void {
+    this.#links.delete(ifindex)
+    this.#index()
+  }
+
+  /** Where this machine has the address; undefined when nowhere. */
+  own(w0: number, w1: number, w2: number, w3: number): readonly OwnAddress[] | undefined {
+    return this.#own.get(w0, w1, w2, w3)
+  }
+
+  /**
+   * The source of an advertisement for `target` on this link: the chosen kind, else the other one that is usable.
+   * @returns undefined when the link has no usable address yet (RFC 4862 5.4)
+   */
+  source({ addresses }: Link, choice: SourceChoice, target: Address | undefined): Address | undefined {
+    if (choice === 'target' && target !== undefined) return target
+    let fallback: Address | undefined
+    for (const { address, tentative } of addresses) {
+      if (tentative) continue
+      if (address.isLinkLocal === (choice !== 'global')) return address
+      fallback ??= address
+    }
+    return fallback
+  }
+
+  /** Whether the kernel sends packets for `target` to this link anyway, by an on-link prefix that no other link has. */
+  covers(ifindex: number, target: Address): boolean {
+    let best = -1
+    let only = false
+    for (const link of this.#links.values()) {
+      for (const { address, prefixLength } of link.addresses) {
+        if (prefixLength < best || prefixLength === 128 || !new Prefix(address, prefixLength).contains(target)) continue
+        const here = link.ifindex === ifindex
+        only = prefixLength > best ? here : only && here
+        best = prefixLength
+      }
+    }
+    return only
+  }
+
+  #index(): void {
+    this.#own = new AddressMap(this.#random)
+    for (const { ifindex, name, addresses } of this.#links.values()) {
+      for (const { address: { w0, w1, w2, w3 }, tentative } of addresses) {
+        const own = { ifindex, loopback: name === 'lo', tentative }
+        const places = this.#own.get(w0, w1, w2, w3)
+        if (places === undefined) this.#own.set(w0, w1, w2, w3, [own])
+        else places.push(own)
+      }
+    }
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * A solicitation on a proxied link: answer, ask, or stay silent (RFC 4861 7.2.3, 7.2.4, 7.2.8; RFC 4862 5.4.3).
+ *
+ * Flags and destination of the answers: S=1 to the asker; for DAD (source `::`) S=0 to all nodes. Override is 0, so that
+ * a real owner on the asker's link always wins.
+ */
+import { Address } from '../address.ts'
+import type { Mac } from '../address.ts'
+import type { NdiscView } from '../wire/ndisc.ts'
+import type { Links, OwnAddress } from './links.ts'
+import type { Asker, Neighbor, Neighbors } from './neighbors.ts'
+import type { ActiveRule, Rules } from './rules.ts'
+import type { Advertisement, Instant, Link, Outcome, Sink } from './types.ts'
+
+/** 33:33 and the low 32 bits of ff02::1 (RFC 2464 7). */
+const ALL_NODES_MAC = 0x333300000001 as Mac
+
+/** Solicitations of DAD that wait for the kernel's word on whether the target is ours. */
+const LOOKUP_LIMIT = 1024
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+export class Proxy {
+  rules: Rules
+  readonly #links: Links
+  readonly #neighbors: Neighbors
+  readonly #sink: Sink
+  readonly #lookups = new Map<string, { rule: ActiveRule; target: Address; askers: Asker[] }>()
+  /** The one advertisement object, filled for each answer. */
+  readonly #message: Mutable<Advertisement> = {
+    ifindex: 0, source: Address.unspecified, d0: 0, d1: 0, d2: 0, d3: 0, t0: 0, t1: 0, t2: 0, t3: 0, to: 0 as Mac,
+    router: false, solicited: false, override: false,
+  }
+
+  constructor(rules: Rules, links: Links, neighbors: Neighbors, sink: Sink) {
+    this.rules = rules
+    this.#links = links
+    this.#neighbors = neighbors
+    this.#sink = sink
+  }
+
+  /** Judges a valid NS that came in on `link`. */
+  solicitation(link: Link, view: NdiscView, now: Instant): Outcome {
+    const { t0, t1, t2, t3 } = view
+    if (t0 >>> 22 === 0x3fa) return 'link-local'
+    const rules = this.rules.match(link.ifindex, t0, t1, t2, t3)
+    if (rules.length === 0) return 'no-rule'
+    if (this.rules.excluded(t0, t1, t2, t3)) return 'excluded'
+    const dad = (view.s0 | view.s1 | view.s2 | view.s3) === 0
+
+    const own = this.#links.own(t0, t1, t2, t3)
+    if (own !== undefined) {
+      const elsewhere = own.every(({ ifindex, tentative }) => ifindex !== link.ifindex && !tentative)
+      if (!elsewhere || !isReachable(own, rules)) return 'own-address'
+      return this.#answerView(link, view, rules[0], dad)
+    }
+
+    const neighbor = this.#neighbors.get(t0, t1, t2, t3)
+    if (neighbor !== undefined && neighbor.isOwned) return this.#owned(neighbor, link, view, rules, dad, now)
+    if (isAnycast(rules, t0, t1, t2, t3)) return 'anycast'
+
+    const blind = rules.find(({ kind }) => kind === 'static')
+    if (blind !== undefined) {
+      // Blind defence would refuse every newcomer on the link any address: it takes evidence (RFC 3756 4.1.3).
+      return dad ? this.#lookup(link, view, blind) : this.#answerView(link, view, blind, false)
+    }
+    return this.#ask(neighbor, link, view, rules, now)
+  }
+
+  /** The kernel's word on a target that was looked up. @returns whether the target is this machine's own */
+  route(target: Address, local: boolean): void {
+    const pending = this.#lookups.get(target.toString())
+    if (pending === undefined) return
+    this.#lookups.delete(target.toString())
+    if (local) for (const asker of pending.askers) this.#answerAsker(pending.rule, target, asker)
+  }
+
+  /** An owner is known now: tells an asker that waited. */
+  answer(neighbor: Neighbor, asker: Asker): void {
+    const { rule, target, ifindex, mac } = neighbor
+    const isDadOfOwner = asker.source.isUnspecified && asker.mac === mac
+    if (asker.ifindex !== ifindex && !isDadOfOwner) this.#answerAsker(rule, target, asker)
+  }
+
+  #owned(neighbor: Neighbor, link: Link, view: NdiscView, rules: readonly ActiveRule[], dad: boolean, now: Instant): Outcome {
+    const { ifindex, mac, pinned } = neighbor
+    if (ifindex === link.ifindex) return 'same-link'
+    if (ifindex === 0 || !this.#links.up(ifindex) || !allows(rules, ifindex)) return 'no-candidate'
+    neighbor.used = true
+    if (!dad) return this.#answerView(link, view, rules[0], false)
+    if (mac === view.sourceMac) return 'dad-own-mac'
+    if (pinned !== undefined) return this.#answerView(link, view, rules[0], true)
+    return this.#neighbors.confirm(neighbor, askerOf(link, view), now)
+  }
+
+  #ask(neighbor: Neighbor | undefined, link: Link, view: NdiscView, rules: readonly ActiveRule[], now: Instant): Outcome {
+    let rule: ActiveRule | undefined
+    let byRoute = false
+    const candidates: number[] = []
+    for (const one of rules) {
+      if (!one.settings.learn) continue
+      rule ??= one
+      byRoute ||= one.kind === 'auto'
+      for (const ifindex of one.links.ifindexes) {
+        if (ifindex !== link.ifindex && this.#links.up(ifindex) && !candidates.includes(ifindex)) candidates.push(ifindex)
+      }
+    }
+    if (rule === undefined) return 'unknown-host'
+    if (candidates.length === 0 && !byRoute) return 'no-candidate'
+    if (neighbor?.state === 'FAILED' && candidates.every((ifindex) => neighbor.asking.includes(ifindex))) return 'failed'
+    return this.#neighbors.ask(view.target(), rule, candidates, byRoute, askerOf(link, view), now, 'solicited')
+  }
+
+  #lookup(link: Link, view: NdiscView, rule: ActiveRule): Outcome {
+    const target = view.target()
+    const key = target.toString()
+    const pending = this.#lookups.get(key)
+    if (pending === undefined && this.#lookups.size >= LOOKUP_LIMIT) return 'limit'
+    if (pending === undefined) this.#lookups.set(key, { rule, target, askers: [askerOf(link, view)] })
+    this.#sink.lookup(target)
+    return 'dad-unproven'
+  }
+
+  #answerView(link: Link, view: NdiscView, rule: ActiveRule, dad: boolean): Outcome {
+    const { settings } = rule
+    const source = this.#links.source(link, settings.source, settings.source === 'target' ? view.target() : undefined)
+    if (source === undefined) return 'no-source'
+    const message = this.#message
+    message.t0 = view.t0
+    message.t1 = view.t1
+    message.t2 = view.t2
+    message.t3 = view.t3
+    message.d0 = view.s0
+    message.d1 = view.s1
+    message.d2 = view.s2
+    message.d3 = view.s3
+    message.to = view.sourceMac
+    this.#send(link.ifindex, source, rule, dad)
+    return dad ? 'defended' : 'answered'
+  }
+
+  #answerAsker({ settings }: ActiveRule, target: Address, { ifindex, source: to, mac }: Asker): void {
+    const link = this.#links.get(ifindex)
+    const source = link && this.#links.source(link, settings.source, target)
+    if (source === undefined) return
+    const message = this.#message
+    message.t0 = target.w0
+    message.t1 = target.w1
+    message.t2 = target.w2
+    message.t3 = target.w3
+    message.d0 = to.w0
+    message.d1 = to.w1
+    message.d2 = to.w2
+    message.d3 = to.w3
+    message.to = mac
+    this.#send(ifindex, source, { settings }, to.isUnspecified)
+  }
+
+  #send(ifindex: number, source: Address, { settings }: Pick<ActiveRule, 'settings'>, dad: boolean): void {
+    const message = this.#message
+    message.ifindex = ifindex
+    message.source = source
+    message.router = settings.router
+    message.override = settings.override === 'always'
+    message.solicited = !dad
+    if (dad) {
+      const { w0, w1, w2, w3 } = Address.allNodes
+      message.d0 = w0
+      message.d1 = w1
+      message.d2 = w2
+      message.d3 = w3
+      message.to = ALL_NODES_MAC
+    }
+    this.#sink.advertise(message)
+  }
+}
+
+function askerOf({ ifindex }: Link, view: NdiscView): Asker {
+  return { ifindex, source: view.source(), mac: view.sourceMac }
+}
+
+/** Whether these rules let an owner on this link be answered for. */
+function allows(rules: readonly ActiveRule[], ifindex: number): boolean {
+  return rules.some(({ kind, links }) => kind !== 'iface' || links.ifindexes.includes(ifindex))
+}
+
+/** An address of this machine on loopback is on no link, so nobody else would answer for it. */
+function isReachable(own: readonly OwnAddress[], rules: readonly ActiveRule[]): boolean {
+  return own.some(({ ifindex, loopback }) => loopback || allows(rules, ifindex))
+}
+
+/** The subnet-router (RFC 4291 2.6.1) and reserved anycast (RFC 2526) addresses of a prefix: many machines have them. */
+function isAnycast(rules: readonly ActiveRule[], t0: number, t1: number, t2: number, t3: number): boolean {
+  if (rules.some(({ prefix }) => prefix.length === 128)) return false
+  if ((t2 | t3) === 0) return true
+  return rules.some(({ prefix: { length, address: { w0, w1, w2, w3 } } }) =>
+    (length < 127 && w3 === t3 && w2 === t2 && w1 === t1 && w0 === t0)
+    || (length <= 64 && t2 === (0xfdffffff | 0) && t3 >>> 7 === 0xffffff80 >>> 7))
+}

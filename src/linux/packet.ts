@@ -1,0 +1,196 @@
+/**
+ * Frames in and out of one link: a packet socket (packet(7)) with a receive slab that is read in place and a send slab
+ * that is filled in place. Nothing is allocated for a packet.
+ */
+import { readMac } from '../address.ts'
+import type { Mac } from '../address.ts'
+import { ndiscFilter } from '../wire/filter.ts'
+import { ETHER_SOURCE, ETHERTYPE_IPV6 } from '../wire/frame.ts'
+import type { LinkHeader } from '../wire/frame.ts'
+import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED, NdiscView } from '../wire/ndisc.ts'
+import type { DropReason, NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc.ts'
+import { verdict } from './errors.ts'
+import { native } from './native.ts'
+import type { NativeAddon, NativeSocket } from './native.ts'
+
+export interface PacketReader {
+  /** A batch of packets follows, `end` after the last: one turn. */
+  begin(): void
+  /**
+   * One packet that passed the kernel's filter.
+   * @param view reused: holds only during the call. @param drop why it does not count; undefined for a valid one.
+   */
+  packet(view: NdiscView, drop: DropReason | undefined): void
+  end(): void
+  /** Trouble in receiving or sending, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
+  failed(error: Error): void
+}
+
+export interface PacketSocketOptions {
+  readonly ifindex: number
+  /** Undefined on a link without Ethernet addresses. */
+  readonly mac: Mac | undefined
+  readonly promiscuous: boolean
+  /** The link has no Ethernet headers. */
+  readonly cooked: boolean
+}
+
+export interface PacketCounters {
+  /** Packets that passed the filter. */
+  received: number
+  /** Packets the kernel had no room for; up to date after `drops()`. */
+  drops: number
+  sent: number
+  /** Messages that were not sent: refused by the kernel, or no room was left. */
+  unsent: number
+}
+
+/** Slots of the receive slab: an NS with all options known today takes 118 bytes; what is longer is cut. */
+const SLOT = 256
+const SLOTS = 128
+const RECEIVE_BUFFER = 4 * 2 ** 20
+const SEND_SLOT = Math.ceil(MAX_ENCODED / 8) * 8
+const SEND_SLOTS = 256
+
+/** Packet types, and bits of tp_status (packet(7), linux/if_packet.h). */
+const PACKET_OTHERHOST = 3
+const PACKET_OUTGOING = 4
+const TP_STATUS_CSUMNOTREADY = 1 << 3
+const TP_STATUS_VLAN_VALID = 1 << 4
+const VLAN_ID = 0xfff
+
+const NO_MAC = -1 as Mac
+
+export class PacketSocket {
+  /** Follows the link's address: our messages carry it, and frames that come from it are ours. */
+  mac: Mac | undefined
+  readonly counters: PacketCounters = { received: 0, drops: 0, sent: 0, unsent: 0 }
+  readonly #reader: PacketReader
+  readonly #socket: NativeSocket
+  readonly #linkHeader: LinkHeader
+  readonly #slab = new Uint8Array(SLOT * SLOTS)
+  readonly #meta = new Int32Array(4 * SLOTS)
+  readonly #view = new NdiscView()
+  readonly #queue = new Uint8Array(SEND_SLOT * SEND_SLOTS)
+  readonly #lengths = new Int32Array(SEND_SLOTS)
+  #queued = 0
+  #closed = false
+
+  /** Listens at once; the reader is called from the event loop. Throws an OsError (ENODEV: no such link). */
+  constructor(options: PacketSocketOptions, reader: PacketReader, open: NativeAddon['openPacket'] = native.openPacket) {
+    const { ifindex, promiscuous, cooked } = options
+    this.mac = options.mac
+    this.#reader = reader
+    this.#linkHeader = cooked ? 0 : 14
+    this.#socket = open({
+      ifindex, promiscuous, cooked,
+      protocol: ETHERTYPE_IPV6, filter: ndiscFilter(this.#linkHeader), receiveBuffer: RECEIVE_BUFFER,
+    })
+    this.#socket.start(() => this.#readable())
+  }
+
+  /** Queues an NA until `flush`. The message may be changed afterwards. */
+  advertise(message: NeighborAdvertisement): void {
+    if (!this.#makeRoom()) return
+    const length = encodeAdvertisement(
+      this.#queue, this.#queued * SEND_SLOT, message, this.mac ?? NO_MAC, this.#linkHeader)
+    this.#lengths[this.#queued++] = length
+  }
+
+  /** Queues an NS to a known Ethernet address, like `advertise`. */
+  solicit(message: NeighborSolicitation): void {
+    if (!this.#makeRoom()) return
+    const length = encodeSolicitation(
+      this.#queue, this.#queued * SEND_SLOT, message, this.mac ?? NO_MAC, this.#linkHeader)
+    this.#lengths[this.#queued++] = length
+  }
+
+  /**
+   * Sends what is queued. What the kernel has no room for now stays queued until the next call; what it refuses is
+   * counted and, unless it may do better in a moment, told to the reader. Never throws for that.
+   */
+  flush(): void {
+    while (this.#queued > 0 && !this.#closed) {
+      try {
+        const sent = this.#socket.send(this.#queue, SEND_SLOT, this.#lengths, this.#queued)
+        if (sent === 0) return
+        this.counters.sent += sent
+        this.#forget(sent)
+      } catch (error) {
+        // It is the first one that failed. For want of memory the others may do better; else they share its fate.
+        const passing = verdict(error) === 'retry'
+        const lost = passing ? 1 : this.#queued
+        this.counters.unsent += lost
+        this.#forget(lost)
+        if (!passing) this.#reader.failed(error as Error)
+      }
+    }
+  }
+
+  /** Reads how many packets the kernel dropped for want of room since the last call, and counts them. */
+  drops(): number {
+    const drops = this.#closed ? 0 : this.#socket.drops()
+    this.counters.drops += drops
+    return drops
+  }
+
+  /** Idempotent; what is queued is dropped. Nothing is told to the reader afterwards, but for the `end` of a turn. */
+  close(): void {
+    this.#closed = true
+    this.#socket.close()
+  }
+
+  /** One batch in a turn, so that no link keeps the others waiting; the event loop calls again while there is more. */
+  #readable(): void {
+    let received
+    try {
+      received = this.#socket.receive(this.#slab, SLOT, this.#meta)
+    } catch (error) {
+      this.#reader.failed(error as Error)
+      return
+    }
+    if (received === 0) return
+    this.counters.received += received
+    this.#reader.begin()
+    for (let i = 0; i < received && !this.#closed; i++) this.#read(i)
+    this.#reader.end()
+  }
+
+  #read(i: number): void {
+    const at = i * SLOT
+    const length = Math.min(this.#meta[4 * i], SLOT)
+    const status = this.#meta[4 * i + 2]
+    // TP_STATUS_CSUM_VALID is not believed: to check 72 bytes costs less than to be wrong.
+    const partial = (status & TP_STATUS_CSUMNOTREADY) !== 0
+    const drop = this.#view.decode(this.#slab, at, length, this.#linkHeader, partial)
+    this.#reader.packet(this.#view, this.#judgeFrame(i, at, length, status) ?? drop)
+  }
+
+  /** The reasons that come before the decoder's. */
+  #judgeFrame(i: number, at: number, length: number, status: number): DropReason | undefined {
+    const type = this.#meta[4 * i + 1]
+    if (type === PACKET_OUTGOING || this.#isOurs(at, length)) return 'own-frame'
+    // VLAN 0 is a priority tag, not a VLAN (IEEE 802.1Q 9.6).
+    if ((status & TP_STATUS_VLAN_VALID) !== 0 && (this.#meta[4 * i + 3] & VLAN_ID) !== 0) return 'vlan'
+    return type === PACKET_OTHERHOST ? 'other-host' : undefined
+  }
+
+  #isOurs(at: number, length: number): boolean {
+    return this.#linkHeader !== 0 && length >= this.#linkHeader && readMac(this.#slab, at + ETHER_SOURCE) === this.mac
+  }
+
+  /** Room for one more in the queue. False: there is none, and the message is counted as unsent. */
+  #makeRoom(): boolean {
+    if (this.#queued === SEND_SLOTS) this.flush()
+    if (this.#queued < SEND_SLOTS && !this.#closed) return true
+    this.counters.unsent++
+    return false
+  }
+
+  /** Removes the first `count` of the queue. */
+  #forget(count: number): void {
+    this.#queue.copyWithin(0, count * SEND_SLOT, this.#queued * SEND_SLOT)
+    this.#lengths.copyWithin(0, count, this.#queued)
+    this.#queued -= count
+  }
+}
