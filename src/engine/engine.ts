@@ -46,7 +46,6 @@ export class Engine {
     }, random)
     this.#proxy = new Proxy(this.#rules, this.#links, this.#neighbors, sink)
     this.#learner = new Learner(this.#rules, this.#links, this.#neighbors)
-    this.#pin(0 as Instant)
   }
 
   /** When `wake` has something to do next. */

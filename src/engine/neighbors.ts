@@ -223,7 +223,9 @@ export class Neighbors {
     neighbor.rule = rule
     neighbor.ifindex = ifindex
     neighbor.state = 'REACHABLE'
-    this.prove(neighbor, ifindex, neighbor.mac, undefined, now)
+    if (ifindex !== 0) return this.prove(neighbor, ifindex, neighbor.mac, undefined, now)
+    this.#deadlines.remove(neighbor)
+    this.#follower.owner(neighbor)
   }
 
   /** The owner is gone, or nobody answered. */

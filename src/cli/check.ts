@@ -1,0 +1,41 @@
+/** `ndp6d check [FILE]`: every problem of a configuration in one run. */
+import type { Argv } from 'yargs'
+import { renderDiagnostic } from '../config/diagnostic.ts'
+import type { Parsed } from '../config/load.ts'
+import { printConfig } from '../config/print.ts'
+import { DEFAULT_FILE, readConfig } from './config-file.ts'
+import { EXIT } from './exit.ts'
+
+export const command = 'check [FILE]'
+export const describe = 'validate a configuration'
+
+export function builder(yargs: Argv) {
+  return yargs
+    .positional('FILE', { type: 'string', default: DEFAULT_FILE, describe: 'configuration file' })
+    .option('print', { type: 'boolean', default: false, describe: 'print the effective configuration' })
+}
+
+export function handler({ FILE, print }: { FILE: string; print: boolean }): void {
+  const parsed = loadConfig(FILE)
+  if (parsed?.config === undefined) {
+    process.exitCode = EXIT.config
+  } else if (print) {
+    process.stdout.write(printConfig(parsed.config))
+  } else {
+    const warnings = parsed.diagnostics.length
+    process.stdout.write(`${FILE}: good${warnings === 0 ? '' : `, with ${warnings} warning${warnings === 1 ? '' : 's'}`}\n`)
+  }
+}
+
+/** Reads and reports; undefined when the file cannot be read, which is reported too. */
+export function loadConfig(file: string): Parsed | undefined {
+  try {
+    const parsed = readConfig(file)
+    for (const diagnostic of parsed.diagnostics) process.stderr.write(`${renderDiagnostic(diagnostic)}\n`)
+    return parsed
+  } catch (error) {
+    if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error
+    process.stderr.write(`ndp6d: cannot read the configuration: ${(error as Error).message}\n`)
+    return undefined
+  }
+}

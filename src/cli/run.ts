@@ -1,0 +1,96 @@
+/** `ndp6d --config FILE`: the daemon in the foreground, which is what systemd starts. */
+import type { Argv } from 'yargs'
+import type { LevelWithSilent, Logger } from 'pino'
+import { Daemon, LinkTaken } from '../daemon.ts'
+import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
+import { chooseOutput, createLog, OUTPUTS } from '../log.ts'
+import { loadConfig } from './check.ts'
+import { DEFAULT_FILE } from './config-file.ts'
+import { EXIT } from './exit.ts'
+
+const LEVELS = ['error', 'warn', 'info', 'debug'] as const
+
+export const command = '$0'
+export const describe = 'run the daemon in the foreground'
+
+export function builder(yargs: Argv) {
+  return yargs
+    .option('config', { alias: 'c', type: 'string', default: DEFAULT_FILE, describe: 'configuration file' })
+    .option('level', { choices: LEVELS, default: 'info', describe: 'least severe records to log; debug tells of every packet' })
+    .option('log', { choices: ['auto', ...OUTPUTS], default: process.env.NDP6D_LOG ?? 'auto', describe: 'where records go' })
+}
+
+export async function handler({ config: file, level, log: output }: { config: string; level: string; log: string }): Promise<void> {
+  process.title = 'ndp6d'
+  const parsed = loadConfig(file)
+  if (parsed?.config === undefined) {
+    process.exitCode = EXIT.config
+    return
+  }
+  const journal = new Journal()
+  const log = createLog({
+    level: level as LevelWithSilent,
+    output: chooseOutput(output, underJournal(), process.stdout.isTTY ?? false),
+    journal: (fields) => journal.send(fields),
+  })
+  try {
+    const daemon = new Daemon(parsed.config, log)
+    await daemon.start()
+    serve(daemon, file, log)
+  } catch (error) {
+    process.exitCode = explain(error as NodeJS.ErrnoException, log)
+    // Sockets may be open already: nothing more is to be waited for.
+    setImmediate(() => process.exit())
+  }
+}
+
+function serve(daemon: Daemon, file: string, log: Logger): void {
+  log.info({ event: 'ready' }, `ready (${file})`)
+  notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })
+  const interval = watchdogInterval()
+  const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
+
+  process.on('SIGHUP', () => {
+    notifyReloading()
+    const config = loadConfig(file)?.config
+    if (config === undefined) {
+      log.error({ event: 'reload' }, `${file} is not good: the configuration in force stays; see \`ndp6d check ${file}\``)
+    } else {
+      daemon.reload(config)
+      log.info({ event: 'reload' }, `reloaded ${file}`)
+    }
+    notify({ READY: '1' })
+  })
+  // Without a handler Node opens its debugger port on this signal.
+  process.on('SIGUSR1', () => {
+    log.info({ event: 'counters', counters: daemon.counters, ...daemon.snapshot() }, 'counters since the start')
+  })
+  let stopping = false
+  const stop = (signal: string): void => {
+    if (stopping) return
+    stopping = true
+    clearInterval(watchdog)
+    notify({ STOPPING: '1' })
+    daemon.stop().then(() => {
+      log.info({ event: 'stop' }, `stopped (${signal})`)
+      process.exit(EXIT.good)
+    }, (error: Error) => {
+      log.error({ err: error }, `stopped (${signal}), but not cleanly: ${error.message}`)
+      process.exit(EXIT.failed)
+    })
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+/** Says what went wrong and what to do. @returns the exit status */
+function explain(error: NodeJS.ErrnoException, log: Logger): number {
+  if (error instanceof LinkTaken) return EXIT.failed
+  if (error.code === 'EPERM' || error.code === 'EACCES') {
+    log.error({ reason: error.code }, `not permitted (${error.syscall}): ndp6d needs CAP_NET_RAW and CAP_NET_ADMIN; `
+      + 'run it as root, or as the systemd service')
+    return EXIT.notPermitted
+  }
+  log.error({ err: error }, `cannot start: ${error.message}`)
+  return EXIT.failed
+}

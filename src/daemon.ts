@@ -1,0 +1,264 @@
+/**
+ * The composition root: joins the engine with the clock, chance, the sockets and the kernel. All of its work happens in
+ * turns: inputs go to the engine, then what it asked for is carried out, in the order route, advertisement, timer.
+ */
+import type { Logger } from 'pino'
+import type { Address } from './address.ts'
+import type { Config } from './config/config.ts'
+import { Engine } from './engine/engine.ts'
+import type { Snapshot } from './engine/engine.ts'
+import type { Advertisement, Event, Input, Instant, Link, Outcome, QuietRule, RouteChange, Sink, UnicastProbe } from './engine/types.ts'
+import { verdict } from './linux/errors.ts'
+import type { OsError } from './linux/errors.ts'
+import { HeardLink } from './linux/heard-link.ts'
+import { LinkWatcher } from './linux/links.ts'
+import { Quiet } from './linux/quiet.ts'
+import { Routes, RouteWatcher } from './linux/routes.ts'
+import { Rtnetlink } from './linux/rtnetlink.ts'
+import { enableForwarding, readSetting } from './linux/sysctl.ts'
+import { EventLog } from './log.ts'
+import { Counters } from './metrics.ts'
+import type { NdiscView } from './wire/ndisc.ts'
+
+/** The longest wait of a timer. */
+const TIMER_MAX = 2 ** 31 - 1
+
+/** Another ndp6d has the link. */
+export class LinkTaken extends Error {
+  override readonly name = 'LinkTaken'
+  constructor(iface: string) {
+    super(`another ndp6d is running on ${iface}: stop it, or take ${iface} out of one of the two configurations`)
+  }
+}
+
+export class Daemon implements Sink {
+  readonly #log: Logger
+  readonly #events: EventLog
+  readonly #counters = new Counters()
+  readonly #kernel: Rtnetlink
+  readonly #routes: Routes
+  readonly #quiet = new Quiet()
+  readonly #watcher: LinkWatcher
+  readonly #engine: Engine
+  readonly #heard = new Map<number, HeardLink>()
+  readonly #dirty = new Set<HeardLink>()
+  #config: Config
+  #routeWatcher: RouteWatcher | undefined
+  #now: Instant
+  #lookups: Address[] = []
+  #routeChanges: RouteChange[] = []
+  #quietRules: readonly QuietRule[] | undefined
+  #timer: NodeJS.Timeout | undefined
+  #timerAt = Number.POSITIVE_INFINITY
+  #quietFailed = false
+  #taken: LinkTaken | undefined
+
+  /** Opens nothing but a netlink socket. Throws an OsError. */
+  constructor(config: Config, log: Logger) {
+    this.#config = config
+    this.#log = log
+    this.#now = clock()
+    this.#events = new EventLog(log, (ifindex) => this.#nameOf(ifindex))
+    this.#kernel = new Rtnetlink()
+    this.#routes = new Routes(this.#kernel, ({ change: { op, route }, error }) => this.#routeFailed(op, route.target, error))
+    this.#engine = new Engine(config, Math.random, this)
+    this.#watcher = new LinkWatcher({
+      link: (link) => this.#turn(() => this.#engine.handle({ kind: 'link', link }, this.#now)),
+      gone: (ifindex) => this.#turn(() => this.#engine.handle({ kind: 'link-gone', ifindex }, this.#now)),
+    }, this.#kernel)
+  }
+
+  /** Serves from the moment it resolves. Rejects with an OsError or LinkTaken. */
+  async start(): Promise<void> {
+    this.#watcher.start()
+    if (this.#taken !== undefined) throw this.#taken
+    this.#missing()
+    this.#forward()
+    this.#input({ kind: 'routes', present: await this.#routes.adopt() })
+    this.#routeWatcher = new RouteWatcher(this.#kernel, () => this.#compareRoutes())
+  }
+
+  /** Leaves nothing behind but routes that expire after `grace`. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#routeWatcher?.close()
+    this.#watcher.close()
+    for (const link of this.#heard.values()) link.close()
+    this.#heard.clear()
+    this.#quiet.close()
+    await this.#routes.leave(this.#config.grace)
+    this.#kernel.close()
+  }
+
+  /** Applies another configuration; keeps what was learned and still fits. */
+  reload(config: Config): void {
+    this.#config = config
+    this.#input({ kind: 'config', config })
+    this.#missing()
+    this.#forward()
+  }
+
+  get counters(): Readonly<Record<Outcome, number>> { return this.#counters.values }
+  snapshot(): Snapshot { return this.#engine.snapshot() }
+
+  // --- Sink ---
+
+  listen(link: Link, promiscuous: boolean): void {
+    const { ifindex, name } = link
+    const heard = this.#heard.get(ifindex)
+    if (heard?.promiscuous === promiscuous) return heard.follow(link)
+    if (heard !== undefined) this.ignore(ifindex)
+    try {
+      this.#heard.set(ifindex, new HeardLink(link, promiscuous, {
+        begin: () => { this.#now = clock() },
+        packet: (view, drop) => this.#engine.packet(ifindex, view, drop, this.#now),
+        end: () => this.#carryOut(),
+        failed: (error) => this.#linkFailed(name, error),
+      }))
+    } catch (error) {
+      const { code } = error as OsError
+      if (code === 'EADDRINUSE') {
+        this.#taken = new LinkTaken(name)
+        this.#log.error({ iface: name }, this.#taken.message)
+      } else if (verdict(error) === 'fatal') {
+        throw error
+      } else {
+        this.#linkFailed(name, error as Error)
+      }
+    }
+  }
+
+  ignore(ifindex: number): void {
+    const heard = this.#heard.get(ifindex)
+    if (heard === undefined) return
+    this.#heard.delete(ifindex)
+    this.#dirty.delete(heard)
+    heard.close()
+  }
+
+  solicit(ifindex: number, target: Address): void { this.#heard.get(ifindex)?.solicit(target) }
+
+  confirm(probe: UnicastProbe): void {
+    const heard = this.#heard.get(probe.ifindex)
+    if (heard === undefined) return
+    heard.confirm(probe)
+    this.#dirty.add(heard)
+  }
+
+  advertise(advertisement: Advertisement): void {
+    const heard = this.#heard.get(advertisement.ifindex)
+    if (heard === undefined) return
+    heard.advertise(advertisement)
+    this.#dirty.add(heard)
+  }
+
+  lookup(target: Address): void { this.#lookups.push(target) }
+  route(change: RouteChange): void { this.#routeChanges.push(change) }
+  quiet(rules: readonly QuietRule[]): void { this.#quietRules = rules }
+  event(event: Event): void { this.#events.event(event, this.#now) }
+
+  outcome(outcome: Outcome, ifindex: number, view: NdiscView): void {
+    this.#counters.count(outcome)
+    this.#events.outcome(outcome, ifindex, view.t0, view.t1, view.t2, view.t3)
+  }
+
+  // --- turns ---
+
+  #input(input: Input): void {
+    this.#turn(() => this.#engine.handle(input, this.#now))
+  }
+
+  #turn(work: () => void): void {
+    this.#now = clock()
+    work()
+    this.#carryOut()
+  }
+
+  #carryOut(): void {
+    for (let target = this.#lookups.shift(); target !== undefined; target = this.#lookups.shift()) {
+      const { ifindex, local } = this.#kernel.lookup(target)
+      this.#engine.handle({ kind: 'route', target, ifindex, local }, this.#now)
+    }
+    if (this.#quietRules !== undefined) this.#hush(this.#quietRules)
+    if (this.#routeChanges.length > 0) {
+      const changes = this.#routeChanges
+      this.#routeChanges = []
+      this.#routes.apply(changes)
+    }
+    for (const heard of this.#dirty) heard.flush()
+    this.#dirty.clear()
+    this.#arm()
+  }
+
+  #arm(): void {
+    const { deadline } = this.#engine
+    // A timer that is early does no harm: it is set again when it fires. So a later deadline costs nothing now.
+    if (deadline === undefined || deadline >= this.#timerAt) return
+    clearTimeout(this.#timer)
+    this.#timerAt = deadline
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Number.POSITIVE_INFINITY
+      this.#turn(() => this.#engine.wake(this.#now))
+    }, Math.min(TIMER_MAX, Math.max(0, Math.ceil(deadline - clock()))))
+  }
+
+  // --- the kernel ---
+
+  #hush(rules: readonly QuietRule[]): void {
+    this.#quietRules = undefined
+    const error = this.#quiet.apply(rules)
+    if (error !== undefined && !this.#quietFailed) {
+      this.#log.warn({ reason: error.code }, `the kernel's own reaction to unicast solicitations cannot be turned off `
+        + `(nftables: ${error.message}): askers may get an ICMPv6 error beside the answer`)
+    }
+    this.#quietFailed = error !== undefined
+  }
+
+  #compareRoutes(): void {
+    if (this.#routes.pending > 0) return
+    this.#input({ kind: 'routes', present: this.#routes.present() })
+  }
+
+  #routeFailed(op: string, target: Address, error: OsError): void {
+    if (verdict(error) === 'wait') return
+    const reason = error.code === 'EEXIST' ? 'somebody else has a route for it, which stays' : error.message
+    this.#log.warn({ event: 'route', target: target.toString(), reason: error.code }, `cannot ${op} the route of ${target}: ${reason}`)
+  }
+
+  #linkFailed(iface: string, error: Error): void {
+    // The link watcher tells when the link is back; until then there is nothing to do.
+    const waits = verdict(error) !== 'fatal'
+    this.#log[waits ? 'debug' : 'error']({ iface, err: error }, `${iface}: ${error.message}`)
+  }
+
+  #nameOf(ifindex: number): string {
+    return this.#heard.get(ifindex)?.name ?? `link ${ifindex}`
+  }
+
+  /** Says once which links are not there; that is no fault. */
+  #missing(): void {
+    const present = new Set([...this.#watcher.links].map(({ name }) => name))
+    for (const name of this.#engine.interfaces.names) {
+      if (!name.includes('*') && !present.has(name)) this.#log.info({ iface: name }, `${name} is not there yet: waiting for it`)
+    }
+  }
+
+  #forward(): void {
+    try {
+      if (this.#config.forwarding) {
+        for (const { iface, setting, from, to } of enableForwarding(this.#engine.interfaces.upstreams)) {
+          this.#log.info({ iface }, `net.ipv6.conf.${iface}.${setting} set from ${from} to ${to}`)
+        }
+      } else if (readSetting('all', 'forwarding') === 0) {
+        this.#log.warn('this machine does not forward IPv6: answers will lead to packets that go nowhere; '
+          + 'write `forwarding yes` into the configuration, or run `sysctl -w net.ipv6.conf.all.forwarding=1`')
+      }
+    } catch (error) {
+      this.#log.warn({ err: error as Error }, `cannot change the forwarding settings: ${(error as Error).message}`)
+    }
+  }
+}
+
+function clock(): Instant {
+  return performance.now() as Instant
+}
