@@ -73,20 +73,23 @@ function toText(value: unknown): string {
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value)
 }
 
+/** Fields whose values are in the sentence already. */
+const SAID = ['event', 'target', 'state', 'iface', 'lladdr', 'reason', 'count', 'size', 'err']
+
 /** Fields that were given a value, without the message. */
 function given(fields: LogRecord['fields']): [string, unknown][] {
   return Object.entries(fields).filter(([key, value]) => key !== 'msg' && value !== undefined)
 }
 
 /**
- * `12:34:56 info  2001:db8::2 REACHABLE on eth1 (52:54:00:12:34:56)`, in local time, with a newline. The sentence of an
- * event says all there is; other records show their fields. Control characters (an interface may be named with them)
- * do not get to the terminal; the stack of an error follows on lines of its own.
+ * `12:34:56 info  2001:db8::2 REACHABLE on eth1 (52:54:00:12:34:56)`, in local time, with a newline. Fields that
+ * the sentence does not hold follow it; then the stack of what was an error, on lines of its own. Control characters (an
+ * interface may be named with them) do not get to the terminal.
  */
 export function terminalLine({ level, time, msg, fields }: LogRecord): string {
   const clock = new Date(time).toTimeString().slice(0, 8)
   const name = (pino.levels.labels[level] ?? String(level)).padEnd(5)
-  const rest = 'event' in fields ? [] : given(fields).filter(([, value]) => !(value instanceof Error))
+  const rest = given(fields).filter(([key]) => !SAID.includes(key))
   const line = [`${clock} ${name}`, msg, ...rest.map(([key, value]) => `${key}=${toText(value)}`)].join(' ')
   const stack = fields.err instanceof Error && level >= 50 ? `\n${toText(fields.err)}` : ''
   return `${line.replace(/\p{Cc}/gu, '?')}${stack}\n`

@@ -158,15 +158,18 @@ export class Neighbors {
     const neighbor = this.get(view.t0, view.t1, view.t2, view.t3)
     if (neighbor === undefined || !view.solicited) return 'unsolicited'
     const mac = view.tlla >= 0 ? view.tlla : view.sourceMac
-    const { subnet } = neighbor.rule
-    if (!view.override && subnet !== undefined && this.#links.get(ifindex)?.name !== subnet.upstream) return 'proxied'
+    const isOwner = neighbor.state === 'PROBE' && mac === neighbor.mac
+    // Linux answers a unicast probe with O=0; from anybody but the owner that is another proxy's word (RFC 4861 7.2.8).
+    if (!view.override && !isOwner && neighbor.rule.subnet !== undefined && !this.#isUpstream(neighbor.rule, ifindex)) {
+      return 'proxied'
+    }
     if (neighbor.state === 'INCOMPLETE') {
       if (!neighbor.asking.includes(ifindex)) return 'unsolicited'
     } else if (neighbor.state === 'PROBE') {
       if (ifindex !== neighbor.ifindex) return 'unsolicited'
       // Another lladdr is believed only when the owner did not answer at its own.
       const asksGroup = neighbor.mac === undefined || neighbor.probes > this.#unicastProbes(neighbor)
-      if (mac !== neighbor.mac && !asksGroup) {
+      if (!isOwner && !asksGroup) {
         this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex, mac })
         return 'unsolicited'
       }
@@ -316,9 +319,9 @@ export class Neighbors {
   #admit(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): boolean {
     const { rule, pinned } = neighbor
     const count = (mac !== undefined && this.#hosts.get(mac)) || 0
-    const isUpstream = rule.subnet !== undefined && this.#links.get(ifindex)?.name === rule.subnet.upstream
     const same = neighbor.isOwned && neighbor.mac === mac
-    if (pinned === undefined && !isUpstream && !same && count >= rule.settings.hostLimit) {
+    const isLimited = pinned === undefined && !this.#isUpstream(rule, ifindex)
+    if (isLimited && !same && count >= rule.settings.hostLimit) {
       this.#tellLimit('host', count, now, mac)
       this.fail(neighbor, 'host-limit', now)
       return false
@@ -333,6 +336,10 @@ export class Neighbors {
     // It counts as an owner from here on, whatever it was.
     neighbor.state = 'REACHABLE'
     return true
+  }
+
+  #isUpstream({ subnet }: ActiveRule, ifindex: number): boolean {
+    return subnet !== undefined && this.#links.get(ifindex)?.name === subnet.upstream
   }
 
   /** Takes the neighbor out of the counts of the state that it is in. */

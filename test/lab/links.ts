@@ -15,7 +15,7 @@ async function works(t: Test, { server, vms: [vm2] }: Scene, what: string): Prom
 
 t.test('a downstream link that is missing, comes, goes, and comes back as another', async (t) => {
   const stage = await scene(t, [2])
-  const { proxy, lab, inside } = stage
+  const { proxy, lab, inside, vms: [vm2] } = stage
   proxy.ip('link del eth1')
   const daemon = await stage.start()
   const add = () => lab.link(proxy, 'eth1', inside, 'proxy')
@@ -26,6 +26,7 @@ t.test('a downstream link that is missing, comes, goes, and comes back as anothe
   await until('no route through a link that is gone', 2000, () => proxy.ourRoutes().length === 0)
   add()
   t.not(proxy.ifindex('eth1'), before, 'another ifindex')
+  vm2.ip('neigh flush all')
   await works(t, stage, 'deleted and re-created')
   proxy.ip('link set eth1 down')
   proxy.ip('link set eth1 up')

@@ -18,12 +18,19 @@ t.test('bad frames are not answered, and each is counted under its reason', asyn
   const stage = await scene(t, [2])
   const { router, eth0 } = stage
   const daemon = await stage.start(PINNED)
+  const isOurs = ({ expect }: Fixture) => Number(expect === 'own-frame')
+  // Our own address last: with it the bridge learns a wrong way to us.
   const bad = FRAMES.filter((frame) => frame.expect !== 'valid' && hex(frame).length >= 2 * SHORTEST)
+    .sort((a, b) => isOurs(a) - isOurs(b))
   const before = await daemon.counters()
   const seen = eth0.frames.length
   await router.inject('eth0', bad.map(hex), 2)
   const wanted: Record<string, number> = {}
-  for (const { expect } of bad.filter((frame) => !frame.filtered)) wanted[expect] = (wanted[expect] ?? 0) + 1
+  for (const { expect } of bad.filter((frame) => !frame.filtered)) {
+    // Without an interface for its tag the kernel takes the tag off and calls the frame another host's.
+    const reason = expect === 'vlan' ? 'other-host' : expect
+    wanted[reason] = (wanted[reason] ?? 0) + 1
+  }
   const counted = async () => {
     const after = await daemon.counters()
     return Object.fromEntries(Object.keys(wanted).map((reason) => [reason, (after[reason] ?? 0) - (before[reason] ?? 0)]))

@@ -229,6 +229,8 @@ export class Lab {
     bridge.sysctl({ 'conf/default/disable_ipv6': querier ? 0 : 1 })   // a querier needs a link-local source
     bridge.ip(`link add br0 type bridge mcast_snooping ${Number(snooping)} mcast_querier ${Number(querier)}`,
       'link set br0 up')
+    // Where br_netfilter is loaded, it would judge IPv6 headers before the hosts do.
+    bridge.exec('sh', '-c', 'f=/proc/sys/net/bridge/bridge-nf-call-ip6tables; [ ! -e $f ] || echo 0 >$f')
     return bridge
   }
 

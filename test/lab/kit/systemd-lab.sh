@@ -22,7 +22,7 @@ hold() {
   (
     echo 0 >"$cgroup/cgroup.procs"
     exec setpriv --pdeathsig KILL \
-      unshare --mount --pid --uts --ipc --cgroup --fork --kill-child "$0" boot "$@"
+      unshare --mount --pid --uts --ipc --cgroup --fork --kill-child sh "$0" boot "$@"
   ) &
   trap 'kill -KILL $! 2>/dev/null || :' INT TERM HUP
   status=0
@@ -104,5 +104,5 @@ boot() {
 
 case ${1-} in
   boot | hold) step=$1; shift; "$step" "$@" ;;
-  *) exec unshare --mount "$0" hold "$@" ;;
+  *) exec unshare --mount sh "$0" hold "$@" ;;
 esac

@@ -1,0 +1,112 @@
+/**
+ * The unit that we ship, under a real systemd: readiness, watchdog, journal, reload, restart, and what is left at the end.
+ * Root of a user namespace cannot boot one; then the unit is only read.
+ */
+import t from 'tap'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MESSAGE_IDS } from '../../src/log.ts'
+import { nsFrame } from './kit/frames.ts'
+import { Lab } from './kit/lab.ts'
+import type { Capture, Host } from './kit/lab.ts'
+import { until } from './kit/process.ts'
+import { ROOT, Systemd, canBoot } from './kit/systemd.ts'
+import { enterNamespaces } from './kit/unshare.ts'
+
+await enterNamespaces()
+
+const UNIT = join(ROOT, 'systemd', 'ndp6d.service')
+const CONFIG = 'proxy eth0 {\n  rule 2001:db8:1::/64 {\n    static\n  }\n}\n'
+const ASKER = '02:00:00:00:00:01'
+
+/** The unit with the build in place of the installed program, and a watchdog that barks soon. */
+function unitForLab(): string {
+  return readFileSync(UNIT, 'utf8')
+    .replace(/^ExecStart=.*/m, 'ExecStart=/opt/node /opt/ndp6d/dist/src/main.js --config /etc/ndp6d.conf')
+    .replace(/^WatchdogSec=.*/m, 'WatchdogSec=1s')
+}
+
+/** Asks for `target` on the wire. @returns whether an NA for it came back within `limit` milliseconds */
+async function answered(router: Host, seen: Capture, target: string, limit = 2000): Promise<boolean> {
+  const before = seen.of('NA', target).length
+  await router.inject('eth0', [nsFrame({ from: ASKER, source: 'fe80::ff:fe00:1', target })])
+  return until('an NA', limit, () => seen.of('NA', target).length > before).catch(() => false)
+}
+
+t.test('systemd-analyze finds nothing wrong with the unit', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'ndp6d-unit-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  const file = join(directory, 'ndp6d.service')
+  // A program that is not installed would be found wanting.
+  writeFileSync(file, readFileSync(UNIT, 'utf8').replace(/^ExecStart=\S+/m, `ExecStart=${process.execPath}`))
+  const verify = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' })
+  t.equal(verify.stderr, '', 'no word of it is unknown')
+  t.equal(verify.status, 0)
+  const security = spawnSync('systemd-analyze', ['security', '--offline=true', '--threshold=20', '--no-pager', file],
+    { encoding: 'utf8' })
+  t.equal(security.status, 0, `exposed no more than 2.0: ${security.stdout.trim().split('\n').at(-1)}`)
+  t.end()
+})
+
+if (canBoot()) t.test('a service of systemd', async (t) => {
+  const lab = Lab.create()
+  const [router, proxy] = await Promise.all([lab.host('router'), lab.host('proxy')])
+  lab.link(router, 'eth0', proxy, 'eth0', { macs: [ASKER, '02:00:00:00:00:ff'] })
+  const systemd = await Systemd.boot(proxy, [`${ROOT}:/opt/ndp6d`, `${process.execPath}:/opt/node`])
+  t.teardown(async () => {
+    await systemd.close()
+    await lab.close()
+  })
+  let seen = await router.capture('eth0')
+  // One of them cannot be read while it is unset.
+  const readSettings = (): string => proxy.exec('sh', '-c', 'cd /proc/sys/net/ipv6/conf; grep -rs . all eth0; true')
+  const settings = readSettings()
+  const show = (property: string): string => systemd.show('ndp6d', property)
+  const log = (): string => systemd.exec('journalctl', '--no-pager', '--output=cat', '--unit=ndp6d')
+  systemd.write('/etc/systemd/system/ndp6d.service', unitForLab())
+  systemd.exec('systemctl', 'daemon-reload')
+
+  systemd.write('/etc/ndp6d.conf', 'proxy eth0 {\n  rule banana {\n')
+  t.not(systemd.run(['systemctl', 'start', 'ndp6d']).status, 0, 'a bad configuration does not start')
+  t.equal(show('ExecMainStatus'), '78', 'EX_CONFIG')
+  t.equal(show('ActiveState'), 'failed', 'and is not tried again')
+  t.match(log(), /ndp6d\.conf:2:/, 'the journal says where')
+
+  systemd.write('/etc/ndp6d.conf', CONFIG)
+  t.equal(systemd.run(['systemctl', 'start', 'ndp6d']).stderr, '', 'a good one does, and says READY=1')
+  t.equal(show('ActiveState'), 'active')
+  t.ok(await answered(router, seen, '2001:db8:1::5'), 'answers on the wire')
+  t.not(systemd.exec('ps', '-o', 'uid=', '-p', show('MainPID')).trim(), '0', 'without being root')
+  t.match(systemd.exec('cat', `/proc/${show('MainPID')}/status`), /CapEff:\t0*3000$/m, 'with two capabilities')
+
+  router.ip('link set eth0 down')
+  const entry = await until('the journal has it', 5000,
+    () => systemd.journal('NDP_EVENT=link', 'INTERFACE=eth0', 'NDP_STATE=down').at(0))
+  t.match(entry, { MESSAGE_ID: MESSAGE_IDS.link, PRIORITY: '6', SYSLOG_IDENTIFIER: 'ndp6d', MESSAGE: 'eth0 down',
+    _SYSTEMD_UNIT: 'ndp6d.service' }, 'an event is an entry with fields of its own')
+  router.ip('link set eth0 up')
+  seen = await router.capture('eth0')      // the first one ended with the link
+
+  systemd.write('/etc/ndp6d.conf', CONFIG.replace('db8:1:', 'db8:2:'))
+  systemd.exec('systemctl', 'reload', 'ndp6d')
+  await until('the new rule is in force', 5000, () => answered(router, seen, '2001:db8:2::5', 100))
+  t.notOk(await answered(router, seen, '2001:db8:1::6', 300), 'after a reload the old one is not')
+
+  await until('the watchdog had its time', 5000, () => Number(systemd.exec('ps', '-o', 'etimes=', '-p', show('MainPID'))) > 2)
+  t.equal(show('NRestarts'), '0', 'and was told that all is well')
+  systemd.exec('systemctl', 'kill', '--signal=KILL', 'ndp6d')
+  await until('it is restarted', 10_000, () => show('NRestarts') === '1' && show('ActiveState') === 'active')
+  t.ok(await answered(router, seen, '2001:db8:2::7'), 'it answers again after SIGKILL')
+
+  systemd.exec('systemctl', 'stop', 'ndp6d')
+  t.equal(show('Result'), 'success', 'a clean stop')
+  t.equal(proxy.exec('nft', 'list', 'ruleset'), '', 'leaves no nftables table')
+  t.same(proxy.ourRoutes(), [], 'no route')
+  t.equal(proxy.exec('ip', '-6', 'neigh', 'show', 'proxy'), '', 'no proxy entry')
+  t.equal(readSettings(), settings, 'no setting')
+  t.notMatch(proxy.exec('ip', 'link', 'show', 'eth0'), /PROMISC|ALLMULTI/, 'no interface flag')
+  t.equal(systemd.run(['test', '-e', '/run/ndp6d']).status, 1, 'no file in /run')
+  t.same(systemd.journal('SYSLOG_IDENTIFIER=ndp6d', '--priority=err'), [], 'and no error in the journal')
+})
