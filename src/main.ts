@@ -10,6 +10,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 
 await yargs(process.argv.slice(2))
   .scriptName('ndp6d')
+  .locale('en')
   .usage('$0 [COMMAND]\n\nAnswers IPv6 Neighbor Solicitations for hosts on another link, and keeps their routes.')
   .command(run.command, run.describe, run.builder, run.handler)
   .command(check.command, check.describe, check.builder, check.handler)

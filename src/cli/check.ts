@@ -35,7 +35,15 @@ export function loadConfig(file: string): Parsed | undefined {
     return parsed
   } catch (error) {
     if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error
-    process.stderr.write(`ndp6d: cannot read the configuration: ${(error as Error).message}\n`)
+    process.stderr.write(`ndp6d: ${unreadable(file, error as NodeJS.ErrnoException)}\n`)
     return undefined
+  }
+}
+
+function unreadable(file: string, { code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'ENOENT': return `there is no ${file}: write it, or name another with \`--config FILE\` or \`check FILE\``
+    case 'EACCES': return `${file} cannot be read by this user: \`chmod a+r ${file}\`, or run as one who can`
+    default: return `cannot read ${file}: ${message}`
   }
 }

@@ -15,9 +15,11 @@ export const describe = 'run the daemon in the foreground'
 
 export function builder(yargs: Argv) {
   return yargs
-    .option('config', { alias: 'c', type: 'string', default: DEFAULT_FILE, describe: 'configuration file' })
-    .option('level', { choices: LEVELS, default: 'info', describe: 'least severe records to log; debug tells of every packet' })
-    .option('log', { choices: ['auto', ...OUTPUTS], default: process.env.NDP6D_LOG ?? 'auto', describe: 'where records go' })
+    .option('config', { alias: 'c', type: 'string', requiresArg: true, default: DEFAULT_FILE, describe: 'configuration file' })
+    .option('level', { choices: LEVELS, requiresArg: true, default: 'info',
+      describe: 'least severe records to log; debug tells of every packet' })
+    .option('log', { choices: ['auto', ...OUTPUTS], requiresArg: true, default: process.env.NDP6D_LOG ?? 'auto',
+      describe: 'where records go' })
 }
 
 export async function handler({ config: file, level, log: output }: { config: string; level: string; log: string }): Promise<void> {

@@ -2,6 +2,7 @@
  * The engine: inputs in, calls of the sink out, time as an argument. It joins the rules, the links, the neighbor cache,
  * the proxy and the learner, and keeps what follows from them as desired state: heard links, quiet rules, routes.
  */
+import type { Address } from '../address.ts'
 import type { Config } from '../config/config.ts'
 import { NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
 import type { DropReason, NdiscView } from '../wire/ndisc.ts'
@@ -22,6 +23,9 @@ export interface Snapshot {
   }[]
 }
 
+/** Links that are gone and remembered for their hosts, at most. */
+const LOST_LINKS = 64
+
 export class Engine {
   readonly #random: Random
   readonly #sink: Sink
@@ -32,6 +36,8 @@ export class Engine {
   #rules: Rules
   /** Links that the sink hears for us: the link as told, and whether promiscuous. */
   readonly #heard = new Map<number, { link: Link; promiscuous: boolean }>()
+  /** Hosts of links that are gone, by the name of the link: asked again when it is back. */
+  readonly #lost = new Map<string, readonly Address[]>()
   /** Routes of a former run were taken over, or given up. */
   #adopted = false
 
@@ -134,12 +140,29 @@ export class Engine {
     }
     this.#listen(link)
     if (before?.name !== name) this.#pin(now)
-    const isUpAgain = before !== undefined && !before.up && link.up
+    const isUpAgain = !this.#isUsable(before) && this.#isUsable(link)
+    if (isUpAgain) this.#seek(link, now)
     for (const neighbor of [...this.#neighbors.values()]) {
       this.#route(neighbor)
       if (isUpAgain && neighbor.ifindex === ifindex) this.#neighbors.verify(neighbor, now, 'link up')
       // Nobody could have answered, so that failure says nothing.
       else if (isUpAgain && neighbor.state === 'FAILED') this.#neighbors.remove(neighbor, 'link up')
+    }
+  }
+
+  /** Up, and with an address to ask from: after a while down that takes as long as its DAD. */
+  #isUsable(link: Link | undefined): boolean {
+    return link !== undefined && link.up && this.#links.source(link, 'link-local', undefined) !== undefined
+  }
+
+  /** A link is back, perhaps as another: its hosts may be, too. */
+  #seek({ name, ifindex }: Link, now: Instant): void {
+    const hosts = this.#lost.get(name) ?? []
+    this.#lost.delete(name)
+    for (const target of hosts) {
+      const rule = this.#rules.owning(ifindex, target.w0, target.w1, target.w2, target.w3)
+      if (!rule?.settings.learn || this.#neighbors.find(target)?.isOwned) continue
+      this.#neighbors.ask(target, rule, [ifindex], false, undefined, now, 'link back')
     }
   }
 
@@ -153,9 +176,11 @@ export class Engine {
       this.#sink.event({ kind: 'link', iface: link.name, state: 'gone' })
       this.#sink.quiet(this.#rules.quiet)
     }
+    const hosts: Address[] = []
     for (const neighbor of [...this.#neighbors.values()]) {
       if (neighbor.ifindex !== ifindex) continue
       if (neighbor.pinned === undefined) {
+        hosts.push(neighbor.target)
         this.#neighbors.remove(neighbor, 'link gone')
       } else {
         neighbor.ifindex = 0
@@ -163,6 +188,9 @@ export class Engine {
         this.#route(neighbor)
       }
     }
+    if (hosts.length === 0) return
+    this.#lost.set(link.name, hosts)
+    if (this.#lost.size > LOST_LINKS) this.#lost.delete(this.#lost.keys().next().value!)
   }
 
   #listen(link: Link): void {

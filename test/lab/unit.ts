@@ -43,7 +43,7 @@ t.test('systemd-analyze finds nothing wrong with the unit', (t) => {
   writeFileSync(file, readFileSync(UNIT, 'utf8').replace(/^ExecStart=\S+/m, `ExecStart=${process.execPath}`))
   const verify = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' })
   t.equal(verify.stderr, '', 'no word of it is unknown')
-  t.equal(verify.status, 0)
+  t.equal(verify.status, 0, 'verified')
   const security = spawnSync('systemd-analyze', ['security', '--offline=true', '--threshold=20', '--no-pager', file],
     { encoding: 'utf8' })
   t.equal(security.status, 0, `exposed no more than 2.0: ${security.stdout.trim().split('\n').at(-1)}`)
@@ -52,13 +52,11 @@ t.test('systemd-analyze finds nothing wrong with the unit', (t) => {
 
 if (canBoot()) t.test('a service of systemd', async (t) => {
   const lab = Lab.create()
+  t.teardown(() => lab.close())
   const [router, proxy] = await Promise.all([lab.host('router'), lab.host('proxy')])
   lab.link(router, 'eth0', proxy, 'eth0', { macs: [ASKER, '02:00:00:00:00:ff'] })
   const systemd = await Systemd.boot(proxy, [`${ROOT}:/opt/ndp6d`, `${process.execPath}:/opt/node`])
-  t.teardown(async () => {
-    await systemd.close()
-    await lab.close()
-  })
+  t.teardown(() => systemd.close())      // before the lab, which would leave its cgroup
   let seen = await router.capture('eth0')
   // One of them cannot be read while it is unset.
   const readSettings = (): string => proxy.exec('sh', '-c', 'cd /proc/sys/net/ipv6/conf; grep -rs . all eth0; true')
@@ -76,10 +74,11 @@ if (canBoot()) t.test('a service of systemd', async (t) => {
 
   systemd.write('/etc/ndp6d.conf', CONFIG)
   t.equal(systemd.run(['systemctl', 'start', 'ndp6d']).stderr, '', 'a good one does, and says READY=1')
-  t.equal(show('ActiveState'), 'active')
+  t.equal(show('ActiveState'), 'active', 'active')
   t.ok(await answered(router, seen, '2001:db8:1::5'), 'answers on the wire')
-  t.not(systemd.exec('ps', '-o', 'uid=', '-p', show('MainPID')).trim(), '0', 'without being root')
-  t.match(systemd.exec('cat', `/proc/${show('MainPID')}/status`), /CapEff:\t0*3000$/m, 'with two capabilities')
+  const status = systemd.exec('cat', `/proc/${show('MainPID')}/status`)
+  t.match(status, /^Uid:\t[1-9]\d*\t[1-9]/m, 'without being root')
+  t.match(status, /^CapEff:\t0*3000$/m, 'with two capabilities')
 
   router.ip('link set eth0 down')
   const entry = await until('the journal has it', 5000,
@@ -94,8 +93,8 @@ if (canBoot()) t.test('a service of systemd', async (t) => {
   await until('the new rule is in force', 5000, () => answered(router, seen, '2001:db8:2::5', 100))
   t.notOk(await answered(router, seen, '2001:db8:1::6', 300), 'after a reload the old one is not')
 
-  await until('the watchdog had its time', 5000, () => Number(systemd.exec('ps', '-o', 'etimes=', '-p', show('MainPID'))) > 2)
-  t.equal(show('NRestarts'), '0', 'and was told that all is well')
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  t.equal(show('NRestarts'), '0', 'the watchdog hears that all is well')
   systemd.exec('systemctl', 'kill', '--signal=KILL', 'ndp6d')
   await until('it is restarted', 10_000, () => show('NRestarts') === '1' && show('ActiveState') === 'active')
   t.ok(await answered(router, seen, '2001:db8:2::7'), 'it answers again after SIGKILL')

@@ -88,7 +88,12 @@ t.test('encodeFields', (t) => {
 t.test('Journal', (t) => {
   const path = join(scratch(t), 'journal')
   const lines: string[] = []
-  const journal = new Journal(path, native.openUnix, (line) => lines.push(line))
+  let opened = 0
+  const open: typeof native.openUnix = (...names) => {
+    opened++
+    return native.openUnix(...names)
+  }
+  const journal = new Journal(path, open, (line) => lines.push(line))
   t.teardown(() => journal.close())
 
   journal.send({ MESSAGE: 'no journald', PRIORITY: '4' })
@@ -108,6 +113,8 @@ t.test('Journal', (t) => {
   for (; lines.length === 0 && sent < 100_000; sent++) journal.send({ MESSAGE: 'flood\nof it' })
   t.same(lines.splice(0), ['flood of it\n'], 'nothing is lost, and nothing waits, when journald is behind (EAGAIN)')
   t.ok(sent > 1)
+  journal.send({ MESSAGE: 'x' })
+  t.equal(opened, 2, 'neither was a reason to open it again')
 
   journal.close()
   journal.close()

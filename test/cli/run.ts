@@ -1,0 +1,103 @@
+/** `ndp6d --config FILE`: the daemon as a process - privileges, signals, exit statuses. */
+import t from 'tap'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { ownNamespace, sh } from '../fixtures/own-namespace.ts'
+import { command, ENV, ndp6d, run, writeFiles } from '../fixtures/program.ts'
+import { parseRecord } from '../lab/kit/daemon.ts'
+import { Proc } from '../lab/kit/process.ts'
+
+await ownNamespace()
+sh('ip link add eth0 type veth peer name far0; ip link set eth0 up; ip link set far0 up')
+
+const SUBNET = 'subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n  host 2001:db8::1 eth0\n}\n'
+const files = writeFiles({ 'ndp6d.conf': SUBNET, 'other.conf': 'proxy eth0 {\n  rule 2001:db8:7::/64 { auto }\n}\n' })
+t.teardown(files.close)
+const file = files.path('ndp6d.conf')
+
+async function start(...args: string[]): Promise<Proc> {
+  writeFileSync(file, SUBNET)
+  const daemon = new Proc(command('--config', file, ...args), ENV)
+  t.teardown(() => daemon.stop('SIGKILL'))
+  await daemon.line(/\bready\b/)
+  return daemon
+}
+
+/** What it logs on SIGUSR1. */
+async function counters(daemon: Proc): Promise<{ counters: Record<string, number>; neighbors: { target: string }[] }> {
+  const from = daemon.lines.length
+  daemon.child.kill('SIGUSR1')
+  return JSON.parse(await daemon.line(/"counters":\{/, 3000, from)) as Awaited<ReturnType<typeof counters>>
+}
+
+async function reload(daemon: Proc, config: string, said: RegExp): Promise<string> {
+  writeFileSync(file, config)
+  const from = daemon.lines.length
+  daemon.child.kill('SIGHUP')
+  return daemon.line(said, 3000, from)
+}
+
+t.test('it says what it waits for, and when it is ready', async (t) => {
+  const daemon = await start()
+  t.same(daemon.lines.map((line) => parseRecord(line).msg).filter((msg) => /eth1|ready/.test(msg)),
+    ['eth1 is not there yet: waiting for it', `ready (${file})`])
+  await daemon.stop()
+})
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  t.test(`${signal} ends it in good order`, async (t) => {
+    const daemon = await start()
+    t.equal(await daemon.stop(signal), 0)
+    t.equal(parseRecord(daemon.lines.at(-1)!).msg, `stopped (${signal})`)
+    t.equal(sh('ip -6 route show proto 136'), '')
+  })
+}
+
+t.test('SIGUSR1 logs counters and opens no debugger', async (t) => {
+  const daemon = await start()
+  const { counters: counts, neighbors } = await counters(daemon)
+  t.equal(counts.answered, 0)
+  t.ok(Object.keys(counts).length > 30, 'every outcome has a name')
+  t.same(neighbors, [{ target: '2001:db8::1', state: 'REACHABLE', iface: 'eth0', pinned: true, routed: false }])
+  t.notMatch(daemon.lines.join('\n'), /debugger/i)
+  const sockets = ['tcp', 'tcp6'].flatMap((name) => readFileSync(`/proc/net/${name}`, 'utf8').trim().split('\n').slice(1))
+  t.same(sockets, [], 'nothing listens')
+  await daemon.stop()
+})
+
+t.test('SIGHUP reads the file again; a bad one changes nothing', async (t) => {
+  const daemon = await start()
+  const targets = async (): Promise<string[]> => (await counters(daemon)).neighbors.map(({ target }) => target)
+  await reload(daemon, SUBNET.replace('host', 'hots'), /the configuration in force stays/)
+  t.ok(daemon.lines.some((line) => line.startsWith(`${file}:4:3: error: `)), 'and is told where')
+  t.same(await targets(), ['2001:db8::1'])
+  await reload(daemon, SUBNET.replace('::1', '::3'), /reloaded/)
+  t.same(await targets(), ['2001:db8::3'])
+  t.equal(await daemon.stop(), 0)
+})
+
+t.test('a second one on the same interface is refused, and leaves the first alone', async (t) => {
+  const daemon = await start()
+  for (const config of [file, files.path('other.conf')]) {
+    const { status, stdout } = ndp6d('--config', config)
+    t.equal(status, 1)
+    t.equal(parseRecord(stdout.split('\n')[0]).msg,
+      'another ndp6d is running on eth0: stop it, or take eth0 out of one of the two configurations')
+  }
+  t.same((await counters(daemon)).neighbors.length, 1)
+  t.equal(await daemon.stop(), 0)
+})
+
+t.test('without the privilege it says which one', (t) => {
+  const { status, stdout } = run(['setpriv', '--bounding-set', '-all', '--inh-caps', '-all', ...command('--config', file)])
+  t.equal(status, 4)
+  t.match(stdout, /not permitted \(.*\): ndp6d needs CAP_NET_RAW and CAP_NET_ADMIN; run it as root, or as the systemd service/)
+  t.end()
+})
+
+t.test('--level and --log', async (t) => {
+  const daemon = await start('--level', 'error', '--log', 'json').catch((error: Error) => error.message)
+  t.match(daemon, 'runs without printing', 'nothing to say is nothing said')
+  const talking = await start('--level', 'debug', '--log', 'terminal')
+  t.match(talking.lines.at(-1), /^\d\d:\d\d:\d\d info {2}ready \(/)
+  await talking.stop()
+})

@@ -1,0 +1,48 @@
+/** The command line as such: help, version, and what it says to mistakes. */
+import t from 'tap'
+import { readFileSync } from 'node:fs'
+import { command, ndp6d, run } from './fixtures/program.ts'
+
+const MISTAKES: readonly (readonly [string[], RegExp])[] = [
+  [['--bogus'], /^ndp6d: Unknown argument: bogus\n/],
+  [['stats'], /^ndp6d: Unknown argument: stats\n/],
+  [['-d'], /^ndp6d: Unknown argument: d\n/],
+  [['--config'], /^ndp6d: Not enough arguments following: config\n/],
+  [['--level', 'loud'], /Argument: level, Given: "loud", Choices: "error", "warn", "info", "debug"/],
+  [['--log', 'file'], /Argument: log, Given: "file"/],
+  [['check', 'a', 'b'], /^ndp6d: Unknown argument: b\n/],
+]
+
+t.test('--help names every command and option', (t) => {
+  const { status, stdout, stderr } = ndp6d('--help')
+  t.equal(status, 0)
+  t.equal(stderr, '')
+  for (const word of ['check [FILE]', '--config', '--level', '--log', '--version', '/etc/ndp6d.conf']) {
+    t.ok(stdout.includes(word), word)
+  }
+  t.match(ndp6d('check', '--help').stdout, '--print')
+  t.end()
+})
+
+t.test('--version is that of the package', (t) => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  t.match(ndp6d('--version'), { status: 0, stdout: `${version}\n`, stderr: '' })
+  t.end()
+})
+
+t.test('a mistake on the command line', (t) => {
+  for (const [args, message] of MISTAKES) {
+    const { status, stdout, stderr } = ndp6d(...args)
+    t.equal(status, 2, args.join(' '))
+    t.match(stderr, message)
+    t.match(stderr, /Try `ndp6d --help`\.\n$/)
+    t.equal(stdout, '')
+  }
+  t.end()
+})
+
+t.test('it speaks one language, whatever the terminal does', (t) => {
+  const { stderr } = run(command('--bogus'), { LC_ALL: 'de_DE.UTF-8', LANG: 'de_DE.UTF-8' })
+  t.match(stderr, /^ndp6d: Unknown argument/)
+  t.end()
+})
