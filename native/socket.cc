@@ -187,8 +187,10 @@ union Control {
   char room[CMSG_SPACE(sizeof(tpacket_auxdata))];
 };
 
-static void readAuxdata(msghdr* message, int32_t* meta) {
-  meta[1] = static_cast<sockaddr_ll*>(message->msg_name)->sll_pkttype;
+static void readAuxdata(msghdr* message, int ifindex, int32_t* meta) {
+  const sockaddr_ll* name = static_cast<sockaddr_ll*>(message->msg_name);
+  // The kernel shows a link also what a device on top of it (VLAN, macvlan) has taken, as that device's.
+  meta[1] = name->sll_ifindex == ifindex ? name->sll_pkttype : PACKET_OTHERHOST;
   for (cmsghdr* c = CMSG_FIRSTHDR(message); c != nullptr; c = CMSG_NXTHDR(message, c)) {
     if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA) continue;
     tpacket_auxdata aux;
@@ -236,7 +238,7 @@ static napi_value receive(napi_env env, napi_callback_info info) {
   for (int i = 0; i < received; i++, row += 4) {
     row[0] = static_cast<int32_t>(messages[i].msg_len);
     row[1] = row[2] = row[3] = 0;
-    if (packet) readAuxdata(&messages[i].msg_hdr, row);
+    if (packet) readAuxdata(&messages[i].msg_hdr, socket->opened.to.sll_ifindex, row);
   }
   return toValue(env, received);
 }

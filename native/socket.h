@@ -27,7 +27,7 @@ enum class Kind { packet, netlink, local };
 struct Opened {
   int fd;
   Kind kind;
-  sockaddr_ll to;  // destination of send(), when `addressed`: a packet socket without link headers
+  sockaddr_ll to;  // the link; destination of send(), when `addressed`: a packet socket without link headers
   bool addressed;
 };
 

@@ -5,7 +5,7 @@
 import { readMac } from '../address.ts'
 import type { Mac } from '../address.ts'
 import { ndiscFilter } from '../wire/filter.ts'
-import { ETHER_SOURCE, ETHERTYPE_IPV6 } from '../wire/frame.ts'
+import { ETHER_DESTINATION, ETHER_SOURCE, ETHERTYPE_IPV6 } from '../wire/frame.ts'
 import type { LinkHeader } from '../wire/frame.ts'
 import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED, NdiscView } from '../wire/ndisc.ts'
 import type { DropReason, NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc.ts'
@@ -58,6 +58,9 @@ const PACKET_OUTGOING = 4
 const TP_STATUS_CSUMNOTREADY = 1 << 3
 const TP_STATUS_VLAN_VALID = 1 << 4
 const VLAN_ID = 0xfff
+
+/** In the first byte of an Ethernet address: multicast. */
+const GROUP = 1
 
 const NO_MAC = -1 as Mac
 
@@ -169,14 +172,15 @@ export class PacketSocket {
   /** The reasons that come before the decoder's. */
   #judgeFrame(i: number, at: number, length: number, status: number): DropReason | undefined {
     const type = this.#meta[4 * i + 1]
-    if (type === PACKET_OUTGOING || this.#isOurs(at, length)) return 'own-frame'
+    const ethernet = this.#linkHeader !== 0 && length >= this.#linkHeader
+    if (type === PACKET_OUTGOING || (ethernet && readMac(this.#slab, at + ETHER_SOURCE) === this.mac)) return 'own-frame'
     // VLAN 0 is a priority tag, not a VLAN (IEEE 802.1Q 9.6).
     if ((status & TP_STATUS_VLAN_VALID) !== 0 && (this.#meta[4 * i + 3] & VLAN_ID) !== 0) return 'vlan'
-    return type === PACKET_OTHERHOST ? 'other-host' : undefined
-  }
-
-  #isOurs(at: number, length: number): boolean {
-    return this.#linkHeader !== 0 && length >= this.#linkHeader && readMac(this.#slab, at + ETHER_SOURCE) === this.mac
+    if (type !== PACKET_OTHERHOST) return undefined
+    // The kernel takes the tag off before an IPv6 socket sees the frame; all it leaves is that a frame to a group, or to
+    // us, is said to be for another host.
+    const toUs = ethernet && ((this.#slab[at] & GROUP) !== 0 || readMac(this.#slab, at + ETHER_DESTINATION) === this.mac)
+    return toUs ? 'vlan' : 'other-host'
   }
 
   /** Room for one more in the queue. False: there is none, and the message is counted as unsent. */

@@ -43,6 +43,8 @@ export interface Measurement {
   readonly unexpected: number
   /** Share of the time in which the asker found nothing to do: near 0 the asker itself is the limit. */
   readonly idle: number
+  /** CPUs that programs other than these two kept busy: above about 0.2 the figures are not to be trusted. */
+  readonly others: number
   /** Of the responder: CPU seconds during the measurement, resident bytes after it. */
   readonly cpu?: number
   readonly rss?: number
@@ -95,7 +97,7 @@ class Asker {
   }
 
   /** Asks for `seconds`, then waits for the answers still due; those are not counted. */
-  run(seconds: number): Omit<Measurement, 'cpu' | 'rss'> {
+  run(seconds: number): Omit<Measurement, 'cpu' | 'rss' | 'others'> {
     this.#answered = this.#lost = this.#unexpected = 0
     const start = performance.now()
     const end = start + seconds * 1000
@@ -201,25 +203,40 @@ class Asker {
   }
 }
 
-/** CPU seconds used so far and resident bytes of a process: proc_pid_stat(5), fields utime, stime and rss. */
-function usage(pid: number): { cpu: number; rss: number } {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
-  const TICKS = 100
-  return { cpu: (Number(fields[11]) + Number(fields[12])) / TICKS,
-    rss: 1024 * Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? NaN) }
+/** Jiffies of proc_stat(5) and proc_pid_stat(5) per second; the same on every Linux that Node runs on. */
+const USER_HZ = 100
+
+interface Usage {
+  /** CPU seconds used so far: by everything (iowait and guests left out), by this program, by the responder. */
+  readonly all: number
+  readonly own: number
+  readonly responder: number
+}
+
+function usage(pid: number | undefined): Usage {
+  const [user, nice, system, , , irq, softirq, steal] = readFileSync('/proc/stat', 'latin1').split(/ +/).slice(1, 9)
+    .map(Number)
+  const own = process.cpuUsage()
+  // The name of a program may hold anything: utime and stime are counted from the end of it.
+  const stat = pid === undefined ? [] : readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ')
+  return { all: (user + nice + system + irq + softirq + steal) / USER_HZ, own: (own.user + own.system) / 1e6,
+    responder: (Number(stat[11] ?? 0) + Number(stat[12] ?? 0)) / USER_HZ }
+}
+
+function residentBytes(pid: number): number {
+  return 1024 * Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? NaN)
 }
 
 function measure(load: Load): Measurement {
   const asker = new Asker(load)
   try {
     asker.run(load.warmup)
-    if (load.pid === undefined) return asker.run(load.seconds)
     const before = usage(load.pid)
     const result = asker.run(load.seconds)
-    const { cpu, rss } = usage(load.pid)
-    return { ...result, cpu: cpu - before.cpu, rss }
+    const after = usage(load.pid)
+    const cpu = after.responder - before.responder
+    const others = Math.max(0, after.all - before.all - (after.own - before.own) - cpu) / result.seconds
+    return { ...result, others, ...load.pid !== undefined && { cpu, rss: residentBytes(load.pid) } }
   } finally {
     asker.close()
   }

@@ -14,6 +14,7 @@ export interface Summary {
   readonly lost: number
   readonly unexpected: number
   readonly idle: number
+  readonly others: number
   /** CPU microseconds of the responder for one answer, and its resident megabytes after the last round. */
   readonly cpu?: number
   readonly rss?: number
@@ -39,7 +40,7 @@ function summarize(responder: ResponderName, rounds: readonly Measurement[]): Su
   const rss = rounds.at(-1)?.rss
   return {
     responder, rate: median(rates), rates: [Math.min(...rates), Math.max(...rates)],
-    p50: over((round) => round.p50), p99: over((round) => round.p99), idle: over((round) => round.idle),
+    p50: over((round) => round.p50), p99: over((round) => round.p99), idle: over((round) => round.idle), others: over((round) => round.others),
     lost: sum((round) => round.lost), unexpected: sum((round) => round.unexpected),
     ...rss !== undefined && { rss: rss / 1e6, cpu: 1e6 * sum((round) => round.cpu ?? 0) / sum((round) => round.answers) },
   }
@@ -64,6 +65,7 @@ const COLUMNS: readonly (readonly [string, (summary: Summary) => string | undefi
   ['lost', ({ lost }) => String(lost)],
   ['cpu us each', ({ cpu }) => cpu?.toFixed(1)],
   ['rss MB', ({ rss }) => rss?.toFixed(1)],
+  ['others', ({ others }) => others.toFixed(2)],
   ['asker idle', ({ idle }) => `${(100 * idle).toFixed(0)} %`],
 ]
 
