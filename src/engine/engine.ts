@@ -13,6 +13,7 @@ import type { Neighbor } from './neighbors.ts'
 import { Proxy } from './proxy.ts'
 import { desiredRoute, plan, sameRoute } from './routes.ts'
 import { Rules } from './rules.ts'
+import type { ActiveRule } from './rules.ts'
 import type { HostRoute, Input, Instant, Link, NeighborState, Random, Sink } from './types.ts'
 
 /** What the engine knows, for status, explain and tests. */
@@ -209,21 +210,26 @@ export class Engine {
 
   /** Tells pinned hosts where their links are. */
   #pin(now: Instant): void {
+    const places = new Map<string, number[]>()
     for (const { host, rule } of this.#rules.pinned) {
-      const ifindex = this.#place(host.iface, rule.links.ifindexes, rule.subnet!.upstream)
+      const key = `${rule.order} ${host.iface ?? ''}`
+      let found = places.get(key)
+      if (found === undefined) places.set(key, found = this.#places(host.iface, rule))
+      // Where it could be on several links, it is looked for like any other.
+      if (host.iface === undefined && found.length > 1) continue
+      const ifindex = found[0] ?? 0
       const known = this.#neighbors.find(host.address)
       if (known?.pinned === host && known.ifindex === ifindex) continue
       this.#neighbors.pin(host, rule, ifindex, now)
     }
   }
 
-  /** The link of a pinned host: the one it names, else the only downstream; 0 when there is none yet. */
-  #place(iface: string | undefined, ifindexes: readonly number[], upstream: string): number {
-    const places = ifindexes.filter((ifindex) => {
+  /** The present links of a pinned host: the one it names, else all downstreams. */
+  #places(iface: string | undefined, { links, subnet }: ActiveRule): number[] {
+    return links.ifindexes.filter((ifindex) => {
       const name = this.#links.get(ifindex)?.name
-      return iface === undefined ? name !== upstream : name === iface
+      return iface === undefined ? name !== subnet!.upstream : name === iface
     })
-    return places.length === 1 ? places[0] : 0
   }
 
   #lookedUp({ target, ifindex, local }: Extract<Input, { kind: 'route' }>, now: Instant): void {

@@ -14,6 +14,8 @@ export class Links {
   readonly #links = new Map<number, Link>()
   readonly #random: Random
   #own: AddressMap<OwnAddress[]>
+  /** Prefixes that the kernel has routes for because an address brought them. */
+  #onLink: { readonly prefix: Prefix; readonly ifindex: number }[] = []
 
   constructor(random: Random) {
     this.#random = random
@@ -58,21 +60,21 @@ export class Links {
   covers(ifindex: number, target: Address): boolean {
     let best = -1
     let only = false
-    for (const link of this.#links.values()) {
-      for (const { address, prefixLength } of link.addresses) {
-        if (prefixLength < best || prefixLength === 128 || !new Prefix(address, prefixLength).contains(target)) continue
-        const here = link.ifindex === ifindex
-        only = prefixLength > best ? here : only && here
-        best = prefixLength
-      }
+    for (const { prefix, ifindex: link } of this.#onLink) {
+      if (prefix.length < best || !prefix.contains(target)) continue
+      only = link === ifindex && (prefix.length > best || only)
+      best = prefix.length
     }
     return only
   }
 
   #index(): void {
     this.#own = new AddressMap(this.#random)
+    this.#onLink = []
     for (const { ifindex, name, addresses } of this.#links.values()) {
-      for (const { address: { w0, w1, w2, w3 }, tentative } of addresses) {
+      for (const { address, prefixLength, tentative } of addresses) {
+        const { w0, w1, w2, w3 } = address
+        if (!address.isLinkLocal && prefixLength < 128) this.#onLink.push({ prefix: new Prefix(address, prefixLength), ifindex })
         const own = { ifindex, loopback: name === 'lo', tentative }
         const places = this.#own.get(w0, w1, w2, w3)
         if (places === undefined) this.#own.set(w0, w1, w2, w3, [own])

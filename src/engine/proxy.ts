@@ -97,8 +97,9 @@ export class Proxy {
     let rule: ActiveRule | undefined
     let byRoute = false
     const candidates: number[] = []
+    const isHost = this.rules.isHost(view.t0, view.t1, view.t2, view.t3)
     for (const one of rules) {
-      if (!one.settings.learn) continue
+      if (!one.settings.learn && !isHost) continue
       rule ??= one
       byRoute ||= one.kind === 'auto'
       for (const ifindex of one.links.ifindexes) {

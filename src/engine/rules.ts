@@ -84,6 +84,7 @@ export class Rules {
   readonly #tables = new Map<number, Table>()
   readonly #found: ActiveRule[] = []
   readonly #hits: true[] = []
+  readonly #hosts: AddressMap<true>
   readonly pinned: readonly { readonly host: PinnedHost; readonly rule: ActiveRule }[]
 
   constructor(config: Config, random: Random) {
@@ -109,6 +110,8 @@ export class Rules {
       for (const prefix of subnet.exclude) this.#excluded.add(prefix, true)
       return subnet.hosts.map((host) => ({ host, rule }))
     })
+    this.#hosts = new AddressMap(random)
+    for (const { host: { address: { w0, w1, w2, w3 } } } of this.pinned) this.#hosts.set(w0, w1, w2, w3, true)
     this.#hasExcluded = this.#excluded.prefixes.length > 0
   }
 
@@ -168,6 +171,11 @@ export class Rules {
     if (!this.#hasExcluded) return false
     this.#excluded.collect(w0, w1, w2, w3, this.#hits)
     return this.#hits.length > 0
+  }
+
+  /** Whether the address stands in the file as a host. */
+  isHost(w0: number, w1: number, w2: number, w3: number): boolean {
+    return this.#hosts.get(w0, w1, w2, w3) !== undefined
   }
 
   /** What the kernel must not react to, for each present link that listens. */

@@ -68,7 +68,7 @@ export class Solicitor {
 
   /**
    * @param failed told of each solicitation that could not be sent, with `code` as in OsError where it is known:
-   *   ENODEV or ENXIO when the link is gone, ENETUNREACH or EADDRNOTAVAIL while it is down or has no address.
+   *   ENETUNREACH when the link is down or gone, EADDRNOTAVAIL while it has no address to send from.
    * @throws OsError; ENODEV: there is no link of that name.
    */
   constructor(link: { readonly name: string; readonly mac: Mac | undefined }, failed: (error: Error) => void) {
