@@ -173,14 +173,16 @@ export class PacketSocket {
   #judgeFrame(i: number, at: number, length: number, status: number): DropReason | undefined {
     const type = this.#meta[4 * i + 1]
     const ethernet = this.#linkHeader !== 0 && length >= this.#linkHeader
-    if (type === PACKET_OUTGOING || (ethernet && readMac(this.#slab, at + ETHER_SOURCE) === this.mac)) return 'own-frame'
+    if (type === PACKET_OUTGOING) return 'own-frame'
+    if (ethernet && readMac(this.#slab, at + ETHER_SOURCE) === this.mac) return 'own-frame'
     // VLAN 0 is a priority tag, not a VLAN (IEEE 802.1Q 9.6).
     if ((status & TP_STATUS_VLAN_VALID) !== 0 && (this.#meta[4 * i + 3] & VLAN_ID) !== 0) return 'vlan'
     if (type !== PACKET_OTHERHOST) return undefined
-    // The kernel takes the tag off before an IPv6 socket sees the frame; all it leaves is that a frame to a group, or to
-    // us, is said to be for another host.
-    const toUs = ethernet && ((this.#slab[at] & GROUP) !== 0 || readMac(this.#slab, at + ETHER_DESTINATION) === this.mac)
-    return toUs ? 'vlan' : 'other-host'
+    // The kernel takes the tag off before an IPv6 socket sees the frame; all it leaves is that a frame to a group, or
+    // to us, is said to be for another host.
+    const group = ethernet && (this.#slab[at] & GROUP) !== 0
+    const ours = ethernet && readMac(this.#slab, at + ETHER_DESTINATION) === this.mac
+    return group || ours ? 'vlan' : 'other-host'
   }
 
   /** Room for one more in the queue. False: there is none, and the message is counted as unsent. */
