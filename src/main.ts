@@ -18,7 +18,8 @@ await yargs(process.argv.slice(2))
   .version(version)
   .help()
   .fail((message, error) => {
-    if (error !== undefined && error !== null) throw error
+    // Yargs gives its own complaints either way.
+    if (error && error.name !== 'YError') throw error
     process.stderr.write(`ndp6d: ${message}\nTry \`ndp6d --help\`.\n`)
     process.exit(EXIT.usage)
   })

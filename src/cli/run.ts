@@ -47,8 +47,6 @@ export async function handler({ config: file, level, log: output }: { config: st
 }
 
 function serve(daemon: Daemon, file: string, log: Logger): void {
-  log.info({ event: 'ready' }, `ready (${file})`)
-  notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
@@ -83,6 +81,10 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+
+  // Last: whoever reads it may send a signal at once.
+  log.info({ event: 'ready' }, `ready (${file})`)
+  notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })
 }
 
 /** Says what went wrong and what to do. @returns the exit status */

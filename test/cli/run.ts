@@ -95,9 +95,9 @@ t.test('without the privilege it says which one', (t) => {
 })
 
 t.test('--level and --log', async (t) => {
-  const daemon = await start('--level', 'error', '--log', 'json').catch((error: Error) => error.message)
-  t.match(daemon, 'runs without printing', 'nothing to say is nothing said')
-  const talking = await start('--level', 'debug', '--log', 'terminal')
-  t.match(talking.lines.at(-1), /^\d\d:\d\d:\d\d info {2}ready \(/)
-  await talking.stop()
+  const daemon = await start('--level', 'debug', '--log', 'terminal')
+  t.match(daemon.lines.at(-1), /^\d\d:\d\d:\d\d info {2}ready \(/)
+  t.match(ndp6d('--config', file, '--level', 'error', '--log', 'terminal').stdout,
+    /^\d\d:\d\d:\d\d error another ndp6d .*\n$/, 'one line, and no other')
+  await daemon.stop()
 })
