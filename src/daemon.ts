@@ -20,6 +20,8 @@ import { EventLog } from './log.ts'
 import { Counters } from './metrics.ts'
 import type { NdiscView } from './wire/ndisc.ts'
 
+/** How often the log may say what it counted. Milliseconds. */
+const LOG_INTERVAL = 5000
 /** The longest wait of a timer. */
 const TIMER_MAX = 2 ** 31 - 1
 
@@ -48,6 +50,7 @@ export class Daemon implements Sink {
   #lookups: Address[] = []
   #routeChanges: RouteChange[] = []
   #quietRules: readonly QuietRule[] | undefined
+  #ticker: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
   #quietFailed = false
@@ -76,11 +79,13 @@ export class Daemon implements Sink {
     this.#forward()
     this.#input({ kind: 'routes', present: await this.#routes.adopt() })
     this.#routeWatcher = new RouteWatcher(this.#kernel, () => this.#compareRoutes())
+    this.#ticker = setInterval(() => this.#events.tick(clock()), LOG_INTERVAL)
   }
 
   /** Leaves nothing behind but routes that expire after `grace`. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer)
+    clearInterval(this.#ticker)
     this.#routeWatcher?.close()
     this.#watcher.close()
     for (const link of this.#heard.values()) link.close()

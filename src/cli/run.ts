@@ -84,7 +84,8 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
 
   // Last: whoever reads it may send a signal at once.
   log.info({ event: 'ready' }, `ready (${file})`)
-  notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })
+  const unheard = notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })
+  if (unheard !== undefined) log.warn({ err: unheard }, `cannot tell systemd that the start is over: ${unheard.message}`)
 }
 
 /** Says what went wrong and what to do. @returns the exit status */

@@ -1,0 +1,118 @@
+/**
+ * The design as a test: who may import whom, no cycles, no clock, chance or I/O in the pure layers, files that can be read in
+ * one sitting, and nothing in them that is true of one machine only.
+ */
+import t from 'tap'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, normalize, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/**
+ * A layer is a folder of src, or a file that stands there alone. `values`: layers, modules or packages that it may use;
+ * `types`: those of which it may know the types only. Every layer may import itself.
+ */
+const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: readonly string[] }>> = {
+  address: { values: ['ipaddr.js'] },
+  wire: { values: ['address'] },
+  config: { values: ['address'] },
+  engine: { values: ['address', 'wire/ndisc', 'wire/constants', 'config/config'] },
+  linux: { values: ['address', 'wire', 'node', 'raw-socket'], types: ['engine/types'] },
+  log: { values: ['address', 'pino'], types: ['engine/types'] },
+  metrics: { values: ['engine/types', 'wire/ndisc'] },
+  daemon: { values: ['engine', 'linux', 'log', 'metrics'], types: ['address', 'config', 'wire', 'pino'] },
+  cli: { values: ['config', 'daemon', 'linux', 'log', 'node'], types: ['yargs', 'pino'] },
+  main: { values: ['cli', 'yargs', 'node'] },
+}
+const PURE = ['wire', 'engine', 'config']
+const IMPURE = new RegExp(`\\b(?:${['Date', 'performance', 'Math\\.random', 'crypto', 'process', 'require', 'console', 'fetch', 'setTimeout',
+  'setInterval', 'setImmediate', 'queueMicrotask', 'globalThis'].join('|')})\\b|\\bimport\\(|node:`)
+const MAX_LINES = 400
+
+/** Files of the project below `folder`, by their path from the root; not what is built or installed. */
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(ROOT, folder)).filter((name) => !['.git', '.tap', 'build', 'dist', 'node_modules'].includes(name))
+    .map((name) => join(folder, name))
+    .flatMap((path) => statSync(join(ROOT, path)).isDirectory() ? filesBelow(path) : [path])
+}
+
+function text(path: string): string {
+  return readFileSync(join(ROOT, path), 'utf8')
+}
+
+/** Without comments and plain strings. */
+function code(source: string): string {
+  return source.replace(/'(?:\\.|[^'\\\n])*'|\/\*[\s\S]*?\*\/|\/\/.*/g, (part) => part.startsWith("'") ? "''" : '')
+}
+
+interface Import {
+  readonly from: string
+  /** `wire/ndisc`, `pino`, `node`. */
+  readonly to: string
+  readonly isType: boolean
+}
+
+/** @param path from src, without its extension, as in `engine/rules` */
+function importsOf(path: string): Import[] {
+  const statements = text(join('src', `${path}.ts`)).matchAll(
+    /^(?:import|export)\b(\s+type\b)?(?:[^'"`;=]*?\bfrom)?\s+'([^']+)'/gm)
+  return [...statements].map(([, type, name]) => ({
+    from: path, isType: type !== undefined,
+    to: name.startsWith('.') ? normalize(join(dirname(path), name)).replace(/\.ts$/, '') : name.replace(/^node:.*/, 'node'),
+  }))
+}
+
+const layerOf = (module: string): string => module.split('/')[0]
+const modules = filesBelow('src').filter((path) => /(?<!\.d)\.ts$/.test(path)).map((path) => relative('src', path).replace(/\.ts$/, ''))
+const imports = modules.flatMap(importsOf)
+
+t.test('every import is one that the table allows', (t) => {
+  t.ok(imports.length > 100, 'imports were found')
+  for (const module of modules) t.ok(Object.hasOwn(LAYERS, layerOf(module)), `${module} belongs to a layer`)
+  const covers = (allowed: readonly string[], to: string): boolean => allowed.some((name) => name === to || name === layerOf(to))
+  const wrong = imports.filter(({ from, to, isType }) => {
+    const { values, types = [] } = LAYERS[layerOf(from)] ?? { values: [] }
+    return layerOf(to) !== layerOf(from) && !covers(values, to) && !(isType && covers(types, to))
+  })
+  t.same(wrong.map(({ from, to, isType }) => `${from} imports ${isType ? 'types of ' : ''}${to}`), [])
+  t.end()
+})
+
+t.test('no module needs itself, not even by types', (t) => {
+  const needs = new Map(modules.map((module) => [module, imports.filter(({ from, to }) => from === module && modules.includes(to))
+    .map(({ to }) => to)]))
+  const done = new Set<string>()
+  const visit = (module: string, way: readonly string[]): string[] => {
+    if (way.includes(module)) return [[...way.slice(way.indexOf(module)), module].join(' -> ')]
+    if (done.has(module)) return []
+    const cycles = needs.get(module)!.flatMap((next) => visit(next, [...way, module]))
+    done.add(module)
+    return cycles
+  }
+  t.same(modules.flatMap((module) => visit(module, [])), [])
+  t.end()
+})
+
+t.test('wire, engine and config are told: no clock, no chance, no timer, no I/O', (t) => {
+  for (const module of modules.filter((each) => PURE.includes(layerOf(each)))) {
+    const found = code(text(join('src', `${module}.ts`))).split('\n').filter((line) => IMPURE.test(line))
+    t.same(found, [], module)
+  }
+  t.end()
+})
+
+t.test(`no file has more than ${MAX_LINES} lines`, (t) => {
+  const written = ['src', 'native', 'test'].flatMap(filesBelow).filter((path) => !path.startsWith('test/fixtures/'))
+  t.same(written.filter((path) => text(path).trimEnd().split('\n').length > MAX_LINES), [])
+  t.end()
+})
+
+t.test('nothing names one machine, or where packages come from', (t) => {
+  const local = /\/(?:home|Users|root)\/\w|(?<![\w.])\/work\/|\/tmp\/\w|https?:\/\/[^\s"'`/]*(?:registry|npm|mirror|artifact|proxy)/
+  const found = filesBelow('.').flatMap((path) => text(path).split('\n')
+    .flatMap((line, i) => local.test(line) ? [`${path}:${i + 1}: ${line.trim().slice(0, 80)}`] : []))
+  t.same(found.filter((line) => !line.includes('const local =')), [])
+  if (existsSync(join(ROOT, 'package-lock.json'))) t.notMatch(text('package-lock.json'), /"resolved"/, 'no download addresses')
+  t.end()
+})
