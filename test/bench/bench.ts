@@ -73,10 +73,8 @@ async function run(situation: Case, responders: readonly Responder[], asker: Hos
   const rounds = new Map<ResponderName, Measurement[]>()
   const taking = responders.filter(({ name }) => situation.configs[name] !== undefined)
   try {
-    for (const responder of taking) {
-      await responder.start(situation.configs[responder.name]!(situation.targets))
-      rounds.set(responder.name, [])
-    }
+    await Promise.all(taking.map((responder) => responder.start(situation.configs[responder.name]!(situation.targets))))
+    for (const { name } of taking) rounds.set(name, [])
     for (let round = 0; round < plan.rounds; round++) {
       for (let i = 0; i < taking.length; i++) {
         const responder = taking[(round + i) % taking.length]      // nobody is always first, or always after the same
@@ -129,8 +127,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 try {
   const asker = await lab.host('asker')
-  const responders: Responder[] = []
-  for (const name of wanted.filter((name) => !(name in absent))) responders.push(await Responder.create(lab, asker, name))
+  const present = wanted.filter((name) => !(name in absent))
+  const responders = await Promise.all(present.map((name) => Responder.create(lab, asker, name)))
   const results: Result[] = []
   for (const situation of CASES) results.push(await run(situation, responders, asker, chosen))
   const machine = { kernel: release(), node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length }

@@ -40,9 +40,11 @@ function summarize(responder: ResponderName, rounds: readonly Measurement[]): Su
   const rss = rounds.at(-1)?.rss
   return {
     responder, rate: median(rates), rates: [Math.min(...rates), Math.max(...rates)],
-    p50: over((round) => round.p50), p99: over((round) => round.p99), idle: over((round) => round.idle), others: over((round) => round.others),
+    p50: over((round) => round.p50), p99: over((round) => round.p99),
+    idle: over((round) => round.idle), others: over((round) => round.others),
     lost: sum((round) => round.lost), unexpected: sum((round) => round.unexpected),
-    ...rss !== undefined && { rss: rss / 1e6, cpu: 1e6 * sum((round) => round.cpu ?? 0) / sum((round) => round.answers) },
+    ...rss !== undefined && { rss: rss / 1e6,
+      cpu: 1e6 * sum((round) => round.cpu ?? 0) / sum((round) => round.answers) },
   }
 }
 

@@ -59,14 +59,14 @@ export class Responder {
     this.#host = host
   }
 
-  /** Its namespace: `eth0` to the asker, whose neighbor entry is pinned so that nobody has to resolve it, and `eth1`. */
+  /** Its namespace: `eth0` to the asker, whose neighbor entry is pinned so that nobody resolves it, and `eth1`. */
   static async create(lab: Lab, asker: Host, name: ResponderName): Promise<Responder> {
     const host = await lab.host(name, { forwarding: true })
     lab.link(asker, name, host, 'eth0')
     const mac = asker.mac(name)
     const source = asker.linkLocal(name)
-    host.ip('link add eth1 type veth peer name inside', 'link set eth1 up', 'link set inside up', 'addr add 2001:db8::ff/64 dev eth0 nodad',
-      `neigh replace ${source} lladdr ${mac} dev eth0 nud permanent`)
+    host.ip('link add eth1 type veth peer name inside', 'link set eth1 up', 'link set inside up',
+      'addr add 2001:db8::ff/64 dev eth0 nodad', `neigh replace ${source} lladdr ${mac} dev eth0 nud permanent`)
     return new Responder(lab, host, name, { ifindex: asker.ifindex(name), mac, source })
   }
 
