@@ -7,11 +7,13 @@ import type { Address } from './address.ts'
 import type { Config } from './config/config.ts'
 import { Engine } from './engine/engine.ts'
 import type { Snapshot } from './engine/engine.ts'
-import type { Advertisement, Event, Input, Instant, Link, Outcome, QuietRule, RouteChange, Sink, UnicastProbe } from './engine/types.ts'
+import type { Advertisement, Event, HostRoute, Input, Instant, Link, Outcome, QuietRule, RouteChange, Sink, UnicastProbe } from './engine/types.ts'
 import { verdict } from './linux/errors.ts'
 import type { OsError } from './linux/errors.ts'
 import { HeardLink } from './linux/heard-link.ts'
 import { LinkWatcher } from './linux/links.ts'
+import { native } from './linux/native.ts'
+import type { NativeSocket } from './linux/native.ts'
 import { Quiet } from './linux/quiet.ts'
 import { Routes, RouteWatcher } from './linux/routes.ts'
 import { Rtnetlink } from './linux/rtnetlink.ts'
@@ -22,19 +24,23 @@ import type { NdiscView } from './wire/ndisc.ts'
 
 /** How often the log may say what it counted. Milliseconds. */
 const LOG_INTERVAL = 5000
+/** Routes are compared again after this time, when they could not be now. Milliseconds. */
+const COMPARE_RETRY = 100
 /** The longest wait of a timer. */
 const TIMER_MAX = 2 ** 31 - 1
 
-/** Another ndp6d has the link. */
-export class LinkTaken extends Error {
-  override readonly name = 'LinkTaken'
-  constructor(iface: string) {
-    super(`another ndp6d is running on ${iface}: stop it, or take ${iface} out of one of the two configurations`)
+/** Another ndp6d runs here. Two would take each other's routes for leftovers. */
+export class AlreadyRunning extends Error {
+  override readonly name = 'AlreadyRunning'
+  constructor() {
+    super('another ndp6d is running in this network namespace, and serves its interfaces: stop it, or put both '
+      + 'configurations into one file (`include`)')
   }
 }
 
 export class Daemon implements Sink {
   readonly #log: Logger
+  readonly #claim: NativeSocket
   readonly #events: EventLog
   readonly #counters = new Counters()
   readonly #kernel: Rtnetlink
@@ -54,10 +60,13 @@ export class Daemon implements Sink {
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
   #quietFailed = false
-  #taken: LinkTaken | undefined
+  /** What was said of each link, by its name and error code. */
+  readonly #linkTrouble = new Set<string>()
+  #compareTimer: NodeJS.Timeout | undefined
 
-  /** Opens nothing but a netlink socket. Throws an OsError. */
+  /** Opens no link yet. Throws an OsError or AlreadyRunning. */
   constructor(config: Config, log: Logger) {
+    this.#claim = claim()
     this.#config = config
     this.#log = log
     this.#now = clock()
@@ -71,20 +80,23 @@ export class Daemon implements Sink {
     }, this.#kernel)
   }
 
-  /** Serves from the moment it resolves. Rejects with an OsError or LinkTaken. */
+  /** Serves from the moment it resolves. Rejects with an OsError. */
   async start(): Promise<void> {
     this.#watcher.start()
-    if (this.#taken !== undefined) throw this.#taken
     this.#missing()
     this.#forward()
+    this.#warnWithoutForwarding()
     this.#input({ kind: 'routes', present: await this.#routes.adopt() })
     this.#routeWatcher = new RouteWatcher(this.#kernel, () => this.#compareRoutes())
+    // What others did to our routes before somebody watched.
+    this.#compareRoutes()
     this.#ticker = setInterval(() => this.#events.tick(clock()), LOG_INTERVAL)
   }
 
   /** Leaves nothing behind but routes that expire after `grace`. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer)
+    clearTimeout(this.#compareTimer)
     clearInterval(this.#ticker)
     this.#routeWatcher?.close()
     this.#watcher.close()
@@ -93,6 +105,7 @@ export class Daemon implements Sink {
     this.#quiet.close()
     await this.#routes.leave(this.#config.grace)
     this.#kernel.close()
+    this.#claim.close()
   }
 
   /** Applies another configuration; keeps what was learned and still fits. */
@@ -101,6 +114,7 @@ export class Daemon implements Sink {
     this.#input({ kind: 'config', config })
     this.#missing()
     this.#forward()
+    this.#warnWithoutForwarding()
   }
 
   get counters(): Readonly<Record<Outcome, number>> { return this.#counters.values }
@@ -121,16 +135,12 @@ export class Daemon implements Sink {
         failed: (error) => this.#linkFailed(name, error),
       }))
     } catch (error) {
-      const { code } = error as OsError
-      if (code === 'EADDRINUSE') {
-        this.#taken = new LinkTaken(name)
-        this.#log.error({ iface: name }, this.#taken.message)
-      } else if (verdict(error) === 'fatal') {
-        throw error
-      } else {
-        this.#linkFailed(name, error as Error)
-      }
+      if (verdict(error) === 'fatal') throw error
+      this.#linkFailed(name, error as Error)
+      return
     }
+    // An upstream that is late, or new by its name, needs its settings, too.
+    if (heard === undefined && this.#engine.interfaces.upstreams.includes(name)) this.#forward()
   }
 
   ignore(ifindex: number): void {
@@ -219,9 +229,21 @@ export class Daemon implements Sink {
     this.#quietFailed = error !== undefined
   }
 
+  /** Later, while changes of ours are under way or the kernel is too busy to say. */
   #compareRoutes(): void {
-    if (this.#routes.pending > 0) return
-    this.#input({ kind: 'routes', present: this.#routes.present() })
+    clearTimeout(this.#compareTimer)
+    const present = this.#routes.pending > 0 ? undefined : this.#presentRoutes()
+    if (present !== undefined) this.#input({ kind: 'routes', present })
+    else this.#compareTimer = setTimeout(() => this.#compareRoutes(), COMPARE_RETRY)
+  }
+
+  #presentRoutes(): readonly HostRoute[] | undefined {
+    try {
+      return this.#routes.present()
+    } catch (error) {
+      if (verdict(error) === 'retry') return undefined
+      throw error
+    }
   }
 
   #routeFailed(op: string, target: Address, error: OsError): void {
@@ -231,9 +253,13 @@ export class Daemon implements Sink {
   }
 
   #linkFailed(iface: string, error: Error): void {
-    // The link watcher tells when the link is back; until then there is nothing to do.
-    const waits = verdict(error) !== 'fatal'
-    this.#log[waits ? 'debug' : 'error']({ iface, err: error }, `${iface}: ${error.message}`)
+    // The link watcher tells when the link is back; until then there is nothing to do. Other trouble is said once.
+    const { code } = error as OsError
+    const key = `${iface} ${code}`
+    const isNews = verdict(error) === 'fatal' && !this.#linkTrouble.has(key)
+    if (isNews) this.#linkTrouble.add(key)
+    const hint = code === 'EPERM' ? ': a firewall drops outgoing Neighbor Solicitations; let ICMPv6 pass its output chain' : ''
+    this.#log[isNews ? 'error' : 'debug']({ iface, reason: code, err: error }, `${iface}: ${error.message}${hint}`)
   }
 
   #nameOf(ifindex: number): string {
@@ -248,19 +274,30 @@ export class Daemon implements Sink {
     }
   }
 
+  #warnWithoutForwarding(): void {
+    if (this.#config.forwarding || readSetting('all', 'forwarding') !== 0) return
+    this.#log.warn('this machine does not forward IPv6: answers will lead to packets that go nowhere; '
+      + 'write `forwarding yes` into the configuration, or run `sysctl -w net.ipv6.conf.all.forwarding=1`')
+  }
+
   #forward(): void {
+    if (!this.#config.forwarding) return
     try {
-      if (this.#config.forwarding) {
-        for (const { iface, setting, from, to } of enableForwarding(this.#engine.interfaces.upstreams)) {
-          this.#log.info({ iface }, `net.ipv6.conf.${iface}.${setting} set from ${from} to ${to}`)
-        }
-      } else if (readSetting('all', 'forwarding') === 0) {
-        this.#log.warn('this machine does not forward IPv6: answers will lead to packets that go nowhere; '
-          + 'write `forwarding yes` into the configuration, or run `sysctl -w net.ipv6.conf.all.forwarding=1`')
+      for (const { iface, setting, from, to } of enableForwarding(this.#engine.interfaces.upstreams)) {
+        this.#log.info({ iface }, `net.ipv6.conf.${iface}.${setting} set from ${from} to ${to}`)
       }
     } catch (error) {
       this.#log.warn({ err: error as Error }, `cannot change the forwarding settings: ${(error as Error).message}`)
     }
+  }
+}
+
+/** An abstract name belongs to the network namespace and ends with the process (unix(7)). */
+function claim(): NativeSocket {
+  try {
+    return native.openUnix('@ndp6d', '')
+  } catch (error) {
+    throw (error as OsError).code === 'EADDRINUSE' ? new AlreadyRunning() : error
   }
 }
 

@@ -1,7 +1,7 @@
 /** `ndp6d --config FILE`: the daemon in the foreground, which is what systemd starts. */
 import type { Argv } from 'yargs'
 import type { LevelWithSilent, Logger } from 'pino'
-import { Daemon, LinkTaken } from '../daemon.ts'
+import { AlreadyRunning, Daemon } from '../daemon.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log.ts'
 import { loadConfig } from './check.ts'
@@ -50,7 +50,9 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
+  let stopping = false
   process.on('SIGHUP', () => {
+    if (stopping) return
     notifyReloading()
     const config = loadConfig(file)?.config
     if (config === undefined) {
@@ -65,7 +67,6 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
   process.on('SIGUSR1', () => {
     log.info({ event: 'counters', counters: daemon.counters, ...daemon.snapshot() }, 'counters since the start')
   })
-  let stopping = false
   const stop = (signal: string): void => {
     if (stopping) return
     stopping = true
@@ -90,7 +91,10 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
 
 /** Says what went wrong and what to do. @returns the exit status */
 function explain(error: NodeJS.ErrnoException, log: Logger): number {
-  if (error instanceof LinkTaken) return EXIT.failed
+  if (error instanceof AlreadyRunning) {
+    log.error(error.message)
+    return EXIT.failed
+  }
   if (error.code === 'EPERM' || error.code === 'EACCES') {
     log.error({ reason: error.code }, `not permitted (${error.syscall}): ndp6d needs CAP_NET_RAW and CAP_NET_ADMIN; `
       + 'run it as root, or as the systemd service')

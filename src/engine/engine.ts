@@ -9,7 +9,7 @@ import type { DropReason, NdiscView } from '../wire/ndisc.ts'
 import { Learner } from './learner.ts'
 import { Links } from './links.ts'
 import { Neighbors } from './neighbors.ts'
-import type { Neighbor } from './neighbors.ts'
+import type { Neighbor } from './neighbor.ts'
 import { Proxy } from './proxy.ts'
 import { desiredRoute, plan, sameRoute } from './routes.ts'
 import { Rules } from './rules.ts'
@@ -121,7 +121,8 @@ export class Engine {
       if (pinned.has(neighbor.target.toString())) continue
       const { target: { w0, w1, w2, w3 }, ifindex, isOwned } = neighbor
       const rule = this.#rules.owning(ifindex, w0, w1, w2, w3)
-      if (neighbor.pinned !== undefined || !isOwned || !rule?.settings.learn || this.#rules.excluded(w0, w1, w2, w3)) {
+      const isWanted = rule !== undefined && (rule.settings.learn || this.#rules.isHost(w0, w1, w2, w3))
+      if (neighbor.pinned !== undefined || !isOwned || !isWanted || this.#rules.excluded(w0, w1, w2, w3)) {
         this.#neighbors.remove(neighbor, 'configuration')
       } else {
         neighbor.rule = rule
@@ -135,6 +136,7 @@ export class Engine {
     const { ifindex, name } = link
     const before = this.#links.get(ifindex)
     this.#links.set(link)
+    if (before !== undefined && before.name !== name) this.#forget(before)
     if (before?.name !== name) {
       this.#rules.link(link)
       this.#sink.quiet(this.#rules.quiet)
@@ -177,6 +179,11 @@ export class Engine {
       this.#sink.event({ kind: 'link', iface: link.name, state: 'gone' })
       this.#sink.quiet(this.#rules.quiet)
     }
+    this.#forget(link)
+  }
+
+  /** What is known about the hosts of a link does not hold any more. */
+  #forget({ ifindex, name }: Link): void {
     const hosts: Address[] = []
     for (const neighbor of [...this.#neighbors.values()]) {
       if (neighbor.ifindex !== ifindex) continue
@@ -190,14 +197,16 @@ export class Engine {
       }
     }
     if (hosts.length === 0) return
-    this.#lost.set(link.name, hosts)
+    this.#lost.set(name, hosts)
     if (this.#lost.size > LOST_LINKS) this.#lost.delete(this.#lost.keys().next().value!)
   }
 
   #listen(link: Link): void {
     const { ifindex, name, up } = link
-    const wanted = this.#rules.wants(name)
     const heard = this.#heard.get(ifindex)
+    // Where a route led, it may lead again.
+    const byRoute = heard !== undefined && this.#rules.hasAuto ? { promiscuous: false } : undefined
+    const wanted = this.#rules.wants(name) ?? byRoute
     if (wanted === undefined) {
       if (heard !== undefined && this.#heard.delete(ifindex)) this.#sink.ignore(ifindex)
       return
@@ -215,8 +224,6 @@ export class Engine {
       const key = `${rule.order} ${host.iface ?? ''}`
       let found = places.get(key)
       if (found === undefined) places.set(key, found = this.#places(host.iface, rule))
-      // Where it could be on several links, it is looked for like any other.
-      if (host.iface === undefined && found.length > 1) continue
       const ifindex = found[0] ?? 0
       const known = this.#neighbors.find(host.address)
       if (known?.pinned === host && known.ifindex === ifindex) continue
@@ -281,6 +288,7 @@ export class Engine {
     neighbor.route = route
     // An added route takes the place of one elsewhere at once, so a move loses no packet.
     if (route !== undefined) this.#sink.route({ op: 'add', route })
-    else if (before !== undefined && this.#links.get(before.ifindex)?.up) this.#sink.route({ op: 'delete', route: before })
+    // On a link that lost its carrier it is still there.
+    else if (before !== undefined && this.#links.get(before.ifindex) !== undefined) this.#sink.route({ op: 'delete', route: before })
   }
 }

@@ -10,6 +10,7 @@ import { Deadlines } from './deadlines.ts'
 import type { Timed } from './deadlines.ts'
 import type { Links } from './links.ts'
 import type { Neighbors } from './neighbors.ts'
+import { isAnycast } from './rules.ts'
 import type { Rules } from './rules.ts'
 import type { Instant } from './types.ts'
 
@@ -61,13 +62,12 @@ export class Learner {
 
   /** Somebody on this link says that it has the address. @param mac undefined when that is not known any more */
   #evidence(w0: number, w1: number, w2: number, w3: number, ifindex: number, mac: Mac | undefined, now: Instant): void {
+    if (w0 >>> 22 === 0x3fa) return
     const neighbor = this.#neighbors.get(w0, w1, w2, w3)
     if (neighbor?.isOwned) {
       const moved = neighbor.ifindex !== ifindex || (mac !== undefined && neighbor.mac !== undefined && mac !== neighbor.mac)
-      if (!moved || neighbor.pinned !== undefined || this.rules.owning(ifindex, w0, w1, w2, w3) === undefined) return
-      // First come, first served: the owner is asked first, and only its silence gives the address away.
-      neighbor.rival = ifindex
-      this.#neighbors.verify(neighbor, now, 'claimed by another')
+      if (!moved || this.rules.owning(ifindex, w0, w1, w2, w3) === undefined) return
+      this.#neighbors.contest(neighbor, ifindex, mac, now)
       return
     }
     const rule = this.rules.owning(ifindex, w0, w1, w2, w3)
@@ -75,6 +75,7 @@ export class Learner {
     // A plain proxy rule asks when it is asked; there a sign of life only ends the negative cache.
     if (neighbor === undefined && rule.subnet === undefined && !rule.settings.routes) return
     if (this.rules.excluded(w0, w1, w2, w3) || this.#links.own(w0, w1, w2, w3) !== undefined) return
+    if (isAnycast([rule], w0, w1, w2, w3)) return
     this.#neighbors.ask(new Address(w0, w1, w2, w3), rule, [ifindex], false, undefined, now, 'evidence')
   }
 }

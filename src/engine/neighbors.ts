@@ -13,8 +13,9 @@ import type { PinnedHost } from '../config/config.ts'
 import type { NdiscView } from '../wire/ndisc.ts'
 import { AddressMap } from './address-map.ts'
 import { Deadlines } from './deadlines.ts'
-import type { Timed } from './deadlines.ts'
 import type { Links } from './links.ts'
+import { Neighbor } from './neighbor.ts'
+import type { Asker } from './neighbor.ts'
 import type { ActiveRule } from './rules.ts'
 import type { HostRoute, Instant, NeighborState, Outcome, Random, Sink } from './types.ts'
 
@@ -26,47 +27,6 @@ export const ASKER_LIMIT = 16
 const MAX_UNICAST_SOLICIT = 3
 /** A table that stays full is told once in this time. */
 const LIMIT_EVENT_INTERVAL = 10_000
-
-/** Who waits for an answer. */
-export interface Asker {
-  readonly ifindex: number
-  readonly source: Address
-  readonly mac: Mac
-}
-
-export class Neighbor implements Timed {
-  readonly target: Address
-  rule: ActiveRule
-  state: NeighborState = 'INCOMPLETE'
-  /** Of the owner; 0 while there is none. A pinned owner's link may be absent: 0 too. */
-  ifindex = 0
-  /** The owner's; undefined while it is not known. */
-  mac: Mac | undefined
-  /** `autovia`: who answered for it. */
-  via: Address | undefined
-  pinned: PinnedHost | undefined
-  /** Links that are asked, besides the owner's. */
-  asking: number[] = []
-  /** The kernel's route says where to ask. */
-  byRoute = false
-  probes = 0
-  askers: Asker[] = []
-  /** Somebody asked since it was verified. */
-  used = false
-  /** Where somebody else claims the address; asked when the owner is silent. */
-  rival = 0
-  /** The route that should be there for it. */
-  route: HostRoute | undefined
-  deadline = 0 as Instant
-  place = -1
-
-  constructor(target: Address, rule: ActiveRule) {
-    this.target = target
-    this.rule = rule
-  }
-
-  get isOwned(): boolean { return this.state === 'REACHABLE' || this.state === 'PROBE' }
-}
 
 /** What follows from a change of owner. */
 export interface NeighborFollower {
@@ -134,7 +94,7 @@ export class Neighbors {
     neighbor.probes = 1
     for (const ifindex of fresh) this.#sink.solicit(ifindex, target)
     if (asksRoute) this.#sink.lookup(target)
-    this.#deadlines.set(neighbor, (now + neighbor.rule.settings.timeout) as Instant)
+    this.#deadlines.set(neighbor, neighbor.afterTimeout(now))
     return 'asked'
   }
 
@@ -153,11 +113,28 @@ export class Neighbors {
     this.#probe(neighbor, now)
   }
 
+  /**
+   * Somebody else claims an owner's address. First come, first served: the owner is asked, and only its silence gives the
+   * address away; a pinned one keeps it. @param mac undefined when that is not known any more
+   */
+  contest(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): void {
+    const { target, pinned } = neighbor
+    if (pinned !== undefined) {
+      if (mac !== undefined && ifindex !== neighbor.ifindex) this.#sink.event({ kind: 'conflict', target, ifindex, mac })
+      return
+    }
+    neighbor.rival = ifindex
+    neighbor.rivalMac = mac
+    this.verify(neighbor, now, 'claimed by another')
+  }
+
   /** A valid NA. @returns `unsolicited` when it answers no probe: then it is evidence at most */
   advertisement(ifindex: number, view: NdiscView, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
     const neighbor = this.get(view.t0, view.t1, view.t2, view.t3)
     if (neighbor === undefined || !view.solicited) return 'unsolicited'
-    const mac = view.tlla >= 0 ? view.tlla : view.sourceMac
+    const lladdr = view.tlla >= 0 ? view.tlla : view.sourceMac
+    // Absent on links without such addresses.
+    const mac = lladdr < 0 ? undefined : lladdr
     const isOwner = neighbor.state === 'PROBE' && mac === neighbor.mac
     // Linux answers a unicast probe with O=0; from anybody but the owner that is another proxy's word (RFC 4861 7.2.8).
     if (!view.override && !isOwner && neighbor.rule.subnet !== undefined && !this.#isUpstream(neighbor.rule, ifindex)) {
@@ -170,7 +147,7 @@ export class Neighbors {
       // Another lladdr is believed only when the owner did not answer at its own.
       const asksGroup = neighbor.mac === undefined || neighbor.probes > this.#unicastProbes(neighbor)
       if (!isOwner && !asksGroup) {
-        this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex, mac })
+        this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex, mac: lladdr })
         return 'unsolicited'
       }
     } else {
@@ -187,6 +164,10 @@ export class Neighbors {
     const changed = !neighbor.isOwned || neighbor.ifindex !== ifindex || neighbor.mac !== mac
     if (changed && !this.#admit(neighbor, ifindex, mac, now)) return
     neighbor.via = via
+    const { target, rival, rivalMac } = neighbor
+    if (!changed && rival !== 0 && rivalMac !== undefined) {
+      this.#sink.event({ kind: 'conflict', target, ifindex: rival, mac: rivalMac })
+    }
     neighbor.rival = 0
     neighbor.used = false
     neighbor.asking = []
@@ -298,7 +279,7 @@ export class Neighbors {
       for (const asked of neighbor.asking) this.#sink.solicit(asked, target)
       if (neighbor.byRoute) this.#sink.lookup(target)
     }
-    this.#deadlines.set(neighbor, (now + neighbor.rule.settings.timeout) as Instant)
+    this.#deadlines.set(neighbor, neighbor.afterTimeout(now))
   }
 
   #unicastProbes(neighbor: Neighbor): number {
@@ -324,6 +305,12 @@ export class Neighbors {
     if (isLimited && !same && count >= rule.settings.hostLimit) {
       this.#tellLimit('host', count, now, mac)
       this.fail(neighbor, 'host-limit', now)
+      return false
+    }
+    // Many may have been asked for while there was room.
+    if (pinned === undefined && !neighbor.isOwned && this.#owned >= rule.settings.limit) {
+      this.#tellLimit('neighbors', this.#owned, now)
+      this.fail(neighbor, 'limit', now)
       return false
     }
     this.#leave(neighbor)

@@ -8,7 +8,10 @@ import { Address } from '../address.ts'
 import type { Mac } from '../address.ts'
 import type { NdiscView } from '../wire/ndisc.ts'
 import type { Links, OwnAddress } from './links.ts'
-import type { Asker, Neighbor, Neighbors } from './neighbors.ts'
+import type { Asker, Neighbor } from './neighbor.ts'
+import { ASKER_LIMIT } from './neighbors.ts'
+import type { Neighbors } from './neighbors.ts'
+import { isAnycast } from './rules.ts'
 import type { ActiveRule, Rules } from './rules.ts'
 import type { Advertisement, Instant, Link, Outcome, Sink } from './types.ts'
 
@@ -55,9 +58,9 @@ export class Proxy {
       return this.#answerView(link, view, rules[0], dad)
     }
 
+    if (isAnycast(rules, t0, t1, t2, t3)) return 'anycast'
     const neighbor = this.#neighbors.get(t0, t1, t2, t3)
     if (neighbor !== undefined && neighbor.isOwned) return this.#owned(neighbor, link, view, rules, dad, now)
-    if (isAnycast(rules, t0, t1, t2, t3)) return 'anycast'
 
     const blind = rules.find(({ kind }) => kind === 'static')
     if (blind !== undefined) {
@@ -77,9 +80,12 @@ export class Proxy {
 
   /** An owner is known now: tells an asker that waited. */
   answer(neighbor: Neighbor, asker: Asker): void {
-    const { rule, target, ifindex, mac } = neighbor
+    const { target, ifindex, mac } = neighbor
     const isDadOfOwner = asker.source.isUnspecified && asker.mac === mac
-    if (asker.ifindex !== ifindex && !isDadOfOwner) this.#answerAsker(rule, target, asker)
+    if (asker.ifindex === ifindex || isDadOfOwner) return
+    // Another link's rules may have found the owner: what counts is where the asker is.
+    const rules = this.rules.match(asker.ifindex, target.w0, target.w1, target.w2, target.w3)
+    if (rules.length > 0 && allows(rules, ifindex)) this.#answerAsker(rules[0], target, asker)
   }
 
   #owned(neighbor: Neighbor, link: Link, view: NdiscView, rules: readonly ActiveRule[], dad: boolean, now: Instant): Outcome {
@@ -117,8 +123,12 @@ export class Proxy {
     const key = target.toString()
     const pending = this.#lookups.get(key)
     if (pending === undefined && this.#lookups.size >= LOOKUP_LIMIT) return 'limit'
-    if (pending === undefined) this.#lookups.set(key, { rule, target, askers: [askerOf(link, view)] })
-    this.#sink.lookup(target)
+    if (pending !== undefined) {
+      if (pending.askers.length < ASKER_LIMIT) pending.askers.push(askerOf(link, view))
+    } else {
+      this.#lookups.set(key, { rule, target, askers: [askerOf(link, view)] })
+      this.#sink.lookup(target)
+    }
     return 'dad-unproven'
   }
 
@@ -188,13 +198,4 @@ function allows(rules: readonly ActiveRule[], ifindex: number): boolean {
 /** An address of this machine on loopback is on no link, so nobody else would answer for it. */
 function isReachable(own: readonly OwnAddress[], rules: readonly ActiveRule[]): boolean {
   return own.some(({ ifindex, loopback }) => loopback || allows(rules, ifindex))
-}
-
-/** The subnet-router (RFC 4291 2.6.1) and reserved anycast (RFC 2526) addresses of a prefix: many machines have them. */
-function isAnycast(rules: readonly ActiveRule[], t0: number, t1: number, t2: number, t3: number): boolean {
-  if (rules.some(({ prefix }) => prefix.length === 128)) return false
-  if ((t2 | t3) === 0) return true
-  return rules.some(({ prefix: { length, address: { w0, w1, w2, w3 } } }) =>
-    (length < 127 && w3 === t3 && w2 === t2 && w1 === t1 && w0 === t0)
-    || (length <= 64 && t2 === (0xfdffffff | 0) && t3 >>> 7 === 0xffffff80 >>> 7))
 }

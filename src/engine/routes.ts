@@ -1,6 +1,6 @@
 /** Host routes as desired state: each owner behind a downstream link has one, unless the kernel finds it anyway. */
 import type { Links } from './links.ts'
-import type { Neighbor } from './neighbors.ts'
+import type { Neighbor } from './neighbor.ts'
 import type { HostRoute, RouteChange } from './types.ts'
 
 /** The route that should be there for `neighbor`; undefined for none. */

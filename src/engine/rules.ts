@@ -85,6 +85,9 @@ export class Rules {
   readonly #found: ActiveRule[] = []
   readonly #hits: true[] = []
   readonly #hosts: AddressMap<true>
+  /** Some rule asks where the kernel's route leads: any link may be one to hear. */
+  readonly hasAuto: boolean
+  /** Hosts of one certain link. The others are looked for like any host, and asked for even with `learn no`. */
   readonly pinned: readonly { readonly host: PinnedHost; readonly rule: ActiveRule }[]
 
   constructor(config: Config, random: Random) {
@@ -102,16 +105,19 @@ export class Rules {
         this.#add([iface], { order: order++, kind: rule.kind, prefix: rule.prefix, settings, links, autovia, subnet: undefined })
       }
     }
-    this.pinned = config.subnets.flatMap((subnet) => {
+    const hosts = config.subnets.flatMap((subnet) => {
       const names = [subnet.upstream, ...subnet.downstream]
       const rule: ActiveRule = { order: order++, kind: 'iface', prefix: subnet.prefix, settings: subnet.settings,
         links: this.#set(names), autovia: false, subnet }
       this.#add(names, rule)
+      if (subnet.settings.promiscuous) for (const name of names) this.#promiscuous.add(name)
       for (const prefix of subnet.exclude) this.#excluded.add(prefix, true)
       return subnet.hosts.map((host) => ({ host, rule }))
     })
+    this.pinned = hosts.filter(({ host, rule }) => host.iface !== undefined || isOneLink(rule.subnet!.downstream))
     this.#hosts = new AddressMap(random)
-    for (const { host: { address: { w0, w1, w2, w3 } } } of this.pinned) this.#hosts.set(w0, w1, w2, w3, true)
+    for (const { host: { address: { w0, w1, w2, w3 } } } of hosts) this.#hosts.set(w0, w1, w2, w3, true)
+    this.hasAuto = config.proxies.some(({ rules }) => rules.some(({ kind }) => kind === 'auto'))
     this.#hasExcluded = this.#excluded.prefixes.length > 0
   }
 
@@ -209,6 +215,24 @@ export class Rules {
   #heard(name: string): string[] {
     return [...this.#listeners.keys()].filter((pattern) => fits(pattern, name))
   }
+}
+
+/**
+ * Whether the address is, for the rules that hold it, a subnet-router (RFC 4291 2.6.1) or reserved anycast (RFC 2526)
+ * address: many machines have these.
+ */
+export function isAnycast(rules: readonly ActiveRule[], t0: number, t1: number, t2: number, t3: number): boolean {
+  let found = (t2 | t3) === 0
+  for (const { prefix: { length, address: { w0, w1, w2, w3 } } } of rules) {
+    if (length === 128) return false
+    found ||= (length < 127 && w3 === t3 && w2 === t2 && w1 === t1 && w0 === t0)
+      || (length <= 64 && t2 === (0xfdffffff | 0) && t3 >>> 7 === 0xffffff80 >>> 7)
+  }
+  return found
+}
+
+function isOneLink(patterns: readonly string[]): boolean {
+  return patterns.length === 1 && !patterns[0].includes('*')
 }
 
 /** Loopback has no neighbors: `*` does not mean it. */

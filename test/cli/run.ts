@@ -75,13 +75,14 @@ t.test('SIGHUP reads the file again; a bad one changes nothing', async (t) => {
   t.equal(await daemon.stop(), 0)
 })
 
-t.test('a second one on the same interface is refused, and leaves the first alone', async (t) => {
+t.test('a second one is refused, and leaves the first alone', async (t) => {
   const daemon = await start()
   for (const config of [file, files.path('other.conf')]) {
     const { status, stdout } = ndp6d('--config', config)
     t.equal(status, 1)
     t.equal(parseRecord(stdout.split('\n')[0]).msg,
-      'another ndp6d is running on eth0: stop it, or take eth0 out of one of the two configurations')
+      'another ndp6d is running in this network namespace, and serves its interfaces: stop it, or put both '
+        + 'configurations into one file (`include`)')
   }
   t.same((await counters(daemon)).neighbors.length, 1)
   t.equal(await daemon.stop(), 0)

@@ -1,0 +1,45 @@
+import t from 'tap'
+import fc from 'fast-check'
+import { Deadlines } from '../../src/engine/deadlines.ts'
+import type { Timed } from '../../src/engine/deadlines.ts'
+import type { Instant } from '../../src/engine/types.ts'
+
+const item = fc.nat(15)
+const step = fc.oneof(
+  fc.record({ op: fc.constant('set' as const), item, at: fc.nat(50) }),
+  fc.record({ op: fc.constant('remove' as const), item }),
+  fc.record({ op: fc.constant('due' as const), at: fc.nat(50) }))
+
+t.test('agrees with a sorted array under any sequence of add, move, remove and take', async () => {
+  fc.assert(fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+    const items: Timed[] = Array.from({ length: 16 }, () => ({ deadline: 0 as Instant, place: -1 }))
+    const heap = new Deadlines<Timed>()
+    const inside = new Set<Timed>()
+    const earliest = (): Instant | undefined => [...inside].map(({ deadline }) => deadline).sort((a, b) => a - b)[0]
+    for (const step of steps) {
+      switch (step.op) {
+        case 'set': heap.set(items[step.item], step.at as Instant); inside.add(items[step.item]); break
+        case 'remove': heap.remove(items[step.item]); inside.delete(items[step.item]); break
+        case 'due': {
+          const first = earliest()
+          const taken = heap.due(step.at as Instant)
+          if ((taken !== undefined) !== (first !== undefined && first <= step.at)) return false
+          if (taken !== undefined && (taken.deadline !== first || !inside.delete(taken) || taken.place !== -1)) return false
+        }
+      }
+      if (heap.size !== inside.size || heap.next !== earliest()) return false
+      if (items.some((item) => item.place >= 0 !== inside.has(item))) return false
+    }
+    return true
+  }), { numRuns: 500 })
+})
+
+t.test('takes out what is due, in order, and nothing else', async (t) => {
+  const heap = new Deadlines<Timed>()
+  for (const at of [30, 10, 20, 40]) heap.set({ deadline: 0 as Instant, place: -1 }, at as Instant)
+  const taken: number[] = []
+  for (let due = heap.due(30 as Instant); due !== undefined; due = heap.due(30 as Instant)) taken.push(due.deadline)
+  t.same(taken, [10, 20, 30])
+  t.equal(heap.next, 40 as Instant)
+  t.equal(heap.size, 1)
+})

@@ -1,0 +1,194 @@
+/** What follows from links, reloads and the kernel's routes. Packets: see proxy, neighbors, learner. */
+import t from 'tap'
+import { Engine } from '../../src/engine/engine.ts'
+import { chance, configOf, ETH0, ETH1, ETH2, linkOf, own, Recorder, ROUTER, Stage, SUBNET, twoLinks, VM2, VM3 } from './kit/stage.ts'
+
+const VM = '2001:db8::2'
+const TIMED = SUBNET.replace('host', 'timeout 100\n retries 3\n ttl 30s\n deadtime 20s\n host')
+
+t.test('links are heard when the configuration names them, and their kernel kept quiet', async (t) => {
+  const stage = new Stage(SUBNET, [])
+  stage.link(linkOf(ETH2))
+  t.same(stage.sink.take('listen', 'link'), [], 'not named')
+  stage.link(twoLinks()[0])
+  t.same(stage.sink.take('quiet', 'listen', 'link'), ['quiet eth0 2001:db8::/64', 'listen eth0', 'link eth0 up'])
+  stage.link(linkOf(ETH1, { up: false }))
+  t.same(stage.sink.take('quiet', 'listen', 'link'),
+    ['quiet eth0 2001:db8::/64 eth1 2001:db8::/64', 'listen eth1 down', 'link eth1 down'])
+  stage.link(linkOf(ETH1))
+  t.same(stage.sink.take('quiet', 'listen', 'link'), ['listen eth1', 'link eth1 up'])
+  stage.link(linkOf(ETH1, { name: 'other' }))
+  t.same(stage.sink.take('quiet', 'listen', 'ignore'), ['quiet eth0 2001:db8::/64', 'ignore eth1'], 'renamed')
+  stage.gone(ETH0)
+  t.same(stage.sink.take('quiet', 'ignore', 'link'), ['ignore eth0', 'link eth0 gone', 'quiet'])
+  stage.gone(ETH0)
+  t.same(stage.sink.take(), [], 'twice is once')
+  t.same(stage.engine.interfaces, { names: ['eth0', 'eth1'], upstreams: ['eth0'] })
+})
+
+t.test('pinned hosts are known before anybody speaks, and have their routes', async (t) => {
+  const stage = new Stage(SUBNET.replace('host', `host ${VM} eth1\n host 2001:db8::3\n host`), [])
+  stage.link(twoLinks()[0])
+  t.match(stage.known, { '2001:db8::1': 'REACHABLE eth0', [VM]: 'REACHABLE -' })
+  t.equal(stage.ns(ETH0, VM), 'no-candidate', 'its link is not there yet')
+  stage.link(linkOf(ETH1))
+  t.same(stage.known, { '2001:db8::1': 'REACHABLE eth0', [VM]: 'REACHABLE eth1 routed', '2001:db8::3': 'REACHABLE eth1 routed' },
+    'without an interface: the only downstream')
+  t.equal(stage.ns(ETH0, VM), 'answered')
+  t.equal(stage.engine.deadline, undefined, 'nothing to wait for')
+  stage.gone(ETH1)
+  t.equal(stage.known[VM], 'REACHABLE -')
+  stage.link(linkOf(7, { name: 'eth1' }))
+  t.equal(stage.known[VM], 'REACHABLE eth1 routed', 'as another link')
+})
+
+t.test('a pinned host that may be on several links is looked for', async (t) => {
+  const stage = new Stage(`subnet 2001:db8::/64 {
+    upstream eth0
+    downstream eth1 eth2
+    learn no
+    host ${VM}
+  }`, [...twoLinks(), linkOf(ETH2)])
+  t.equal(stage.ns(ETH0, VM), 'asked')
+  t.equal(stage.na(ETH2, VM, VM2), 'proof')
+  t.equal(stage.ns(ETH0, VM), 'answered')
+})
+
+t.test('link down: no route, no answer; up again: verified at once', async (t) => {
+  const stage = new Stage(TIMED)
+  stage.learn(VM, VM2)
+  stage.ns(ETH0, '2001:db8::3')
+  stage.wait(400)
+  t.equal(stage.known['2001:db8::3'], 'FAILED -')
+  stage.sink.take()
+  stage.link(linkOf(ETH1, { up: false }))
+  t.equal(stage.known[VM], 'REACHABLE eth1')
+  t.same(stage.sink.take('route'), [`route delete ${VM} eth1`], 'without carrier the kernel would keep it')
+  t.equal(stage.ns(ETH0, VM), 'no-candidate')
+  stage.sink.take()
+  stage.link(linkOf(ETH1))
+  t.same(stage.sink.take('route', 'confirm'), [`route add ${VM} eth1`, `confirm eth1 ${VM} from fe80::ff:3 to ${VM2}`])
+  t.equal(stage.known['2001:db8::3'], undefined, 'its failure said nothing')
+})
+
+t.test('link gone: its hosts are gone; back as another: they are asked again', async (t) => {
+  const stage = new Stage(TIMED)
+  stage.learn(VM, VM2)
+  stage.gone(ETH1)
+  t.equal(stage.known[VM], undefined)
+  t.same(stage.sink.take('neighbor', 'route'), [`neighbor ${VM} GONE: link gone`], 'the kernel takes the route away itself')
+  stage.link(linkOf(9, { name: 'eth1' }))
+  t.same(stage.sink.take('solicit'), [`solicit link 9 ${VM}`])
+  stage.na(9, VM, VM2)
+  t.equal(stage.known[VM], 'REACHABLE eth1 routed')
+  t.equal(stage.sink.routes.get(VM)?.ifindex, 9)
+})
+
+t.test('a change of our own lladdr or addresses is used at once', async (t) => {
+  const stage = new Stage(TIMED)
+  stage.learn(VM, VM2)
+  stage.link(linkOf(ETH0, { addresses: [own('fe80::abc')] }))
+  t.same(stage.sink.take('listen'), ['listen eth0'])
+  stage.ns(ETH0, VM)
+  t.same(stage.sink.take('advertise'), [`advertise eth0 ${VM} RS from fe80::abc to fe80::1 ${ROUTER}`])
+})
+
+t.test('an address that covers the hosts makes their routes needless', async (t) => {
+  const stage = new Stage(TIMED)
+  stage.learn(VM, VM2)
+  stage.link(linkOf(ETH1, { addresses: [own('fe80::ff:3'), own('2001:db8::fe', 96)] }))
+  t.same(stage.sink.take('route'), [`route delete ${VM} eth1`])
+  stage.link(linkOf(ETH1))
+  t.same(stage.sink.take('route'), [`route add ${VM} eth1`])
+})
+
+t.test('reload keeps what was learned and still fits, and nothing else', async (t) => {
+  const stage = new Stage(TIMED.replace('eth1', 'eth1 eth2'), [...twoLinks(), linkOf(ETH2)])
+  stage.learn(VM, VM2)
+  stage.learn('2001:db8::3', VM3, ETH2)
+  stage.learn('2001:db8::7', VM3)
+  stage.learn('2001:db8::1:0:0:2', VM2)
+  stage.ns(ETH0, '2001:db8::4')
+  stage.sink.take()
+  stage.configure(TIMED.replace('/64', '/80').replace('host', 'exclude 2001:db8::7\n host'))
+  t.same(stage.known, { '2001:db8::1': 'REACHABLE eth0', [VM]: 'REACHABLE eth1 routed' })
+  t.same(stage.sink.take('route', 'ignore').sort(), ['ignore eth2', 'route delete 2001:db8::1:0:0:2 eth1',
+    'route delete 2001:db8::3 eth2', 'route delete 2001:db8::7 eth1'])
+  t.equal(stage.ns(ETH0, VM), 'answered', 'without a new question')
+  stage.configure(TIMED.replace('host', 'routes no\n host'))
+  t.same(stage.sink.take('route'), [`route delete ${VM} eth1`])
+  t.equal(stage.ns(ETH0, VM), 'answered')
+  stage.configure(TIMED.replace('host', 'learn no\n host'))
+  t.equal(stage.ns(ETH0, VM), 'unknown-host')
+})
+
+t.test('reload: pinned and not pinned any more', async (t) => {
+  const stage = new Stage(TIMED)
+  stage.learn(VM, VM2)
+  stage.configure(TIMED.replace('host', `host ${VM} eth1\n host`))
+  t.same(stage.sink.take('route', 'solicit', 'confirm'), [])
+  stage.wait(60_000)
+  t.equal(stage.known[VM], 'REACHABLE eth1 routed', 'it does not expire any more')
+  stage.configure(TIMED)
+  t.equal(stage.known[VM], undefined)
+  t.same(stage.sink.take('route'), [`route delete ${VM} eth1`])
+  stage.configure(TIMED.replace('host 2001:db8::1 eth0', 'host 2001:db8::1 eth1'))
+  t.equal(stage.known['2001:db8::1'], 'REACHABLE eth1 routed', 'pinned elsewhere')
+})
+
+t.test('reload to other links and back is heard', async (t) => {
+  const stage = new Stage(SUBNET)
+  stage.configure('proxy eth1 { promiscuous yes\n rule 2001:db8::/64 { static } }')
+  t.same(stage.sink.take(), ['ignore eth0', 'listen eth1 promiscuous', 'quiet eth1 2001:db8::/64',
+    'neighbor 2001:db8::1 GONE: configuration'])
+  stage.configure(SUBNET)
+  t.same(stage.sink.take('listen', 'ignore', 'quiet'), ['listen eth0', 'listen eth1', 'quiet eth0 2001:db8::/64 eth1 2001:db8::/64'])
+})
+
+t.test('routes of a former run: taken over where they fit, verified, deleted otherwise', async (t) => {
+  const stage = new Stage(TIMED.replace('host', 'exclude 2001:db8::7\n host'), [...twoLinks(), linkOf(ETH2)])
+  stage.routes([VM, ETH1], ['2001:db8::3', ETH1], ['2001:db8::7', ETH1], ['2001:db8::8', ETH2], ['2001:db8::9', ETH0],
+    ['fd00::1', ETH1])
+  t.match(stage.known, { [VM]: 'PROBE eth1 routed', '2001:db8::3': 'PROBE eth1 routed' })
+  t.same(stage.sink.take('route').sort(), ['route delete 2001:db8::7 eth1', 'route delete 2001:db8::8 eth2',
+    'route delete 2001:db8::9 eth0', 'route delete fd00::1 eth1'])
+  t.equal(stage.ns(ETH0, VM), 'answered', 'no packet is lost meanwhile')
+  stage.na(ETH1, VM, VM2)
+  stage.wait(400)
+  t.same([...stage.sink.routes.keys()], [VM], 'who is silent loses its route')
+})
+
+t.test('the kernel\'s routes are brought to what they should be, later too', async (t) => {
+  const stage = new Stage(TIMED)
+  stage.routes()
+  stage.learn(VM, VM2)
+  stage.routes([VM, ETH1], ['2001:db8::99', ETH1])
+  t.same(stage.sink.take(), ['route delete 2001:db8::99 eth1'], 'not taken over any more')
+  stage.routes()
+  t.same(stage.sink.take(), [`route add ${VM} eth1`], 'lost')
+  stage.routes([VM, ETH0])
+  t.same(stage.sink.take(), [`route add ${VM} eth1`], 'elsewhere')
+})
+
+t.test('an owner on a link that only a route led to survives a change of that link', async (t) => {
+  const stage = new Stage('proxy eth0 { timeout 100\n retries 1\n ttl 1s\n rule 2001:db8::/64 { auto } }')
+  stage.ns(ETH0, VM)
+  stage.route(VM, ETH1)
+  stage.na(ETH1, VM, VM2)
+  stage.link(linkOf(ETH1, { addresses: [own('fe80::ff:3'), own('fd00::1')] }))
+  t.same(stage.sink.take('ignore'), [], 'still heard, for its owner is verified there')
+  stage.configure('proxy eth0 { timeout 100\n retries 1\n ttl 1s\n rule 2001:db8::/64 { auto } }')
+  t.same(stage.sink.take('ignore'), [], 'and after a reload')
+})
+
+t.test('packets of links that are not there, and answers to nothing', async (t) => {
+  const stage = new Stage(SUBNET)
+  stage.route(VM, ETH1)
+  stage.routes()
+  stage.gone(99)
+  t.equal(stage.ns(99, VM), undefined)
+  stage.sink.take()
+  stage.wait(100_000)
+  t.same(stage.sink.take(), [])
+  t.equal(new Engine(configOf(SUBNET), chance(1), new Recorder()).deadline, undefined)
+})

@@ -1,0 +1,145 @@
+import t from 'tap'
+import fc from 'fast-check'
+import type { Config } from '../../src/config/config.ts'
+import { Address, Prefix } from '../../src/address.ts'
+import { DEFAULTS } from '../../src/config/config.ts'
+import { Rules } from '../../src/engine/rules.ts'
+import { ip, prefix } from './kit/frames.ts'
+import { chance, configOf, ETH0, ETH1, ETH2, linkOf, LO, SUBNET } from './kit/stage.ts'
+
+function rulesOf(text: string, ...ifindexes: number[]): Rules {
+  const rules = new Rules(configOf(text), chance(1))
+  for (const ifindex of ifindexes) rules.link(linkOf(ifindex))
+  return rules
+}
+
+function words(text: string): [number, number, number, number] {
+  const { w0, w1, w2, w3 } = ip(text)
+  return [w0, w1, w2, w3]
+}
+
+/** `KIND PREFIX` of each rule that holds the target, in order. */
+function match(rules: Rules, ifindex: number, target: string): string[] {
+  return rules.match(ifindex, ...words(target)).map(({ kind, prefix }) => `${kind} ${prefix}`)
+}
+
+t.test('rules come in file order, whatever their lengths and blocks', async (t) => {
+  const rules = rulesOf(`proxy eth0 {
+    rule 2001:db8::/64 { iface eth1 }
+    rule 2001:db8::/32 { auto }
+    rule 2001:db8::2 { static }
+    rule 2001:db8::/64 { iface eth2 }
+  }
+  proxy eth0 { rule ::/0 { static } }
+  proxy eth1 { rule 2001:db8:1::/48 { static } }`, ETH0, ETH1, ETH2)
+  t.same(match(rules, ETH0, '2001:db8::2'), ['iface 2001:db8::/64', 'auto 2001:db8::/32', 'static 2001:db8::2/128',
+    'iface 2001:db8::/64', 'static ::/0'])
+  t.same(match(rules, ETH0, '2001:db8::3').length, 4)
+  t.same(match(rules, ETH0, 'fd00::1'), ['static ::/0'])
+  t.same(match(rules, ETH1, '2001:db8::2'), [], 'a rule is its own link\'s only')
+  t.same(match(rules, ETH2, '2001:db8::2'), [])
+  t.same(rules.match(ETH0, ...words('2001:db8::3')).flatMap(({ links }) => links.ifindexes), [ETH1, ETH2])
+})
+
+t.test('a subnet is one and the same rule on all of its links', async (t) => {
+  const rules = rulesOf(SUBNET, LO, ETH0, ETH1, ETH2)
+  const [up] = rules.match(ETH0, ...words('2001:db8::2'))
+  const [down] = rules.match(ETH1, ...words('2001:db8::2'))
+  t.equal(up, down)
+  t.same(up.links.ifindexes, [ETH0, ETH1])
+  t.same(match(rules, ETH2, '2001:db8::2'), [])
+  t.same(rules.upstreams, ['eth0'])
+  t.match(rules.pinned, [{ host: { address: ip('2001:db8::1'), iface: 'eth0' } }])
+  t.ok(rules.isHost(...words('2001:db8::1')))
+  t.notOk(rules.isHost(...words('2001:db8::2')))
+})
+
+t.test('wildcards follow links that come, go and are renamed', async (t) => {
+  const rules = rulesOf(`proxy eth0 { rule 2001:db8::/64 { iface vmtap* } }
+    subnet fd00::/64 { upstream eth0
+ downstream vmtap* }`, ETH0)
+  const found = (): readonly number[] => [...rules.match(ETH0, ...words('2001:db8::2'))[0].links.ifindexes]
+  t.same(found(), [])
+  rules.link(linkOf(10, { name: 'vmtap1' }))
+  rules.link(linkOf(11, { name: 'vmtap2' }))
+  t.same(found(), [10, 11])
+  t.same(match(rules, 10, 'fd00::1'), ['iface fd00::/64'], 'and listen')
+  rules.link(linkOf(10, { name: 'other' }))
+  t.same(found(), [11], 'renamed')
+  rules.gone(11)
+  t.same(found(), [])
+  t.same(match(rules, 11, 'fd00::1'), [], 'gone')
+  t.same(rules.wants('vmtap9'), { promiscuous: false })
+  t.equal(new Rules(configOf(SUBNET), chance(1)).wants('eth7'), undefined)
+})
+
+t.test('`*` does not mean loopback', async (t) => {
+  const rules = rulesOf('proxy eth0 { rule 2001:db8::/64 { iface * } }', LO, ETH0, ETH1)
+  t.same(rules.match(ETH0, ...words('2001:db8::2'))[0].links.ifindexes, [ETH0, ETH1])
+})
+
+t.test('promiscuous is a matter of the listening link', async (t) => {
+  const rules = rulesOf('proxy eth0 { promiscuous yes\n rule fd00::/64 { iface eth1 } }', ETH0)
+  t.same(rules.wants('eth0'), { promiscuous: true })
+  t.same(rules.wants('eth1'), { promiscuous: false }, 'asked, so heard')
+})
+
+t.test('excluded parts, and what the kernel must keep quiet about', async (t) => {
+  const rules = rulesOf(SUBNET.replace('host', 'exclude 2001:db8::dead:0/112\n exclude 2001:db8::7\n host'), ETH0, ETH1)
+  t.equal(rules.excluded(...words('2001:db8::dead:1')), true)
+  t.equal(rules.excluded(...words('2001:db8::7')), true)
+  t.equal(rules.excluded(...words('2001:db8::deae:1')), false)
+  t.same(rules.quiet, [ETH0, ETH1].map((ifindex) => ({ ifindex, prefixes: [prefix('2001:db8::/64')] })))
+})
+
+t.test('the rule that may have an owner on a link', async (t) => {
+  const rules = rulesOf(`proxy eth0 { rule 2001:db8::/64 { iface eth1 }
+    rule 2001:db8::/32 { auto }
+    rule 2001:db8:1::/64 { static } }`, ETH0, ETH1, ETH2)
+  const owning = (ifindex: number, target: string): string | undefined => rules.owning(ifindex, ...words(target))?.kind
+  t.equal(owning(ETH1, '2001:db8::2'), 'iface')
+  t.equal(owning(ETH2, '2001:db8::2'), 'auto')
+  t.equal(owning(ETH2, 'fd00::1'), undefined)
+  t.equal(rulesOf('proxy eth0 { rule fd00::/64 { static } }', ETH0, ETH1).owning(ETH1, ...words('fd00::1')), undefined)
+})
+
+t.test('any prefixes of any lengths: the same as looking at each', async () => {
+  const word = fc.constantFrom(0, 1, 0x80000000, 0xffffffff, 0x20010db8)
+  const address = fc.tuple(word, word, word, word).map((words) => new Address(...words))
+  const one = fc.tuple(address, fc.oneof(fc.constantFrom(0, 1, 31, 32, 33, 64, 127, 128), fc.nat(128)))
+    .map(([address, length]) => new Prefix(address, length))
+  fc.assert(fc.property(fc.array(one, { maxLength: 20 }), fc.array(address, { maxLength: 10 }), (prefixes, targets) => {
+    const config: Config = { forwarding: false, grace: 0, subnets: [],
+      proxies: [{ iface: 'eth0', settings: DEFAULTS, rules: prefixes.map((prefix) => ({ kind: 'static', prefix })) }] }
+    const rules = new Rules(config, chance(1))
+    rules.link(linkOf(ETH0))
+    return targets.every((target) => {
+      const found = rules.match(ETH0, target.w0, target.w1, target.w2, target.w3).map(({ prefix }) => prefix.toString())
+      return found.join() === prefixes.filter((prefix) => prefix.contains(target)).join()
+    })
+  }))
+})
+
+t.test('a lookup among 100 000 rules costs no more than among 100', async (t) => {
+  const many = (count: number): Rules => {
+    const rules = Array.from({ length: count }, (_, i) =>
+      ({ kind: 'static' as const, prefix: new Prefix(new Address(0x20010db8, i, 0, 0), 64) }))
+    const made = new Rules({ forwarding: false, grace: 0, subnets: [],
+      proxies: [{ iface: 'eth0', settings: DEFAULTS, rules }] }, chance(1))
+    made.link(linkOf(ETH0))
+    return made
+  }
+  const time = (rules: Rules, count: number): number => {
+    let hits = 0
+    const start = performance.now()
+    for (let i = 0; i < 200_000; i++) hits += rules.match(ETH0, 0x20010db8, (i * 7919) % count, 0, 5).length
+    const took = performance.now() - start
+    t.equal(hits, 200_000, 'each finds exactly its rule')
+    return took
+  }
+  const [few, lots] = [many(100), many(100_000)]
+  time(few, 100)
+  const small = Math.min(time(few, 100), time(few, 100))
+  const big = Math.min(time(lots, 100_000), time(lots, 100_000))
+  t.ok(big < 20 * small + 50, `${big.toFixed(1)} ms against ${small.toFixed(1)} ms: memory caches, not rules`)
+})
