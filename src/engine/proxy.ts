@@ -6,6 +6,7 @@
  */
 import { Address } from '../address.ts'
 import type { Mac } from '../address.ts'
+import type { Settings } from '../config/config.ts'
 import type { NdiscView } from '../wire/ndisc.ts'
 import type { Links, OwnAddress } from './links.ts'
 import type { Asker, Neighbor } from './neighbor.ts'
@@ -55,7 +56,7 @@ export class Proxy {
     if (own !== undefined) {
       const elsewhere = own.every(({ ifindex, tentative }) => ifindex !== link.ifindex && !tentative)
       if (!elsewhere || !isReachable(own, rules)) return 'own-address'
-      return this.#answerView(link, view, rules[0], dad)
+      return this.#answerView(link, view, rules[0])
     }
 
     if (isAnycast(rules, t0, t1, t2, t3)) return 'anycast'
@@ -65,7 +66,7 @@ export class Proxy {
     const blind = rules.find(({ kind }) => kind === 'static')
     if (blind !== undefined) {
       // Blind defence would refuse every newcomer on the link any address: it takes evidence (RFC 3756 4.1.3).
-      return dad ? this.#lookup(link, view, blind) : this.#answerView(link, view, blind, false)
+      return dad ? this.#lookup(link, view, blind) : this.#answerView(link, view, blind)
     }
     return this.#ask(neighbor, link, view, rules, now)
   }
@@ -93,9 +94,9 @@ export class Proxy {
     if (ifindex === link.ifindex) return 'same-link'
     if (ifindex === 0 || !this.#links.up(ifindex) || !allows(rules, ifindex)) return 'no-candidate'
     neighbor.used = true
-    if (!dad) return this.#answerView(link, view, rules[0], false)
+    if (!dad) return this.#answerView(link, view, rules[0])
     if (mac === view.sourceMac) return 'dad-own-mac'
-    if (pinned !== undefined) return this.#answerView(link, view, rules[0], true)
+    if (pinned !== undefined) return this.#answerView(link, view, rules[0])
     return this.#neighbors.confirm(neighbor, askerOf(link, view), now)
   }
 
@@ -132,57 +133,42 @@ export class Proxy {
     return 'dad-unproven'
   }
 
-  #answerView(link: Link, view: NdiscView, rule: ActiveRule, dad: boolean): Outcome {
-    const { settings } = rule
-    const source = this.#links.source(link, settings.source, settings.source === 'target' ? view.target() : undefined)
-    if (source === undefined) return 'no-source'
-    const message = this.#message
-    message.t0 = view.t0
-    message.t1 = view.t1
-    message.t2 = view.t2
-    message.t3 = view.t3
-    message.d0 = view.s0
-    message.d1 = view.s1
-    message.d2 = view.s2
-    message.d3 = view.s3
-    message.to = view.sourceMac
-    this.#send(link.ifindex, source, rule, dad)
-    return dad ? 'defended' : 'answered'
+  #answerView(link: Link, view: NdiscView, { settings }: ActiveRule): Outcome {
+    const { t0, t1, t2, t3, s0, s1, s2, s3, sourceMac } = view
+    if (!this.#send(link, settings, t0, t1, t2, t3, s0, s1, s2, s3, sourceMac)) return 'no-source'
+    return (s0 | s1 | s2 | s3) === 0 ? 'defended' : 'answered'
   }
 
-  #answerAsker({ settings }: ActiveRule, target: Address, { ifindex, source: to, mac }: Asker): void {
+  #answerAsker({ settings }: ActiveRule, target: Address, { ifindex, source, mac }: Asker): void {
     const link = this.#links.get(ifindex)
-    const source = link && this.#links.source(link, settings.source, target)
-    if (source === undefined) return
-    const message = this.#message
-    message.t0 = target.w0
-    message.t1 = target.w1
-    message.t2 = target.w2
-    message.t3 = target.w3
-    message.d0 = to.w0
-    message.d1 = to.w1
-    message.d2 = to.w2
-    message.d3 = to.w3
-    message.to = mac
-    this.#send(ifindex, source, { settings }, to.isUnspecified)
+    if (link === undefined) return
+    const { w0, w1, w2, w3 } = source
+    this.#send(link, settings, target.w0, target.w1, target.w2, target.w3, w0, w1, w2, w3, mac)
   }
 
-  #send(ifindex: number, source: Address, { settings }: Pick<ActiveRule, 'settings'>, dad: boolean): void {
+  /** Advertises target `t` to asker `d`; to all nodes when that is `::`. False: the link has no usable source address. */
+  #send(link: Link, { source: choice, router, override }: Settings, t0: number, t1: number, t2: number, t3: number,
+    d0: number, d1: number, d2: number, d3: number, mac: Mac): boolean {
+    const source = this.#links.source(link, choice, choice === 'target' ? new Address(t0, t1, t2, t3) : undefined)
+    if (source === undefined) return false
+    const dad = (d0 | d1 | d2 | d3) === 0
     const message = this.#message
-    message.ifindex = ifindex
+    message.ifindex = link.ifindex
     message.source = source
-    message.router = settings.router
-    message.override = settings.override === 'always'
+    message.t0 = t0
+    message.t1 = t1
+    message.t2 = t2
+    message.t3 = t3
+    message.d0 = dad ? Address.allNodes.w0 : d0
+    message.d1 = dad ? Address.allNodes.w1 : d1
+    message.d2 = dad ? Address.allNodes.w2 : d2
+    message.d3 = dad ? Address.allNodes.w3 : d3
+    message.to = dad ? ALL_NODES_MAC : mac
+    message.router = router
+    message.override = override === 'always'
     message.solicited = !dad
-    if (dad) {
-      const { w0, w1, w2, w3 } = Address.allNodes
-      message.d0 = w0
-      message.d1 = w1
-      message.d2 = w2
-      message.d3 = w3
-      message.to = ALL_NODES_MAC
-    }
     this.#sink.advertise(message)
+    return true
   }
 }
 

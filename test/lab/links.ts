@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 import { until } from './kit/lab.ts'
 import { scene } from './kit/scene.ts'
 import type { Scene } from './kit/scene.ts'
-import { SERVER, vmAddress } from './kit/topology.ts'
+import { CONFIG, SERVER, vmAddress } from './kit/topology.ts'
 
 /** Waits until the world and the VM reach each other again. */
 async function works(t: Test, { server, vms: [vm2] }: Scene, what: string): Promise<void> {
@@ -59,5 +59,36 @@ t.test('an upstream link that goes down and up, and changes its MAC', async (t) 
   proxy.ip('addr add 2001:db8::ff/64 dev eth0 nodad', 'route replace default via 2001:db8::1')
   router.ip('neigh flush all')
   await works(t, stage, 'deleted and re-created')
+  t.equal(await daemon.stop(), 0)
+})
+
+t.test('a link that loses its carrier keeps no route, and its hosts are back with it', async (t) => {
+  const stage = await scene(t, [2])
+  const { proxy, inside, vms: [vm2] } = stage
+  await stage.start()
+  await works(t, stage, 'at the start')
+  inside.ip('link set proxy down')
+  await until('no route without a carrier', 2000, () => proxy.ourRoutes().length === 0)
+  inside.ip('link set proxy up')
+  await until('the route again', 3000, () => proxy.ourRoutes().length === 1)
+  await works(t, stage, 'carrier again')
+  inside.ip('link set proxy down')
+  await until('no route without a carrier', 2000, () => proxy.ourRoutes().length === 0)
+  vm2.ip('link set eth0 down')
+  inside.ip('link set proxy up')
+  await until('it is up', 2000, () => proxy.show('link show dev eth1')[0].operstate === 'UP')
+  await until('and gone for good with its host', 6000, () => proxy.ourRoutes().length === 0)
+})
+
+t.test('forwarding yes: an upstream that is late keeps its router advertisements', async (t) => {
+  const stage = await scene(t, [2])
+  const { proxy, lab, outside } = stage
+  proxy.ip('link del eth0')
+  proxy.sysctl({ 'conf/all/forwarding': 0, 'conf/default/accept_ra': 1 })
+  const daemon = await stage.start(`forwarding yes\n${CONFIG}`)
+  t.equal(proxy.readSysctl('conf/all/forwarding'), 1)
+  lab.link(proxy, 'eth0', outside, 'proxy')
+  await until('accept_ra 2', 2000, () => proxy.readSysctl('conf/eth0/accept_ra') === 2)
+  t.equal(proxy.readSysctl('conf/eth1/accept_ra'), 1, 'and nobody else')
   t.equal(await daemon.stop(), 0)
 })
