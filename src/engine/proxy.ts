@@ -52,15 +52,17 @@ export class Proxy {
     if (this.rules.excluded(t0, t1, t2, t3)) return 'excluded'
     const dad = (view.s0 | view.s1 | view.s2 | view.s3) === 0
 
+    const neighbor = this.#neighbors.get(t0, t1, t2, t3)
     const own = this.#links.own(t0, t1, t2, t3)
     if (own !== undefined) {
+      // Somebody there has it as well, which is trouble enough without a second answer.
+      if (neighbor?.isOwned && neighbor.ifindex === link.ifindex) return 'same-link'
       const elsewhere = own.every(({ ifindex, tentative }) => ifindex !== link.ifindex && !tentative)
       if (!elsewhere || !isReachable(own, rules)) return 'own-address'
       return this.#answerView(link, view, rules[0])
     }
 
     if (isAnycast(rules, t0, t1, t2, t3)) return 'anycast'
-    const neighbor = this.#neighbors.get(t0, t1, t2, t3)
     if (neighbor !== undefined && neighbor.isOwned) return this.#owned(neighbor, link, view, rules, dad, now)
 
     const blind = rules.find(({ kind }) => kind === 'static')
@@ -81,11 +83,13 @@ export class Proxy {
 
   /** An owner is known now: tells an asker that waited. */
   answer(neighbor: Neighbor, asker: Asker): void {
-    const { target, ifindex, mac } = neighbor
+    const { target, target: { w0, w1, w2, w3 }, ifindex, mac } = neighbor
     const isDadOfOwner = asker.source.isUnspecified && asker.mac === mac
     if (asker.ifindex === ifindex || isDadOfOwner) return
+    // It may have become ours meanwhile.
+    if (this.#links.own(w0, w1, w2, w3)?.some((own) => own.ifindex === asker.ifindex)) return
     // Another link's rules may have found the owner: what counts is where the asker is.
-    const rules = this.rules.match(asker.ifindex, target.w0, target.w1, target.w2, target.w3)
+    const rules = this.rules.match(asker.ifindex, w0, w1, w2, w3)
     if (rules.length > 0 && allows(rules, ifindex)) this.#answerAsker(rules[0], target, asker)
   }
 
