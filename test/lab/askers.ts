@@ -35,6 +35,7 @@ t.test('a burst of 1000 solicitations for 1000 pinned hosts gets 1000 answers', 
   t.equal(answers().length, 1000)
   t.same([...new Set(answers().map((na) => na.target))].sort(), [...targets].sort(), 'one for each')
   t.ok(answers().every((na) => na.destination === asker.source && na.to === asker.from && na.flags === 'RS'))
-  t.ok(times[times.length - 1] - eth0.of('NS')[0].at < 1000, 'the last one within a second')
+  const took = times[times.length - 1] - eth0.of('NS')[0].at
+  t.ok(took < 1000, `the last one after ${Math.round(took)} ms`)
   goodManners(t, stage)
 })
