@@ -106,6 +106,8 @@ t.test('another lladdr is believed only when the owner is silent at its own', as
   t.equal(stage.na(ETH1, VM, VM3), 'unsolicited')
   t.same(stage.sink.take('conflict'), [`conflict ${VM} eth1 ${VM3}`])
   stage.wait(1500)
+  t.equal(stage.na(ETH0, VM, VM2), 'unsolicited', 'on another link, never')
+  t.equal(stage.known[VM], 'PROBE eth1 routed')
   t.equal(stage.na(ETH1, VM, VM3), 'proof', 'the group is asked now')
   stage.sink.take()
   stage.wait(30_000)
