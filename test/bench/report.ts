@@ -4,17 +4,11 @@ import { BASELINE } from './cases.ts'
 import type { Case, ResponderName } from './cases.ts'
 
 /** One responder's figures in one case; the medians of its rounds. Units as in `Measurement`. */
-export interface Summary {
+export interface Summary extends Pick<Measurement, 'p50' | 'p99' | 'lost' | 'unexpected' | 'idle' | 'others'> {
   readonly responder: ResponderName
   readonly rate: number
   /** Lowest and highest rate of a round: how far to trust the median. */
   readonly rates: readonly [number, number]
-  readonly p50: number
-  readonly p99: number
-  readonly lost: number
-  readonly unexpected: number
-  readonly idle: number
-  readonly others: number
   /** CPU microseconds of the responder for one answer, and its resident megabytes after the last round. */
   readonly cpu?: number
   readonly rss?: number

@@ -44,20 +44,20 @@ t.test('attributes', async (t) => {
 })
 
 t.test('how a request ended', async (t) => {
-  const only = (text: string) => decodeCompletion([...messages(hex(text))][0])
-  t.strictSame(only('24000000 0200 0001 07000000 ca180000 00000000 30000000 1a000500 07000000 00000000'),
+  const sole = (text: string) => decodeCompletion([...messages(hex(text))][0])
+  t.strictSame(sole('24000000 0200 0001 07000000 ca180000 00000000 30000000 1a000500 07000000 00000000'),
     { errno: 0, text: undefined }, 'captured: an acknowledgement')
-  t.strictSame(only('24000000 0200 0001 07000000 ca180000 9bffffff 30000000 1a000500 07000000 00000000'),
+  t.strictSame(sole('24000000 0200 0001 07000000 ca180000 9bffffff 30000000 1a000500 07000000 00000000'),
     { errno: 101, text: undefined }, 'captured: ENETUNREACH')
-  t.strictSame(only(`4c000000 0200 0003 07000000 ca180000 eaffffff 4c000000 18000506 07000000 00000000 2700 0100
+  t.strictSame(sole(`4c000000 0200 0003 07000000 ca180000 eaffffff 4c000000 18000506 07000000 00000000 2700 0100
     476174657761792063616e206e6f742062652061206c6f63616c206164647265737300 00`),
   { errno: 22, text: 'Gateway can not be a local address' }, 'captured: the kernel says why')
-  t.strictSame(only(`34000000 0200 0002 07000000 00000000 eaffffff 14000000 18000506 07000000 00000000 aabbccdd
+  t.strictSame(sole(`34000000 0200 0002 07000000 00000000 eaffffff 14000000 18000506 07000000 00000000 aabbccdd
     0800 0100 6e6f2100 00000000`), { errno: 22, text: 'no!' }, 'the whole request is repeated')
-  t.strictSame(only('14000000 0300 0200 07000000 00000000 fcffffff'), { errno: 4, text: undefined }, 'a dump that failed')
-  t.strictSame(only('10000000 0300 0200 07000000 00000000'), { errno: 0, text: undefined }, 'a bare end')
-  t.equal(only('10000000 0200 0200 07000000 00000000'), undefined, 'an error without a number')
-  t.equal(only('14000000 1000 0200 07000000 00000000 00000000'), undefined, 'not an end')
+  t.strictSame(sole('14000000 0300 0200 07000000 00000000 fcffffff'), { errno: 4, text: undefined }, 'a dump that failed')
+  t.strictSame(sole('10000000 0300 0200 07000000 00000000'), { errno: 0, text: undefined }, 'a bare end')
+  t.equal(sole('10000000 0200 0200 07000000 00000000'), undefined, 'an error without a number')
+  t.equal(sole('14000000 1000 0200 07000000 00000000 00000000'), undefined, 'not an end')
 })
 
 t.test('writes what a kernel would read', async (t) => {
