@@ -83,9 +83,7 @@ export class Daemon implements Sink {
   /** Serves from the moment it resolves. Rejects with an OsError. */
   async start(): Promise<void> {
     this.#watcher.start()
-    this.#missing()
-    this.#forward()
-    this.#warnWithoutForwarding()
+    this.#prepare()
     this.#input({ kind: 'routes', present: await this.#routes.adopt() })
     this.#routeWatcher = new RouteWatcher(this.#kernel, () => this.#compareRoutes())
     // What others did to our routes before somebody watched.
@@ -112,9 +110,7 @@ export class Daemon implements Sink {
   reload(config: Config): void {
     this.#config = config
     this.#input({ kind: 'config', config })
-    this.#missing()
-    this.#forward()
-    this.#warnWithoutForwarding()
+    this.#prepare()
   }
 
   get counters(): Readonly<Record<Outcome, number>> { return this.#counters.values }
@@ -264,6 +260,13 @@ export class Daemon implements Sink {
 
   #nameOf(ifindex: number): string {
     return this.#heard.get(ifindex)?.name ?? `link ${ifindex}`
+  }
+
+  /** What a configuration asks of the machine before it can work. */
+  #prepare(): void {
+    this.#missing()
+    this.#forward()
+    this.#warnWithoutForwarding()
   }
 
   /** Says once which links are not there; that is no fault. */

@@ -12,7 +12,7 @@ import { Neighbors } from './neighbors.ts'
 import type { Neighbor } from './neighbor.ts'
 import { Proxy } from './proxy.ts'
 import { desiredRoute, plan, sameRoute } from './routes.ts'
-import { Rules } from './rules.ts'
+import { isUpstream, Rules } from './rules.ts'
 import type { ActiveRule } from './rules.ts'
 import type { HostRoute, Input, Instant, Link, NeighborState, Random, Sink } from './types.ts'
 
@@ -232,10 +232,10 @@ export class Engine {
   }
 
   /** The present links of a pinned host: the one it names, else all downstreams. */
-  #places(iface: string | undefined, { links, subnet }: ActiveRule): number[] {
-    return links.ifindexes.filter((ifindex) => {
-      const name = this.#links.get(ifindex)?.name
-      return iface === undefined ? name !== subnet!.upstream : name === iface
+  #places(iface: string | undefined, rule: ActiveRule): number[] {
+    return rule.links.ifindexes.filter((ifindex) => {
+      const link = this.#links.get(ifindex)
+      return iface === undefined ? !isUpstream(rule, link) : link?.name === iface
     })
   }
 

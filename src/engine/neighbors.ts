@@ -16,6 +16,7 @@ import { Deadlines } from './deadlines.ts'
 import type { Links } from './links.ts'
 import { Neighbor } from './neighbor.ts'
 import type { Asker } from './neighbor.ts'
+import { isUpstream } from './rules.ts'
 import type { ActiveRule } from './rules.ts'
 import type { HostRoute, Instant, NeighborState, Outcome, Random, Sink } from './types.ts'
 
@@ -137,7 +138,8 @@ export class Neighbors {
     const mac = lladdr < 0 ? undefined : lladdr
     const isOwner = neighbor.state === 'PROBE' && mac === neighbor.mac
     // Linux answers a unicast probe with O=0; from anybody but the owner that is another proxy's word (RFC 4861 7.2.8).
-    if (!view.override && !isOwner && neighbor.rule.subnet !== undefined && !this.#isUpstream(neighbor.rule, ifindex)) {
+    const isDownstream = neighbor.rule.subnet !== undefined && !isUpstream(neighbor.rule, this.#links.get(ifindex))
+    if (!view.override && !isOwner && isDownstream) {
       return 'proxied'
     }
     if (neighbor.state === 'INCOMPLETE') {
@@ -301,7 +303,7 @@ export class Neighbors {
     const { rule, pinned } = neighbor
     const count = (mac !== undefined && this.#hosts.get(mac)) || 0
     const same = neighbor.isOwned && neighbor.mac === mac
-    const isLimited = pinned === undefined && !this.#isUpstream(rule, ifindex)
+    const isLimited = pinned === undefined && !isUpstream(rule, this.#links.get(ifindex))
     if (isLimited && !same && count >= rule.settings.hostLimit) {
       this.#tellLimit('host', count, now, mac)
       this.fail(neighbor, 'host-limit', now)
@@ -323,10 +325,6 @@ export class Neighbors {
     // It counts as an owner from here on, whatever it was.
     neighbor.state = 'REACHABLE'
     return true
-  }
-
-  #isUpstream({ subnet }: ActiveRule, ifindex: number): boolean {
-    return subnet !== undefined && this.#links.get(ifindex)?.name === subnet.upstream
   }
 
   /** Takes the neighbor out of the counts of the state that it is in. */

@@ -73,7 +73,7 @@ export class Proxy {
     return this.#ask(neighbor, link, view, rules, now)
   }
 
-  /** The kernel's word on a target that was looked up. @returns whether the target is this machine's own */
+  /** The kernel's word on a target that was looked up: what is this machine's own is defended. */
   route(target: Address, local: boolean): void {
     const pending = this.#lookups.get(target.toString())
     if (pending === undefined) return
@@ -98,10 +98,9 @@ export class Proxy {
     if (ifindex === link.ifindex) return 'same-link'
     if (ifindex === 0 || !this.#links.up(ifindex) || !allows(rules, ifindex)) return 'no-candidate'
     neighbor.used = true
-    if (!dad) return this.#answerView(link, view, rules[0])
-    if (mac === view.sourceMac) return 'dad-own-mac'
-    if (pinned !== undefined) return this.#answerView(link, view, rules[0])
-    return this.#neighbors.confirm(neighbor, askerOf(link, view), now)
+    if (dad && mac === view.sourceMac) return 'dad-own-mac'
+    if (dad && pinned === undefined) return this.#neighbors.confirm(neighbor, askerOf(link, view), now)
+    return this.#answerView(link, view, rules[0])
   }
 
   #ask(neighbor: Neighbor | undefined, link: Link, view: NdiscView, rules: readonly ActiveRule[], now: Instant): Outcome {
@@ -127,12 +126,12 @@ export class Proxy {
     const target = view.target()
     const key = target.toString()
     const pending = this.#lookups.get(key)
-    if (pending === undefined && this.#lookups.size >= LOOKUP_LIMIT) return 'limit'
-    if (pending !== undefined) {
-      if (pending.askers.length < ASKER_LIMIT) pending.askers.push(askerOf(link, view))
-    } else {
+    if (pending === undefined) {
+      if (this.#lookups.size >= LOOKUP_LIMIT) return 'limit'
       this.#lookups.set(key, { rule, target, askers: [askerOf(link, view)] })
       this.#sink.lookup(target)
+    } else if (pending.askers.length < ASKER_LIMIT) {
+      pending.askers.push(askerOf(link, view))
     }
     return 'dad-unproven'
   }

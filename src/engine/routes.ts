@@ -1,15 +1,16 @@
 /** Host routes as desired state: each owner behind a downstream link has one, unless the kernel finds it anyway. */
 import type { Links } from './links.ts'
 import type { Neighbor } from './neighbor.ts'
+import { isUpstream } from './rules.ts'
 import type { HostRoute, RouteChange } from './types.ts'
 
 /** The route that should be there for `neighbor`; undefined for none. */
 export function desiredRoute(neighbor: Neighbor, links: Links): HostRoute | undefined {
-  const { target, ifindex, via, rule: { settings, subnet, kind }, isOwned } = neighbor
+  const { target, ifindex, via, rule, rule: { settings, kind }, isOwned } = neighbor
   const link = links.get(ifindex)
   if (!isOwned || !settings.routes || kind !== 'iface' || link === undefined || !link.up) return undefined
   // The rest of the prefix is on-link at the upstream: nothing to say about hosts there.
-  if (link.name === subnet?.upstream || links.covers(ifindex, target)) return undefined
+  if (isUpstream(rule, link) || links.covers(ifindex, target)) return undefined
   return via === undefined ? { target, ifindex } : { target, ifindex, via }
 }
 

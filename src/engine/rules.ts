@@ -217,6 +217,11 @@ export class Rules {
   }
 }
 
+/** Whether the link is the upstream of the rule's subnet. */
+export function isUpstream({ subnet }: ActiveRule, link: Link | undefined): boolean {
+  return subnet !== undefined && link?.name === subnet.upstream
+}
+
 /**
  * Whether the address is, for the rules that hold it, a subnet-router (RFC 4291 2.6.1) or reserved anycast (RFC 2526)
  * address: many machines have these.

@@ -12,7 +12,7 @@ import { hex } from '../fixtures/fake-kernel.ts'
 
 const fixture = (name: string): Message =>
   [...messages(hex(readFileSync(new URL(`../../../test/fixtures/netlink/${name}.hex`, import.meta.url), 'latin1')))][0]
-const only = (text: string): Message => [...messages(hex(text))][0]
+const sole = (text: string): Message => [...messages(hex(text))][0]
 const address = (text: string): Address => Address.parse(text)!
 const text = (value: Address | undefined): string | undefined => value?.toString()
 
@@ -24,14 +24,14 @@ t.test('links', async (t) => {
     { ifindex: 1, name: 'lo', mac: undefined, up: true, master: undefined, kind: undefined })
   const member = '34000000 1000 0000 00000000 00000000 0000 0100 02000000 03100000 00000000'
     + '0900 0300 65746831 00 000000 0800 0a00 04000000'
-  t.match(decodeLink(only(member)), { ifindex: 2, name: 'eth1', master: 4, up: false, mac: undefined })
-  t.equal(decodeLink(only(`58000000 1100 0000 00000000 00000000 0700 0100 02000000 43100100 00000000
+  t.match(decodeLink(sole(member)), { ifindex: 2, name: 'eth1', master: 4, up: false, mac: undefined })
+  t.equal(decodeLink(sole(`58000000 1100 0000 00000000 00000000 0700 0100 02000000 43100100 00000000
     0900 0300 65746831 00 000000 0800 0a00 04000000 0800 0400 dc050000 0500 1000 06 000000 0a00 0100 525400123457 0000
     0800 0500 03000000`)), undefined,
   'a port that left its bridge is not a link that is gone')
-  t.equal(decodeLink(only('20000000 1000 0000 00000000 00000000 00000100 02000000 43100100 00000000')), undefined,
+  t.equal(decodeLink(sole('20000000 1000 0000 00000000 00000000 00000100 02000000 43100100 00000000')), undefined,
     'without a name')
-  t.equal(decodeLink(only('1c000000 1000 0000 00000000 00000000 00000100 02000000 43100100')), undefined, 'cut off')
+  t.equal(decodeLink(sole('1c000000 1000 0000 00000000 00000000 00000100 02000000 43100100')), undefined, 'cut off')
 })
 
 t.test('up is administratively up, with carrier, and running', async (t) => {
@@ -39,13 +39,13 @@ t.test('up is administratively up, with carrier, and running', async (t) => {
     ['43100100', true], ['03100000', false], ['03100100', false], ['42100100', false], ['43100000', false],
   ] as const) {
     const message = `2c000000 1000 0000 00000000 00000000 0000 0100 02000000 ${flags} 00000000 0900 0300 6574683100 000000`
-    t.equal(decodeLink(only(message))!.up, up, flags)
+    t.equal(decodeLink(sole(message))!.up, up, flags)
   }
 })
 
 t.test('addresses', async (t) => {
   const show = (message: string) => {
-    const decoded = decodeAddress(only(message))
+    const decoded = decodeAddress(sole(message))
     return decoded && { ...decoded, address: text(decoded.address) }
   }
   const cacheinfo = '14000600 ffffffff ffffffff 460e0400 460e0400'
@@ -68,7 +68,7 @@ t.test('addresses', async (t) => {
 
 t.test('routes', async (t) => {
   const show = (message: string) => {
-    const decoded = decodeRoute(only(message))
+    const decoded = decodeRoute(sole(message))
     return decoded && { ...decoded, destination: text(decoded.destination), gateway: text(decoded.gateway) }
   }
   const ours = { length: 128, ifindex: 2, protocol: 136, metric: 16, table: 254, type: RTN_UNICAST }
@@ -91,15 +91,15 @@ t.test('routes', async (t) => {
 })
 
 t.test('neighbors', async (t) => {
-  const known = decodeNeighbor(only(`58000000 1c00 0200 07000000 00000000 0a000000 02000000 8000 00 01
+  const known = decodeNeighbor(sole(`58000000 1c00 0200 07000000 00000000 0a000000 02000000 8000 00 01
     14000100 20010db8000000000000000000000002 0a000200 525400000002 0000 08000400 00000000
     14000300 00000000 00000000 00000000 00000000`))!
   t.match(known, { ifindex: 2, state: NUD_PERMANENT, proxy: false })
   t.equal(text(known.address), '2001:db8::2')
   t.equal(formatMac(known.lladdr!), '52:54:00:00:00:02')
-  t.match(decodeNeighbor(only(`30000000 1c00 0200 07000000 00000000 0a000000 03000000 0000 08 01
+  t.match(decodeNeighbor(sole(`30000000 1c00 0200 07000000 00000000 0a000000 03000000 0000 08 01
     14000100 20010db8000000000000000000000009`)), { ifindex: 3, state: 0, proxy: true, lladdr: undefined })
-  t.equal(decodeNeighbor(only(`4c000000 1c00 0000 00000000 00000000 07000000 02000000 8000 00 00
+  t.equal(decodeNeighbor(sole(`4c000000 1c00 0000 00000000 00000000 07000000 02000000 8000 00 00
     0a000200 525400123457 0000 08000900 04000000 08000f00 00000000 14000300 00000000 00000000 00000000 00000000`)), undefined,
   'a bridge\'s forwarding entry')
 })
