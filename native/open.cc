@@ -52,7 +52,7 @@ static napi_value finish(napi_env env, const Opened& opened, const char* failed)
 
 struct PacketOptions {
   int ifindex, protocol, receiveBuffer;
-  bool promiscuous, cooked;
+  bool promiscuous, allMulticast, cooked;
   Array filter;
 };
 
@@ -65,9 +65,12 @@ static bool readProperty(napi_env env, napi_value object, const char* name, doub
   return true;
 }
 
-static bool readFlag(napi_env env, napi_value object, const char* name, bool* result) {
+// Where the property is absent, `result` stays as it is, if it may be `optional`.
+static bool readFlag(napi_env env, napi_value object, const char* name, bool* result, bool optional = false) {
   napi_value value;
+  napi_valuetype type;
   if (napi_get_named_property(env, object, name, &value) != napi_ok) return false;
+  if (optional && napi_typeof(env, value, &type) == napi_ok && type == napi_undefined) return true;
   if (napi_get_value_bool(env, value, result) == napi_ok) return true;
   napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", name);
   return false;
@@ -84,9 +87,17 @@ static bool readPacketOptions(napi_env env, napi_value object, PacketOptions* op
          readProperty(env, object, "protocol", 0xffff, &options->protocol) &&
          readProperty(env, object, "receiveBuffer", 0x3fffffff, &options->receiveBuffer) &&
          readFlag(env, object, "promiscuous", &options->promiscuous) &&
+         readFlag(env, object, "allMulticast", &options->allMulticast, true) &&
          readFlag(env, object, "cooked", &options->cooked) &&
          napi_get_named_property(env, object, "filter", &filter) == napi_ok &&
          readFilter(env, filter, &options->filter);
+}
+
+static bool addMembership(int fd, int ifindex, unsigned short type) {
+  packet_mreq membership = {};
+  membership.mr_ifindex = ifindex;
+  membership.mr_type = type;
+  return setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, sizeof membership) == 0;
 }
 
 // Returns the system call that failed, or nullptr.
@@ -96,21 +107,15 @@ static const char* configurePacket(int fd, const PacketOptions& options, const s
   // Since Linux 4.20; only a saving.
   if (options.protocol != ETH_P_ALL) setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
   if (!attach(fd, options.filter)) return "setsockopt";
-  packet_mreq membership = {};
-  membership.mr_ifindex = options.ifindex;
-  membership.mr_type = PACKET_MR_ALLMULTI;
-  if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, sizeof membership) < 0) return "setsockopt";
-  membership.mr_type = PACKET_MR_PROMISC;
-  if (options.promiscuous &&
-      setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, sizeof membership) < 0) {
-    return "setsockopt";
-  }
+  if (options.allMulticast && !addMembership(fd, options.ifindex, PACKET_MR_ALLMULTI)) return "setsockopt";
+  if (options.promiscuous && !addMembership(fd, options.ifindex, PACKET_MR_PROMISC)) return "setsockopt";
   return bind(fd, reinterpret_cast<const sockaddr*>(&link), sizeof link) < 0 ? "bind" : nullptr;
 }
 
 napi_value openPacket(napi_env env, napi_callback_info info) {
   napi_value object;
-  PacketOptions options;
+  PacketOptions options = {};
+  options.allMulticast = true;
   if (!readArguments(env, info, 1, &object, nullptr) || !readPacketOptions(env, object, &options)) return nullptr;
   sockaddr_ll link = {};
   link.sll_family = AF_PACKET;

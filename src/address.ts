@@ -80,6 +80,8 @@ export class Address {
   get isMulticast(): boolean { return this.w0 >>> 24 === 0xff }
   /** In fe80::/10 (RFC 4291 2.5.6). */
   get isLinkLocal(): boolean { return this.w0 >>> 22 === 0x3fa }
+  /** Global unicast, unique local addresses included (RFC 4291 2.4): none of the above. */
+  get isGlobal(): boolean { return !(this.isUnspecified || this.isLoopback || this.isMulticast || this.isLinkLocal) }
 
   /** ff02::1:ffXX:XXXX of this address (RFC 4291 2.7.1). */
   get solicitedNode(): Address {

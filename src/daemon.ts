@@ -7,23 +7,30 @@ import type { Address } from './address.ts'
 import type { Config } from './config/config.ts'
 import { Engine } from './engine/engine.ts'
 import type { Snapshot } from './engine/engine.ts'
-import type { Advertisement, Event, HostRoute, Input, Instant, Link, Outcome, QuietRule, RouteChange, Sink, UnicastProbe } from './engine/types.ts'
+import type {
+  Advertisement, Event, Hearing, HostRoute, Input, Instant, Link, MulticastMessage, Outcome, QuietRule, RouteChange, Sink, UnicastProbe,
+} from './engine/types.ts'
 import { verdict } from './linux/errors.ts'
 import type { OsError } from './linux/errors.ts'
 import { HeardLink } from './linux/heard-link.ts'
 import { LinkWatcher } from './linux/links.ts'
 import { native } from './linux/native.ts'
 import type { NativeSocket } from './linux/native.ts'
+import { NeighborWatcher } from './linux/neighbors.ts'
+import { PrefixWatcher } from './linux/prefixes.ts'
 import { Quiet } from './linux/quiet.ts'
 import { Routes, RouteWatcher } from './linux/routes.ts'
 import { Rtnetlink } from './linux/rtnetlink.ts'
 import { enableForwarding, readSetting } from './linux/sysctl.ts'
 import { EventLog } from './log.ts'
+import { Memory } from './memory.ts'
 import { Counters } from './metrics.ts'
 import type { NdiscView } from './wire/ndisc.ts'
 
 /** How often the log may say what it counted. Milliseconds. */
 const LOG_INTERVAL = 5000
+/** What is known about hosts is written no more often than this. Milliseconds. */
+const MEMORY_INTERVAL = 30_000
 /** Routes are compared again after this time, when they could not be now. Milliseconds. */
 const COMPARE_RETRY = 100
 /** The longest wait of a timer. */
@@ -47,9 +54,18 @@ export class Daemon implements Sink {
   readonly #routes: Routes
   readonly #quiet = new Quiet()
   readonly #watcher: LinkWatcher
+  readonly #neighborWatcher: NeighborWatcher
+  readonly #prefixWatcher: PrefixWatcher
+  readonly #memory: Memory | undefined
   readonly #engine: Engine
   readonly #heard = new Map<number, HeardLink>()
   readonly #dirty = new Set<HeardLink>()
+  /** Links whose on-link prefixes are to be told; undefined when the watcher knows them. */
+  readonly #followed = new Set<number>()
+  #isFollowing = true
+  /** What the memory holds, by the engine's revision, and since when. */
+  #remembered = 0
+  #rememberedAt = Number.NEGATIVE_INFINITY
   #config: Config
   #routeWatcher: RouteWatcher | undefined
   #now: Instant
@@ -64,31 +80,40 @@ export class Daemon implements Sink {
   readonly #linkTrouble = new Set<string>()
   #compareTimer: NodeJS.Timeout | undefined
 
-  /** Opens no link yet. Throws an OsError or AlreadyRunning. */
-  constructor(config: Config, log: Logger) {
+  /** Opens no link yet. Throws an OsError or AlreadyRunning. @param state where to keep what is known across restarts */
+  constructor(config: Config, log: Logger, { state }: { state?: string | undefined } = {}) {
     this.#claim = claim()
     this.#config = config
     this.#log = log
     this.#now = clock()
     this.#events = new EventLog(log, (ifindex) => this.#nameOf(ifindex))
     this.#kernel = new Rtnetlink()
-    this.#routes = new Routes(this.#kernel, ({ change: { op, route }, error }) => this.#routeFailed(op, route.target, error))
+    this.#routes = new Routes(this.#kernel, ({ change: { op, route }, error }) => this.#routeFailed(op, route.target, error),
+      () => this.#flush())
     this.#engine = new Engine(config, Math.random, this)
     this.#watcher = new LinkWatcher({
-      link: (link) => this.#turn(() => this.#engine.handle({ kind: 'link', link }, this.#now)),
-      gone: (ifindex) => this.#turn(() => this.#engine.handle({ kind: 'link-gone', ifindex }, this.#now)),
+      link: (link) => this.#input({ kind: 'link', link }),
+      gone: (ifindex) => this.#input({ kind: 'link-gone', ifindex }),
     }, this.#kernel)
+    this.#neighborWatcher = new NeighborWatcher({
+      neighbor: (neighbor) => this.#input({ kind: 'neighbor', neighbor }),
+      station: (ifindex, mac, present) => this.#input({ kind: 'station', ifindex, mac, present }),
+    }, this.#kernel)
+    this.#prefixWatcher = new PrefixWatcher((ifindex, prefixes) => this.#input({ kind: 'prefixes', ifindex, prefixes }), this.#kernel)
+    this.#memory = state === undefined ? undefined : new Memory(state, (message, err) => log.warn({ event: 'memory', err }, message))
   }
 
   /** Serves from the moment it resolves. Rejects with an OsError. */
   async start(): Promise<void> {
     this.#watcher.start()
     this.#prepare()
+    if (this.#memory !== undefined) this.#input({ kind: 'memory', hosts: this.#memory.read() })
     this.#input({ kind: 'routes', present: await this.#routes.adopt() })
     this.#routeWatcher = new RouteWatcher(this.#kernel, () => this.#compareRoutes())
     // What others did to our routes before somebody watched.
     this.#compareRoutes()
-    this.#ticker = setInterval(() => this.#events.tick(clock()), LOG_INTERVAL)
+    this.#neighborWatcher.start()
+    this.#ticker = setInterval(() => this.#tick(clock()), LOG_INTERVAL)
   }
 
   /** Leaves nothing behind but routes that expire after `grace`. */
@@ -98,6 +123,10 @@ export class Daemon implements Sink {
     clearInterval(this.#ticker)
     this.#routeWatcher?.close()
     this.#watcher.close()
+    this.#neighborWatcher.close()
+    this.#prefixWatcher.close()
+    this.#remember()
+    this.#engine.stop()
     for (const link of this.#heard.values()) link.close()
     this.#heard.clear()
     this.#quiet.close()
@@ -118,19 +147,19 @@ export class Daemon implements Sink {
 
   // --- Sink ---
 
-  listen(link: Link, promiscuous: boolean): void {
+  listen(link: Link, hearing: Hearing): void {
     const { ifindex, name } = link
     const heard = this.#heard.get(ifindex)
-    if (heard?.promiscuous === promiscuous) return heard.follow(link)
-    if (heard !== undefined) this.ignore(ifindex)
+    if (hearing.prefixes !== this.#followed.has(ifindex)) {
+      if (hearing.prefixes) this.#followed.add(ifindex)
+      else this.#followed.delete(ifindex)
+      this.#isFollowing = false
+    }
     try {
-      this.#heard.set(ifindex, new HeardLink(link, promiscuous, {
-        begin: () => { this.#now = clock() },
-        packet: (view, drop) => this.#engine.packet(ifindex, view, drop, this.#now),
-        end: () => this.#carryOut(),
-        failed: (error) => this.#linkFailed(name, error),
-      }))
+      if (heard === undefined) this.#open(link, hearing)
+      else heard.follow(link, hearing)
     } catch (error) {
+      this.#close(ifindex)
       if (verdict(error) === 'fatal') throw error
       this.#linkFailed(name, error as Error)
       return
@@ -140,11 +169,8 @@ export class Daemon implements Sink {
   }
 
   ignore(ifindex: number): void {
-    const heard = this.#heard.get(ifindex)
-    if (heard === undefined) return
-    this.#heard.delete(ifindex)
-    this.#dirty.delete(heard)
-    heard.close()
+    this.#close(ifindex)
+    if (this.#followed.delete(ifindex)) this.#isFollowing = false
   }
 
   solicit(ifindex: number, target: Address): void { this.#heard.get(ifindex)?.solicit(target) }
@@ -163,6 +189,10 @@ export class Daemon implements Sink {
     this.#dirty.add(heard)
   }
 
+  join(ifindex: number, group: Address): void { this.#heard.get(ifindex)?.join(group) }
+  leave(ifindex: number, group: Address): void { this.#heard.get(ifindex)?.leave(group) }
+  discover(ifindex: number, sources: readonly Address[]): void { this.#heard.get(ifindex)?.discover(sources) }
+  multicast(ifindex: number, message: MulticastMessage): void { this.#heard.get(ifindex)?.multicast(message) }
   lookup(target: Address): void { this.#lookups.push(target) }
   route(change: RouteChange): void { this.#routeChanges.push(change) }
   quiet(rules: readonly QuietRule[]): void { this.#quietRules = rules }
@@ -186,6 +216,10 @@ export class Daemon implements Sink {
   }
 
   #carryOut(): void {
+    if (!this.#isFollowing) {
+      this.#isFollowing = true
+      this.#prefixWatcher.follow(this.#followed)
+    }
     for (let target = this.#lookups.shift(); target !== undefined; target = this.#lookups.shift()) {
       const { ifindex, local } = this.#kernel.lookup(target)
       this.#engine.handle({ kind: 'route', target, ifindex, local }, this.#now)
@@ -196,9 +230,14 @@ export class Daemon implements Sink {
       this.#routeChanges = []
       this.#routes.apply(changes)
     }
+    // An answer leads traffic here: not before its route.
+    if (this.#routes.pending === 0) this.#flush()
+    this.#arm()
+  }
+
+  #flush(): void {
     for (const heard of this.#dirty) heard.flush()
     this.#dirty.clear()
-    this.#arm()
   }
 
   #arm(): void {
@@ -211,6 +250,45 @@ export class Daemon implements Sink {
       this.#timerAt = Number.POSITIVE_INFINITY
       this.#turn(() => this.#engine.wake(this.#now))
     }, Math.min(TIMER_MAX, Math.max(0, Math.ceil(deadline - clock()))))
+  }
+
+  #tick(now: Instant): void {
+    this.#events.tick(now)
+    if (now - this.#rememberedAt >= MEMORY_INTERVAL) this.#remember()
+  }
+
+  /** Writes down what is known about hosts, if that changed. */
+  #remember(): void {
+    const { revision } = this.#engine
+    if (this.#memory === undefined || revision === this.#remembered) return
+    this.#memory.write(this.#engine.memory)
+    this.#remembered = revision
+    this.#rememberedAt = clock()
+  }
+
+  /** Throws an OsError. */
+  #open(link: Link, hearing: Hearing): void {
+    const { ifindex, name } = link
+    const take = (input: Input): void => this.#input(input)
+    this.#heard.set(ifindex, new HeardLink(link, hearing, {
+      begin: () => { this.#now = clock() },
+      packet: (view, drop) => this.#engine.packet(ifindex, view, drop, this.#now),
+      end: () => this.#carryOut(),
+      echo: (source, mac) => take({ kind: 'echo', ifindex, source, mac }),
+      solicited: (target) => take({ kind: 'local-solicitation', ifindex, target }),
+      report: (joined, left) => take({ kind: 'report', ifindex, joined, left }),
+      query: (source) => take({ kind: 'query', ifindex, source }),
+      solicitation: () => take({ kind: 'router-solicitation', ifindex }),
+      failed: (error) => this.#linkFailed(name, error),
+    }))
+  }
+
+  #close(ifindex: number): void {
+    const heard = this.#heard.get(ifindex)
+    if (heard === undefined) return
+    this.#heard.delete(ifindex)
+    this.#dirty.delete(heard)
+    heard.close()
   }
 
   // --- the kernel ---

@@ -165,6 +165,9 @@ export class EventLog {
         `${event.iface} ${event.state}`)
       case 'conflict': return this.#trouble(`conflict ${event.target}`, event, now)
       case 'limit': return this.#trouble(`limit ${event.limit} ${event.mac ?? ''}`, event, now)
+      case 'deaf': return this.#log.warn({ event: 'deaf', iface: event.iface },
+        `${event.iface}: traffic for the hosts behind us passes, but no multicast solicitation came in for ${event.minutes} minutes: `
+        + 'is there a switch with MLD snooping? `snooping mirror` or `snooping mrd` makes it pass them')
     }
   }
 
@@ -251,5 +254,6 @@ function limitWords(limit: Extract<Trouble, { kind: 'limit' }>['limit']): string
     case 'neighbors': return 'learned addresses (option limit)'
     case 'host': return 'addresses (option host-limit)'
     case 'askers': return 'waiting askers'
+    case 'groups': return 'groups reported by hosts'
   }
 }

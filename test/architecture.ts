@@ -20,9 +20,10 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   engine: { values: ['address', 'wire/ndisc', 'wire/constants', 'config/config'] },
   linux: { values: ['address', 'wire', 'node', 'raw-socket'], types: ['engine/types'] },
   log: { values: ['address', 'pino'], types: ['engine/types'] },
+  memory: { values: ['address', 'node'], types: ['engine/types'] },
   metrics: { values: ['engine/types', 'wire/ndisc'] },
-  daemon: { values: ['engine', 'linux', 'log', 'metrics'], types: ['address', 'config', 'wire', 'pino'] },
-  cli: { values: ['config', 'daemon', 'linux', 'log', 'node'], types: ['yargs', 'pino'] },
+  daemon: { values: ['engine', 'linux', 'log', 'memory', 'metrics'], types: ['address', 'config', 'wire', 'pino'] },
+  cli: { values: ['config', 'daemon', 'linux', 'log', 'memory', 'node'], types: ['yargs', 'pino'] },
   main: { values: ['cli', 'yargs', 'node'] },
 }
 const PURE = ['wire', 'engine', 'config']

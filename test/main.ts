@@ -8,6 +8,7 @@ const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [['stats'], /^ndp6d: Unknown argument: stats\n/],
   [['-d'], /^ndp6d: Unknown argument: d\n/],
   [['--config'], /^ndp6d: Not enough arguments following: config\n/],
+  [['--state'], /^ndp6d: Not enough arguments following: state\n/],
   [['--level', 'loud'], /Argument: level, Given: "loud", Choices: "error", "warn", "info", "debug"/],
   [['--log', 'file'], /Argument: log, Given: "file"/],
   [['check', 'a', 'b'], /^ndp6d: Unknown argument: b\n/],
@@ -17,7 +18,7 @@ t.test('--help names every command and option', (t) => {
   const { status, stdout, stderr } = ndp6d('--help')
   t.equal(status, 0)
   t.equal(stderr, '')
-  for (const word of ['check [FILE]', '--config', '--level', '--log', '--version', '/etc/ndp6d.conf']) {
+  for (const word of ['check [FILE]', '--config', '--level', '--log', '--state', '--version', '/etc/ndp6d.conf']) {
     t.ok(stdout.includes(word), word)
   }
   t.match(ndp6d('check', '--help').stdout, '--print')

@@ -20,9 +20,25 @@ export function builder(yargs: Argv) {
       describe: 'least severe records to log; debug tells of every packet' })
     .option('log', { choices: ['auto', ...OUTPUTS], requiresArg: true, default: process.env.NDP6D_LOG ?? 'auto',
       describe: 'where records go' })
+    .option('state', { type: 'string', requiresArg: true, default: stateDirectory(),
+      defaultDescription: 'the one that systemd gives, else none',
+      describe: 'directory where what is known about hosts is kept over restarts' })
 }
 
-export async function handler({ config: file, level, log: output }: { config: string; level: string; log: string }): Promise<void> {
+/** systemd.exec(5): paths, separated by colons. */
+function stateDirectory(): string | undefined {
+  return process.env.STATE_DIRECTORY?.split(':')[0]
+}
+
+interface Options {
+  readonly config: string
+  readonly level: string
+  readonly log: string
+  /** Empty: nothing is kept. */
+  readonly state: string | undefined
+}
+
+export async function handler({ config: file, level, log: output, state }: Options): Promise<void> {
   process.title = 'ndp6d'
   const parsed = loadConfig(file)
   if (parsed?.config === undefined) {
@@ -36,7 +52,7 @@ export async function handler({ config: file, level, log: output }: { config: st
     journal: (fields) => journal.send(fields),
   })
   try {
-    const daemon = new Daemon(parsed.config, log)
+    const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })
     await daemon.start()
     serve(daemon, file, log)
   } catch (error) {

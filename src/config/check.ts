@@ -5,33 +5,42 @@ import type { Prefix } from '../address.ts'
 import type { Subnet } from './config.ts'
 import type { Report } from './diagnostic.ts'
 import { whereIs } from './diagnostic.ts'
-import type { Placed } from './parser.ts'
+import type { Placed, Word } from './parser.ts'
 import { PrefixMap } from './prefix-map.ts'
 import { laterColons, nearAddress } from './suggest.ts'
 
 /** Addresses that a guess is made for: enough for files written by hand, and bounded for the others. */
 const MAX_GUESSES = 10_000
+const ONE_BLOCK = 'one block can have several downstream links'
+
+type Fixed = Subnet & { readonly prefix: Prefix }
+
+function isFixed(entry: Placed<Subnet>): entry is Placed<Fixed> {
+  return entry.value.prefix !== 'auto'
+}
 
 /**
  * Checks across blocks: subnets that overlap, and rules for one address that lies in no prefix of the file but would
- * with its `::` elsewhere (`2001::db8:2` beside `2001:db8::/64`).
+ * with its `::` elsewhere (`2001::db8:2` beside `2001:db8::/64`). What an `auto` subnet holds is not known here.
  */
 export function checkAddresses(
   rules: readonly Placed<Prefix>[], subnets: readonly Placed<Subnet>[], report: Report): void {
-  const bySubnet = new PrefixMap<Placed<Subnet>>()
+  checkAuto(subnets, report)
+  const fixed = subnets.filter(isFixed)
+  const bySubnet = new PrefixMap<Placed<Fixed>>()
   const wide = new PrefixMap<Prefix>()
-  for (const entry of subnets) {
+  for (const entry of fixed) {
     const { value: { prefix }, word } = entry
     const other = bySubnet.get(prefix)
     if (other === undefined) bySubnet.set(prefix, entry)
     else {
-      report.error(word, `subnet ${prefix} is there already at ${whereIs(other.word, word)}: expected one block for it`,
-        'one block can have several downstream links')
+      const place = whereIs(other.word, word)
+      report.error(word, `subnet ${prefix} is there already at ${place}: expected one block for it`, ONE_BLOCK)
     }
     wide.set(prefix, prefix)
   }
   const holes = new Map<Placed<Subnet>, PrefixMap<Prefix>>()
-  for (const { value: { prefix }, word } of subnets) {
+  for (const { value: { prefix }, word } of fixed) {
     const outer = bySubnet.covering(prefix.address, prefix.length)
     if (outer === undefined || isExcluded(prefix, outer, holes)) continue
     report.warning(word, `subnet ${prefix} lies inside ${outer.value.prefix} of ${whereIs(outer.word, word)}: `
@@ -46,6 +55,19 @@ export function checkAddresses(
     if (meant === undefined) continue
     report.warning(word, `${address} is in no other prefix of this configuration`,
       `did you mean \`${meant}\`, in ${wide.covering(meant)}?`)
+  }
+}
+
+function checkAuto(subnets: readonly Placed<Subnet>[], report: Report): void {
+  const byUpstream = new Map<string, Word>()
+  for (const { value: { prefix, upstream }, word } of subnets) {
+    if (prefix !== 'auto') continue
+    const other = byUpstream.get(upstream)
+    if (other === undefined) byUpstream.set(upstream, word)
+    else {
+      report.error(word, `subnet auto with upstream ${upstream} is there already at ${whereIs(other, word)}: `
+        + 'expected one block for it', ONE_BLOCK)
+    }
   }
 }
 

@@ -7,6 +7,11 @@ import type { Address, Prefix } from '../address.ts'
 export type Override = 'auto' | 'always' | 'never'
 export type SourceChoice = 'link-local' | 'global' | 'target'
 
+/** How new owners are told to the asking side: not at all, by unsolicited NAs, or by an NS to its routers. */
+export type Announce = 'no' | 'yes' | 'solicit'
+/** What makes switches with MLD snooping pass solicitations for hosts that are not known yet. */
+export type Snooping = 'no' | 'mirror' | 'mrd'
+
 /** Options that a `proxy` and a `subnet` block share. */
 export interface Settings {
   /** Router flag of advertisements. */
@@ -34,11 +39,16 @@ export interface Settings {
   readonly override: Override
   /** Source address of advertisements. */
   readonly source: SourceChoice
+  /** Announcements of new owners (RFC 4861 7.2.6, RFC 9131). */
+  readonly announce: Announce
+  /** `mirror`: join the solicited-node groups that hosts report (RFC 4605 in spirit); `mrd`: RFC 4286. */
+  readonly snooping: Snooping
 }
 
 export const DEFAULTS: Settings = {
   router: true, timeout: 500, ttl: 30_000, deadtime: 30_000, retries: 3, keepalive: true, routes: false, learn: true,
   promiscuous: false, limit: 4096, hostLimit: 64, override: 'auto', source: 'link-local',
+  announce: 'no', snooping: 'no',
 }
 
 export type Rule =
@@ -61,7 +71,8 @@ export interface PinnedHost {
 
 /** `subnet PREFIX { ... }`: one prefix spread over several links. */
 export interface Subnet {
-  readonly prefix: Prefix
+  /** `auto`: the on-link prefixes of the upstream, whatever they are. */
+  readonly prefix: Prefix | 'auto'
   readonly upstream: string
   readonly downstream: readonly string[]
   readonly hosts: readonly PinnedHost[]

@@ -72,7 +72,8 @@ function readValue(statement: Statement, { type, min = 0 }: Option, reader: Read
   const word = statement.values[0]
   if (word === undefined) {
     // Of a bare `router` 0.2.x makes no and 1.0 makes yes: whichever was meant, one of them does the opposite.
-    reportMissing(statement, type === 'bool' ? 'yes or no' : 'a value', reader)
+    const expected = type === 'bool' ? 'yes or no' : typeof type === 'object' ? `one of ${type.join(', ')}` : 'a value'
+    reportMissing(statement, expected, reader)
     return undefined
   }
   if (typeof type === 'object') return reader.choice(word, key, type)

@@ -8,7 +8,7 @@ import { nearest } from './suggest.ts'
 
 export type Where = 'top' | 'proxy' | 'subnet' | 'rule'
 
-/** How the values are read. `flag`: presence counts, as in 0.2.x. `unused`: accepted, without effect. */
+/** How values are read. `flag`: presence counts, as in 0.2.x. `unused`: without effect. A list: one of its words. */
 export type Type =
   | 'block' | 'include' | 'ifaces' | 'iface' | 'host' | 'prefixes' | 'endpoint'
   | 'bool' | 'time' | 'count' | 'flag' | 'unused' | readonly string[]
@@ -52,6 +52,8 @@ export const OPTIONS: ReadonlyMap<string, Option> = new Map<string, Option>(Obje
   'host-limit': { where: BOTH, type: 'count', sets: 'hostLimit', min: 1 },
   override: { where: BOTH, type: ['auto', 'always', 'never'], sets: 'override' },
   source: { where: BOTH, type: ['link-local', 'global', 'target'], sets: 'source' },
+  announce: { where: BOTH, type: ['no', 'yes', 'solicit'], sets: 'announce' },
+  snooping: { where: BOTH, type: ['no', 'mirror', 'mrd'], sets: 'snooping' },
   rule: { where: ['proxy'], type: 'block' },
 
   static: { where: ['rule'], type: 'flag' },
@@ -63,7 +65,7 @@ export const OPTIONS: ReadonlyMap<string, Option> = new Map<string, Option>(Obje
 /** The default of every option that sets something, per kind of block. `deadtime` is `ttl` unless it is set. */
 export const TOP_DEFAULTS = { forwarding: false, grace: 10_000 }
 export const PROXY_DEFAULTS: Settings = DEFAULTS
-export const SUBNET_DEFAULTS: Settings = { ...DEFAULTS, routes: true }
+export const SUBNET_DEFAULTS: Settings = { ...DEFAULTS, routes: true, announce: 'yes' }
 
 /** Words of ndppd's other branches: what to do instead. */
 const FOREIGN: ReadonlyMap<string, string> = new Map(Object.entries({

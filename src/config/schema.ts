@@ -138,8 +138,8 @@ class Schema {
 
   #subnet(statement: Statement): void {
     const report = this.#report
-    const word = onlyValue(statement, 'one prefix', 'write a subnet block for each prefix', this.#reader)
-    const prefix = word && this.#reader.prefix(word)
+    const word = onlyValue(statement, 'one prefix, or `auto`', 'write a subnet block for each prefix', this.#reader)
+    const prefix = word && this.#reader.prefixOrAuto(word)
     const { values, statements } = readContents(statement.block ?? [], 'subnet', this.#reader)
     if (word === undefined) return
     const subnet = readSubnet(prefix, word, statements, this.#reader)

@@ -1,6 +1,7 @@
 /**
  * What a `subnet` block says about links and hosts, and what must hold between its statements. In linear time.
  */
+import type { Address } from '../address.ts'
 import { Prefix } from '../address.ts'
 import type { PinnedHost, Subnet } from './config.ts'
 import { matchesIface } from './config.ts'
@@ -18,7 +19,7 @@ type Body = Omit<Subnet, 'settings'>
  * @param word where the prefix stands
  */
 export function readSubnet(
-  prefix: Prefix | undefined, word: Word, statements: readonly Statement[], reader: Reader): Body | undefined {
+  prefix: Prefix | 'auto' | undefined, word: Word, statements: readonly Statement[], reader: Reader): Body | undefined {
   const { report } = reader
   const of = (key: string): Statement[] => statements.filter((statement) => statement.key.text === key)
   for (const statement of statements) {
@@ -27,7 +28,7 @@ export function readSubnet(
   const upstream = readUpstream(word, of('upstream'), reader)
   const downstream = readDownstream(word, of('downstream'), upstream, reader)
   if (prefix === undefined) return undefined
-  if (prefix.address.isLinkLocal || prefix.address.isMulticast) {
+  if (prefix !== 'auto' && (prefix.address.isLinkLocal || prefix.address.isMulticast)) {
     report.error(word, `${prefix} is link-local or multicast: expected a global or unique local prefix`)
   }
   const exclude = readExcluded(prefix, of('exclude'), reader)
@@ -78,13 +79,14 @@ function readDownstream(
   return [...names]
 }
 
-function readExcluded(prefix: Prefix, statements: readonly Statement[], reader: Reader): Set<Prefix> {
+function readExcluded(prefix: Prefix | 'auto', statements: readonly Statement[], reader: Reader): Set<Prefix> {
   const { report } = reader
   const excluded = new Set<Prefix>()
   for (const word of statements.flatMap(({ values }) => values)) {
     const found = reader.prefix(word)
     if (found === undefined) continue
-    if (!prefix.contains(found.address) || found.length < prefix.length) {
+    if (prefix === 'auto') checkGlobal(found.address, word, reader)
+    else if (!prefix.contains(found.address) || found.length < prefix.length) {
       const [text, length] = word.text.split('/')
       const meant = found.length < prefix.length ? undefined : reader.suggest(text, (a) => prefix.contains(a))
       report.error(word, `${quote(word.text)} is not inside ${prefix}: expected a part of the subnet`,
@@ -98,7 +100,7 @@ function readExcluded(prefix: Prefix, statements: readonly Statement[], reader: 
 }
 
 /** @param links upstream and downstream; undefined when they are not known well enough to judge by */
-function readHosts(prefix: Prefix, statements: readonly Statement[], links: readonly string[] | undefined,
+function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], links: readonly string[] | undefined,
   exclude: Iterable<Prefix>, reader: Reader): PinnedHost[] {
   const { report } = reader
   const hosts: PinnedHost[] = []
@@ -123,7 +125,9 @@ function readHosts(prefix: Prefix, statements: readonly Statement[], links: read
       }
     }
     if (address === undefined || (link !== undefined && iface === undefined)) continue
-    if (!prefix.contains(address)) {
+    if (prefix === 'auto') {
+      if (!checkGlobal(address, word, reader)) continue
+    } else if (!prefix.contains(address)) {
       const meant = reader.suggest(word.text.split('/')[0], (a) => prefix.contains(a))
       report.error(word, `${address} is not inside ${prefix}: expected an address of the subnet`, didYouMean(meant))
       continue
@@ -139,13 +143,21 @@ function readHosts(prefix: Prefix, statements: readonly Statement[], links: read
     }
     if (excluded.covering(address) !== undefined) {
       report.warning(word, `${address} is excluded by ${excluded.covering(address)}: it is never answered for`)
-    } else if (prefix.length < 127 && address.equals(prefix.address)) {
+    } else if (prefix !== 'auto' && prefix.length < 127 && address.equals(prefix.address)) {
       report.warning(word, `${address} is the subnet-router anycast address (RFC 4291 2.6.1): it is never answered for`)
     }
     pinned.set(single, { value: { address, iface }, word })
     hosts.push({ address, iface })
   }
   return hosts
+}
+
+/** All that can be said of an address while the prefix is not known; reported when it cannot be in any. */
+function checkGlobal(address: Address, word: Word, { report }: Reader): boolean {
+  if (!address.isGlobal) {
+    report.error(word, `${quote(word.text)} can be in no subnet: expected a global or unique local address`)
+  }
+  return address.isGlobal
 }
 
 function didYouMean(text: { toString(): string } | undefined): string | undefined {

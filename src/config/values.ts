@@ -25,6 +25,7 @@ const PLACEHOLDER = 'it is a placeholder'
 const GUIDE = 'guides leave this for you to fill in: `ip -6 address` and `ip link` show what this machine has'
 const TRUE = new Set(['yes', 'true'])
 const FALSE = new Set(['no', 'false'])
+const ON = /^(on|1|y|enabled?)$/i
 
 export class Reader {
   readonly report: Report
@@ -36,19 +37,23 @@ export class Reader {
 
   /** `yes`, `true`, `no`, `false`, in any case. */
   bool(word: Word, key: string): boolean | undefined {
-    const text = word.text.toLowerCase()
-    if (TRUE.has(text)) return true
-    if (FALSE.has(text)) return false
-    if (text === 'off' || text === '0') {
-      // 0.2.x reads every other word as no: here that is also what was meant.
-      this.report.warning(word, `${quote(word.text)} is read as no`, `write \`${key} no\``)
-      return false
-    }
+    const truth = this.#truth(word, key)
+    if (truth !== undefined) return truth
     // `on`, `1`: 0.2.x reads no, its user meant yes. Neither can be chosen in silence, nor rightly with a warning.
-    const meant = /^(on|1|y|enabled?)$/.test(text) ? 'yes' : nearest(text, [...TRUE, ...FALSE])
+    const meant = ON.test(word.text) ? 'yes' : nearest(word.text, [...TRUE, ...FALSE])
     this.report.error(word, `${quote(word.text)} is not a value of \`${key}\`: expected yes or no`,
       `${meant === undefined ? '' : `write \`${key} ${meant}\`; `}ndppd 0.2.x would read no`)
     return undefined
+  }
+
+  #truth(word: Word, key: string): boolean | undefined {
+    const text = word.text.toLowerCase()
+    if (TRUE.has(text)) return true
+    if (FALSE.has(text)) return false
+    if (text !== 'off' && text !== '0') return undefined
+    // 0.2.x reads every other word as no: here that is also what was meant.
+    this.report.warning(word, `${quote(word.text)} is read as no`, `write \`${key} no\``)
+    return false
   }
 
   /** Milliseconds, or with a unit: `500ms`, `30s`, `5m`, `1h`. Undefined too, with a warning, when negative. */
@@ -79,10 +84,13 @@ export class Reader {
     return Math.min(value, MAX_INTEGER)
   }
 
-  /** One of `words`; case matters, as in all of the language. */
+  /** One of `words`; case matters, as in all of the language, but for `yes` and `no`: those are read as by `bool`. */
   choice(word: Word, key: string, words: readonly string[]): string | undefined {
     if (words.includes(word.text)) return word.text
-    const near = nearest(word.text, words)
+    const truth = words.includes('no') ? this.#truth(word, key) : undefined
+    if (truth === false) return 'no'
+    if (truth === true && words.includes('yes')) return 'yes'
+    const near = ON.test(word.text) ? words.find((each) => each === 'yes') : nearest(word.text, words)
     this.report.error(word, `${quote(word.text)} is not a value of \`${key}\`: expected ${words.join(', ')}`,
       near && `did you mean \`${near}\`?`)
     return undefined
@@ -99,6 +107,15 @@ export class Reader {
       this.report.warning(word, `${quote(word.text)} has bits set behind its length: ${prefix} is used`)
     }
     return prefix
+  }
+
+  /** As {@link prefix}, or the word `auto`. */
+  prefixOrAuto(word: Word): Prefix | 'auto' | undefined {
+    if (word.text === 'auto') return 'auto'
+    if (nearest(word.text.split('/', 1)[0], ['auto']) === undefined) return this.prefix(word)
+    this.report.error(word, `${quote(word.text)} is no prefix: expected one like 2001:db8::/64, or \`auto\``,
+      'did you mean `auto`?')
+    return undefined
   }
 
   /** A single `ADDRESS`, or `ADDRESS/128`. */

@@ -1,20 +1,29 @@
 /**
  * The engine: inputs in, calls of the sink out, time as an argument. It joins the rules, the links, the neighbor cache,
- * the proxy and the learner, and keeps what follows from them as desired state: heard links, quiet rules, routes.
+ * the proxy, the learner and what follows from them: heard links, memberships, quiet rules, routes, announcements.
  */
-import type { Address } from '../address.ts'
+import type { Address, Prefix } from '../address.ts'
 import type { Config } from '../config/config.ts'
 import { NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
 import type { DropReason, NdiscView } from '../wire/ndisc.ts'
+import { AbsentHosts } from './absent-hosts.ts'
+import { Announcer } from './announcer.ts'
+import { Deafness } from './deafness.ts'
+import { Groups } from './groups.ts'
+import { Hearings } from './hearings.ts'
 import { Learner } from './learner.ts'
 import { Links } from './links.ts'
+import { Moves } from './moves.ts'
 import { Neighbors } from './neighbors.ts'
-import type { Neighbor } from './neighbor.ts'
+import { Owners } from './owners.ts'
 import { Proxy } from './proxy.ts'
-import { desiredRoute, plan, sameRoute } from './routes.ts'
+import { desiredRoute, plan } from './routes.ts'
 import { isUpstream, Rules } from './rules.ts'
 import type { ActiveRule } from './rules.ts'
-import type { HostRoute, Input, Instant, Link, NeighborState, Random, Sink } from './types.ts'
+import { Snooping } from './snooping.ts'
+import type {
+  HostRoute, Input, Instant, KernelNeighbor, Link, NeighborState, Random, RememberedHost, Sink,
+} from './types.ts'
 
 /** What the engine knows, for status, explain and tests. */
 export interface Snapshot {
@@ -24,47 +33,66 @@ export interface Snapshot {
   }[]
 }
 
-/** Links that are gone and remembered for their hosts, at most. */
-const LOST_LINKS = 64
-
 export class Engine {
   readonly #random: Random
   readonly #sink: Sink
   readonly #links: Links
+  readonly #groups: Groups
   readonly #neighbors: Neighbors
   readonly #proxy: Proxy
   readonly #learner: Learner
+  readonly #owners: Owners
+  readonly #moves: Moves
+  readonly #announcer: Announcer
+  readonly #hearings: Hearings
+  readonly #snooping: Snooping
+  readonly #deafness: Deafness
+  /** All that have something to do at some time. */
+  readonly #timed: readonly { readonly deadline: Instant | undefined; wake(now: Instant): void }[]
+  #config: Config
   #rules: Rules
-  /** Links that the sink hears for us: the link as told, and whether promiscuous. */
-  readonly #heard = new Map<number, { link: Link; promiscuous: boolean }>()
-  /** Hosts of links that are gone, by the name of the link: asked again when it is back. */
-  readonly #lost = new Map<string, readonly Address[]>()
+  /** On-link prefixes of the upstreams that `subnet auto` follows, by the name of the link. */
+  readonly #onLink = new Map<string, readonly Prefix[]>()
+  readonly #absent = new AbsentHosts()
   /** Routes of a former run were taken over, or given up. */
   #adopted = false
 
   constructor(config: Config, random: Random, sink: Sink) {
     this.#random = random
     this.#sink = sink
+    this.#config = config
     this.#links = new Links(random)
-    this.#rules = new Rules(config, random)
+    this.#rules = new Rules(config, random, this.#onLink)
+    this.#groups = new Groups(sink)
+    this.#announcer = new Announcer(this.#links, sink, random)
+    this.#owners = new Owners(this.#rules, this.#links, this.#groups, this.#announcer, sink)
+    this.#moves = new Moves(this.#rules, this.#links, this.#announcer)
     this.#neighbors = new Neighbors(this.#links, sink, {
-      owner: (neighbor) => this.#route(neighbor),
+      owner: (neighbor, now) => {
+        this.#owners.update(neighbor, now)
+        this.#moves.update(neighbor, now)
+      },
       answer: (neighbor, asker) => this.#proxy.answer(neighbor, asker),
     }, random)
     this.#proxy = new Proxy(this.#rules, this.#links, this.#neighbors, sink)
-    this.#learner = new Learner(this.#rules, this.#links, this.#neighbors)
+    this.#learner = new Learner(this.#rules, this.#links, this.#neighbors, sink)
+    this.#hearings = new Hearings(this.#rules, this.#links, this.#groups, sink)
+    this.#snooping = new Snooping(this.#links, this.#groups, sink, random)
+    this.#deafness = new Deafness(this.#links, sink)
+    this.#timed = [this.#neighbors, this.#learner, this.#announcer, this.#snooping, this.#deafness]
   }
 
   /** When `wake` has something to do next. */
   get deadline(): Instant | undefined {
-    const a = this.#neighbors.deadline
-    const b = this.#learner.deadline
-    return a === undefined ? b : b === undefined || a < b ? a : b
+    let first: Instant | undefined
+    for (const { deadline } of this.#timed) {
+      if (deadline !== undefined && (first === undefined || deadline < first)) first = deadline
+    }
+    return first
   }
 
   wake(now: Instant): void {
-    this.#neighbors.wake(now)
-    this.#learner.wake(now)
+    for (const timed of this.#timed) timed.wake(now)
   }
 
   /** A frame that came in on a link, with the verdict of its decoder. */
@@ -74,12 +102,13 @@ export class Engine {
     if (drop !== undefined) {
       this.#sink.outcome(drop, ifindex, view)
     } else if (view.type === NEIGHBOR_SOLICITATION) {
+      if (!view.unicastToTarget) this.#deafness.heard(ifindex, now)
       this.#sink.outcome(this.#proxy.solicitation(link, view, now), ifindex, view)
       this.#learner.hear(ifindex, view, now)
     } else {
       const outcome = this.#neighbors.advertisement(ifindex, view, now)
-      this.#sink.outcome(outcome, ifindex, view)
-      if (outcome === 'unsolicited') this.#learner.hear(ifindex, view, now)
+      const isConflict = outcome === 'unsolicited' && this.#learner.hear(ifindex, view, now)
+      this.#sink.outcome(isConflict ? 'conflict' : outcome, ifindex, view)
     }
   }
 
@@ -87,15 +116,43 @@ export class Engine {
     switch (input.kind) {
       case 'config': return this.#configure(input.config, now)
       case 'link': return this.#link(input.link, now)
-      case 'link-gone': return this.#gone(input.ifindex)
+      case 'link-gone': return this.#gone(input.ifindex, now)
       case 'route': return this.#lookedUp(input, now)
       case 'routes': return this.#present(input.present, now)
+      case 'neighbor': return this.#kernel(input.neighbor, now)
+      case 'station': return this.#learner.station(input.ifindex, input.mac, input.present, now)
+      case 'echo': return this.#learner.echo(input.ifindex, input.source, input.mac, now)
+      case 'local-solicitation': {
+        const link = this.#links.get(input.ifindex)
+        return link && this.#proxy.local(link, input.target, now)
+      }
+      case 'prefixes': return this.#renumber(input.ifindex, input.prefixes, now)
+      case 'report': return this.#snooping.report(input.ifindex, input.joined, input.left, now)
+      case 'query': return this.#snooping.query(input.ifindex, input.source, now)
+      case 'router-solicitation': return this.#snooping.solicited(input.ifindex, now)
+      case 'memory': return this.#remember(input.hosts, now)
     }
   }
+
+  /** Takes leave of those who rely on us, before the end. */
+  stop(): void { this.#snooping.stop() }
 
   /** Every name and pattern that the configuration mentions, and the upstreams among them. */
   get interfaces(): { names: readonly string[]; upstreams: readonly string[] } {
     return { names: this.#rules.names, upstreams: this.#rules.upstreams }
+  }
+
+  /** Grows whenever `memory` would say something else. */
+  get revision(): number { return this.#neighbors.revision }
+
+  /** What is worth knowing after a restart: the learned owners. */
+  get memory(): RememberedHost[] {
+    const hosts: RememberedHost[] = []
+    for (const { target, ifindex, mac, router, pinned, isOwned, via } of this.#neighbors.values()) {
+      const link = this.#links.get(ifindex)
+      if (isOwned && pinned === undefined && via === undefined && link !== undefined) hosts.push({ target, iface: link.name, mac, router })
+    }
+    return hosts
   }
 
   snapshot(): Snapshot {
@@ -109,48 +166,74 @@ export class Engine {
   }
 
   #configure(config: Config, now: Instant): void {
-    this.#rules = new Rules(config, this.#random)
-    this.#proxy.rules = this.#rules
-    this.#learner.rules = this.#rules
+    this.#config = config
+    this.#rules = new Rules(config, this.#random, this.#onLink)
+    for (const part of [this.#proxy, this.#learner, this.#owners, this.#moves, this.#hearings]) part.rules = this.#rules
     for (const link of this.#links.values()) this.#rules.link(link)
-    for (const link of this.#links.values()) this.#listen(link)
-    this.#sink.quiet(this.#rules.quiet)
+    // Before links are heard otherwise, or not at all: the others on it are told.
+    this.#snoop(now)
+    for (const link of this.#links.values()) this.#hearings.update(link)
+    this.#sink.quiet(this.#rules.quiet(this.#links))
     // What was learned stays where it still fits; questions under way are asked again by those who ask.
     const pinned = new Set(this.#rules.pinned.map(({ host }) => host.address.toString()))
     for (const neighbor of [...this.#neighbors.values()]) {
       if (pinned.has(neighbor.target.toString())) continue
-      const { target: { w0, w1, w2, w3 }, ifindex, isOwned } = neighbor
-      const rule = this.#rules.owning(ifindex, w0, w1, w2, w3)
-      const isWanted = rule !== undefined && (rule.settings.learn || this.#rules.isHost(w0, w1, w2, w3))
-      if (neighbor.pinned !== undefined || !isOwned || !isWanted || this.#rules.excluded(w0, w1, w2, w3)) {
-        this.#neighbors.remove(neighbor, 'configuration')
+      const { target, target: { w0, w1, w2, w3 }, isOwned, router, home } = neighbor
+      const stays = neighbor.pinned === undefined && (isOwned || router)
+      const rule = stays ? this.#adoptingRule(target, home, this.#rules.isHost(w0, w1, w2, w3)) : undefined
+      if (rule === undefined) {
+        this.#neighbors.remove(neighbor, 'configuration', now)
       } else {
         neighbor.rule = rule
-        this.#route(neighbor)
+        this.#owners.update(neighbor, now)
       }
     }
     this.#pin(now)
+    this.#hearings.join()
+    for (const { ifindex } of this.#links.values()) this.#learner.discover(ifindex, now)
+  }
+
+  /** The rule by which an address may be learned on a link. @param isHost it stands in the file */
+  #adoptingRule(target: Address, ifindex: number, isHost = false): ActiveRule | undefined {
+    const { w0, w1, w2, w3 } = target
+    const rule = this.#rules.owning(ifindex, w0, w1, w2, w3)
+    if (rule === undefined || this.#rules.excluded(w0, w1, w2, w3)) return undefined
+    return rule.settings.learn || isHost ? rule : undefined
+  }
+
+  /** The on-link prefixes of a link, which `subnet auto` follows. */
+  #renumber(ifindex: number, prefixes: readonly Prefix[], now: Instant): void {
+    const name = this.#links.get(ifindex)?.name
+    if (name === undefined || String(prefixes) === String(this.#onLink.get(name) ?? [])) return
+    this.#onLink.set(name, prefixes)
+    this.#configure(this.#config, now)
   }
 
   #link(link: Link, now: Instant): void {
-    const { ifindex, name } = link
+    const { ifindex, name, mac } = link
     const before = this.#links.get(ifindex)
     this.#links.set(link)
-    if (before !== undefined && before.name !== name) this.#forget(before)
-    if (before?.name !== name) {
-      this.#rules.link(link)
-      this.#sink.quiet(this.#rules.quiet)
-    }
-    this.#listen(link)
+    if (before !== undefined && before.name !== name) this.#forget(before, now)
+    if (before?.name !== name) this.#rules.link(link)
+    if (before?.name !== name || before.mac !== mac) this.#sink.quiet(this.#rules.quiet(this.#links))
+    this.#snoop(now)
+    this.#hearings.update(link)
     if (before?.name !== name) this.#pin(now)
     const isUpAgain = !this.#isUsable(before) && this.#isUsable(link)
     if (isUpAgain) this.#seek(link, now)
+    const isOther = before?.mac !== undefined && mac !== undefined && before.mac !== mac
     for (const neighbor of [...this.#neighbors.values()]) {
-      this.#route(neighbor)
+      this.#owners.update(neighbor, now)
+      if (isOther) this.#owners.renumber(neighbor, ifindex, now)
       if (isUpAgain && neighbor.ifindex === ifindex) this.#neighbors.verify(neighbor, now, 'link up')
       // Nobody could have answered, so that failure says nothing.
-      else if (isUpAgain && neighbor.state === 'FAILED') this.#neighbors.remove(neighbor, 'link up')
+      else if (isUpAgain && neighbor.state === 'FAILED' && !neighbor.router) this.#neighbors.remove(neighbor, 'link up', now)
     }
+    this.#hearings.join()
+    if (isUpAgain) this.#learner.discover(ifindex, now)
+    // Hosts show themselves to an address of ours that is like theirs: perhaps to the one that is new.
+    else if (addsGlobal(before, link)) for (const other of this.#links.values()) this.#learner.discover(other.ifindex, now)
+    if (before !== undefined && before.name !== name) this.#unfollow(before, now)
   }
 
   /** Up, and with an address to ask from: after a while down that takes as long as its DAD. */
@@ -158,63 +241,59 @@ export class Engine {
     return link !== undefined && link.up && this.#links.source(link, 'link-local', undefined) !== undefined
   }
 
+  #snoop(now: Instant): void {
+    const { mirrors, routers } = this.#rules.snooping
+    this.#snooping.configure(mirrors, routers, now)
+  }
+
   /** A link is back, perhaps as another: its hosts may be, too. */
   #seek({ name, ifindex }: Link, now: Instant): void {
-    const hosts = this.#lost.get(name) ?? []
-    this.#lost.delete(name)
-    for (const target of hosts) {
-      const rule = this.#rules.owning(ifindex, target.w0, target.w1, target.w2, target.w3)
-      if (!rule?.settings.learn || this.#neighbors.find(target)?.isOwned) continue
-      this.#neighbors.ask(target, rule, [ifindex], false, undefined, now, 'link back')
+    for (const target of this.#absent.take(name)) {
+      const rule = this.#adoptingRule(target, ifindex)
+      if (rule === undefined || this.#neighbors.find(target)?.isOwned) continue
+      this.#neighbors.ask({ target, rule, links: [ifindex], reason: 'link back' }, now)
     }
   }
 
-  #gone(ifindex: number): void {
+  #gone(ifindex: number, now: Instant): void {
     const link = this.#links.get(ifindex)
     if (link === undefined) return
     this.#links.delete(ifindex)
     this.#rules.gone(ifindex)
-    if (this.#heard.delete(ifindex)) {
-      this.#sink.ignore(ifindex)
+    this.#announcer.gone(ifindex)
+    this.#snooping.gone(ifindex)
+    this.#deafness.gone(ifindex)
+    if (this.#hearings.gone(ifindex)) {
       this.#sink.event({ kind: 'link', iface: link.name, state: 'gone' })
-      this.#sink.quiet(this.#rules.quiet)
+      this.#sink.quiet(this.#rules.quiet(this.#links))
     }
-    this.#forget(link)
+    this.#forget(link, now)
+    for (const neighbor of this.#neighbors.values()) this.#owners.update(neighbor, now)
+    this.#hearings.join()
+    this.#snoop(now)
+    this.#unfollow(link, now)
+  }
+
+  /** No link has this name any more: its prefixes went with it. */
+  #unfollow({ name }: Link, now: Instant): void {
+    if (this.#onLink.delete(name)) this.#configure(this.#config, now)
   }
 
   /** What is known about the hosts of a link does not hold any more. */
-  #forget({ ifindex, name }: Link): void {
-    const hosts: Address[] = []
+  #forget({ ifindex, name }: Link, now: Instant): void {
     for (const neighbor of [...this.#neighbors.values()]) {
       if (neighbor.ifindex !== ifindex) continue
       if (neighbor.pinned === undefined) {
-        hosts.push(neighbor.target)
-        this.#neighbors.remove(neighbor, 'link gone')
+        this.#absent.add(name, neighbor.target)
+        // A router's address stays its own.
+        if (neighbor.router) this.#neighbors.fail(neighbor, 'link gone', now)
+        else this.#neighbors.remove(neighbor, 'link gone', now)
       } else {
         neighbor.ifindex = 0
         neighbor.mac = undefined
-        this.#route(neighbor)
+        this.#owners.update(neighbor, now)
       }
     }
-    if (hosts.length === 0) return
-    this.#lost.set(name, hosts)
-    if (this.#lost.size > LOST_LINKS) this.#lost.delete(this.#lost.keys().next().value!)
-  }
-
-  #listen(link: Link): void {
-    const { ifindex, name, up } = link
-    const heard = this.#heard.get(ifindex)
-    // Where a route led, it may lead again.
-    const byRoute = heard !== undefined && this.#rules.hasAuto ? { promiscuous: false } : undefined
-    const wanted = this.#rules.wants(name) ?? byRoute
-    if (wanted === undefined) {
-      if (heard !== undefined && this.#heard.delete(ifindex)) this.#sink.ignore(ifindex)
-      return
-    }
-    if (heard?.link === link && heard.promiscuous === wanted.promiscuous) return
-    this.#heard.set(ifindex, { link, promiscuous: wanted.promiscuous })
-    this.#sink.listen(link, wanted.promiscuous)
-    if (heard?.link.up !== up) this.#sink.event({ kind: 'link', iface: name, state: up ? 'up' : 'down' })
   }
 
   /** Tells pinned hosts where their links are. */
@@ -226,8 +305,9 @@ export class Engine {
       if (found === undefined) places.set(key, found = this.#places(host.iface, rule))
       const ifindex = found[0] ?? 0
       const known = this.#neighbors.find(host.address)
-      if (known?.pinned === host && known.ifindex === ifindex) continue
-      this.#neighbors.pin(host, rule, ifindex, now)
+      // The file is the same, but not the rules: the prefixes of an upstream changed.
+      if (known?.pinned === host && known.ifindex === ifindex) known.rule = rule
+      else this.#neighbors.pin(host, rule, ifindex, now)
     }
   }
 
@@ -252,43 +332,67 @@ export class Engine {
       this.#neighbors.fail(neighbor, 'no route', now, neighbor.rule.settings.timeout)
       return
     }
-    if (!this.#heard.has(link.ifindex)) {
-      this.#heard.set(link.ifindex, { link, promiscuous: false })
-      this.#sink.listen(link, false)
-    }
-    if (!neighbor.asking.includes(link.ifindex)) {
-      neighbor.asking.push(link.ifindex)
-      this.#sink.solicit(link.ifindex, target)
-    }
+    if (!this.#hearings.has(link.ifindex)) this.#hearings.update(link, true)
+    this.#neighbors.widen(neighbor, link.ifindex)
   }
 
   #present(present: readonly HostRoute[], now: Instant): void {
     if (!this.#adopted) {
       this.#adopted = true
       for (const route of present) {
-        const { target: { w0, w1, w2, w3 }, ifindex } = route
-        const rule = this.#rules.owning(ifindex, w0, w1, w2, w3)
-        if (!rule?.settings.routes || !rule.settings.learn || this.#rules.excluded(w0, w1, w2, w3)) continue
-        this.#neighbors.restore(route, rule, now)
+        const rule = this.#adoptingRule(route.target, route.ifindex)
+        const isOurs = rule?.settings.routes && rule.kind === 'iface'
+        const neighbor = isOurs ? this.#neighbors.restore(route.target, route.ifindex, undefined, rule, now) : undefined
+        if (neighbor === undefined) continue
+        neighbor.via = route.via
+        // Where that is none, the plan takes this one away.
+        neighbor.route = desiredRoute(neighbor, this.#links)
+        this.#owners.adopt(neighbor)
       }
     }
     const desired: HostRoute[] = []
-    for (const neighbor of this.#neighbors.values()) {
-      neighbor.route = desiredRoute(neighbor, this.#links)
-      if (neighbor.route !== undefined) desired.push(neighbor.route)
-    }
+    for (const { route } of this.#neighbors.values()) if (route !== undefined) desired.push(route)
     for (const change of plan(desired, present)) this.#sink.route(change)
   }
 
-  /** Brings the route of one neighbor to what it should be. */
-  #route(neighbor: Neighbor): void {
-    const before = neighbor.route
-    const route = desiredRoute(neighbor, this.#links)
-    if (sameRoute(before, route)) return
-    neighbor.route = route
-    // An added route takes the place of one elsewhere at once, so a move loses no packet.
-    if (route !== undefined) this.#sink.route({ op: 'add', route })
-    // On a link that lost its carrier it is still there.
-    else if (before !== undefined && this.#links.get(before.ifindex) !== undefined) this.#sink.route({ op: 'delete', route: before })
+  #kernel(known: KernelNeighbor, now: Instant): void {
+    const { target, ifindex, mac, state, router } = known
+    if (target.isLinkLocal) {
+      this.#announcer.router(ifindex, target, router && state !== 'failed')
+      return
+    }
+    this.#learner.kernel(known, now)
+    const neighbor = this.#neighbors.find(target)
+    if (state === 'failed' || mac === undefined || neighbor?.isOwned !== true || neighbor.ifindex !== ifindex) return
+    if (isUpstream(neighbor.rule, this.#links.get(ifindex))) this.#announcer.router(ifindex, target, router)
+    else if (state === 'probing') for (const link of neighbor.joined) this.#deafness.traffic(link, now)
   }
+
+  /** What a former run knew: answered for at once, and verified soon. */
+  #remember(hosts: readonly RememberedHost[], now: Instant): void {
+    const byName = new Map([...this.#links.values()].map((link) => [link.name, link]))
+    for (const { target, iface, mac, router } of hosts) {
+      const link = byName.get(iface)
+      if (link === undefined) {
+        this.#absent.add(iface, target)
+        continue
+      }
+      const rule = this.#adoptingRule(target, link.ifindex)
+      if (rule === undefined) continue
+      // Only a route may have led there.
+      this.#hearings.update(link, true)
+      const neighbor = this.#neighbors.restore(target, link.ifindex, mac, rule, now)
+      if (neighbor === undefined) continue
+      neighbor.router = router && isUpstream(rule, link)
+      // If it is silent now, its address stays its own all the same.
+      if (neighbor.router) neighbor.verified = now
+      this.#owners.adopt(neighbor)
+    }
+  }
+}
+
+function addsGlobal(before: Link | undefined, { addresses, name }: Link): boolean {
+  const usable = ({ address, tentative }: Link['addresses'][number]): boolean => !address.isLinkLocal && !tentative
+  return before !== undefined && name !== 'lo' && addresses.some((own) => usable(own)
+    && !before.addresses.some((old) => usable(old) && old.address.equals(own.address)))
 }

@@ -1,6 +1,7 @@
 /**
  * Evidence that a host exists, wherever it comes from, starts a probe and nothing more (RFC 4861 7.2.5, RFC 9131, RFC 6957
- * 4.1): a solicitation's source, an advertisement nobody asked for, a finished DAD.
+ * 4.1): a solicitation's source, an advertisement nobody asked for, a finished DAD, the kernel's neighbor table, a bridge's
+ * forwarding table, and the answers of hosts that are asked to show themselves.
  */
 import { Address } from '../address.ts'
 import type { Mac } from '../address.ts'
@@ -10,72 +11,183 @@ import { Deadlines } from './deadlines.ts'
 import type { Timed } from './deadlines.ts'
 import type { Links } from './links.ts'
 import type { Neighbors } from './neighbors.ts'
-import { isAnycast } from './rules.ts'
+import { isAnycast, isUpstream } from './rules.ts'
 import type { Rules } from './rules.ts'
-import type { Instant } from './types.ts'
+import type { Instant, KernelNeighbor, Sink } from './types.ts'
 
-/** RetransTimer (RFC 4861 10): a host whose DAD met no objection has its address after this time (RFC 4862 5.4). */
-const DAD_WINDOW = 1000
+/**
+ * A host whose DAD met no objection has its address after this time: RetransTimer (RFC 4862 5.4, RFC 4861 10), and what
+ * Linux' timers take longer, up to 90 ms. Until then it answers nobody (RFC 4862 5.4.3).
+ */
+const DAD_WINDOW = 1100
 /** Addresses in DAD that are remembered at a time. */
 const TENTATIVE_LIMIT = 1024
+/**
+ * All hosts of a link are asked to show themselves after these times. Milliseconds. The last one is for a bridge with STP,
+ * whose new ports pass nothing for 30 s.
+ */
+const DISCOVERY_ROUNDS = [0, 700, 2500, 10_000, 40_000]
 
 interface Tentative extends Timed {
   readonly target: Address
   readonly ifindex: number
+  readonly mac: Mac | undefined
+}
+
+interface Discovery extends Timed {
+  readonly ifindex: number
+  readonly began: Instant
+  round: number
 }
 
 export class Learner {
   rules: Rules
   readonly #links: Links
   readonly #neighbors: Neighbors
+  readonly #sink: Sink
   readonly #tentative = new Deadlines<Tentative>()
+  readonly #tentativeOf = new Map<Mac | undefined, number>()
+  readonly #discoveries = new Map<number, Discovery>()
+  readonly #rounds = new Deadlines<Discovery>()
 
-  constructor(rules: Rules, links: Links, neighbors: Neighbors) {
+  constructor(rules: Rules, links: Links, neighbors: Neighbors, sink: Sink) {
     this.rules = rules
     this.#links = links
     this.#neighbors = neighbors
+    this.#sink = sink
   }
 
-  get deadline(): Instant | undefined { return this.#tentative.next }
+  get deadline(): Instant | undefined {
+    const a = this.#tentative.next
+    const b = this.#rounds.next
+    return a === undefined || (b !== undefined && b < a) ? b : a
+  }
 
-  /** A valid packet that proves nothing. */
-  hear(ifindex: number, view: NdiscView, now: Instant): void {
-    const mac = view.sourceMac
-    if (view.type === NEIGHBOR_ADVERTISEMENT) {
-      this.#evidence(view.t0, view.t1, view.t2, view.t3, ifindex, view.tlla >= 0 ? view.tlla : mac, now)
-    } else if ((view.s0 | view.s1 | view.s2 | view.s3) === 0) {
-      if (this.#tentative.size < TENTATIVE_LIMIT && this.rules.owning(ifindex, view.t0, view.t1, view.t2, view.t3)) {
-        const tentative = { target: view.target(), ifindex, deadline: now, place: -1 }
-        this.#tentative.set(tentative, (now + DAD_WINDOW) as Instant)
-      }
-    } else {
-      this.#evidence(view.s0, view.s1, view.s2, view.s3, ifindex, mac, now)
+  /** A valid packet that proves nothing. @returns whether it claims the address of another owner */
+  hear(ifindex: number, view: NdiscView, now: Instant): boolean {
+    const lladdr = view.type === NEIGHBOR_ADVERTISEMENT && view.tlla >= 0 ? view.tlla : view.sourceMac
+    // Absent on links without such addresses.
+    const mac = lladdr < 0 ? undefined : lladdr
+    if (view.type === NEIGHBOR_ADVERTISEMENT) return this.#evidence(view.t0, view.t1, view.t2, view.t3, ifindex, mac, now)
+    if ((view.s0 | view.s1 | view.s2 | view.s3) !== 0) {
+      return this.#evidence(view.s0, view.s1, view.s2, view.s3, ifindex, mac, now)
     }
+    this.#tentatively(ifindex, view, mac, now)
+    return false
+  }
+
+  /** An entry of the kernel's neighbor table. Its word on an owner is ours; on a stranger it is evidence. */
+  kernel({ target: { w0, w1, w2, w3 }, ifindex, mac, state, router }: KernelNeighbor, now: Instant): void {
+    const neighbor = this.#neighbors.get(w0, w1, w2, w3)
+    const isHome = neighbor?.isOwned === true && neighbor.ifindex === ifindex
+    if (state === 'failed') {
+      if (isHome) this.#neighbors.verify(neighbor, now, 'the kernel lost it')
+      return
+    }
+    if (mac === undefined) return
+    if (isHome && neighbor.mac === mac) {
+      if (state === 'reachable') this.#neighbors.refresh(neighbor, now)
+      return
+    }
+    // STALE says what was: no reason to ask again for whom nobody found since then.
+    if (state !== 'reachable' && neighbor?.state === 'FAILED') return
+    // Beside another proxy the kernel has the hosts downstream at that proxy's lladdr, upstream.
+    const rule = this.rules.owning(ifindex, w0, w1, w2, w3)
+    if (rule === undefined || (isUpstream(rule, this.#links.get(ifindex)) && !router)) return
+    this.#evidence(w0, w1, w2, w3, ifindex, mac, now)
+  }
+
+  /** A bridge learned where a host is, or lost it. */
+  station(ifindex: number, mac: Mac, present: boolean, now: Instant): void {
+    for (const neighbor of [...this.#neighbors.of(mac)]) {
+      const { target: { w0, w1, w2, w3 } } = neighbor
+      if (!present && neighbor.ifindex === ifindex) {
+        this.#neighbors.left(neighbor, now)
+      } else if (present && neighbor.ifindex !== ifindex && this.rules.owning(ifindex, w0, w1, w2, w3) !== undefined) {
+        this.#neighbors.contest(neighbor, ifindex, undefined, now)
+      }
+    }
+  }
+
+  /** Somebody answered a discovery. */
+  echo(ifindex: number, { w0, w1, w2, w3 }: Address, mac: Mac | undefined, now: Instant): void {
+    this.#evidence(w0, w1, w2, w3, ifindex, mac, now)
+  }
+
+  /** Asks all hosts of a link to show themselves, if that link is one for it. */
+  discover(ifindex: number, now: Instant): void {
+    if (this.rules.inside(ifindex).length === 0) return
+    this.#stop(ifindex)
+    const discovery = { ifindex, began: now, round: 0, deadline: now, place: -1 }
+    this.#discoveries.set(ifindex, discovery)
+    this.#rounds.set(discovery, now)
   }
 
   wake(now: Instant): void {
     for (let due = this.#tentative.due(now); due !== undefined; due = this.#tentative.due(now)) {
-      const { target: { w0, w1, w2, w3 }, ifindex } = due
-      this.#evidence(w0, w1, w2, w3, ifindex, undefined, now)
+      const { target: { w0, w1, w2, w3 }, ifindex, mac } = due
+      const count = this.#tentativeOf.get(mac)! - 1
+      if (count > 0) this.#tentativeOf.set(mac, count)
+      else this.#tentativeOf.delete(mac)
+      this.#evidence(w0, w1, w2, w3, ifindex, mac, now)
     }
+    for (let due = this.#rounds.due(now); due !== undefined; due = this.#rounds.due(now)) this.#round(due, now)
   }
 
-  /** Somebody on this link says that it has the address. @param mac undefined when that is not known any more */
-  #evidence(w0: number, w1: number, w2: number, w3: number, ifindex: number, mac: Mac | undefined, now: Instant): void {
-    if (w0 >>> 22 === 0x3fa) return
+  #round(discovery: Discovery, now: Instant): void {
+    const { ifindex, began } = discovery
+    const link = this.#links.get(ifindex)
+    discovery.round++
+    const next = DISCOVERY_ROUNDS[discovery.round]
+    if (next === undefined) this.#discoveries.delete(ifindex)
+    else this.#rounds.set(discovery, Math.max(now, began + next) as Instant)
+    const inside = this.rules.inside(ifindex)
+    if (link === undefined || !link.up || inside.length === 0) return
+    const sources = this.#links.sources(link, inside.map(({ prefix }) => prefix))
+    if (sources.length > 0) this.#sink.discover(ifindex, sources)
+  }
+
+  #stop(ifindex: number): void {
+    const discovery = this.#discoveries.get(ifindex)
+    if (discovery !== undefined) this.#rounds.remove(discovery)
+  }
+
+  #tentatively(ifindex: number, view: NdiscView, mac: Mac | undefined, now: Instant): void {
+    const { t0, t1, t2, t3 } = view
+    const rule = this.rules.owning(ifindex, t0, t1, t2, t3)
+    const count = this.#tentativeOf.get(mac) ?? 0
+    if (rule === undefined || this.#tentative.size >= TENTATIVE_LIMIT) return
+    if (mac !== undefined && count >= rule.settings.hostLimit) return
+    this.#tentativeOf.set(mac, count + 1)
+    this.#tentative.set({ target: view.target(), ifindex, mac, deadline: now, place: -1 }, (now + DAD_WINDOW) as Instant)
+  }
+
+  /**
+   * Somebody on this link says that it has the address. @param mac undefined where links have none
+   * @returns whether the address is another's
+   */
+  #evidence(w0: number, w1: number, w2: number, w3: number, ifindex: number, mac: Mac | undefined, now: Instant): boolean {
+    if (w0 >>> 22 === 0x3fa) return false
     const neighbor = this.#neighbors.get(w0, w1, w2, w3)
+    const rule = this.rules.owning(ifindex, w0, w1, w2, w3)
+    if (rule === undefined) return false
     if (neighbor?.isOwned) {
       const moved = neighbor.ifindex !== ifindex || (mac !== undefined && neighbor.mac !== undefined && mac !== neighbor.mac)
-      if (!moved || this.rules.owning(ifindex, w0, w1, w2, w3) === undefined) return
-      this.#neighbors.contest(neighbor, ifindex, mac, now)
-      return
+      if (moved) this.#neighbors.contest(neighbor, ifindex, mac, now)
+      return moved && mac !== neighbor.mac
     }
-    const rule = this.rules.owning(ifindex, w0, w1, w2, w3)
-    if (rule === undefined || !rule.settings.learn || !this.#links.up(ifindex)) return
+    if (neighbor !== undefined && this.#neighbors.guards(neighbor, ifindex, mac)) return true
+    if (!rule.settings.learn || !this.#links.up(ifindex)) return false
     // A plain proxy rule asks when it is asked; there a sign of life only ends the negative cache.
-    if (neighbor === undefined && rule.subnet === undefined && !rule.settings.routes) return
-    if (this.rules.excluded(w0, w1, w2, w3) || this.#links.own(w0, w1, w2, w3) !== undefined) return
-    if (isAnycast([rule], w0, w1, w2, w3)) return
-    this.#neighbors.ask(new Address(w0, w1, w2, w3), rule, [ifindex], false, undefined, now, 'evidence')
+    if (neighbor === undefined && rule.subnet === undefined && !rule.settings.routes) return false
+    if (this.rules.excluded(w0, w1, w2, w3) || this.#links.own(w0, w1, w2, w3) !== undefined) return false
+    if (isAnycast([rule], w0, w1, w2, w3)) return false
+    const fromUpstream = isUpstream(rule, this.#links.get(ifindex))
+    if (!fromUpstream && mac !== undefined && this.#neighbors.isSated(mac, rule)) return false
+    // Upstream, too: what is somebody's there does not become a host's here.
+    const upstreams = rule.subnet === undefined || fromUpstream ? [] : this.rules.upstreamsOf(rule).filter((link) => this.#links.up(link))
+    this.#neighbors.ask({ target: new Address(w0, w1, w2, w3), rule, links: [ifindex, ...upstreams],
+      account: fromUpstream ? undefined : mac, alive: true, reason: 'evidence' }, now)
+    return false
   }
 }

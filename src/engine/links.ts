@@ -1,5 +1,6 @@
 /** The links of this machine, their addresses, and which of these an advertisement comes from (RFC 4861 4.4). */
-import { Address, Prefix } from '../address.ts'
+import type { Address } from '../address.ts'
+import { Prefix } from '../address.ts'
 import type { SourceChoice } from '../config/config.ts'
 import { AddressMap } from './address-map.ts'
 import type { Link, Random } from './types.ts'
@@ -54,6 +55,18 @@ export class Links {
       fallback ??= address
     }
     return fallback
+  }
+
+  /**
+   * What to ask all hosts of a link from: an address in one of their prefixes, whichever link has it, since hosts answer in
+   * kind. One alone: a host that answers two asks for both, and hundreds of them at once overrun a Linux bridge.
+   */
+  sources({ addresses }: Link, prefixes: readonly Prefix[]): Address[] {
+    const globals = [...this.#links.values()].flatMap((link) => link.name === 'lo' ? [] : link.addresses)
+      .filter(({ address, tentative }) => !address.isLinkLocal && !tentative)
+    const source = globals.find(({ address }) => prefixes.some((prefix) => prefix.contains(address))) ?? globals[0]
+      ?? addresses.find(({ tentative }) => !tentative)
+    return source === undefined ? [] : [source.address]
   }
 
   /** Whether the kernel sends packets for `target` to this link anyway, by an on-link prefix that no other link has. */

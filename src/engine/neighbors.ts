@@ -6,58 +6,69 @@
  *                                  +------------> FAILED <-----------------+     FAILED --deadtime--> (none)
  *
  * Only a solicited advertisement on a link that is being asked makes an owner; an owner that still answers is not
- * displaced (RFC 6620 in spirit, RFC 3756 4.1.1).
+ * displaced (RFC 6620 in spirit, RFC 3756 4.1.1), with two exceptions: another proxy's word (O=0) gives way to a real
+ * owner, and of two that answer the same question the one upstream is right, where the router is.
  */
 import type { Address, Mac } from '../address.ts'
 import type { PinnedHost } from '../config/config.ts'
 import type { NdiscView } from '../wire/ndisc.ts'
+import { RETRANS_TIMER } from '../wire/constants.ts'
 import { AddressMap } from './address-map.ts'
+import { Census } from './census.ts'
 import { Deadlines } from './deadlines.ts'
+import { judge } from './judge.ts'
 import type { Links } from './links.ts'
-import { Neighbor } from './neighbor.ts'
-import type { Asker } from './neighbor.ts'
+import { Neighbor, NOWHERE } from './neighbor.ts'
+import type { Asker, Question } from './neighbor.ts'
+import { Prober } from './prober.ts'
 import { isUpstream } from './rules.ts'
 import type { ActiveRule } from './rules.ts'
-import type { HostRoute, Instant, NeighborState, Outcome, Random, Sink } from './types.ts'
+import type { Instant, NeighborState, Outcome, Random, Sink } from './types.ts'
 
 /** INCOMPLETE and FAILED entries in all; the oldest FAILED one makes room. */
 export const UNPROVEN_LIMIT = 4096
-/** Askers that wait for one target. */
-export const ASKER_LIMIT = 16
-/** Probes to an owner's own lladdr before its group is asked (RFC 4861 10, MAX_UNICAST_SOLICIT). */
-const MAX_UNICAST_SOLICIT = 3
-/** A table that stays full is told once in this time. */
-const LIMIT_EVENT_INTERVAL = 10_000
+/** Claims on an owner's address make it be asked no more often than this. Milliseconds. */
+export const CONTEST_INTERVAL = 250
+/** A sign of life of who was asked in vain makes it be asked again, no more often than this. Milliseconds. */
+const REPEAT_INTERVAL = 50
+/** For how long a router that is gone keeps its address from the hosts downstream. Milliseconds. */
+const ROUTER_MEMORY = 3_600_000
+/** What is restored is verified one after the other, this far apart. Milliseconds. */
+const RESTORE_INTERVAL = 0.5
 
 /** What follows from a change of owner. */
 export interface NeighborFollower {
-  /** An owner came, moved or went: its route. Comes before `answer`. */
-  owner(neighbor: Neighbor): void
+  /** An owner came, moved or went. Comes before `answer`. */
+  owner(neighbor: Neighbor, now: Instant): void
   /** The neighbor has an owner now, and this asker waits. */
   answer(neighbor: Neighbor, asker: Asker): void
 }
 
+/** What proves an owner tells of it, in the plain case. */
+const PLAIN = { via: undefined, proxied: false, router: false }
+
 export class Neighbors {
   readonly #table: AddressMap<Neighbor>
   readonly #deadlines = new Deadlines<Neighbor>()
-  readonly #failed = new Set<Neighbor>()
+  readonly #census: Census
+  readonly #prober: Prober
   readonly #links: Links
   readonly #sink: Sink
   readonly #follower: NeighborFollower
-  readonly #hosts = new Map<Mac, number>()
-  /** Owners that are not pinned. */
-  #owned = 0
-  #unproven = 0
-  #limitSaid = Number.NEGATIVE_INFINITY
+  #restoreAt = Number.NEGATIVE_INFINITY
 
   constructor(links: Links, sink: Sink, follower: NeighborFollower, random: Random) {
     this.#table = new AddressMap(random)
+    this.#census = new Census(sink)
+    this.#prober = new Prober(links, sink)
     this.#links = links
     this.#sink = sink
     this.#follower = follower
   }
 
   get size(): number { return this.#table.size }
+  /** Grows with every change of a learned owner. */
+  get revision(): number { return this.#census.revision }
   get deadline(): Instant | undefined { return this.#deadlines.next }
   values(): Generator<Neighbor> { return this.#table.values() }
 
@@ -69,64 +80,111 @@ export class Neighbors {
     return this.#table.get(w0, w1, w2, w3)
   }
 
-  /**
-   * Asks for the owner on `links`, for `asker` if there is one. What is being asked already is not asked twice (I3).
-   * @param byRoute ask the kernel's route, too
-   */
-  ask(target: Address, rule: ActiveRule, links: readonly number[], byRoute: boolean, asker: Asker | undefined,
-    now: Instant, reason: string): Outcome {
+  /** The learned addresses of a host. */
+  of(mac: Mac): Iterable<Neighbor> { return this.#census.of(mac) }
+
+  /** Whether a host has as many addresses as it may; says so. */
+  isSated(mac: Mac, rule: ActiveRule): boolean { return this.#census.isSated(mac, rule) }
+
+  /** Asks for the owner. What is being asked already is not asked twice (I3). */
+  ask({ target, rule, links, byRoute = false, asker, account, alive = false, reason }: Question, now: Instant): Outcome {
     let neighbor = this.find(target)
+    if (neighbor?.router === true) links = links.filter((ifindex) => this.#isUpstream(rule, ifindex))
     if (neighbor === undefined || neighbor.state === 'FAILED') {
+      if (links.length === 0 && !byRoute) return 'failed'
+      if (account !== undefined && this.#census.isBusy(account, rule)) return 'limit'
       if (neighbor === undefined) {
-        if (this.#isFull(rule, now)) return 'limit'
-        neighbor = new Neighbor(target, rule)
-        this.#table.set(target.w0, target.w1, target.w2, target.w3, neighbor)
-        this.#unproven++
+        if (this.#isFull(rule)) return 'limit'
+        neighbor = this.#create(target, rule)
+      } else {
+        this.#census.remove(neighbor)
       }
-      neighbor.asking = []
-      this.#enter(neighbor, 'INCOMPLETE', reason)
+      neighbor.asking = NOWHERE
+      neighbor.account = account
+      neighbor.state = 'INCOMPLETE'
+      this.#census.add(neighbor)
+      this.#tell(neighbor, 'INCOMPLETE', reason)
     }
-    if (asker !== undefined && !this.#wait(neighbor, asker)) return 'limit'
-    const fresh = links.filter((ifindex) => !neighbor.asking.includes(ifindex))
+    if (asker !== undefined && !neighbor.wait(asker)) return 'limit'
     const asksRoute = byRoute && !neighbor.byRoute
-    if (neighbor.state !== 'INCOMPLETE' || (fresh.length === 0 && !asksRoute)) return 'asked'
-    neighbor.asking.push(...fresh)
+    if (neighbor.state !== 'INCOMPLETE') return 'asked'
+    if (alive && now > neighbor.askedAt + REPEAT_INTERVAL) neighbor.asking = neighbor.asking.filter((link) => !links.includes(link))
+    const isFresh = this.#prober.widen(neighbor, links)
+    if (!isFresh && !asksRoute) return 'asked'
     neighbor.byRoute ||= byRoute
     neighbor.probes = 1
-    for (const ifindex of fresh) this.#sink.solicit(ifindex, target)
     if (asksRoute) this.#sink.lookup(target)
     this.#deadlines.set(neighbor, neighbor.afterTimeout(now))
     return 'asked'
   }
 
+  /** Asks on one more link. */
+  widen(neighbor: Neighbor, ifindex: number): void { this.#prober.widen(neighbor, [ifindex]) }
+
   /** An asker waits until the owner has proved that it lives. */
   confirm(neighbor: Neighbor, asker: Asker, now: Instant): Outcome {
-    if (!this.#wait(neighbor, asker)) return 'limit'
-    this.verify(neighbor, now, 'DAD')
+    if (!neighbor.wait(asker)) return 'limit'
+    if (neighbor.state === 'REACHABLE' && now - neighbor.verified < CONTEST_INTERVAL) this.#answer(neighbor)
+    else this.verify(neighbor, now, 'DAD')
     return 'asked'
   }
 
   /** Verifies an owner now, unless that is under way. */
   verify(neighbor: Neighbor, now: Instant, reason: string): void {
     if (neighbor.state !== 'REACHABLE' || neighbor.pinned !== undefined) return
-    this.#enter(neighbor, 'PROBE', reason)
     neighbor.probes = 0
+    neighbor.asking = NOWHERE
+    this.#enter(neighbor, 'PROBE', reason)
     this.#probe(neighbor, now)
+  }
+
+  /** The kernel got an answer of the owner (NUD_REACHABLE): as good as one to us, except at the start, when it may be old. */
+  refresh(neighbor: Neighbor, now: Instant): void {
+    const isRestored = neighbor.verified === Number.NEGATIVE_INFINITY
+    if (neighbor.pinned === undefined && neighbor.rival === 0 && !neighbor.absent && !isRestored) {
+      // This answers no question of ours: a second answer, for which `judge` has an ear, cannot come any more.
+      if (now - neighbor.verified >= RETRANS_TIMER) neighbor.asking = NOWHERE
+      this.prove(neighbor, neighbor.ifindex, neighbor.mac, now, neighbor)
+    }
+  }
+
+  /** A bridge lost sight of the owner: it may have moved, without a word. */
+  left(neighbor: Neighbor, now: Instant): void {
+    if (neighbor.pinned !== undefined) return
+    neighbor.absent = true
+    if (neighbor.state === 'PROBE') this.#probe(neighbor, now)
+    else this.verify(neighbor, now, 'left its bridge')
   }
 
   /**
    * Somebody else claims an owner's address. First come, first served: the owner is asked, and only its silence gives the
-   * address away; a pinned one keeps it. @param mac undefined when that is not known any more
+   * address away; a pinned one keeps it, and so does a router. @param mac undefined when only a bridge says so
    */
   contest(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): void {
-    const { target, pinned } = neighbor
-    if (pinned !== undefined) {
+    const { target, pinned, rule, state } = neighbor
+    if (pinned !== undefined || this.#isGuarded(neighbor, ifindex)) {
       if (mac !== undefined && ifindex !== neighbor.ifindex) this.#sink.event({ kind: 'conflict', target, ifindex, mac })
       return
     }
+    if (neighbor.proxied && ifindex !== neighbor.ifindex && !this.#isUpstream(rule, ifindex)) {
+      this.verify(neighbor, now, 'claimed by a host')
+      this.#prober.widen(neighbor, [ifindex])
+      return
+    }
+    // It left its bridge: when this link was asked, it was not there yet.
+    if (neighbor.absent && neighbor.rival !== ifindex) this.#prober.again(neighbor, ifindex)
     neighbor.rival = ifindex
     neighbor.rivalMac = mac
-    this.verify(neighbor, now, 'claimed by another')
+    const early = neighbor.verified + CONTEST_INTERVAL as Instant
+    if (state === 'REACHABLE' && now < early) this.#deadlines.set(neighbor, Math.min(neighbor.deadline, early) as Instant)
+    else this.verify(neighbor, now, 'claimed by another')
+  }
+
+  /** Somebody downstream claims the address of a router that is silent. @returns whether it is one's */
+  guards(neighbor: Neighbor, ifindex: number, mac: Mac | undefined): boolean {
+    const isGuarded = this.#isGuarded(neighbor, ifindex)
+    if (isGuarded && mac !== undefined) this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex, mac })
+    return isGuarded
   }
 
   /** A valid NA. @returns `unsolicited` when it answers no probe: then it is evidence at most */
@@ -136,103 +194,98 @@ export class Neighbors {
     const lladdr = view.tlla >= 0 ? view.tlla : view.sourceMac
     // Absent on links without such addresses.
     const mac = lladdr < 0 ? undefined : lladdr
-    const isOwner = neighbor.state === 'PROBE' && mac === neighbor.mac
-    // Linux answers a unicast probe with O=0; from anybody but the owner that is another proxy's word (RFC 4861 7.2.8).
-    const isDownstream = neighbor.rule.subnet !== undefined && !isUpstream(neighbor.rule, this.#links.get(ifindex))
-    if (!view.override && !isOwner && isDownstream) {
-      return 'proxied'
-    }
-    if (neighbor.state === 'INCOMPLETE') {
-      if (!neighbor.asking.includes(ifindex)) return 'unsolicited'
-    } else if (neighbor.state === 'PROBE') {
-      if (ifindex !== neighbor.ifindex) return 'unsolicited'
-      // Another lladdr is believed only when the owner did not answer at its own.
-      const asksGroup = neighbor.mac === undefined || neighbor.probes > this.#unicastProbes(neighbor)
-      if (!isOwner && !asksGroup) {
-        this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex, mac: lladdr })
-        return 'unsolicited'
-      }
-    } else {
-      return 'unsolicited'
+    const isUpstream = this.#isUpstream(neighbor.rule, ifindex)
+    const judgement = judge(neighbor, { ifindex, mac, override: view.override, isUpstream }, now)
+    if (judgement !== 'proof') return judgement
+    const { rule: { autovia }, state, target, proxied, isOwned } = neighbor
+    if (state === 'REACHABLE' && !proxied && neighbor.mac !== undefined) {
+      this.#sink.event({ kind: 'conflict', target, ifindex: neighbor.ifindex, mac: neighbor.mac })
     }
     const source = view.source()
-    this.prove(neighbor, ifindex, mac, neighbor.rule.autovia && !source.equals(neighbor.target) ? source : undefined, now)
+    this.prove(neighbor, ifindex, mac, now, {
+      via: autovia && !source.equals(target) ? source : undefined,
+      proxied: !view.override && (proxied || !isOwned || mac !== neighbor.mac),
+      router: view.router && isUpstream,
+    })
     return 'proof'
   }
 
   /** Makes or keeps an owner, then answers those who wait. */
-  prove(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, via: Address | undefined, now: Instant): void {
-    const { settings } = neighbor.rule
+  prove(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant,
+    what: Pick<Neighbor, 'via' | 'proxied' | 'router'> = PLAIN): void {
     const changed = !neighbor.isOwned || neighbor.ifindex !== ifindex || neighbor.mac !== mac
     if (changed && !this.#admit(neighbor, ifindex, mac, now)) return
-    neighbor.via = via
-    const { target, rival, rivalMac } = neighbor
+    const { target, rival, rivalMac, asking } = neighbor
+    neighbor.via = what.via
+    neighbor.proxied = what.proxied
+    if (neighbor.router !== what.router) this.#census.revision++
+    neighbor.router = what.router
     if (!changed && rival !== 0 && rivalMac !== undefined) {
       this.#sink.event({ kind: 'conflict', target, ifindex: rival, mac: rivalMac })
     }
     neighbor.rival = 0
+    neighbor.absent = false
     neighbor.used = false
-    neighbor.asking = []
+    neighbor.verified = now
     neighbor.byRoute = false
+    if (asking.length === 1 && asking[0] === ifindex) neighbor.asking = NOWHERE
     this.#enter(neighbor, 'REACHABLE', changed ? 'proof' : 'verified')
-    if (neighbor.pinned === undefined) this.#deadlines.set(neighbor, (now + settings.ttl) as Instant)
+    if (neighbor.pinned === undefined) this.#deadlines.set(neighbor, neighbor.staleAt)
     else this.#deadlines.remove(neighbor)
-    this.#follower.owner(neighbor)
-    const { askers } = neighbor
-    neighbor.askers = []
-    for (const asker of askers) this.#follower.answer(neighbor, asker)
+    this.#follower.owner(neighbor, now)
+    this.#answer(neighbor)
   }
 
-  /** An owner of a former life, by its route: answered for while it is verified. */
-  restore(route: HostRoute, rule: ActiveRule, now: Instant): void {
-    const { target, ifindex } = route
-    if (this.find(target) !== undefined || this.#isFull(rule, now)) return
-    const neighbor = new Neighbor(target, rule)
-    this.#table.set(target.w0, target.w1, target.w2, target.w3, neighbor)
+  /** An owner of a former life: answered for while it is verified, soon. @returns undefined when there is no room */
+  restore(target: Address, ifindex: number, mac: Mac | undefined, rule: ActiveRule, now: Instant): Neighbor | undefined {
+    if (this.find(target) !== undefined || this.#isFull(rule)) return undefined
+    const neighbor = this.#create(target, rule)
     neighbor.ifindex = ifindex
-    neighbor.via = route.via
-    neighbor.route = route
-    this.#owned++
-    neighbor.state = 'REACHABLE'
-    this.verify(neighbor, now, 'route of a former run')
+    neighbor.mac = mac
+    neighbor.state = 'PROBE'
+    this.#census.add(neighbor)
+    this.#restoreAt = Math.max(now, this.#restoreAt + RESTORE_INTERVAL)
+    this.#deadlines.set(neighbor, this.#restoreAt as Instant)
+    this.#tell(neighbor, 'PROBE', 'known before')
+    return neighbor
   }
 
   /** Makes an owner that is always known, or tells one where its link is. @param ifindex 0 when that link is absent */
   pin(host: PinnedHost, rule: ActiveRule, ifindex: number, now: Instant): void {
-    const { w0, w1, w2, w3 } = host.address
-    const neighbor = this.find(host.address) ?? new Neighbor(host.address, rule)
-    const known = this.#table.get(w0, w1, w2, w3) !== undefined
-    if (known) this.#leave(neighbor)
-    else this.#table.set(w0, w1, w2, w3, neighbor)
+    let neighbor = this.find(host.address)
+    if (neighbor === undefined) neighbor = this.#create(host.address, rule)
+    else this.#census.remove(neighbor)
     if (neighbor.ifindex !== ifindex) neighbor.mac = undefined
     neighbor.pinned = host
     neighbor.rule = rule
+    neighbor.asking = NOWHERE
     neighbor.ifindex = ifindex
     neighbor.state = 'REACHABLE'
-    if (ifindex !== 0) return this.prove(neighbor, ifindex, neighbor.mac, undefined, now)
+    if (ifindex !== 0) return this.prove(neighbor, ifindex, neighbor.mac, now)
     this.#deadlines.remove(neighbor)
-    this.#follower.owner(neighbor)
+    this.#follower.owner(neighbor, now)
   }
 
   /** The owner is gone, or nobody answered. */
   fail(neighbor: Neighbor, reason: string, now: Instant, deadtime = neighbor.rule.settings.deadtime): void {
-    this.#leave(neighbor)
+    this.#census.remove(neighbor)
+    neighbor.state = 'FAILED'
     neighbor.ifindex = 0
     neighbor.askers = []
     neighbor.byRoute = false
-    this.#unproven++
-    this.#enter(neighbor, 'FAILED', reason)
-    this.#failed.add(neighbor)
-    this.#follower.owner(neighbor)
+    neighbor.account = undefined
+    this.#census.add(neighbor)
+    this.#tell(neighbor, 'FAILED', reason)
+    this.#follower.owner(neighbor, now)
     this.#deadlines.set(neighbor, (now + deadtime) as Instant)
   }
 
-  remove(neighbor: Neighbor, reason: string): void {
+  remove(neighbor: Neighbor, reason: string, now: Instant): void {
     const wasOwned = neighbor.isOwned
-    this.#leave(neighbor)
+    this.#census.remove(neighbor)
     neighbor.ifindex = 0
     neighbor.state = 'FAILED'
-    this.#follower.owner(neighbor)
+    this.#follower.owner(neighbor, now)
     const { w0, w1, w2, w3 } = neighbor.target
     this.#table.delete(w0, w1, w2, w3)
     this.#deadlines.remove(neighbor)
@@ -242,14 +295,22 @@ export class Neighbors {
   /** Does what is due. */
   wake(now: Instant): void {
     for (let neighbor = this.#deadlines.due(now); neighbor !== undefined; neighbor = this.#deadlines.due(now)) {
-      const { keepalive, retries } = neighbor.rule.settings
+      const { verified, rule: { settings: { keepalive, retries, ttl } } } = neighbor
       switch (neighbor.state) {
         case 'FAILED':
-          this.remove(neighbor, 'deadtime')
+          // A second time without a name for it: it may be asked for again, but not downstream.
+          if (neighbor.router && now < verified + ROUTER_MEMORY) {
+            neighbor.asking = NOWHERE
+            this.#deadlines.set(neighbor, verified + ROUTER_MEMORY as Instant)
+          } else {
+            this.remove(neighbor, 'deadtime', now)
+          }
           break
         case 'REACHABLE':
-          if (keepalive || neighbor.used) this.verify(neighbor, now, 'ttl')
-          else this.remove(neighbor, 'ttl')
+          if (neighbor.rival !== 0) this.verify(neighbor, now, 'claimed by another')
+          else if (keepalive || neighbor.used) this.verify(neighbor, now, 'ttl')
+          else if (now < verified + ttl) this.#deadlines.set(neighbor, verified + ttl as Instant)
+          else this.remove(neighbor, 'ttl', now)
           break
         case 'INCOMPLETE': case 'PROBE':
           if (neighbor.probes <= retries) this.#probe(neighbor, now)
@@ -260,111 +321,76 @@ export class Neighbors {
   }
 
   #giveUp(neighbor: Neighbor, now: Instant): void {
-    const { rival, rule, target } = neighbor
+    const { rival, rivalMac, rule, target } = neighbor
     this.fail(neighbor, 'no answer', now)
     neighbor.rival = 0
-    if (rival !== 0 && this.#links.up(rival)) this.ask(target, rule, [rival], false, undefined, now, 'owner silent')
+    if (rival === 0 || !this.#links.up(rival) || this.#isGuarded(neighbor, rival)) return
+    const account = this.#isUpstream(rule, rival) ? undefined : rivalMac
+    this.ask({ target, rule, links: [rival], account, reason: 'owner silent' }, now)
   }
 
   #probe(neighbor: Neighbor, now: Instant): void {
-    const { target, ifindex, mac } = neighbor
-    neighbor.probes++
-    if (neighbor.state === 'PROBE') {
-      const link = this.#links.get(ifindex)
-      const source = link && this.#links.source(link, 'link-local', undefined)
-      if (mac !== undefined && source !== undefined && neighbor.probes <= this.#unicastProbes(neighbor)) {
-        this.#sink.confirm({ ifindex, source, destination: target, target, to: mac })
-      } else {
-        this.#sink.solicit(ifindex, target)
-      }
-    } else {
-      for (const asked of neighbor.asking) this.#sink.solicit(asked, target)
-      if (neighbor.byRoute) this.#sink.lookup(target)
-    }
+    this.#prober.next(neighbor)
     this.#deadlines.set(neighbor, neighbor.afterTimeout(now))
   }
 
-  #unicastProbes(neighbor: Neighbor): number {
-    return Math.min(MAX_UNICAST_SOLICIT, neighbor.rule.settings.retries)
+  /** Whether the address is a router's, and this link not the one for it. */
+  #isGuarded({ router, rule }: Neighbor, ifindex: number): boolean {
+    return router && !this.#isUpstream(rule, ifindex)
   }
 
-  #wait(neighbor: Neighbor, asker: Asker): boolean {
+  #isUpstream(rule: ActiveRule, ifindex: number): boolean {
+    return isUpstream(rule, this.#links.get(ifindex))
+  }
+
+  #answer(neighbor: Neighbor): void {
     const { askers } = neighbor
-    if (askers.some(({ ifindex, source, mac }) => ifindex === asker.ifindex && mac === asker.mac && source.equals(asker.source))) {
-      return true
-    }
-    if (askers.length >= ASKER_LIMIT) return false
-    askers.push(asker)
-    return true
+    neighbor.askers = []
+    for (const asker of askers) this.#follower.answer(neighbor, asker)
   }
 
   /** Takes the place of an owner, within the limits; false: there is none left. */
   #admit(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): boolean {
     const { rule, pinned } = neighbor
-    const count = (mac !== undefined && this.#hosts.get(mac)) || 0
-    const same = neighbor.isOwned && neighbor.mac === mac
-    const isLimited = pinned === undefined && !isUpstream(rule, this.#links.get(ifindex))
-    if (isLimited && !same && count >= rule.settings.hostLimit) {
-      this.#tellLimit('host', count, now, mac)
-      this.fail(neighbor, 'host-limit', now)
-      return false
-    }
+    const isSame = neighbor.isOwned && neighbor.mac === mac
+    const isLimited = pinned === undefined && !isSame && mac !== undefined && !this.#isUpstream(rule, ifindex)
     // Many may have been asked for while there was room.
-    if (pinned === undefined && !neighbor.isOwned && this.#owned >= rule.settings.limit) {
-      this.#tellLimit('neighbors', this.#owned, now)
-      this.fail(neighbor, 'limit', now)
+    const refusal = isLimited && this.#census.isSated(mac, rule) ? 'host-limit'
+      : pinned === undefined && !neighbor.isOwned && this.#census.isFull(rule) ? 'limit' : undefined
+    if (refusal !== undefined) {
+      this.fail(neighbor, refusal, now)
       return false
     }
-    this.#leave(neighbor)
+    this.#census.remove(neighbor)
     neighbor.ifindex = ifindex
     neighbor.mac = mac
-    if (pinned === undefined) {
-      this.#owned++
-      if (mac !== undefined) this.#hosts.set(mac, (this.#hosts.get(mac) ?? 0) + 1)
-    }
+    neighbor.account = undefined
     // It counts as an owner from here on, whatever it was.
     neighbor.state = 'REACHABLE'
+    this.#census.add(neighbor)
     return true
   }
 
-  /** Takes the neighbor out of the counts of the state that it is in. */
-  #leave(neighbor: Neighbor): void {
-    const { mac, pinned } = neighbor
-    if (pinned !== undefined) return
-    if (!neighbor.isOwned) {
-      this.#failed.delete(neighbor)
-      this.#unproven--
-      return
-    }
-    this.#owned--
-    const count = (mac !== undefined && this.#hosts.get(mac)) || 0
-    if (count > 1) this.#hosts.set(mac!, count - 1)
-    else if (count === 1) this.#hosts.delete(mac!)
+  #create(target: Address, rule: ActiveRule): Neighbor {
+    const neighbor = new Neighbor(target, rule)
+    this.#table.set(target.w0, target.w1, target.w2, target.w3, neighbor)
+    return neighbor
   }
 
-  #enter(neighbor: Neighbor, state: NeighborState, reason: string): void {
-    if (neighbor.state === 'FAILED') this.#failed.delete(neighbor)
+  /** Between states of an owner, which count the same. */
+  #enter(neighbor: Neighbor, state: 'REACHABLE' | 'PROBE', reason: string): void {
     neighbor.state = state
     this.#tell(neighbor, state, reason)
   }
 
-  #isFull(rule: ActiveRule, now: Instant): boolean {
-    const { limit } = rule.settings
-    if (this.#owned >= limit) {
-      this.#tellLimit('neighbors', this.#owned, now)
-      return true
-    }
-    if (this.#unproven < UNPROVEN_LIMIT) return false
-    const oldest = this.#failed.values().next().value
-    if (oldest !== undefined) this.remove(oldest, 'limit')
-    else this.#tellLimit('askers', this.#unproven, now)
-    return oldest === undefined
-  }
-
-  #tellLimit(limit: 'neighbors' | 'host' | 'askers', size: number, now: Instant, mac?: Mac): void {
-    if (now - this.#limitSaid < LIMIT_EVENT_INTERVAL) return
-    this.#limitSaid = now
-    this.#sink.event({ kind: 'limit', limit, size, ...(mac === undefined ? {} : { mac }) })
+  /** Makes room for one more, if it can. */
+  #isFull(rule: ActiveRule): boolean {
+    if (this.#census.isFull(rule)) return true
+    if (this.#census.unproven < UNPROVEN_LIMIT) return false
+    const { oldestFailed } = this.#census
+    if (oldestFailed !== undefined) this.remove(oldestFailed, 'limit', oldestFailed.deadline)
+    else this.#sink.event({ kind: 'limit', limit: 'askers', size: UNPROVEN_LIMIT })
+    return oldestFailed === undefined
   }
 
   #tell(neighbor: Neighbor, state: NeighborState | 'GONE', reason: string): void {

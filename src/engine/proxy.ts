@@ -1,28 +1,19 @@
 /**
  * A solicitation on a proxied link: answer, ask, or stay silent (RFC 4861 7.2.3, 7.2.4, 7.2.8; RFC 4862 5.4.3).
- *
- * Flags and destination of the answers: S=1 to the asker; for DAD (source `::`) S=0 to all nodes. Override is 0, so that
- * a real owner on the asker's link always wins.
  */
-import { Address } from '../address.ts'
-import type { Mac } from '../address.ts'
-import type { Settings } from '../config/config.ts'
+import type { Address } from '../address.ts'
 import type { NdiscView } from '../wire/ndisc.ts'
+import { Advertiser } from './advertiser.ts'
 import type { Links, OwnAddress } from './links.ts'
+import { ASKER_LIMIT } from './neighbor.ts'
 import type { Asker, Neighbor } from './neighbor.ts'
-import { ASKER_LIMIT } from './neighbors.ts'
 import type { Neighbors } from './neighbors.ts'
-import { isAnycast } from './rules.ts'
+import { isAnycast, isUpstream } from './rules.ts'
 import type { ActiveRule, Rules } from './rules.ts'
-import type { Advertisement, Instant, Link, Outcome, Sink } from './types.ts'
-
-/** 33:33 and the low 32 bits of ff02::1 (RFC 2464 7). */
-const ALL_NODES_MAC = 0x333300000001 as Mac
+import type { Instant, Link, Outcome, Sink } from './types.ts'
 
 /** Solicitations of DAD that wait for the kernel's word on whether the target is ours. */
 const LOOKUP_LIMIT = 1024
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 export class Proxy {
   rules: Rules
@@ -30,17 +21,14 @@ export class Proxy {
   readonly #neighbors: Neighbors
   readonly #sink: Sink
   readonly #lookups = new Map<string, { rule: ActiveRule; target: Address; askers: Asker[] }>()
-  /** The one advertisement object, filled for each answer. */
-  readonly #message: Mutable<Advertisement> = {
-    ifindex: 0, source: Address.unspecified, d0: 0, d1: 0, d2: 0, d3: 0, t0: 0, t1: 0, t2: 0, t3: 0, to: 0 as Mac,
-    router: false, solicited: false, override: false,
-  }
+  readonly #advertiser: Advertiser
 
   constructor(rules: Rules, links: Links, neighbors: Neighbors, sink: Sink) {
     this.rules = rules
     this.#links = links
     this.#neighbors = neighbors
     this.#sink = sink
+    this.#advertiser = new Advertiser(links, sink)
   }
 
   /** Judges a valid NS that came in on `link`. */
@@ -70,7 +58,7 @@ export class Proxy {
       // Blind defence would refuse every newcomer on the link any address: it takes evidence (RFC 3756 4.1.3).
       return dad ? this.#lookup(link, view, blind) : this.#answerView(link, view, blind)
     }
-    return this.#ask(neighbor, link, view, rules, now)
+    return this.#search(neighbor, link.ifindex, view.target(), rules, now, askerOf(link, view))
   }
 
   /** The kernel's word on a target that was looked up: what is this machine's own is defended. */
@@ -90,7 +78,9 @@ export class Proxy {
     if (this.#links.own(w0, w1, w2, w3)?.some((own) => own.ifindex === asker.ifindex)) return
     // Another link's rules may have found the owner: what counts is where the asker is.
     const rules = this.rules.match(asker.ifindex, w0, w1, w2, w3)
-    if (rules.length > 0 && allows(rules, ifindex)) this.#answerAsker(rules[0], target, asker)
+    if (rules.length === 0 || !allows(rules, ifindex) || (asker.source.isUnspecified && neighbor.proxied)) return
+    if (asker.source.isUnspecified) this.#sink.event({ kind: 'conflict', target, ifindex: asker.ifindex, mac: asker.mac })
+    this.#answerAsker(rules[0], target, asker)
   }
 
   #owned(neighbor: Neighbor, link: Link, view: NdiscView, rules: readonly ActiveRule[], dad: boolean, now: Instant): Outcome {
@@ -99,27 +89,49 @@ export class Proxy {
     if (ifindex === 0 || !this.#links.up(ifindex) || !allows(rules, ifindex)) return 'no-candidate'
     neighbor.used = true
     if (dad && mac === view.sourceMac) return 'dad-own-mac'
+    // Another proxy's word is no evidence against a host that is there.
+    if (dad && neighbor.proxied) return 'dad-unproven'
     if (dad && pinned === undefined) return this.#neighbors.confirm(neighbor, askerOf(link, view), now)
+    if (dad) this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex: link.ifindex, mac: view.sourceMac })
     return this.#answerView(link, view, rules[0])
   }
 
-  #ask(neighbor: Neighbor | undefined, link: Link, view: NdiscView, rules: readonly ActiveRule[], now: Instant): Outcome {
+  /** The kernel itself asks on `link`: it has a packet for a host that may be elsewhere (its next one finds the route). */
+  local({ ifindex }: Link, target: Address, now: Instant): void {
+    const { w0, w1, w2, w3 } = target
+    const neighbor = this.#neighbors.get(w0, w1, w2, w3)
+    const rules = this.rules.match(ifindex, w0, w1, w2, w3).filter(({ settings }) => settings.routes)
+    // What is asked on this link by ourselves looks the same.
+    if (neighbor?.isOwned || neighbor?.asking.includes(ifindex) || rules.length === 0 || target.isLinkLocal) return
+    if (this.rules.excluded(w0, w1, w2, w3) || this.#links.own(w0, w1, w2, w3) !== undefined || isAnycast(rules, w0, w1, w2, w3)) return
+    this.#search(neighbor, ifindex, target, rules, now, undefined)
+  }
+
+  /** Asks for the owner of a target wherever it may be, but on the link that it is wanted on. */
+  #search(neighbor: Neighbor | undefined, from: number, target: Address, rules: readonly ActiveRule[], now: Instant,
+    asker: Asker | undefined): Outcome {
     let rule: ActiveRule | undefined
     let byRoute = false
-    const candidates: number[] = []
-    const isHost = this.rules.isHost(view.t0, view.t1, view.t2, view.t3)
+    const links: number[] = []
+    const isHost = this.rules.isHost(target.w0, target.w1, target.w2, target.w3)
     for (const one of rules) {
       if (!one.settings.learn && !isHost) continue
       rule ??= one
       byRoute ||= one.kind === 'auto'
       for (const ifindex of one.links.ifindexes) {
-        if (ifindex !== link.ifindex && this.#links.up(ifindex) && !candidates.includes(ifindex)) candidates.push(ifindex)
+        if (ifindex !== from && this.#links.up(ifindex) && !links.includes(ifindex)) links.push(ifindex)
       }
     }
     if (rule === undefined) return 'unknown-host'
-    if (candidates.length === 0 && !byRoute) return 'no-candidate'
-    if (neighbor?.state === 'FAILED' && candidates.every((ifindex) => neighbor.asking.includes(ifindex))) return 'failed'
-    return this.#neighbors.ask(view.target(), rule, candidates, byRoute, askerOf(link, view), now, 'solicited')
+    if (links.length === 0 && !byRoute) return 'no-candidate'
+    // The negative cache is for addresses that nobody had: a host may be back without a word.
+    const isDead = neighbor?.state === 'FAILED' && neighbor.verified === Number.NEGATIVE_INFINITY
+    if (isDead && links.every((ifindex) => neighbor.asking.includes(ifindex))) return 'failed'
+    // A host may have so many questions under way; the upstream's routers ask for everybody there.
+    const isCounted = rule.subnet !== undefined && !isUpstream(rule, this.#links.get(from)) && asker !== undefined && asker.mac >= 0
+    const account = isCounted ? asker.mac : undefined
+    const who = asker === undefined ? {} : { asker }
+    return this.#neighbors.ask({ target, rule, links, byRoute, account, reason: asker ? 'solicited' : 'local traffic', ...who }, now)
   }
 
   #lookup(link: Link, view: NdiscView, rule: ActiveRule): Outcome {
@@ -138,7 +150,7 @@ export class Proxy {
 
   #answerView(link: Link, view: NdiscView, { settings }: ActiveRule): Outcome {
     const { t0, t1, t2, t3, s0, s1, s2, s3, sourceMac } = view
-    if (!this.#send(link, settings, t0, t1, t2, t3, s0, s1, s2, s3, sourceMac)) return 'no-source'
+    if (!this.#advertiser.answer(link, settings, t0, t1, t2, t3, s0, s1, s2, s3, sourceMac)) return 'no-source'
     return (s0 | s1 | s2 | s3) === 0 ? 'defended' : 'answered'
   }
 
@@ -146,32 +158,7 @@ export class Proxy {
     const link = this.#links.get(ifindex)
     if (link === undefined) return
     const { w0, w1, w2, w3 } = source
-    this.#send(link, settings, target.w0, target.w1, target.w2, target.w3, w0, w1, w2, w3, mac)
-  }
-
-  /** Advertises target `t` to asker `d`; to all nodes when that is `::`. False: the link has no usable source address. */
-  #send(link: Link, { source: choice, router, override }: Settings, t0: number, t1: number, t2: number, t3: number,
-    d0: number, d1: number, d2: number, d3: number, mac: Mac): boolean {
-    const source = this.#links.source(link, choice, choice === 'target' ? new Address(t0, t1, t2, t3) : undefined)
-    if (source === undefined) return false
-    const dad = (d0 | d1 | d2 | d3) === 0
-    const message = this.#message
-    message.ifindex = link.ifindex
-    message.source = source
-    message.t0 = t0
-    message.t1 = t1
-    message.t2 = t2
-    message.t3 = t3
-    message.d0 = dad ? Address.allNodes.w0 : d0
-    message.d1 = dad ? Address.allNodes.w1 : d1
-    message.d2 = dad ? Address.allNodes.w2 : d2
-    message.d3 = dad ? Address.allNodes.w3 : d3
-    message.to = dad ? ALL_NODES_MAC : mac
-    message.router = router
-    message.override = override === 'always'
-    message.solicited = !dad
-    this.#sink.advertise(message)
-    return true
+    this.#advertiser.answer(link, settings, target.w0, target.w1, target.w2, target.w3, w0, w1, w2, w3, mac)
   }
 }
 

@@ -2,12 +2,13 @@
  * The configuration, made ready to be asked: which rules hold a target on a link, in time that grows neither with the
  * rules nor with the links. `subnet` and `proxy` blocks become the same rules here.
  */
-import type { Prefix } from '../address.ts'
+import type { Address, Prefix } from '../address.ts'
 import { wordMask } from '../address.ts'
 import type { Config, PinnedHost, Settings, Subnet } from '../config/config.ts'
 import { matchesIface } from '../config/config.ts'
 import { AddressMap } from './address-map.ts'
-import type { Link, QuietRule, Random } from './types.ts'
+import type { Links } from './links.ts'
+import type { Hearing, Link, QuietRule, Random } from './types.ts'
 
 /** The present links of a list of interface names. Rules with the same names share one. */
 export interface LinkSet {
@@ -53,6 +54,10 @@ class PrefixTable<V> {
     }
   }
 
+  * values(): Generator<V> {
+    for (const { table } of this.#lengths) for (const values of table.values()) yield* values
+  }
+
   /** Puts the values of all prefixes that hold the address into `found`, instead of what is there. */
   collect(w0: number, w1: number, w2: number, w3: number, found: V[]): void {
     found.length = 0
@@ -75,7 +80,11 @@ export class Rules {
   readonly #sets = new Map<string, LinkSet>()
   /** Rules by the interface name or pattern that listens. */
   readonly #listeners = new Map<string, ActiveRule[]>()
-  readonly #promiscuous = new Set<string>()
+  /** Manners of hearing, by interface name or pattern. */
+  readonly #hearings = new Map<string, Partial<Hearing>>()
+  /** Addresses whose groups are joined on a link whatever is known, by interface name or pattern. */
+  readonly #fixed = new Map<string, { address: Address; except: string }[]>()
+  readonly #snooping = new Map<string, { readonly mode: 'mirror' | 'mrd'; readonly outside: LinkSet; readonly inside: LinkSet }>()
   /** All rules, for the question which of them may have an owner on a link. */
   readonly #all: Table
   readonly #excluded: PrefixTable<true>
@@ -90,33 +99,51 @@ export class Rules {
   /** Hosts of one certain link. The others are looked for like any host, and asked for even with `learn no`. */
   readonly pinned: readonly { readonly host: PinnedHost; readonly rule: ActiveRule }[]
 
-  constructor(config: Config, random: Random) {
+  /** @param onLink the on-link prefixes of each upstream, for `subnet auto` */
+  constructor(config: Config, random: Random, onLink: ReadonlyMap<string, readonly Prefix[]> = new Map()) {
     this.#config = config
     this.#random = random
     this.#all = new PrefixTable(random)
     this.#excluded = new PrefixTable(random)
+    this.#hosts = new AddressMap(random)
     let order = 0
     for (const { iface, settings, rules } of config.proxies) {
-      if (settings.promiscuous) this.#promiscuous.add(iface)
       this.#listen(iface)
+      this.#hear(iface, { promiscuous: settings.promiscuous, ownSolicitations: settings.routes })
       for (const rule of rules) {
+        const { kind, prefix } = rule
         const links = rule.kind === 'iface' ? this.#set(rule.ifaces) : NOWHERE
-        const autovia = rule.kind === 'iface' && rule.autovia
-        this.#add([iface], { order: order++, kind: rule.kind, prefix: rule.prefix, settings, links, autovia, subnet: undefined })
+        this.#add([iface], { order: order++, kind, prefix, settings, links, autovia: rule.kind === 'iface' && rule.autovia, subnet: undefined })
+        if (prefix.length === 128) this.#fix(iface, prefix.address)
+        if (rule.kind === 'iface') this.#snoop(settings, iface, rule.ifaces)
       }
     }
-    const hosts = config.subnets.flatMap((subnet) => {
-      const names = [subnet.upstream, ...subnet.downstream]
-      const rule: ActiveRule = { order: order++, kind: 'iface', prefix: subnet.prefix, settings: subnet.settings,
-        links: this.#set(names), autovia: false, subnet }
-      this.#add(names, rule)
-      if (subnet.settings.promiscuous) for (const name of names) this.#promiscuous.add(name)
+    const pinned: { host: PinnedHost; rule: ActiveRule }[] = []
+    for (const subnet of config.subnets) {
+      const { upstream, downstream, settings } = subnet
+      const names = [upstream, ...downstream]
+      const prefixes = subnet.prefix === 'auto' ? onLink.get(upstream) ?? [] : [subnet.prefix]
+      for (const name of names) {
+        this.#listen(name)
+        this.#hear(name, { promiscuous: settings.promiscuous })
+      }
+      this.#hear(upstream, { ownSolicitations: settings.routes && settings.learn, prefixes: subnet.prefix === 'auto' })
+      this.#upstream(subnet)
+      this.#snoop(settings, upstream, downstream)
       for (const prefix of subnet.exclude) this.#excluded.add(prefix, true)
-      return subnet.hosts.map((host) => ({ host, rule }))
-    })
-    this.pinned = hosts.filter(({ host, rule }) => host.iface !== undefined || isOneLink(rule.subnet!.downstream))
-    this.#hosts = new AddressMap(random)
-    for (const { host: { address: { w0, w1, w2, w3 } } } of hosts) this.#hosts.set(w0, w1, w2, w3, true)
+      for (const prefix of prefixes) {
+        const rule: ActiveRule = { order: order++, kind: 'iface', prefix, settings, links: this.#set(names), autovia: false, subnet }
+        this.#add(names, rule)
+        for (const host of subnet.hosts.filter(({ address }) => prefix.contains(address))) {
+          const { address, address: { w0, w1, w2, w3 }, iface } = host
+          this.#hosts.set(w0, w1, w2, w3, true)
+          if (iface === upstream) for (const name of downstream) this.#fix(name, address, upstream)
+          else this.#fix(upstream, address)
+          if (iface !== undefined || isOneLink(downstream)) pinned.push({ host, rule })
+        }
+      }
+    }
+    this.pinned = pinned
     this.hasAuto = config.proxies.some(({ rules }) => rules.some(({ kind }) => kind === 'auto'))
     this.#hasExcluded = this.#excluded.prefixes.length > 0
   }
@@ -142,11 +169,61 @@ export class Rules {
     }
   }
 
-  /** Whether a link of this name is heard, and how; undefined when the configuration does not name it. */
-  wants(name: string): { promiscuous: boolean } | undefined {
+  /** How a link of this name is to be heard; undefined when the configuration does not name it. */
+  wants(name: string): Hearing | undefined {
     const heard = this.#heard(name)
     const asked = [...this.#sets.values()].some(({ names }) => names.some((pattern) => fits(pattern, name)))
-    return heard.length > 0 || asked ? { promiscuous: heard.some((pattern) => this.#promiscuous.has(pattern)) } : undefined
+    if (heard.length === 0 && !asked) return undefined
+    const says = [...this.#hearings].filter(([pattern]) => fits(pattern, name)).map(([, hearing]) => hearing)
+    const any = (key: keyof Hearing): boolean => says.some((hearing) => hearing[key] === true)
+    return { promiscuous: any('promiscuous'), ownSolicitations: any('ownSolicitations'), reports: any('reports'),
+      routerSolicitations: any('routerSolicitations'), prefixes: any('prefixes') }
+  }
+
+  /** Addresses whose solicited-node groups are joined on a link of this name, whatever is known. */
+  fixed(name: string): Address[] {
+    return [...this.#fixed].filter(([pattern]) => fits(pattern, name))
+      .flatMap(([, found]) => found.filter(({ except }) => except !== name).map(({ address }) => address))
+  }
+
+  /** The rules whose hosts may be on this link, and are learned. */
+  inside(ifindex: number): ActiveRule[] {
+    return [...this.#all.values()].filter(({ settings, subnet, links, kind }) => kind === 'iface' && settings.learn
+      && (subnet === undefined ? settings.routes : !this.#upstream(subnet).ifindexes.includes(ifindex)) && links.ifindexes.includes(ifindex))
+  }
+
+  /** The present upstream of a rule's subnet, if it has one. */
+  upstreamsOf({ subnet }: ActiveRule): readonly number[] {
+    return subnet === undefined ? [] : this.#upstream(subnet).ifindexes
+  }
+
+  /**
+   * Where others ask for an owner of this rule on link `ifindex`. Downstream they ask for what is upstream, the router above
+   * all; that hosts of two downstreams ask for one another is left to the switches' flooding, or every link would have as
+   * many groups as there are hosts.
+   */
+  askedOn(rule: ActiveRule, { w0, w1, w2, w3 }: Address, ifindex: number): readonly number[] {
+    if (rule.subnet === undefined) {
+      return [...this.#tables.keys()].filter((link) => link !== ifindex && this.match(link, w0, w1, w2, w3).length > 0)
+    }
+    const upstreams = this.upstreamsOf(rule)
+    return upstreams.includes(ifindex) ? rule.links.ifindexes.filter((link) => !upstreams.includes(link)) : upstreams
+  }
+
+  /** Inside links and where the groups that are reported there are joined; and the links that MRD is spoken on. */
+  get snooping(): { mirrors: Map<number, number[]>; routers: Set<number> } {
+    const mirrors = new Map<number, number[]>()
+    const routers = new Set<number>()
+    for (const { mode, outside, inside } of this.#snooping.values()) {
+      if (mode === 'mrd') for (const link of outside.ifindexes) routers.add(link)
+      else {
+        for (const link of inside.ifindexes) {
+          const others = outside.ifindexes.filter((other) => other !== link)
+          if (others.length > 0) mirrors.set(link, [...new Set([...mirrors.get(link) ?? [], ...others])])
+        }
+      }
+    }
+    return { mirrors, routers }
   }
 
   /** Every name and pattern that the configuration mentions. */
@@ -185,8 +262,8 @@ export class Rules {
   }
 
   /** What the kernel must not react to, for each present link that listens. */
-  get quiet(): QuietRule[] {
-    return [...this.#tables].map(([ifindex, table]) => ({ ifindex, prefixes: table.prefixes }))
+  quiet(links: Pick<Links, 'get'>): QuietRule[] {
+    return [...this.#tables].map(([ifindex, table]) => ({ ifindex, mac: links.get(ifindex)?.mac, prefixes: table.prefixes }))
   }
 
   /** The upstreams of all subnets. */
@@ -198,6 +275,27 @@ export class Rules {
     for (const name of listeners) this.#listen(name).push(rule)
     this.#all.add(rule.prefix, rule)
   }
+
+  #hear(name: string, more: Partial<Hearing>): void {
+    const known = this.#hearings.get(name) ?? {}
+    const wanted = Object.entries(more).filter(([, value]) => value)
+    this.#hearings.set(name, { ...known, ...Object.fromEntries(wanted) })
+  }
+
+  #fix(name: string, address: Address, except = ''): void {
+    const known = this.#fixed.get(name)
+    if (known === undefined) this.#fixed.set(name, [{ address, except }])
+    else known.push({ address, except })
+  }
+
+  #snoop({ snooping: mode }: Settings, outside: string, inside: readonly string[]): void {
+    if (mode === 'no') return
+    this.#snooping.set(`${mode} ${outside} ${inside.join(' ')}`, { mode, outside: this.#set([outside]), inside: this.#set(inside) })
+    if (mode === 'mrd') this.#hear(outside, { routerSolicitations: true })
+    else for (const name of inside) this.#hear(name, { reports: true })
+  }
+
+  #upstream({ upstream }: Subnet): LinkSet { return this.#set([upstream]) }
 
   #listen(name: string): ActiveRule[] {
     let rules = this.#listeners.get(name)

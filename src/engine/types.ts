@@ -41,9 +41,55 @@ export interface RouteChange {
   readonly route: HostRoute
 }
 
-/** Solicitations that the kernel must not react to: one entry per link. */
+/** An entry of the kernel's neighbor table, or of a bridge's forwarding table, as netlink shows it. */
+export interface KernelNeighbor {
+  readonly target: Address
+  readonly ifindex: number
+  /** Undefined while the kernel has none. */
+  readonly mac: Mac | undefined
+  /** NUD_REACHABLE; NUD_PROBE: it has packets for it; NUD_FAILED; any other that has a link-layer address. */
+  readonly state: 'reachable' | 'probing' | 'known' | 'failed'
+  /** NTF_ROUTER: it says that it is a router. */
+  readonly router: boolean
+}
+
+/** What is kept across restarts about an owner that was learned. Links are named, since their indexes change. */
+export interface RememberedHost {
+  readonly target: Address
+  readonly iface: string
+  readonly mac: Mac | undefined
+  /** A router on an upstream: nobody downstream may have its address. */
+  readonly router: boolean
+}
+
+/** How a link is to be heard. */
+export interface Hearing {
+  /** PACKET_MR_PROMISC. */
+  readonly promiscuous: boolean
+  /** Tell of solicitations that this machine sends there (`Input` local-solicitation). */
+  readonly ownSolicitations: boolean
+  /** Tell of multicast listener reports (`Input` report): for `snooping mirror`. */
+  readonly reports: boolean
+  /** Tell of multicast router solicitations (`Input` router-solicitation): for `snooping mrd`. */
+  readonly routerSolicitations: boolean
+  /** Tell its on-link prefixes (`Input` prefixes): for `subnet auto`. */
+  readonly prefixes: boolean
+}
+
+/** A message for multicast routing, out of one link. */
+export type MulticastMessage =
+  /** MLDv2 General Query (RFC 3810 5.1): who listens to what? */
+  | { readonly kind: 'query'; readonly source: Address }
+  /** Multicast Router Advertisement (RFC 4286 3.1); `interval` in seconds. */
+  | { readonly kind: 'router-advertisement'; readonly source: Address; readonly interval: number }
+  /** Multicast Router Termination (RFC 4286 3.3). */
+  | { readonly kind: 'router-termination'; readonly source: Address }
+
+/** Unicast ND messages that the kernel must not react to: one entry per link. */
 export interface QuietRule {
   readonly ifindex: number
+  /** The link's: what is for others passes, where a bridge lets this machine see it. Undefined when it has none. */
+  readonly mac: Mac | undefined
   readonly prefixes: readonly Prefix[]
 }
 
@@ -79,6 +125,7 @@ export const ACTIONS = [
   'proof',          // NA that answers our probe
   'unsolicited',    // NA that answers none
   'proxied',        // NA with S=1, O=0 from a downstream link: another proxy's
+  'conflict',       // NA that claims an address whose owner is another
 ] as const
 export type Outcome = (typeof ACTIONS)[number] | SilentReason | DropReason
 
@@ -88,27 +135,35 @@ export type Event =
       readonly ifindex: number | undefined; readonly mac: Mac | undefined; readonly reason: string }
   | { readonly kind: 'link'; readonly iface: string; readonly state: 'up' | 'down' | 'gone' }
   | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac }
-  | { readonly kind: 'limit'; readonly limit: 'neighbors' | 'host' | 'askers'; readonly mac?: Mac; readonly size: number }
+  | { readonly kind: 'limit'; readonly limit: 'neighbors' | 'host' | 'askers' | 'groups'; readonly mac?: Mac; readonly size: number }
+  /** Traffic for the prefix passes, but no multicast solicitation has been heard on its upstream for `minutes`. */
+  | { readonly kind: 'deaf'; readonly iface: string; readonly minutes: number }
 
 /** One advertisement to send. The object is reused: read it during the call only. */
 export interface Advertisement extends NeighborAdvertisement {
   readonly ifindex: number
 }
 
-/** A unicast probe. */
+/** A solicitation whose source and link-layer destination we choose: a unicast probe, or `announce solicit`. */
 export interface UnicastProbe extends NeighborSolicitation {
   readonly ifindex: number
 }
 
 /** What the engine does to the world. Calls come in the order in which they must take effect. */
 export interface Sink {
-  /** Hear this link from now on; called again when the link or `promiscuous` changed. */
-  listen(link: Link, promiscuous: boolean): void
+  /** Hear this link from now on; called again when the link or the manner of hearing changed. */
+  listen(link: Link, hearing: Hearing): void
   ignore(ifindex: number): void
   /** Multicast probe, source chosen by the kernel (RFC 4861 7.2.2). */
   solicit(ifindex: number, target: Address): void
   confirm(probe: UnicastProbe): void
   advertise(advertisement: Advertisement): void
+  /** Member of a solicited-node group on this link from now on; kept by the sink while the link is heard. */
+  join(ifindex: number, group: Address): void
+  leave(ifindex: number, group: Address): void
+  /** Echo requests to all nodes of a link, one from each source; replies are the input `echo`. */
+  discover(ifindex: number, sources: readonly Address[]): void
+  multicast(ifindex: number, message: MulticastMessage): void
   /** Which link would the kernel use? The reply is the input `route`. */
   lookup(target: Address): void
   /** In the kernel before any later advertisement leaves. */
@@ -129,3 +184,21 @@ export type Input =
   | { readonly kind: 'route'; readonly target: Address; readonly ifindex: number | undefined; readonly local: boolean }
   /** All routes of ours, as the kernel has them. */
   | { readonly kind: 'routes'; readonly present: readonly HostRoute[] }
+  /** The kernel's neighbor table: each entry at the start, then every change. */
+  | { readonly kind: 'neighbor'; readonly neighbor: KernelNeighbor }
+  /** A bridge learned where a link-layer address is, or lost it; `ifindex`: the bridge. */
+  | { readonly kind: 'station'; readonly ifindex: number; readonly mac: Mac; readonly present: boolean }
+  /** Somebody answered `discover`. */
+  | { readonly kind: 'echo'; readonly ifindex: number; readonly source: Address; readonly mac: Mac | undefined }
+  /** The kernel itself solicits on this link (RFC 4861 7.2.2): it has a packet for the target. */
+  | { readonly kind: 'local-solicitation'; readonly ifindex: number; readonly target: Address }
+  /** All prefixes that the kernel takes for on-link there; empty when there are none. */
+  | { readonly kind: 'prefixes'; readonly ifindex: number; readonly prefixes: readonly Prefix[] }
+  /** A multicast listener's report (RFC 2710, RFC 3810): the groups that it listens to, and those it left. */
+  | { readonly kind: 'report'; readonly ifindex: number; readonly joined: readonly Address[]; readonly left: readonly Address[] }
+  /** Another router's valid query for multicast listeners (RFC 3810 7.6.2). */
+  | { readonly kind: 'query'; readonly ifindex: number; readonly source: Address }
+  /** A valid Multicast Router Solicitation (RFC 4286 4). */
+  | { readonly kind: 'router-solicitation'; readonly ifindex: number }
+  /** What was known before a restart: answered for, while it is verified. */
+  | { readonly kind: 'memory'; readonly hosts: readonly RememberedHost[] }

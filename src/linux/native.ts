@@ -39,6 +39,8 @@ export interface PacketOptions {
   /** Classic BPF, an array of struct sock_filter in host order (8 bytes each); attached before bind. */
   readonly filter: Uint8Array
   readonly promiscuous: boolean
+  /** PACKET_MR_ALLMULTI; true when absent. */
+  readonly allMulticast?: boolean
   /** SO_RCVBUF in bytes; SO_RCVBUFFORCE is tried first. */
   readonly receiveBuffer: number
   /** SOCK_DGRAM instead of SOCK_RAW: links without Ethernet headers. */
@@ -46,7 +48,7 @@ export interface PacketOptions {
 }
 
 export interface NativeAddon {
-  /** AF_PACKET with PACKET_AUXDATA and PACKET_MR_ALLMULTI, bound to one link (packet(7)). */
+  /** AF_PACKET with PACKET_AUXDATA, bound to one link (packet(7)). */
   openPacket(options: PacketOptions): NativeSocket
   /**
    * AF_NETLINK (netlink(7)), with NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK and NETLINK_CAP_ACK.

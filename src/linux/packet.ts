@@ -12,6 +12,7 @@ import type { DropReason, NeighborAdvertisement, NeighborSolicitation } from '..
 import { verdict } from './errors.ts'
 import { native } from './native.ts'
 import type { NativeAddon, NativeSocket } from './native.ts'
+import { hasPartialChecksum, isTagged, PACKET_OTHERHOST, PACKET_OUTGOING, packetType } from './packet-meta.ts'
 
 export interface PacketReader {
   /** A batch of packets follows, `end` after the last: one turn. */
@@ -51,13 +52,8 @@ const SLOTS = 128
 const RECEIVE_BUFFER = 4 * 2 ** 20
 const SEND_SLOT = Math.ceil(MAX_ENCODED / 8) * 8
 const SEND_SLOTS = 256
-
-/** Packet types, and bits of tp_status (packet(7), linux/if_packet.h). */
-const PACKET_OTHERHOST = 3
-const PACKET_OUTGOING = 4
-const TP_STATUS_CSUMNOTREADY = 1 << 3
-const TP_STATUS_VLAN_VALID = 1 << 4
-const VLAN_ID = 0xfff
+/** The queue grows up to this: what one turn answers waits for its routes. */
+const SEND_LIMIT = 4096
 
 /** In the first byte of an Ethernet address: multicast. */
 const GROUP = 1
@@ -74,8 +70,8 @@ export class PacketSocket {
   readonly #slab = new Uint8Array(SLOT * SLOTS)
   readonly #meta = new Int32Array(4 * SLOTS)
   readonly #view = new NdiscView()
-  readonly #queue = new Uint8Array(SEND_SLOT * SEND_SLOTS)
-  readonly #lengths = new Int32Array(SEND_SLOTS)
+  #queue = new Uint8Array(SEND_SLOT * SEND_SLOTS)
+  #lengths = new Int32Array(SEND_SLOTS)
   #queued = 0
   #closed = false
 
@@ -162,21 +158,18 @@ export class PacketSocket {
   #read(i: number): void {
     const at = i * SLOT
     const length = Math.min(this.#meta[4 * i], SLOT)
-    const status = this.#meta[4 * i + 2]
     // TP_STATUS_CSUM_VALID is not believed: to check 72 bytes costs less than to be wrong.
-    const partial = (status & TP_STATUS_CSUMNOTREADY) !== 0
-    const drop = this.#view.decode(this.#slab, at, length, this.#linkHeader, partial)
-    this.#reader.packet(this.#view, this.#judgeFrame(i, at, length, status) ?? drop)
+    const drop = this.#view.decode(this.#slab, at, length, this.#linkHeader, hasPartialChecksum(this.#meta, i))
+    this.#reader.packet(this.#view, this.#judgeFrame(i, at, length) ?? drop)
   }
 
   /** The reasons that come before the decoder's. */
-  #judgeFrame(i: number, at: number, length: number, status: number): DropReason | undefined {
-    const type = this.#meta[4 * i + 1]
+  #judgeFrame(i: number, at: number, length: number): DropReason | undefined {
+    const type = packetType(this.#meta, i)
     const ethernet = this.#linkHeader !== 0 && length >= this.#linkHeader
     if (type === PACKET_OUTGOING) return 'own-frame'
     if (ethernet && readMac(this.#slab, at + ETHER_SOURCE) === this.mac) return 'own-frame'
-    // VLAN 0 is a priority tag, not a VLAN (IEEE 802.1Q 9.6).
-    if ((status & TP_STATUS_VLAN_VALID) !== 0 && (this.#meta[4 * i + 3] & VLAN_ID) !== 0) return 'vlan'
+    if (isTagged(this.#meta, i)) return 'vlan'
     if (type !== PACKET_OTHERHOST) return undefined
     // The kernel takes the tag off before an IPv6 socket sees the frame; all it leaves is that a frame to a group, or
     // to us, is said to be for another host.
@@ -187,10 +180,21 @@ export class PacketSocket {
 
   /** Room for one more in the queue. False: there is none, and the message is counted as unsent. */
   #makeRoom(): boolean {
-    if (this.#queued === SEND_SLOTS) this.flush()
-    if (this.#queued < SEND_SLOTS && !this.#closed) return true
+    if (this.#queued === this.#lengths.length) {
+      if (this.#queued < SEND_LIMIT) this.#grow()
+      else this.flush()
+    }
+    if (this.#queued < SEND_LIMIT && !this.#closed) return true
     this.counters.unsent++
     return false
+  }
+
+  #grow(): void {
+    const [queue, lengths] = [this.#queue, this.#lengths]
+    this.#queue = new Uint8Array(2 * queue.length)
+    this.#queue.set(queue)
+    this.#lengths = new Int32Array(2 * lengths.length)
+    this.#lengths.set(lengths)
   }
 
   /** Removes the first `count` of the queue. */

@@ -1,10 +1,12 @@
 /**
  * Keeps the kernel quiet about the addresses that ndp6d answers for (checklist P1, P2, P4): without this it forwards a
- * unicast NS, or reports its target as unreachable. Packet sockets see the frames all the same.
+ * unicast NS, or reports its target as unreachable, and forwards what routers answer to `announce solicit`. Packet sockets
+ * see the frames all the same.
  *
  * The table is ours alone. With the owner flag (Linux 5.12) the kernel removes it together with our socket, however
  * this process ends; without, {@link Quiet.close} does, or the next start.
  */
+import type { Mac } from '../address.ts'
 import type { QuietRule } from '../engine/types.ts'
 import { Batch, NFT_TABLE_F_OWNER, ranges } from '../wire/nftables.ts'
 import type { Range } from '../wire/nftables.ts'
@@ -21,6 +23,7 @@ const PART = 512
 
 interface LinkRanges {
   readonly ifindex: number
+  readonly mac: Mac | undefined
   readonly ranges: readonly Range[]
 }
 
@@ -81,7 +84,7 @@ export class Quiet {
         const set = `p${link.ifindex}`
         batch.newSet(set, i + 1)
         for (let at = 0; at < link.ranges.length; at += PART) batch.newElements(set, link.ranges.slice(at, at + PART))
-        batch.newRule(link.ifindex, set, i + 1)
+        batch.newRule(link.ifindex, link.mac, set, i + 1)
       })
       return batch.end()
     })
@@ -91,15 +94,15 @@ export class Quiet {
 
 /** One entry per link that has prefixes, by ifindex. */
 function merge(rules: readonly QuietRule[]): LinkRanges[] {
-  return [...new Set(rules.map((rule) => rule.ifindex))].sort((a, b) => a - b)
-    .map((ifindex) => ({
-      ifindex, ranges: ranges(rules.filter((rule) => rule.ifindex === ifindex).flatMap((rule) => rule.prefixes)),
+  return [...new Map(rules.map(({ ifindex, mac }) => [ifindex, mac]))].sort(([a], [b]) => a - b)
+    .map(([ifindex, mac]) => ({
+      ifindex, mac, ranges: ranges(rules.filter((rule) => rule.ifindex === ifindex).flatMap((rule) => rule.prefixes)),
     }))
     .filter((link) => link.ranges.length > 0)
 }
 
 function same(a: readonly LinkRanges[], b: readonly LinkRanges[]): boolean {
-  return a.length === b.length && a.every((x, i) => x.ifindex === b[i].ifindex
+  return a.length === b.length && a.every((x, i) => x.ifindex === b[i].ifindex && x.mac === b[i].mac
     && x.ranges.length === b[i].ranges.length && x.ranges.every((r, k) => sameRange(r, b[i].ranges[k])))
 }
 

@@ -30,15 +30,20 @@ export type RouteFailed = (failure: RouteFailure) => void
 export class Routes {
   readonly #kernel: Rtnetlink
   readonly #failed: RouteFailed
+  readonly #drained: () => void
   #queue: RouteChange[] = []
+  /** Targets of our routes, once somebody was in the way, until the queue is empty: a dump for each part would be many. */
+  #ours: Set<string> | undefined
   #timer: NodeJS.Timeout | undefined
   /** Changes that may go out now, as of `#since` (performance.now()). */
   #allowance = BURST
   #since = 0
 
-  constructor(kernel: Rtnetlink, failed: RouteFailed) {
+  /** @param drained called whenever nothing is pending any more */
+  constructor(kernel: Rtnetlink, failed: RouteFailed, drained: () => void = () => {}) {
     this.#kernel = kernel
     this.#failed = failed
+    this.#drained = drained
   }
 
   /** Changes not yet carried out. */
@@ -101,6 +106,7 @@ export class Routes {
     try {
       this.#execute(part)
     } catch (error) {
+      this.#ours = undefined
       if (verdict(error) === 'retry') {
         // Some may have been made: to make them again does no harm.
         this.#queue = part.concat(this.#queue)
@@ -114,6 +120,9 @@ export class Routes {
         this.#timer = undefined
         this.#drain()
       }, delay)
+    } else {
+      this.#ours = undefined
+      this.#drained()
     }
   }
 
@@ -122,11 +131,19 @@ export class Routes {
     const taken = failures.filter(({ error }) => error.code === 'EEXIST')
     for (const failure of failures) if (failure.error.code !== 'EEXIST') this.#failed(failure)
     if (taken.length > 0) this.#settle(taken)
+    if (this.#ours === undefined) return
+    // What was changed after the dump.
+    const failed = new Set(failures.map(({ change }) => change))
+    for (const change of changes) {
+      if (failed.has(change)) continue
+      if (change.op === 'add') this.#ours.add(change.route.target.toString())
+      else this.#ours.delete(change.route.target.toString())
+    }
   }
 
   /** What is in the way: a route of ours (elsewhere, about to expire, or just right), or another's. */
   #settle(taken: readonly RouteFailure[]): void {
-    const ours = new Set(this.#kernel.hostRoutes().map((route) => route.target.toString()))
+    const ours = this.#ours ??= new Set(this.#kernel.hostRoutes().map((route) => route.target.toString()))
     const isOurs = ({ change }: RouteFailure): boolean => ours.has(change.route.target.toString())
     this.#kernel.replaceRoutes(taken.filter(isOurs).map(({ change }) => change.route)).forEach(this.#failed)
     taken.filter((failure) => !isOurs(failure)).forEach(this.#failed)

@@ -2,14 +2,16 @@
  * Routing requests to the kernel (rtnetlink(7)). All of them are carried out while they are sent, so that a route is
  * in the kernel when {@link Rtnetlink.changeRoutes} returns.
  */
-import type { Address } from '../address.ts'
+import type { Address, Prefix } from '../address.ts'
 import type { HostRoute, RouteChange } from '../engine/types.ts'
 import type { MessageWriter } from '../wire/netlink.ts'
+import { decodeNeighbor, decodeStation, dumpNeighbors, dumpStations } from '../wire/rtneighbor.ts'
+import type { NeighborMessage, StationMessage } from '../wire/rtneighbor.ts'
 import {
-  decodeAddress, decodeLink, decodeNeighbor, decodeRoute, deleteRoute, dumpAddresses, dumpHostRoutes, dumpLinks,
-  dumpNeighbors, HOST_ROUTE_METRIC, lookupRoute, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST, RTPROT_NDP6D, writeRoute,
+  decodeAddress, decodeLink, decodeOnLink, decodeRoute, deleteRoute, dumpAddresses, dumpHostRoutes, dumpLinkRoutes,
+  dumpLinks, HOST_ROUTE_METRIC, lookupRoute, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST, RTPROT_NDP6D, writeRoute,
 } from '../wire/rtnetlink.ts'
-import type { AddressMessage, LinkMessage, NeighborMessage } from '../wire/rtnetlink.ts'
+import type { AddressMessage, LinkMessage } from '../wire/rtnetlink.ts'
 import type { OsError } from './errors.ts'
 import { native } from './native.ts'
 import { RequestSocket } from './netlink.ts'
@@ -46,6 +48,19 @@ export class Rtnetlink {
 
   /** All IPv6 neighbors, not the kernel's proxy entries. */
   neighbors(): NeighborMessage[] { return this.#socket.dump(dumpNeighbors, decodeNeighbor) }
+
+  /** The entries of all bridges' forwarding tables, own addresses too. */
+  stations(): StationMessage[] { return this.#socket.dump(dumpStations, decodeStation) }
+
+  /**
+   * The prefixes that are on-link there, in the kernel's order; one may come twice, with different metrics. The kernel
+   * filters by link. ENODEV: there is no such link.
+   */
+  onLinkPrefixes(ifindex: number): Prefix[] {
+    const rows = this.#socket.dump((w, sequence) => dumpLinkRoutes(w, sequence, ifindex), decodeOnLink)
+    // A kernel before 4.20 does not filter.
+    return rows.filter((row) => row.ifindex === ifindex).map(({ prefix }) => prefix)
+  }
 
   /** Our host routes: protocol 136, metric 16, /128, table main. The kernel filters, so the table may be large. */
   hostRoutes(): HostRoute[] {

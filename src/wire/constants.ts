@@ -1,6 +1,6 @@
 /**
- * Constants of Neighbor Discovery under their RFC names: RFC 4861 10 (hosts and nodes), RFC 4862 5.1,
- * RFC 4861 4 (message types, options). Times are milliseconds.
+ * Constants under their RFC names: of Neighbor Discovery (RFC 4861 10 and 4, RFC 4862 5.1), of Multicast Listener
+ * Discovery (RFC 3810 9) and of Multicast Router Discovery (RFC 4286 3.1, 8). Times are milliseconds.
  */
 
 /** RFC 4861 10, node constants. */
@@ -24,7 +24,39 @@ export const ND_HOP_LIMIT = 255
 export const NEIGHBOR_SOLICITATION = 135
 export const NEIGHBOR_ADVERTISEMENT = 136
 
+/** ICMPv6 types (RFC 4443 4.1, 4.2). */
+export const ECHO_REQUEST = 128
+export const ECHO_REPLY = 129
+
 /** Option types (RFC 4861 4.6.1, RFC 3971 5.3.2). */
 export const SOURCE_LINK_LAYER_ADDRESS = 1
 export const TARGET_LINK_LAYER_ADDRESS = 2
 export const NONCE = 14
+
+/** Hop limit of every MLD and MRD message (RFC 3810 5, RFC 4286 3): it stays on the link. */
+export const MLD_HOP_LIMIT = 1
+
+/** ICMPv6 types of MLD (RFC 2710 3.1, RFC 3810 5) and MRD (RFC 4286 3.2, 4.1, 5.1). */
+export const LISTENER_QUERY = 130
+export const LISTENER_REPORT = 131
+export const LISTENER_DONE = 132
+export const LISTENER_REPORT_V2 = 143
+export const MULTICAST_ROUTER_ADVERTISEMENT = 151
+export const MULTICAST_ROUTER_SOLICITATION = 152
+export const MULTICAST_ROUTER_TERMINATION = 153
+
+/** RFC 3810 9.1 to 9.7, defaults. */
+export const ROBUSTNESS_VARIABLE = 2
+export const QUERY_INTERVAL = 125_000
+export const QUERY_RESPONSE_INTERVAL = 10_000
+export const MULTICAST_ADDRESS_LISTENING_INTERVAL = ROBUSTNESS_VARIABLE * QUERY_INTERVAL + QUERY_RESPONSE_INTERVAL
+export const OTHER_QUERIER_PRESENT_TIMEOUT = ROBUSTNESS_VARIABLE * QUERY_INTERVAL + QUERY_RESPONSE_INTERVAL / 2
+export const STARTUP_QUERY_INTERVAL = QUERY_INTERVAL / 4
+export const STARTUP_QUERY_COUNT = ROBUSTNESS_VARIABLE
+
+/** RFC 4286 3.1, defaults; jitter is a part of the interval. MAX_MESSAGE_RATE is a number per second. */
+export const ADVERTISEMENT_INTERVAL = 20_000
+export const ADVERTISEMENT_JITTER = 0.025
+export const MAX_INITIAL_ADVERTISEMENT_INTERVAL = 2000
+export const MAX_INITIAL_ADVERTISEMENTS = 3
+export const MAX_MESSAGE_RATE = 10

@@ -5,9 +5,10 @@
  * It passes what `NdiscView` should see, and what is broken about an NS or NA too, so that it can be counted. A load
  * past the end of the packet drops it: a frame cut before its ICMPv6 type cannot be told from any other.
  */
-import { NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from './constants.ts'
+import { ECHO_REPLY, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from './constants.ts'
 import {
-  DESTINATION_OPTIONS, ETHER_TYPE, ETHERTYPE_IPV6, FRAGMENT, HOP_BY_HOP, ICMPV6, IPV6_HEADER, NEXT_HEADER, ROUTING,
+  DESTINATION, DESTINATION_OPTIONS, ETHER_TYPE, ETHERTYPE_IPV6, FRAGMENT, HOP_BY_HOP, ICMPV6, IPV6_HEADER, NEXT_HEADER,
+  ROUTING,
 } from './frame.ts'
 import type { LinkHeader } from './frame.ts'
 
@@ -18,6 +19,12 @@ export const LOAD_WORD = 0x20
 export const AND = 0x54
 export const JUMP_EQUAL = 0x15
 export const RETURN = 0x06
+
+/** Loads from here are about the packet, not of it: SKF_AD_OFF with SKF_AD_PKTTYPE, SKF_AD_VLAN_TAG_PRESENT. */
+export const PACKET_TYPE = 0xfffff000 + 4
+export const VLAN_TAG_PRESENT = 0xfffff000 + 48
+/** A packet type (packet(7)): sent by this machine. */
+const PACKET_OUTGOING = 4
 
 /** How much of a passed packet the socket gets: all of it. */
 const WHOLE = 0xffff
@@ -51,6 +58,13 @@ export function assemble(program: readonly Instruction[]): Uint8Array {
   return bytes
 }
 
+/** Goes on when it is IPv6, else to `drop`. */
+function isIpv6(linkHeader: LinkHeader): readonly Instruction[] {
+  return linkHeader === 14
+    ? [{ code: LOAD_HALF, k: ETHER_TYPE }, { code: JUMP_EQUAL, k: ETHERTYPE_IPV6, other: 'drop' }]
+    : [{ code: LOAD_BYTE, k: 0 }, { code: AND, k: 0xf0 }, { code: JUMP_EQUAL, k: 0x60, other: 'drop' }]
+}
+
 /**
  * Passes IPv6 packets with an ICMPv6 message of one of `types`, directly behind the IPv6 header or behind one extension
  * header of 8 bytes (Hop-by-Hop, Routing, Fragment, Destination Options).
@@ -61,12 +75,9 @@ export function ndiscFilter(
 ): Uint8Array {
   const next = linkHeader + NEXT_HEADER
   const first = linkHeader + IPV6_HEADER
-  const isIpv6: Instruction[] = linkHeader === 14
-    ? [{ code: LOAD_HALF, k: ETHER_TYPE }, { code: JUMP_EQUAL, k: ETHERTYPE_IPV6, other: 'drop' }]
-    : [{ code: LOAD_BYTE, k: 0 }, { code: AND, k: 0xf0 }, { code: JUMP_EQUAL, k: 0x60, other: 'drop' }]
   const passTypes: Instruction[] = types.map((k) => ({ code: JUMP_EQUAL, k, equal: 'pass' }))
   return assemble([
-    ...isIpv6,
+    ...isIpv6(linkHeader),
     { code: LOAD_BYTE, k: next },
     { code: JUMP_EQUAL, k: ICMPV6, equal: 'plain' },
     { code: JUMP_EQUAL, k: HOP_BY_HOP, equal: 'behind' },
@@ -82,5 +93,48 @@ export function ndiscFilter(
     ...passTypes,
     { label: 'drop', code: RETURN, k: 0 },
     { label: 'pass', code: RETURN, k: WHOLE },
+  ])
+}
+
+/** Passes the Echo Replies (RFC 4443 4.2) with this identifier. @param linkHeader as in `ndiscFilter`. */
+export function echoReplyFilter(linkHeader: LinkHeader, identifier: number): Uint8Array {
+  const icmp = linkHeader + IPV6_HEADER
+  return assemble([
+    ...isIpv6(linkHeader),
+    { code: LOAD_BYTE, k: linkHeader + NEXT_HEADER },
+    { code: JUMP_EQUAL, k: ICMPV6, other: 'drop' },
+    // Type and code.
+    { code: LOAD_HALF, k: icmp },
+    { code: JUMP_EQUAL, k: ECHO_REPLY << 8, other: 'drop' },
+    { code: LOAD_HALF, k: icmp + 4 },
+    { code: JUMP_EQUAL, k: identifier, other: 'drop' },
+    { code: RETURN, k: WHOLE },
+    { label: 'drop', code: RETURN, k: 0 },
+  ])
+}
+
+/**
+ * Passes the multicast NSs that leave by the link itself, not by a VLAN on top of it, with flow label 0, as the kernel
+ * sends them. For a socket of all protocols: every packet of the link runs through it, so what is not sent here
+ * goes first. @param linkHeader as in `ndiscFilter`.
+ */
+export function ownSolicitationFilter(linkHeader: LinkHeader): Uint8Array {
+  return assemble([
+    { code: LOAD_WORD, k: PACKET_TYPE },
+    { code: JUMP_EQUAL, k: PACKET_OUTGOING, other: 'drop' },
+    ...isIpv6(linkHeader),
+    { code: LOAD_BYTE, k: linkHeader + NEXT_HEADER },
+    { code: JUMP_EQUAL, k: ICMPV6, other: 'drop' },
+    { code: LOAD_BYTE, k: linkHeader + IPV6_HEADER },
+    { code: JUMP_EQUAL, k: NEIGHBOR_SOLICITATION, other: 'drop' },
+    { code: LOAD_BYTE, k: linkHeader + DESTINATION },
+    { code: JUMP_EQUAL, k: 0xff, other: 'drop' },
+    { code: LOAD_WORD, k: linkHeader },
+    { code: AND, k: 0xfffff },
+    { code: JUMP_EQUAL, k: 0, other: 'drop' },
+    { code: LOAD_WORD, k: VLAN_TAG_PRESENT },
+    { code: JUMP_EQUAL, k: 0, other: 'drop' },
+    { code: RETURN, k: WHOLE },
+    { label: 'drop', code: RETURN, k: 0 },
   ])
 }

@@ -19,7 +19,7 @@
  */
 import { writeMac, writeWord } from '../address.ts'
 import type { Address, Mac } from '../address.ts'
-import { write16 } from './bytes.ts'
+import { read16, write16 } from './bytes.ts'
 import { ND_HOP_LIMIT } from './constants.ts'
 
 /** Length of the header in front of IPv6: Ethernet (SOCK_RAW) or none (SOCK_DGRAM). */
@@ -53,6 +53,18 @@ export function multicastMac(word: number): Mac {
 }
 
 /**
+ * Whether the frame of `length` bytes at `at` begins with a whole IPv6 header behind its link header.
+ * @returns undefined when it does, else what is wrong.
+ */
+export function judgeHeaders(
+  slab: Uint8Array, at: number, length: number, linkHeader: number,
+): 'not-ipv6' | 'truncated' | undefined {
+  if (linkHeader !== 0 && length >= linkHeader && read16(slab, at + ETHER_TYPE) !== ETHERTYPE_IPV6) return 'not-ipv6'
+  if (length > linkHeader && slab[at + linkHeader] >>> 4 !== 6) return 'not-ipv6'
+  return length < linkHeader + IPV6_HEADER ? 'truncated' : undefined
+}
+
+/**
  * Writes the Ethernet header at `at`. The destination comes inside its message and is split here, because V8 may
  * allocate for a Mac, a number beyond 32 bits, that is an argument of a call.
  */
@@ -63,9 +75,11 @@ export function writeEthernet(slab: Uint8Array, at: number, message: { readonly 
   write16(slab, at + ETHER_TYPE, ETHERTYPE_IPV6)
 }
 
-/** Writes the IPv6 header of an ND message of `payload` bytes at `ip`, all but its destination. */
-export function writeIpv6(slab: Uint8Array, ip: number, source: Address, payload: number): void {
+/** Writes the IPv6 header of `payload` bytes, an ND message unless otherwise said, at `ip`, all but its destination. */
+export function writeIpv6(
+  slab: Uint8Array, ip: number, source: Address, payload: number, nextHeader = ICMPV6, hopLimit = ND_HOP_LIMIT,
+): void {
   writeWord(slab, ip, 6 << 28)
-  writeWord(slab, ip + PAYLOAD_LENGTH, (payload << 16) | (ICMPV6 << 8) | ND_HOP_LIMIT)
+  writeWord(slab, ip + PAYLOAD_LENGTH, (payload << 16) | (nextHeader << 8) | hopLimit)
   source.write(slab, ip + SOURCE)
 }

@@ -23,8 +23,8 @@ import {
   TARGET_LINK_LAYER_ADDRESS,
 } from './constants.ts'
 import {
-  DESTINATION, DESTINATION_OPTIONS, ETHER_DESTINATION, ETHER_SOURCE, ETHER_TYPE, ETHERTYPE_IPV6, FRAGMENT, HOP_BY_HOP,
-  HOP_LIMIT, ICMPV6, IPV6_HEADER, NEXT_HEADER, PAYLOAD_LENGTH, ROUTING, SOURCE, writeEthernet, writeIpv6,
+  DESTINATION, DESTINATION_OPTIONS, ETHER_DESTINATION, ETHER_SOURCE, FRAGMENT, HOP_BY_HOP, HOP_LIMIT, ICMPV6,
+  IPV6_HEADER, judgeHeaders, NEXT_HEADER, PAYLOAD_LENGTH, ROUTING, SOURCE, writeEthernet, writeIpv6,
 } from './frame.ts'
 
 /**
@@ -79,7 +79,7 @@ function isNdisc(type: number): boolean {
 }
 
 /** In ff02::1:ff00:0/104 (RFC 4291 2.7.1). */
-function isSolicitedNode(w0: number, w1: number, w2: number, w3: number): boolean {
+export function isSolicitedNode(w0: number, w1: number, w2: number, w3: number): boolean {
   return w0 === (0xff020000 | 0) && w1 === 0 && w2 === 1 && w3 >>> 24 === 0xff
 }
 
@@ -142,11 +142,8 @@ export class NdiscView {
     const ip = at + linkHeader
     const icmp = ip + IPV6_HEADER
     const frameEnd = at + length
-    if (linkHeader !== 0 && length >= linkHeader && read16(slab, at + ETHER_TYPE) !== ETHERTYPE_IPV6) {
-      return this.#blank('not-ipv6')
-    }
-    if (ip < frameEnd && slab[ip] >>> 4 !== 6) return this.#blank('not-ipv6')
-    if (icmp > frameEnd) return this.#blank('truncated')
+    const broken = judgeHeaders(slab, at, length, linkHeader)
+    if (broken !== undefined) return this.#blank(broken)
     if (slab[ip + NEXT_HEADER] !== ICMPV6) return this.#blank(judgeChain(slab, ip, frameEnd))
 
     // What follows the payload is Ethernet padding, not part of the message.

@@ -1,20 +1,24 @@
 /**
  * The nf_tables messages of one small table: `ip6 ndp6d`, which drops Neighbor Solicitations before the kernel reacts
- * to them (linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h, nft(8)). In nft's language:
+ * to them, and Neighbor Advertisements before it forwards them (linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h,
+ * nft(8)). In nft's language:
  *
  *     table ip6 ndp6d {
  *       flags owner
  *       set p2 { type ipv6_addr; flags interval; elements = { 2001:db8::/64 } }
  *       chain prerouting {
  *         type filter hook prerouting priority raw; policy accept
- *         meta iif 2 icmpv6 type nd-neighbor-solicit ip6 daddr @p2 fib daddr type != local drop
+ *         meta iif 2 ether daddr 02:00:00:00:00:02 icmpv6 type 135-136 ip6 daddr @p2 fib daddr type != local drop
  *       }
  *     }
  *
+ * With br_netfilter, frames that a bridge of this machine passes between its ports come along, too, as if they had come in
+ * on the bridge; they are not for its own link-layer address.
+ *
  * nf_tables takes its numbers in network byte order, except what is compared with kernel numbers (ifindex).
  */
-import { Address, wordMask } from '../address.ts'
-import type { Prefix } from '../address.ts'
+import { Address, wordMask, writeMac } from '../address.ts'
+import type { Mac, Prefix } from '../address.ts'
 import { NLM_F_CREATE, NLM_F_REQUEST } from './netlink.ts'
 import type { MessageWriter } from './netlink.ts'
 
@@ -98,8 +102,12 @@ const NFT_REG_VERDICT = 0
 const NFT_REG_1 = 1
 const NFT_CMP_EQ = 0
 const NFT_CMP_NEQ = 1
+const NFT_CMP_LTE = 3
+const NFT_CMP_GTE = 5
 const NFT_META_IIF = 4
+const NFT_META_IIFTYPE = 8
 const NFT_META_L4PROTO = 16
+const NFT_PAYLOAD_LL_HEADER = 0
 const NFT_PAYLOAD_NETWORK_HEADER = 1
 const NFT_PAYLOAD_TRANSPORT_HEADER = 2
 const NFT_FIB_RESULT_ADDRTYPE = 3
@@ -107,7 +115,9 @@ const NFTA_FIB_F_DADDR = 2
 const RTN_LOCAL = 2
 
 const IPPROTO_ICMPV6 = 58
+const ARPHRD_ETHER = 1
 const ND_NEIGHBOR_SOLICIT = 135
+const ND_NEIGHBOR_ADVERT = 136
 const IP6_DADDR_OFFSET = 24
 
 /** Addresses from `first` up to, not including, `end`; without an end up to the last one. */
@@ -209,18 +219,23 @@ export class Batch {
     w.end()
   }
 
-  /** Drops unicast NS to the addresses in `set` that arrive on `ifindex`, unless they are this machine's own. */
-  newRule(ifindex: number, set: string, id: number): void {
+  /**
+   * Drops unicast NS and NA to the addresses in `set` that arrive on `ifindex`, unless they are this machine's own.
+   * @param mac the link's; undefined when it has none
+   */
+  newRule(ifindex: number, mac: Mac | undefined, set: string, id: number): void {
     const w = this.#start(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND)
     w.attributeText(NFTA_RULE_TABLE, TABLE)
     w.attributeText(NFTA_RULE_CHAIN, CHAIN)
     nest(w, NFTA_RULE_EXPRESSIONS, () => {
       meta(w, NFT_META_IIF)
       compare(w, NFT_CMP_EQ, () => w.attributeU32(NFTA_DATA_VALUE, ifindex))
+      if (mac !== undefined) matchDestination(w, mac)
       meta(w, NFT_META_L4PROTO)
       compare(w, NFT_CMP_EQ, () => w.attribute(NFTA_DATA_VALUE, Uint8Array.of(IPPROTO_ICMPV6)))
       payload(w, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1)
-      compare(w, NFT_CMP_EQ, () => w.attribute(NFTA_DATA_VALUE, Uint8Array.of(ND_NEIGHBOR_SOLICIT)))
+      compare(w, NFT_CMP_GTE, () => w.attribute(NFTA_DATA_VALUE, Uint8Array.of(ND_NEIGHBOR_SOLICIT)))
+      compare(w, NFT_CMP_LTE, () => w.attribute(NFTA_DATA_VALUE, Uint8Array.of(ND_NEIGHBOR_ADVERT)))
       payload(w, NFT_PAYLOAD_NETWORK_HEADER, IP6_DADDR_OFFSET, 16)
       expression(w, 'lookup', () => {
         be32(w, NFTA_LOOKUP_SREG, NFT_REG_1)
@@ -297,6 +312,16 @@ function payload(w: MessageWriter, base: number, offset: number, length: number)
     be32(w, NFTA_PAYLOAD_OFFSET, offset)
     be32(w, NFTA_PAYLOAD_LEN, length)
   })
+}
+
+/** Frames to this link-layer address. nft wants to know that the link has such, or it could not print the rule. */
+function matchDestination(w: MessageWriter, mac: Mac): void {
+  meta(w, NFT_META_IIFTYPE)
+  compare(w, NFT_CMP_EQ, () => w.attribute(NFTA_DATA_VALUE, new Uint8Array(Uint16Array.of(ARPHRD_ETHER).buffer)))
+  payload(w, NFT_PAYLOAD_LL_HEADER, 0, 6)
+  const bytes = new Uint8Array(6)
+  writeMac(bytes, 0, mac)
+  compare(w, NFT_CMP_EQ, () => w.attribute(NFTA_DATA_VALUE, bytes))
 }
 
 /** The value is in the order in which the kernel has it: host order for its own numbers, network order for packets'. */

@@ -1,10 +1,10 @@
 /**
- * rtnetlink messages: links, IPv6 addresses, IPv6 routes, IPv6 neighbors (rtnetlink(7), linux/rtnetlink.h,
- * linux/if_link.h, linux/if_addr.h, linux/neighbour.h). Only the fields that ndp6d uses.
+ * rtnetlink messages: links, IPv6 addresses, IPv6 routes (rtnetlink(7), linux/rtnetlink.h, linux/if_link.h,
+ * linux/if_addr.h). Only the fields that ndp6d uses. Neighbors are in rtneighbor.ts.
  *
  * Requests keep to what NETLINK_GET_STRICT_CHK allows, so that the kernel itself filters a dump.
  */
-import { readMac } from '../address.ts'
+import { Prefix, readMac } from '../address.ts'
 import type { Address, Mac } from '../address.ts'
 import {
   Attributes, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, readU16, readU32,
@@ -21,22 +21,20 @@ const RTM_GETADDR = 22
 export const RTM_NEWROUTE = 24
 export const RTM_DELROUTE = 25
 const RTM_GETROUTE = 26
-export const RTM_NEWNEIGH = 28
-export const RTM_DELNEIGH = 29
-const RTM_GETNEIGH = 30
 
 export const RTNLGRP_LINK = 1
-export const RTNLGRP_NEIGH = 3
 export const RTNLGRP_IPV6_IFADDR = 9
 export const RTNLGRP_IPV6_ROUTE = 11
 
 const AF_UNSPEC = 0
-const AF_INET6 = 10
+export const AF_INET6 = 10
 
 /** Ours; `ndp6d` in rt_protos.d. */
 export const RTPROT_NDP6D = 136
 /** Ours; a /128 that a routing daemon learned elsewhere has a worse one. */
 export const HOST_ROUTE_METRIC = 16
+/** Who else says what is on-link: kernel (an address), boot (by hand), static, ra. */
+const ON_LINK_PROTOCOLS = [2, 3, 4, 9]
 export const RT_TABLE_MAIN = 254
 export const RTN_UNICAST = 1
 export const RTN_LOCAL = 2
@@ -47,8 +45,13 @@ const RTA_DST = 1
 const RTA_OIF = 4
 const RTA_GATEWAY = 5
 const RTA_PRIORITY = 6
+const RTA_MULTIPATH = 9
 const RTA_TABLE = 15
+const RTA_VIA = 18
+const RTA_ENCAP = 22
 const RTA_EXPIRES = 23
+/** Any of them: the packet does not go to the link as it is. */
+const NOT_ON_LINK = [RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA, RTA_ENCAP]
 
 const IFF_UP = 0x1
 const IFF_RUNNING = 0x40
@@ -68,18 +71,6 @@ const IFA_FLAGS = 8
 const IFA_F_OPTIMISTIC = 0x04
 const IFA_F_DADFAILED = 0x08
 const IFA_F_TENTATIVE = 0x40
-
-const NDA_DST = 1
-const NDA_LLADDR = 2
-const NTF_PROXY = 0x08
-export const NUD_INCOMPLETE = 0x01
-export const NUD_REACHABLE = 0x02
-export const NUD_STALE = 0x04
-export const NUD_DELAY = 0x08
-export const NUD_PROBE = 0x10
-export const NUD_FAILED = 0x20
-export const NUD_NOARP = 0x40
-export const NUD_PERMANENT = 0x80
 
 /** RTM_NEWLINK, RTM_DELLINK. */
 export interface LinkMessage {
@@ -118,15 +109,10 @@ export interface RouteMessage {
   readonly type: number
 }
 
-/** RTM_NEWNEIGH, RTM_DELNEIGH. */
-export interface NeighborMessage {
+/** A prefix whose hosts are on the link itself: its packets need no router. */
+export interface OnLinkPrefix {
+  readonly prefix: Prefix
   readonly ifindex: number
-  readonly address: Address
-  readonly lladdr: Mac | undefined
-  /** One of NUD_*; 0 for none. */
-  readonly state: number
-  /** A kernel proxy entry (`ip neigh add proxy`), not a neighbor. */
-  readonly proxy: boolean
 }
 
 /** A host route to write: protocol 136, metric 16, table main. */
@@ -194,22 +180,20 @@ export function decodeRoute(message: Message): RouteMessage | undefined {
   }
 }
 
-/** RTM_*NEIGH -> its fields; undefined when it is none, cut off, or not IPv6. */
-export function decodeNeighbor(message: Message): NeighborMessage | undefined {
-  const { bytes, type, start, end } = message
-  if (type !== RTM_NEWNEIGH && type !== RTM_DELNEIGH) return undefined
-  if (end - start < 12 || bytes[start] !== AF_INET6) return undefined
-  const attributes = new Attributes(bytes, start + 12, end)
-  const address = attributes.address(NDA_DST)
-  if (address === undefined) return undefined
-  const lladdr = attributes.find(NDA_LLADDR)
-  return {
-    ifindex: readU32(bytes, start + 4),
-    address,
-    lladdr: lladdr !== undefined && lladdr.end - lladdr.start === 6 ? readMac(bytes, lladdr.start) : undefined,
-    state: readU16(bytes, start + 8),
-    proxy: (bytes[start + 10] & NTF_PROXY) !== 0,
+/**
+ * RTM_*ROUTE -> the on-link prefix that it is about: a unicast route of table main without gateway, of 1 to 127 bits, made
+ * by the kernel, by hand or by an RA. Undefined for any other route, for link-local and multicast, and for no route.
+ */
+export function decodeOnLink(message: Message): OnLinkPrefix | undefined {
+  const route = decodeRoute(message)
+  if (route?.destination === undefined || route.ifindex === undefined) return undefined
+  const { destination, length, ifindex, protocol, table, type } = route
+  if (type !== RTN_UNICAST || table !== RT_TABLE_MAIN || length < 1 || length > 127) return undefined
+  if (!ON_LINK_PROTOCOLS.includes(protocol) || destination.isLinkLocal || destination.isMulticast) return undefined
+  for (const attribute of new Attributes(message.bytes, message.start + 12, message.end)) {
+    if (NOT_ON_LINK.includes(attribute.type)) return undefined
   }
+  return { prefix: new Prefix(destination, length), ifindex }
 }
 
 /** Asks for all links, without their counters. */
@@ -230,17 +214,6 @@ export function dumpAddresses(w: MessageWriter, sequence: number): void {
   w.end()
 }
 
-/** Asks for all IPv6 neighbors. */
-export function dumpNeighbors(w: MessageWriter, sequence: number): void {
-  w.begin(RTM_GETNEIGH, NLM_F_REQUEST | NLM_F_DUMP, sequence)
-  w.u8(AF_INET6)
-  w.u8(0)
-  w.u16(0)
-  w.u32(0)
-  w.u32(0)
-  w.end()
-}
-
 function routeHeader(w: MessageWriter, length: number, table: number, protocol: number, type: number, flags: number) {
   for (const byte of [AF_INET6, length, 0, 0, table, protocol, 0, type]) w.u8(byte)
   w.u32(flags)
@@ -253,6 +226,14 @@ export function dumpHostRoutes(w: MessageWriter, sequence: number): void {
   w.end()
 }
 
+/** Asks for the unicast routes of one link in table main. ENODEV when there is no such link. */
+export function dumpLinkRoutes(w: MessageWriter, sequence: number, ifindex: number): void {
+  w.begin(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence)
+  routeHeader(w, 0, RT_TABLE_MAIN, 0, RTN_UNICAST, 0)
+  w.attributeU32(RTA_OIF, ifindex)
+  w.end()
+}
+
 /** Passes messages about routes of protocol 136, for a socket in RTNLGRP_IPV6_ROUTE: the churn of others wakes nobody. */
 export function hostRouteFilter(): Uint8Array {
   return assemble([
@@ -260,6 +241,21 @@ export function hostRouteFilter(): Uint8Array {
     { code: JUMP_EQUAL, k: RTPROT_NDP6D, equal: 'pass', other: 'drop' },
     { label: 'pass', code: RETURN, k: 0xffff },
     { label: 'drop', code: RETURN, k: 0 },
+  ])
+}
+
+/** Passes messages about routes that {@link decodeOnLink} may take, by what their fixed part says: a socket as above. */
+export function onLinkFilter(): Uint8Array {
+  return assemble([
+    { code: LOAD_BYTE, k: 16 + 1 },
+    { code: JUMP_EQUAL, k: 0, equal: 'drop' },
+    { code: JUMP_EQUAL, k: 128, equal: 'drop' },
+    { code: LOAD_BYTE, k: 16 + 7 },
+    { code: JUMP_EQUAL, k: RTN_UNICAST, other: 'drop' },
+    { code: LOAD_BYTE, k: 16 + 5 },
+    ...ON_LINK_PROTOCOLS.map((k) => ({ code: JUMP_EQUAL, k, equal: 'pass' })),
+    { label: 'drop', code: RETURN, k: 0 },
+    { label: 'pass', code: RETURN, k: 0xffff },
   ])
 }
 

@@ -1,6 +1,6 @@
 /** `ndp6d --config FILE`: the daemon as a process - privileges, signals, exit statuses. */
 import t from 'tap'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { ownNamespace, sh } from '../fixtures/own-namespace.ts'
 import { command, ENV, ndp6d, run, writeFiles } from '../fixtures/program.ts'
 import { parseRecord } from '../lab/kit/daemon.ts'
@@ -73,6 +73,30 @@ t.test('SIGHUP reads the file again; a bad one changes nothing', async (t) => {
   await reload(daemon, SUBNET.replace('::1', '::3'), /reloaded/)
   t.same(await targets(), ['2001:db8::3'])
   t.equal(await daemon.stop(), 0)
+})
+
+t.test('what is known about hosts is kept where --state says, else where systemd does', async (t) => {
+  const cases: readonly (readonly [string[], string | undefined, string | undefined])[] = [
+    [[], undefined, undefined], [['--state', 'own'], 'given', 'own'], [[], 'given', 'given'], [[], 'given:other', 'given'],
+    [['--state', ''], 'given', undefined],
+  ]
+  const before = process.cwd()
+  t.teardown(() => process.chdir(before))
+  for (const [args, given, read] of cases) {
+    const states = writeFiles({ 'own/hosts.json': 'x', 'given/hosts.json': 'x', 'other/hosts.json': 'x' })
+    const paths = (names: string): string => names.split(':').map(states.path).join(':')
+    process.chdir(states.path('other')) // where an empty path would lead
+    const daemon = new Proc(command('--config', file, ...args.map((arg) => arg === 'own' ? states.path(arg) : arg)),
+      { ...ENV, STATE_DIRECTORY: given === undefined ? '' : paths(given) })
+    t.teardown(() => daemon.stop('SIGKILL'))
+    await daemon.line(/\bready\b/)
+    const damaged = ['own', 'given', 'other'].filter((name) => existsSync(states.path(`${name}/hosts.json.damaged`)))
+    t.same(damaged, read === undefined ? [] : [read], `${args.join(' ')}, STATE_DIRECTORY=${given}`)
+    const said = daemon.lines.map((line) => parseRecord(line).msg).filter((msg) => msg.includes('hosts.json is damaged'))
+    t.equal(said.length, damaged.length)
+    t.equal(await daemon.stop(), 0)
+    states.close()
+  }
 })
 
 t.test('a second one is refused, and leaves the first alone', async (t) => {

@@ -4,6 +4,7 @@ import { parseConfig } from '../../src/config/load.ts'
 const subnet = (prefix: string, body = ''): string => {
   return `subnet ${prefix} { upstream eth0; downstream eth1; ${body} }\n`
 }
+const auto = (upstream: string): string => `subnet auto { upstream ${upstream}; downstream eth9 }\n`
 const rules = (...prefixes: string[]): string => {
   return `proxy eth0 {\n${prefixes.map((prefix) => `rule ${prefix} { auto }\n`).join('')}}\n`
 }
@@ -20,6 +21,13 @@ t.test('subnets that overlap', async (t) => {
   t.match(said(inner + subnet('2001:db8::/64')), [/^1:8 warning .*lies inside 2001:db8::\/64 of line 2/], 'in any order')
   t.same(said(inner + subnet('2001:db8::/64', 'exclude 2001:db8::/80')), [], 'unless it is cut out')
   t.match(said(inner + subnet('2001:db8::/64', 'exclude 2001:db8::/96')), [/warning/])
+})
+
+t.test('subnets without a prefix', async (t) => {
+  t.same(said(auto('eth0') + auto('eth1') + subnet('2001:db8::/64')), [], 'what they overlap is not known')
+  t.match(said(auto('eth0') + auto('eth1') + auto('eth0')),
+    [/^3:8 error subnet auto with upstream eth0 is there already at line 1: expected one block/])
+  t.same(said(auto('eth0') + rules('2001::db8:2')), [])
 })
 
 t.test('a rule whose double colon is misplaced', async (t) => {

@@ -24,6 +24,7 @@ t.test('what was never in a file that works is an error', async (t) => {
 t.test('values', async (t) => {
   t.match(said('ttl'), [/^2:1\+3 error `ttl` has no value: expected a value/])
   t.match(said('router'), [/^2:1\+6 error `router` has no value: expected yes or no/])
+  t.match(said('override'), [/^2:1\+8 error `override` has no value: expected one of auto, always, never behind it/])
   t.match(said('limit 0'), [/^2:7\+1 error 0 is too small/])
   t.match(said('ttl 5 { }'), [/^2:1\+3 warning `ttl` takes no block/])
 })

@@ -27,7 +27,14 @@ t.test('the effective configuration', async (t) => {
         { address: Address.parse('2001:db8::2')!, iface: 'eth1' },
       ],
       exclude: [Prefix.parse('2001:db8::dead:0/112')!],
-      settings: { ...DEFAULTS, routes: true },
+      settings: { ...DEFAULTS, routes: true, snooping: 'mirror' },
+    }, {
+      prefix: 'auto',
+      upstream: 'eth0',
+      downstream: ['auto', 'snooping'],
+      hosts: [{ address: Address.parse('2001:db8::1')!, iface: 'snooping' }],
+      exclude: [],
+      settings: { ...DEFAULTS, announce: 'solicit', snooping: 'mrd' },
     }],
   })
   t.equal(text, `forwarding yes
@@ -53,6 +60,29 @@ subnet 2001:db8::/64 {
     host-limit 64
     override auto
     source link-local
+    announce no
+    snooping mirror
+}
+
+subnet auto {
+    upstream eth0
+    downstream "auto" "snooping"
+    host 2001:db8::1 "snooping"
+    learn yes
+    routes no
+    router yes
+    timeout 500
+    ttl 30000
+    deadtime 30000
+    retries 3
+    keepalive yes
+    promiscuous no
+    limit 4096
+    host-limit 64
+    override auto
+    source link-local
+    announce solicit
+    snooping mrd
 }
 
 proxy eth2 {
@@ -68,6 +98,8 @@ proxy eth2 {
     host-limit 64
     override auto
     source link-local
+    announce no
+    snooping no
     rule ::1/128 { static }
     rule 2001:db8::/64 { auto }
     rule 2001:db8::/64 { iface vmtap* "host" "eth1#x" autovia yes }

@@ -15,7 +15,7 @@ t.test('defaults', async (t) => {
   t.match(config, { forwarding: false, grace: 10_000 })
   t.notOk(config && 'metrics' in config)
   t.same(config?.proxies[0].settings, DEFAULTS)
-  t.same(config?.subnets[0].settings, { ...DEFAULTS, routes: true })
+  t.same(config?.subnets[0].settings, { ...DEFAULTS, routes: true, announce: 'yes' })
 })
 
 t.test('deadtime is ttl until it is set', async (t) => {

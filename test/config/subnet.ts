@@ -2,9 +2,9 @@ import t from 'tap'
 import { parseConfig } from '../../src/config/load.ts'
 import type { Subnet } from '../../src/config/config.ts'
 
-/** A subnet 2001:db8::/64 from eth0 to eth1 and tap*, with `body` from line 4 on. */
-function read(body: string): { subnet: Subnet | undefined; said: string[] } {
-  const text = `subnet 2001:db8::/64 {\nupstream eth0\ndownstream eth1 tap*\n${body}\n}`
+/** A subnet from eth0 to eth1 and tap*, with `body` from line 4 on. */
+function read(body: string, prefix = '2001:db8::/64'): { subnet: Subnet | undefined; said: string[] } {
+  const text = `subnet ${prefix} {\nupstream eth0\ndownstream eth1 tap*\n${body}\n}`
   const { config, diagnostics } = parseConfig(text, 'x')
   const said = diagnostics.map((d) => `${d.line}:${d.column} ${d.severity} ${d.message} (${d.hint ?? ''})`)
   return { subnet: config?.subnets[0], said }
@@ -32,6 +32,20 @@ t.test('exclude', async (t) => {
   t.match(read('exclude 2001:db9::/96').said, [/^4:9 error .*did you mean `2001:db8::\/96`/])
   t.match(read('exclude 2001:db8::/48').said, [/^4:9 error/])
   t.match(read('exclude 2001:db8::/64').said, [/^4:9 warning this excludes all/])
+})
+
+t.test('any address that can be in a subnet is inside of auto', async (t) => {
+  const body = 'host 2001:db8::1 eth0\nhost fd00:: tap1\nhost 2001::db8:2\nexclude 2001:db8:7::/48 fd80::/9'
+  const { subnet, said } = read(body, 'auto')
+  t.same(said, [])
+  t.match(subnet, { prefix: 'auto', upstream: 'eth0' })
+  t.same(subnet?.hosts.map(({ address }) => String(address)), ['2001:db8::1', 'fd00::', '2001::db8:2'])
+  t.same(subnet?.exclude.map(String), ['2001:db8:7::/48', 'fd80::/9'])
+  for (const host of ['fe80::1', 'ff05::2', '::', '::1']) {
+    t.match(read(`host ${host} eth1`, 'auto').said, [/^4:6 error .*can be in no subnet: expected a global or unique local/])
+    t.match(read(`exclude ${host}`, 'auto').said, [/^4:9 error .*can be in no subnet/])
+  }
+  t.match(read('host 2001:db8::5\nexclude 2001:db8::/120', 'auto').said, [/^4:6 warning .*excluded by 2001:db8::\/120/])
 })
 
 t.test('links', async (t) => {

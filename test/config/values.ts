@@ -56,6 +56,15 @@ t.test('prefix', async (t) => {
   for (const text of bad) t.match(prefix(text), [undefined, /^error/], text.slice(0, 20))
 })
 
+t.test('prefix or auto', async (t) => {
+  const read = (text: string): unknown => reading((reader, word) => reader.prefixOrAuto(word), text)
+  t.same(read('auto'), ['auto'])
+  t.same(read('2001:db8::/64'), ['2001:db8::/64'])
+  t.same(read('a::/64'), ['a::/64'])
+  for (const text of ['auot', 'Auto', 'auto/64']) t.match(read(text), [undefined, /^error .*did you mean `auto`/])
+  t.match(read('banana'), [undefined, /^error .*no IPv6 address/])
+})
+
 t.test('address', async (t) => {
   const address = (text: string): unknown => reading((reader, word) => reader.address(word), text)
   t.same(address('2001:db8::1'), ['2001:db8::1'])
@@ -94,6 +103,22 @@ t.test('choice', async (t) => {
   const choice = (text: string): unknown => reading((reader, word) => reader.choice(word, 'x', ['auto', 'never']), text)
   t.same(choice('never'), ['never'])
   t.match(choice('auot'), [undefined, /did you mean `auto`/])
+  t.match(choice('no'), [undefined, /^error/])
+})
+
+t.test('choice where yes or no is one of the words', async (t) => {
+  const choice = (...words: string[]) => (text: string): unknown => {
+    return reading((reader, word) => reader.choice(word, 'x', words), text)
+  }
+  const all = choice('no', 'yes', 'solicit')
+  for (const text of ['yes', 'TRUE', 'Yes']) t.same(all(text), ['yes'])
+  for (const text of ['no', 'False']) t.same(all(text), ['no'])
+  for (const text of ['off', '0']) t.match(all(text), ['no', /^warning .*is read as no \(write `x no`/])
+  for (const text of ['on', '1', 'Enabled']) t.match(all(text), [undefined, /^error .*did you mean `yes`/])
+  t.same(all('solicit'), ['solicit'])
+  const some = choice('no', 'mirror')
+  t.same(some('false'), ['no'])
+  for (const text of ['true', 'yes', 'on']) t.match(some(text), [undefined, /^error .*expected no, mirror \(\)/])
 })
 
 t.test('guesses are bounded', async (t) => {

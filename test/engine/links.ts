@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Links } from '../../src/engine/links.ts'
 import type { LinkAddress } from '../../src/engine/types.ts'
-import { ip } from './kit/frames.ts'
+import { ip, prefix } from './kit/frames.ts'
 import { chance, ETH0, ETH1, linkOf, LO, own } from './kit/stage.ts'
 
 function source(choice: 'link-local' | 'global' | 'target', ...addresses: LinkAddress[]): string | undefined {
@@ -53,4 +53,20 @@ t.test('a link covers what its own prefix alone brings there', async (t) => {
   t.equal(covers(ETH1, '2001:db8::2'), false, 'an address is no prefix')
   links.set(linkOf(ETH0, { addresses: [own('2001:db8::fd', 64), own('2001:db8::ff', 64)] }))
   t.equal(covers(ETH0, '2001:db8::3'), true, 'twice on one link is once')
+})
+
+t.test('all hosts are asked from an address like theirs, whichever link has it', async (t) => {
+  const links = new Links(chance(1))
+  const sources = (...prefixes: string[]): string[] => links.sources(links.get(ETH1)!, prefixes.map(prefix)).map(String)
+  links.set(linkOf(LO, { addresses: [own('::1', 128), own('2001:db8::7', 128)] }))
+  links.set(linkOf(ETH1, { addresses: [] }))
+  t.same(sources('2001:db8::/64'), [], 'loopback is no link')
+  links.set(linkOf(ETH1, { addresses: [own('fe80::3', 64, true), own('fe80::4')] }))
+  t.same(sources('2001:db8::/64'), ['fe80::4'], 'for want of another; never a tentative one')
+  links.set(linkOf(ETH0, { addresses: [own('fe80::2'), own('2001:db8::fe', 64, true)] }))
+  t.same(sources('2001:db8::/64'), ['fe80::4'], 'not another link\'s link-local one')
+  links.set(linkOf(ETH0, { addresses: [own('fe80::2'), own('fd00::ff'), own('2001:db8::ff')] }))
+  t.same(sources('2001:db8::/64'), ['2001:db8::ff'])
+  t.same(sources('2001:db8:9::/64'), ['fd00::ff'], 'or any that is not link-local')
+  t.same(sources('2001:db8:9::/64', '2001:db8::/64'), ['2001:db8::ff'])
 })

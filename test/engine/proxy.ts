@@ -1,5 +1,6 @@
 /** Product: who is answered, rows 1 to 8; checklist C, D and G. */
 import t from 'tap'
+import { ip } from './kit/frames.ts'
 import { ETH0, ETH1, ETH2, linkOf, LO, own, ROUTER, Stage, SUBNET, twoLinks, VM2, VM3 } from './kit/stage.ts'
 
 const VM = '2001:db8::2'
@@ -178,11 +179,17 @@ t.test('row 7: auto asks the kernel for the way', async (t) => {
 t.test('row 8: DAD for a known owner: it must prove that it lives, then it is defended', async (t) => {
   const stage = new Stage(SUBNET.replace('host', 'timeout 100\n retries 3\n host'))
   stage.learn(VM, VM2)
+  stage.wait(1000)
   t.equal(stage.dad(ETH0, VM, VM3), 'asked')
   t.same(stage.sink.take('confirm', 'solicit', 'advertise'), [`confirm eth1 ${VM} from fe80::ff:3 to ${VM2}`])
   stage.na(ETH1, VM, VM2)
-  t.same(stage.sink.take('advertise'), [DEFENCE])
+  t.same(stage.sink.take('advertise', 'conflict'), [`conflict ${VM} eth0 ${VM3}`, DEFENCE], 'and told of (G6)')
 
+  stage.wait(249)
+  t.equal(stage.dad(ETH0, VM, VM3), 'asked')
+  t.same(stage.sink.take('confirm', 'advertise'), [DEFENCE], 'it proved that just now')
+
+  stage.wait(1)
   t.equal(stage.dad(ETH0, VM, VM3), 'asked', 'and once more, with a dead owner (G2)')
   stage.wait(500)
   t.same(stage.sink.take('advertise'), [])
@@ -202,7 +209,49 @@ t.test('row 8: the owner\'s own DAD is not defended against it (G3); a pinned ad
   t.equal(stage.dad(ETH0, VM, VM2), 'dad-own-mac')
   t.same(stage.sink.take('advertise'), [])
   t.equal(stage.dad(ETH1, '2001:db8::1', VM2), 'defended')
-  t.same(stage.sink.take('advertise'), ['advertise eth1 2001:db8::1 R from fe80::ff:3 to ff02::1 33:33:00:00:00:01'])
+  t.same(stage.sink.take('advertise', 'conflict'), [`conflict 2001:db8::1 eth1 ${VM2}`,
+    'advertise eth1 2001:db8::1 R from fe80::ff:3 to ff02::1 33:33:00:00:00:01'])
+})
+
+t.test('row 8: another proxy\'s word is no reason to refuse a newcomer its address', async (t) => {
+  const stage = new Stage(SUBNET)
+  stage.ns(ETH1, VM, { from: VM3, source: 'fe80::3' })
+  t.equal(stage.dad(ETH1, VM, VM2), 'asked')
+  stage.sink.take()
+  stage.na(ETH0, VM, ROUTER, { flags: 'S' })
+  t.same(stage.sink.take('advertise'), [`advertise eth1 ${VM} RS from fe80::ff:3 to fe80::3 ${VM3}`],
+    'who asked is told; who wants it is not refused')
+  t.equal(stage.dad(ETH1, VM, VM2), 'dad-unproven')
+  t.same(stage.sink.take('advertise', 'conflict', 'confirm'), [])
+  t.equal(stage.ns(ETH1, VM, { from: VM3, source: 'fe80::3' }), 'answered')
+})
+
+t.test('this machine itself wants to know: its other links are asked', async (t) => {
+  const config = SUBNET.replace('eth1', 'eth1 eth2').replace('host', 'timeout 100\n retries 1\n exclude 2001:db8::7\n host')
+  const stage = new Stage(config, [...twoLinks(), linkOf(ETH2)])
+  const local = (ifindex: number, target: string): string[] => {
+    stage.handle({ kind: 'local-solicitation', ifindex, target: ip(target) })
+    return stage.sink.take('solicit', 'confirm')
+  }
+  t.same(local(ETH0, VM), [`solicit eth1 ${VM}`, `solicit eth2 ${VM}`])
+  t.same(local(ETH0, VM), [], 'once')
+  t.same(local(ETH1, VM), [], 'what we ask ourselves looks the same')
+  stage.na(ETH2, VM, VM2)
+  t.equal(stage.known[VM], 'REACHABLE eth2 routed')
+  t.same(stage.sink.take('advertise'), [], 'nobody else waits')
+  t.same(local(ETH0, VM), [], 'the kernel finds its route the next time')
+  for (const target of ['fe80::2', '2001:db8::', '2001:db8::7', '2001:db8::ff', '2001:db8::1', '2001:db8:1::2']) {
+    t.same(local(ETH1, target), [], target)
+  }
+  t.same(local(ETH0, '2001:db8::3').length, 2)
+  stage.wait(200)
+  t.equal(stage.known['2001:db8::3'], 'FAILED -')
+  stage.sink.take()
+  t.same(local(ETH0, '2001:db8::3'), [], 'it is known to be nowhere')
+  stage.handle({ kind: 'local-solicitation', ifindex: 99, target: ip(VM) })
+  const plain = new Stage(config.replace('host', 'routes no\n host'))
+  plain.handle({ kind: 'local-solicitation', ifindex: ETH0, target: ip(VM) })
+  t.same(plain.sink.take(), [], 'without routes it would not help')
 })
 
 t.test('the answer: target, flags, source as configured (D1 to D6, D10, D11)', async (t) => {

@@ -18,6 +18,11 @@ function words(text: string): [number, number, number, number] {
   return [w0, w1, w2, w3]
 }
 
+/** How a link is to be heard. */
+function manner(rules: Rules, name: string): string[] {
+  return Object.entries(rules.wants(name)!).filter(([, value]) => value).map(([key]) => key)
+}
+
 /** `KIND PREFIX` of each rule that holds the target, in order. */
 function match(rules: Rules, ifindex: number, target: string): string[] {
   return rules.match(ifindex, ...words(target)).map(({ kind, prefix }) => `${kind} ${prefix}`)
@@ -69,7 +74,7 @@ t.test('wildcards follow links that come, go and are renamed', async (t) => {
   rules.gone(11)
   t.same(found(), [])
   t.same(match(rules, 11, 'fd00::1'), [], 'gone')
-  t.same(rules.wants('vmtap9'), { promiscuous: false })
+  t.same(manner(rules, 'vmtap9'), [])
   t.equal(new Rules(configOf(SUBNET), chance(1)).wants('eth7'), undefined)
 })
 
@@ -80,8 +85,93 @@ t.test('`*` does not mean loopback', async (t) => {
 
 t.test('promiscuous is a matter of the listening link', async (t) => {
   const rules = rulesOf('proxy eth0 { promiscuous yes\n rule fd00::/64 { iface eth1 } }', ETH0)
-  t.same(rules.wants('eth0'), { promiscuous: true })
-  t.same(rules.wants('eth1'), { promiscuous: false }, 'asked, so heard')
+  t.same(manner(rules, 'eth0'), ['promiscuous'])
+  t.same(manner(rules, 'eth1'), [], 'asked, so heard')
+})
+
+t.test('own solicitations are wanted where a host route would have led elsewhere', async (t) => {
+  t.same(manner(rulesOf(SUBNET), 'eth0'), ['ownSolicitations'])
+  t.same(manner(rulesOf(SUBNET), 'eth1'), [])
+  t.same(manner(rulesOf(SUBNET.replace('host', 'routes no\n host')), 'eth0'), [])
+  t.same(manner(rulesOf(SUBNET.replace('host', 'learn no\n host')), 'eth0'), [], 'nobody is looked for')
+  t.same(manner(rulesOf('proxy eth0 { autowire yes\n rule fd00::/64 { iface eth1 } }'), 'eth0'), ['ownSolicitations'])
+  const both = rulesOf(`${SUBNET} proxy eth0 { promiscuous yes\n rule fd00::/64 { static } }`)
+  t.same(manner(both, 'eth0'), ['promiscuous', 'ownSolicitations'], 'what each of them wants')
+})
+
+t.test('snooping: reports inside, router solicitations outside', async (t) => {
+  const mirror = rulesOf(SUBNET.replace('host', 'snooping mirror\n host').replace('eth1', 'eth1 eth2'), ETH0, ETH1, ETH2)
+  t.same(manner(mirror, 'eth0'), ['ownSolicitations'])
+  t.same(manner(mirror, 'eth2'), ['reports'])
+  t.same(mirror.snooping, { mirrors: new Map([[ETH1, [ETH0]], [ETH2, [ETH0]]]), routers: new Set() })
+  const mrd = rulesOf(SUBNET.replace('host', 'snooping mrd\n host'), ETH0, ETH1)
+  t.same(manner(mrd, 'eth0'), ['ownSolicitations', 'routerSolicitations'])
+  t.same(mrd.snooping, { mirrors: new Map(), routers: new Set([ETH0]) })
+  t.same(rulesOf(SUBNET, ETH0, ETH1).snooping, { mirrors: new Map(), routers: new Set() })
+  const proxies = rulesOf(`proxy eth0 { snooping mirror\n rule fd00::/64 { iface eth1 }
+      rule fd01::/64 { iface eth0 eth1 }\n rule fd02::/64 { static } }
+    proxy eth2 { snooping mirror\n rule fd00::/64 { iface eth1 } }`, ETH0, ETH1, ETH2)
+  t.same(proxies.snooping.mirrors, new Map([[ETH1, [ETH0, ETH2]]]), 'each once, and none to itself')
+  proxies.gone(ETH2)
+  t.same(proxies.snooping.mirrors, new Map([[ETH1, [ETH0]]]))
+})
+
+t.test('groups that are joined whatever is known, where others ask for them', async (t) => {
+  const fixed = (rules: Rules, name: string): string[] => rules.fixed(name).map(String)
+  const subnet = rulesOf(SUBNET.replace('eth1', 'eth*').replace('host', 'host 2001:db8::2 eth1\n host 2001:db8::3\n host'))
+  t.same(fixed(subnet, 'eth0'), ['2001:db8::2', '2001:db8::3'], 'on the upstream not the router\'s, pattern or not')
+  t.same(fixed(subnet, 'eth1'), ['2001:db8::1'])
+  t.same(fixed(subnet, 'eth2'), ['2001:db8::1'])
+  t.same(fixed(subnet, 'lo'), [])
+  const proxy = rulesOf('proxy eth0 { rule 2001:db8::5 { static }\n rule 2001:db8::6 { iface eth1 }\n rule fd00::/127 { static } }')
+  t.same(fixed(proxy, 'eth0'), ['2001:db8::5', '2001:db8::6'])
+  t.same(fixed(proxy, 'eth1'), [])
+})
+
+t.test('where hosts are that are learned', async (t) => {
+  const inside = (text: string): number[] => {
+    const rules = rulesOf(text, ETH0, ETH1, ETH2)
+    return [ETH0, ETH1, ETH2].filter((ifindex) => rules.inside(ifindex).length > 0)
+  }
+  t.same(inside(SUBNET.replace('eth1', 'eth1 eth2')), [ETH1, ETH2], 'downstream')
+  t.same(inside(SUBNET.replace('eth1', 'eth*')), [ETH1, ETH2])
+  t.same(inside(SUBNET.replace('host', 'learn no\n host')), [])
+  t.same(inside('proxy eth0 { rule fd00::/64 { iface eth1 } }'), [])
+  t.same(inside(`proxy eth0 { autowire yes\n rule fd00::/64 { iface eth1 }
+    rule fd01::/64 { auto }\n rule fd02::/64 { static } }`), [ETH1])
+})
+
+t.test('where others ask for an owner', async (t) => {
+  const target = ip('2001:db8::2')
+  const askedOn = (rules: Rules, ifindex: number): readonly number[] =>
+    rules.askedOn(rules.owning(ifindex, ...words('2001:db8::2'))!, target, ifindex)
+  const subnet = rulesOf(SUBNET.replace('eth1', 'eth1 eth2'), ETH0, ETH1, ETH2)
+  t.same(askedOn(subnet, ETH0), [ETH1, ETH2])
+  t.same(askedOn(subnet, ETH1), [ETH0], 'not on the other downstreams')
+  subnet.gone(ETH0)
+  t.same(askedOn(subnet, ETH1), [])
+  const proxies = rulesOf(`proxy eth0 { rule 2001:db8::/64 { iface eth1 } }
+    proxy eth1 { rule 2001:db8::/64 { static } }\n proxy eth2 { rule 2001:db8::2 { iface eth1 } }`, ETH0, ETH1, ETH2)
+  t.same(askedOn(proxies, ETH1), [ETH0, ETH2], 'where rules hold it, but not at home')
+  t.same(proxies.askedOn(proxies.owning(ETH1, ...words('2001:db8::2'))!, ip('2001:db8::3'), ETH1), [ETH0])
+})
+
+t.test('`subnet auto` is as many rules as the upstream has prefixes', async (t) => {
+  const config = configOf(SUBNET.replace('2001:db8::/64', 'auto').replace('host', 'host fd00::5 eth1\n host'))
+  const rules = new Rules(config, chance(1),
+    new Map([['eth0', ['2001:db8::/64', '2001:db8:1::/64'].map(prefix)], ['eth1', [prefix('fd00::/64')]]]))
+  for (const ifindex of [ETH0, ETH1]) rules.link(linkOf(ifindex))
+  t.same(match(rules, ETH1, '2001:db8:1::2'), ['iface 2001:db8:1::/64'])
+  t.same(match(rules, ETH1, 'fd00::2'), [], 'those of the upstream')
+  t.same(rules.pinned.map(({ host, rule }) => `${host.address} ${rule.prefix}`), ['2001:db8::1 2001:db8::/64'],
+    'hosts as far as these hold them')
+  t.same(rules.fixed('eth1').map(String), ['2001:db8::1'])
+  t.same(rules.fixed('eth0').map(String), [])
+  t.same(manner(rules, 'eth0'), ['ownSolicitations', 'prefixes'])
+  const none = new Rules(config, chance(1))
+  for (const ifindex of [ETH0, ETH1]) none.link(linkOf(ifindex))
+  t.same(match(none, ETH1, '2001:db8::2'), [])
+  t.same(manner(none, 'eth0'), ['ownSolicitations', 'prefixes'], 'it must be heard to know')
 })
 
 t.test('excluded parts, and what the kernel must keep quiet about', async (t) => {
@@ -89,7 +179,8 @@ t.test('excluded parts, and what the kernel must keep quiet about', async (t) =>
   t.equal(rules.excluded(...words('2001:db8::dead:1')), true)
   t.equal(rules.excluded(...words('2001:db8::7')), true)
   t.equal(rules.excluded(...words('2001:db8::deae:1')), false)
-  t.same(rules.quiet, [ETH0, ETH1].map((ifindex) => ({ ifindex, prefixes: [prefix('2001:db8::/64')] })))
+  t.same(rules.quiet({ get: (ifindex) => linkOf(ifindex) }),
+    [ETH0, ETH1].map((ifindex) => ({ ifindex, mac: linkOf(ifindex).mac, prefixes: [prefix('2001:db8::/64')] })))
 })
 
 t.test('the rule that may have an owner on a link', async (t) => {

@@ -31,7 +31,7 @@ t.test('proxy blocks: iface with autowire one way, a rule for the router the oth
     proxy eth1 { rule ${ROUTER} { iface eth0 } }`)
   t.equal(await server.reaches(vmAddress(2), 2000), true)
   t.equal(await vm2.reaches(SERVER, 2000), true)
-  t.same(proxy.ourRoutes(), [vmAddress(2)])
+  t.same(proxy.ourRoutes(), [vmAddress(2), vmAddress(3)], 'the silent one, too')
   t.equal(await server.reaches('2001:db8::dead', 300), false, 'nobody there')
   t.same(stage.eth0.of('NA', '2001:db8::dead'), [], 'and no answer for it')
   goodManners(t, stage)

@@ -91,6 +91,10 @@ t.test('all protocols: what others send from here is seen too; promiscuous', asy
   t.match(sh('ip -d link show v0'), /promiscuity 1 .*allmulti 1/)
   for (const socket of [a, b, own]) socket.close()
   t.match(sh('ip -d link show v0'), /promiscuity 0 .*allmulti 0/)
+
+  const tap = open('v0', { allMulticast: false })
+  t.match(sh('ip -d link show v0'), /promiscuity 0 .*allmulti 0/)
+  tap.close()
 })
 
 t.test('cooked: without Ethernet header, both ways', async (t) => {
@@ -273,7 +277,8 @@ t.test('wrong arguments', async (t) => {
     () => any.send(slab, 8, [1], 1), () => any.send(slab, 8, Int32Array.of(1)), () => any.start(), () => any.start({}),
     () => any.receive.call({}, slab, 8, new Int32Array(4)), () => new any.constructor().receive(slab, 8, new Int32Array(4)),
     () => new any.constructor().drops(), () => (native as any).openPacket(), () => (native as any).openPacket({ ifindex: 1 }),
-    () => open('v0', { filter: 'x' as any }), () => open('v0', { cooked: 1 as any }), () => (native as any).openUnix('@x'),
+    () => open('v0', { filter: 'x' as any }), () => open('v0', { cooked: 1 as any }), () => open('v0', { allMulticast: 1 as any }),
+    () => (native as any).openUnix('@x'),
     () => (native as any).openNetlink(0), () => (native as any).openNetlink(0, [1], NONE, 0),
   ]) t.throws(wrong, TypeError, String(wrong))
   for (const wrong of [

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { spawn } from 'node:child_process'
-import { Prefix } from '../../src/address.ts'
+import { parseMac, Prefix } from '../../src/address.ts'
 import type { QuietRule } from '../../src/engine/types.ts'
 import { native } from '../../src/linux/native.ts'
 import type { NativeSocket } from '../../src/linux/native.ts'
@@ -8,18 +8,19 @@ import { Quiet } from '../../src/linux/quiet.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
 import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
-import { nsFrame } from '../lab/kit/frames.ts'
+import { naFrame, nsFrame } from '../lab/kit/frames.ts'
 
 await ownNamespace()
 
 const rule = (ifindex: number, ...prefixes: string[]): QuietRule =>
-  ({ ifindex, prefixes: prefixes.map((prefix) => Prefix.parse(prefix)!) })
+  ({ ifindex, mac: undefined, prefixes: prefixes.map((prefix) => Prefix.parse(prefix)!) })
+const ruleOf = (ifindex: number, mac: string, ...prefixes: string[]): QuietRule => ({ ...rule(ifindex, ...prefixes), mac: parseMac(mac) })
 const list = (): string => sh('nft list ruleset')
 
 t.test('the table is the one that is meant, and goes with close', async (t) => {
   sh('ip link add q0 index 50 type veth peer name q1 index 51')
   const quiet = new Quiet()
-  t.equal(quiet.apply([rule(51, '2001:db8:1::/64'),
+  t.equal(quiet.apply([ruleOf(51, '02:00:00:00:00:51', '2001:db8:1::/64'),
     rule(50, '2001:db8::/64', '2001:db8:0:1::/64', '2001:db8::5', 'ffff::/16', '2001:db8:ffff::7')]), undefined)
   t.equal(list().replace(/ # progname.*/, ''), `table ip6 ndp6d {
 	flags owner
@@ -40,8 +41,8 @@ t.test('the table is the one that is meant, and goes with close', async (t) => {
 
 	chain prerouting {
 		type filter hook prerouting priority raw; policy accept;
-		iif "q0" icmpv6 type nd-neighbor-solicit ip6 daddr @p50 fib daddr type != local drop
-		iif "q1" icmpv6 type nd-neighbor-solicit ip6 daddr @p51 fib daddr type != local drop
+		iif "q0" icmpv6 type 135-136 ip6 daddr @p50 fib daddr type != local drop
+		iif "q1" ether daddr 02:00:00:00:00:51 icmpv6 type 135-136 ip6 daddr @p51 fib daddr type != local drop
 	}
 }
 `)
@@ -74,6 +75,8 @@ t.test('nothing is sent when nothing changes', async (t) => {
   t.equal(sent, 1, 'the same in another order')
   quiet.apply([rule(51, '::1'), rule(50, '2001:db8:0:1::/64')])
   t.equal(sent, 2)
+  quiet.apply([ruleOf(51, '02:00:00:00:00:51', '::1'), rule(50, '2001:db8:0:1::/64')])
+  t.equal(sent, 3, 'another link-layer address')
   quiet.close()
 })
 
@@ -123,7 +126,7 @@ t.test('after SIGKILL the table is gone', async (t) => {
   const child = spawn(process.execPath, ['--input-type=module', '-e', `
     import { Quiet } from '${quietUrl}'
     import { Prefix } from '${addressUrl}'
-    new Quiet().apply([{ ifindex: 50, prefixes: [Prefix.parse('2001:db8::/64')] }])
+    new Quiet().apply([{ ifindex: 50, mac: undefined, prefixes: [Prefix.parse('2001:db8::/64')] }])
     setInterval(() => {}, 1000)`], { stdio: ['ignore', 'inherit', 'inherit'] })
   await until(() => list().includes('table ip6 ndp6d'))
   child.kill('SIGKILL')
@@ -176,7 +179,7 @@ function tap(ifindex: number): { take(): Array<readonly [number, number]>, send(
   }
 }
 
-t.test('a unicast NS: no error, nothing leaks, and a packet socket sees it all the same', async (t) => {
+t.test('a unicast NS or NA: no error, nothing leaks, and a packet socket sees it all the same', async (t) => {
   const macs = { asker: '52:54:00:00:00:01', up: '52:54:00:00:00:02', down: '52:54:00:00:00:03', host: '52:54:00:00:00:04' }
   sh(`ip link add asker0 address ${macs.asker} type veth peer name up0 address ${macs.up}
       ip link add host0 address ${macs.host} type veth peer name down0 address ${macs.down}
@@ -192,23 +195,31 @@ t.test('a unicast NS: no error, nothing leaks, and a packet socket sees it all t
   const index = (name: string): number => kernel.links().find((link) => link.name === name)!.ifindex
   await until(() => kernel.links().filter((link) => link.up && link.kind === 'veth').length === 4)
   const [asker, up, host] = [tap(index('asker0')), tap(index('up0')), tap(index('host0'))]
-  const ask = async (source: string, target: string) => {
+  const send = async (type: 135 | 136, frame: string) => {
     for (const link of [asker, up, host]) link.take()
-    asker.send(nsFrame({ from: macs.asker, source, target, destination: target, to: macs.up }))
+    asker.send(frame)
     await new Promise((resolve) => setTimeout(resolve, 150))
     return {
-      seen: up.take().filter(([type]) => type === 135).length,
-      errors: asker.take().filter(([type]) => type === 1).length,
+      seen: up.take().filter((seen) => seen[0] === type).length,
+      errors: asker.take().filter((seen) => seen[0] === 1).length,
       // The kernel's own have 255.
-      leaked: host.take().filter(([type, hopLimit]) => type === 135 && hopLimit !== 255).map(([, hopLimit]) => hopLimit),
+      leaked: host.take().filter((seen) => seen[0] === type && seen[1] !== 255).map(([, hopLimit]) => hopLimit),
     }
   }
+  const ask = (source: string, target: string) =>
+    send(135, nsFrame({ from: macs.asker, source, target, destination: target, to: macs.up }))
+  const tell = (destination: string) => send(136,
+    naFrame({ from: macs.asker, source: '2001:db8::1', target: '2001:db8::1', destination, to: macs.up, flags: 'RSO' }))
   t.strictSame(await ask('2001:db8::1', '2001:db8::2'), { seen: 1, errors: 0, leaked: [254] }, 'without: forwarded')
   t.strictSame(await ask('fe80::99', '2001:db8::2'), { seen: 1, errors: 1, leaked: [] }, 'without: an error')
+  t.strictSame(await tell('2001:db8::2'), { seen: 1, errors: 0, leaked: [254] }, 'without: forwarded, too')
   const quiet = new Quiet()
-  t.equal(quiet.apply([rule(index('up0'), '2001:db8::/64')]), undefined)
-  t.strictSame(await ask('2001:db8::1', '2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
-  t.strictSame(await ask('fe80::99', '2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
+  for (const mac of [undefined, parseMac(macs.up)]) {
+    t.equal(quiet.apply([{ ...rule(index('up0'), '2001:db8::/64'), mac }]), undefined)
+    t.strictSame(await ask('2001:db8::1', '2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
+    t.strictSame(await ask('fe80::99', '2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
+    t.strictSame(await tell('2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
+  }
 
   asker.take()
   asker.send(nsFrame({ from: macs.asker, source: 'fe80::99', target: '2001:db8::ff', destination: '2001:db8::ff', to: macs.up }))
@@ -218,4 +229,29 @@ t.test('a unicast NS: no error, nothing leaks, and a packet socket sees it all t
   quiet.close()
   for (const link of [asker, up, host]) link.close()
   kernel.close()
+})
+
+t.test('what a bridge of this machine passes from port to port is none of our business, even where netfilter sees it', async (t) => {
+  const macs = { bridge: '52:54:00:00:01:00', a: '52:54:00:00:01:01', b: '52:54:00:00:01:02' }
+  sh(`ip link add br9 address ${macs.bridge} type bridge mcast_snooping 0
+      for i in host8 host9; do ip link add $i type veth peer name $i.port; ip link set $i.port master br9; done
+      for i in host8 host9; do echo 1 > /proc/sys/net/ipv6/conf/$i/disable_ipv6; done
+      for i in host8 host8.port host9 host9.port br9; do ip link set $i up; done
+      f=/proc/sys/net/bridge/bridge-nf-call-ip6tables; [ ! -e $f ] || echo 1 > $f`)
+  const kernel = new Rtnetlink()
+  const index = (name: string): number => kernel.links().find((link) => link.name === name)!.ifindex
+  await until(() => kernel.links().filter(({ name, up }) => up && ['host8', 'host9', 'br9'].includes(name)).length === 3)
+  const quiet = new Quiet()
+  t.equal(quiet.apply([ruleOf(index('br9'), macs.bridge, '2001:db8:9::/64')]), undefined)
+  const [a, b] = [tap(index('host8')), tap(index('host9'))]
+  const ends = { source: '2001:db8:9::a', destination: '2001:db8:9::b', from: macs.a, to: macs.b }
+  a.send(nsFrame({ ...ends, target: '2001:db8:9::b' }))
+  a.send(naFrame({ ...ends, target: '2001:db8:9::a', flags: 'S' }))
+  const arrived: number[] = []
+  await until(() => arrived.push(...b.take().map(([type]) => type).filter((type) => type === 135 || type === 136)) >= 2).catch(() => {})
+  t.strictSame(arrived, [135, 136])
+  quiet.close()
+  for (const link of [a, b]) link.close()
+  kernel.close()
+  sh('ip link del br9; ip link del host8; ip link del host9')
 })

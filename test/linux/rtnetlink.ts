@@ -30,6 +30,25 @@ t.test('links, addresses, neighbors', async (t) => {
   t.notOk(neighbors.some((n) => n.proxy))
 })
 
+t.test('stations of bridges', async (t) => {
+  sh(`ip link add br0 type bridge; ip link add port0 address 52:54:00:00:00:10 type veth peer name guest0; ip link set port0 master br0
+      bridge fdb add 52:54:00:00:00:11 dev port0 master static`)
+  const stations = kernel.stations()
+  t.ok(stations.length >= 2 && stations.every(({ bridge }) => bridge === index('br0')), 'no entries of devices')
+  t.strictSame(stations.filter(({ own }) => !own).map(({ port, mac, vlan }) => [port, formatMac(mac), vlan]),
+    [[index('port0'), '52:54:00:00:00:11', 0]])
+  t.ok(stations.some(({ own, mac }) => own && formatMac(mac) === '52:54:00:00:00:10'))
+  sh('ip link del br0; ip link del port0')
+})
+
+t.test('on-link prefixes', async (t) => {
+  sh('ip -6 route add 2001:db8:77::/64 dev down0; ip -6 route add 2001:db8:78::/64 via fe80::1 dev down0')
+  t.strictSame(kernel.onLinkPrefixes(down0).map(String), ['2001:db8:77::/64'])
+  t.strictSame(kernel.onLinkPrefixes(up0).map(String), ['2001:db8::/64'])
+  t.throws(() => kernel.onLinkPrefixes(999), { code: 'ENODEV' })
+  sh('ip -6 route del 2001:db8:77::/64; ip -6 route del 2001:db8:78::/64')
+})
+
 t.test('lookup', async (t) => {
   t.strictSame(kernel.lookup(address('2001:db8::2')), { ifindex: up0, local: false })
   t.strictSame(kernel.lookup(address('2620::1')), { ifindex: up0, local: false }, 'the default route')

@@ -13,10 +13,10 @@ const words = [...OPTIONS.keys()]
 /** Text that looks like a configuration here and there. */
 const almost = fc.array(fc.oneof(
   fc.constantFrom('{', '}', '\n', ' ', '\t', ';', '=', '#', '//', '/*', '*/', '"', "'", '\r\n', '\0', '\ufeff', '\u00a0'),
-  fc.constantFrom('网', '-1', '1e3', '2147483648', 'yes', '30s'),
+  fc.constantFrom('网', '-1', '1e3', '2147483648', 'yes', 'solicit', 'mrd', '30s'),
   fc.constantFrom('eth0', 'tap*', '2001:db8::/64', '2001:db8::1', '2001::db8:1'),
   fc.constantFrom(...words.map((word) => ` ${word} `)),
-  fc.constantFrom('proxy eth0 {\n', 'subnet 2001:db8::/64 {\n', 'rule 2001:db8::/64 {', 'include a\n'),
+  fc.constantFrom('proxy eth0 {\n', 'subnet 2001:db8::/64 {\n', 'subnet auto {\nupstream a\ndownstream b\n', 'rule 2001:db8::/64 {', 'include a\n'),
   fc.string({ maxLength: 5, unit: 'binary' }),
 ), { maxLength: 60 }).map((parts) => parts.join(''))
 
@@ -42,7 +42,7 @@ t.test('punctuation alone is read to its end', async () => {
 const time = fc.integer({ min: 0, max: 2 ** 31 - 1 })
 const count = fc.integer({ min: 1, max: 2 ** 31 - 1 })
 const iface = fc.oneof(
-  fc.stringMatching(/^[a-z][a-z0-9._-]{0,14}$/), fc.constantFrom('host', 'upstream', 'ttl', 'eth0#1', '=', ';x', '#'))
+  fc.stringMatching(/^[a-z][a-z0-9._-]{0,14}$/), fc.constantFrom('host', 'upstream', 'ttl', 'auto', 'announce', 'eth0#1', '=', ';x', '#'))
 const pattern = fc.oneof(iface, fc.stringMatching(/^[a-z]{1,8}\*$/))
 const address = fc.tuple(fc.integer(), fc.integer(), fc.integer(), fc.integer()).map((w) => new Address(...w))
 const prefix = fc.tuple(address, fc.integer({ min: 0, max: 128 })).map(([a, length]) => new Prefix(a, length))
@@ -51,6 +51,7 @@ const settings: fc.Arbitrary<Settings> = fc.record({
   router: fc.boolean(), timeout: time, ttl: time, deadtime: time, retries: time, keepalive: fc.boolean(),
   routes: fc.boolean(), learn: fc.constant(true), promiscuous: fc.boolean(), limit: count, hostLimit: count,
   override: fc.constantFrom('auto', 'always', 'never'), source: fc.constantFrom('link-local', 'global', 'target'),
+  announce: fc.constantFrom('no', 'yes', 'solicit'), snooping: fc.constantFrom('no', 'mirror', 'mrd'),
 })
 
 const rule: fc.Arbitrary<Rule> = fc.oneof(
@@ -62,23 +63,29 @@ const rule: fc.Arbitrary<Rule> = fc.oneof(
   }),
 )
 
-/** Subnets that do not contradict themselves: each with a prefix of its own, all hosts and holes inside. */
+/** Subnets that do not contradict themselves: each with a prefix of its own or an upstream, all hosts and holes inside. */
 function subnet(number: number): fc.Arbitrary<Subnet> {
   const whole = new Prefix(new Address(0x20010db8, number, 0, 0), 64)
   const inside = fc.tuple(fc.integer(), fc.integer()).map(([w2, w3]) => new Address(0x20010db8, number, w2, w3))
   return fc.record({
-    prefix: fc.constant(whole), upstream: iface, downstream: fc.uniqueArray(pattern, { minLength: 1, maxLength: 3 }),
+    isAuto: fc.boolean(), upstream: iface, downstream: fc.uniqueArray(pattern, { minLength: 1, maxLength: 3 }),
     hosts: fc.uniqueArray(inside, { maxLength: 4, selector: String }),
     pinned: fc.boolean(),
     exclude: fc.uniqueArray(
       fc.tuple(inside, fc.integer({ min: 64, max: 128 })).map(([a, length]) => new Prefix(a, length)),
       { maxLength: 3, selector: String }),
     settings: fc.tuple(settings, fc.boolean()).map(([s, learn]) => ({ ...s, learn })),
-  }).map(({ hosts, pinned, downstream, ...rest }) => ({
+  }).map(({ isAuto, hosts, pinned, downstream, ...rest }) => ({
     ...rest,
+    prefix: isAuto ? 'auto' : whole,
     downstream: downstream.filter((name) => name !== rest.upstream).concat('fallback'),
     hosts: hosts.map((host): PinnedHost => ({ address: host, iface: pinned ? rest.upstream : undefined })),
   }))
+}
+
+function haveUpstreamsOfTheirOwn(subnets: readonly Subnet[]): boolean {
+  const upstreams = subnets.filter(({ prefix: each }) => each === 'auto').map(({ upstream }) => upstream)
+  return new Set(upstreams).size === upstreams.length
 }
 
 const config: fc.Arbitrary<Config> = fc.record({
@@ -88,7 +95,7 @@ const config: fc.Arbitrary<Config> = fc.record({
     port: fc.integer({ min: 1, max: 65535 }),
   }),
   proxies: fc.array(fc.record({ iface, settings, rules: fc.array(rule, { maxLength: 5 }) }), { maxLength: 3 }),
-  subnets: fc.tuple(subnet(1), subnet(2), subnet(3)).chain((all) => fc.subarray(all)),
+  subnets: fc.tuple(subnet(1), subnet(2), subnet(3)).chain((all) => fc.subarray(all)).filter(haveUpstreamsOfTheirOwn),
 }, { requiredKeys: ['forwarding', 'grace', 'proxies', 'subnets'] })
 
 function same(read: Config | undefined, wanted: Config): void {

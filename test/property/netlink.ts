@@ -2,9 +2,10 @@ import t from 'tap'
 import fc from 'fast-check'
 import { Address } from '../../src/address.ts'
 import { Attributes, decodeCompletion, messages, MessageWriter } from '../../src/wire/netlink.ts'
+import { decodeNeighbor, decodeStation, RTM_DELNEIGH, RTM_NEWNEIGH } from '../../src/wire/rtneighbor.ts'
 import {
-  decodeAddress, decodeLink, decodeNeighbor, decodeRoute, RTM_DELADDR, RTM_DELLINK, RTM_DELNEIGH, RTM_DELROUTE,
-  RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWROUTE, writeRoute,
+  decodeAddress, decodeLink, decodeOnLink, decodeRoute, RTM_DELADDR, RTM_DELLINK, RTM_DELROUTE, RTM_NEWADDR, RTM_NEWLINK,
+  RTM_NEWROUTE, writeRoute,
 } from '../../src/wire/rtnetlink.ts'
 
 const TYPES = [2, 3, RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH, RTM_DELNEIGH]
@@ -16,7 +17,9 @@ function decodeAll(bytes: Uint8Array, start = 0, end = bytes.length): void {
     decodeLink(message)
     decodeAddress(message)
     decodeRoute(message)
+    decodeOnLink(message)
     decodeNeighbor(message)
+    decodeStation(message)
     decodeCompletion(message)
     for (const attribute of new Attributes(bytes, message.start, message.end)) {
       if (attribute.start > attribute.end || attribute.end > message.end) throw new Error('out of range')
@@ -33,10 +36,10 @@ t.test('nor behind a header that is right', async () => {
   const payload = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),
     // Fixed header, then attributes whose lengths may lie.
-    fc.tuple(fc.constantFrom(8, 12, 16), fc.array(fc.tuple(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 20 }),
-      fc.uint8Array({ maxLength: 24 })))).map(([size, attributes]) => {
+    fc.tuple(fc.constantFrom(7, 10), fc.constantFrom(8, 12, 16), fc.array(fc.tuple(
+      fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 20 }), fc.uint8Array({ maxLength: 24 })))).map(([family, size, attributes]) => {
       const w = new MessageWriter()
-      for (let i = 0; i < size; i++) w.u8(i === 0 && size < 16 ? 10 : 0)
+      for (let i = 0; i < size; i++) w.u8(i === 0 && size < 16 ? family : 0)
       for (const [length, type, value] of attributes) {
         w.u16(length)
         w.u16(type)

@@ -1,7 +1,7 @@
 /** Compared with what nft(8) 1.0.6 sends for the same table, and with messages written by hand. */
 import t from 'tap'
 import { readFileSync } from 'node:fs'
-import { Prefix } from '../../src/address.ts'
+import { parseMac, Prefix } from '../../src/address.ts'
 import { MessageWriter, messages } from '../../src/wire/netlink.ts'
 import { Batch, NFT_TABLE_F_OWNER, ranges } from '../../src/wire/nftables.ts'
 import { hex } from '../fixtures/fake-kernel.ts'
@@ -27,7 +27,7 @@ t.test('prefixes become ranges that do not touch', async (t) => {
 t.test('the rule is the one that nft sends', async (t) => {
   const w = new MessageWriter()
   const batch = new Batch(w, 4)
-  batch.newRule(2, 'p2', 1)
+  batch.newRule(2, parseMac('02:00:00:00:00:ff'), 'p2', 1)
   const fixture = hex(readFileSync(new URL('../../../test/fixtures/netlink/nft-rule.hex', import.meta.url), 'latin1'))
   const [, rule] = messages(w.bytes)
   t.equal(Buffer.from(w.bytes.subarray(rule.start - 16, rule.end)).toString('hex'), Buffer.from(fixture).toString('hex'))

@@ -5,10 +5,11 @@ import { Address, formatMac } from '../../src/address.ts'
 import { messages, MessageWriter } from '../../src/wire/netlink.ts'
 import type { Message } from '../../src/wire/netlink.ts'
 import {
-  decodeAddress, decodeLink, decodeNeighbor, decodeRoute, deleteRoute, dumpAddresses, dumpHostRoutes, dumpLinks,
-  dumpNeighbors, hostRouteFilter, lookupRoute, NUD_PERMANENT, RTN_LOCAL, RTN_UNICAST, writeRoute,
+  decodeAddress, decodeLink, decodeOnLink, decodeRoute, deleteRoute, dumpAddresses, dumpHostRoutes, dumpLinkRoutes,
+  dumpLinks, hostRouteFilter, lookupRoute, onLinkFilter, RTN_LOCAL, RTN_UNICAST, writeRoute,
 } from '../../src/wire/rtnetlink.ts'
 import { hex } from '../fixtures/fake-kernel.ts'
+import { run } from '../property/bpf.ts'
 
 const fixture = (name: string): Message =>
   [...messages(hex(readFileSync(new URL(`../../../test/fixtures/netlink/${name}.hex`, import.meta.url), 'latin1')))][0]
@@ -90,18 +91,36 @@ t.test('routes', async (t) => {
   t.equal(show('18000000 1800 0000 00000000 00000000 0a000000 fe020001'), undefined, 'cut off')
 })
 
-t.test('neighbors', async (t) => {
-  const known = decodeNeighbor(sole(`58000000 1c00 0200 07000000 00000000 0a000000 02000000 8000 00 01
-    14000100 20010db8000000000000000000000002 0a000200 525400000002 0000 08000400 00000000
-    14000300 00000000 00000000 00000000 00000000`))!
-  t.match(known, { ifindex: 2, state: NUD_PERMANENT, proxy: false })
-  t.equal(text(known.address), '2001:db8::2')
-  t.equal(formatMac(known.lladdr!), '52:54:00:00:00:02')
-  t.match(decodeNeighbor(sole(`30000000 1c00 0200 07000000 00000000 0a000000 03000000 0000 08 01
-    14000100 20010db8000000000000000000000009`)), { ifindex: 3, state: 0, proxy: true, lladdr: undefined })
-  t.equal(decodeNeighbor(sole(`4c000000 1c00 0000 00000000 00000000 07000000 02000000 8000 00 00
-    0a000200 525400123457 0000 08000900 04000000 08000f00 00000000 14000300 00000000 00000000 00000000 00000000`)), undefined,
-  'a bridge\'s forwarding entry')
+t.test('on-link prefixes', async (t) => {
+  const route = (header: string, attributes: string): string | undefined => {
+    const body = hex(`00000000 1800 0006 00000000 00000000 ${header} ${attributes}`)
+    body[0] = body.length
+    const found = decodeOnLink([...messages(body)][0])
+    return found && `${found.prefix} ${found.ifindex}`
+  }
+  const PREFIX = '14000100 20010db8000100000000000000000000'
+  const REST = '08000600 00040000 08000400 03000000'
+  const FIXED = '0a400000 fe090001 00000000'
+  t.equal(route(FIXED, `08000f00 fe000000 ${PREFIX} ${REST}
+    24000c00 00000000 00000000 c8000000 00000000 00000000 00000000 00000000 00000000 05001400 00 000000`), '2001:db8:1::/64 3')
+  for (const protocol of ['02', '03', '04', '09']) {
+    t.equal(route(`0a400000 fe${protocol}0001 00000000`, `${PREFIX} ${REST}`), '2001:db8:1::/64 3', protocol)
+  }
+  for (const [header, why] of [
+    ['0a400000 fe880001 00000000', 'ours'], ['0a400000 fe0b0001 00000000', 'of a routing daemon'],
+    ['0a400000 ff020001 00000000', 'of another table'], ['0a400000 fe020002 00000000', 'local'],
+    ['0a000000 fe020001 00000000', 'all'], ['0a800000 fe020001 00000000', 'one host'], ['02400000 fe020001 00000000', 'IPv4'],
+  ]) t.equal(route(header, `${PREFIX} ${REST}`), undefined, why)
+  t.equal(route(FIXED, `08000f00 37000000 ${PREFIX} ${REST}`), undefined, 'a table beyond 255 stands in an attribute')
+  t.equal(route(FIXED, PREFIX), undefined, 'without a link')
+  t.equal(route(FIXED, REST), undefined, 'without a destination')
+  t.equal(route('0a400000 fe020001 00000000', `14000100 fe800000000000000000000000000000 ${REST}`), undefined, 'link-local')
+  t.equal(route('0a080000 fe020001 00000000', `14000100 ff000000000000000000000000000000 ${REST}`), undefined, 'multicast')
+  t.equal(route('0a070000 fe020001 00000000', `14000100 fc000000000000000000000000000000 ${REST}`), 'fc00::/7 3', 'unique local')
+  t.equal(route(FIXED, `${PREFIX} 14000500 fe800000000000000000000000000001 ${REST}`), undefined, 'a gateway')
+  t.equal(route(FIXED, `${PREFIX} 14000900 10000000 03000000 10000000 04000000 ${REST}`), undefined, 'many ways')
+  t.equal(route(FIXED, `${PREFIX} 0a001200 0200 c0000201 0000 ${REST}`), undefined, 'a gateway of another family')
+  t.equal(route(FIXED, `${PREFIX} ${REST} 06001500 0500 0000 08001600 00000000`), undefined, 'a tunnel')
 })
 
 t.test('requests are those of iproute2', async (t) => {
@@ -136,10 +155,21 @@ t.test('requests are those of iproute2', async (t) => {
   request((w) => dumpLinks(w, SEQUENCE),
     '28000000 1200 0103 3c13046b 00000000 00000000 00000000 00000000 00000000 08001d00 08000000')
   request((w) => dumpAddresses(w, SEQUENCE), '18000000 1600 0103 3c13046b 00000000 0a000000 00000000')
-  request((w) => dumpNeighbors(w, SEQUENCE), '1c000000 1e00 0103 3c13046b 00000000 0a000000 00000000 00000000')
+  request((w) => dumpLinkRoutes(w, SEQUENCE, 3),
+    '24000000 1a00 0103 3c13046b 00000000 0a000000 fe000001 00000000 08000400 03000000')
 })
 
 t.test('the filter of our routes, by hand: ldb [21]; jeq 136; ret 65535; ret 0', async (t) => {
   t.equal(Buffer.from(hostRouteFilter()).toString('hex'),
     '3000000015000000' + '1500000188000000' + '06000000ffff0000' + '0600000000000000')
+})
+
+t.test('the filter of on-link prefixes', async (t) => {
+  const passes = (length: string, protocol: string, type: string): boolean => run(onLinkFilter(),
+    hex(`1c000000 1800 0006 00000000 00000000 0a${length}0000 fe${protocol}00${type} 00000000`)) > 0
+  for (const protocol of ['02', '03', '04', '09']) t.ok(passes('40', protocol, '01'), protocol)
+  for (const protocol of ['00', '01', '0b', '10', '88', 'ba']) t.notOk(passes('40', protocol, '01'), protocol)
+  for (const length of ['01', '40', '7f']) t.ok(passes(length, '02', '01'), length)
+  for (const length of ['00', '80']) t.notOk(passes(length, '02', '01'), length)
+  for (const type of ['00', '02', '05', '06', '07']) t.notOk(passes('40', '02', type), type)
 })

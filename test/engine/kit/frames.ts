@@ -69,7 +69,7 @@ function checksum(bytes: readonly number[]): [number, number] {
   return [(~sum >> 8) & 0xff, ~sum & 0xff]
 }
 
-function frame(from: string, to: string, toMac: string | undefined, source: string, message: number[]): Uint8Array {
+export function frame(from: string, to: string, toMac: string | undefined, source: string, message: number[]): Uint8Array {
   const destination = addressBytes(to)
   const sent = [...addressBytes(source), ...destination]
   const [high, low] = checksum([...sent, 0, 0, 0, message.length, 0, 0, 0, 58, ...message])

@@ -7,7 +7,8 @@ import type { Config } from '../../../src/config/config.ts'
 import { parseConfig } from '../../../src/config/load.ts'
 import { Engine } from '../../../src/engine/engine.ts'
 import type {
-  Advertisement, Event, HostRoute, Instant, Link, Outcome, QuietRule, Random, RouteChange, Sink, UnicastProbe,
+  Advertisement, Event, Hearing, HostRoute, Input, Instant, KernelNeighbor, Link, MulticastMessage, Outcome, QuietRule, Random,
+  RouteChange, Sink, UnicastProbe,
 } from '../../../src/engine/types.ts'
 import type { DropReason } from '../../../src/wire/ndisc.ts'
 import { NdiscView } from '../../../src/wire/ndisc.ts'
@@ -24,10 +25,11 @@ export const ROUTER = '02:00:00:00:00:01'
 export const VM2 = '02:00:00:00:00:02'
 export const VM3 = '02:00:00:00:00:03'
 
-/** The five lines of the manual. */
+/** The five lines of the manual, without announcements, which have tests of their own. */
 export const SUBNET = `subnet 2001:db8::/64 {
   upstream eth0
   downstream eth1
+  announce no
   host 2001:db8::1 eth0
 }`
 
@@ -64,8 +66,20 @@ export class Recorder implements Sink {
   /** Routes as a kernel would have them. */
   readonly routes = new Map<string, HostRoute>()
 
-  listen({ name, up }: Link, promiscuous: boolean): void {
-    this.lines.push(`listen ${name}${up ? '' : ' down'}${promiscuous ? ' promiscuous' : ''}`)
+  listen({ name, up }: Link, hearing: Hearing): void {
+    const manner = Object.entries(hearing).filter(([key, value]) => value && key !== 'ownSolicitations').map(([key]) => ` ${key}`)
+    this.lines.push(`listen ${name}${up ? '' : ' down'}${manner.join('')}`)
+  }
+
+  join(ifindex: number, group: Address): void { this.lines.push(`join ${name(ifindex)} ${group}`) }
+  leave(ifindex: number, group: Address): void { this.lines.push(`leave ${name(ifindex)} ${group}`) }
+
+  discover(ifindex: number, sources: readonly Address[]): void {
+    this.lines.push(`discover ${name(ifindex)} from ${sources.join(' ')}`)
+  }
+
+  multicast(ifindex: number, message: MulticastMessage): void {
+    this.lines.push(`multicast ${name(ifindex)} ${message.kind} from ${message.source}`)
   }
 
   ignore(ifindex: number): void { this.lines.push(`ignore ${name(ifindex)}`) }
@@ -104,6 +118,7 @@ export class Recorder implements Sink {
       case 'link': this.lines.push(`link ${event.iface} ${event.state}`); break
       case 'conflict': this.lines.push(`conflict ${event.target} ${name(event.ifindex)} ${formatMac(event.mac)}`); break
       case 'limit': this.lines.push(`limit ${event.limit} ${event.size}`); break
+      case 'deaf': this.lines.push(`deaf ${event.iface}`); break
     }
   }
 
@@ -127,9 +142,12 @@ export class Stage {
     this.sink = new Recorder()
     this.engine = new Engine(configOf(config), random, this.sink)
     for (const link of links) this.link(link)
+    // All hosts were asked to show themselves, and nobody did.
+    this.wait(41_000)
     this.sink.take()
   }
 
+  handle(input: Input): void { this.engine.handle(input, this.now) }
   link(link: Link): void { this.engine.handle({ kind: 'link', link }, this.now) }
   gone(ifindex: number): void { this.engine.handle({ kind: 'link-gone', ifindex }, this.now) }
   configure(config: string): void { this.engine.handle({ kind: 'config', config: configOf(config) }, this.now) }
@@ -144,6 +162,17 @@ export class Stage {
     const routes = present.map(([target, ifindex]) => ({ target: ip(target), ifindex }))
     for (const route of routes) this.sink.routes.set(route.target.toString(), route)
     this.engine.handle({ kind: 'routes', present: routes }, this.now)
+  }
+
+  /** An entry of the kernel's neighbor table. */
+  kernel(target: string, ifindex: number, from: string | undefined, state: KernelNeighbor['state'], router = false): void {
+    const lladdr = from === undefined ? undefined : mac(from)
+    this.handle({ kind: 'neighbor', neighbor: { target: ip(target), ifindex, mac: lladdr, state, router } })
+  }
+
+  /** A bridge learned where a host is, or lost it. */
+  station(ifindex: number, from: string, present: boolean): void {
+    this.handle({ kind: 'station', ifindex, mac: mac(from), present })
   }
 
   /** Hands a frame to the engine, poisoned afterwards. @returns its outcomes, one unless the link is unknown */

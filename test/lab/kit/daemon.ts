@@ -19,18 +19,28 @@ export function parseRecord(line: string): LogRecord {
   }
 }
 
+export interface DaemonOptions {
+  /** Directory where it keeps what it knows over restarts; default: nowhere. */
+  readonly state?: string
+  /** Of the log; default: info. */
+  readonly level?: 'info' | 'debug'
+  /** Without what tap loads into every Node (NODE_OPTIONS), which takes 40 MiB. */
+  readonly isBare?: boolean
+}
+
 export class Daemon {
   readonly proc: Proc
   readonly configFile: string
 
   /** Starts it at once; nothing is known to work before {@link ready}. */
-  constructor(lab: Lab, host: Host, config: string) {
+  constructor(lab: Lab, host: Host, config: string, { state = '', level = 'info', isBare = false }: DaemonOptions = {}) {
     if (!existsSync(MAIN)) throw new Error('the daemon is not built: npm run build')
     const directory = join(lab.directory, host.name)
     mkdirSync(directory, { recursive: true })
     this.configFile = join(directory, 'ndp6d.conf')
     writeFileSync(this.configFile, config)
-    this.proc = host.spawn([process.execPath, MAIN, '--config', this.configFile],
+    const bare = isBare ? ['env', '-u', 'NODE_OPTIONS'] : []
+    this.proc = host.spawn([...bare, process.execPath, MAIN, '--config', this.configFile, '--state', state, '--level', level],
       { RUNTIME_DIRECTORY: directory, NOTIFY_SOCKET: '', NO_COLOR: '1' })
   }
 

@@ -1,6 +1,6 @@
 /**
  * Ethernet/IPv6/ICMPv6 frames as the lab sees and makes them, by offsets of its own: the daemon's decoder must not
- * vouch for itself. RFC 4861 4.3, 4.4, 4.6.1; RFC 8200 3; RFC 4443 2.3.
+ * vouch for itself. RFC 4861 4.2-4.4, 4.6; RFC 8200 3; RFC 4443 2.3.
  */
 import { Address } from '../../../src/address.ts'
 import type { SeenFrame } from './agent.ts'
@@ -94,17 +94,67 @@ function checksum(source: Buffer, destination: Buffer, message: Buffer): number 
   return ~sum & 0xffff
 }
 
+export interface NaFrame {
+  readonly from: string
+  readonly source: string
+  readonly target: string
+  /** Default: all nodes, and their Ethernet group. */
+  readonly to?: string
+  readonly destination?: string
+  /** A subset of `RSO`; default `O`, as a host announces a change (RFC 4861 7.2.6). */
+  readonly flags?: string
+  /** Target link-layer address option; default: `from`. */
+  readonly tlla?: string
+}
+
+/** The Ethernet group of an IPv6 group (RFC 2464 7). */
+function groupMac(group: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(0x33, 0x33), group.subarray(12)])
+}
+
 /** A valid Neighbor Solicitation as hex, unless the fields given make it something else. */
 export function nsFrame(ns: NsFrame): string {
   const target = bytesOf(ns.target)
   const group = Buffer.concat([bytesOf('ff02::1:ff00:0').subarray(0, 13), target.subarray(13)])
-  const source = bytesOf(ns.source)
   const destination = ns.destination === undefined ? group : bytesOf(ns.destination)
-  const to = ns.to === undefined ? Buffer.concat([Buffer.of(0x33, 0x33), destination.subarray(12)]) : macBytes(ns.to)
+  const to = ns.to === undefined ? groupMac(destination) : macBytes(ns.to)
   const slla = ns.slla ?? ns.source !== '::' ? Buffer.concat([Buffer.of(1, 1), macBytes(ns.from)]) : Buffer.alloc(0)
   const message = Buffer.concat([Buffer.of(135, 0, 0, 0, 0, 0, 0, 0), target, slla])
+  return icmpFrame(to, macBytes(ns.from), bytesOf(ns.source), destination, message)
+}
+
+/** A valid Neighbor Advertisement as hex, unless the fields given make it something else. */
+export function naFrame(na: NaFrame): string {
+  const destination = bytesOf(na.destination ?? 'ff02::1')
+  const to = na.to === undefined ? groupMac(destination) : macBytes(na.to)
+  const flags = [...na.flags ?? 'O'].reduce((bits, flag) => bits | 0x80 >> 'RSO'.indexOf(flag), 0)
+  const tlla = Buffer.concat([Buffer.of(2, 1), macBytes(na.tlla ?? na.from)])
+  const message = Buffer.concat([Buffer.of(136, 0, 0, 0, flags, 0, 0, 0), bytesOf(na.target), tlla])
+  return icmpFrame(to, macBytes(na.from), bytesOf(na.source), destination, message)
+}
+
+export interface RaFrame {
+  readonly from: string
+  readonly source: string
+  /** On-link, for SLAAC (A and L flags), /64. */
+  readonly prefix: string
+}
+
+/** A Router Advertisement to all nodes, as hex: a default router with one prefix. RFC 4861 4.2, 4.6.2. */
+export function raFrame(ra: RaFrame): string {
+  const destination = bytesOf('ff02::1')
+  const router = Buffer.of(134, 0, 0, 0, 64, 0, 1800 >> 8, 1800 & 0xff, 0, 0, 0, 0, 0, 0, 0, 0)
+  const prefix = Buffer.alloc(16)
+  prefix.set([3, 4, 64, 0xc0])
+  prefix.writeUInt32BE(86_400, 4)
+  prefix.writeUInt32BE(14_400, 8)
+  const message = Buffer.concat([router, Buffer.of(1, 1), macBytes(ra.from), prefix, bytesOf(ra.prefix)])
+  return icmpFrame(macBytes('33:33:00:00:00:01'), macBytes(ra.from), bytesOf(ra.source), destination, message)
+}
+
+/** Fills in the checksum of an ICMPv6 message and puts the headers before it. */
+function icmpFrame(to: Buffer, from: Buffer, source: Buffer, destination: Buffer, message: Buffer): string {
   message.writeUInt16BE(checksum(source, destination, message), 2)
   const header = Buffer.of(0x60, 0, 0, 0, 0, message.length, 58, 255)
-  return Buffer.concat([to, macBytes(ns.from), Buffer.of(0x86, 0xdd), header, source, destination, message])
-    .toString('hex')
+  return Buffer.concat([to, from, Buffer.of(0x86, 0xdd), header, source, destination, message]).toString('hex')
 }

@@ -27,7 +27,10 @@ export interface HostOptions {
 
 export interface BridgeOptions {
   readonly snooping?: boolean
+  /** It asks for listeners itself; only then does it withhold multicast, from half a second after it is up. */
   readonly querier?: boolean
+  /** Groups that it has room for; the kernel's default is 4096. */
+  readonly groups?: number
 }
 
 export interface LinkOptions {
@@ -225,10 +228,12 @@ export class Lab {
 
   async bridge(name: string, options: BridgeOptions = {}): Promise<Bridge> {
     const bridge = await this.#prepare(new Bridge(this, name), {})
-    const { snooping = false, querier = false } = options
+    const { snooping = false, querier = false, groups = 4096 } = options
     bridge.sysctl({ 'conf/default/disable_ipv6': querier ? 0 : 1 })   // a querier needs a link-local source
-    bridge.ip(`link add br0 type bridge mcast_snooping ${Number(snooping)} mcast_querier ${Number(querier)}`,
-      'link set br0 up')
+    // A querier waits as long as answers may take before it withholds anything, by what that is when it becomes one.
+    bridge.ip(`link add br0 type bridge mcast_snooping ${Number(snooping)} mcast_hash_max ${groups}`,
+      'link set br0 type bridge mcast_query_response_interval 50',
+      `link set br0 type bridge mcast_querier ${Number(querier)}`, 'link set br0 up')
     // Where br_netfilter is loaded, it would judge IPv6 headers before the hosts do.
     bridge.exec('sh', '-c', 'f=/proc/sys/net/bridge/bridge-nf-call-ip6tables; [ ! -e $f ] || echo 0 >$f')
     return bridge

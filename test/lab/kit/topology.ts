@@ -34,6 +34,8 @@ export interface Topology {
   addNeighbor(name: string, options?: HostOptions): Promise<Host>
 }
 
+export interface Bridges { readonly outside?: BridgeOptions; readonly inside?: BridgeOptions }
+
 /** The address of VM `n`. */
 export function vmAddress(n: number): string {
   return `${PREFIX}${n.toString(16)}`
@@ -41,7 +43,7 @@ export function vmAddress(n: number): string {
 
 /** @param vms the VMs that are there from the start, by the last group of their addresses (2 is 2001:db8::2) */
 export async function buildTopology(lab: Lab, vms: readonly number[] = [2, 3],
-  bridges: { outside?: BridgeOptions; inside?: BridgeOptions } = {}): Promise<Topology> {
+  bridges: Bridges = {}): Promise<Topology> {
   const [server, router, proxy, outside, inside] = await Promise.all([
     lab.host('server'), lab.host('router', { forwarding: true }), lab.host('proxy', { forwarding: true }),
     lab.bridge('outside', bridges.outside), lab.bridge('inside', bridges.inside)])

@@ -1,27 +1,34 @@
 /**
- * The machine with ndp6d in the simulator: the engine with a sink that puts frames on segments. Frames are encoded by our
- * encoder and decoded again from a slab that is poisoned after every call, so that a view that is kept fails loudly.
+ * The machine with ndp6d in the simulator: the engine with a sink that puts frames on segments, beside a kernel that is a
+ * host on each of them. Frames are encoded by our encoder and decoded again from a slab that is poisoned after every call,
+ * so that a view that is kept fails loudly. What would go wrong in a real kernel throws: a route deleted that is not there,
+ * a group joined twice.
  */
-import { parseMac } from '../../../src/address.ts'
 import type { Address, Mac } from '../../../src/address.ts'
+import type { Config } from '../../../src/config/config.ts'
 import { Engine } from '../../../src/engine/engine.ts'
 import type {
-  Advertisement, Event, HostRoute, Instant, Link, Outcome, RouteChange, Sink, UnicastProbe,
+  Advertisement, Event, Hearing, HostRoute, Input, Instant, Link, Outcome, RememberedHost, RouteChange, Sink, UnicastProbe,
 } from '../../../src/engine/types.ts'
-import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED, NdiscView } from '../../../src/wire/ndisc.ts'
 import { multicastMac } from '../../../src/wire/frame.ts'
+import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED, NdiscView } from '../../../src/wire/ndisc.ts'
+import { prefix } from '../../engine/kit/frames.ts'
 import { configOf, own } from '../../engine/kit/stage.ts'
-import { Host } from './simulator.ts'
-import type { Segment, World } from './simulator.ts'
+import { addressOf, echoFrame, Frame, macOf, textOf } from './frame.ts'
+import { Host } from './host.ts'
+import type { Segment, World } from './world.ts'
 
 const LINK_HEADER = 14
+const ALL_NODES = 'ff02::1'
 
 interface Port {
   link: Link
-  /** The kernel's own part: answers for the addresses of this machine. */
+  /** Answers for the addresses of this machine, and sends what it forwards. */
   readonly kernel: Host
-  readonly send: (frame: Uint8Array) => void
-  readonly unplug: () => void
+  readonly segment: Segment
+  hearing: Hearing | undefined
+  /** Memberships by link-layer address. */
+  readonly groups: Map<number, string>
 }
 
 export class ProxyHost implements Sink {
@@ -29,61 +36,138 @@ export class ProxyHost implements Sink {
   readonly routes = new Map<string, HostRoute>()
   readonly outcomes = new Map<Outcome, number>()
   readonly events: Event[] = []
-  readonly engine: Engine
+  /** Called for each change of a route, after it. */
+  onRoute: ((change: RouteChange) => void) | undefined
+  onEvent: ((event: Event) => void) | undefined
+  engine: Engine
+  readonly #n: number
   readonly #ports = new Map<number, Port>()
-  readonly #heard = new Set<number>()
-  readonly #slab = new Uint8Array(4096)
+  readonly #slab = new Uint8Array(512)
   readonly #view = new NdiscView()
   readonly #send = new Uint8Array(MAX_ENCODED)
+  #config: Config
   #wakeAt = Number.POSITIVE_INFINITY
+  #isDown = false
 
-  constructor(world: World, config: string) {
+  /** @param n its link-layer addresses are n + ifindex */
+  constructor(world: World, config: string, n = 0xff00) {
     this.world = world
-    this.engine = new Engine(configOf(config), world.random, this)
+    this.#n = n
+    this.#config = configOnce(config)
+    this.engine = new Engine(this.#config, world.random, this)
   }
 
   get #now(): Instant { return this.world.now as Instant }
 
   /** @returns the link-layer address */
   attach(ifindex: number, name: string, segment: Segment, ...globals: string[]): string {
-    const kernel = new Host(segment, 0xff00 + ifindex, ...globals)
-    const { send, unplug } = segment.plug((frame) => { if (this.#ports.has(ifindex)) this.#receive(ifindex, frame) })
+    const kernel = new Host(segment, this.#n + ifindex, ...globals)
+    kernel.route()
     const addresses = [kernel.linkLocal, ...globals].map((address) => own(address))
-    const link: Link = { ifindex, name, mac: parseMac(kernel.mac), up: true, addresses }
-    this.#ports.set(ifindex, { link, kernel, send, unplug })
-    this.engine.handle({ kind: 'link', link }, this.#now)
-    this.#arm()
+    const link: Link = { ifindex, name, mac: macOf(kernel.mac), up: true, addresses }
+    const port: Port = { link, kernel, segment, hearing: undefined, groups: new Map() }
+    kernel.tell({
+      frame: (frame) => this.#receive(port, frame),
+      accepts: (mac) => segment.isSnooping ? port.groups.has(mac) : Math.floor(mac / 2 ** 32) === 0x3333,
+      solicited: (target) => {
+        if (port.hearing?.ownSolicitations) this.tell({ kind: 'local-solicitation', ifindex, target: addressOf(target) })
+      },
+      neighbor: (target, mac, state, router) => {
+        this.tell({ kind: 'neighbor', neighbor: { target: addressOf(target), ifindex, mac, state, router } })
+      },
+    })
+    this.#ports.set(ifindex, port)
+    this.tell({ kind: 'link', link })
     return kernel.mac
   }
 
   detach(ifindex: number): void {
-    const port = this.#ports.get(ifindex)!
-    port.kernel.unplug()
-    port.unplug()
+    this.#ports.get(ifindex)!.kernel.unplug()
     this.#ports.delete(ifindex)
     for (const [key, route] of this.routes) if (route.ifindex === ifindex) this.routes.delete(key)
-    this.engine.handle({ kind: 'link-gone', ifindex }, this.#now)
-    this.#arm()
+    this.tell({ kind: 'link-gone', ifindex })
   }
 
   configure(config: string): void {
-    this.engine.handle({ kind: 'config', config: configOf(config) }, this.#now)
-    this.#arm()
+    this.#config = configOnce(config)
+    this.tell({ kind: 'config', config: this.#config })
+  }
+
+  /** Gives the upstream other prefixes, and this machine an address in each. */
+  renumber(ifindex: number, ...globals: string[]): void {
+    const port = this.#ports.get(ifindex)!
+    const { kernel } = port
+    for (const address of [...kernel.addresses.keys()]) if (address !== kernel.linkLocal) kernel.release(address)
+    for (const address of globals) kernel.assign(address)
+    port.link = { ...port.link, addresses: [kernel.linkLocal, ...globals].map((address) => own(address)) }
+    this.tell({ kind: 'link', link: port.link })
+    this.tell({ kind: 'prefixes', ifindex, prefixes: globals.map((address) => prefix(`${address}/64`)) })
   }
 
   /** Tells the engine of the routes that there are, as at its start. */
-  adopt(): void {
-    this.engine.handle({ kind: 'routes', present: [...this.routes.values()] }, this.#now)
+  adopt(): void { this.tell({ kind: 'routes', present: [...this.routes.values()] }) }
+
+  /** The engine ends, and after `ms` another begins with what it knew, and with the routes that it left, unless they expired. */
+  restart(ms: number, isLate = false): void {
+    const { memory } = this.engine
+    this.engine.stop()
+    this.#isDown = true
+    for (const port of this.#ports.values()) {
+      port.hearing = undefined
+      port.groups.clear()
+      port.segment.changed()
+    }
+    if (isLate) this.routes.clear()
+    this.world.after(ms, () => this.#start(memory))
+  }
+
+  /** A packet for `target` is to be forwarded: by our routes, else to the upstream, where the prefix is on-link. */
+  forward(target: string, upstream: number): void {
+    this.#ports.get(this.routes.get(target)?.ifindex ?? upstream)!.kernel.use(target)
+  }
+
+  /** Where packets for `target` that are forwarded go to; undefined while that is not known. */
+  reaches(target: string, upstream: number): string | undefined {
+    return this.#ports.get(this.routes.get(target)?.ifindex ?? upstream)!.kernel.reaches(target)
+  }
+
+  tell(input: Input): void {
+    if (this.#isDown) return
+    this.engine.handle(input, this.#now)
     this.#arm()
   }
 
   /** `TARGET ifindex`, in order. */
   get routed(): string[] {
-    return [...this.routes.values()].sort((a, b) => a.target.compare(b.target)).map(({ target, ifindex }) => `${target} ${ifindex}`)
+    return [...this.routes.values()].sort((a, b) => a.target.compare(b.target))
+      .map(({ target, ifindex }) => `${textOf(target)} ${ifindex}`)
   }
 
-  listen({ ifindex }: Link): void { this.#heard.add(ifindex) }
-  ignore(ifindex: number): void { this.#heard.delete(ifindex) }
+  /** Where each owner is: `TARGET iface`, in order, and whether it is routed. @throws unless the kernel has the same routes */
+  get owners(): string[] {
+    const owners = this.engine.snapshot().neighbors.filter(({ state }) => state === 'REACHABLE' || state === 'PROBE')
+    const routed = owners.filter((owner) => owner.routed)
+    if (routed.length !== this.routes.size || !routed.every(({ target }) => this.routes.has(target))) {
+      throw new Error(`the kernel has other routes: ${this.routed}`)
+    }
+    return owners.map(({ target, iface, routed }) => `${target} ${iface}${routed ? ' routed' : ''}`)
+  }
+
+  /** Memberships of a link. */
+  groups(ifindex: number): string[] { return [...this.#ports.get(ifindex)!.groups.values()].sort() }
+
+  listen({ ifindex }: Link, hearing: Hearing): void {
+    const port = this.#ports.get(ifindex)
+    if (port !== undefined) port.hearing = hearing
+  }
+
+  ignore(ifindex: number): void {
+    const port = this.#ports.get(ifindex)
+    if (port === undefined) return
+    port.hearing = undefined
+    port.groups.clear()
+    port.segment.changed()
+  }
 
   solicit(ifindex: number, target: Address): void {
     const port = this.#ports.get(ifindex)
@@ -101,52 +185,108 @@ export class ProxyHost implements Sink {
   advertise(message: Advertisement): void {
     const port = this.#ports.get(message.ifindex)
     if (port === undefined) return
-    port.send(this.#send.slice(0, encodeAdvertisement(this.#send, 0, message, port.link.mac as Mac, LINK_HEADER)))
+    // To all routers, or with Override: no defence of an address.
+    const isAnnouncement = !message.solicited && (message.d3 === 2 || message.override)
+    if (isAnnouncement && this.world.isMuted) return
+    const { kernel, link } = port
+    kernel.send(new Frame(this.#send.slice(0, encodeAdvertisement(this.#send, 0, message, link.mac as Mac, LINK_HEADER))))
   }
 
   lookup(target: Address): void {
-    this.world.after(0, () => {
-      this.engine.handle({ kind: 'route', target, ifindex: undefined, local: false }, this.#now)
-      this.#arm()
-    })
+    this.world.after(0, () => this.tell({ kind: 'route', target, ifindex: undefined, local: false }))
   }
 
-  route({ op, route }: RouteChange): void {
-    if (op === 'add') this.routes.set(route.target.toString(), route)
-    else this.routes.delete(route.target.toString())
+  /** As the kernel does with NLM_F_REPLACE: there is one route for a target, or none. */
+  route(change: RouteChange): void {
+    const { op, route } = change
+    const key = textOf(route.target)
+    if (op === 'add') this.routes.set(key, route)
+    else if (this.routes.get(key)?.ifindex === route.ifindex) this.routes.delete(key)
+    else throw new Error(`no route for ${key} on link ${route.ifindex} to be deleted`)
+    this.onRoute?.(change)
+  }
+
+  join(ifindex: number, group: Address): void {
+    const { groups, hearing, segment } = this.#ports.get(ifindex)!
+    const mac = multicastMac(group.w3)
+    if (hearing === undefined || groups.has(mac)) throw new Error(`link ${ifindex} joins ${group} twice, or unheard`)
+    groups.set(mac, textOf(group))
+    if (segment.isSnooping) segment.changed()
+  }
+
+  leave(ifindex: number, group: Address): void {
+    // With the link its memberships went.
+    const port = this.#ports.get(ifindex)
+    if (port === undefined) return
+    if (!port.groups.delete(multicastMac(group.w3))) throw new Error(`link ${ifindex} is not in ${group}`)
+    if (port.segment.isSnooping) port.segment.changed()
+  }
+
+  discover(ifindex: number, sources: readonly Address[]): void {
+    const kernel = this.#ports.get(ifindex)?.kernel
+    for (const source of sources) kernel?.send(echoFrame('echo-request', kernel.mac, textOf(source), ALL_NODES))
   }
 
   quiet(): void {}
+  multicast(): void {}
   outcome(outcome: Outcome): void { this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1) }
-  event(event: Event): void { this.events.push(event) }
 
-  #solicit({ link, send }: Port, probe: UnicastProbe): void {
-    send(this.#send.slice(0, encodeSolicitation(this.#send, 0, probe, link.mac as Mac, LINK_HEADER)))
+  event(event: Event): void {
+    this.events.push(event)
+    this.onEvent?.(event)
   }
 
-  #receive(ifindex: number, frame: Uint8Array): void {
-    if (!this.#heard.has(ifindex)) return
+  #start(memory: readonly RememberedHost[]): void {
+    this.#isDown = false
+    this.#wakeAt = Number.POSITIVE_INFINITY
+    this.engine = new Engine(this.#config, this.world.random, this)
+    for (const { link } of this.#ports.values()) this.tell({ kind: 'link', link })
+    this.tell({ kind: 'memory', hosts: memory })
+    this.adopt()
+  }
+
+  #solicit({ link, kernel }: Port, probe: UnicastProbe): void {
+    kernel.send(new Frame(this.#send.slice(0, encodeSolicitation(this.#send, 0, probe, link.mac as Mac, LINK_HEADER))))
+  }
+
+  #receive({ hearing, link: { ifindex, mac } }: Port, frame: Frame): void {
+    if (this.#isDown) return
+    if (frame.isEcho) {
+      const { kind, source, from } = frame.message
+      if (kind === 'echo-reply') this.tell({ kind: 'echo', ifindex, source: addressOf(source), mac: macOf(from) })
+      return
+    }
+    if (hearing === undefined) return
+    const { bytes } = frame
     const at = 128
-    this.#slab.set(frame, at)
-    let drop = this.#view.decode(this.#slab, at, frame.length, LINK_HEADER, false)
+    this.#slab.set(bytes, at)
+    let drop = this.#view.decode(this.#slab, at, bytes.length, LINK_HEADER, false)
     const { destinationMac } = this.#view
     const isGroup = Math.floor(destinationMac / 2 ** 32) === 0x3333
-    if (!isGroup && destinationMac !== this.#ports.get(ifindex)!.link.mac) drop = 'other-host'
+    if (!isGroup && destinationMac !== mac) drop = 'other-host'
     this.engine.packet(ifindex, this.#view, drop, this.#now)
-    this.#slab.fill(0xde)
+    this.#slab.fill(0xde, at, at + bytes.length)
     this.#view.poison()
     this.#arm()
   }
 
   #arm(): void {
-    const { deadline } = this.engine
+    const { engine, engine: { deadline } } = this
     if (deadline === undefined || deadline >= this.#wakeAt) return
     this.#wakeAt = deadline
     this.world.after(Math.max(0, deadline - this.world.now), () => {
-      if (this.#wakeAt > this.world.now) return
+      if (this.engine !== engine || this.#isDown || this.#wakeAt > this.world.now) return
       this.#wakeAt = Number.POSITIVE_INFINITY
-      this.engine.wake(this.#now)
+      engine.wake(this.#now)
       this.#arm()
     })
   }
+}
+
+const configs = new Map<string, Config>()
+
+function configOnce(text: string): Config {
+  let config = configs.get(text)
+  if (config === undefined) configs.set(text, config = configOf(text))
+  return config
 }

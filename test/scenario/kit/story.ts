@@ -1,14 +1,12 @@
 /** The topology of the story (product: the story it exists for) in the simulator. */
-import type { Test } from 'tap'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { chance } from '../../engine/kit/stage.ts'
+import { Host } from './host.ts'
 import { ProxyHost } from './proxy-host.ts'
-import { Host, Segment, World } from './simulator.ts'
+import { Segment } from './world.ts'
+import type { World } from './world.ts'
 
 export const ETH0 = 2
 export const ETH1 = 3
+export const ETH2 = 4
 export const ROUTER = '2001:db8::1'
 
 export const CONFIG = `subnet 2001:db8::/64 {
@@ -16,6 +14,9 @@ export const CONFIG = `subnet 2001:db8::/64 {
   downstream eth1
   host 2001:db8::1 eth0
 }`
+
+/** The same without a word of the router. */
+export const UNPINNED = CONFIG.replace(/host.*\n/, '')
 
 export interface Story {
   readonly world: World
@@ -32,21 +33,18 @@ export interface Story {
 
 export function vmAddress(n: number): string { return `2001:db8::${n.toString(16)}` }
 
-/** Router and proxy, no VM yet. */
-export function story(seed: number, config = CONFIG): Story {
-  const world = new World(chance(seed))
-  const [outside, inside] = [new Segment(world), new Segment(world)]
+/** The numbers from `first` to `last`. */
+export function numbers(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i)
+}
+
+/** Router and proxy, no VM yet. @param isSnooping the router's segment passes multicast to members only */
+export function story(world: World, config = CONFIG, isSnooping = false): Story {
+  const [outside, inside] = [new Segment(world, isSnooping), new Segment(world)]
   const router = new Host(outside, 1, ROUTER)
+  router.route()
   const proxy = new ProxyHost(world, config)
   const mac0 = proxy.attach(ETH0, 'eth0', outside, '2001:db8::ff')
   const mac1 = proxy.attach(ETH1, 'eth1', inside)
   return { world, outside, inside, router, proxy, mac0, mac1, addVm: (n) => new Host(inside, n, vmAddress(n)) }
-}
-
-/** Writes the frames of a run that failed to a file. */
-export function capture(t: Test, { world }: Story, name: string): void {
-  if (t.passing()) return
-  const file = join(mkdtempSync(join(tmpdir(), 'ndp6d-')), `${name}.pcap`)
-  writeFileSync(file, world.pcap())
-  t.comment(`frames: ${file}`)
 }

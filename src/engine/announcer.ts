@@ -1,0 +1,210 @@
+/**
+ * Tells the asking side what changed before it asks: unsolicited NAs (RFC 4861 7.2.6, 7.2.8), for a new owner to the
+ * routers (RFC 9131 6.1.2), after a change to all nodes; or, with `announce solicit`, an NS to each router that makes it
+ * learn from the source (RFC 4861 7.2.3). Nothing depends on these: they may be late, or dropped.
+ *
+ * Pacing, over all links: a wake sends at most 32 messages, and the next one that sends comes 6 to 14 ms later: 3200
+ * messages a second on average, 2285 to 5333 at the extremes. Repeats of one target on one link are 1 s apart or more.
+ */
+import { Address } from '../address.ts'
+import type { Settings } from '../config/config.ts'
+import { MAX_NEIGHBOR_ADVERTISEMENT, RETRANS_TIMER } from '../wire/constants.ts'
+import { AddressMap } from './address-map.ts'
+import { Advertiser, ALL_ROUTERS, macOf } from './advertiser.ts'
+import { Deadlines } from './deadlines.ts'
+import type { Timed } from './deadlines.ts'
+import type { Links } from './links.ts'
+import type { Instant, Link, Random, Sink } from './types.ts'
+
+/** Solicitations of `announce solicit`: one may be lost. */
+const SOLICITATIONS = 2
+/** Messages of one wake. */
+const BATCH = 32
+/** Announcements that one wake looks at: those whose link is not ready send nothing, but take time. */
+const LOOKS = 256
+/** From one batch to the next, in whole milliseconds. */
+const MIN_PAUSE = 6
+const MAX_PAUSE = 14
+/** How often an announcement is put off, each time by a second, because its link is not ready. */
+const WAIT_LIMIT = 10
+/** Routers of one link. No more than BATCH, since their solicitations leave together. */
+const ROUTER_LIMIT = 16
+/** Announcements under way, each for one target on one link. */
+export const QUEUE_LIMIT = 65_536
+
+interface Announcement extends Timed {
+  readonly target: Address
+  readonly ifindex: number
+  readonly settings: Settings
+  /** Others may know another link-layer address. */
+  readonly changed: boolean
+  /** How often it was sent, and how often put off. */
+  sent: number
+  waits: number
+}
+
+export class Announcer {
+  readonly #links: Links
+  readonly #sink: Pick<Sink, 'advertise' | 'confirm'>
+  readonly #random: Random
+  readonly #routers = new Map<number, Address[]>()
+  readonly #pending: AddressMap<readonly Announcement[]>
+  /** What had no turn yet goes before the rest: repeats, and what was put off. */
+  readonly #fresh = new Deadlines<Announcement>()
+  readonly #later = new Deadlines<Announcement>()
+  /** Nothing is sent before. */
+  #pause = 0 as Instant
+  readonly #advertiser: Advertiser
+
+  constructor(links: Links, sink: Pick<Sink, 'advertise' | 'confirm'>, random: Random) {
+    this.#links = links
+    this.#sink = sink
+    this.#random = random
+    this.#advertiser = new Advertiser(links, sink)
+    this.#pending = new AddressMap(random)
+  }
+
+  /** Announcements under way. */
+  get size(): number { return this.#fresh.size + this.#later.size }
+
+  /** When `wake` has something to do next. */
+  get deadline(): Instant | undefined {
+    const a = this.#fresh.next
+    const b = this.#later.next
+    const first = a === undefined || (b !== undefined && b < a) ? b : a
+    return first === undefined || first > this.#pause ? first : this.#pause
+  }
+
+  /** A new owner, answered for on these links. Like `changed`, it replaces what was under way for the target. */
+  owner(target: Address, settings: Settings, ifindexes: readonly number[], now: Instant): void {
+    this.#announce(target, settings, ifindexes, false, now)
+  }
+
+  /** Who knew the target on these links may know an address that is not ours: an earlier owner's, or our former one. */
+  changed(target: Address, settings: Settings, ifindexes: readonly number[], now: Instant): void {
+    this.#announce(target, settings, ifindexes, true, now)
+  }
+
+  /** Like `changed`, on one more link: what is under way for the target on others goes on. */
+  changedAlso(target: Address, settings: Settings, ifindex: number, now: Instant): void {
+    for (const one of this.#pendingOf(target)) if (one.ifindex === ifindex) this.#drop(one)
+    this.#begin(target, settings, [ifindex], true, now)
+  }
+
+  /** The owner went: what is not sent yet stays unsaid. */
+  withdraw(target: Address): void {
+    for (const one of this.#pendingOf(target)) this.#queueOf(one).remove(one)
+    this.#pending.delete(target.w0, target.w1, target.w2, target.w3)
+  }
+
+  /** A router is there, or not any more. Beyond the limit those that are known stay. */
+  router(ifindex: number, address: Address, present: boolean): void {
+    const others = (this.#routers.get(ifindex) ?? []).filter((router) => !router.equals(address))
+    if (present && others.length < ROUTER_LIMIT) others.push(address)
+    if (others.length > 0) this.#routers.set(ifindex, others)
+    else this.#routers.delete(ifindex)
+  }
+
+  /** The link is no more, nor what was to be said there. */
+  gone(ifindex: number): void {
+    this.#routers.delete(ifindex)
+    for (const pending of [...this.#pending.values()]) {
+      for (const one of pending) if (one.ifindex === ifindex) this.#drop(one)
+    }
+  }
+
+  /** Sends what is due, as far as the pacing lets it. */
+  wake(now: Instant): void {
+    if (now < this.#pause) return
+    let room = BATCH
+    let looks = 0
+    for (; looks < LOOKS; looks++) {
+      const one = this.#fresh.due(now) ?? this.#later.due(now)
+      if (one === undefined) break
+      if (this.#most(one) > room) {
+        this.#queueOf(one).set(one, one.deadline)
+        break
+      }
+      const sent = this.#send(one)
+      room -= sent
+      this.#again(one, sent > 0, now)
+    }
+    if (looks > 0) this.#pause = now + MIN_PAUSE + Math.floor((MAX_PAUSE - MIN_PAUSE + 1) * this.#random()) as Instant
+  }
+
+  #announce(target: Address, settings: Settings, ifindexes: readonly number[], changed: boolean, now: Instant): void {
+    this.withdraw(target)
+    this.#begin(target, settings, ifindexes, changed, now)
+  }
+
+  #begin(target: Address, settings: Settings, ifindexes: readonly number[], changed: boolean, now: Instant): void {
+    if (settings.announce === 'no') return
+    for (const ifindex of ifindexes) {
+      if (!this.#makeRoom()) break
+      const one = { target, ifindex, settings, changed, sent: 0, waits: 0, deadline: now, place: -1 }
+      this.#fresh.set(one, now)
+      this.#pending.set(target.w0, target.w1, target.w2, target.w3, [...this.#pendingOf(target), one])
+    }
+  }
+
+  #pendingOf({ w0, w1, w2, w3 }: Address): readonly Announcement[] { return this.#pending.get(w0, w1, w2, w3) ?? [] }
+
+  /** False: everything under way waits for its first turn. */
+  #makeRoom(): boolean {
+    if (this.size < QUEUE_LIMIT) return true
+    const oldest = this.#later.due(Number.POSITIVE_INFINITY as Instant)
+    if (oldest !== undefined) this.#drop(oldest)
+    return oldest !== undefined
+  }
+
+  #queueOf({ sent, waits }: Announcement): Deadlines<Announcement> {
+    return sent + waits === 0 ? this.#fresh : this.#later
+  }
+
+  #drop(one: Announcement): void {
+    this.#queueOf(one).remove(one)
+    const { target: { w0, w1, w2, w3 } } = one
+    const others = this.#pending.get(w0, w1, w2, w3)!.filter((other) => other !== one)
+    if (others.length > 0) this.#pending.set(w0, w1, w2, w3, others)
+    else this.#pending.delete(w0, w1, w2, w3)
+  }
+
+  /** After its turn: the next one, or the end. */
+  #again(one: Announcement, sent: boolean, now: Instant): void {
+    if (sent) one.sent++
+    else one.waits++
+    const times = one.settings.announce === 'solicit' ? SOLICITATIONS : MAX_NEIGHBOR_ADVERTISEMENT
+    if (one.sent === times || one.waits > WAIT_LIMIT) this.#drop(one)
+    else this.#later.set(one, now + RETRANS_TIMER as Instant)
+  }
+
+  #routersOf({ ifindex }: Announcement): readonly Address[] { return this.#routers.get(ifindex) ?? [] }
+
+  /** The messages that it takes if its link is ready. */
+  #most(one: Announcement): number {
+    return one.settings.announce === 'solicit' ? this.#routersOf(one).length : 1
+  }
+
+  /** @returns the messages sent; 0: the link is down or has no usable source, or there is no router to tell */
+  #send(one: Announcement): number {
+    const link = this.#links.get(one.ifindex)
+    if (!link?.up) return 0
+    return one.settings.announce === 'solicit' ? this.#solicit(one) : this.#advertise(one, link)
+  }
+
+  #solicit(one: Announcement): number {
+    const { target: source, ifindex } = one
+    const routers = this.#routersOf(one)
+    for (const target of routers) {
+      const destination = target.solicitedNode
+      this.#sink.confirm({ ifindex, source, destination, target, to: macOf(destination) })
+    }
+    return routers.length
+  }
+
+  #advertise({ target, changed, settings }: Announcement, link: Link): number {
+    // 0 lets a real owner win; after a change it would leave the wrong address in the caches.
+    const override = changed ? settings.override !== 'never' : settings.override === 'always'
+    return Number(this.#advertiser.announce(link, settings, target, changed ? Address.allNodes : ALL_ROUTERS, override))
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * How many entries of the neighbor cache there are of each kind and for each host, so that there is room for others
+ * (RFC 6957 4.1, RFC 6583 7): one host can neither fill the cache nor use up the probes.
+ */
+import type { Mac } from '../address.ts'
+import type { Neighbor } from './neighbor.ts'
+import type { ActiveRule } from './rules.ts'
+import type { Sink } from './types.ts'
+
+const NONE: ReadonlySet<Neighbor> = new Set()
+
+export class Census {
+  readonly #hosts = new Map<Mac, Set<Neighbor>>()
+  readonly #pending = new Map<Mac, number>()
+  readonly #failed = new Set<Neighbor>()
+  readonly #sink: Sink
+  #owned = 0
+  #unproven = 0
+  /** Grows with every change of a learned owner. */
+  revision = 0
+
+  constructor(sink: Sink) { this.#sink = sink }
+
+  /** INCOMPLETE and FAILED entries. */
+  get unproven(): number { return this.#unproven }
+  /** The FAILED entry that may go first. */
+  get oldestFailed(): Neighbor | undefined { return this.#failed.values().next().value }
+
+  /** What a link-layer address owns, but for pinned addresses. */
+  of(mac: Mac): ReadonlySet<Neighbor> { return this.#hosts.get(mac) ?? NONE }
+
+  /** Whether there are as many owners as there may be; says so. */
+  isFull({ settings: { limit } }: ActiveRule): boolean {
+    const isFull = this.#owned >= limit
+    if (isFull) this.#sink.event({ kind: 'limit', limit: 'neighbors', size: limit })
+    return isFull
+  }
+
+  /** Whether a host has as many addresses as it may; says so. */
+  isSated(mac: Mac, rule: ActiveRule): boolean { return this.#isEnough(mac, this.of(mac).size, rule) }
+
+  /** Whether as many questions as there may be are under way on a host's account; says so. */
+  isBusy(mac: Mac, rule: ActiveRule): boolean { return this.#isEnough(mac, this.#pending.get(mac) ?? 0, rule) }
+
+  /** Counts the entry as what it is now. It must not change in state, lladdr or account until {@link remove}. */
+  add(neighbor: Neighbor): void {
+    const { state, mac, account, pinned } = neighbor
+    if (pinned !== undefined) return
+    if (neighbor.isOwned) {
+      this.#owned++
+      this.revision++
+      if (mac === undefined) return
+      const host = this.#hosts.get(mac)
+      if (host === undefined) this.#hosts.set(mac, new Set([neighbor]))
+      else host.add(neighbor)
+    } else {
+      this.#unproven++
+      if (state === 'INCOMPLETE' && account !== undefined) this.#pending.set(account, (this.#pending.get(account) ?? 0) + 1)
+      // What is known of routers is worth more than room.
+      if (state === 'FAILED' && !neighbor.router) this.#failed.add(neighbor)
+    }
+  }
+
+  remove(neighbor: Neighbor): void {
+    const { state, mac, account, pinned } = neighbor
+    if (pinned !== undefined) return
+    if (neighbor.isOwned) {
+      this.#owned--
+      this.revision++
+      const host = mac === undefined ? undefined : this.#hosts.get(mac)
+      if (host?.delete(neighbor) && host.size === 0) this.#hosts.delete(mac!)
+    } else {
+      this.#unproven--
+      this.#failed.delete(neighbor)
+      if (state !== 'INCOMPLETE' || account === undefined) return
+      const count = this.#pending.get(account)! - 1
+      if (count > 0) this.#pending.set(account, count)
+      else this.#pending.delete(account)
+    }
+  }
+
+  #isEnough(mac: Mac, count: number, { settings: { hostLimit } }: ActiveRule): boolean {
+    const isEnough = count >= hostLimit
+    if (isEnough) this.#sink.event({ kind: 'limit', limit: 'host', size: hostLimit, mac })
+    return isEnough
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Which links are heard, how, and which solicited-node groups are joined on them whatever is known: those of single-address
+ * rules, of the hosts in the file, and of this machine's own addresses that are asked for on another link.
+ */
+import type { Address } from '../address.ts'
+import type { Groups } from './groups.ts'
+import type { Links } from './links.ts'
+import type { Rules } from './rules.ts'
+import type { Hearing, Link, Sink } from './types.ts'
+
+const BY_ROUTE: Hearing = { promiscuous: false, ownSolicitations: false, reports: false, routerSolicitations: false, prefixes: false }
+
+interface Heard {
+  readonly link: Link
+  readonly hearing: Hearing
+}
+
+export class Hearings {
+  rules: Rules
+  readonly #links: Links
+  readonly #groups: Groups
+  readonly #sink: Sink
+  readonly #heard = new Map<number, Heard>()
+  readonly #fixed = new Map<number, ReadonlyMap<string, Address>>()
+
+  constructor(rules: Rules, links: Links, groups: Groups, sink: Sink) {
+    this.rules = rules
+    this.#links = links
+    this.#groups = groups
+    this.#sink = sink
+  }
+
+  has(ifindex: number): boolean { return this.#heard.has(ifindex) }
+
+  /** Brings the hearing of a link to what the rules want. @param byRoute a route leads there, so it is heard in any case */
+  update(link: Link, byRoute = false): void {
+    const { ifindex, name, up } = link
+    const heard = this.#heard.get(ifindex)
+    // Where a route led, it may lead again.
+    const isKept = byRoute || (heard !== undefined && this.rules.hasAuto)
+    const hearing = this.rules.wants(name) ?? (isKept ? BY_ROUTE : undefined)
+    if (hearing === undefined) {
+      if (heard !== undefined) this.#stop(ifindex)
+      return
+    }
+    if (heard?.link === link && isSame(heard.hearing, hearing)) return
+    this.#heard.set(ifindex, { link, hearing })
+    this.#sink.listen(link, hearing)
+    if (heard === undefined) this.#groups.heard(ifindex)
+    if (heard?.link.up !== up) this.#sink.event({ kind: 'link', iface: name, state: up ? 'up' : 'down' })
+  }
+
+  /** The link is no more. @returns whether it was heard */
+  gone(ifindex: number): boolean {
+    const wasHeard = this.#heard.has(ifindex)
+    if (wasHeard) this.#stop(ifindex)
+    return wasHeard
+  }
+
+  /** Joins what is to be joined on all heard links, after a change of the rules, the links or their addresses. */
+  join(): void {
+    const own = [...this.#links.values()].flatMap(({ ifindex, name, addresses }) => name === 'lo' ? []
+      : addresses.filter(({ address }) => !address.isLinkLocal).map(({ address }) => ({ address, ifindex })))
+    for (const [ifindex, { link }] of this.#heard) {
+      const elsewhere = own.filter(({ address: { w0, w1, w2, w3 }, ifindex: home }) =>
+        home !== ifindex && this.rules.match(ifindex, w0, w1, w2, w3).length > 0)
+      const wanted = [...this.rules.fixed(link.name), ...elsewhere.map(({ address }) => address)]
+      this.#setFixed(ifindex, new Map(wanted.map((address) => [address.toString(), address])))
+    }
+  }
+
+  #setFixed(ifindex: number, wanted: ReadonlyMap<string, Address>): void {
+    const before = this.#fixed.get(ifindex) ?? new Map<string, Address>()
+    for (const [key, address] of wanted) if (!before.has(key)) this.#groups.add(ifindex, address)
+    for (const [key, address] of before) if (!wanted.has(key)) this.#groups.remove(ifindex, address)
+    if (wanted.size > 0) this.#fixed.set(ifindex, wanted)
+    else this.#fixed.delete(ifindex)
+  }
+
+  #stop(ifindex: number): void {
+    this.#heard.delete(ifindex)
+    this.#groups.gone(ifindex)
+    this.#setFixed(ifindex, new Map())
+    this.#sink.ignore(ifindex)
+  }
+}
+
+function isSame(a: Hearing, b: Hearing): boolean {
+  return (Object.keys(a) as (keyof Hearing)[]).every((key) => a[key] === b[key])
+}

@@ -1,0 +1,26 @@
+/** What the kernel tells of a received packet, besides its bytes (packet(7), linux/if_packet.h). */
+
+/** Packet types. */
+export const PACKET_HOST = 0
+export const PACKET_OTHERHOST = 3
+export const PACKET_OUTGOING = 4
+
+/** Bits of tp_status. */
+const TP_STATUS_CSUMNOTREADY = 1 << 3
+const TP_STATUS_VLAN_VALID = 1 << 4
+const VLAN_ID = 0xfff
+
+/** The packet type of message `i`, from the four numbers that `NativeSocket.receive` gives for each. */
+export function packetType(meta: Int32Array, i: number): number {
+  return meta[4 * i + 1]
+}
+
+/** The checksum is not filled in yet: the packet comes from this machine, through a virtual link. */
+export function hasPartialChecksum(meta: Int32Array, i: number): boolean {
+  return (meta[4 * i + 2] & TP_STATUS_CSUMNOTREADY) !== 0
+}
+
+/** The packet belongs to a VLAN. VLAN 0 is a priority tag, not a VLAN (IEEE 802.1Q 9.6). */
+export function isTagged(meta: Int32Array, i: number): boolean {
+  return (meta[4 * i + 2] & TP_STATUS_VLAN_VALID) !== 0 && (meta[4 * i + 3] & VLAN_ID) !== 0
+}

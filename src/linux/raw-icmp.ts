@@ -1,0 +1,83 @@
+/**
+ * Raw ICMPv6 sockets (raw(7), ipv6(7), RFC 3542) that hear nothing: they send, or hold memberships.
+ */
+import { getSystemErrorMap } from 'node:util'
+import raw from 'raw-socket'
+import type { Socket } from 'raw-socket'
+import type { Address } from '../address.ts'
+import { osError } from './errors.ts'
+
+/** Levels and options: socket(7), ipv6(7), linux/in6.h, netinet/icmp6.h. */
+export const SOL_SOCKET = 1
+export const SO_BINDTODEVICE = 25
+export const IPPROTO_IPV6 = 41
+export const IPV6_UNICAST_HOPS = 16
+export const IPV6_MULTICAST_IF = 17
+export const IPV6_MULTICAST_HOPS = 18
+export const IPV6_MULTICAST_LOOP = 19
+export const IPV6_JOIN_GROUP = 20
+export const IPV6_LEAVE_GROUP = 21
+export const IPV6_HDRINCL = 36
+export const IPV6_AUTOFLOWLABEL = 70
+const IPPROTO_ICMPV6 = 58
+const ICMP6_FILTER = 1
+/** A set bit blocks the ICMPv6 type of its number. */
+const BLOCK_ALL = Buffer.alloc(32, 0xff)
+
+const ignore = (): void => {}
+
+/** The words of strerror(3), in lower case: libuv's, and where glibc's or musl's differ from them. */
+const errnos = new Map([
+  ...[...getSystemErrorMap()].map(([errno, [, text]]) => [text, -errno] as const),
+  ['cannot assign requested address', 99],
+  ['cannot allocate memory', 12],
+  ['out of memory', 12],
+  ['no route to host', 113],
+  ['network unreachable', 101],
+])
+
+/** raw-socket throws words; here they become an OsError again, when they are known. */
+function named(error: unknown, syscall: string): Error {
+  if (!(error instanceof Error)) return new Error(String(error))
+  const errno = errnos.get(error.message.toLowerCase())
+  return errno === undefined ? error : osError(errno, syscall)
+}
+
+/**
+ * Opens a socket that hears nothing and sets its further options; when `configure` throws, it is closed again.
+ * Throws an OsError, as all of these do.
+ */
+export function openIcmp(configure: (socket: Socket) => void): Socket {
+  let socket: Socket | undefined
+  try {
+    socket = raw.createSocket({ protocol: raw.Protocol.ICMPv6, addressFamily: raw.AddressFamily.IPv6 })
+    socket.pauseRecv()
+    setOption(socket, IPPROTO_ICMPV6, ICMP6_FILTER, BLOCK_ALL)
+    configure(socket)
+    return socket
+  } catch (error) {
+    socket?.close()
+    throw socket === undefined ? named(error, 'socket') : error
+  }
+}
+
+/** setsockopt(2) with an int, or with bytes. */
+export function setOption(socket: Socket, level: number, option: number, value: number | Buffer): void {
+  try {
+    if (typeof value === 'number') socket.setOption(level, option, value)
+    else socket.setOption(level, option, value, value.length)
+  } catch (error) {
+    throw named(error, 'setsockopt')
+  }
+}
+
+/** Sends one datagram at once. */
+export function sendTo(socket: Socket, datagram: Uint8Array, to: Address): void {
+  const { buffer, byteOffset, length } = datagram
+  try {
+    // Not by the socket's own queue, which sends one datagram for each turn of the event loop.
+    socket.wrap.send(Buffer.from(buffer, byteOffset, length), 0, length, to.toString(), ignore)
+  } catch (error) {
+    throw named(error, 'sendto')
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * rtnetlink messages about neighbors (rtnetlink(7), linux/neighbour.h): entries of the IPv6 neighbor table (RFC 4861
+ * 5.1), and entries of the forwarding tables of bridges, which come by the same messages in the family AF_BRIDGE.
+ */
+import { readMac } from '../address.ts'
+import type { Address, Mac } from '../address.ts'
+import { assemble, JUMP_EQUAL, LOAD_BYTE, RETURN } from './filter.ts'
+import { Attributes, NLM_F_DUMP, NLM_F_REQUEST, readU16, readU32 } from './netlink.ts'
+import type { Message, MessageWriter } from './netlink.ts'
+import { AF_INET6 } from './rtnetlink.ts'
+
+export const RTM_NEWNEIGH = 28
+export const RTM_DELNEIGH = 29
+const RTM_GETNEIGH = 30
+export const RTNLGRP_NEIGH = 3
+
+const AF_BRIDGE = 7
+const NDA_DST = 1
+const NDA_LLADDR = 2
+const NDA_VLAN = 5
+const NDA_MASTER = 9
+const NTF_PROXY = 0x08
+const NTF_ROUTER = 0x80
+export const NUD_INCOMPLETE = 0x01
+export const NUD_REACHABLE = 0x02
+export const NUD_STALE = 0x04
+export const NUD_DELAY = 0x08
+export const NUD_PROBE = 0x10
+export const NUD_FAILED = 0x20
+export const NUD_NOARP = 0x40
+export const NUD_PERMANENT = 0x80
+
+/** struct ndmsg: family, 3 of padding, ifindex, state, flags, type. */
+const HEADER = 12
+
+/** RTM_NEWNEIGH, RTM_DELNEIGH. */
+export interface NeighborMessage {
+  readonly ifindex: number
+  readonly address: Address
+  readonly lladdr: Mac | undefined
+  /** One of NUD_*; 0 for none. */
+  readonly state: number
+  /** A kernel proxy entry (`ip neigh add proxy`), not a neighbor. */
+  readonly proxy: boolean
+  /** It says that it is a router (IsRouter, RFC 4861 5.1). */
+  readonly router: boolean
+}
+
+/** RTM_NEWNEIGH, RTM_DELNEIGH of a bridge: behind which port a link-layer address is. */
+export interface StationMessage {
+  /** Its ifindex. */
+  readonly bridge: number
+  /** Its ifindex; that of the bridge for an address of the bridge itself. */
+  readonly port: number
+  readonly mac: Mac
+  /** 0 where the bridge does not filter by VLAN. */
+  readonly vlan: number
+  /** NUD_PERMANENT: frames to it are for this machine: an address of the bridge, or of a port. */
+  readonly own: boolean
+}
+
+/** RTM_*NEIGH -> its fields; undefined when it is none, cut off, or not IPv6. */
+export function decodeNeighbor(message: Message): NeighborMessage | undefined {
+  const attributes = attributesOf(message, AF_INET6)
+  const address = attributes?.address(NDA_DST)
+  if (attributes === undefined || address === undefined) return undefined
+  const { bytes, start } = message
+  return {
+    ifindex: readU32(bytes, start + 4),
+    address,
+    lladdr: macOf(message, attributes),
+    state: readU16(bytes, start + 8),
+    proxy: (bytes[start + 10] & NTF_PROXY) !== 0,
+    router: (bytes[start + 10] & NTF_ROUTER) !== 0,
+  }
+}
+
+/**
+ * RTM_*NEIGH -> its fields; undefined when it is none, cut off, or not of a bridge's table. Devices have tables of their
+ * own too (`self`: VXLAN, addresses that a port accepts); those entries have no master.
+ */
+export function decodeStation(message: Message): StationMessage | undefined {
+  const attributes = attributesOf(message, AF_BRIDGE)
+  const bridge = attributes?.u32(NDA_MASTER)
+  if (attributes === undefined || bridge === undefined) return undefined
+  const mac = macOf(message, attributes)
+  if (mac === undefined) return undefined
+  const { bytes, start } = message
+  const vlan = attributes.find(NDA_VLAN, 2)
+  return {
+    bridge,
+    port: readU32(bytes, start + 4),
+    mac,
+    vlan: vlan === undefined ? 0 : readU16(bytes, vlan.start),
+    own: (readU16(bytes, start + 8) & NUD_PERMANENT) !== 0,
+  }
+}
+
+/** Asks for all IPv6 neighbors. */
+export function dumpNeighbors(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_INET6) }
+
+/** Asks for the forwarding tables of all bridges (and those of all other devices, which come along). */
+export function dumpStations(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_BRIDGE) }
+
+/** For a socket in RTNLGRP_NEIGH: passes IPv6 neighbors and bridges' entries, so that ARP wakes nobody. */
+export function neighborFilter(): Uint8Array {
+  return assemble([
+    { code: LOAD_BYTE, k: 16 },
+    { code: JUMP_EQUAL, k: AF_INET6, equal: 'pass' },
+    { code: JUMP_EQUAL, k: AF_BRIDGE, equal: 'pass', other: 'drop' },
+    { label: 'pass', code: RETURN, k: 0xffff },
+    { label: 'drop', code: RETURN, k: 0 },
+  ])
+}
+
+function attributesOf({ bytes, type, start, end }: Message, family: number): Attributes | undefined {
+  if (type !== RTM_NEWNEIGH && type !== RTM_DELNEIGH) return undefined
+  if (end - start < HEADER || bytes[start] !== family) return undefined
+  return new Attributes(bytes, start + HEADER, end)
+}
+
+function macOf({ bytes }: Message, attributes: Attributes): Mac | undefined {
+  const lladdr = attributes.find(NDA_LLADDR)
+  return lladdr !== undefined && lladdr.end - lladdr.start === 6 ? readMac(bytes, lladdr.start) : undefined
+}
+
+function dump(w: MessageWriter, sequence: number, family: number): void {
+  w.begin(RTM_GETNEIGH, NLM_F_REQUEST | NLM_F_DUMP, sequence)
+  w.u8(family)
+  w.u8(0)
+  w.u16(0)
+  w.u32(0)
+  w.u32(0)
+  w.end()
+}

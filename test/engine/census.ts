@@ -1,0 +1,115 @@
+/** Room for others: who counts where, and what is said when there is none left. */
+import t from 'tap'
+import fc from 'fast-check'
+import type { Mac } from '../../src/address.ts'
+import { Address } from '../../src/address.ts'
+import { Census } from '../../src/engine/census.ts'
+import { Neighbor } from '../../src/engine/neighbor.ts'
+import { Rules } from '../../src/engine/rules.ts'
+import type { ActiveRule } from '../../src/engine/rules.ts'
+import type { NeighborState } from '../../src/engine/types.ts'
+import { ip, mac } from './kit/frames.ts'
+import { chance, configOf, ETH0, ETH1, linkOf, Recorder, VM2, VM3 } from './kit/stage.ts'
+
+const RULE = ((): ActiveRule => {
+  const rules = new Rules(configOf('proxy eth0 { limit 3\n host-limit 2\n rule 2001:db8::/64 { iface eth1 } }'), chance(1))
+  rules.link(linkOf(ETH0))
+  return rules.match(ETH0, 0x20010db8, 0, 0, 2)[0]
+})()
+
+function entry(n: number, more: Partial<Neighbor> = {}): Neighbor {
+  return Object.assign(new Neighbor(new Address(0x20010db8, 0, 0, n), RULE), more)
+}
+
+function owner(n: number, from: string | undefined): Neighbor {
+  return entry(n, { state: 'REACHABLE', ifindex: ETH1, mac: from === undefined ? undefined : mac(from) })
+}
+
+t.test('owners, in all and of each host, with a word when there is no room', async (t) => {
+  const sink = new Recorder()
+  const census = new Census(sink)
+  const [one, two] = [owner(1, VM2), owner(2, VM2)]
+  census.add(one)
+  t.notOk(census.isSated(mac(VM2), RULE))
+  census.add(two)
+  t.same(sink.take(), [])
+  t.ok(census.isSated(mac(VM2), RULE))
+  t.notOk(census.isSated(mac(VM3), RULE))
+  t.same(sink.take(), ['limit host 2'])
+  t.notOk(census.isFull(RULE))
+  census.add(owner(3, undefined))
+  t.ok(census.isFull(RULE), 'one without a lladdr is one of all')
+  t.same(sink.take(), ['limit neighbors 3'])
+  t.same([...census.of(mac(VM2))], [one, two])
+  census.remove(one)
+  census.remove(two)
+  t.same([...census.of(mac(VM2))], [])
+  t.notOk(census.isFull(RULE))
+})
+
+t.test('questions under way on a host\'s account', async (t) => {
+  const census = new Census(new Recorder())
+  const asked = [1, 2].map((n) => entry(n, { account: mac(VM2) }))
+  for (const one of asked) census.add(one)
+  census.add(entry(3))
+  t.ok(census.isBusy(mac(VM2), RULE))
+  t.notOk(census.isBusy(mac(VM3), RULE))
+  t.notOk(census.isSated(mac(VM2), RULE), 'it has none of these')
+  census.remove(asked[0])
+  t.notOk(census.isBusy(mac(VM2), RULE))
+  t.equal(census.unproven, 2)
+})
+
+t.test('the oldest failure goes first, but what is known of a router stays', async (t) => {
+  const census = new Census(new Recorder())
+  const router = entry(1, { state: 'FAILED', router: true })
+  const [first, second] = [2, 3].map((n) => entry(n, { state: 'FAILED' }))
+  for (const one of [router, first, second]) census.add(one)
+  t.equal(census.oldestFailed, first)
+  census.remove(first)
+  t.equal(census.oldestFailed, second)
+  census.remove(second)
+  t.equal(census.oldestFailed, undefined)
+  t.equal(census.unproven, 1)
+})
+
+t.test('pinned ones are not counted', async (t) => {
+  const census = new Census(new Recorder())
+  const pinned = { address: ip('2001:db8::2'), iface: 'eth1' }
+  for (let n = 0; n < 9; n++) census.add(Object.assign(owner(n, VM2), { pinned }))
+  t.notOk(census.isFull(RULE))
+  t.equal(census.of(mac(VM2)).size, 0)
+})
+
+t.test('after any changes the counts are those of the entries, and owners that change make it another revision', async () => {
+  const macs = [mac(VM2), mac(VM3), undefined]
+  const what = fc.record({
+    n: fc.nat(5), state: fc.constantFrom<NeighborState>('INCOMPLETE', 'REACHABLE', 'PROBE', 'FAILED'), gone: fc.boolean(),
+    mac: fc.constantFrom(...macs), account: fc.constantFrom(...macs), router: fc.boolean(),
+  })
+  fc.assert(fc.property(fc.array(what), (changes) => {
+    const census = new Census(new Recorder())
+    const entries = new Map<number, Neighbor>()
+    for (const { n, gone, ...more } of changes) {
+      const known = entries.get(n)
+      const revision = census.revision
+      if (known !== undefined) census.remove(known)
+      const wasOwned = known?.isOwned === true
+      if (gone) {
+        entries.delete(n)
+      } else {
+        const next = Object.assign(known ?? entry(n), more)
+        entries.set(n, next)
+        census.add(next)
+      }
+      if (wasOwned !== (entries.get(n)?.isOwned === true) && census.revision === revision) return false
+    }
+    const all = [...entries.values()]
+    const owned = all.filter(({ isOwned }) => isOwned)
+    return census.unproven === all.length - owned.length
+      && census.isFull(RULE) === owned.length >= 3
+      && (macs.slice(0, 2) as Mac[]).every((mac) => census.of(mac).size === owned.filter((one) => one.mac === mac).length
+        && census.isBusy(mac, RULE) === all.filter(({ state, account }) => state === 'INCOMPLETE' && account === mac).length >= 2)
+      && (census.oldestFailed === undefined) === !all.some(({ state, router }) => state === 'FAILED' && !router)
+  }))
+})

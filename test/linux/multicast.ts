@@ -1,0 +1,219 @@
+/** With Linux on the other side of the wire: a host that reports, and a bridge that snoops. */
+import t from 'tap'
+import { Address, parseMac } from '../../src/address.ts'
+import type { Mac } from '../../src/address.ts'
+import { osError } from '../../src/linux/errors.ts'
+import { MulticastSocket } from '../../src/linux/multicast.ts'
+import { native } from '../../src/linux/native.ts'
+import type { NativeSocket } from '../../src/linux/native.ts'
+import { bytes } from '../fixtures/frames.ts'
+import { LISTENER_FRAMES } from '../fixtures/listener-frames.ts'
+import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+
+await ownNamespace()
+
+const OURS = parseMac('02:00:00:00:00:ff')!
+const SOURCE = Address.parse('fe80::ff')!
+const ALL = { reports: true, routerSolicitations: true }
+
+/** v0 is ours and has no addresses; v1 is the peer's. */
+sh(`ip link add v0 address 02:00:00:00:00:ff type veth peer name v1 address 02:00:00:00:00:01
+    sysctl -qw net.ipv6.conf.v0.disable_ipv6=1 net.ipv6.conf.v1.disable_ipv6=1; ip link set v0 up; ip link set v1 up`)
+const ifindex = (name: string) => Number.parseInt(sh(`ip -o link show ${name}`))
+
+function open(name: string, mac: Mac | undefined, hearing: { reports: boolean; routerSolicitations: boolean }) {
+  const told: string[] = []
+  const last = (sign: string) => (group: Address) => `${sign}${`${group}`.replace('ff02::1:ff00:', '')}`
+  const socket = new MulticastSocket({ ifindex: ifindex(name), mac, ...hearing }, {
+    report: (joined, left) => { told.push([...joined.map(last('+')), ...left.map(last('-'))].join(' ')) },
+    query: (source) => { told.push(`query ${source}`) },
+    solicitation: () => { told.push('solicitation') },
+    failed: (error) => { told.push((error as { code?: string }).code ?? error.message) },
+  })
+  t.teardown(() => socket.close())
+  return { socket, told }
+}
+
+/** Raw frames out of v1, and what arrives there. */
+const wire = native.openPacket({
+  ifindex: ifindex('v1'), protocol: 0x86dd, filter: new Uint8Array(), promiscuous: false, receiveBuffer: 0, cooked: false,
+})
+const inject = (frame: Uint8Array) => wire.send(frame, frame.length, Int32Array.of(frame.length), 1)
+const fixture = (id: string) => bytes(LISTENER_FRAMES.find((each) => each.id === id)!.hex)
+
+function received(): string[] {
+  const slab = Buffer.alloc(8 * 200)
+  const meta = new Int32Array(32)
+  return Array.from({ length: wire.receive(slab, 200, meta) }, (_, i) =>
+    slab.toString('hex', 200 * i, 200 * i + meta[4 * i]))
+}
+
+t.test('every fixture has its effect on the wire, and none but the valid ones has any', async (t) => {
+  const { socket, told } = open('v0', OURS, ALL)
+  const effects = LISTENER_FRAMES.map(({ hex, expect }) => ({ frame: bytes(hex), expect }))
+    // The kernel sends no frame without a whole IPv6 header.
+    .filter(({ frame }) => frame.length >= 54)
+  for (const { frame } of effects) inject(frame)
+  inject(fixture('done'))
+  const valid = effects.map(({ expect }) => expect).filter((word) => /^[+-]|^query|^solicitation/.test(word))
+  t.equal(valid.length, 11)
+  await until(() => told.length > valid.length)
+  t.strictSame(told, [...valid, '-2'])
+  socket.close()
+})
+
+t.test('only what was asked for', async (t) => {
+  const reports = open('v0', OURS, { reports: true, routerSolicitations: false })
+  const routers = open('v0', OURS, { reports: false, routerSolicitations: true })
+  const neither = open('v0', OURS, { reports: false, routerSolicitations: false })
+  for (const id of ['done', 'J14 solicitation', 'query', 'J14 solicitation', 'report of version 1']) inject(fixture(id))
+  await until(() => reports.told.length === 3 && routers.told.length === 2)
+  t.strictSame(reports.told, ['-2', 'query fe80::1', '+2'])
+  t.strictSame(routers.told, ['solicitation', 'solicitation'])
+  t.strictSame(neither.told, [])
+  for (const { socket } of [reports, routers, neither]) socket.close()
+})
+
+t.test('not what comes from us, nor what belongs to a VLAN', async (t) => {
+  const { socket, told } = open('v0', OURS, ALL)
+  const own = fixture('report of version 1')
+  own.set(bytes('0200000000ff'), 6)
+  inject(own)
+  const tagged = fixture('report of version 1')
+  inject(Uint8Array.from([...tagged.subarray(0, 12), 0x81, 0, 0, 5, ...tagged.subarray(12)]))
+  inject(fixture('done'))
+  await until(() => told.length > 0)
+  t.strictSame(told, ['-2'])
+  socket.mac = parseMac('02:00:00:00:00:77')!
+  inject(own)
+  await until(() => told.length > 1)
+  t.strictSame(told, ['-2', '+2'], 'our address has changed')
+  socket.close()
+})
+
+t.test('messages, byte by byte', async (t) => {
+  const { socket, told } = open('v0', OURS, ALL)
+  received()
+  socket.send({ kind: 'query', source: SOURCE })
+  socket.send({ kind: 'router-advertisement', source: SOURCE, interval: 20 })
+  socket.send({ kind: 'router-termination', source: SOURCE })
+  const source = 'fe8000000000000000000000000000ff'
+  const frame = (group: string, length: string, message: string) => `3333000000${group}0200000000ff86dd60000000${length}0001`
+    + `${source}ff0200000000000000000000000000${group}3a00050200000100${message}`
+  t.strictSame(received(), [
+    frame('01', '0024', `8200559827100000${'00'.repeat(16)}027d0000`),
+    frame('6a', '0010', '971469bc00000000'),
+    frame('6a', '000c', '990067d4'),
+  ])
+  socket.close()
+  socket.close()
+  socket.send({ kind: 'router-termination', source: SOURCE })
+  inject(fixture('query'))
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  t.strictSame([received(), told], [[], []])
+})
+
+t.test('without Ethernet header', async (t) => {
+  const cooked = open('v0', undefined, ALL)
+  received()
+  inject(fixture('every type of record'))
+  await until(() => cooked.told.length > 0)
+  t.strictSame(cooked.told, ['+2 +3 +5 +6 +7 +b +c -1 -4'])
+  cooked.socket.send({ kind: 'router-termination', source: SOURCE })
+  t.match(received(), [/^.{28}60000000000c0001fe80.*990067d4$/])
+  cooked.socket.close()
+})
+
+t.test('a report as long as the MTU', async (t) => {
+  const { socket, told } = open('v0', OURS, ALL)
+  const message = Buffer.alloc(8 + 70 * 20)
+  message.set([143, 0, 0, 0, 0, 0, 0, 70])
+  for (let i = 0; i < 70; i++) message.set(bytes(`04000000 ff0200000000000000000001ff0000${10 + i}`), 8 + 20 * i)
+  const addresses = 'fe800000000000000000000000000001 ff020000000000000000000000000016'
+  const pseudo = Buffer.concat([bytes(`${addresses} 00000580 0000003a`), message])
+  let sum = 0
+  for (let i = 0; i < pseudo.length; i += 2) sum += pseudo.readUInt16BE(i)
+  while (sum > 0xffff) sum = (sum >> 16) + (sum & 0xffff)
+  message.writeUInt16BE(0xffff - sum, 2)
+  inject(Buffer.concat([bytes(`333300000016 020000000001 86dd 60000000 05880001 ${addresses} 3a00050200000100`), message]))
+  await until(() => told.length > 0)
+  t.equal(told[0].split(' ').length, 70)
+  socket.close()
+})
+
+t.test('a Linux host: what it joins and leaves is heard, and our query makes it report all', async (t) => {
+  sh('sysctl -qw net.ipv6.conf.v1.accept_dad=0 net.ipv6.conf.v1.router_solicitations=0 net.ipv6.conf.v1.disable_ipv6=0')
+  const { socket, told } = open('v0', OURS, ALL)
+  sh('ip -6 addr add 2001:db8::9/64 dev v1; ip -6 addr add 2001:db8::7/64 dev v1')
+  await until(() => told.some((line) => line.includes('+9')) && told.some((line) => line.includes('+7')))
+  sh('ip -6 addr del 2001:db8::9/64 dev v1')
+  await until(() => told.some((line) => line.includes('-9')))
+  // Its own repetitions first (RFC 3810 6.1).
+  await new Promise((resolve) => setTimeout(resolve, 2500))
+  told.length = 0
+  socket.send({ kind: 'query', source: SOURCE })
+  await until(() => told.length > 0, 11_000)
+  t.strictSame(told, ['+7 +1'], 'current state: the host\'s own link-local address, too')
+  sh('sysctl -qw net.ipv6.conf.v1.force_mld_version=1')
+  sh('ip -6 addr add 2001:db8::5/64 dev v1')
+  await until(() => told.includes('+5'))
+  sh('ip -6 addr del 2001:db8::5/64 dev v1')
+  await until(() => told.includes('-5'))
+  t.pass('and with version 1')
+  sh('sysctl -qw net.ipv6.conf.v1.disable_ipv6=1')
+  socket.close()
+})
+
+for (const [name, message] of [
+  ['an advertisement', { kind: 'router-advertisement', source: SOURCE, interval: 20 }],
+  ['a query', { kind: 'query', source: SOURCE }],
+] as const) {
+  t.test(`J11 ${name} makes our port of a snooping bridge a router port`, async (t) => {
+    sh('ip link add br0 type bridge mcast_snooping 1; ip link set v1 master br0; ip link set br0 up')
+    const { socket } = open('v0', OURS, ALL)
+    const isRouterPort = () => /^router ports on br0:.*\bv1\b/m.test(sh('bridge -d mdb show dev br0'))
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    t.notOk(isRouterPort())
+    // Until its port forwards, the bridge hears nothing.
+    await until(() => {
+      socket.send(message)
+      return isRouterPort()
+    })
+    socket.close()
+    sh('ip link del br0')
+  })
+}
+
+t.test('trouble is told once for each time', async (t) => {
+  const { socket, told } = open('v0', OURS, ALL)
+  sh('ip link set v0 down')
+  await until(() => told.length > 0)
+  t.strictSame(told, ['ENETDOWN'])
+  socket.send({ kind: 'query', source: SOURCE })
+  t.strictSame(told, ['ENETDOWN', 'ENETDOWN'], 'sending, too')
+  sh('ip link set v0 up; ip link set v1 up')
+  await until(() => {
+    inject(fixture('done'))
+    return told.includes('-2')
+  })
+  t.pass('heard again')
+  socket.close()
+  t.throws(() => open('v0', OURS, ALL).socket && new MulticastSocket({ ifindex: 99_999, mac: OURS, ...ALL }, {
+    report: () => {}, query: () => {}, solicitation: () => {}, failed: () => {},
+  }), { code: 'ENODEV' })
+})
+
+t.test('what the kernel has no room for now is nobody\'s trouble', async (t) => {
+  const told: Error[] = []
+  const errors = [osError(105, 'sendmmsg'), osError(1, 'sendmmsg')]
+  const fake = {
+    receive: () => 0, send: () => { throw errors.shift()! }, start: () => {}, stop: () => {}, drops: () => 0, close: () => {},
+  } satisfies NativeSocket
+  const socket = new MulticastSocket({ ifindex: 1, mac: OURS, ...ALL }, {
+    report: () => {}, query: () => {}, solicitation: () => {}, failed: (error) => told.push(error),
+  }, () => fake)
+  socket.send({ kind: 'query', source: SOURCE })
+  t.strictSame(told, [])
+  socket.send({ kind: 'query', source: SOURCE })
+  t.match(told, [{ code: 'EPERM' }])
+})

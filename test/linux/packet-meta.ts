@@ -1,0 +1,15 @@
+import t from 'tap'
+import { hasPartialChecksum, isTagged, packetType } from '../../src/linux/packet-meta.ts'
+
+/** Length, packet type, tp_status, VLAN TCI of three messages. */
+const META = Int32Array.of(86, 4, 0, 0, 86, 0, 1 << 3 | 1 << 4, 0x2005, 86, 3, 1 << 4, 0x6000)
+
+t.test('the numbers of each message, and of no other', async (t) => {
+  t.same([0, 1, 2].map((i) => packetType(META, i)), [4, 0, 3])
+  t.same([0, 1, 2].map((i) => hasPartialChecksum(META, i)), [false, true, false])
+  t.same([0, 1, 2].map((i) => isTagged(META, i)), [false, true, false], 'a priority tag is no VLAN')
+})
+
+t.test('a VLAN number without the bit that says that there is one means nothing', async (t) => {
+  t.equal(isTagged(Int32Array.of(86, 0, 0, 5), 0), false)
+})

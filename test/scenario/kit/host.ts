@@ -1,0 +1,266 @@
+/**
+ * Hosts that do what Linux does, as far as an ND proxy can tell: DAD (RFC 4862 5.4), address resolution and NUD (RFC 4861
+ * 7.2, 7.3), answers with Override to multicast, without it and without TLLA to unicast solicitations, echo replies, and
+ * only what is sent to them or to their groups. A host that is not told to speak sends nothing by itself.
+ */
+import { formatMac } from '../../../src/address.ts'
+import type { Mac } from '../../../src/address.ts'
+import type { KernelNeighbor } from '../../../src/engine/types.ts'
+import { DELAY_FIRST_PROBE_TIME, REACHABLE_TIME, RETRANS_TIMER } from '../../../src/wire/constants.ts'
+import { multicastMac } from '../../../src/wire/frame.ts'
+import { addressOf, echoFrame, macOf, naFrame, nsFrame } from './frame.ts'
+import type { Frame, Message } from './frame.ts'
+import type { Port, Segment, World } from './world.ts'
+
+/** 33:33 and the low 32 bits of ff02::1 and ff02::2. */
+const ALL_NODES = 0x333300000001
+const ALL_ROUTERS = 0x333300000002
+/** Packets that wait for an address to be resolved (RFC 4861 7.2.2). */
+const WAITING_LIMIT = 3
+
+interface Entry {
+  state: 'INCOMPLETE' | 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE' | 'FAILED'
+  mac: string
+  router: boolean
+  probes: number
+  /** Outdates what was planned for an earlier state. */
+  epoch: number
+  waiting: (() => void)[]
+}
+
+/** What a kernel tells of itself over netlink and packet sockets. */
+export interface Told {
+  /** It sends a multicast solicitation of its own. */
+  solicited(target: string): void
+  neighbor(target: string, mac: Mac | undefined, state: KernelNeighbor['state'], router: boolean): void
+  /** Each frame that comes in, before the kernel has it. */
+  frame(frame: Frame): void
+  /** Groups that programs are members of. */
+  accepts(mac: number): boolean
+}
+
+export class Host implements Port {
+  readonly mac: string
+  readonly linkLocal: string
+  readonly addresses = new Map<string, 'tentative' | 'valid' | 'duplicate'>()
+  /** Its firewall drops echo requests. */
+  isShy = false
+  readonly #world: World
+  readonly #macNumber: number
+  readonly #cache = new Map<string, Entry>()
+  readonly #groups = new Set<number>()
+  #segment: Segment
+  #isRouter = false
+  #told: Told | undefined
+
+  /** @param n makes its link-layer and link-local addresses; `valid`: its other addresses, without DAD */
+  constructor(segment: Segment, n: number, ...valid: string[]) {
+    this.#world = segment.world
+    this.#macNumber = 0x020000000000 + n
+    this.mac = formatMac(this.#macNumber as Mac)
+    this.linkLocal = `fe80::${n.toString(16)}`
+    this.#segment = segment
+    segment.plug(this)
+    for (const address of [this.linkLocal, ...valid]) this.assign(address)
+  }
+
+  /** Its advertisements have R=1 from now on. */
+  route(): void {
+    this.#isRouter = true
+    this.#segment.changed()
+  }
+
+  /** Tells of what it does from now on. */
+  tell(told: Told): void {
+    this.#told = told
+    this.#segment.changed()
+  }
+
+  /** Takes the plug elsewhere, or puts it back. */
+  move(segment: Segment): void {
+    this.unplug()
+    this.#segment = segment
+    segment.plug(this)
+  }
+
+  unplug(): void { this.#segment.unplug(this) }
+
+  /** Has an address from now on, without DAD. */
+  assign(address: string, state: 'tentative' | 'valid' | 'duplicate' = 'valid'): void {
+    this.addresses.set(address, state)
+    this.#groups.add(multicastMac(addressOf(address).solicitedNode.w3))
+    this.#segment.changed()
+  }
+
+  /** Gives an address up, without a word. */
+  release(address: string): void {
+    this.addresses.delete(address)
+    this.#groups.clear()
+    for (const [other, state] of [...this.addresses]) this.assign(other, state)
+    this.#segment.changed()
+  }
+
+  /** Takes an address, with DAD (one probe, within a second). */
+  claim(address: string): void {
+    this.assign(address, 'tentative')
+    this.#world.after(this.#world.random() * 1000, () => {
+      if (this.addresses.get(address) !== 'tentative') return
+      this.probe(address)
+      this.#world.after(RETRANS_TIMER, () => {
+        if (this.addresses.get(address) === 'tentative') this.addresses.set(address, 'valid')
+      })
+    })
+  }
+
+  /** The solicitation of DAD, whatever comes of it. */
+  probe(target: string): void { this.send(nsFrame({ target, from: this.mac, source: '::' })) }
+
+  /** An unsolicited NA with O=1 to all nodes, as of a guest that has moved. */
+  announce(target: string): void { this.send(naFrame({ target, from: this.mac, flags: this.#flags('O') })) }
+
+  /** Has a packet for `target`: resolves it, or uses what it knows. */
+  use(target: string, send?: () => void): void {
+    let entry = this.#cache.get(target)
+    if (entry === undefined || entry.state === 'FAILED') {
+      entry = { state: 'INCOMPLETE', mac: '', router: false, probes: 0, epoch: 0, waiting: [] }
+      this.#cache.set(target, entry)
+      this.#solicit(target, entry)
+    } else if (entry.state === 'STALE') {
+      const stale = entry
+      this.#enter(target, entry, 'DELAY')
+      this.#later(entry, DELAY_FIRST_PROBE_TIME, () => {
+        this.#enter(target, stale, 'PROBE')
+        stale.probes = 0
+        this.#solicit(target, stale)
+      })
+    }
+    if (send === undefined) return
+    if (entry.state !== 'INCOMPLETE') send()
+    else if (entry.waiting.length < WAITING_LIMIT) entry.waiting.push(send)
+  }
+
+  /** Uses `target` every `ms`. */
+  talk(target: string, ms = 1000): void {
+    this.use(target)
+    this.#world.after(ms, () => this.talk(target, ms))
+  }
+
+  /** The link-layer address that packets for `target` go to. */
+  reaches(target: string): string | undefined {
+    const entry = this.#cache.get(target)
+    return entry === undefined || entry.state === 'INCOMPLETE' || entry.state === 'FAILED' ? undefined : entry.mac
+  }
+
+  send(frame: Frame): void { this.#segment.send(frame, this) }
+
+  accepts(mac: number): boolean {
+    return this.#isFor(mac) || this.#told?.accepts(mac) === true
+  }
+
+  receive(frame: Frame): void {
+    this.#told?.frame(frame)
+    if (!this.#isFor(frame.to)) return
+    const { message } = frame
+    switch (message.kind) {
+      case 'ns': return this.#solicited(message)
+      case 'na': return this.#advertised(message)
+      case 'echo-request': return this.#echo(message)
+      case 'echo-reply': return
+    }
+  }
+
+  #isFor(mac: number): boolean {
+    return mac === this.#macNumber || mac === ALL_NODES || (mac === ALL_ROUTERS && this.#isRouter) || this.#groups.has(mac)
+  }
+
+  #flags(flags: string): string { return this.#isRouter ? `R${flags}` : flags }
+
+  #solicit(target: string, entry: Entry): void {
+    if (entry.probes++ === 3) return this.#enter(target, entry, 'FAILED')
+    const unicast = entry.state === 'PROBE' ? { to: target, toMac: entry.mac } : {}
+    this.send(nsFrame({ target, from: this.mac, source: this.#source, ...unicast }))
+    if (entry.state === 'INCOMPLETE') this.#told?.solicited(target)
+    this.#later(entry, RETRANS_TIMER, () => this.#solicit(target, entry))
+  }
+
+  /** The newest global address, as for a packet of its own; a router takes its link-local one. */
+  get #source(): string {
+    let source = this.linkLocal
+    if (!this.#isRouter) for (const [address, state] of this.addresses) if (state === 'valid') source = address
+    return source
+  }
+
+  #enter(target: string, entry: Entry, state: Entry['state']): void {
+    entry.state = state
+    entry.epoch++
+    if (state === 'REACHABLE') {
+      this.#later(entry, REACHABLE_TIME * (0.5 + this.#world.random()), () => this.#enter(target, entry, 'STALE'))
+    }
+    const { waiting, mac, router } = entry
+    if (state !== 'INCOMPLETE' && waiting.length > 0) {
+      entry.waiting = []
+      if (state !== 'FAILED') for (const send of waiting) send()
+    }
+    this.#told?.neighbor(target, state === 'FAILED' ? undefined : macOf(mac),
+      state === 'REACHABLE' ? 'reachable' : state === 'FAILED' ? 'failed' : state === 'PROBE' ? 'probing' : 'known', router)
+  }
+
+  #later(entry: Entry, ms: number, work: () => void): void {
+    const { epoch } = entry
+    this.#world.after(ms, () => { if (entry.epoch === epoch) work() })
+  }
+
+  #solicited({ target, source, from, lladdr, isUnicast }: Message): void {
+    const mine = this.addresses.get(target)
+    if (mine === 'tentative' && source === '::') this.addresses.set(target, 'duplicate')
+    if (mine !== 'valid') return
+    if (source === '::') return this.send(naFrame({ target, from: this.mac, flags: this.#flags('O') }))
+    if (lladdr !== undefined) this.#heard(source, lladdr)
+    this.send(isUnicast ? naFrame({ target, from: this.mac, to: source, toMac: from, flags: this.#flags('S'), tlla: '' })
+      : naFrame({ target, from: this.mac, to: source, toMac: from, flags: this.#flags('SO') }))
+  }
+
+  #echo({ source }: Message): void {
+    if (this.isShy) return
+    const own = source.startsWith('fe80:') ? this.linkLocal : this.#source
+    this.use(source, () => this.send(echoFrame('echo-reply', this.mac, own, source, this.reaches(source))))
+  }
+
+  /** RFC 4861 7.2.3: the source of a solicitation. */
+  #heard(source: string, mac: string): void {
+    const entry = this.#cache.get(source)
+    if (entry === undefined) {
+      const fresh: Entry = { state: 'STALE', mac, router: false, probes: 0, epoch: 0, waiting: [] }
+      this.#cache.set(source, fresh)
+      this.#enter(source, fresh, 'STALE')
+    } else if (entry.mac !== mac || entry.state === 'INCOMPLETE' || entry.state === 'FAILED') {
+      entry.mac = mac
+      this.#enter(source, entry, 'STALE')
+    }
+  }
+
+  /** RFC 4861 7.2.5. */
+  #advertised({ target, lladdr, from, solicited, override, router }: Message): void {
+    const mine = this.addresses.get(target)
+    if (mine === 'tentative') this.addresses.set(target, 'duplicate')
+    if (mine !== undefined) return
+    const entry = this.#cache.get(target)
+    if (entry === undefined || entry.state === 'FAILED') return
+    const mac = lladdr ?? from
+    if (entry.state === 'INCOMPLETE') {
+      if (lladdr === undefined) return
+      entry.mac = mac
+      entry.router = router
+      return this.#enter(target, entry, solicited ? 'REACHABLE' : 'STALE')
+    }
+    const differs = lladdr !== undefined && mac !== entry.mac
+    if (differs && !override) {
+      if (entry.state === 'REACHABLE') this.#enter(target, entry, 'STALE')
+      return
+    }
+    if (differs) entry.mac = mac
+    entry.router = router
+    if (solicited) this.#enter(target, entry, 'REACHABLE')
+    else if (differs) this.#enter(target, entry, 'STALE')
+  }
+}

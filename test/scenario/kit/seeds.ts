@@ -1,0 +1,40 @@
+/** One story for many seeds: whatever the weather does, it ends the same. */
+import type { Test } from 'tap'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chance } from '../../engine/kit/stage.ts'
+import { World } from './world.ts'
+
+const { SEEDS = '1000', SEED } = process.env
+
+/** @returns what there is in the end, a line for each thing. @throws when something is wrong on the way */
+export type Play = (world: World, seed: number) => readonly string[]
+
+/**
+ * Plays seeds 1 to 1000 (SEEDS: to another; SEED: only this one). With every other seed all announcements of proxies are
+ * lost. Stops at the first seed with another end than `end`, and plays it again for a capture of its frames.
+ */
+export function everySeed(t: Test, end: readonly string[], play: Play): void {
+  const [first, last] = SEED === undefined ? [1, Number(SEEDS)] : [Number(SEED), Number(SEED)]
+  for (let seed = first; seed <= last; seed++) {
+    const isMuted = seed % 2 === 0
+    const found = outcome(play, new World(chance(seed), { isMuted }), seed)
+    if (found.join('\n') === end.join('\n')) continue
+    const world = new World(chance(seed), { isMuted, isRecorded: true })
+    outcome(play, world, seed)
+    const file = join(mkdtempSync(join(tmpdir(), 'ndp6d-')), `seed-${seed}.pcap`)
+    writeFileSync(file, world.pcap())
+    t.same(found, end, `seed ${seed}; its frames: ${file}`)
+    return
+  }
+  t.pass(`the same end for seeds ${first} to ${last}`)
+}
+
+function outcome(play: Play, world: World, seed: number): readonly string[] {
+  try {
+    return play(world, seed)
+  } catch (error) {
+    return [`at ${(world.now / 1000).toFixed(3)} s: ${String(error)}`]
+  }
+}
