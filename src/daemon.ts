@@ -21,6 +21,7 @@ import { PrefixWatcher } from './linux/prefixes.ts'
 import { Quiet } from './linux/quiet.ts'
 import { Routes, RouteWatcher } from './linux/routes.ts'
 import { Rtnetlink } from './linux/rtnetlink.ts'
+import type { Lookup } from './linux/rtnetlink.ts'
 import { enableForwarding, readSetting } from './linux/sysctl.ts'
 import { EventLog } from './log.ts'
 import { Memory } from './memory.ts'
@@ -155,15 +156,8 @@ export class Daemon implements Sink {
       else this.#followed.delete(ifindex)
       this.#isFollowing = false
     }
-    try {
-      if (heard === undefined) this.#open(link, hearing)
-      else heard.follow(link, hearing)
-    } catch (error) {
-      this.#close(ifindex)
-      if (verdict(error) === 'fatal') throw error
-      this.#linkFailed(name, error as Error)
-      return
-    }
+    if (heard === undefined) this.#open(link, hearing)
+    else heard.follow(link, hearing)
     // An upstream that is late, or new by its name, needs its settings, too.
     if (heard === undefined && this.#engine.interfaces.upstreams.includes(name)) this.#forward()
   }
@@ -221,8 +215,7 @@ export class Daemon implements Sink {
       this.#prefixWatcher.follow(this.#followed)
     }
     for (let target = this.#lookups.shift(); target !== undefined; target = this.#lookups.shift()) {
-      const { ifindex, local } = this.#kernel.lookup(target)
-      this.#engine.handle({ kind: 'route', target, ifindex, local }, this.#now)
+      this.#engine.handle({ kind: 'route', target, ...this.#lookUp(target) }, this.#now)
     }
     if (this.#quietRules !== undefined) this.#hush(this.#quietRules)
     if (this.#routeChanges.length > 0) {
@@ -309,6 +302,16 @@ export class Daemon implements Sink {
     const present = this.#routes.pending > 0 ? undefined : this.#presentRoutes()
     if (present !== undefined) this.#input({ kind: 'routes', present })
     else this.#compareTimer = setTimeout(() => this.#compareRoutes(), COMPARE_RETRY)
+  }
+
+  /** No way, for now, when the kernel is too busy to say. */
+  #lookUp(target: Address): Lookup {
+    try {
+      return this.#kernel.lookup(target)
+    } catch (error) {
+      if (verdict(error) === 'retry') return { ifindex: undefined, local: false }
+      throw error
+    }
   }
 
   #presentRoutes(): readonly HostRoute[] | undefined {

@@ -51,14 +51,31 @@ export async function handler({ config: file, level, log: output, state }: Optio
     output: chooseOutput(output, underJournal(), process.stdout.isTTY ?? false),
     journal: (fields) => journal.send(fields),
   })
+  const release = holdSignals()
   try {
     const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })
     await daemon.start()
     serve(daemon, file, log)
+    release()
   } catch (error) {
     process.exitCode = explain(error as NodeJS.ErrnoException, log)
     // Sockets may be open already: nothing more is to be waited for.
     setImmediate(() => process.exit())
+  }
+}
+
+/**
+ * While the daemon starts, signals wait: they would end the process, and what is done by then would stay behind.
+ * @returns what lets them through, to the listeners of then
+ */
+function holdSignals(): () => void {
+  const held: NodeJS.Signals[] = []
+  const hold = (signal: NodeJS.Signals): void => { held.push(signal) }
+  const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const
+  for (const signal of signals) process.on(signal, hold)
+  return () => {
+    for (const signal of signals) process.off(signal, hold)
+    for (const signal of held) process.emit(signal, signal)
   }
 }
 

@@ -7,12 +7,20 @@ import type { Neighbor } from './neighbor.ts'
 import type { ActiveRule } from './rules.ts'
 import type { Sink } from './types.ts'
 
+/** INCOMPLETE and FAILED entries in all; the oldest FAILED one makes room. */
+export const UNPROVEN_LIMIT = 4096
+/** As many more for hosts that showed themselves (RFC 6583 7.1): a scan keeps none of them out. */
+export const ALIVE_RESERVE = 1024
+/** Routers that are gone keep their places among the FAILED, when these are all taken, up to this number. */
+export const SILENT_ROUTER_LIMIT = 256
+
 const NONE: ReadonlySet<Neighbor> = new Set()
 
 export class Census {
   readonly #hosts = new Map<Mac, Set<Neighbor>>()
   readonly #pending = new Map<Mac, number>()
   readonly #failed = new Set<Neighbor>()
+  readonly #silentRouters = new Set<Neighbor>()
   readonly #sink: Sink
   #owned = 0
   #unproven = 0
@@ -24,7 +32,10 @@ export class Census {
   /** INCOMPLETE and FAILED entries. */
   get unproven(): number { return this.#unproven }
   /** The FAILED entry that may go first. */
-  get oldestFailed(): Neighbor | undefined { return this.#failed.values().next().value }
+  get oldestFailed(): Neighbor | undefined {
+    const failed = this.#silentRouters.size > SILENT_ROUTER_LIMIT ? this.#silentRouters : this.#failed
+    return failed.values().next().value
+  }
 
   /** What a link-layer address owns, but for pinned addresses. */
   of(mac: Mac): ReadonlySet<Neighbor> { return this.#hosts.get(mac) ?? NONE }
@@ -57,7 +68,7 @@ export class Census {
       this.#unproven++
       if (state === 'INCOMPLETE' && account !== undefined) this.#pending.set(account, (this.#pending.get(account) ?? 0) + 1)
       // What is known of routers is worth more than room.
-      if (state === 'FAILED' && !neighbor.router) this.#failed.add(neighbor)
+      if (state === 'FAILED') (neighbor.router ? this.#silentRouters : this.#failed).add(neighbor)
     }
   }
 
@@ -72,6 +83,7 @@ export class Census {
     } else {
       this.#unproven--
       this.#failed.delete(neighbor)
+      this.#silentRouters.delete(neighbor)
       if (state !== 'INCOMPLETE' || account === undefined) return
       const count = this.#pending.get(account)! - 1
       if (count > 0) this.#pending.set(account, count)

@@ -219,7 +219,8 @@ export class Engine {
     this.#snoop(now)
     this.#hearings.update(link)
     if (before?.name !== name) this.#pin(now)
-    const isUpAgain = !this.#isUsable(before) && this.#isUsable(link)
+    // Under another name it is another link.
+    const isUpAgain = this.#isUsable(link) && (!this.#isUsable(before) || before?.name !== name)
     if (isUpAgain) this.#seek(link, now)
     const isOther = before?.mac !== undefined && mac !== undefined && before.mac !== mac
     for (const neighbor of [...this.#neighbors.values()]) {

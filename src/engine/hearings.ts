@@ -10,6 +10,8 @@ import type { Hearing, Link, Sink } from './types.ts'
 
 const BY_ROUTE: Hearing = { promiscuous: false, ownSolicitations: false, reports: false, routerSolicitations: false, prefixes: false }
 
+const NO_ADDRESSES: ReadonlySet<Address> = new Set()
+
 interface Heard {
   readonly link: Link
   readonly hearing: Hearing
@@ -21,7 +23,8 @@ export class Hearings {
   readonly #groups: Groups
   readonly #sink: Sink
   readonly #heard = new Map<number, Heard>()
-  readonly #fixed = new Map<number, ReadonlyMap<string, Address>>()
+  /** Which object it is counts, not what it says: of thousands, at each change of a link, that costs far less. */
+  readonly #fixed = new Map<number, ReadonlySet<Address>>()
 
   constructor(rules: Rules, links: Links, groups: Groups, sink: Sink) {
     this.rules = rules
@@ -64,15 +67,15 @@ export class Hearings {
     for (const [ifindex, { link }] of this.#heard) {
       const elsewhere = own.filter(({ address: { w0, w1, w2, w3 }, ifindex: home }) =>
         home !== ifindex && this.rules.match(ifindex, w0, w1, w2, w3).length > 0)
-      const wanted = [...this.rules.fixed(link.name), ...elsewhere.map(({ address }) => address)]
-      this.#setFixed(ifindex, new Map(wanted.map((address) => [address.toString(), address])))
+      this.#setFixed(ifindex, new Set([...this.rules.fixed(link.name), ...elsewhere.map(({ address }) => address)]))
     }
   }
 
-  #setFixed(ifindex: number, wanted: ReadonlyMap<string, Address>): void {
-    const before = this.#fixed.get(ifindex) ?? new Map<string, Address>()
-    for (const [key, address] of wanted) if (!before.has(key)) this.#groups.add(ifindex, address)
-    for (const [key, address] of before) if (!wanted.has(key)) this.#groups.remove(ifindex, address)
+  #setFixed(ifindex: number, wanted: ReadonlySet<Address>): void {
+    const before = this.#fixed.get(ifindex) ?? NO_ADDRESSES
+    // Joined first: of what stays under another object no group is left.
+    for (const address of wanted) if (!before.has(address)) this.#groups.add(ifindex, address)
+    for (const address of before) if (!wanted.has(address)) this.#groups.remove(ifindex, address)
     if (wanted.size > 0) this.#fixed.set(ifindex, wanted)
     else this.#fixed.delete(ifindex)
   }
@@ -80,7 +83,7 @@ export class Hearings {
   #stop(ifindex: number): void {
     this.#heard.delete(ifindex)
     this.#groups.gone(ifindex)
-    this.#setFixed(ifindex, new Map())
+    this.#setFixed(ifindex, NO_ADDRESSES)
     this.#sink.ignore(ifindex)
   }
 }

@@ -6,7 +6,8 @@
 import { Address } from '../address.ts'
 import type { Mac } from '../address.ts'
 import type { NdiscView } from '../wire/ndisc.ts'
-import { NEIGHBOR_ADVERTISEMENT } from '../wire/constants.ts'
+import { NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
+import { Advertiser } from './advertiser.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Timed } from './deadlines.ts'
 import type { Links } from './links.ts'
@@ -45,6 +46,7 @@ export class Learner {
   readonly #links: Links
   readonly #neighbors: Neighbors
   readonly #sink: Sink
+  readonly #advertiser: Advertiser
   readonly #tentative = new Deadlines<Tentative>()
   readonly #tentativeOf = new Map<Mac | undefined, number>()
   readonly #discoveries = new Map<number, Discovery>()
@@ -55,6 +57,7 @@ export class Learner {
     this.#links = links
     this.#neighbors = neighbors
     this.#sink = sink
+    this.#advertiser = new Advertiser(links, sink)
   }
 
   get deadline(): Instant | undefined {
@@ -65,6 +68,8 @@ export class Learner {
 
   /** A valid packet that proves nothing. @returns whether it claims the address of another owner */
   hear(ifindex: number, view: NdiscView, now: Instant): boolean {
+    // Routers ask from link-local addresses: these cost nothing here, not even the number that a Mac takes.
+    if (view.type === NEIGHBOR_SOLICITATION && isLinkLocal(view.s0)) return false
     const lladdr = view.type === NEIGHBOR_ADVERTISEMENT && view.tlla >= 0 ? view.tlla : view.sourceMac
     // Absent on links without such addresses.
     const mac = lladdr < 0 ? undefined : lladdr
@@ -145,6 +150,13 @@ export class Learner {
     if (link === undefined || !link.up || inside.length === 0) return
     const sources = this.#links.sources(link, inside.map(({ prefix }) => prefix))
     if (sources.length > 0) this.#sink.discover(ifindex, sources)
+    // Before they answer all of them ask where that is, by multicast: too much at once for a bridge with many ports. A host
+    // that has asked takes this for an answer (RFC 4861 7.2.5), others drop it.
+    for (const source of sources) {
+      const { w0, w1, w2, w3 } = source
+      if (this.rules.excluded(w0, w1, w2, w3) || this.rules.match(ifindex, w0, w1, w2, w3).length === 0) continue
+      this.#advertiser.announce(link, inside[0].settings, source, Address.allNodes, false)
+    }
   }
 
   #stop(ifindex: number): void {
@@ -167,7 +179,7 @@ export class Learner {
    * @returns whether the address is another's
    */
   #evidence(w0: number, w1: number, w2: number, w3: number, ifindex: number, mac: Mac | undefined, now: Instant): boolean {
-    if (w0 >>> 22 === 0x3fa) return false
+    if (isLinkLocal(w0)) return false
     const neighbor = this.#neighbors.get(w0, w1, w2, w3)
     const rule = this.rules.owning(ifindex, w0, w1, w2, w3)
     if (rule === undefined) return false
@@ -183,11 +195,15 @@ export class Learner {
     if (this.rules.excluded(w0, w1, w2, w3) || this.#links.own(w0, w1, w2, w3) !== undefined) return false
     if (isAnycast([rule], w0, w1, w2, w3)) return false
     const fromUpstream = isUpstream(rule, this.#links.get(ifindex))
-    if (!fromUpstream && mac !== undefined && this.#neighbors.isSated(mac, rule)) return false
-    // Upstream, too: what is somebody's there does not become a host's here.
+    // Upstream, too: there may be other people's machines.
+    if (mac !== undefined && this.#neighbors.isSated(mac, rule)) return false
+    // What is somebody's upstream does not become a host's here.
     const upstreams = rule.subnet === undefined || fromUpstream ? [] : this.rules.upstreamsOf(rule).filter((link) => this.#links.up(link))
     this.#neighbors.ask({ target: new Address(w0, w1, w2, w3), rule, links: [ifindex, ...upstreams],
-      account: fromUpstream ? undefined : mac, alive: true, reason: 'evidence' }, now)
+      account: mac, alive: true, reason: 'evidence' }, now)
     return false
   }
 }
+
+/** By the first word of an address: fe80::/10. */
+function isLinkLocal(w0: number): boolean { return w0 >>> 22 === 0x3fa }

@@ -32,6 +32,9 @@ export interface Question {
 /** Askers that wait for one target. */
 export const ASKER_LIMIT = 16
 
+/** However short `ttl` is, an owner is not asked more often than twice in this time. Milliseconds. */
+const MIN_TTL = 1000
+
 /** No links. */
 export const NOWHERE: readonly number[] = []
 
@@ -108,7 +111,8 @@ export class Neighbor implements Timed {
 
   /** When to verify again, so that it is over by the end of `ttl`: what is known is then never older. */
   get staleAt(): Instant {
-    const { ttl, timeout, retries } = this.rule.settings
+    const { timeout, retries } = this.rule.settings
+    const ttl = Math.max(MIN_TTL, this.rule.settings.ttl)
     return this.verified + ttl - Math.min(ttl / 2, (retries + 1) * timeout) as Instant
   }
 }

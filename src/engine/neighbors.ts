@@ -14,7 +14,7 @@ import type { PinnedHost } from '../config/config.ts'
 import type { NdiscView } from '../wire/ndisc.ts'
 import { RETRANS_TIMER } from '../wire/constants.ts'
 import { AddressMap } from './address-map.ts'
-import { Census } from './census.ts'
+import { ALIVE_RESERVE, Census, UNPROVEN_LIMIT } from './census.ts'
 import { Deadlines } from './deadlines.ts'
 import { judge } from './judge.ts'
 import type { Links } from './links.ts'
@@ -25,8 +25,6 @@ import { isUpstream } from './rules.ts'
 import type { ActiveRule } from './rules.ts'
 import type { Instant, NeighborState, Outcome, Random, Sink } from './types.ts'
 
-/** INCOMPLETE and FAILED entries in all; the oldest FAILED one makes room. */
-export const UNPROVEN_LIMIT = 4096
 /** Claims on an owner's address make it be asked no more often than this. Milliseconds. */
 export const CONTEST_INTERVAL = 250
 /** A sign of life of who was asked in vain makes it be asked again, no more often than this. Milliseconds. */
@@ -94,7 +92,7 @@ export class Neighbors {
       if (links.length === 0 && !byRoute) return 'failed'
       if (account !== undefined && this.#census.isBusy(account, rule)) return 'limit'
       if (neighbor === undefined) {
-        if (this.#isFull(rule)) return 'limit'
+        if (this.#isFull(rule, alive)) return 'limit'
         neighbor = this.#create(target, rule)
       } else {
         this.#census.remove(neighbor)
@@ -384,12 +382,13 @@ export class Neighbors {
   }
 
   /** Makes room for one more, if it can. */
-  #isFull(rule: ActiveRule): boolean {
+  #isFull(rule: ActiveRule, alive = false): boolean {
     if (this.#census.isFull(rule)) return true
-    if (this.#census.unproven < UNPROVEN_LIMIT) return false
+    const size = UNPROVEN_LIMIT + (alive ? ALIVE_RESERVE : 0)
+    if (this.#census.unproven < size) return false
     const { oldestFailed } = this.#census
     if (oldestFailed !== undefined) this.remove(oldestFailed, 'limit', oldestFailed.deadline)
-    else this.#sink.event({ kind: 'limit', limit: 'askers', size: UNPROVEN_LIMIT })
+    else this.#sink.event({ kind: 'limit', limit: 'askers', size })
     return oldestFailed === undefined
   }
 

@@ -196,7 +196,7 @@ export type Input =
   | { readonly kind: 'prefixes'; readonly ifindex: number; readonly prefixes: readonly Prefix[] }
   /** A multicast listener's report (RFC 2710, RFC 3810): the groups that it listens to, and those it left. */
   | { readonly kind: 'report'; readonly ifindex: number; readonly joined: readonly Address[]; readonly left: readonly Address[] }
-  /** Another router's valid query for multicast listeners (RFC 3810 7.6.2). */
+  /** Another router's valid General Query for multicast listeners, to all of them (RFC 3810 7.6.2). */
   | { readonly kind: 'query'; readonly ifindex: number; readonly source: Address }
   /** A valid Multicast Router Solicitation (RFC 4286 4). */
   | { readonly kind: 'router-solicitation'; readonly ifindex: number }

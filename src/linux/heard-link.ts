@@ -5,12 +5,13 @@ import { randomInt } from 'node:crypto'
 import type { Address, Mac } from '../address.ts'
 import type { Advertisement, Hearing, Link, MulticastMessage, UnicastProbe } from '../engine/types.ts'
 import { Discovery } from './discovery.ts'
+import { verdict } from './errors.ts'
 import { Memberships } from './memberships.ts'
 import { MulticastSocket } from './multicast.ts'
 import type { MulticastReader } from './multicast.ts'
 import { OwnSolicitations } from './own-solicitations.ts'
 import { PacketSocket } from './packet.ts'
-import type { PacketCounters, PacketReader } from './packet.ts'
+import type { PacketReader } from './packet.ts'
 import { Solicitor } from './solicitor.ts'
 
 /** What comes in; trouble of all sockets goes to `failed`. */
@@ -20,90 +21,84 @@ export interface LinkReader extends PacketReader, MulticastReader {
   solicited(target: Address): void
 }
 
+/** Sockets that could not be opened are tried again after this time. Milliseconds. */
+const RETRY = 1000
+
 export class HeardLink {
-  name: string
-  readonly #ifindex: number
+  #link: Link
+  #hearing: Hearing
   readonly #reader: LinkReader
-  #packets: PacketSocket
-  readonly #solicitor: Solicitor
   readonly #memberships: Memberships
   readonly #discovery: Discovery
-  #hearing: Hearing
+  #packets: PacketSocket | undefined
+  #solicitor: Solicitor | undefined
   #ownSolicitations: OwnSolicitations | undefined
   #multicast: MulticastSocket | undefined
+  #timer: NodeJS.Timeout | undefined
 
-  /** Throws an OsError. */
+  /** Throws an OsError that is fatal; what may work later is told to `failed`, and tried again. */
   constructor(link: Link, hearing: Hearing, reader: LinkReader) {
-    const { ifindex, name, mac } = link
-    this.name = name
-    this.#ifindex = ifindex
-    this.#reader = reader
+    this.#link = link
     this.#hearing = hearing
-    const failed = (error: Error): void => reader.failed(error)
-    this.#memberships = new Memberships(link, failed)
+    this.#reader = reader
+    this.#memberships = new Memberships(link, (error) => reader.failed(error))
     this.#discovery = new Discovery(link, randomInt(2 ** 16), reader)
-    this.#packets = this.#openPackets(mac)
-    try {
-      this.#solicitor = new Solicitor({ name, mac }, failed)
-      this.#openMore(mac)
-    } catch (error) {
-      this.close()
-      throw error
-    }
+    this.#open()
   }
 
-  /** The link, or the manner of hearing it, changed. Throws an OsError. */
-  follow({ mac, name }: Link, hearing: Hearing): void {
-    this.name = name
-    this.#packets.mac = mac
-    this.#solicitor.mac = mac
+  get name(): string { return this.#link.name }
+
+  /** The link, or the manner of hearing it, changed. Throws like the constructor. */
+  follow(link: Link, hearing: Hearing): void {
     const { promiscuous, reports, routerSolicitations, ownSolicitations } = this.#hearing
+    this.#link = link
     this.#hearing = hearing
-    if (hearing.promiscuous !== promiscuous) {
-      this.#packets.close()
-      this.#packets = this.#openPackets(mac)
-    }
+    if (hearing.promiscuous !== promiscuous) this.#packets = close(this.#packets)
     if (hearing.ownSolicitations !== ownSolicitations) this.#ownSolicitations = close(this.#ownSolicitations)
     if (hearing.reports !== reports || hearing.routerSolicitations !== routerSolicitations) this.#multicast = close(this.#multicast)
-    if (this.#ownSolicitations !== undefined) this.#ownSolicitations.mac = mac
-    if (this.#multicast !== undefined) this.#multicast.mac = mac
-    this.#openMore(mac)
-    this.#memberships.retry()
+    for (const socket of [this.#packets, this.#solicitor, this.#ownSolicitations, this.#multicast]) {
+      if (socket !== undefined) socket.mac = link.mac
+    }
+    this.#open()
   }
 
-  solicit(target: Address): void { this.#solicitor.solicit(target) }
-  confirm(probe: UnicastProbe): void { this.#packets.solicit(probe) }
-  advertise(advertisement: Advertisement): void { this.#packets.advertise(advertisement) }
-  flush(): void { this.#packets.flush() }
+  solicit(target: Address): void { this.#solicitor?.solicit(target) }
+  confirm(probe: UnicastProbe): void { this.#packets?.solicit(probe) }
+  advertise(advertisement: Advertisement): void { this.#packets?.advertise(advertisement) }
+  flush(): void { this.#packets?.flush() }
   join(group: Address): void { this.#memberships.join(group) }
   leave(group: Address): void { this.#memberships.leave(group) }
   discover(sources: readonly Address[]): void { this.#discovery.discover(sources) }
   multicast(message: MulticastMessage): void { this.#multicast?.send(message) }
 
-  get counters(): PacketCounters {
-    this.#packets.drops()
-    return this.#packets.counters
-  }
-
   close(): void {
-    close(this.#ownSolicitations)
-    close(this.#multicast)
+    clearTimeout(this.#timer)
+    for (const socket of [this.#packets, this.#solicitor, this.#ownSolicitations, this.#multicast]) close(socket)
     this.#discovery.close()
     this.#memberships.close()
-    this.#solicitor?.close()
-    this.#packets.close()
   }
 
-  #openPackets(mac: Mac | undefined): PacketSocket {
-    const { promiscuous } = this.#hearing
-    return new PacketSocket({ ifindex: this.#ifindex, mac, promiscuous, cooked: mac === undefined }, this.#reader)
-  }
-
-  #openMore(mac: Mac | undefined): void {
-    const link = { ifindex: this.#ifindex, mac }
-    const { ownSolicitations, reports, routerSolicitations } = this.#hearing
-    if (ownSolicitations) this.#ownSolicitations ??= new OwnSolicitations(link, this.#reader)
-    if (reports || routerSolicitations) this.#multicast ??= new MulticastSocket({ ...link, reports, routerSolicitations }, this.#reader)
+  /** Opens what is wanted and not open yet. */
+  #open(): void {
+    clearTimeout(this.#timer)
+    const { ifindex, name, mac } = this.#link
+    const { promiscuous, ownSolicitations, reports, routerSolicitations } = this.#hearing
+    const reader = this.#reader
+    try {
+      this.#packets ??= new PacketSocket({ ifindex, mac, promiscuous, cooked: mac === undefined }, reader)
+      this.#solicitor ??= new Solicitor({ name, mac }, (error) => reader.failed(error))
+      if (ownSolicitations) this.#ownSolicitations ??= new OwnSolicitations({ ifindex, mac }, reader)
+      if (reports || routerSolicitations) this.#multicast ??= new MulticastSocket({ ifindex, mac, reports, routerSolicitations }, reader)
+    } catch (error) {
+      if (verdict(error) === 'fatal') {
+        this.close()
+        throw error
+      }
+      reader.failed(error as Error)
+      this.#timer = setTimeout(() => this.#open(), RETRY)
+      return
+    }
+    this.#memberships.retry()
   }
 }
 

@@ -44,6 +44,9 @@ const SLOT = 4096
 const SLOTS = 16
 const RECEIVE_BUFFER = 256 * 1024
 
+/** In the first byte of an Ethernet address: multicast. */
+const GROUP = 1
+
 const NO_MAC = -1 as Mac
 
 export class MulticastSocket {
@@ -128,7 +131,8 @@ export class MulticastSocket {
         if (message.joined.length + message.left.length > 0) this.#reader.report(message.joined, message.left)
         break
       case 'query':
-        this.#reader.query(message.source)
+        // Who asks us alone does not do a querier's work.
+        if (this.#linkHeader === 0 || (this.#slab[at] & GROUP) !== 0) this.#reader.query(message.source)
         break
       case 'router-solicitation':
         this.#reader.solicitation()

@@ -46,7 +46,7 @@ export const MLD_DROP_REASONS = [
   'router-alert',   // no Hop-by-Hop header of 8 bytes in front of it, or one without that option
   'hop-limit',      // not 1
   'source',         // not link-local; `::` is good for reports only (RFC 3810 5.2.13)
-  'destination',    // a solicitation that is not sent to all routers
+  'destination',    // a solicitation that is not sent to all routers, a query not to all nodes: a General Query is
   'checksum',
   'length',         // too short for its type, or a record reaches past the end
   'records',        // more of them than we care to read
@@ -120,9 +120,8 @@ export function decodeListenerMessage(
   const source = Address.read(slab, ip + SOURCE)
   const mayBeNobody = type !== LISTENER_QUERY && type !== MULTICAST_ROUTER_SOLICITATION
   if (!source.isLinkLocal && !(mayBeNobody && source.isUnspecified)) return 'source'
-  if (type === MULTICAST_ROUTER_SOLICITATION && !Address.read(slab, ip + DESTINATION).equals(ALL_ROUTERS)) {
-    return 'destination'
-  }
+  const to = type === MULTICAST_ROUTER_SOLICITATION ? ALL_ROUTERS : type === LISTENER_QUERY ? Address.allNodes : undefined
+  if (to !== undefined && !Address.read(slab, ip + DESTINATION).equals(to)) return 'destination'
   if (!checksumPartial && checksum(slab, ip, icmp, end) !== 0) return 'checksum'
   return readMessage(slab, icmp, end, source)
 }

@@ -52,6 +52,17 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
+t.test('a signal during the start waits for its end: no route stays for ever', async (t) => {
+  sh('for i in $(seq 1000 2999); do echo "route add 2001:db8::$i/128 dev eth0 proto 136 metric 16 expires 60"; done | ip -6 -batch -')
+  writeFileSync(file, SUBNET.replace('eth1', 'eth0').replace('upstream eth0', 'upstream eth1'))
+  const daemon = new Proc(command('--config', file), ENV)
+  t.teardown(() => daemon.stop('SIGKILL'))
+  await daemon.line(/eth1 is not there yet/)
+  t.equal(await daemon.stop('SIGTERM'), 0)
+  t.notMatch(sh('ip -6 route show proto 136'), /metric 16(?! expires)/)
+  sh('ip -6 route flush proto 136')
+})
+
 t.test('SIGUSR1 logs counters and opens no debugger', async (t) => {
   const daemon = await start()
   const { counters: counts, neighbors } = await counters(daemon)

@@ -3,7 +3,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import type { Mac } from '../../src/address.ts'
 import { Address } from '../../src/address.ts'
-import { Census } from '../../src/engine/census.ts'
+import { Census, SILENT_ROUTER_LIMIT } from '../../src/engine/census.ts'
 import { Neighbor } from '../../src/engine/neighbor.ts'
 import { Rules } from '../../src/engine/rules.ts'
 import type { ActiveRule } from '../../src/engine/rules.ts'
@@ -71,6 +71,16 @@ t.test('the oldest failure goes first, but what is known of a router stays', asy
   census.remove(second)
   t.equal(census.oldestFailed, undefined)
   t.equal(census.unproven, 1)
+})
+
+t.test('silent routers: not more than so many stay', async (t) => {
+  const census = new Census(new Recorder())
+  const routers = Array.from({ length: SILENT_ROUTER_LIMIT + 1 }, (_, n) => entry(n, { state: 'FAILED', router: true }))
+  const host = entry(9999, { state: 'FAILED' })
+  for (const one of [...routers, host]) census.add(one)
+  t.equal(census.oldestFailed, routers[0])
+  census.remove(routers[0])
+  t.equal(census.oldestFailed, host)
 })
 
 t.test('pinned ones are not counted', async (t) => {

@@ -88,6 +88,17 @@ t.test('link gone: its hosts are gone; back as another: they are asked again', a
   t.equal(stage.sink.routes.get(VM)?.ifindex, 9)
 })
 
+t.test('renamed while it is up: its hosts are asked again, and it is searched for others', async (t) => {
+  const stage = new Stage(TIMED)
+  stage.learn(VM, VM2)
+  stage.link(linkOf(ETH1, { name: 'other' }))
+  t.equal(stage.known[VM], undefined)
+  stage.sink.take()
+  stage.link(linkOf(ETH1))
+  stage.wait(0)
+  t.same(stage.sink.take('solicit', 'discover'), [`solicit eth1 ${VM}`, 'discover eth1 from 2001:db8::ff'])
+})
+
 t.test('a change of our own lladdr or addresses is used at once', async (t) => {
   const stage = new Stage(TIMED)
   stage.learn(VM, VM2)

@@ -186,8 +186,9 @@ t.test('a host with as many addresses as it may have is not asked for more', asy
   t.same(stage.sink.take(), ['limit host 2'])
   stage.frame(ETH1, na({ target: '2001:db8::5', from: VM3 }))
   t.same(asks(stage).length, 2, 'another host is')
-  for (const n of [1, 2, 3]) stage.frame(ETH0, na({ target: `2001:db8::7:${n}`, from: VM2 }))
-  t.same(asks(stage).length, 3, 'and whoever is upstream')
+  for (const n of [1, 2, 3]) stage.frame(ETH0, na({ target: `2001:db8::7:${n}`, from: macOf(7) }))
+  t.same(asks(stage).length, 2, 'upstream there may be other people\'s machines: no more of them either')
+  stage.wait(1000)
   for (const n of [1, 2, 3]) stage.frame(ETH1, na({ target: `2001:db8::8:${n}`, from: ROUTER }))
   t.same(stage.sink.take('limit'), ['limit host 2'], 'nor are there more questions on its account')
 })
@@ -307,6 +308,19 @@ t.test('an answer to a discovery is evidence', async (t) => {
   t.same(asks(stage), ['solicit eth1 2001:db8::3', 'solicit eth0 2001:db8::3'])
   stage.handle({ kind: 'echo', ifindex: ETH1, source: ip('fe80::2'), mac: mac(VM2) })
   t.same(asks(stage), [])
+})
+
+t.test('those who are asked to show themselves are told where to answer', async (t) => {
+  const told = (config: string, links?: readonly Link[]): string[] => {
+    const stage = new Stage(config, links)
+    stage.configure(config)
+    stage.wait(0)
+    return stage.sink.take('discover', 'advertise')
+  }
+  t.same(told(TIMED), ['discover eth1 from 2001:db8::ff', 'advertise eth1 2001:db8::ff R from fe80::ff:3 to ff02::1 33:33:00:00:00:01'])
+  t.same(told(TIMED.replace('host', 'exclude 2001:db8::ff\n host')), ['discover eth1 from 2001:db8::ff'], 'unless we may not')
+  const bare = [linkOf(ETH0, { addresses: [own('fe80::ff:2')] }), linkOf(ETH1)]
+  t.same(told(TIMED, bare), ['discover eth1 from fe80::ff:3'], 'the kernel answers for that')
 })
 
 /** The discoveries that a config causes, with their times. */

@@ -22,6 +22,7 @@ t.test('verification begins so that it is over by the end of ttl, at half of it 
   t.equal(staleAt('ttl 30s\n timeout 500\n retries 0'), 29_500)
   t.equal(staleAt('ttl 3s\n timeout 500\n retries 3'), 1500)
   t.equal(staleAt('ttl 30s\n timeout 60s\n retries 3'), 15_000)
+  t.equal(staleAt('ttl 0\n timeout 500\n retries 3'), 500, 'not as fast as it answers')
 })
 
 t.test('a probe has time for its answer, be it a millisecond', async (t) => {

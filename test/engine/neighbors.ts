@@ -1,8 +1,9 @@
 import t from 'tap'
 import { formatMac } from '../../src/address.ts'
+import { ALIVE_RESERVE, UNPROVEN_LIMIT } from '../../src/engine/census.ts'
 import { Links } from '../../src/engine/links.ts'
 import { ASKER_LIMIT } from '../../src/engine/neighbor.ts'
-import { Neighbors, UNPROVEN_LIMIT } from '../../src/engine/neighbors.ts'
+import { Neighbors } from '../../src/engine/neighbors.ts'
 import { Rules } from '../../src/engine/rules.ts'
 import type { Instant } from '../../src/engine/types.ts'
 import { ip, mac, na } from './kit/frames.ts'
@@ -213,6 +214,20 @@ t.test('a scan: at most so many unproven entries, the oldest FAILED one makes ro
   t.equal(stage.known[nth(1)], undefined, 'the oldest')
   t.equal(stage.known[nth(2)], 'FAILED -')
   t.equal(Object.keys(stage.known).length, UNPROVEN_LIMIT + 2)
+})
+
+t.test('a scan does not keep out hosts that show themselves (M4)', async (t) => {
+  const stage = new Stage(TIMED)
+  for (let n = 1; n <= UNPROVEN_LIMIT + 1; n++) stage.ns(ETH0, nth(n))
+  const macOf = (n: number): string => formatMac(mac('06:00:00:00:00:00') + n as ReturnType<typeof mac>)
+  const show = (n: number): void => { stage.ns(ETH1, '2001:db8::1', { source: nth(0x9000 + n), from: macOf(n) }) }
+  show(0)
+  stage.na(ETH1, nth(0x9000), macOf(0))
+  t.equal(stage.known[nth(0x9000)], 'REACHABLE eth1 routed')
+  stage.sink.take()
+  for (let n = 1; n <= ALIVE_RESERVE + 1; n++) show(n)
+  t.equal(Object.keys(stage.known).length, UNPROVEN_LIMIT + ALIVE_RESERVE + 2, 'not without end')
+  t.same(stage.sink.take('limit'), [`limit askers ${UNPROVEN_LIMIT + ALIVE_RESERVE}`])
 })
 
 t.test('the counts are right: after every kind of end, all places are free again', async (t) => {

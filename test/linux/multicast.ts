@@ -1,6 +1,6 @@
 /** With Linux on the other side of the wire: a host that reports, and a bridge that snoops. */
 import t from 'tap'
-import { Address, parseMac } from '../../src/address.ts'
+import { Address, parseMac, writeMac } from '../../src/address.ts'
 import type { Mac } from '../../src/address.ts'
 import { osError } from '../../src/linux/errors.ts'
 import { MulticastSocket } from '../../src/linux/multicast.ts'
@@ -66,6 +66,9 @@ t.test('only what was asked for', async (t) => {
   const reports = open('v0', OURS, { reports: true, routerSolicitations: false })
   const routers = open('v0', OURS, { reports: false, routerSolicitations: true })
   const neither = open('v0', OURS, { reports: false, routerSolicitations: false })
+  const aside = fixture('query')
+  writeMac(aside, 0, OURS)
+  inject(aside)
   for (const id of ['done', 'J14 solicitation', 'query', 'J14 solicitation', 'report of version 1']) inject(fixture(id))
   await until(() => reports.told.length === 3 && routers.told.length === 2)
   t.strictSame(reports.told, ['-2', 'query fe80::1', '+2'])

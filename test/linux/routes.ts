@@ -116,6 +116,28 @@ t.test('many are paced', async (t) => {
   t.strictSame(failures, [])
 })
 
+t.test('many that are there already cost one look at all of them, and what comes meanwhile counts', async (t) => {
+  const many = Array.from({ length: 500 }, (_, i) => `2001:db8::5:${i.toString(16)}`)
+  const done = () => until(() => routes.pending === 0)
+  routes.apply(many.map((target) => add(target, down0)))
+  await done()
+  sh('ip -6 route add 2001:db8::7 dev up0 metric 16 proto static')
+  let dumps = 0
+  const dump = kernel.hostRoutes.bind(kernel)
+  kernel.hostRoutes = () => { dumps++; return dump() }
+  // A new one, a foreign one, and the new one elsewhere, all after the dump.
+  routes.apply([...many.map((target) => add(target, down0)), add('2001:db8::6', down0), add('2001:db8::7', down0),
+    ...many.slice(0, 60).map((target) => del(target, down0)), add('2001:db8::6', up0), add('2001:db8::7', down0)])
+  await done()
+  t.equal(dumps, 1)
+  kernel.hostRoutes = dump
+  t.strictSame(failures.splice(0), Array(2).fill('add 2001:db8::7 EEXIST'))
+  t.equal(way('2001:db8::6'), up0)
+  t.equal(show().length, 500 - 60 + 1)
+  sh('ip -6 route del 2001:db8::7 proto static')
+  await routes.leave(0)
+})
+
 t.test('changes by others are noticed, ours are not', async (t) => {
   let changes = 0
   const watcher = new RouteWatcher(kernel, () => { changes++ })

@@ -101,6 +101,8 @@ class Critic extends Recorder {
   #wasNever = false
   /** Addresses that are this machine's, or were. */
   readonly #ours = new Set<string>()
+  /** The last discovery: its link and its source. */
+  #inquiry = ''
   readonly links = new Map<number, Link>()
   /** On-link prefixes, by the name of the link. */
   readonly onLink = new Map<string, readonly Prefix[]>()
@@ -159,6 +161,8 @@ class Critic extends Recorder {
     if (isTold && !this.heard.has(ifindex)) return
     const link = this.links.get(ifindex)
     check(link !== undefined && this.heard.has(ifindex), 'answers on a link that is there and heard')
+    // The hosts that are asked to show themselves are told who asks.
+    if (!solicited && !override && destination.w3 === 1 && this.#inquiry === `${ifindex} ${target}`) return
     const rules = this.#listening(link!.name, target)
     const isOwnHere = link!.addresses.some(({ address }) => address.equals(target))
     const owner = this.#owner(target)
@@ -193,6 +197,7 @@ class Critic extends Recorder {
     const usable = [...this.links.values()].flatMap(({ addresses }) => addresses).filter(({ tentative }) => !tentative)
     check(sources.length > 0 && sources.every((source) => usable.some(({ address }) => address.equals(source))),
       'from its own addresses')
+    this.#inquiry = `${ifindex} ${sources[0]}`
   }
 
   override multicast(ifindex: number, { source }: MulticastMessage): void {

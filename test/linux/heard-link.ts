@@ -1,0 +1,77 @@
+/** All sockets of one link: opened when the link is there, changed with the manner of hearing, gone with close. */
+import t from 'tap'
+import { Address, parseMac } from '../../src/address.ts'
+import type { Hearing, Link } from '../../src/engine/types.ts'
+import { HeardLink } from '../../src/linux/heard-link.ts'
+import type { LinkReader } from '../../src/linux/heard-link.ts'
+import { native } from '../../src/linux/native.ts'
+import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { nsFrame } from '../lab/kit/frames.ts'
+
+await ownNamespace()
+
+const GROUP = Address.parse('ff02::1:ff12:3456')!
+const PLAIN: Hearing = { promiscuous: false, ownSolicitations: false, reports: false, routerSolicitations: false, prefixes: false }
+const LINK: Link = { ifindex: 77, name: 'h0', mac: parseMac('02:00:00:00:00:01'), up: true, addresses: [] }
+const FRAME = Buffer.from(nsFrame({ target: '2001:db8::12:3456', source: 'fe80::2', from: '02:00:00:00:00:02' }), 'hex')
+
+class Reader implements LinkReader {
+  readonly said: string[] = []
+  begin(): void {}
+  end(): void {}
+  packet(): void { this.said.push('packet') }
+  echo(): void { this.said.push('echo') }
+  solicited(target: Address): void { this.said.push(`solicited ${target}`) }
+  report(joined: readonly Address[]): void { this.said.push(...joined.map((group) => `report ${group}`)) }
+  query(): void { this.said.push('query') }
+  solicitation(): void { this.said.push('router solicitation') }
+  failed(error: Error): void { this.said.push(String((error as NodeJS.ErrnoException).code)) }
+}
+
+function make(): void {
+  sh(`ip link add h0 index 77 address 02:00:00:00:00:01 type veth peer name h1 index 78 address 02:00:00:00:00:02
+      ip link set h0 up; ip link set h1 up`)
+}
+
+/** Puts the solicitation on the other end of the link. */
+function solicit(): void {
+  const socket = native.openPacket({ ifindex: 78, protocol: 0, filter: new Uint8Array(0), promiscuous: false, receiveBuffer: 4096, cooked: false })
+  socket.send(FRAME, FRAME.length, Int32Array.of(FRAME.length), 1)
+  socket.close()
+}
+
+const isJoined = (): boolean => sh('ip -6 maddr show dev h0').includes(GROUP.toString())
+
+t.test('a link that is late is heard when it comes, and is a member of its groups', async (t) => {
+  const reader = new Reader()
+  const heard = new HeardLink(LINK, PLAIN, reader)
+  t.teardown(() => heard.close())
+  t.same(reader.said, ['ENODEV'])
+  heard.join(GROUP)
+  heard.flush()
+  make()
+  await until(isJoined)
+  solicit()
+  await until(() => reader.said.includes('packet'))
+
+  heard.follow(LINK, { ...PLAIN, promiscuous: true })
+  t.ok(isJoined(), 'heard otherwise, and still a member')
+  reader.said.length = 0
+  solicit()
+  await until(() => reader.said.length > 0)
+  t.same(reader.said, ['packet'], 'once')
+
+  heard.follow(LINK, { ...PLAIN, reports: true, ownSolicitations: true })
+  sh('ip -6 addr add 2001:db8::77/64 dev h0 nodad; ip -6 addr add 2001:db8::78/64 dev h1 nodad')
+  await until(() => reader.said.includes('report ff02::1:ff00:78'))
+  sh('ip -6 route get 2001:db8::99 oif h0; ping -6 -c 1 -W 1 -I h0 2001:db8::99 || true')
+  await until(() => reader.said.includes('solicited 2001:db8::99'))
+  heard.follow(LINK, PLAIN)
+  reader.said.length = 0
+  sh('ip -6 addr add 2001:db8::79/64 dev h1 nodad; ping -6 -c 1 -W 1 -I h0 2001:db8::98 || true')
+  t.notMatch(reader.said, ['report ff02::1:ff00:79'])
+  t.notOk(reader.said.includes('solicited 2001:db8::98'), 'not told any more')
+  heard.close()
+  heard.close()
+  t.notOk(isJoined(), 'a member no longer')
+})
