@@ -50,8 +50,6 @@ export function offences(capture: Pick<Capture, 'frames'>, own: readonly string[
     if (destination === 'ff02::2' && flags === 'R') continue
     // Nor is what tells hosts where the address is from which they are asked to show themselves.
     if (destination === 'ff02::1' && flags === 'R' && ours?.includes(target)) continue
-    // Nor is it when hosts that are asked to show themselves are told where to answer.
-    if (destination === 'ff02::1' && flags === 'R' && ours?.includes(target)) continue
     answered.set(target, (answered.get(target) ?? 0) + 1)
     if (destination === '::') list.push(`${describe(frame)} to ::`)
     if (flags.includes('O') && !own.includes(target)) list.push(`${describe(frame)} with Override`)

@@ -1,0 +1,72 @@
+/**
+ * One host that claims ten thousand addresses (product: every table bounded; RFC 6957 4.1, RFC 6583 7): it gets as many as
+ * one host may have, and nobody else notices.
+ */
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { naFrame, nsFrame } from './kit/frames.ts'
+import type { Host } from './kit/lab.ts'
+import { until } from './kit/lab.ts'
+import { SERVER, vmAddress } from './kit/topology.ts'
+import { twoLinks } from './kit/two-links.ts'
+
+/** Resident memory of a process, in MiB. */
+function residentOf(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+}
+
+/** Claims `2001:db8::WAVE:1` and so on in three ways in turn, 2000 a second unless the machine is busy. */
+async function claimMany(hog: Host, wave: string, count: number): Promise<void> {
+  const from = hog.mac('eth0')
+  const frames = Array.from({ length: count }, (_, i) => {
+    const address = `2001:db8::${wave}:${(i + 1).toString(16)}`
+    if (i % 3 === 0) return nsFrame({ from, source: address, target: vmAddress(0xee) })
+    return i % 3 === 1 ? nsFrame({ from, source: '::', target: address }) : naFrame({ from, source: address, target: address })
+  })
+  const started = performance.now()
+  for (let i = 0; i < count; i += 100) {
+    await hog.inject('eth0', frames.slice(i, i + 100))
+    await sleep(Math.max(0, started + i / 2 - performance.now()))
+  }
+}
+
+t.test('one host claims 10 000 addresses: the others do not notice, and it gets 64', async (t) => {
+  const stage = await twoLinks(t)
+  const { server, proxy, eth0, captures: [, eth2] } = stage
+  const [victim, hog] = [await stage.addVmOn(0, 2), await stage.addVmOn(0, 3)]
+  const daemon = await stage.start(stage.config(), { isBare: true })
+  for (const vm of [victim, hog]) t.equal(await vm.reaches(SERVER, 2000), true)
+  const from = hog.mac('eth0')
+  // It answers for all of them.
+  const questions = await hog.capture('eth0')
+  questions.onFrame = ({ kind, outgoing, from: to, source, target }) => {
+    if (kind !== 'NS' || outgoing || !/^2001:db8::[ab]:/.test(target)) return
+    hog.inject('eth0', [naFrame({ from, source: target, target, to, destination: source, flags: 'SO' })]).catch(() => {})
+  }
+  // What a busy Node takes for its work it keeps: that is not what the claims cost.
+  await claimMany(hog, 'a', 4000)
+  const resident = residentOf(daemon.proc.pid)
+  const traffic = { rate: 100, seconds: 6, patience: 1000 }
+  const reports = Promise.all([server.traffic(vmAddress(2), traffic), victim.traffic(SERVER, traffic)])
+  const claims = claimMany(hog, 'b', 10_000)
+  await sleep(2000)
+  const newcomer = await stage.addVmOn(1, 4)
+  t.equal(await newcomer.reaches(SERVER, 2000), true)
+  t.equal(await server.reaches(vmAddress(4), 1000), true)
+  const born = eth2.frames.find(({ outgoing, source }) => !outgoing && source === vmAddress(4))
+  const known = eth0.of('NA', vmAddress(4)).find(({ outgoing }) => outgoing)
+  const took = Math.round(known!.at - born!.at)
+  t.ok(took < 1000, `a new VM is known ${took} ms after its first word`)
+  await claims
+  t.match(await reports, [{ sent: 600, lost: 0 }, { sent: 600, lost: 0 }], 'the others lose nothing')
+  const grown = residentOf(daemon.proc.pid) - resident
+  t.ok(grown < 5, `the daemon grew by ${grown.toFixed(1)} MiB, from ${resident.toFixed(1)}`)
+  const gained = proxy.ourRoutes().filter((address) => /^2001:db8::[ab]:/.test(address))
+  // One is its own.
+  t.equal(gained.length, 63, 'it has 63 of them, and its own')
+  const limits = () => daemon.records.filter(({ event, lladdr }) => event === 'limit' && lladdr === from)
+  const summary = await until('a summary', 16_000, () => limits()[1])
+  t.match(limits(), [{ reason: 'host', size: 64 }, { reason: 'host', size: 64 }], 'said once')
+  t.ok(Number(summary.count) > 1000, `and summed up (${summary.count} more)`)
+})
