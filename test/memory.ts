@@ -255,7 +255,7 @@ t.test('a disk that is full or read-only is said once, and again when it had bee
   kept.write(many)
   t.equal(warnings.length, 2)
   writeFileSync(file, 'x')
-  execFileSync('mount', ['-o', 'remount,ro', directory])
+  execFileSync('mount', ['-o', 'remount,bind,ro', directory])
   t.match(readAgain(directory), { hosts: [], warnings: [/damaged \(it is no JSON\) and cannot be renamed \(EROFS.*: hosts are/] })
   kept.write(HOSTS)
   t.equal(warnings.length, 2)
