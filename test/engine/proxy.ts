@@ -146,6 +146,22 @@ t.test('row 7: after the retries silent for deadtime, ended early by any sign of
   t.equal(stage.ns(ETH0, VM), 'asked', 'the VM was heard')
 })
 
+t.test('row 7: who was there until lately may be back without a word, and is asked for whenever it is wanted', async (t) => {
+  const stage = new Stage(SUBNET.replace('host', 'timeout 100\n retries 1\n ttl 1s\n deadtime 30s\n host'))
+  stage.learn(VM, VM2)
+  stage.wait(1200)
+  t.equal(stage.known[VM], 'FAILED -')
+  for (let round = 0; round < 3; round++) {
+    t.equal(stage.ns(ETH0, VM), 'asked')
+    stage.wait(200)
+    t.equal(stage.known[VM], 'FAILED -')
+  }
+  stage.ns(ETH0, VM)
+  stage.sink.take()
+  stage.na(ETH1, VM, VM2)
+  t.same(stage.sink.take('advertise').slice(0, 1), [ANSWER])
+})
+
 t.test('row 7: nobody to ask, or nobody may be asked', async (t) => {
   const stage = new Stage(SUBNET, [twoLinks()[0], linkOf(ETH1, { up: false })])
   t.equal(stage.ns(ETH0, VM), 'no-candidate')

@@ -93,14 +93,14 @@ t.test('where the bridge is the proxy itself, it tells at once of a port that is
   const stage = await scene(t, [])
   const { server, proxy, lab } = stage
   proxy.ip('link add br0 type bridge', 'link set br0 up')
-  const vms = await Promise.all([2, 3].map((n) => lab.host(`vm${n}`)))
+  const vms = await Promise.all([2, 3, 4].map((n) => lab.host(`vm${n}`)))
   const plug = (n: number): void => {
     const vm = vms[n - 2]
     lab.link(vm, 'eth0', proxy, `tap${n}`, { macs: [`02:00:00:00:00:0${n}`, `02:00:00:02:00:0${n}`] })
     proxy.ip(`link set tap${n} master br0`)
     vm.ip(`addr add ${vmAddress(n)}/64 dev eth0`, `route add default via ${ROUTER} dev eth0`)
   }
-  for (const n of [2, 3]) plug(n)
+  for (const n of [2, 3, 4]) plug(n)      // the last one stays: without a port the bridge would have no carrier
   await stage.start(CONFIG.replace('eth1', 'br0'))
   const routes = await Monitor.start(proxy)
   const works = (n: number) => until(`VM ${n} works`, 10_000, () => server.reaches(vmAddress(n), 100))
