@@ -178,9 +178,9 @@ export class Engine {
     const pinned = new Set(this.#rules.pinned.map(({ host }) => host.address.toString()))
     for (const neighbor of [...this.#neighbors.values()]) {
       if (pinned.has(neighbor.target.toString())) continue
-      const { target, target: { w0, w1, w2, w3 }, isOwned, router, home } = neighbor
+      const { target, target: { w0, w1, w2, w3 }, isOwned, router, home, ifindex } = neighbor
       const stays = neighbor.pinned === undefined && (isOwned || router)
-      const rule = stays ? this.#adoptingRule(target, home, this.#rules.isHost(w0, w1, w2, w3)) : undefined
+      const rule = stays ? this.#adoptingRule(target, isOwned ? ifindex : home, this.#rules.isHost(w0, w1, w2, w3)) : undefined
       if (rule === undefined) {
         this.#neighbors.remove(neighbor, 'configuration', now)
       } else {

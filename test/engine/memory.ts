@@ -95,3 +95,10 @@ t.test('what was remembered where only a route led is heard there', async (t) =>
   stage.handle({ kind: 'memory', hosts: [host(VM, 'eth1')] })
   t.same(stage.sink.take('listen', 'join'), ['listen eth1', 'join eth0 ff02::1:ff00:2'])
 })
+
+t.test('a reload keeps what is remembered and not verified yet', async (t) => {
+  const stage = new Stage(TIMED)
+  stage.handle({ kind: 'memory', hosts: [host(VM, 'eth1')] })
+  stage.configure(TIMED.replace('ttl 30s', 'ttl 20s'))
+  t.equal(stage.known[VM], 'PROBE eth1 routed')
+})

@@ -104,7 +104,7 @@ for (const how of ['at once, by lifetimes of 0', 'by the end of its lifetime'] a
     goodManners(t, stage)       // as long as the old address of the proxy can be told from others
     await until('nothing is left', 45_000, () => left(stage).length === 0)
     t.pass(`nothing of the old prefix ${Math.round(performance.now() - began)} ms after the change`)
-    t.same(proxy.ourRoutes(), HOSTS.map((host) => NEW + host))
+    t.same(proxy.ourRoutes(), HOSTS.map((host) => NEW + host), daemon.proc.lines.slice(-30).join('\n'))
     const before = eth0.frames.length
     router.ip('neigh flush all')
     for (const host of [...HOSTS, 'aa:2']) await router.reaches(OLD + host, 200)
