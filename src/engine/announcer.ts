@@ -11,7 +11,7 @@ import type { Settings } from '../config/config.ts'
 import { MAX_NEIGHBOR_ADVERTISEMENT, RETRANS_TIMER } from '../wire/constants.ts'
 import { AddressMap } from './address-map.ts'
 import { Advertiser, ALL_ROUTERS, macOf } from './advertiser.ts'
-import { Deadlines } from './deadlines.ts'
+import { Deadlines, earliest } from './deadlines.ts'
 import type { Timed } from './deadlines.ts'
 import type { Links } from './links.ts'
 import type { Instant, Link, Random, Sink } from './types.ts'
@@ -69,9 +69,7 @@ export class Announcer {
 
   /** When `wake` has something to do next. */
   get deadline(): Instant | undefined {
-    const a = this.#fresh.next
-    const b = this.#later.next
-    const first = a === undefined || (b !== undefined && b < a) ? b : a
+    const first = earliest(this.#fresh.next, this.#later.next)
     return first === undefined || first > this.#pause ? first : this.#pause
   }
 

@@ -7,6 +7,11 @@ export interface Timed {
   place: number
 }
 
+/** The earlier of two deadlines, of which either may not be set. */
+export function earliest(a: Instant | undefined, b: Instant | undefined): Instant | undefined {
+  return a === undefined || (b !== undefined && b < a) ? b : a
+}
+
 export class Deadlines<T extends Timed> {
   readonly #heap: T[] = []
 

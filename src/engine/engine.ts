@@ -8,6 +8,7 @@ import { NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
 import type { DropReason, NdiscView } from '../wire/ndisc.ts'
 import { AbsentHosts } from './absent-hosts.ts'
 import { Announcer } from './announcer.ts'
+import { earliest } from './deadlines.ts'
 import { Deafness } from './deafness.ts'
 import { Groups } from './groups.ts'
 import { Hearings } from './hearings.ts'
@@ -85,9 +86,7 @@ export class Engine {
   /** When `wake` has something to do next. */
   get deadline(): Instant | undefined {
     let first: Instant | undefined
-    for (const { deadline } of this.#timed) {
-      if (deadline !== undefined && (first === undefined || deadline < first)) first = deadline
-    }
+    for (const { deadline } of this.#timed) first = earliest(first, deadline)
     return first
   }
 

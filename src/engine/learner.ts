@@ -8,7 +8,7 @@ import type { Mac } from '../address.ts'
 import type { NdiscView } from '../wire/ndisc.ts'
 import { NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
 import { Advertiser } from './advertiser.ts'
-import { Deadlines } from './deadlines.ts'
+import { Deadlines, earliest } from './deadlines.ts'
 import type { Timed } from './deadlines.ts'
 import type { Links } from './links.ts'
 import type { Neighbors } from './neighbors.ts'
@@ -60,11 +60,7 @@ export class Learner {
     this.#advertiser = new Advertiser(links, sink)
   }
 
-  get deadline(): Instant | undefined {
-    const a = this.#tentative.next
-    const b = this.#rounds.next
-    return a === undefined || (b !== undefined && b < a) ? b : a
-  }
+  get deadline(): Instant | undefined { return earliest(this.#tentative.next, this.#rounds.next) }
 
   /** A valid packet that proves nothing. @returns whether it claims the address of another owner */
   hear(ifindex: number, view: NdiscView, now: Instant): boolean {

@@ -16,7 +16,7 @@ import { ETHERTYPE_IPV6 } from '../wire/frame.ts'
 import type { LinkHeader } from '../wire/frame.ts'
 import { native } from './native.ts'
 import type { NativeSocket } from './native.ts'
-import { hasPartialChecksum, PACKET_HOST, packetType } from './packet-meta.ts'
+import { hasPartialChecksum, PACKET_HOST, packetType, receiveBatch } from './packet-meta.ts'
 import {
   IPPROTO_IPV6, IPV6_HDRINCL, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP, openIcmp, sendTo, setOption,
 } from './raw-icmp.ts'
@@ -116,12 +116,7 @@ export class Discovery {
   }
 
   #readable(slab: Uint8Array, meta: Int32Array): void {
-    let received = 0
-    try {
-      received = this.#search!.replies.receive(slab, SLOT, meta)
-    } catch (error) {
-      this.#reader.failed(error as Error)
-    }
+    const received = receiveBatch(this.#search!.replies, slab, SLOT, meta, (error) => this.#reader.failed(error))
     for (let i = 0; i < received && this.#search !== undefined; i++) {
       // What came with a VLAN tag is not said to be for this host.
       if (packetType(meta, i) !== PACKET_HOST) continue

@@ -17,7 +17,7 @@ import {
 import { verdict } from './errors.ts'
 import { native } from './native.ts'
 import type { NativeAddon, NativeSocket } from './native.ts'
-import { hasPartialChecksum, isTagged, PACKET_OTHERHOST, PACKET_OUTGOING, packetType } from './packet-meta.ts'
+import { hasPartialChecksum, isTagged, PACKET_OTHERHOST, PACKET_OUTGOING, packetType, receiveBatch } from './packet-meta.ts'
 
 /** What valid messages of others say. */
 export interface MulticastReader {
@@ -110,13 +110,7 @@ export class MulticastSocket {
 
   /** One batch in a turn; the event loop calls again while there is more. */
   #readable(): void {
-    let received
-    try {
-      received = this.#socket.receive(this.#slab, SLOT, this.#meta)
-    } catch (error) {
-      this.#reader.failed(error as Error)
-      return
-    }
+    const received = receiveBatch(this.#socket, this.#slab, SLOT, this.#meta, (error) => this.#reader.failed(error))
     for (let i = 0; i < received && !this.#closed; i++) this.#read(i)
   }
 

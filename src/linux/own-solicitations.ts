@@ -12,7 +12,7 @@ import type { LinkHeader } from '../wire/frame.ts'
 import { NdiscView } from '../wire/ndisc.ts'
 import { native } from './native.ts'
 import type { NativeSocket } from './native.ts'
-import { hasPartialChecksum } from './packet-meta.ts'
+import { hasPartialChecksum, receiveBatch } from './packet-meta.ts'
 
 const ETH_P_ALL = 3
 /** A solicitation of the kernel takes 86 bytes. */
@@ -57,12 +57,7 @@ export class OwnSolicitations {
   }
 
   #readable(): void {
-    let received = 0
-    try {
-      received = this.#socket.receive(this.#slab, SLOT, this.#meta)
-    } catch (error) {
-      this.#reader.failed(error as Error)
-    }
+    const received = receiveBatch(this.#socket, this.#slab, SLOT, this.#meta, (error) => this.#reader.failed(error))
     for (let i = 0; i < received && !this.#closed; i++) this.#read(i)
   }
 

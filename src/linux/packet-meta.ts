@@ -1,4 +1,5 @@
-/** What the kernel tells of a received packet, besides its bytes (packet(7), linux/if_packet.h). */
+/** Packets as a packet socket receives them: a batch, and what the kernel tells of each besides its bytes (packet(7), linux/if_packet.h). */
+import type { NativeSocket } from './native.ts'
 
 /** Packet types. */
 export const PACKET_HOST = 0
@@ -9,6 +10,18 @@ export const PACKET_OUTGOING = 4
 const TP_STATUS_CSUMNOTREADY = 1 << 3
 const TP_STATUS_VLAN_VALID = 1 << 4
 const VLAN_ID = 0xfff
+
+/** Receives a batch. @returns how many came: none, when that failed, which is told to `failed` */
+export function receiveBatch(
+  socket: NativeSocket, slab: Uint8Array, slot: number, meta: Int32Array, failed: (error: Error) => void,
+): number {
+  try {
+    return socket.receive(slab, slot, meta)
+  } catch (error) {
+    failed(error as Error)
+    return 0
+  }
+}
 
 /** The packet type of message `i`, from the four numbers that `NativeSocket.receive` gives for each. */
 export function packetType(meta: Int32Array, i: number): number {

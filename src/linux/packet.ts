@@ -12,7 +12,7 @@ import type { DropReason, NeighborAdvertisement, NeighborSolicitation } from '..
 import { verdict } from './errors.ts'
 import { native } from './native.ts'
 import type { NativeAddon, NativeSocket } from './native.ts'
-import { hasPartialChecksum, isTagged, PACKET_OTHERHOST, PACKET_OUTGOING, packetType } from './packet-meta.ts'
+import { hasPartialChecksum, isTagged, PACKET_OTHERHOST, PACKET_OUTGOING, packetType, receiveBatch } from './packet-meta.ts'
 
 export interface PacketReader {
   /** A batch of packets follows, `end` after the last: one turn. */
@@ -141,13 +141,7 @@ export class PacketSocket {
 
   /** One batch in a turn, so that no link keeps the others waiting; the event loop calls again while there is more. */
   #readable(): void {
-    let received
-    try {
-      received = this.#socket.receive(this.#slab, SLOT, this.#meta)
-    } catch (error) {
-      this.#reader.failed(error as Error)
-      return
-    }
+    const received = receiveBatch(this.#socket, this.#slab, SLOT, this.#meta, (error) => this.#reader.failed(error))
     if (received === 0) return
     this.counters.received += received
     this.#reader.begin()

@@ -1,6 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
-import { Deadlines } from '../../src/engine/deadlines.ts'
+import { Deadlines, earliest } from '../../src/engine/deadlines.ts'
 import type { Timed } from '../../src/engine/deadlines.ts'
 import type { Instant } from '../../src/engine/types.ts'
 
@@ -42,4 +42,10 @@ t.test('takes out what is due, in order, and nothing else', async (t) => {
   t.same(taken, [10, 20, 30])
   t.equal(heap.next, 40 as Instant)
   t.equal(heap.size, 1)
+})
+
+t.test('the earlier of two deadlines, or the one that is set', async (t) => {
+  const [one, two] = [1 as Instant, 2 as Instant]
+  t.same([earliest(one, two), earliest(two, one), earliest(one, undefined), earliest(undefined, two)], [1, 1, 1, 2])
+  t.equal(earliest(undefined, undefined), undefined)
 })

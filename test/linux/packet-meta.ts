@@ -1,5 +1,6 @@
 import t from 'tap'
-import { hasPartialChecksum, isTagged, packetType } from '../../src/linux/packet-meta.ts'
+import type { NativeSocket } from '../../src/linux/native.ts'
+import { hasPartialChecksum, isTagged, packetType, receiveBatch } from '../../src/linux/packet-meta.ts'
 
 /** Length, packet type, tp_status, VLAN TCI of three messages. */
 const META = Int32Array.of(86, 4, 0, 0, 86, 0, 1 << 3 | 1 << 4, 0x2005, 86, 3, 1 << 4, 0x6000)
@@ -12,4 +13,14 @@ t.test('the numbers of each message, and of no other', async (t) => {
 
 t.test('a VLAN number without the bit that says that there is one means nothing', async (t) => {
   t.equal(isTagged(Int32Array.of(86, 0, 0, 5), 0), false)
+})
+
+t.test('a batch that cannot be received is none, and is told', async (t) => {
+  const told: string[] = []
+  const receive = (work: () => number): number => receiveBatch({ receive: work } as unknown as NativeSocket, new Uint8Array(8), 8,
+    new Int32Array(4), ({ message }) => { told.push(message) })
+  t.equal(receive(() => 1), 1)
+  t.same(told, [])
+  t.equal(receive(() => { throw new Error('ENETDOWN') }), 0)
+  t.same(told, ['ENETDOWN'])
 })
