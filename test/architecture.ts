@@ -24,7 +24,7 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   metrics: { values: ['engine/types', 'wire/ndisc'] },
   daemon: { values: ['engine', 'linux', 'log', 'memory', 'metrics'], types: ['address', 'config', 'wire', 'pino'] },
   cli: { values: ['config', 'daemon', 'linux', 'log', 'memory', 'node'], types: ['yargs', 'pino'] },
-  main: { values: ['cli', 'yargs', 'node'] },
+  main: { values: ['cli'] },
 }
 const PURE = ['wire', 'engine', 'config']
 const IMPURE = new RegExp(`\\b(?:${['Date', 'performance', 'Math\\.random', 'crypto', 'process', 'require', 'console', 'fetch', 'setTimeout',

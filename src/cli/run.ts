@@ -1,4 +1,5 @@
 /** `ndp6d --config FILE`: the daemon in the foreground, which is what systemd starts. */
+import { parseArgs } from 'node:util'
 import type { Argv } from 'yargs'
 import type { LevelWithSilent, Logger } from 'pino'
 import { AlreadyRunning, Daemon } from '../daemon.ts'
@@ -13,17 +14,34 @@ const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 export const command = '$0'
 export const describe = 'run the daemon in the foreground'
 
+const OPTIONS = {
+  config: { alias: 'c', type: 'string', requiresArg: true, default: DEFAULT_FILE, describe: 'configuration file' },
+  level: { choices: LEVELS, requiresArg: true, default: 'info', describe: 'least severe records to log; debug tells of every packet' },
+  log: { choices: ['auto', ...OUTPUTS], requiresArg: true, default: process.env.NDP6D_LOG ?? 'auto', describe: 'where records go' },
+  state: { type: 'string', requiresArg: true, default: stateDirectory(), defaultDescription: 'the one that systemd gives, else none',
+    describe: 'directory where what is known about hosts is kept over restarts' },
+} as const
+
 export function builder(yargs: Argv) {
-  return yargs
-    .option('config', { alias: 'c', type: 'string', requiresArg: true, default: DEFAULT_FILE, describe: 'configuration file' })
-    .option('level', { choices: LEVELS, requiresArg: true, default: 'info',
-      describe: 'least severe records to log; debug tells of every packet' })
-    .option('log', { choices: ['auto', ...OUTPUTS], requiresArg: true, default: process.env.NDP6D_LOG ?? 'auto',
-      describe: 'where records go' })
-    .option('state', { type: 'string', requiresArg: true, default: stateDirectory(),
-      defaultDescription: 'the one that systemd gives, else none',
-      describe: 'directory where what is known about hosts is kept over restarts' })
+  return yargs.options(OPTIONS)
 }
+
+/** The options, when there is nothing else on the command line, and nothing to complain of; else undefined. */
+export function read(args: readonly string[]): Options | undefined {
+  const defaults = Object.fromEntries(Object.entries(OPTIONS).map(([name, option]) => [name, option.default]))
+  try {
+    const { values } = parseArgs({ args: [...args], options: {
+      config: { type: 'string', short: OPTIONS.config.alias }, level: { type: 'string' }, log: { type: 'string' }, state: { type: 'string' },
+    } })
+    const options = { ...defaults, ...values } as Options
+    const isGood = options.config !== '' && isOneOf(OPTIONS.level.choices, options.level) && isOneOf(OPTIONS.log.choices, options.log)
+    return isGood ? options : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isOneOf(choices: readonly string[], value: string): boolean { return choices.includes(value) }
 
 /** systemd.exec(5): paths, separated by colons. */
 function stateDirectory(): string | undefined {

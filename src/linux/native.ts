@@ -3,9 +3,6 @@
  * understands none: JavaScript allocates, native code fills. Errors are `Error`s with `code`, `errno` and `syscall`.
  */
 import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
-import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 
 /**
  * One non-blocking datagram socket. A batch is one slab cut into slots of `slot` bytes: message i starts at i * slot.
@@ -66,11 +63,4 @@ export interface NativeAddon {
   openUnix(bind: string, connect: string): NativeSocket
 }
 
-function find(): string {
-  // From dist/src/linux in a build, from src/linux under a loader: the package root is where binding.gyp stands.
-  let dir = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(dir, 'binding.gyp')) && dirname(dir) !== dir) dir = dirname(dir)
-  return join(dir, 'build', 'Release', 'ndp6d.node')
-}
-
-export const native = createRequire(import.meta.url)(find()) as NativeAddon
+export const native = createRequire(import.meta.url)('#addon') as NativeAddon

@@ -24,7 +24,7 @@ const ASKER = '02:00:00:00:00:01'
 /** The unit with the build in place of the installed program, and a watchdog that barks soon. */
 function unitForLab(): string {
   return readFileSync(UNIT, 'utf8')
-    .replace(/^ExecStart=.*/m, 'ExecStart=/opt/node /opt/ndp6d/dist/src/main.js --config /etc/ndp6d.conf')
+    .replace(/^ExecStart=.*/m, 'ExecStart=/opt/node /opt/ndp6d/dist/ndp6d.cjs --config /etc/ndp6d.conf')
     .replace(/^WatchdogSec=.*/m, 'WatchdogSec=1s')
 }
 

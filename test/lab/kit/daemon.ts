@@ -6,7 +6,7 @@ import type { Host, Lab } from './lab.ts'
 import { until } from './process.ts'
 import type { Proc } from './process.ts'
 
-export const MAIN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'src', 'main.js')
+export const MAIN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'ndp6d.cjs')
 
 export type LogRecord = { readonly msg: string } & Readonly<Record<string, unknown>>
 

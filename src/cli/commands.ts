@@ -1,0 +1,29 @@
+/** The command line in full: help, complaints, and every command. */
+import { createRequire } from 'node:module'
+import * as check from './check.ts'
+import { EXIT } from './exit.ts'
+import * as run from './run.ts'
+
+const { version } = createRequire(import.meta.url)('#package') as { version: string }
+
+/** Carries out a command line. */
+export async function obey(args: readonly string[]): Promise<void> {
+  const { default: yargs } = await import('yargs')
+  await yargs(args)
+    .scriptName('ndp6d')
+    .locale('en')
+    .usage('$0 [COMMAND]\n\nAnswers IPv6 Neighbor Solicitations for hosts on another link, and keeps their routes.')
+    .command(run.command, run.describe, run.builder, run.handler)
+    .command(check.command, check.describe, check.builder, check.handler)
+    .parserConfiguration({ 'duplicate-arguments-array': false })
+    .strict()
+    .version(version)
+    .help()
+    .fail((message, error) => {
+      // Yargs gives its own complaints either way.
+      if (error && error.name !== 'YError') throw error
+      process.stderr.write(`ndp6d: ${message}\nTry \`ndp6d --help\`.\n`)
+      process.exit(EXIT.usage)
+    })
+    .parseAsync()
+}
