@@ -3,11 +3,15 @@ import { parseArgs } from 'node:util'
 import type { Argv } from 'yargs'
 import type { LevelWithSilent, Logger } from 'pino'
 import { AlreadyRunning, Daemon } from '../daemon.ts'
+import { settle } from '../linux/settle.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log.ts'
 import { loadConfig } from './check.ts'
 import { DEFAULT_FILE } from './config-file.ts'
 import { EXIT } from './exit.ts'
+
+/** What a start or a reload needed is given back after this time, when most of what follows from it is done. Milliseconds. */
+const SETTLE_AFTER = 1000
 
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 
@@ -101,6 +105,12 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
+  let settling: NodeJS.Timeout | undefined
+  const settleSoon = (): void => {
+    clearTimeout(settling)
+    settling = setTimeout(settle, SETTLE_AFTER)
+  }
+
   let stopping = false
   process.on('SIGHUP', () => {
     if (stopping) return
@@ -110,6 +120,7 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
       log.error({ event: 'reload' }, `${file} is not good: the configuration in force stays; see \`ndp6d check ${file}\``)
     } else {
       daemon.reload(config)
+      settleSoon()
       log.info({ event: 'reload' }, `reloaded ${file}`)
     }
     notify({ READY: '1' })
@@ -134,6 +145,7 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
 
+  settleSoon()
   // Last: whoever reads it may send a signal at once.
   log.info({ event: 'ready' }, `ready (${file})`)
   const unheard = notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })

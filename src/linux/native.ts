@@ -61,6 +61,8 @@ export interface NativeAddon {
    * `bind` is our own name (EADDRINUSE when taken), `connect` the peer's.
    */
   openUnix(bind: string, connect: string): NativeSocket
+  /** Gives free heap back, and clean pages of program files: the kernel maps those again when they are touched. */
+  trimMemory(): void
 }
 
 export const native = createRequire(import.meta.url)('#addon') as NativeAddon
