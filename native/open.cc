@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <arpa/inet.h>
-#include <unistd.h>
 
 #include "socket.h"
 
@@ -46,26 +45,28 @@ static bool readFilter(napi_env env, napi_value value, Array* filter) {
 static napi_value finish(napi_env env, const Opened& opened, const char* failed) {
   if (failed == nullptr) return wrapSocket(environmentOf(env), opened);
   int error = errno;
-  if (opened.fd >= 0) close(opened.fd);
+  closeOpened(opened);
   return throwErrno(env, error, failed);
 }
 
 struct PacketOptions {
-  int ifindex, protocol, receiveBuffer;
+  int ifindex, protocol, receiveBuffer, ring;
   bool promiscuous, allMulticast, cooked;
   Array filter;
 };
 
-static bool readProperty(napi_env env, napi_value object, const char* name, double high, int* result) {
+// Where the property is absent, `result` stays as it is, if it may be `optional`.
+static bool readProperty(napi_env env, napi_value object, const char* name, double high, int* result, bool optional = false) {
   napi_value value;
+  napi_valuetype type;
   double number;
   if (napi_get_named_property(env, object, name, &value) != napi_ok) return false;
+  if (optional && napi_typeof(env, value, &type) == napi_ok && type == napi_undefined) return true;
   if (!readInteger(env, value, 0, high, name, &number)) return false;
   *result = static_cast<int>(number);
   return true;
 }
 
-// Where the property is absent, `result` stays as it is, if it may be `optional`.
 static bool readFlag(napi_env env, napi_value object, const char* name, bool* result, bool optional = false) {
   napi_value value;
   napi_valuetype type;
@@ -86,6 +87,7 @@ static bool readPacketOptions(napi_env env, napi_value object, PacketOptions* op
   return readProperty(env, object, "ifindex", 0x7fffffff, &options->ifindex) &&
          readProperty(env, object, "protocol", 0xffff, &options->protocol) &&
          readProperty(env, object, "receiveBuffer", 0x3fffffff, &options->receiveBuffer) &&
+         readProperty(env, object, "ring", 0x100000, &options->ring, true) &&
          readFlag(env, object, "promiscuous", &options->promiscuous) &&
          readFlag(env, object, "allMulticast", &options->allMulticast, true) &&
          readFlag(env, object, "cooked", &options->cooked) &&
@@ -101,12 +103,16 @@ static bool addMembership(int fd, int ifindex, unsigned short type) {
 }
 
 // Returns the system call that failed, or nullptr.
-static const char* configurePacket(int fd, const PacketOptions& options, const sockaddr_ll& link) {
+static const char* configurePacket(int fd, const PacketOptions& options, const sockaddr_ll& link, Ring* ring) {
   if (!setOption(fd, SOL_PACKET, PACKET_AUXDATA, 1)) return "setsockopt";
   if (!setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.receiveBuffer)) return "setsockopt";
   // Since Linux 4.20; only a saving.
   if (options.protocol != ETH_P_ALL) setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
   if (!attach(fd, options.filter)) return "setsockopt";
+  if (options.ring > 0) {
+    const char* failed = mapRing(fd, static_cast<unsigned>(options.ring), ring);
+    if (failed != nullptr) return failed;
+  }
   if (options.allMulticast && !addMembership(fd, options.ifindex, PACKET_MR_ALLMULTI)) return "setsockopt";
   if (options.promiscuous && !addMembership(fd, options.ifindex, PACKET_MR_PROMISC)) return "setsockopt";
   return bind(fd, reinterpret_cast<const sockaddr*>(&link), sizeof link) < 0 ? "bind" : nullptr;
@@ -121,12 +127,12 @@ napi_value openPacket(napi_env env, napi_callback_info info) {
   link.sll_family = AF_PACKET;
   link.sll_protocol = htons(options.protocol);
   link.sll_ifindex = options.ifindex;
-  Opened opened = {-1, Kind::packet, link, options.cooked};
+  Opened opened = {-1, -1, Kind::packet, link, options.cooked, {}};
   opened.to.sll_protocol = htons(ETH_P_IPV6);
   opened.to.sll_halen = ETH_ALEN;
   memset(opened.to.sll_addr, 0xff, ETH_ALEN);
   opened.fd = socket(AF_PACKET, (options.cooked ? SOCK_DGRAM : SOCK_RAW) | TYPE, 0);
-  return finish(env, opened, opened.fd < 0 ? "socket" : configurePacket(opened.fd, options, link));
+  return finish(env, opened, opened.fd < 0 ? "socket" : configurePacket(opened.fd, options, link, &opened.ring));
 }
 
 static const char* configureNetlink(int fd, const Array& groups, const Array& filter, int receive, int send) {
@@ -160,7 +166,8 @@ napi_value openNetlink(napi_env env, napi_callback_info info) {
       (type != napi_undefined && !readInteger(env, values[4], 0, 0x3fffffff, "sendBuffer", &send))) {
     return nullptr;
   }
-  Opened opened = {socket(AF_NETLINK, SOCK_RAW | TYPE, static_cast<int>(protocol)), Kind::netlink, {}, false};
+  const int fd = socket(AF_NETLINK, SOCK_RAW | TYPE, static_cast<int>(protocol));
+  Opened opened = {fd, fd, Kind::netlink, {}, false, {}};
   return finish(env, opened, opened.fd < 0 ? "socket" : configureNetlink(opened.fd, groups, filter, receive, send));
 }
 
@@ -203,6 +210,7 @@ napi_value openUnix(napi_env env, napi_callback_info info) {
       !readName(env, values[1], &peer)) {
     return nullptr;
   }
-  Opened opened = {socket(AF_UNIX, SOCK_DGRAM | TYPE, 0), Kind::local, {}, false};
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | TYPE, 0);
+  Opened opened = {fd, fd, Kind::local, {}, false, {}};
   return finish(env, opened, opened.fd < 0 ? "socket" : configureUnix(opened.fd, own, peer));
 }

@@ -23,61 +23,12 @@ struct Socket {
   Opened opened;
   Environment* environment;
   Poll* poll;
+  bool failed;  // an error is pending
   napi_ref self;  // these two while started
   napi_ref onReadable;
   Socket* next;
   Socket** link;  // what points here in the environment's list
 };
-
-napi_value throwErrno(napi_env env, int error, const char* syscall) {
-  char code[64], text[128];
-  uv_err_name_r(-error, code, sizeof code);
-  size_t n = strlen(syscall);
-  memcpy(text, syscall, n);
-  text[n] = ' ';
-  strcpy(text + n + 1, code);
-  napi_value message, name, number, call, result;
-  if (napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &message) != napi_ok ||
-      napi_create_string_utf8(env, code, NAPI_AUTO_LENGTH, &name) != napi_ok ||
-      napi_create_string_utf8(env, syscall, NAPI_AUTO_LENGTH, &call) != napi_ok ||
-      napi_create_int32(env, -error, &number) != napi_ok ||
-      napi_create_error(env, name, message, &result) != napi_ok ||
-      napi_set_named_property(env, result, "errno", number) != napi_ok ||
-      napi_set_named_property(env, result, "syscall", call) != napi_ok) {
-    return nullptr;
-  }
-  napi_throw(env, result);
-  return nullptr;
-}
-
-bool readArguments(napi_env env, napi_callback_info info, size_t count, napi_value* values, napi_value* self) {
-  return napi_get_cb_info(env, info, &count, values, self, nullptr) == napi_ok;
-}
-
-bool readArray(napi_env env, napi_value value, napi_typedarray_type type, const char* name, Array* array) {
-  bool is = false;
-  napi_typedarray_type actual;
-  napi_is_typedarray(env, value, &is);
-  if (is && napi_get_typedarray_info(env, value, &actual, &array->length, &array->data, nullptr, nullptr) == napi_ok &&
-      actual == type) {
-    return true;
-  }
-  napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", name);
-  return false;
-}
-
-bool readInteger(napi_env env, napi_value value, double low, double high, const char* name, double* result) {
-  if (napi_get_value_double(env, value, result) != napi_ok) {
-    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", name);
-    return false;
-  }
-  // NaN too.
-  if (!(*result >= low && *result <= high) || *result != static_cast<double>(static_cast<int64_t>(*result))) {
-    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", name);
-    return false;
-  }
-  return true;
-}
 
 static void onPollClosed(uv_handle_t* handle) {
   Poll* poll = reinterpret_cast<Poll*>(handle);
@@ -95,6 +46,12 @@ static void stopSocket(Socket* socket) {
   socket->onReadable = socket->self = nullptr;
 }
 
+void closeOpened(const Opened& opened) {
+  unmapRing(opened.ring);
+  if (opened.out >= 0 && opened.out != opened.fd) close(opened.out);
+  if (opened.fd >= 0) close(opened.fd);
+}
+
 static void closeSocket(Socket* socket) {
   if (socket->opened.fd < 0) return;
   stopSocket(socket);
@@ -103,7 +60,7 @@ static void closeSocket(Socket* socket) {
     uv_close(reinterpret_cast<uv_handle_t*>(&socket->poll->handle), onPollClosed);
     socket->poll = nullptr;
   }
-  close(socket->opened.fd);
+  closeOpened(socket->opened);
   socket->opened.fd = -1;
   *socket->link = socket->next;
   if (socket->next != nullptr) socket->next->link = socket->link;
@@ -130,7 +87,10 @@ static int poll(Socket* socket) {
 static void onReadable(uv_poll_t* handle, int status, int) {
   Socket* socket = static_cast<Socket*>(handle->data);
   // libuv stops polling at a pending socket error; receive() will report that.
-  if (status < 0) poll(socket);
+  if (status < 0) {
+    socket->failed = true;
+    poll(socket);
+  }
   Environment* environment = socket->environment;
   napi_env env = environment->env;
   napi_handle_scope scope;
@@ -188,9 +148,7 @@ union Control {
 };
 
 static void readAuxdata(msghdr* message, int ifindex, int32_t* meta) {
-  const sockaddr_ll* name = static_cast<sockaddr_ll*>(message->msg_name);
-  // The kernel shows a link also what a device on top of it (VLAN, macvlan) has taken, as that device's.
-  meta[1] = name->sll_ifindex == ifindex ? name->sll_pkttype : PACKET_OTHERHOST;
+  meta[1] = packetType(static_cast<sockaddr_ll*>(message->msg_name), ifindex);
   for (cmsghdr* c = CMSG_FIRSTHDR(message); c != nullptr; c = CMSG_NXTHDR(message, c)) {
     if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA) continue;
     tpacket_auxdata aux;
@@ -198,6 +156,15 @@ static void readAuxdata(msghdr* message, int ifindex, int32_t* meta) {
     meta[2] = static_cast<int32_t>(aux.tp_status);
     meta[3] = aux.tp_vlan_tci;
   }
+}
+
+// What recvmmsg would report. 0: nothing.
+static int pendingError(Socket* socket) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (socket->failed) getsockopt(socket->opened.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  socket->failed = false;
+  return error;
 }
 
 static napi_value receive(napi_env env, napi_callback_info info) {
@@ -209,6 +176,12 @@ static napi_value receive(napi_env env, napi_callback_info info) {
   if (!readArray(env, values[2], napi_int32_array, "meta: an Int32Array", &meta)) return nullptr;
   size_t count = meta.length / 4;
   if (!fits(env, slab, slot, count)) return nullptr;
+  if (socket->opened.ring.frames != nullptr) {
+    const uint32_t received = readRing(&socket->opened.ring, socket->opened.to.sll_ifindex,
+                                       {static_cast<uint8_t*>(slab.data), slot, static_cast<int32_t*>(meta.data), count});
+    const int error = received > 0 ? 0 : pendingError(socket);
+    return error == 0 ? toValue(env, received) : throwErrno(env, error, "recv");
+  }
   if (count > BATCH) count = BATCH;
 
   mmsghdr messages[BATCH];
@@ -243,6 +216,24 @@ static napi_value receive(napi_env env, napi_callback_info info) {
   return toValue(env, received);
 }
 
+// Packets leave by a socket of their own, which receives nothing (protocol 0) and nobody polls: of one that is polled,
+// each packet that the other side has taken wakes the poll, in vain.
+static bool openOut(Opened* opened) {
+  if (opened->out >= 0) return true;
+  const int fd = socket(AF_PACKET, (opened->addressed ? SOCK_DGRAM : SOCK_RAW) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return false;
+  sockaddr_ll link = opened->to;
+  link.sll_protocol = 0;
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&link), sizeof link) < 0) {
+    const int error = errno;
+    close(fd);
+    errno = error;
+    return false;
+  }
+  opened->out = fd;
+  return true;
+}
+
 static napi_value send(napi_env env, napi_callback_info info) {
   napi_value values[4];
   Array slab, lengths;
@@ -260,6 +251,7 @@ static napi_value send(napi_env env, napi_callback_info info) {
     return nullptr;
   }
 
+  if (!openOut(&socket->opened)) return throwErrno(env, errno, "sendmmsg");
   mmsghdr messages[BATCH];
   iovec buffers[BATCH];
   size_t done = 0;
@@ -275,7 +267,7 @@ static napi_value send(napi_env env, napi_callback_info info) {
       message->msg_name = &socket->opened.to;
       message->msg_namelen = sizeof socket->opened.to;
     }
-    int sent = sendmmsg(socket->opened.fd, messages, batch, MSG_DONTWAIT | MSG_NOSIGNAL);
+    int sent = sendmmsg(socket->opened.out, messages, batch, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && done == 0 && errno != EAGAIN) return throwErrno(env, errno, "sendmmsg");
     if (sent < 0) break;
@@ -375,7 +367,7 @@ napi_value wrapSocket(Environment* environment, const Opened& opened) {
       napi_new_instance(env, constructor, 0, nullptr, &self) != napi_ok ||
       napi_wrap(env, self, socket, onFinalize, nullptr, nullptr) != napi_ok) {
     free(socket);
-    close(opened.fd);
+    closeOpened(opened);
     return throwErrno(env, ENOMEM, "socket");
   }
   socket->opened = opened;

@@ -5,6 +5,7 @@
 #include <linux/if_packet.h>
 #include <node_api.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 
 struct Socket;
@@ -23,16 +24,46 @@ struct Environment {
 
 enum class Kind { packet, netlink, local };
 
+// A receive ring of a packet socket (packet(7), TPACKET_V2): frames of one size, filled and emptied in turn.
+struct Ring {
+  uint8_t* frames;
+  size_t size;   // of a frame, in bytes
+  size_t count;  // of frames
+  size_t next;   // to be emptied
+};
+
+// Maps `frames` frames, a multiple of 128. Returns the system call that failed, or nullptr.
+const char* mapRing(int fd, unsigned frames, Ring* ring);
+void unmapRing(const Ring& ring);
+
+// What receive() fills: message i goes to slab + i * slot, and into row i of four numbers (native.ts).
+struct Batch {
+  uint8_t* slab;
+  size_t slot;
+  int32_t* row;
+  size_t count;
+};
+
+// Empties frames into the batch, as recvmmsg would fill it. Returns how many.
+uint32_t readRing(Ring* ring, int ifindex, Batch batch);
+
+// PACKET_HOST ... of a packet that a socket bound to `ifindex` received.
+int32_t packetType(const sockaddr_ll* name, int ifindex);
+
 // What an opener found out; the wrapper adds the rest.
 struct Opened {
   int fd;
+  int out;  // what send() uses; -1: opened with the first packet
   Kind kind;
   sockaddr_ll to;  // the link; destination of send(), when `addressed`: a packet socket without link headers
   bool addressed;
+  Ring ring;  // `frames` is nullptr where packets are received by system calls
 };
 
 // Defines the class and fills `environment->constructor`.
 bool defineSocket(Environment* environment);
+
+void closeOpened(const Opened& opened);
 
 // Wraps an open descriptor, which it closes when that fails.
 napi_value wrapSocket(Environment* environment, const Opened& opened);

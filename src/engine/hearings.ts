@@ -8,7 +8,10 @@ import type { Links } from './links.ts'
 import type { Rules } from './rules.ts'
 import type { Hearing, Link, Sink } from './types.ts'
 
-const BY_ROUTE: Hearing = { promiscuous: false, ownSolicitations: false, reports: false, routerSolicitations: false, prefixes: false }
+const BY_ROUTE: Hearing = { promiscuous: false, ring: false, ownSolicitations: false, reports: false, routerSolicitations: false, prefixes: false }
+
+/** Rings take 2 MiB each, for good: links beyond this number are heard without. */
+const RING_LIMIT = 8
 
 const NO_ADDRESSES: ReadonlySet<Address> = new Set()
 
@@ -41,11 +44,12 @@ export class Hearings {
     const heard = this.#heard.get(ifindex)
     // Where a route led, it may lead again.
     const isKept = byRoute || (heard !== undefined && this.rules.hasAuto)
-    const hearing = this.rules.wants(name) ?? (isKept ? BY_ROUTE : undefined)
-    if (hearing === undefined) {
+    const wanted = this.rules.wants(name) ?? (isKept ? BY_ROUTE : undefined)
+    if (wanted === undefined) {
       if (heard !== undefined) this.#stop(ifindex)
       return
     }
+    const hearing = { ...wanted, ring: wanted.ring && (heard?.hearing.ring === true || this.#rings < RING_LIMIT) }
     if (heard?.link === link && isSame(heard.hearing, hearing)) return
     this.#heard.set(ifindex, { link, hearing })
     this.#sink.listen(link, hearing)
@@ -59,6 +63,8 @@ export class Hearings {
     if (wasHeard) this.#stop(ifindex)
     return wasHeard
   }
+
+  get #rings(): number { return [...this.#heard.values()].filter(({ hearing }) => hearing.ring).length }
 
   /** Joins what is to be joined on all heard links, after a change of the rules, the links or their addresses. */
   join(): void {

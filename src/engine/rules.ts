@@ -109,7 +109,7 @@ export class Rules {
     let order = 0
     for (const { iface, settings, rules } of config.proxies) {
       this.#listen(iface)
-      this.#hear(iface, { promiscuous: settings.promiscuous, ownSolicitations: settings.routes })
+      this.#hear(iface, { promiscuous: settings.promiscuous, ring: true, ownSolicitations: settings.routes })
       for (const rule of rules) {
         const { kind, prefix } = rule
         const links = rule.kind === 'iface' ? this.#set(rule.ifaces) : NOWHERE
@@ -127,7 +127,7 @@ export class Rules {
         this.#listen(name)
         this.#hear(name, { promiscuous: settings.promiscuous })
       }
-      this.#hear(upstream, { ownSolicitations: settings.routes && settings.learn, prefixes: subnet.prefix === 'auto' })
+      this.#hear(upstream, { ring: true, ownSolicitations: settings.routes && settings.learn, prefixes: subnet.prefix === 'auto' })
       this.#upstream(subnet)
       this.#snoop(settings, upstream, downstream)
       for (const prefix of subnet.exclude) this.#excluded.add(prefix, true)
@@ -176,7 +176,7 @@ export class Rules {
     if (heard.length === 0 && !asked) return undefined
     const says = [...this.#hearings].filter(([pattern]) => fits(pattern, name)).map(([, hearing]) => hearing)
     const any = (key: keyof Hearing): boolean => says.some((hearing) => hearing[key] === true)
-    return { promiscuous: any('promiscuous'), ownSolicitations: any('ownSolicitations'), reports: any('reports'),
+    return { promiscuous: any('promiscuous'), ring: any('ring'), ownSolicitations: any('ownSolicitations'), reports: any('reports'),
       routerSolicitations: any('routerSolicitations'), prefixes: any('prefixes') }
   }
 

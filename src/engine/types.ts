@@ -66,6 +66,8 @@ export interface RememberedHost {
 export interface Hearing {
   /** PACKET_MR_PROMISC. */
   readonly promiscuous: boolean
+  /** Receive through a mapped ring (packet(7)): routers ask there, perhaps for a whole prefix at once. */
+  readonly ring: boolean
   /** Tell of solicitations that this machine sends there (`Input` local-solicitation). */
   readonly ownSolicitations: boolean
   /** Tell of multicast listener reports (`Input` report): for `snooping mirror`. */

@@ -50,10 +50,10 @@ export class HeardLink {
 
   /** The link, or the manner of hearing it, changed. Throws like the constructor. */
   follow(link: Link, hearing: Hearing): void {
-    const { promiscuous, reports, routerSolicitations, ownSolicitations } = this.#hearing
+    const { promiscuous, ring, reports, routerSolicitations, ownSolicitations } = this.#hearing
     this.#link = link
     this.#hearing = hearing
-    if (hearing.promiscuous !== promiscuous) this.#packets = close(this.#packets)
+    if (hearing.promiscuous !== promiscuous || hearing.ring !== ring) this.#packets = close(this.#packets)
     if (hearing.ownSolicitations !== ownSolicitations) this.#ownSolicitations = close(this.#ownSolicitations)
     if (hearing.reports !== reports || hearing.routerSolicitations !== routerSolicitations) this.#multicast = close(this.#multicast)
     for (const socket of [this.#packets, this.#solicitor, this.#ownSolicitations, this.#multicast]) {
@@ -82,10 +82,10 @@ export class HeardLink {
   #open(): void {
     clearTimeout(this.#timer)
     const { ifindex, name, mac } = this.#link
-    const { promiscuous, ownSolicitations, reports, routerSolicitations } = this.#hearing
+    const { promiscuous, ring, ownSolicitations, reports, routerSolicitations } = this.#hearing
     const reader = this.#reader
     try {
-      this.#packets ??= new PacketSocket({ ifindex, mac, promiscuous, cooked: mac === undefined }, reader)
+      this.#packets ??= new PacketSocket({ ifindex, mac, promiscuous, ring, cooked: mac === undefined }, reader)
       this.#solicitor ??= new Solicitor({ name, mac }, (error) => reader.failed(error))
       if (ownSolicitations) this.#ownSolicitations ??= new OwnSolicitations({ ifindex, mac }, reader)
       if (reports || routerSolicitations) this.#multicast ??= new MulticastSocket({ ifindex, mac, reports, routerSolicitations }, reader)

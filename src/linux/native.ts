@@ -40,6 +40,8 @@ export interface PacketOptions {
   readonly allMulticast?: boolean
   /** SO_RCVBUF in bytes; SO_RCVBUFFORCE is tried first. */
   readonly receiveBuffer: number
+  /** Receive through a ring of so many frames, a multiple of 128 (packet(7), PACKET_RX_RING), which stay allocated; 0: none. */
+  readonly ring?: number
   /** SOCK_DGRAM instead of SOCK_RAW: links without Ethernet headers. */
   readonly cooked: boolean
 }

@@ -85,7 +85,7 @@ class Asker {
 
   constructor(load: Load) {
     this.#socket = native.openPacket({ ifindex: load.ifindex, protocol: ETHERTYPE_IPV6, promiscuous: false,
-      filter: ndiscFilter(14, [NEIGHBOR_ADVERTISEMENT]), receiveBuffer: 4 << 20, cooked: false })
+      filter: ndiscFilter(14, [NEIGHBOR_ADVERTISEMENT]), receiveBuffer: 4 << 20, ring: 4096, cooked: false })
     this.#outstanding = load.outstanding
     this.#frames = Array.from({ length: load.targets }, (_, n) =>
       Buffer.from(nsFrame({ from: load.mac, source: load.source, target: target(n) }), 'hex'))

@@ -123,3 +123,20 @@ t.test('where a route led is heard, plainly, for as long as a rule follows route
   t.same(scene.configure(auto), [])
   t.same(scene.configure('proxy eth0 { promiscuous yes\n rule 2001:db8::/64 { iface eth2 } }'), ['ignore eth1'])
 })
+
+t.test('where routers ask packets come through a ring, on eight links at most', async (t) => {
+  const config = Array.from({ length: 10 }, (_, i) => `subnet fd00:${i}::/64 {\n upstream up${i}\n downstream down${i}\n}\n`).join('')
+  const scene = new Scene(config)
+  const manners = new Map<string, boolean>()
+  scene.sink.listen = ({ name }, { ring }) => { manners.set(name, ring) }
+  const up = (i: number, state = true): void => { scene.link(linkOf(10 + i, { name: `up${i}`, up: state })) }
+  for (let i = 0; i < 10; i++) up(i)
+  scene.link(linkOf(30, { name: 'down0' }))
+  const ringed = (): string[] => [...manners].filter(([, ring]) => ring).map(([name]) => name)
+  t.same(ringed(), Array.from({ length: 8 }, (_, i) => `up${i}`))
+  up(0, false)
+  t.ok(manners.get('up0'), 'it keeps its own')
+  scene.gone(11)
+  up(9, false)
+  t.same(ringed().slice(-1), ['up9'], 'there is room again')
+})

@@ -85,27 +85,27 @@ t.test('`*` does not mean loopback', async (t) => {
 
 t.test('promiscuous is a matter of the listening link', async (t) => {
   const rules = rulesOf('proxy eth0 { promiscuous yes\n rule fd00::/64 { iface eth1 } }', ETH0)
-  t.same(manner(rules, 'eth0'), ['promiscuous'])
+  t.same(manner(rules, 'eth0'), ['promiscuous', 'ring'])
   t.same(manner(rules, 'eth1'), [], 'asked, so heard')
 })
 
 t.test('own solicitations are wanted where a host route would have led elsewhere', async (t) => {
-  t.same(manner(rulesOf(SUBNET), 'eth0'), ['ownSolicitations'])
+  t.same(manner(rulesOf(SUBNET), 'eth0'), ['ring', 'ownSolicitations'])
   t.same(manner(rulesOf(SUBNET), 'eth1'), [])
-  t.same(manner(rulesOf(SUBNET.replace('host', 'routes no\n host')), 'eth0'), [])
-  t.same(manner(rulesOf(SUBNET.replace('host', 'learn no\n host')), 'eth0'), [], 'nobody is looked for')
-  t.same(manner(rulesOf('proxy eth0 { autowire yes\n rule fd00::/64 { iface eth1 } }'), 'eth0'), ['ownSolicitations'])
+  t.same(manner(rulesOf(SUBNET.replace('host', 'routes no\n host')), 'eth0'), ['ring'])
+  t.same(manner(rulesOf(SUBNET.replace('host', 'learn no\n host')), 'eth0'), ['ring'], 'nobody is looked for')
+  t.same(manner(rulesOf('proxy eth0 { autowire yes\n rule fd00::/64 { iface eth1 } }'), 'eth0'), ['ring', 'ownSolicitations'])
   const both = rulesOf(`${SUBNET} proxy eth0 { promiscuous yes\n rule fd00::/64 { static } }`)
-  t.same(manner(both, 'eth0'), ['promiscuous', 'ownSolicitations'], 'what each of them wants')
+  t.same(manner(both, 'eth0'), ['promiscuous', 'ring', 'ownSolicitations'], 'what each of them wants')
 })
 
 t.test('snooping: reports inside, router solicitations outside', async (t) => {
   const mirror = rulesOf(SUBNET.replace('host', 'snooping mirror\n host').replace('eth1', 'eth1 eth2'), ETH0, ETH1, ETH2)
-  t.same(manner(mirror, 'eth0'), ['ownSolicitations'])
+  t.same(manner(mirror, 'eth0'), ['ring', 'ownSolicitations'])
   t.same(manner(mirror, 'eth2'), ['reports'])
   t.same(mirror.snooping, { mirrors: new Map([[ETH1, [ETH0]], [ETH2, [ETH0]]]), routers: new Set() })
   const mrd = rulesOf(SUBNET.replace('host', 'snooping mrd\n host'), ETH0, ETH1)
-  t.same(manner(mrd, 'eth0'), ['ownSolicitations', 'routerSolicitations'])
+  t.same(manner(mrd, 'eth0'), ['ring', 'ownSolicitations', 'routerSolicitations'])
   t.same(mrd.snooping, { mirrors: new Map(), routers: new Set([ETH0]) })
   t.same(rulesOf(SUBNET, ETH0, ETH1).snooping, { mirrors: new Map(), routers: new Set() })
   const proxies = rulesOf(`proxy eth0 { snooping mirror\n rule fd00::/64 { iface eth1 }
@@ -167,11 +167,11 @@ t.test('`subnet auto` is as many rules as the upstream has prefixes', async (t) 
     'hosts as far as these hold them')
   t.same(rules.fixed('eth1').map(String), ['2001:db8::1'])
   t.same(rules.fixed('eth0').map(String), [])
-  t.same(manner(rules, 'eth0'), ['ownSolicitations', 'prefixes'])
+  t.same(manner(rules, 'eth0'), ['ring', 'ownSolicitations', 'prefixes'])
   const none = new Rules(config, chance(1))
   for (const ifindex of [ETH0, ETH1]) none.link(linkOf(ifindex))
   t.same(match(none, ETH1, '2001:db8::2'), [])
-  t.same(manner(none, 'eth0'), ['ownSolicitations', 'prefixes'], 'it must be heard to know')
+  t.same(manner(none, 'eth0'), ['ring', 'ownSolicitations', 'prefixes'], 'it must be heard to know')
 })
 
 t.test('excluded parts, and what the kernel must keep quiet about', async (t) => {

@@ -11,7 +11,7 @@ import { nsFrame } from '../lab/kit/frames.ts'
 await ownNamespace()
 
 const GROUP = Address.parse('ff02::1:ff12:3456')!
-const PLAIN: Hearing = { promiscuous: false, ownSolicitations: false, reports: false, routerSolicitations: false, prefixes: false }
+const PLAIN: Hearing = { promiscuous: false, ring: true, ownSolicitations: false, reports: false, routerSolicitations: false, prefixes: false }
 const LINK: Link = { ifindex: 77, name: 'h0', mac: parseMac('02:00:00:00:00:01'), up: true, addresses: [] }
 const FRAME = Buffer.from(nsFrame({ target: '2001:db8::12:3456', source: 'fe80::2', from: '02:00:00:00:00:02' }), 'hex')
 

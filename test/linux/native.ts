@@ -97,54 +97,58 @@ t.test('all protocols: what others send from here is seen too; promiscuous', asy
   tap.close()
 })
 
-t.test('cooked: without Ethernet header, both ways', async (t) => {
-  const [a, b] = [open('v0', { cooked: true }), open('v1', { cooked: true })]
-  const packet = frame('NS multicast').subarray(14)
-  t.equal(b.send(packet, packet.length, Int32Array.of(packet.length), 1), 1)
-  const into = new Uint8Array(packet.length)
-  const meta = new Int32Array(4)
-  t.equal(a.receive(into, into.length, meta), 1)
-  t.strictSame(into, packet)
-  t.strictSame([meta[0], meta[1]], [72, 1], 'broadcast')
-  a.close()
-  b.close()
-})
+for (const [ring, how] of [[0, ''], [256, ', in a ring']] as const) {
+  t.test(`cooked: without Ethernet header, both ways${how}`, async (t) => {
+    const [a, b] = [open('v0', { ring, cooked: true }), open('v1', { cooked: true })]
+    const packet = frame('NS multicast').subarray(14)
+    t.equal(b.send(packet, packet.length, Int32Array.of(packet.length), 1), 1)
+    const into = new Uint8Array(packet.length)
+    const meta = new Int32Array(4)
+    t.equal(a.receive(into, into.length, meta), 1)
+    t.strictSame(into, packet)
+    t.strictSame([meta[0], meta[1]], [72, 1], 'broadcast')
+    a.close()
+    b.close()
+  })
+}
 
-t.test('VLAN tag and partial checksum are told', async (t) => {
-  const [a, b, all] = [open('v0'), open('v1'), open('v0', { protocol: 3, filter: NONE })]
-  b.send(frame('A16 VLAN tag 5'), 90, Int32Array.of(90), 1)
-  const meta = new Int32Array(4)
-  t.equal(all.receive(new Uint8Array(86), 86, meta), 1)
-  t.strictSame([meta[0], meta[2] & 16, meta[3] & 0xfff], [86, 16, 5], 'the tag is beside the frame')
-  t.equal(a.receive(new Uint8Array(86), 86, meta), 1)
-  t.strictSame([meta[0], meta[1], meta[2] & 16], [86, 3, 0], 'of all that, an IPv6 socket only gets: not for us')
-  all.close()
+for (const [ring, how] of [[0, ''], [256, ', in a ring']] as const) {
+  t.test(`VLAN tag and partial checksum are told${how}`, async (t) => {
+    const [a, b, all] = [open('v0', { ring }), open('v1'), open('v0', { ring, protocol: 3, filter: NONE })]
+    b.send(frame('A16 VLAN tag 5'), 90, Int32Array.of(90), 1)
+    const meta = new Int32Array(4)
+    t.equal(all.receive(new Uint8Array(86), 86, meta), 1)
+    t.strictSame([meta[0], meta[2] & 16, meta[3] & 0xfff], [86, 16, 5], 'the tag is beside the frame')
+    t.equal(a.receive(new Uint8Array(86), 86, meta), 1)
+    t.strictSame([meta[0], meta[1], meta[2] & 16], [86, 3, 0], 'of all that, an IPv6 socket only gets: not for us')
+    all.close()
 
-  sh('ip link add link v0 name m0 address 02:00:00:00:00:aa type macvlan mode bridge; ip link set m0 up')
-  const above = open('m0')
-  const ns = frame('NS unicast')
-  ns[5] = 0xaa
-  b.send(ns, 86, Int32Array.of(86), 1)
-  t.equal(above.receive(new Uint8Array(86), 86, meta), 1)
-  t.equal(meta[1], 0)
-  t.equal(a.receive(new Uint8Array(86), 86, meta), 1)
-  t.equal(meta[1], 3, 'a device on top has it')
-  for (const socket of [a, b, above]) socket.close()
-  sh('ip link del m0')
+    sh('ip link add link v0 name m0 address 02:00:00:00:00:aa type macvlan mode bridge; ip link set m0 up')
+    const above = open('m0', { ring })
+    const ns = frame('NS unicast')
+    ns[5] = 0xaa
+    b.send(ns, 86, Int32Array.of(86), 1)
+    t.equal(above.receive(new Uint8Array(86), 86, meta), 1)
+    t.equal(meta[1], 0)
+    t.equal(a.receive(new Uint8Array(86), 86, meta), 1)
+    t.equal(meta[1], 3, 'a device on top has it')
+    for (const socket of [a, b, above]) socket.close()
+    sh('ip link del m0')
 
-  // UDP is what the kernel leaves unfinished on a veth.
-  sh('ip link add p0 type veth peer name p1; ip link set p0 up; ip link set p1 up; ip -6 addr add fe80::5/64 dev p1 nodad')
-  const veth = open('p0', { filter: NONE })
-  sh(`${process.execPath} -e "
-    const s = require('dgram').createSocket('udp6'); s.bind(0, 'fe80::5%p1', () => s.send('x', 9, 'ff02::1%p1', () => s.close()))"`)
-  const slab = new Uint8Array(64 * 128)
-  const metas = new Int32Array(4 * 64)
-  const udp = Array.from({ length: veth.receive(slab, 128, metas) }, (_, i) => i).filter((i) => slab[i * 128 + 20] === 17)
-  t.equal(udp.length, 1)
-  t.equal(metas[4 * udp[0] + 2] & 8, 8)
-  veth.close()
-  sh('ip link del p0')
-})
+    // UDP is what the kernel leaves unfinished on a veth.
+    sh('ip link add p0 type veth peer name p1; ip link set p0 up; ip link set p1 up; ip -6 addr add fe80::5/64 dev p1 nodad')
+    const veth = open('p0', { ring, filter: NONE })
+    sh(`${process.execPath} -e "
+      const s = require('dgram').createSocket('udp6'); s.bind(0, 'fe80::5%p1', () => s.send('x', 9, 'ff02::1%p1', () => s.close()))"`)
+    const slab = new Uint8Array(64 * 128)
+    const metas = new Int32Array(4 * 64)
+    const udp = Array.from({ length: veth.receive(slab, 128, metas) }, (_, i) => i).filter((i) => slab[i * 128 + 20] === 17)
+    t.equal(udp.length, 1)
+    t.equal(metas[4 * udp[0] + 2] & 8, 8)
+    veth.close()
+    sh('ip link del p0')
+  })
+}
 
 t.test('a full receive buffer: what is lost is counted, once', async (t) => {
   const a = open('v0', { receiveBuffer: 4096 })
@@ -161,24 +165,26 @@ t.test('a full receive buffer: what is lost is counted, once', async (t) => {
   b.close()
 })
 
-t.test('a link that goes down is told once, and once more', async (t) => {
-  const a = open('v0')
-  let told = 0
-  a.start(() => {
-    told++
-    t.throws(() => texts(a), { code: 'ENETDOWN', errno: -100, syscall: 'recvmmsg' })
+for (const [ring, how] of [[0, ''], [256, ', in a ring']] as const) {
+  t.test(`a link that goes down is told once, and once more${how}`, async (t) => {
+    const a = open('v0', { ring })
+    let told = 0
+    a.start(() => {
+      told++
+      t.throws(() => texts(a), { code: 'ENETDOWN', errno: -100, syscall: ring > 0 ? 'recv' : 'recvmmsg' })
+    })
+    sh('ip link set v0 down')
+    await until(() => told === 1)
+    t.throws(() => a.send(frame('NS multicast'), 86, Int32Array.of(86), 1), { code: 'ENETDOWN', syscall: 'sendmmsg' })
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    t.equal(told, 1)
+    sh('ip link set v0 up; ip link set v0 down')
+    await until(() => told === 2)
+    a.close()
+    sh('ip link set v0 up')
+    await until(() => sh('ip link show v0').includes('LOWER_UP'))
   })
-  sh('ip link set v0 down')
-  await until(() => told === 1)
-  t.throws(() => a.send(frame('NS multicast'), 86, Int32Array.of(86), 1), { code: 'ENETDOWN', syscall: 'sendmmsg' })
-  await new Promise((resolve) => setTimeout(resolve, 50))
-  t.equal(told, 1)
-  sh('ip link set v0 up; ip link set v0 down')
-  await until(() => told === 2)
-  a.close()
-  sh('ip link set v0 up')
-  await until(() => sh('ip link show v0').includes('LOWER_UP'))
-})
+}
 
 t.test('unix datagrams', async (t) => {
   const [a, b] = pair('@batch')

@@ -36,9 +36,9 @@ function reader() {
   }
 }
 
-function open(name: string, mac: Mac | undefined, options: { promiscuous?: boolean; cooked?: boolean } = {}) {
+function open(name: string, mac: Mac | undefined, options: { ring?: boolean; promiscuous?: boolean; cooked?: boolean } = {}) {
   const to = reader()
-  const socket = new PacketSocket({ ifindex: ifindex(name), mac, promiscuous: false, cooked: false, ...options }, to)
+  const socket = new PacketSocket({ ifindex: ifindex(name), mac, promiscuous: false, ring: false, cooked: false, ...options }, to)
   t.teardown(() => socket.close())
   return { socket, ...to }
 }
@@ -56,148 +56,152 @@ const advertisement = (to: Mac, target = TARGET): NeighborAdvertisement => ({
   source: SOURCE, d0: 0x20010db8, d1: 0, d2: 0, d3: 1, ...words(target), to, router: false, solicited: true, override: false,
 })
 
-t.test('every fixture gets its verdict on the wire', async (t) => {
-  const { socket, verdicts, told } = open('v0', OURS, { promiscuous: true })
-  for (const { id, hex, expect, filtered } of FRAMES) {
-    const frame = bytes(hex)
-    // The kernel sends no frame without a whole Ethernet header.
-    if (frame.length < 14) continue
-    inject(frame)
-    if (filtered) inject(bytes(FRAMES[0].hex))
+for (const ring of [false, true]) {
+  const how = ring ? 'ring' : 'buffer'
+
+  t.test(`${how}: every fixture gets its verdict on the wire`, async (t) => {
+    const { socket, verdicts, told } = open('v0', OURS, { ring, promiscuous: true })
+    for (const { id, hex, expect, filtered } of FRAMES) {
+      const frame = bytes(hex)
+      // The kernel sends no frame without a whole Ethernet header.
+      if (frame.length < 14) continue
+      inject(frame)
+      if (filtered) inject(bytes(FRAMES[0].hex))
+      await until(() => told.includes('end'))
+      t.strictSame(verdicts(), [filtered ? 'valid' : expect], id)
+    }
+    socket.close()
+  })
+
+  t.test(`${how}: our own address may change`, async (t) => {
+    const { socket, verdicts, told } = open('v0', OTHER, { ring })
+    inject(hex('A14 from our own MAC'))
     await until(() => told.includes('end'))
-    t.strictSame(verdicts(), [filtered ? 'valid' : expect], id)
+    socket.mac = OURS
+    inject(hex('A14 from our own MAC'))
+    await until(() => told.filter((word) => word === 'end').length === 2)
+    socket.mac = undefined
+    inject(hex('A14 from our own MAC'))
+    await until(() => told.filter((word) => word === 'end').length === 3)
+    t.strictSame(verdicts(), ['valid', 'own-frame', 'valid'])
+    socket.close()
+  })
+
+  t.test(`${how}: a longer frame is cut, and so truncated`, async (t) => {
+    const { socket, verdicts, told } = open('v0', OURS, { ring })
+    const long = new Uint8Array(14 + 40 + 400)
+    long.set(hex('NS multicast'))
+    long[14 + 4] = 400 >> 8
+    long[14 + 5] = 400 & 255
+    inject(long)
+    await until(() => told.includes('end'))
+    t.strictSame(verdicts(), ['truncated'])
+    socket.close()
+  })
+
+  for (const cooked of [false, true]) {
+    t.test(`${how}: messages reach the other side${cooked ? ', without Ethernet header' : ''}`, async (t) => {
+      const a = open('v0', cooked ? undefined : OURS, { ring, cooked })
+      const b = open('v1', cooked ? undefined : ASKER, { ring, cooked })
+      const message = { ...advertisement(ASKER) }
+      const solicitation: NeighborSolicitation = { source: SOURCE, destination: TARGET, target: TARGET, to: ASKER }
+      a.socket.advertise(message)
+      message.t3 = 7
+      a.socket.advertise(message)
+      a.socket.solicit(solicitation)
+      t.equal(a.socket.counters.sent, 0)
+      a.socket.flush()
+      a.socket.flush()
+      await until(() => b.told.length === 5)
+      t.strictSame(b.told, ['begin', 'valid', '136 7', 'valid', 'end'], 'in order, as they were when queued')
+      t.strictSame(a.socket.counters, { received: 0, drops: 0, sent: 3, unsent: 0 })
+      t.equal(b.socket.counters.received, 3)
+      t.strictSame(a.told, [])
+      a.socket.close()
+      b.socket.close()
+    })
   }
-  socket.close()
-})
 
-t.test('our own address may change', async (t) => {
-  const { socket, verdicts, told } = open('v0', OTHER)
-  inject(hex('A14 from our own MAC'))
-  await until(() => told.includes('end'))
-  socket.mac = OURS
-  inject(hex('A14 from our own MAC'))
-  await until(() => told.filter((word) => word === 'end').length === 2)
-  socket.mac = undefined
-  inject(hex('A14 from our own MAC'))
-  await until(() => told.filter((word) => word === 'end').length === 3)
-  t.strictSame(verdicts(), ['valid', 'own-frame', 'valid'])
-  socket.close()
-})
-
-t.test('a longer frame is cut, and so truncated', async (t) => {
-  const { socket, verdicts, told } = open('v0', OURS)
-  const long = new Uint8Array(14 + 40 + 400)
-  long.set(hex('NS multicast'))
-  long[14 + 4] = 400 >> 8
-  long[14 + 5] = 400 & 255
-  inject(long)
-  await until(() => told.includes('end'))
-  t.strictSame(verdicts(), ['truncated'])
-  socket.close()
-})
-
-for (const cooked of [false, true]) {
-  t.test(`messages reach the other side${cooked ? ', without Ethernet header' : ''}`, async (t) => {
-    const a = open('v0', cooked ? undefined : OURS, { cooked })
-    const b = open('v1', cooked ? undefined : ASKER, { cooked })
-    const message = { ...advertisement(ASKER) }
-    const solicitation: NeighborSolicitation = { source: SOURCE, destination: TARGET, target: TARGET, to: ASKER }
-    a.socket.advertise(message)
-    message.t3 = 7
-    a.socket.advertise(message)
-    a.socket.solicit(solicitation)
-    t.equal(a.socket.counters.sent, 0)
+  t.test(`${how}: many, in batches`, async (t) => {
+    const a = open('v0', OURS, { ring })
+    const b = open('v1', ASKER, { ring })
+    for (let i = 0; i < 1000; i++) a.socket.advertise(advertisement(ASKER))
     a.socket.flush()
-    a.socket.flush()
-    await until(() => b.told.length === 5)
-    t.strictSame(b.told, ['begin', 'valid', '136 7', 'valid', 'end'], 'in order, as they were when queued')
-    t.strictSame(a.socket.counters, { received: 0, drops: 0, sent: 3, unsent: 0 })
-    t.equal(b.socket.counters.received, 3)
-    t.strictSame(a.told, [])
+    t.equal(a.socket.counters.sent, 1000)
+    await until(() => b.socket.counters.received === 1000)
+    t.equal(b.told.filter((word) => word === 'begin').length, Math.ceil(1000 / 128))
+    t.equal(b.verdicts().filter((word) => word === 'valid').length, 1000)
+    t.equal(b.socket.drops(), 0)
     a.socket.close()
     b.socket.close()
   })
-}
 
-t.test('many, in batches', async (t) => {
-  const a = open('v0', OURS)
-  const b = open('v1', ASKER)
-  for (let i = 0; i < 1000; i++) a.socket.advertise(advertisement(ASKER))
-  a.socket.flush()
-  t.equal(a.socket.counters.sent, 1000)
-  await until(() => b.socket.counters.received === 1000)
-  t.equal(b.told.filter((word) => word === 'begin').length, Math.ceil(1000 / 128))
-  t.equal(b.verdicts().filter((word) => word === 'valid').length, 1000)
-  t.equal(b.socket.drops(), 0)
-  a.socket.close()
-  b.socket.close()
-})
-
-t.test('what the kernel could not keep is counted', async (t) => {
-  const { socket } = open('v0', OURS)
-  const frame = hex('NS multicast')
-  const slab = new Uint8Array(250 * 86)
-  for (let i = 0; i < 250; i++) slab.set(frame, i * 86)
-  const lengths = new Int32Array(250).fill(86)
-  let sent = 0
-  while (sent < 20_000) sent += wire.send(slab, 86, lengths, 250)
-  const drops = socket.drops()
-  t.ok(drops > 0)
-  t.equal(socket.drops(), 0)
-  await until(() => socket.counters.received + drops === sent)
-  t.equal(socket.counters.drops, drops)
-  socket.close()
-  t.equal(socket.drops(), 0)
-})
-
-t.test('a link that goes down, comes back, and goes away', async (t) => {
-  sh(`ip link add w0 type veth peer name w1
-    sysctl -qw net.ipv6.conf.w0.disable_ipv6=1 net.ipv6.conf.w1.disable_ipv6=1; ip link set w0 up; ip link set w1 up`)
-  const { socket, told } = open('w0', OURS)
-  told.length = 0
-  sh('ip link set w0 down')
-  await until(() => told.length > 0)
-  t.strictSame(told.splice(0), ['ENETDOWN'])
-  socket.advertise(advertisement(ASKER))
-  socket.advertise(advertisement(ASKER))
-  socket.flush()
-  t.strictSame(told.splice(0), ['ENETDOWN'])
-  t.equal(socket.counters.unsent, 2)
-  sh('ip link set w0 up')
-  socket.advertise(advertisement(ASKER))
-  socket.flush()
-  t.equal(socket.counters.sent, 1)
-  sh('ip link del w0')
-  await until(() => told.length > 0)
-  t.strictSame(told.splice(0), ['ENETDOWN'])
-  socket.advertise(advertisement(ASKER))
-  socket.flush()
-  t.strictSame(told.splice(0), ['ENXIO'])
-  socket.close()
-  t.throws(() => new PacketSocket({ ifindex: 9999, mac: OURS, promiscuous: false, cooked: false }, reader()), { code: 'ENODEV' })
-})
-
-t.test('closed inside a turn: the turn ends, and nothing follows', async (t) => {
-  const told: string[] = []
-  const socket: PacketSocket = new PacketSocket({ ifindex: ifindex('v0'), mac: OURS, promiscuous: false, cooked: false }, {
-    begin: () => told.push('begin'),
-    packet: () => {
-      told.push('packet')
-      socket.close()
-    },
-    end: () => told.push('end'),
-    failed: (error) => told.push(String(error)),
+  t.test(`${how}: what the kernel could not keep is counted`, async (t) => {
+    const { socket } = open('v0', OURS, { ring })
+    const frame = hex('NS multicast')
+    const slab = new Uint8Array(250 * 86)
+    for (let i = 0; i < 250; i++) slab.set(frame, i * 86)
+    const lengths = new Int32Array(250).fill(86)
+    let sent = 0
+    while (sent < 20_000) sent += wire.send(slab, 86, lengths, 250)
+    const drops = socket.drops()
+    t.ok(drops > 0)
+    t.equal(socket.drops(), 0)
+    await until(() => socket.counters.received + drops === sent)
+    t.equal(socket.counters.drops, drops)
+    socket.close()
+    t.equal(socket.drops(), 0)
   })
-  for (let i = 0; i < 3; i++) inject(hex('NS multicast'))
-  await until(() => told.includes('end'))
-  inject(hex('NS multicast'))
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  t.strictSame(told, ['begin', 'packet', 'end'])
-  socket.advertise(advertisement(ASKER))
-  socket.flush()
-  socket.close()
-  t.equal(socket.counters.unsent, 1)
-})
+
+  t.test(`${how}: a link that goes down, comes back, and goes away`, async (t) => {
+    sh(`ip link add w0 type veth peer name w1
+      sysctl -qw net.ipv6.conf.w0.disable_ipv6=1 net.ipv6.conf.w1.disable_ipv6=1; ip link set w0 up; ip link set w1 up`)
+    const { socket, told } = open('w0', OURS, { ring })
+    told.length = 0
+    sh('ip link set w0 down')
+    await until(() => told.length > 0)
+    t.strictSame(told.splice(0), ['ENETDOWN'])
+    socket.advertise(advertisement(ASKER))
+    socket.advertise(advertisement(ASKER))
+    socket.flush()
+    t.strictSame(told.splice(0), ['ENETDOWN'])
+    t.equal(socket.counters.unsent, 2)
+    sh('ip link set w0 up')
+    socket.advertise(advertisement(ASKER))
+    socket.flush()
+    t.equal(socket.counters.sent, 1)
+    sh('ip link del w0')
+    await until(() => told.length > 0)
+    t.strictSame(told.splice(0), ['ENETDOWN'])
+    socket.advertise(advertisement(ASKER))
+    socket.flush()
+    t.strictSame(told.splice(0), ['ENXIO'])
+    socket.close()
+    t.throws(() => new PacketSocket({ ifindex: 9999, mac: OURS, promiscuous: false, ring, cooked: false }, reader()), { code: 'ENODEV' })
+  })
+
+  t.test(`${how}: closed inside a turn: the turn ends, and nothing follows`, async (t) => {
+    const told: string[] = []
+    const socket: PacketSocket = new PacketSocket({ ifindex: ifindex('v0'), mac: OURS, promiscuous: false, ring, cooked: false }, {
+      begin: () => told.push('begin'),
+      packet: () => {
+        told.push('packet')
+        socket.close()
+      },
+      end: () => told.push('end'),
+      failed: (error) => told.push(String(error)),
+    })
+    for (let i = 0; i < 3; i++) inject(hex('NS multicast'))
+    await until(() => told.includes('end'))
+    inject(hex('NS multicast'))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    t.strictSame(told, ['begin', 'packet', 'end'])
+    socket.advertise(advertisement(ASKER))
+    socket.flush()
+    socket.close()
+    t.equal(socket.counters.unsent, 1)
+  })
+}
 
 t.test('a kernel that has no room, or refuses', async (t) => {
   const results: (number | string)[] = []
@@ -218,7 +222,7 @@ t.test('a kernel that has no room, or refuses', async (t) => {
     start: () => {}, stop: () => {}, drops: () => 0, close: () => {},
   }
   const to = reader()
-  const packets = new PacketSocket({ ifindex: 1, mac: OURS, promiscuous: false, cooked: false }, to, () => socket)
+  const packets = new PacketSocket({ ifindex: 1, mac: OURS, promiscuous: false, ring: false, cooked: false }, to, () => socket)
   const queue = (from: number, count: number) => {
     for (let i = from; i < from + count; i++) {
       // Two lengths: with and without our address.

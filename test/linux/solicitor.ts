@@ -19,7 +19,7 @@ function link(name: string) {
 function listen(name: string) {
   const heard: string[] = []
   const socket = new PacketSocket({
-    ifindex: Number.parseInt(sh(`ip -o link show ${name}p`)), mac: undefined, promiscuous: false, cooked: false,
+    ifindex: Number.parseInt(sh(`ip -o link show ${name}p`)), mac: undefined, promiscuous: false, ring: false, cooked: false,
   }, {
     begin: () => {}, end: () => {}, failed: (error) => heard.push(error.message),
     packet: (view, drop) => heard.push(drop ?? [

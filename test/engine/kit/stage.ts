@@ -67,7 +67,7 @@ export class Recorder implements Sink {
   readonly routes = new Map<string, HostRoute>()
 
   listen({ name, up }: Link, hearing: Hearing): void {
-    const manner = Object.entries(hearing).filter(([key, value]) => value && key !== 'ownSolicitations').map(([key]) => ` ${key}`)
+    const manner = Object.entries(hearing).filter(([key, value]) => value && !['ownSolicitations', 'ring'].includes(key)).map(([key]) => ` ${key}`)
     this.lines.push(`listen ${name}${up ? '' : ' down'}${manner.join('')}`)
   }
 

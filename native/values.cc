@@ -1,0 +1,56 @@
+// Arguments from JavaScript, and errors to it.
+
+#include <string.h>
+#include <uv.h>
+
+#include "socket.h"
+
+napi_value throwErrno(napi_env env, int error, const char* syscall) {
+  char code[64], text[128];
+  uv_err_name_r(-error, code, sizeof code);
+  size_t n = strlen(syscall);
+  memcpy(text, syscall, n);
+  text[n] = ' ';
+  strcpy(text + n + 1, code);
+  napi_value message, name, number, call, result;
+  if (napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &message) != napi_ok ||
+      napi_create_string_utf8(env, code, NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_create_string_utf8(env, syscall, NAPI_AUTO_LENGTH, &call) != napi_ok ||
+      napi_create_int32(env, -error, &number) != napi_ok ||
+      napi_create_error(env, name, message, &result) != napi_ok ||
+      napi_set_named_property(env, result, "errno", number) != napi_ok ||
+      napi_set_named_property(env, result, "syscall", call) != napi_ok) {
+    return nullptr;
+  }
+  napi_throw(env, result);
+  return nullptr;
+}
+
+bool readArguments(napi_env env, napi_callback_info info, size_t count, napi_value* values, napi_value* self) {
+  return napi_get_cb_info(env, info, &count, values, self, nullptr) == napi_ok;
+}
+
+bool readArray(napi_env env, napi_value value, napi_typedarray_type type, const char* name, Array* array) {
+  bool is = false;
+  napi_typedarray_type actual;
+  napi_is_typedarray(env, value, &is);
+  if (is && napi_get_typedarray_info(env, value, &actual, &array->length, &array->data, nullptr, nullptr) == napi_ok &&
+      actual == type) {
+    return true;
+  }
+  napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", name);
+  return false;
+}
+
+bool readInteger(napi_env env, napi_value value, double low, double high, const char* name, double* result) {
+  if (napi_get_value_double(env, value, result) != napi_ok) {
+    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", name);
+    return false;
+  }
+  // NaN too.
+  if (!(*result >= low && *result <= high) || *result != static_cast<double>(static_cast<int64_t>(*result))) {
+    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", name);
+    return false;
+  }
+  return true;
+}
