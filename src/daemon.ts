@@ -61,6 +61,8 @@ export class Daemon implements Sink {
   readonly #engine: Engine
   readonly #heard = new Map<number, HeardLink>()
   readonly #dirty = new Set<HeardLink>()
+  /** The last of `#dirty`. */
+  #lastOut: HeardLink | undefined
   /** Links whose on-link prefixes are to be told; undefined when the watcher knows them. */
   readonly #followed = new Set<number>()
   #isFollowing = true
@@ -177,10 +179,13 @@ export class Daemon implements Sink {
   }
 
   advertise(advertisement: Advertisement): void {
-    const heard = this.#heard.get(advertisement.ifindex)
-    if (heard === undefined) return
-    heard.advertise(advertisement)
-    this.#dirty.add(heard)
+    const { ifindex } = advertisement
+    // Most of a turn's go out of one link.
+    if (this.#lastOut?.ifindex !== ifindex) {
+      this.#lastOut = this.#heard.get(ifindex)
+      if (this.#lastOut !== undefined) this.#dirty.add(this.#lastOut)
+    }
+    this.#lastOut?.advertise(advertisement)
   }
 
   join(ifindex: number, group: Address): void { this.#heard.get(ifindex)?.join(group) }
@@ -231,6 +236,7 @@ export class Daemon implements Sink {
   #flush(): void {
     for (const heard of this.#dirty) heard.flush()
     this.#dirty.clear()
+    this.#lastOut = undefined
   }
 
   #arm(): void {
@@ -281,6 +287,7 @@ export class Daemon implements Sink {
     if (heard === undefined) return
     this.#heard.delete(ifindex)
     this.#dirty.delete(heard)
+    this.#lastOut = undefined
     heard.close()
   }
 

@@ -146,6 +146,8 @@ interface Repeat {
 export class EventLog {
   readonly #log: Logger
   readonly #linkName: (ifindex: number) => string
+  /** Of each packet it is asked whether there is something to say. */
+  readonly #isDebug: boolean
   /** In the order of their ends. */
   readonly #repeats = new Map<string, Repeat>()
   /** Target -> where its owner was when the log last said so. */
@@ -154,6 +156,7 @@ export class EventLog {
   constructor(log: Logger, linkName: (ifindex: number) => string) {
     this.#log = log
     this.#linkName = linkName
+    this.#isDebug = log.isLevelEnabled('debug')
   }
 
   /** An owner that appears, moves or is lost, links and trouble; what a scan or a routine check causes is debug. */
@@ -173,7 +176,7 @@ export class EventLog {
 
   /** What became of a packet about a target, given as words (see Address; all zero: it had none). Debug only. */
   outcome(outcome: Outcome, ifindex: number, t0: number, t1: number, t2: number, t3: number): void {
-    if (!this.#log.isLevelEnabled('debug')) return
+    if (!this.#isDebug) return
     const address = new Address(t0, t1, t2, t3)
     const target = address.isUnspecified ? undefined : address.toString()
     const iface = this.#linkName(ifindex)
@@ -194,7 +197,7 @@ export class EventLog {
   #neighbor(event: Extract<Event, { kind: 'neighbor' }>): void {
     const { state, ifindex, mac } = event
     // Nobody reads the probe of a stranger: not worth an address's text.
-    if (state === 'INCOMPLETE' && !this.#log.isLevelEnabled('debug')) return
+    if (state === 'INCOMPLETE' && !this.#isDebug) return
     const target = event.target.toString()
     const owner = `${ifindex} ${mac}`
     const known = this.#owners.get(target)

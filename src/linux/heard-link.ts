@@ -47,6 +47,7 @@ export class HeardLink {
   }
 
   get name(): string { return this.#link.name }
+  get ifindex(): number { return this.#link.ifindex }
 
   /** The link, or the manner of hearing it, changed. Throws like the constructor. */
   follow(link: Link, hearing: Hearing): void {
