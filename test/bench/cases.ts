@@ -1,50 +1,117 @@
 /**
- * What the bench measures, as data: who answers, how each is told to, and under what load. A further case is a further
- * entry of CASES; a responder that has no configuration for a case does not take part in it.
+ * What the bench measures, as data: who takes part in each case, how they are told what to do, under what load, and what
+ * the figures are held against. How it is measured is the `manner`: a module for each of them.
  */
+import { everybody, IFACE, learning, pinned, rules, STATIC } from './configs.ts'
+import type { Bar } from './report.ts'
+import type { Contender } from './responders.ts'
 
-export const RESPONDERS = ['ndp6d', 'ndppd', 'npd6', 'kernel'] as const
-export type ResponderName = (typeof RESPONDERS)[number]
-
-/** The others are compared with this one. */
-export const BASELINE: ResponderName = 'ndppd'
-
-export interface Case {
+interface Common {
+  /** For `--case`. */
   readonly name: string
-  /** Solicitations on their way at any time; each answer releases the next. */
-  readonly outstanding: number
-  /** How many addresses are asked for, in turn; at least `outstanding`. */
+  readonly title: string
+  readonly bars: readonly Bar[]
+}
+
+/** `targets` addresses, `stride` numbers apart. */
+export interface Asked {
   readonly targets: number
-  /**
-   * By responder: its configuration, or its answer to a number of targets, in its own language. The kernel's is
-   * `ip -6 -batch`. In every responder's namespace `eth0` leads to the asker and `eth1` is there and up.
-   */
-  readonly configs: Readonly<Partial<Record<ResponderName, (targets: number) => string>>>
+  readonly stride: number
 }
 
-/** Target `n` of a case, below 65536; its last 16 bits are `n`. */
-export function target(n: number): string {
-  return `2001:db8::1:${n.toString(16)}`
+export interface ThroughputContender extends Contender {
+  /** If other than the case's. */
+  readonly asked?: Asked
+  /** It knows `count` things more than the contender `beyond`: how much memory does each of them take? */
+  readonly weighed?: { readonly beyond: string; readonly count: number }
 }
 
-function eachTarget(targets: number, line: (address: string) => string): string {
-  return Array.from({ length: targets }, (_, n) => line(target(n))).join('\n')
+export interface ThroughputCase extends Common {
+  readonly manner: 'throughput'
+  readonly contenders: readonly ThroughputContender[]
+  readonly outstanding: number
+  readonly asked: Asked
 }
 
-/** The kernel has no prefix rules: one entry for each target, and no random delay (ip-sysctl, proxy_delay). */
-function kernelEntries(targets: number): string {
-  return ['ntable change name ndisc_cache dev eth0 proxy_delay 0',
-    eachTarget(targets, (address) => `neigh replace proxy ${address} dev eth0 nud permanent`)].join('\n')
+export type Case = ThroughputCase
+
+/** How large the cases are. */
+export interface Scale {
+  readonly known: number
+  readonly many: number
+  /** As many as ndppd, whose lists are linear, can be asked to have. */
+  readonly manyForNdppd: number
 }
 
-const STATIC_PREFIX: Case['configs'] = {
-  ndp6d: () => 'proxy eth0 {\n  rule 2001:db8::/64 {\n    static\n  }\n}\n',
-  ndppd: () => 'proxy eth0 {\n  rule 2001:db8::/64 {\n    static\n  }\n}\n',
-  npd6: () => 'prefix = 2001:db8:0:0:\ninterface = eth0\n',
-  kernel: kernelEntries,
+export const FULL: Scale = { known: 1000, many: 100_000, manyForNdppd: 1000 }
+export const QUICK: Scale = { known: 50, many: 300, manyForNdppd: 100 }
+
+/** Targets that are asked for where there are very many: spread over all of them. */
+const SAMPLE = 1024
+
+function fixedPrefix(outstanding: number, bars: readonly Bar[]): ThroughputCase {
+  const targets = Math.max(64, outstanding)
+  return { name: `static-${outstanding}`, title: `static /64, ${targets} targets, ${outstanding} outstanding`,
+    manner: 'throughput', outstanding, asked: { targets, stride: 1 }, contenders: everybody(targets), bars }
 }
 
-export const CASES: readonly Case[] = [
-  { name: 'static /64', outstanding: 1, targets: 64, configs: STATIC_PREFIX },
-  { name: 'static /64', outstanding: 64, targets: 64, configs: STATIC_PREFIX },
+const FASTER: readonly Bar[] = [
+  { figure: 'rate', of: 'ndp6d', over: { of: 'kernel' }, atLeast: 1.2 },
+  { figure: 'rate', of: 'ndp6d', over: { of: 'npd6' }, atLeast: 2 },
+  { figure: 'rate', of: 'ndp6d', over: { of: 'ndppd' }, atLeast: 4 },
 ]
+
+/** One thing known, and many: the same speed, and little memory for each of them. */
+function size(name: string, title: string, contenders: readonly ThroughputContender[]): ThroughputCase {
+  const [one, all] = contenders
+  return { name, title: `${title}, 64 outstanding`, manner: 'throughput', outstanding: 64,
+    asked: { targets: 1, stride: 1 }, contenders, bars: [
+      { figure: 'rate', of: all.name, over: { of: one.name }, atLeast: 0.9 },
+      { figure: 'bytes', of: all.name, atMost: 200 },
+    ] }
+}
+
+/** A contender that knows `count` things, of which a sample is asked for. */
+function sized(program: 'ndp6d' | 'ndppd', thing: string, count: number, config: () => string): ThroughputContender {
+  const targets = Math.min(count, SAMPLE)
+  return { name: `${program}, ${count} ${thing}`, program, config, asked: { targets, stride: Math.floor(count / targets) },
+    ...count > 1 && { weighed: { beyond: `${program}, 1 ${thing}`, count: count - 1 } } }
+}
+
+export function cases({ known, many, manyForNdppd }: Scale): readonly Case[] {
+  const learned = (hosts: number) => ({ hosts, are: 'learned' }) as const
+  return [
+    fixedPrefix(1, [
+      { figure: 'p50', of: 'ndp6d', over: { of: 'ndppd' }, atMost: 0.75 },
+      { figure: 'p50', of: 'ndp6d', over: { of: 'npd6' }, atMost: 0.9 },
+      { figure: 'p99', of: 'ndp6d', over: { of: 'npd6' }, atMost: 1 },
+    ]),
+    fixedPrefix(64, FASTER),
+    fixedPrefix(256, FASTER),
+    { name: 'subnet', title: `subnet with ${known} known hosts beside a static /64, 64 outstanding`, manner: 'throughput',
+      outstanding: 64, asked: { targets: known, stride: 1 }, contenders: [
+        { name: 'static', program: 'ndp6d', config: () => STATIC },
+        { name: 'learned', program: 'ndp6d', config: () => learning(known), inside: learned(known) },
+        { name: 'pinned', program: 'ndp6d', config: () => pinned(known) },
+        { name: 'ndppd iface', program: 'ndppd', config: () => IFACE, inside: { hosts: known, are: 'silent' } },
+      ], bars: [
+        { figure: 'rate', of: 'learned', over: { of: 'static' }, atLeast: 0.9 },
+        { figure: 'rate', of: 'pinned', over: { of: 'static' }, atLeast: 0.9 },
+        { figure: 'rate', of: 'learned', over: { of: 'ndppd iface' }, atLeast: 4 },
+      ] },
+    size('rules', `1 rule and ${many}`, [
+      sized('ndp6d', 'rules', 1, () => rules(1)),
+      sized('ndp6d', 'rules', many, () => rules(many)),
+      sized('ndppd', 'rules', 1, () => rules(1)),
+      sized('ndppd', 'rules', manyForNdppd, () => rules(manyForNdppd)),
+    ]),
+    size('pinned', `1 pinned host and ${many}`, [
+      sized('ndp6d', 'hosts', 1, () => pinned(1)),
+      sized('ndp6d', 'hosts', many, () => pinned(many)),
+    ]),
+    size('learned', `1 learned host and ${many}, each with a link-layer address of its own`, [
+      { ...sized('ndp6d', 'hosts', 1, () => learning(many)), inside: learned(1) },
+      { ...sized('ndp6d', 'hosts', many, () => learning(many)), inside: learned(many) },
+    ]),
+  ]
+}

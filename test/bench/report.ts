@@ -1,24 +1,68 @@
-/** The bench's figures: medians over the rounds, ratios to the baseline, and the table a person reads. */
-import type { Measurement } from './asker.ts'
-import { BASELINE } from './cases.ts'
-import type { Case, ResponderName } from './cases.ts'
+/** The bench's figures: medians over the rounds, what they are held against, and the tables a person reads. */
+import type { Case } from './cases.ts'
 
-/** One responder's figures in one case; the medians of its rounds. Units as in `Measurement`. */
-export interface Summary extends Pick<Measurement, 'p50' | 'p99' | 'lost' | 'unexpected' | 'idle' | 'others'> {
-  readonly responder: ResponderName
-  readonly rate: number
-  /** Lowest and highest rate of a round: how far to trust the median. */
-  readonly rates: readonly [number, number]
-  /** CPU microseconds of the responder for one answer, and its resident megabytes after the last round. */
-  readonly cpu?: number
-  readonly rss?: number
-  /** Its rate and its p50 over the baseline's. */
-  readonly rateRatio?: number
-  readonly p50Ratio?: number
+/** What one round of one contender gave, by the names in FIGURES. */
+export type Figures = { readonly [Name in FigureName]?: number | undefined }
+export type FigureName = keyof typeof FIGURES
+
+/** How each figure is called, and how it is written. Medians, but for what is `summed` over the rounds. */
+export const FIGURES = {
+  rate: { title: 'answers/s', digits: 0 },
+  p50: { title: 'p50 us', digits: 1 },
+  p99: { title: 'p99 us', digits: 1 },
+  worst: { title: 'worst us', digits: 0 },
+  answered: { title: 'answered %', digits: 2 },
+  lost: { title: 'lost', digits: 0, summed: true },
+  unexpected: { title: 'unexpected', digits: 0, summed: true },
+  cpuEach: { title: 'cpu us each', digits: 1 },
+  /** Share of one CPU. */
+  cpu: { title: 'cpu %', digits: 3 },
+  start: { title: 'start ms', digits: 0 },
+  memory: { title: 'rss MiB', digits: 1 },
+  grown: { title: 'rss + MiB', digits: 1 },
+  kept: { title: 'rss after + MiB', digits: 1 },
+  bytes: { title: 'bytes each', digits: 0 },
+  scanned: { title: 'scanned/s', digits: 0 },
+  probes: { title: 'probes/s', digits: 0 },
+  churn: { title: 'cpu % in churn', digits: 3 },
+  adding: { title: 'add ms', digits: 0 },
+  returning: { title: 'link up ms', digits: 0 },
+  deleting: { title: 'delete ms', digits: 0 },
+  missed: { title: 'BIRD missed', digits: 0, summed: true },
+  others: { title: 'others', digits: 2 },
+  idle: { title: 'asker idle %', digits: 0 },
+} as const satisfies Record<string, { title: string; digits: number; summed?: true }>
+
+/** A figure of one contender, perhaps over (a ratio in each round, of which the median counts) one of another. */
+export interface Bar {
+  readonly figure: FigureName
+  readonly of: string
+  /** `figure`: another one of the contender's than the one above. */
+  readonly over?: { readonly of: string; readonly figure?: FigureName }
+  readonly atMost?: number
+  readonly atLeast?: number
 }
 
-export interface Result extends Pick<Case, 'name' | 'outstanding' | 'targets'> {
-  readonly responders: readonly Summary[]
+export interface Verdict extends Bar {
+  readonly bar: number
+  /** Undefined, as `reached`, when one of the two did not take part. */
+  readonly got?: number
+  readonly reached?: boolean
+}
+
+/** By contender: the figures of its rounds. */
+export type Rounds = ReadonlyMap<string, readonly Figures[]>
+
+export interface Row {
+  readonly name: string
+  /** Medians of the rounds. */
+  readonly figures: Figures
+  readonly rounds: readonly Figures[]
+}
+
+export interface Result extends Pick<Case, 'name' | 'title'> {
+  readonly rows: readonly Row[]
+  readonly bars: readonly Verdict[]
 }
 
 export function median(values: readonly number[]): number {
@@ -27,52 +71,71 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-function summarize(responder: ResponderName, rounds: readonly Measurement[]): Summary {
-  const over = (figure: (round: Measurement) => number) => median(rounds.map(figure))
-  const sum = (figure: (round: Measurement) => number) => rounds.reduce((total, round) => total + figure(round), 0)
-  const rates = rounds.map((round) => round.answers / round.seconds)
-  const rss = rounds.at(-1)?.rss
+function summarize(rounds: readonly Figures[]): Figures {
+  return Object.fromEntries(Object.entries(FIGURES).flatMap(([name, format]) => {
+    const values = rounds.map((figures) => figures[name as FigureName]).filter((value) => value !== undefined)
+    if (values.length === 0) return []
+    return [[name, 'summed' in format ? values.reduce((sum, value) => sum + value) : median(values)]]
+  }))
+}
+
+function judge(bar: Bar, rounds: Rounds): Verdict {
+  const { figure, of, over, atMost, atLeast } = bar
+  const own = rounds.get(of)?.map((figures) => figures[figure])
+  const other = over && rounds.get(over.of)?.map((figures) => figures[over.figure ?? figure])
+  const pairs = own?.map((value, i) => over === undefined ? value : (value ?? NaN) / (other?.[i] ?? NaN)) ?? []
+  const values = pairs.filter((value) => value !== undefined && !Number.isNaN(value)) as number[]
+  const line = { ...bar, bar: atMost ?? atLeast ?? NaN }
+  if (values.length === 0) return line
+  const got = median(values)
+  return { ...line, got, reached: atMost === undefined ? got >= line.bar : got <= line.bar }
+}
+
+export function conclude({ name, title, bars }: Case, rounds: Rounds): Result {
   return {
-    responder, rate: median(rates), rates: [Math.min(...rates), Math.max(...rates)],
-    p50: over((round) => round.p50), p99: over((round) => round.p99),
-    idle: over((round) => round.idle), others: over((round) => round.others),
-    lost: sum((round) => round.lost), unexpected: sum((round) => round.unexpected),
-    ...rss !== undefined && { rss: rss / 1e6,
-      cpu: 1e6 * sum((round) => round.cpu ?? 0) / sum((round) => round.answers) },
+    name, title,
+    rows: [...rounds].map(([name, of]) => ({ name, figures: summarize(of), rounds: of })),
+    bars: bars.map((bar) => judge(bar, rounds)),
   }
 }
 
-/** @param rounds by responder, the measurements of its rounds */
-export function conclude(situation: Case, rounds: ReadonlyMap<ResponderName, readonly Measurement[]>): Result {
-  const { name, outstanding, targets } = situation
-  const summaries = [...rounds].map(([responder, measurements]) => summarize(responder, measurements))
-  const base = summaries.find(({ responder }) => responder === BASELINE)
-  return { name, outstanding, targets, responders: summaries.map((summary) => ({ ...summary,
-    ...base !== undefined && { rateRatio: summary.rate / base.rate, p50Ratio: summary.p50 / base.p50 } })) }
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+  return rows.map((row) => `  ${row[0].padEnd(widths[0])}`
+    + row.slice(1).map((cell, i) => cell.padStart(widths[i + 1] + 2)).join('')).map((line) => `${line.trimEnd()}\n`).join('')
 }
 
-const COLUMNS: readonly (readonly [string, (summary: Summary) => string | undefined])[] = [
-  ['answers/s', ({ rate }) => rate.toFixed(0)],
-  ['min-max', ({ rates }) => rates.map((rate) => `${(rate / 1000).toFixed(1)}`).join('-') + 'k'],
-  [`x ${BASELINE}`, ({ rateRatio }) => rateRatio?.toFixed(2)],
-  ['p50 us', ({ p50 }) => p50.toFixed(1)],
-  ['p99 us', ({ p99 }) => p99.toFixed(1)],
-  [`p50 x ${BASELINE}`, ({ p50Ratio }) => p50Ratio?.toFixed(2)],
-  ['lost', ({ lost }) => String(lost)],
-  ['cpu us each', ({ cpu }) => cpu?.toFixed(1)],
-  ['rss MB', ({ rss }) => rss?.toFixed(1)],
-  ['others', ({ others }) => others.toFixed(2)],
-  ['asker idle', ({ idle }) => `${(100 * idle).toFixed(0)} %`],
-]
+function text(value: number | undefined, digits: number): string {
+  return value === undefined || Number.isNaN(value) ? '-' : value.toFixed(digits)
+}
 
-/** The results as text: a table for each case. */
-export function print(results: readonly Result[]): string {
-  return results.map(({ name, outstanding, targets, responders }) => {
-    const rows = [['', ...COLUMNS.map(([title]) => title)],
-      ...responders.map((summary) => [summary.responder, ...COLUMNS.map(([, text]) => text(summary) ?? '-')])]
-    const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
-    const lines = rows.map((row) => `  ${row[0].padEnd(widths[0])}`
-      + row.slice(1).map((cell, i) => cell.padStart(widths[i + 1] + 2)).join(''))
-    return `\n${name}, ${targets} targets, ${outstanding} outstanding\n${lines.join('\n')}\n`
-  }).join('')
+/** Lowest and highest of the rounds: how far to trust the median. */
+function spread({ rounds }: Row, figure: FigureName): string {
+  const values = rounds.map((figures) => figures[figure] ?? NaN)
+  const { digits } = FIGURES[figure]
+  return `${text(Math.min(...values), digits)}-${text(Math.max(...values), digits)}`
+}
+
+function figureTable(rows: readonly Row[]): string {
+  const names = (Object.keys(FIGURES) as FigureName[]).filter((name) => rows.some(({ figures }) => figures[name] !== undefined))
+  const head = ['', FIGURES[names[0]].title, 'min-max', ...names.slice(1).map((name) => FIGURES[name].title)]
+  return table([head, ...rows.map((row) => {
+    const cells = names.map((name) => text(row.figures[name], FIGURES[name].digits))
+    return [row.name, cells[0], spread(row, names[0]), ...cells.slice(1)]
+  })])
+}
+
+function barTable(bars: readonly Verdict[]): string {
+  return table([['', 'bar', 'got', ''], ...bars.map(({ figure, of, over, atMost, bar, got, reached }) => {
+    const { title, digits } = FIGURES[figure]
+    const otherwise = over?.figure === undefined ? '' : ` (${FIGURES[over.figure].title})`
+    return [`${title} of ${of}${over === undefined ? '' : ` / ${over.of}${otherwise}`}`,
+      `${atMost === undefined ? '>=' : '<='} ${bar}`, text(got, over === undefined ? Math.max(digits, 1) : 2),
+      reached === undefined ? 'not measured' : reached ? 'reached' : 'NOT REACHED']
+  })])
+}
+
+/** One result as text. */
+export function print({ name, title, rows, bars }: Result): string {
+  return `\n${name}: ${title}\n${figureTable(rows)}${bars.length === 0 ? '' : barTable(bars)}`
 }

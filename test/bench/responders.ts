@@ -1,19 +1,42 @@
 /** The programs that the bench compares, each in a network namespace of its own, started and told apart here. */
 import { existsSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { Daemon, MAIN } from '../lab/kit/daemon.ts'
 import type { Host, Lab } from '../lab/kit/lab.ts'
 import type { Proc } from '../lab/kit/process.ts'
-import type { ResponderName } from './cases.ts'
+import type { Hosts } from './inside.ts'
+
+export const PROGRAMS = ['ndp6d', 'ndppd', 'npd6', 'kernel'] as const
+export type Program = (typeof PROGRAMS)[number]
+
+/** One who takes part in a case: a program with a configuration. */
+export interface Contender {
+  /** Told apart by this; the same program may take part several times. */
+  readonly name: string
+  readonly program: Program
+  /**
+   * In the program's own language; the kernel's is `ip -6 -batch`. In each one's namespace `eth0` leads to the asker, and
+   * `eth1` is up: a link without anybody, or with hosts behind it.
+   */
+  readonly config: () => string
+  /** Hosts behind `eth1`: `silent` until they are asked, or such that the responder is to know before it is measured. */
+  readonly inside?: { readonly hosts: number; readonly are: 'silent' | 'learned' }
+}
+
+const HERE = dirname(fileURLToPath(import.meta.url))
+/** Milliseconds for a program to be ready, and for it to know all its hosts. */
+const START_LIMIT = 60_000
+const LEARN_LIMIT = 180_000
 
 /** How a responder is started from its configuration; the kernel has no process. */
 type Start = (lab: Lab, host: Host, config: string) => Promise<Proc | undefined>
 
-const STARTS: Readonly<Record<ResponderName, Start>> = {
-  ndp6d: async (lab, host, config) => (await new Daemon(lab, host, config).ready()).proc,
-  ndppd: (lab, host, config) => start(host, ['ndppd', '-c', write(lab, 'ndppd.conf', config)]),
-  npd6: (lab, host, config) => start(host, ['npd6', '-f', '-l', '/dev/null', '-c', write(lab, 'npd6.conf', config)]),
+const STARTS: Readonly<Record<Program, Start>> = {
+  ndp6d: async (lab, host, config) => (await new Daemon(lab, host, config).ready(START_LIMIT)).proc,
+  ndppd: (lab, host, config) => start(host, ['ndppd', '-c', write(lab, `${host.name}.conf`, config)]),
+  npd6: (lab, host, config) => start(host, ['npd6', '-f', '-l', '/dev/null', '-c', write(lab, `${host.name}.conf`, config)]),
   kernel: async (_lab, host, config) => {
     host.sysctl({ 'conf/eth0/proxy_ndp': 1 })
     host.ip(config)
@@ -35,50 +58,82 @@ async function start(host: Host, argv: readonly string[]): Promise<Proc> {
   return proc
 }
 
-/** Why a responder cannot take part on this machine; undefined when it can. */
-export function missing(name: ResponderName): string | undefined {
+/** Why a program cannot take part on this machine; undefined when it can. */
+export function missing(name: Program | 'bird'): string | undefined {
   if (name === 'kernel') return undefined
   if (name === 'ndp6d') return existsSync(MAIN) ? undefined : 'not built'
   const found = (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, name)))
   return found ? undefined : 'not installed'
 }
 
-/** A responder's namespace and its link to the asker's. */
+/** Starts one of this directory's programs in a host. */
+export function tool(host: Host, name: string, argument: object): Proc {
+  return host.spawn([process.execPath, join(HERE, `${name}.js`), JSON.stringify(argument)])
+}
+
+/** A tool's report, which it prints on SIGUSR1. */
+export async function report<T>(proc: Proc): Promise<T> {
+  const from = proc.lines.length
+  proc.child.kill('SIGUSR1')
+  return JSON.parse(await proc.line(/^\{/, 10_000, from)) as T
+}
+
+/** A contender in its namespace, with its links to the asker's and to its hosts. */
 export class Responder {
-  readonly name: ResponderName
+  readonly contender: Contender
+  readonly host: Host
   /** The asker's end of the link, for its load. */
   readonly asker: { readonly ifindex: number; readonly mac: string; readonly source: string }
   readonly #lab: Lab
-  readonly #host: Host
+  readonly #inside: Host | undefined
+  #hosts: Proc | undefined
   #proc: Proc | undefined
 
-  private constructor(lab: Lab, host: Host, name: ResponderName, asker: Responder['asker']) {
-    this.name = name
-    this.asker = asker
+  private constructor(lab: Lab, contender: Contender, host: Host, inside: Host | undefined, asker: Responder['asker']) {
     this.#lab = lab
-    this.#host = host
+    this.contender = contender
+    this.host = host
+    this.#inside = inside
+    this.asker = asker
   }
 
-  /** Its namespace: `eth0` to the asker, whose neighbor entry is pinned so that nobody resolves it, and `eth1`. */
-  static async create(lab: Lab, asker: Host, name: ResponderName): Promise<Responder> {
-    const host = await lab.host(name, { forwarding: true })
-    lab.link(asker, name, host, 'eth0')
-    const mac = asker.mac(name)
-    const source = asker.linkLocal(name)
-    host.ip('link add eth1 type veth peer name inside', 'link set eth1 up', 'link set inside up',
-      'addr add 2001:db8::ff/64 dev eth0 nodad', `neigh replace ${source} lladdr ${mac} dev eth0 nud permanent`)
-    return new Responder(lab, host, name, { ifindex: asker.ifindex(name), mac, source })
+  /**
+   * Its namespace: `eth0` to the asker, whose neighbor entry is pinned so that nobody resolves it, and `eth1`.
+   * @param n tells its links from others in the asker's namespace
+   */
+  static async create(lab: Lab, asker: Host, contender: Contender, n: number): Promise<Responder> {
+    const iface = `to${n}`
+    const [host, inside] = await Promise.all([lab.host(`responder${n}`, { forwarding: true }),
+      contender.inside && lab.host(`inside${n}`)])
+    lab.link(asker, iface, host, 'eth0')
+    const mac = asker.mac(iface)
+    const source = asker.linkLocal(iface)
+    if (inside === undefined) host.ip('link add eth1 type veth peer name inside', 'link set eth1 up', 'link set inside up')
+    else lab.link(inside, 'eth0', host, 'eth1')
+    host.ip('addr add 2001:db8::ff/64 dev eth0 nodad', `neigh replace ${source} lladdr ${mac} dev eth0 nud permanent`)
+    return new Responder(lab, contender, host, inside, { ifindex: asker.ifindex(iface), mac, source })
   }
 
+  get name(): string { return this.contender.name }
   get pid(): number | undefined { return this.#proc?.pid }
+  get proc(): Proc | undefined { return this.#proc }
 
-  async start(config: string): Promise<void> {
-    this.#proc = await STARTS[this.name](this.#lab, this.#host, config)
+  /** Starts it, and lets it learn its hosts. */
+  async start(config = this.contender.config()): Promise<void> {
+    const { program, inside } = this.contender
+    this.#proc = await STARTS[program](this.#lab, this.host, config)
+    if (inside === undefined) return
+    const hosts: Hosts = { ifindex: this.#inside!.ifindex('eth0'), hosts: inside.hosts, announce: inside.are === 'learned' }
+    this.#hosts = tool(this.#inside!, 'inside', hosts)
+    await this.#hosts.line(inside.are === 'learned' ? /^known/ : /^ready/, LEARN_LIMIT)
   }
+
+  /** What was asked behind `eth1`. */
+  seen<T>(): Promise<T> { return report<T>(this.#hosts!) }
 
   /** The kernel's entries stay: they are for the same targets in every case. */
   async stop(): Promise<void> {
-    await this.#proc?.stop()
-    this.#proc = undefined
+    await Promise.all([this.#proc?.stop(), this.#hosts?.stop()])
+    this.#proc = this.#hosts = undefined
   }
 }

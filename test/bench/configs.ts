@@ -1,0 +1,49 @@
+/** What the contenders are told, each in its own language. */
+import { target } from './questions.ts'
+import type { Contender } from './responders.ts'
+
+function each(count: number, line: (address: string, n: number) => string, first = 0): string {
+  return Array.from({ length: count }, (_, i) => line(target(first + i), first + i)).join('\n')
+}
+
+/** A static rule for the /64; ndppd's language is ours. */
+export const STATIC = 'proxy eth0 {\n  rule 2001:db8::/64 {\n    static\n  }\n}\n'
+export const NPD6 = 'prefix = 2001:db8:0:0:\ninterface = eth0\n'
+
+/** The kernel has no prefix rules: one entry for each target, and no random delay (ip-sysctl, proxy_delay). */
+export function kernelEntries(targets: number): string {
+  return ['ntable change name ndisc_cache dev eth0 proxy_delay 0',
+    each(targets, (address) => `neigh replace proxy ${address} dev eth0 nud permanent`)].join('\n')
+}
+
+/** The four of them, all answering for everything in the /64; the kernel for `targets` addresses. */
+export function everybody(targets: number): readonly Contender[] {
+  return [
+    { name: 'ndp6d', program: 'ndp6d', config: () => STATIC },
+    { name: 'ndppd', program: 'ndppd', config: () => STATIC },
+    { name: 'npd6', program: 'npd6', config: () => NPD6 },
+    { name: 'kernel', program: 'kernel', config: () => kernelEntries(targets) },
+  ]
+}
+
+/** One static rule for each of the first `rules` targets. */
+export function rules(count: number): string {
+  return `proxy eth0 {\n${each(count, (address) => `  rule ${address}/128 {\n    static\n  }`)}\n}\n`
+}
+
+/** A subnet whose first `hosts` targets are pinned to eth1, and nobody else is known. */
+export function pinned(hosts: number): string {
+  return `subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n  learn no\n${
+    each(hosts, (address) => `  host ${address} eth1`)}\n}\n`
+}
+
+/**
+ * A subnet that learns up to `hosts` hosts; what is verified counts for an hour, so that only the scale is measured, not
+ * how many verifications a second there are.
+ */
+export function learning(hosts: number, ttl = '1h'): string {
+  return `subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n  ttl ${ttl}\n  limit ${hosts}\n}\n`
+}
+
+/** ndppd's way to ask on a link. */
+export const IFACE = 'proxy eth0 {\n  ttl 3600000\n  rule 2001:db8::/64 {\n    iface eth1\n  }\n}\n'

@@ -1,0 +1,58 @@
+/**
+ * Hears what becomes of the host routes of a namespace: `node route-watch.js` prints `ready`, then on SIGUSR1 the
+ * `RouteNews` since the last time. rtnetlink(7). Its receive buffer holds everything: nothing is lost here.
+ */
+import { native } from '../../src/linux/native.ts'
+import { RTM_DELROUTE, RTM_NEWROUTE, RTNLGRP_IPV6_ROUTE } from '../../src/wire/rtnetlink.ts'
+
+export interface RouteNews {
+  readonly added: number
+  readonly deleted: number
+  /** Milliseconds from the first of them to the last, as they were heard. */
+  readonly adding: number
+  readonly deleting: number
+  /** Notifications were lost, so the figures are too small. */
+  readonly overrun: boolean
+}
+
+const NETLINK_ROUTE = 0
+const BATCH = 256
+const SLOT = 512
+/** Offsets in a message: its type; the destination's prefix length in struct rtmsg. */
+const TYPE = 4
+const LENGTH = 17
+
+const socket = native.openNetlink(NETLINK_ROUTE, Uint32Array.of(RTNLGRP_IPV6_ROUTE), new Uint8Array(0), 256 << 20)
+const slab = new Uint8Array(BATCH * SLOT)
+const types = new Uint16Array(slab.buffer)
+const meta = new Int32Array(BATCH * 4)
+const empty = () => ({ count: 0, first: 0, last: 0 })
+let news = { [RTM_NEWROUTE]: empty(), [RTM_DELROUTE]: empty(), overrun: false }
+
+function listen(): void {
+  for (let count = BATCH; count === BATCH;) {
+    try {
+      count = socket.receive(slab, SLOT, meta)
+    } catch {
+      news.overrun = true
+      continue
+    }
+    const now = performance.now()
+    for (let i = 0; i < count; i++) {
+      const entry = (news as Record<number, ReturnType<typeof empty> | undefined>)[types[(i * SLOT + TYPE) / 2]]
+      if (entry === undefined || slab[i * SLOT + LENGTH] !== 128) continue
+      if (entry.count++ === 0) entry.first = now
+      entry.last = now
+    }
+  }
+}
+
+socket.start(listen)
+process.on('SIGUSR1', () => {
+  listen()
+  const { [RTM_NEWROUTE]: added, [RTM_DELROUTE]: deleted, overrun } = news
+  process.stdout.write(`${JSON.stringify({ added: added.count, deleted: deleted.count, adding: added.last - added.first,
+    deleting: deleted.last - deleted.first, overrun } satisfies RouteNews)}\n`)
+  news = { [RTM_NEWROUTE]: empty(), [RTM_DELROUTE]: empty(), overrun: false }
+})
+process.stdout.write('ready\n')

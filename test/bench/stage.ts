@@ -1,0 +1,87 @@
+/** What a case is played on: a lab of its own, the asker in it, and the order of the rounds. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Lab } from '../lab/kit/lab.ts'
+import type { Host } from '../lab/kit/lab.ts'
+import type { Figures, Rounds } from './report.ts'
+import { Responder } from './responders.ts'
+import type { Contender, Program } from './responders.ts'
+import { cpuSeconds } from './usage.ts'
+
+export interface Plan {
+  /** Measurements of each contender, the contenders in turn. */
+  readonly rounds: number
+  /** Of a measurement of throughput, and of the load before it. */
+  readonly seconds: number
+  readonly warmup: number
+  /** How often a measurement that others disturb is taken at most. */
+  readonly attempts: number
+  /** Milliseconds that a program has to settle after its start. */
+  readonly rest: number
+  readonly programs: readonly Program[]
+}
+
+/** Milliseconds: how long a program has to be quiet before it counts as settled, and how long that may take. */
+const QUIET_FOR = 1000
+const SETTLE_LIMIT = 60_000
+/** Share of a CPU that a settled program may use. */
+const SETTLED = 0.02
+
+export class Stage {
+  readonly lab = Lab.create()
+  readonly plan: Plan
+  readonly #name: string
+  #asker: Host | undefined
+
+  private constructor(plan: Plan, name: string) {
+    this.plan = plan
+    this.#name = name
+  }
+
+  static async create(plan: Plan, name: string): Promise<Stage> {
+    const stage = new Stage(plan, name)
+    stage.#asker = await stage.lab.host('asker')
+    return stage
+  }
+
+  get asker(): Host { return this.#asker! }
+
+  /** Where it stands, on stderr. */
+  note(text: string): void {
+    const line = `${this.#name}: ${text}`
+    process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${line}` : `${line}\n`)
+  }
+
+  /** A namespace for each of `contenders` whose program takes part. */
+  place(contenders: readonly Contender[]): Promise<Responder[]> {
+    const taking = contenders.filter(({ program }) => this.plan.programs.includes(program))
+    return Promise.all(taking.map((contender, n) => Responder.create(this.lab, this.asker, contender, n)))
+  }
+
+  /** All rounds of all responders, one after the other. */
+  async rounds(responders: readonly Responder[], measure: (responder: Responder) => Promise<Figures>): Promise<Rounds> {
+    const rounds = new Map<string, Figures[]>(responders.map(({ name }) => [name, []]))
+    for (let round = 0; round < this.plan.rounds; round++) {
+      for (let i = 0; i < responders.length; i++) {
+        const responder = responders[(round + i) % responders.length]   // nobody is always first, or after the same
+        this.note(`round ${round + 1}: ${responder.name}`)
+        rounds.get(responder.name)!.push(await measure(responder))
+      }
+    }
+    return rounds
+  }
+
+  /** Waits for as long as a program needs after its start, and until it is quiet. */
+  async settle(pid: number): Promise<void> {
+    await sleep(this.plan.rest)
+    const quiet = Math.min(QUIET_FOR, this.plan.rest)
+    for (const end = performance.now() + SETTLE_LIMIT; performance.now() < end;) {
+      const before = cpuSeconds(pid)
+      await sleep(quiet)
+      if (cpuSeconds(pid) - before < SETTLED * quiet / 1000) return
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.lab.close()
+  }
+}

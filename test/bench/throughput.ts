@@ -1,0 +1,62 @@
+/**
+ * Answers per second and latency in a closed loop: so many questions on their way at any time, each answer releases the
+ * next. The contenders in turn; before that, what each of them takes up in memory with what it has to know.
+ */
+import type { Measurement } from './asker.ts'
+import type { ThroughputCase } from './cases.ts'
+import type { Figures, Rounds } from './report.ts'
+import { tool } from './responders.ts'
+import type { Responder } from './responders.ts'
+import type { Stage } from './stage.ts'
+import { residentBytes } from './usage.ts'
+
+/** CPUs that other programs may use during a measurement. */
+const QUIET = 0.15
+
+export async function measureThroughput(situation: ThroughputCase, stage: Stage): Promise<Rounds> {
+  const responders = await stage.place(situation.contenders)
+  const resting = new Map<string, number>()
+  for (const responder of responders) {
+    stage.note(`starting ${responder.name}`)
+    await responder.start()
+  }
+  if (situation.contenders.some(({ weighed }) => weighed !== undefined)) {
+    for (const { name, pid } of responders) {
+      if (pid === undefined) continue
+      await stage.settle(pid)
+      resting.set(name, residentBytes(pid))
+    }
+  }
+  return stage.rounds(responders, (responder) => measureQuietly(responder, situation, stage, resting))
+}
+
+/** The least disturbed of a few measurements. */
+async function measureQuietly(
+  responder: Responder, situation: ThroughputCase, stage: Stage, resting: ReadonlyMap<string, number>): Promise<Figures> {
+  let best = await measure(responder, situation, stage)
+  for (let attempt = 1; best.others > QUIET && attempt < stage.plan.attempts; attempt++) {
+    const again = await measure(responder, situation, stage)
+    if (again.others < best.others) best = again
+  }
+  const { answers, seconds, p50, p99, lost, unexpected, cpu, others, idle } = best
+  const rss = resting.get(responder.name)
+  const weighed = situation.contenders.find(({ name }) => name === responder.name)?.weighed
+  const beyond = weighed && resting.get(weighed.beyond)
+  return { rate: answers / seconds, p50, p99, lost, unexpected, others, idle: 100 * idle,
+    ...responder.pid !== undefined && { cpuEach: 1e6 * cpu / answers },
+    ...rss !== undefined && { memory: rss / 2 ** 20 },
+    ...rss !== undefined && beyond !== undefined && { bytes: (rss - beyond) / weighed!.count } }
+}
+
+/** One measurement, by an asker of its own. */
+async function measure(responder: Responder, situation: ThroughputCase, stage: Stage): Promise<Measurement> {
+  const { outstanding, contenders } = situation
+  const { warmup, seconds } = stage.plan
+  const { targets, stride } = contenders.find(({ name }) => name === responder.name)!.asked ?? situation.asked
+  const load = { ...responder.asker, outstanding, targets, stride, warmup, seconds, pid: responder.pid }
+  const proc = tool(stage.asker, 'asker', load)
+  const measurement = JSON.parse(await proc.line(/^\{/, 1000 * (warmup + seconds) + 10_000)) as Measurement
+  await proc.exited
+  if (measurement.answers === 0) throw new Error(`${responder.name} does not answer`)
+  return measurement
+}
