@@ -11,6 +11,7 @@ import type { NativeSocket } from '../../src/linux/native.ts'
 import { NEIGHBOR_ADVERTISEMENT } from '../../src/wire/constants.ts'
 import { ETHERTYPE_IPV6 } from '../../src/wire/frame.ts'
 import { ndiscFilter } from '../../src/wire/filter.ts'
+import type { Asked } from './cases.ts'
 import { Questions, SLOT } from './questions.ts'
 import { Meter } from './usage.ts'
 
@@ -19,9 +20,7 @@ export interface Load {
   /** The asker's own addresses on that link. */
   readonly mac: string
   readonly source: string
-  /** How many targets are asked for: 0, `stride`, 2 * `stride`, ... */
-  readonly targets: number
-  readonly stride: number
+  readonly asked: Asked
   readonly outstanding: number
   /** Seconds of load before the measurement, and of the measurement. */
   readonly warmup: number
@@ -76,13 +75,13 @@ class Asker {
   #unexpected = 0
 
   constructor(load: Load) {
-    const { ifindex, mac, source, targets, stride, outstanding } = load
+    const { ifindex, mac, source, asked: { targets, first, stride }, outstanding } = load
     this.#load = load
     this.#socket = native.openPacket({ ifindex, protocol: ETHERTYPE_IPV6, promiscuous: false,
       filter: ndiscFilter(14, [NEIGHBOR_ADVERTISEMENT]), receiveBuffer: 4 << 20, ring: 4096, cooked: false })
     this.#questions = new Questions(mac, source)
     this.#slab = new Uint8Array((BATCH + targets) * SLOT)
-    for (let i = 0; i < targets; i++) this.#questions.write(this.#slab, (BATCH + i) * SLOT, i * stride)
+    for (let i = 0; i < targets; i++) this.#questions.write(this.#slab, (BATCH + i) * SLOT, first + i * stride)
     this.#lengths = new Int32Array(BATCH).fill(this.#questions.length)
     this.#askedAt = new Float64Array(Math.max(targets, outstanding))
     this.#waiting = Int32Array.from(this.#askedAt, (_, n) => n)
@@ -127,7 +126,7 @@ class Asker {
 
   /** Sends as many questions as are missing, at most a batch. */
   #ask(): void {
-    const { outstanding, targets } = this.#load
+    const { outstanding, asked: { targets } } = this.#load
     const count = Math.min(outstanding - this.#open, BATCH)
     if (count === 0) return
     const { length } = this.#waiting
@@ -167,11 +166,11 @@ class Asker {
 
   /** The oldest open question that answer `i` is for; -1 when there is none. */
   #questionOf(i: number): number {
-    const { targets, stride } = this.#load
-    const n = this.#questions.answered(this.#answers, this.#meta, i)
-    if (n < 0 || n % stride !== 0 || n / stride >= targets) return -1
+    const { targets, first, stride } = this.#load.asked
+    const place = (this.#questions.answered(this.#answers, this.#meta, i) - first) / stride
+    if (!Number.isInteger(place) || place < 0 || place >= targets) return -1
     let oldest = -1
-    for (let q = n / stride; q < this.#askedAt.length; q += targets) {
+    for (let q = place; q < this.#askedAt.length; q += targets) {
       const askedAt = this.#askedAt[q]
       if (askedAt > 0 && (oldest < 0 || askedAt < this.#askedAt[oldest])) oldest = q
     }

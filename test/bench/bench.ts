@@ -89,8 +89,9 @@ if (!options.json) {
 for (const situation of chosen) {
   try {
     stage = await Stage.create(plan, situation.name)
-    const result = conclude(situation, await play(situation, stage))
+    const result = conclude(situation, await play(situation, stage), stage.failed)
     results.push(result)
+    if (stage.failed.size > 0) process.exitCode = 1
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
     if (!options.json) process.stdout.write(print(result))
   } catch (error) {

@@ -2,7 +2,7 @@
  * What the bench measures, as data: who takes part in each case, how they are told what to do, under what load, and what
  * the figures are held against. How it is measured is the `manner`: a module for each of them.
  */
-import { everybody, IFACE, learning, pinned, rules, STATIC } from './configs.ts'
+import { everybody, IFACE, learning, pinned, RULE_WIDTH, rules, STATIC } from './configs.ts'
 import type { Bar } from './report.ts'
 import type { Contender } from './responders.ts'
 
@@ -13,9 +13,10 @@ interface Common {
   readonly bars: readonly Bar[]
 }
 
-/** `targets` addresses, `stride` numbers apart. */
+/** The targets `first`, `first` + `stride`, ... */
 export interface Asked {
   readonly targets: number
+  readonly first: number
   readonly stride: number
 }
 
@@ -52,7 +53,7 @@ const SAMPLE = 1024
 function fixedPrefix(outstanding: number, bars: readonly Bar[]): ThroughputCase {
   const targets = Math.max(64, outstanding)
   return { name: `static-${outstanding}`, title: `static /64, ${targets} targets, ${outstanding} outstanding`,
-    manner: 'throughput', outstanding, asked: { targets, stride: 1 }, contenders: everybody(targets), bars }
+    manner: 'throughput', outstanding, asked: { targets, first: 0, stride: 1 }, contenders: everybody(targets), bars }
 }
 
 const FASTER: readonly Bar[] = [
@@ -65,16 +66,20 @@ const FASTER: readonly Bar[] = [
 function size(name: string, title: string, contenders: readonly ThroughputContender[]): ThroughputCase {
   const [one, all] = contenders
   return { name, title: `${title}, 64 outstanding`, manner: 'throughput', outstanding: 64,
-    asked: { targets: 1, stride: 1 }, contenders, bars: [
+    asked: { targets: 1, first: 0, stride: 1 }, contenders, bars: [
       { figure: 'rate', of: all.name, over: { of: one.name }, atLeast: 0.9 },
       { figure: 'bytes', of: all.name, atMost: 200 },
     ] }
 }
 
+/** Addresses of one thing; of a rule, the first one is anycast, for which nobody answers. */
+const WIDTH = { rules: RULE_WIDTH, hosts: 1 } as const
+
 /** A contender that knows `count` things, of which a sample is asked for. */
-function sized(program: 'ndp6d' | 'ndppd', thing: string, count: number, config: () => string): ThroughputContender {
+function sized(program: 'ndp6d' | 'ndppd', thing: keyof typeof WIDTH, count: number, config: () => string): ThroughputContender {
   const targets = Math.min(count, SAMPLE)
-  return { name: `${program}, ${count} ${thing}`, program, config, asked: { targets, stride: Math.floor(count / targets) },
+  const width = WIDTH[thing]
+  return { name: `${program}, ${count} ${thing}`, program, config, asked: { targets, first: width - 1, stride: width * Math.floor(count / targets) },
     ...count > 1 && { weighed: { beyond: `${program}, 1 ${thing}`, count: count - 1 } } }
 }
 
@@ -89,7 +94,7 @@ export function cases({ known, many, manyForNdppd }: Scale): readonly Case[] {
     fixedPrefix(64, FASTER),
     fixedPrefix(256, FASTER),
     { name: 'subnet', title: `subnet with ${known} known hosts beside a static /64, 64 outstanding`, manner: 'throughput',
-      outstanding: 64, asked: { targets: known, stride: 1 }, contenders: [
+      outstanding: 64, asked: { targets: known, first: 0, stride: 1 }, contenders: [
         { name: 'static', program: 'ndp6d', config: () => STATIC },
         { name: 'learned', program: 'ndp6d', config: () => learning(known), inside: learned(known) },
         { name: 'pinned', program: 'ndp6d', config: () => pinned(known) },

@@ -26,9 +26,13 @@ export function everybody(targets: number): readonly Contender[] {
   ]
 }
 
-/** One static rule for each of the first `rules` targets. */
+/** Addresses that a rule holds: a /120. */
+export const RULE_WIDTH = 256
+
+/** Static rules for the first targets, each for as many as it holds. */
 export function rules(count: number): string {
-  return `proxy eth0 {\n${each(count, (address) => `  rule ${address}/128 {\n    static\n  }`)}\n}\n`
+  const all = Array.from({ length: count }, (_, i) => `  rule ${target(RULE_WIDTH * i)}/120 {\n    static\n  }\n`)
+  return `proxy eth0 {\n${all.join('')}}\n`
 }
 
 /** A subnet whose first `hosts` targets are pinned to eth1, and nobody else is known. */

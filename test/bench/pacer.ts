@@ -59,20 +59,20 @@ class Pacer {
   #unexpected = 0
 
   constructor(pace: Pace) {
-    const { ifindex, mac, source, targets, stride } = pace
+    const { ifindex, mac, source, asked: { targets, first, stride } } = pace
     this.#pace = pace
     this.#socket = native.openPacket({ ifindex, protocol: ETHERTYPE_IPV6, promiscuous: false,
       filter: ndiscFilter(14, [NEIGHBOR_ADVERTISEMENT]), receiveBuffer: 4 << 20, cooked: false })
     this.#questions = new Questions(mac, source)
     this.#slab = new Uint8Array(targets * SLOT)
-    for (let i = 0; i < targets; i++) this.#questions.write(this.#slab, i * SLOT, i * stride)
+    for (let i = 0; i < targets; i++) this.#questions.write(this.#slab, i * SLOT, first + i * stride)
     for (let i = 0; i < BATCH; i++) this.#questions.write(this.#scan, i * SLOT, 0)
     this.#lengths = new Int32Array(BATCH).fill(this.#questions.length)
     this.#askedAt = new Float64Array(targets)
   }
 
   run(): Omit<PaceMeasurement, 'cpu' | 'others'> {
-    const { rate, scan, seconds, targets } = this.#pace
+    const { rate, scan, seconds, asked: { targets } } = this.#pace
     const start = performance.now()
     const end = start + seconds * 1000
     let asked = 0, scanned = 0, skipped = 0
@@ -124,13 +124,13 @@ class Pacer {
     const count = this.#socket.receive(this.#answers, SLOT, this.#meta)
     if (count === 0) return
     const now = performance.now()
-    const { stride } = this.#pace
+    const { first, stride } = this.#pace.asked
     for (let i = 0; i < count; i++) {
-      const n = this.#questions.answered(this.#answers, this.#meta, i)
-      const askedAt = n < 0 || n % stride !== 0 ? 0 : this.#askedAt[n / stride] ?? 0
+      const place = (this.#questions.answered(this.#answers, this.#meta, i) - first) / stride
+      const askedAt = this.#askedAt[place] ?? 0
       if (askedAt > 0) {
         this.#latencies.push(now - askedAt)
-        this.#askedAt[n / stride] = 0
+        this.#askedAt[place] = 0
       } else {
         this.#unexpected++
       }

@@ -63,6 +63,8 @@ export interface Row {
 export interface Result extends Pick<Case, 'name' | 'title'> {
   readonly rows: readonly Row[]
   readonly bars: readonly Verdict[]
+  /** By contender: why it could not be measured. */
+  readonly failed: Readonly<Record<string, string>>
 }
 
 export function median(values: readonly number[]): number {
@@ -91,11 +93,13 @@ function judge(bar: Bar, rounds: Rounds): Verdict {
   return { ...line, got, reached: atMost === undefined ? got >= line.bar : got <= line.bar }
 }
 
-export function conclude({ name, title, bars }: Case, rounds: Rounds): Result {
+/** @param failed by contender: why it could not be measured; then it reaches none of its bars */
+export function conclude({ name, title, bars }: Case, rounds: Rounds, failed: ReadonlyMap<string, string>): Result {
   return {
     name, title,
     rows: [...rounds].map(([name, of]) => ({ name, figures: summarize(of), rounds: of })),
-    bars: bars.map((bar) => judge(bar, rounds)),
+    bars: bars.map((bar) => ({ ...judge(bar, rounds), ...failed.has(bar.of) && { reached: false } })),
+    failed: Object.fromEntries(failed),
   }
 }
 
@@ -136,6 +140,7 @@ function barTable(bars: readonly Verdict[]): string {
 }
 
 /** One result as text. */
-export function print({ name, title, rows, bars }: Result): string {
-  return `\n${name}: ${title}\n${figureTable(rows)}${bars.length === 0 ? '' : barTable(bars)}`
+export function print({ name, title, rows, bars, failed }: Result): string {
+  const trouble = Object.entries(failed).map(([who, why]) => `  ${who}: ${why}\n`).join('')
+  return `\n${name}: ${title}\n${trouble}${rows.length === 0 ? '' : figureTable(rows)}${bars.length === 0 ? '' : barTable(bars)}`
 }

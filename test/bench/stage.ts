@@ -29,6 +29,8 @@ const SETTLED = 0.02
 export class Stage {
   readonly lab = Lab.create()
   readonly plan: Plan
+  /** By contender: why it fell out. */
+  readonly failed = new Map<string, string>()
   readonly #name: string
   #asker: Host | undefined
 
@@ -55,6 +57,20 @@ export class Stage {
   place(contenders: readonly Contender[]): Promise<Responder[]> {
     const taking = contenders.filter(({ program }) => this.plan.programs.includes(program))
     return Promise.all(taking.map((contender, n) => Responder.create(this.lab, this.asker, contender, n)))
+  }
+
+  /** Starts one; false, and a word on it, when it cannot be ready in time: the others go on. */
+  async start(responder: Responder): Promise<boolean> {
+    this.note(`starting ${responder.name}`)
+    try {
+      await responder.start()
+      return true
+    } catch (error) {
+      const [reason, ...log] = String(error instanceof Error ? error.message : error).split('\n')
+      this.failed.set(responder.name, [reason, ...log.slice(-3)].join('\n'))
+      await responder.stop()
+      return false
+    }
   }
 
   /** All rounds of all responders, one after the other. */

@@ -16,18 +16,16 @@ const QUIET = 0.15
 export async function measureThroughput(situation: ThroughputCase, stage: Stage): Promise<Rounds> {
   const responders = await stage.place(situation.contenders)
   const resting = new Map<string, number>()
-  for (const responder of responders) {
-    stage.note(`starting ${responder.name}`)
-    await responder.start()
-  }
+  const started: Responder[] = []
+  for (const responder of responders) if (await stage.start(responder)) started.push(responder)
   if (situation.contenders.some(({ weighed }) => weighed !== undefined)) {
-    for (const { name, pid } of responders) {
+    for (const { name, pid } of started) {
       if (pid === undefined) continue
       await stage.settle(pid)
       resting.set(name, residentBytes(pid))
     }
   }
-  return stage.rounds(responders, (responder) => measureQuietly(responder, situation, stage, resting))
+  return stage.rounds(started, (responder) => measureQuietly(responder, situation, stage, resting))
 }
 
 /** The least disturbed of a few measurements. */
@@ -52,8 +50,8 @@ async function measureQuietly(
 async function measure(responder: Responder, situation: ThroughputCase, stage: Stage): Promise<Measurement> {
   const { outstanding, contenders } = situation
   const { warmup, seconds } = stage.plan
-  const { targets, stride } = contenders.find(({ name }) => name === responder.name)!.asked ?? situation.asked
-  const load = { ...responder.asker, outstanding, targets, stride, warmup, seconds, pid: responder.pid }
+  const asked = contenders.find(({ name }) => name === responder.name)!.asked ?? situation.asked
+  const load = { ...responder.asker, outstanding, asked, warmup, seconds, pid: responder.pid }
   const proc = tool(stage.asker, 'asker', load)
   const measurement = JSON.parse(await proc.line(/^\{/, 1000 * (warmup + seconds) + 10_000)) as Measurement
   await proc.exited

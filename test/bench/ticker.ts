@@ -11,7 +11,7 @@ import { ndiscFilter } from '../../src/wire/filter.ts'
 import type { Load } from './asker.ts'
 import { Questions, SLOT } from './questions.ts'
 
-export type Ticks = Pick<Load, 'ifindex' | 'mac' | 'source' | 'targets' | 'stride'>
+export type Ticks = Pick<Load, 'ifindex' | 'mac' | 'source' | 'asked'>
 
 export interface Tally {
   readonly asked: number
@@ -24,7 +24,7 @@ const BATCH = 64
 /** Milliseconds until a question counts as lost: longer than any that is of interest. */
 const PATIENCE = 1000
 
-const { ifindex, mac, source, targets, stride } = JSON.parse(process.argv[2]) as Ticks
+const { ifindex, mac, source, asked: { targets, first, stride } } = JSON.parse(process.argv[2]) as Ticks
 const socket = native.openPacket({ ifindex, protocol: ETHERTYPE_IPV6, promiscuous: false, receiveBuffer: 4 << 20,
   filter: ndiscFilter(14, [NEIGHBOR_ADVERTISEMENT]), cooked: false })
 const questions = new Questions(mac, source)
@@ -36,12 +36,12 @@ const lengths = Int32Array.of(questions.length)
 const open = new Map<number, number[]>()
 const start = performance.now()
 let ticks = 0
-let first = false
+let isAnswered = false
 let tally = { asked: 0, answered: 0, worst: 0 }
 
 function tick(): void {
   for (; ticks < performance.now() - start; ticks++) {
-    const n = ticks % targets * stride
+    const n = first + ticks % targets * stride
     questions.write(slab, 0, n)
     const now = performance.now()
     const times = (open.get(n) ?? []).filter((at) => now - at < PATIENCE)
@@ -62,8 +62,8 @@ function listen(): void {
     const n = questions.answered(answers, meta, i)
     const askedAt = open.get(n)?.shift()
     if (askedAt === undefined) continue
-    if (!first) {
-      first = true
+    if (!isAnswered) {
+      isAnswered = true
       tally = { asked: 1, answered: 0, worst: 0 }
       open.clear()
       process.stdout.write(`first ${Number(process.hrtime.bigint()) / 1e6}\n`)
