@@ -22,15 +22,19 @@ import { parseArgs } from 'node:util'
 import { enterNamespaces } from '../lab/kit/unshare.ts'
 import { cases, FULL, QUICK } from './cases.ts'
 import type { Case } from './cases.ts'
+import { measurePace } from './pace.ts'
 import { conclude, print } from './report.ts'
 import type { Result, Rounds } from './report.ts'
 import { missing, PROGRAMS } from './responders.ts'
+import { measureScan } from './scan.ts'
 import { Stage } from './stage.ts'
 import type { Plan } from './stage.ts'
 import { measureThroughput } from './throughput.ts'
 
 function play(situation: Case, stage: Stage): Promise<Rounds> {
   switch (situation.manner) {
+    case 'pace': return measurePace(situation, stage)
+    case 'scan': return measureScan(situation, stage)
     case 'throughput': return measureThroughput(situation, stage)
   }
 }

@@ -34,7 +34,35 @@ export interface ThroughputCase extends Common {
   readonly asked: Asked
 }
 
-export type Case = ThroughputCase
+export interface PaceCase extends Common {
+  readonly manner: 'pace'
+  readonly contenders: readonly Contender[]
+  /** Questions a second; the targets are enough for nobody to be asked for again within a quarter of a second. */
+  readonly rate: number
+  readonly asked: Asked
+  readonly seconds: number
+}
+
+export interface ScanCase extends Common {
+  readonly manner: 'scan'
+  readonly contenders: readonly Contender[]
+  readonly rate: number
+  readonly asked: Asked
+  /** Random addresses a second. */
+  readonly scan: number
+  /** Of the scan, of the same load without it, and of rest afterwards. */
+  readonly seconds: number
+  readonly calm: number
+  readonly after: number
+}
+
+export type Case = ThroughputCase | PaceCase | ScanCase
+
+/** Probes a second for addresses that nobody is known to have, as the daemon documents it. */
+export const PROBE_BUDGET = 1000
+/** MiB: memory under load beyond that at rest, and what counts as back to normal. */
+const GROWTH = 20
+const NORMAL = 5
 
 /** How large the cases are. */
 export interface Scale {
@@ -42,10 +70,19 @@ export interface Scale {
   readonly many: number
   /** As many as ndppd, whose lists are linear, can be asked to have. */
   readonly manyForNdppd: number
+  /** Seconds: of a measurement at a steady rate, of a scan, and of the rest after it. */
+  readonly pace: number
+  readonly scan: number
+  readonly after: number
 }
 
-export const FULL: Scale = { known: 1000, many: 100_000, manyForNdppd: 1000 }
-export const QUICK: Scale = { known: 50, many: 300, manyForNdppd: 100 }
+export const FULL: Scale = { known: 1000, many: 100_000, manyForNdppd: 1000, pace: 5, scan: 10, after: 10 }
+export const QUICK: Scale = { known: 50, many: 300, manyForNdppd: 100, pace: 0.2, scan: 0.2, after: 0.1 }
+
+/** Questions a second at a steady rate, and for how many targets; random addresses a second. */
+const PACE = 1000
+const PACED = 256
+const SCAN_RATE = 200_000
 
 /** Targets that are asked for where there are very many: spread over all of them. */
 const SAMPLE = 1024
@@ -83,7 +120,7 @@ function sized(program: 'ndp6d' | 'ndppd', thing: keyof typeof WIDTH, count: num
     ...count > 1 && { weighed: { beyond: `${program}, 1 ${thing}`, count: count - 1 } } }
 }
 
-export function cases({ known, many, manyForNdppd }: Scale): readonly Case[] {
+export function cases({ known, many, manyForNdppd, pace, scan, after }: Scale): readonly Case[] {
   const learned = (hosts: number) => ({ hosts, are: 'learned' }) as const
   return [
     fixedPrefix(1, [
@@ -118,5 +155,21 @@ export function cases({ known, many, manyForNdppd }: Scale): readonly Case[] {
       { ...sized('ndp6d', 'hosts', 1, () => learning(many)), inside: learned(1) },
       { ...sized('ndp6d', 'hosts', many, () => learning(many)), inside: learned(many) },
     ]),
+    { name: 'scan', title: `random addresses of the /64, ${SCAN_RATE}/s for ${scan} s, beside ${PACE} questions/s for known hosts`,
+      manner: 'scan', rate: PACE, asked: { targets: PACED, first: 0, stride: 1 }, scan: SCAN_RATE, seconds: scan,
+      calm: Math.min(3, scan), after, contenders: [
+        { name: 'ndp6d', program: 'ndp6d', config: () => learning(1000), inside: learned(PACED) },
+        { name: 'ndppd', program: 'ndppd', config: () => IFACE, inside: { hosts: PACED, are: 'silent' } },
+      ], bars: [
+        { figure: 'answered', of: 'ndp6d', atLeast: 99.9 },
+        { figure: 'p99', of: 'ndp6d', over: { of: 'ndp6d', figure: 'calmP99' }, atMost: 3 },
+        { figure: 'probes', of: 'ndp6d', atMost: PROBE_BUDGET },
+        { figure: 'grown', of: 'ndp6d', atMost: GROWTH },
+        { figure: 'kept', of: 'ndp6d', atMost: NORMAL },
+      ] },
+    { name: 'pace', title: `static /64, ${PACE} questions/s`, manner: 'pace', rate: PACE,
+      asked: { targets: PACED, first: 0, stride: 1 }, seconds: pace, contenders: everybody(PACED), bars: [
+        { figure: 'cpu', of: 'ndp6d', over: { of: 'ndppd' }, atMost: 1 },
+      ] },
   ]
 }

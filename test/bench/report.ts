@@ -8,10 +8,12 @@ export type FigureName = keyof typeof FIGURES
 /** How each figure is called, and how it is written. Medians, but for what is `summed` over the rounds. */
 export const FIGURES = {
   rate: { title: 'answers/s', digits: 0 },
+  answered: { title: 'answered %', digits: 2 },
+  calmP50: { title: 'calm p50 us', digits: 1 },
+  calmP99: { title: 'calm p99 us', digits: 1 },
   p50: { title: 'p50 us', digits: 1 },
   p99: { title: 'p99 us', digits: 1 },
   worst: { title: 'worst us', digits: 0 },
-  answered: { title: 'answered %', digits: 2 },
   lost: { title: 'lost', digits: 0, summed: true },
   unexpected: { title: 'unexpected', digits: 0, summed: true },
   cpuEach: { title: 'cpu us each', digits: 1 },

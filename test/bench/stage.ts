@@ -73,6 +73,13 @@ export class Stage {
     }
   }
 
+  /** Starts them one after the other. @returns those that work */
+  async startAll(responders: readonly Responder[]): Promise<Responder[]> {
+    const started: Responder[] = []
+    for (const responder of responders) if (await this.start(responder)) started.push(responder)
+    return started
+  }
+
   /** All rounds of all responders, one after the other. */
   async rounds(responders: readonly Responder[], measure: (responder: Responder) => Promise<Figures>): Promise<Rounds> {
     const rounds = new Map<string, Figures[]>(responders.map(({ name }) => [name, []]))

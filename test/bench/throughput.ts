@@ -14,10 +14,8 @@ import { residentBytes } from './usage.ts'
 const QUIET = 0.15
 
 export async function measureThroughput(situation: ThroughputCase, stage: Stage): Promise<Rounds> {
-  const responders = await stage.place(situation.contenders)
   const resting = new Map<string, number>()
-  const started: Responder[] = []
-  for (const responder of responders) if (await stage.start(responder)) started.push(responder)
+  const started = await stage.startAll(await stage.place(situation.contenders))
   if (situation.contenders.some(({ weighed }) => weighed !== undefined)) {
     for (const { name, pid } of started) {
       if (pid === undefined) continue
