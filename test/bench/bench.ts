@@ -22,19 +22,27 @@ import { parseArgs } from 'node:util'
 import { enterNamespaces } from '../lab/kit/unshare.ts'
 import { cases, FULL, QUICK } from './cases.ts'
 import type { Case } from './cases.ts'
+import { measureMemory } from './memory.ts'
 import { measurePace } from './pace.ts'
 import { conclude, print } from './report.ts'
 import type { Result, Rounds } from './report.ts'
 import { missing, PROGRAMS } from './responders.ts'
+import { measureRouteBurst } from './route-burst.ts'
+import { measureRouteTable } from './route-table.ts'
 import { measureScan } from './scan.ts'
 import { Stage } from './stage.ts'
 import type { Plan } from './stage.ts'
+import { measureStart } from './start.ts'
 import { measureThroughput } from './throughput.ts'
 
 function play(situation: Case, stage: Stage): Promise<Rounds> {
   switch (situation.manner) {
+    case 'memory': return measureMemory(situation, stage)
     case 'pace': return measurePace(situation, stage)
+    case 'route-burst': return measureRouteBurst(situation, stage)
+    case 'route-table': return measureRouteTable(situation, stage)
     case 'scan': return measureScan(situation, stage)
+    case 'start': return measureStart(situation, stage)
     case 'throughput': return measureThroughput(situation, stage)
   }
 }
@@ -93,7 +101,7 @@ if (!options.json) {
 for (const situation of chosen) {
   try {
     stage = await Stage.create(plan, situation.name)
-    const result = conclude(situation, await play(situation, stage), stage.failed)
+    const result = conclude(situation, await play(situation, stage), stage)
     results.push(result)
     if (stage.failed.size > 0) process.exitCode = 1
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')

@@ -2,7 +2,7 @@
  * What the bench measures, as data: who takes part in each case, how they are told what to do, under what load, and what
  * the figures are held against. How it is measured is the `manner`: a module for each of them.
  */
-import { everybody, IFACE, learning, pinned, RULE_WIDTH, rules, STATIC } from './configs.ts'
+import { AUTO, burst, everybody, IFACE, learning, NPD6, pinned, RULE_WIDTH, rules, STATIC } from './configs.ts'
 import type { Bar } from './report.ts'
 import type { Contender } from './responders.ts'
 
@@ -56,13 +56,51 @@ export interface ScanCase extends Common {
   readonly after: number
 }
 
-export type Case = ThroughputCase | PaceCase | ScanCase
+export interface MemoryCase extends Common {
+  readonly manner: 'memory'
+  readonly contenders: readonly Contender[]
+  /** Of the load, and its length in seconds. */
+  readonly asked: Asked
+  readonly seconds: number
+}
+
+export interface StartCase extends Common {
+  readonly manner: 'start'
+  readonly contenders: readonly Contender[]
+  readonly asked: Asked
+  /** In a round. */
+  readonly starts: number
+}
+
+export interface RouteTableCase extends Common {
+  readonly manner: 'route-table'
+  readonly contenders: readonly Contender[]
+  readonly asked: Asked
+  readonly routes: number
+  /** Seconds in which nothing happens; routes that come and go after that. */
+  readonly idle: number
+  readonly churn: number
+}
+
+export interface RouteBurstCase extends Common {
+  readonly manner: 'route-burst'
+  readonly contenders: readonly Contender[]
+  /** Known all the time. */
+  readonly asked: Asked
+  /** Come and go. */
+  readonly hosts: number
+}
+
+export type Case = MemoryCase | PaceCase | RouteBurstCase | RouteTableCase | ScanCase | StartCase | ThroughputCase
 
 /** Probes a second for addresses that nobody is known to have, as the daemon documents it. */
 export const PROBE_BUDGET = 1000
 /** MiB: memory under load beyond that at rest, and what counts as back to normal. */
 const GROWTH = 20
 const NORMAL = 5
+/** Percent of a CPU: what counts as nothing, and as nothing noticeable. */
+const IDLE = 0.1
+const UNNOTICED = 1
 
 /** How large the cases are. */
 export interface Scale {
@@ -74,15 +112,29 @@ export interface Scale {
   readonly pace: number
   readonly scan: number
   readonly after: number
+  /** Seconds of load. */
+  readonly load: number
+  /** Starts in a round, and hosts that are pinned then. */
+  readonly starts: number
+  /** Routes of others, seconds without any change, and routes that change. */
+  readonly routes: number
+  readonly idle: number
+  readonly churn: number
+  /** Host routes that come and go. */
+  readonly burst: number
 }
 
-export const FULL: Scale = { known: 1000, many: 100_000, manyForNdppd: 1000, pace: 5, scan: 10, after: 10 }
-export const QUICK: Scale = { known: 50, many: 300, manyForNdppd: 100, pace: 0.2, scan: 0.2, after: 0.1 }
+export const FULL: Scale = { known: 1000, many: 100_000, manyForNdppd: 1000, pace: 5, scan: 10, after: 10, load: 10,
+  starts: 3, routes: 218_000, idle: 5, churn: 10_000, burst: 10_000 }
+export const QUICK: Scale = { known: 50, many: 300, manyForNdppd: 100, pace: 0.2, scan: 0.2, after: 0.1, load: 0.2,
+  starts: 1, routes: 300, idle: 0.2, churn: 100, burst: 200 }
 
 /** Questions a second at a steady rate, and for how many targets; random addresses a second. */
 const PACE = 1000
 const PACED = 256
 const SCAN_RATE = 200_000
+
+const BARE: Contender = { name: 'bare Node', program: 'node', config: () => '' }
 
 /** Targets that are asked for where there are very many: spread over all of them. */
 const SAMPLE = 1024
@@ -120,7 +172,8 @@ function sized(program: 'ndp6d' | 'ndppd', thing: keyof typeof WIDTH, count: num
     ...count > 1 && { weighed: { beyond: `${program}, 1 ${thing}`, count: count - 1 } } }
 }
 
-export function cases({ known, many, manyForNdppd, pace, scan, after }: Scale): readonly Case[] {
+export function cases(scale: Scale): readonly Case[] {
+  const { known, many, manyForNdppd, pace, scan, after, load, starts, routes, idle, churn, burst: hosts } = scale
   const learned = (hosts: number) => ({ hosts, are: 'learned' }) as const
   return [
     fixedPrefix(1, [
@@ -170,6 +223,43 @@ export function cases({ known, many, manyForNdppd, pace, scan, after }: Scale): 
     { name: 'pace', title: `static /64, ${PACE} questions/s`, manner: 'pace', rate: PACE,
       asked: { targets: PACED, first: 0, stride: 1 }, seconds: pace, contenders: everybody(PACED), bars: [
         { figure: 'cpu', of: 'ndp6d', over: { of: 'ndppd' }, atMost: 1 },
+      ] },
+    { name: 'memory', title: `resident memory at rest, and under ${load} s of load at full speed`, manner: 'memory',
+      asked: { targets: 64, first: 0, stride: 1 }, seconds: load, contenders: [
+        { name: 'ndp6d', program: 'ndp6d', config: () => STATIC },
+        BARE,
+        { name: 'ndppd', program: 'ndppd', config: () => STATIC },
+        { name: 'npd6', program: 'npd6', config: () => NPD6 },
+      ], bars: [
+        { figure: 'memory', of: 'ndp6d', over: { of: BARE.name }, atMost: 1.3 },
+        { figure: 'grown', of: 'ndp6d', atMost: GROWTH },
+      ] },
+    { name: 'start', title: `start to first answer with ${known} pinned hosts; a bare Node to its end`, manner: 'start',
+      asked: { targets: Math.min(known, PACED), first: 0, stride: 1 }, starts, contenders: [
+        { name: 'ndp6d', program: 'ndp6d', config: () => pinned(known) },
+        BARE,
+        { name: 'ndppd, static', program: 'ndppd', config: () => STATIC },
+      ], bars: [
+        { figure: 'start', of: 'ndp6d', over: { of: BARE.name }, atMost: 3 },
+      ] },
+    { name: 'route-table', title: `a routing table of ${routes} routes of others, ${churn} of which come and go`,
+      manner: 'route-table', asked: { targets: 1, first: 0, stride: 1 }, routes, idle, churn, contenders: [
+        { name: 'ndp6d', program: 'ndp6d', config: () => AUTO, inside: { hosts: PACED, are: 'silent' } },
+        { name: 'ndppd', program: 'ndppd', config: () => AUTO, inside: { hosts: PACED, are: 'silent' } },
+      ], bars: [
+        { figure: 'start', of: 'ndp6d', atMost: 2000 },
+        { figure: 'cpu', of: 'ndp6d', atMost: IDLE },
+        { figure: 'churn', of: 'ndp6d', atMost: UNNOTICED },
+      ] },
+    { name: 'route-burst', title: `${hosts} host routes come and go`, manner: 'route-burst',
+      asked: { targets: PACED, first: 0, stride: 1 }, hosts, contenders: [
+        { name: 'ndp6d', program: 'ndp6d', config: () => burst(PACED, 0) },
+      ], bars: [
+        ...(['adding', 'deleting'] as const).map((figure) =>
+          ({ figure, of: 'ndp6d', over: { of: 'ip -batch' }, atMost: 1.5 })),
+        { figure: 'returning', of: 'ndp6d', over: { of: 'ip -batch', figure: 'adding' }, atMost: 1.5 },
+        { figure: 'answered', of: 'ndp6d', atLeast: 99.9 },
+        { figure: 'missed', of: 'ndp6d', atMost: 0 },
       ] },
   ]
 }

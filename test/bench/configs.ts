@@ -2,8 +2,8 @@
 import { target } from './questions.ts'
 import type { Contender } from './responders.ts'
 
-function each(count: number, line: (address: string, n: number) => string, first = 0): string {
-  return Array.from({ length: count }, (_, i) => line(target(first + i), first + i)).join('\n')
+function each(count: number, line: (address: string) => string, first = 0): string {
+  return Array.from({ length: count }, (_, i) => line(target(first + i))).join('\n')
 }
 
 /** A static rule for the /64; ndppd's language is ours. */
@@ -48,6 +48,18 @@ export function pinned(hosts: number): string {
 export function learning(hosts: number, ttl = '1h'): string {
   return `subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n  ttl ${ttl}\n  limit ${hosts}\n}\n`
 }
+
+/** Number of the first host of a burst. */
+export const BURST_FIRST = 1 << 20
+
+/** The first `steady` targets pinned to eth2, and `hosts` others to eth1, which come and go. */
+export function burst(steady: number, hosts: number): string {
+  return `subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1 eth2\n  learn no\n${
+    each(steady, (address) => `  host ${address} eth2`)}\n${each(hosts, (address) => `  host ${address} eth1`, BURST_FIRST)}\n}\n`
+}
+
+/** The kernel says on which link the target is. */
+export const AUTO = 'proxy eth0 {\n  rule 2001:db8::/64 {\n    auto\n  }\n}\n'
 
 /** ndppd's way to ask on a link. */
 export const IFACE = 'proxy eth0 {\n  ttl 3600000\n  rule 2001:db8::/64 {\n    iface eth1\n  }\n}\n'

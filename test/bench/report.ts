@@ -1,5 +1,6 @@
 /** The bench's figures: medians over the rounds, what they are held against, and the tables a person reads. */
 import type { Case } from './cases.ts'
+import type { Stage } from './stage.ts'
 
 /** What one round of one contender gave, by the names in FIGURES. */
 export type Figures = { readonly [Name in FigureName]?: number | undefined }
@@ -67,6 +68,7 @@ export interface Result extends Pick<Case, 'name' | 'title'> {
   readonly bars: readonly Verdict[]
   /** By contender: why it could not be measured. */
   readonly failed: Readonly<Record<string, string>>
+  readonly remarks: readonly string[]
 }
 
 export function median(values: readonly number[]): number {
@@ -95,13 +97,13 @@ function judge(bar: Bar, rounds: Rounds): Verdict {
   return { ...line, got, reached: atMost === undefined ? got >= line.bar : got <= line.bar }
 }
 
-/** @param failed by contender: why it could not be measured; then it reaches none of its bars */
-export function conclude({ name, title, bars }: Case, rounds: Rounds, failed: ReadonlyMap<string, string>): Result {
+/** Who could not be measured reaches none of its bars. */
+export function conclude({ name, title, bars }: Case, rounds: Rounds, { failed, remarks }: Pick<Stage, 'failed' | 'remarks'>): Result {
   return {
     name, title,
     rows: [...rounds].map(([name, of]) => ({ name, figures: summarize(of), rounds: of })),
     bars: bars.map((bar) => ({ ...judge(bar, rounds), ...failed.has(bar.of) && { reached: false } })),
-    failed: Object.fromEntries(failed),
+    failed: Object.fromEntries(failed), remarks,
   }
 }
 
@@ -142,7 +144,7 @@ function barTable(bars: readonly Verdict[]): string {
 }
 
 /** One result as text. */
-export function print({ name, title, rows, bars, failed }: Result): string {
-  const trouble = Object.entries(failed).map(([who, why]) => `  ${who}: ${why}\n`).join('')
+export function print({ name, title, rows, bars, failed, remarks }: Result): string {
+  const trouble = Object.entries(failed).map(([who, why]) => `  ${who}: ${why}\n`).concat(remarks.map((remark) => `  ${remark}\n`)).join('')
   return `\n${name}: ${title}\n${trouble}${rows.length === 0 ? '' : figureTable(rows)}${bars.length === 0 ? '' : barTable(bars)}`
 }

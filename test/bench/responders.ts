@@ -8,7 +8,8 @@ import type { Host, Lab } from '../lab/kit/lab.ts'
 import type { Proc } from '../lab/kit/process.ts'
 import type { Hosts } from './inside.ts'
 
-export const PROGRAMS = ['ndp6d', 'ndppd', 'npd6', 'kernel'] as const
+/** `node`: a bare Node that does nothing, for what a program of its own can cost at least. */
+export const PROGRAMS = ['ndp6d', 'ndppd', 'npd6', 'kernel', 'node'] as const
 export type Program = (typeof PROGRAMS)[number]
 
 /** One who takes part in a case: a program with a configuration. */
@@ -42,6 +43,7 @@ const STARTS: Readonly<Record<Program, Start>> = {
     host.ip(config)
     return undefined
   },
+  node: async (_lab, host) => host.spawn([process.execPath, '-e', 'setInterval(() => {}, 1e6)']),
 }
 
 function write(lab: Lab, name: string, config: string): string {
@@ -60,7 +62,7 @@ async function start(host: Host, argv: readonly string[]): Promise<Proc> {
 
 /** Why a program cannot take part on this machine; undefined when it can. */
 export function missing(name: Program | 'bird'): string | undefined {
-  if (name === 'kernel') return undefined
+  if (name === 'kernel' || name === 'node') return undefined
   if (name === 'ndp6d') return existsSync(MAIN) ? undefined : 'not built'
   const found = (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, name)))
   return found ? undefined : 'not installed'
@@ -119,13 +121,29 @@ export class Responder {
   get proc(): Proc | undefined { return this.#proc }
 
   /** Starts it, and lets it learn its hosts. */
-  async start(config = this.contender.config()): Promise<void> {
-    const { program, inside } = this.contender
-    this.#proc = await STARTS[program](this.#lab, this.host, config)
+  async start(): Promise<void> {
+    await this.startProgram()
+    await this.startHosts()
+  }
+
+  async startProgram(): Promise<void> {
+    const { program, config } = this.contender
+    this.#proc = await STARTS[program](this.#lab, this.host, config())
+  }
+
+  /** Starts the hosts behind it, and waits until it knows those that it is to know. */
+  async startHosts(): Promise<void> {
+    const { inside } = this.contender
     if (inside === undefined) return
     const hosts: Hosts = { ifindex: this.#inside!.ifindex('eth0'), hosts: inside.hosts, announce: inside.are === 'learned' }
     this.#hosts = tool(this.#inside!, 'inside', hosts)
     await this.#hosts.line(inside.are === 'learned' ? /^known/ : /^ready/, LEARN_LIMIT)
+  }
+
+  /** Gives ndp6d another configuration. */
+  reload(config: string): void {
+    writeFileSync(join(this.#lab.directory, this.host.name, 'ndp6d.conf'), config)
+    this.#proc!.child.kill('SIGHUP')
   }
 
   /** What was asked behind `eth1`. */

@@ -1,6 +1,6 @@
 /**
- * Hears what becomes of the host routes of a namespace: `node route-watch.js` prints `ready`, then on SIGUSR1 the
- * `RouteNews` since the last time. rtnetlink(7). Its receive buffer holds everything: nothing is lost here.
+ * Hears what becomes of the host routes of some protocols: `node route-watch.js PROTOCOLS` (an array of numbers as JSON)
+ * prints `ready`, on SIGUSR1 the `RouteNews` since SIGUSR2. rtnetlink(7). Its receive buffer holds everything.
  */
 import { native } from '../../src/linux/native.ts'
 import { RTM_DELROUTE, RTM_NEWROUTE, RTNLGRP_IPV6_ROUTE } from '../../src/wire/rtnetlink.ts'
@@ -18,10 +18,12 @@ export interface RouteNews {
 const NETLINK_ROUTE = 0
 const BATCH = 256
 const SLOT = 512
-/** Offsets in a message: its type; the destination's prefix length in struct rtmsg. */
+/** Offsets in a message: its type; in struct rtmsg the destination's prefix length, and the protocol. */
 const TYPE = 4
 const LENGTH = 17
+const PROTOCOL = 21
 
+const protocols = new Set(JSON.parse(process.argv[2]) as number[])
 const socket = native.openNetlink(NETLINK_ROUTE, Uint32Array.of(RTNLGRP_IPV6_ROUTE), new Uint8Array(0), 256 << 20)
 const slab = new Uint8Array(BATCH * SLOT)
 const types = new Uint16Array(slab.buffer)
@@ -40,7 +42,7 @@ function listen(): void {
     const now = performance.now()
     for (let i = 0; i < count; i++) {
       const entry = (news as Record<number, ReturnType<typeof empty> | undefined>)[types[(i * SLOT + TYPE) / 2]]
-      if (entry === undefined || slab[i * SLOT + LENGTH] !== 128) continue
+      if (entry === undefined || slab[i * SLOT + LENGTH] !== 128 || !protocols.has(slab[i * SLOT + PROTOCOL])) continue
       if (entry.count++ === 0) entry.first = now
       entry.last = now
     }
@@ -53,6 +55,10 @@ process.on('SIGUSR1', () => {
   const { [RTM_NEWROUTE]: added, [RTM_DELROUTE]: deleted, overrun } = news
   process.stdout.write(`${JSON.stringify({ added: added.count, deleted: deleted.count, adding: added.last - added.first,
     deleting: deleted.last - deleted.first, overrun } satisfies RouteNews)}\n`)
+})
+process.on('SIGUSR2', () => {
+  listen()
   news = { [RTM_NEWROUTE]: empty(), [RTM_DELROUTE]: empty(), overrun: false }
+  process.stdout.write('begun\n')
 })
 process.stdout.write('ready\n')

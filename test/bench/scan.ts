@@ -10,11 +10,9 @@ import { pace } from './pace.ts'
 import type { Figures, Rounds } from './report.ts'
 import type { Responder } from './responders.ts'
 import type { Stage } from './stage.ts'
-import { residentBytes } from './usage.ts'
+import { highestMemory, residentBytes } from './usage.ts'
 
 const MIB = 2 ** 20
-/** Milliseconds between two looks at the memory. */
-const LOOK = 100
 
 export async function measureScan(situation: ScanCase, stage: Stage): Promise<Rounds> {
   return stage.rounds(await stage.place(situation.contenders), async (responder) => {
@@ -36,10 +34,9 @@ async function measure(situation: ScanCase, stage: Stage, responder: Responder):
   const quiet = await pace(stage, responder, { asked, rate, seconds: calm, scan: 0 })
   const before = residentBytes(pid)
   const seenBefore = await responder.seen<Seen>()
-  let highest = 0
-  const looking = setInterval(() => { highest = Math.max(highest, residentBytes(pid)) }, LOOK)
+  const watch = highestMemory(pid)
   const stormy = await pace(stage, responder, { asked, rate, seconds, scan })
-  clearInterval(looking)
+  const highest = watch()
   const seen = await responder.seen<Seen>()
   await sleep(1000 * after)
   return {

@@ -31,6 +31,8 @@ export class Stage {
   readonly plan: Plan
   /** By contender: why it fell out. */
   readonly failed = new Map<string, string>()
+  /** What a reader of the figures should know. */
+  readonly remarks: string[] = []
   readonly #name: string
   #asker: Host | undefined
 
@@ -62,8 +64,13 @@ export class Stage {
   /** Starts one; false, and a word on it, when it cannot be ready in time: the others go on. */
   async start(responder: Responder): Promise<boolean> {
     this.note(`starting ${responder.name}`)
+    return this.attempt(responder, () => responder.start())
+  }
+
+  /** Does something that may fail, to the cost of one contender only. */
+  async attempt(responder: Responder, work: () => Promise<void>): Promise<boolean> {
     try {
-      await responder.start()
+      await work()
       return true
     } catch (error) {
       const [reason, ...log] = String(error instanceof Error ? error.message : error).split('\n')

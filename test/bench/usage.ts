@@ -65,3 +65,13 @@ export class Meter {
     return { cpu, others: Math.max(0, others) }
   }
 }
+
+/** Looks at a program's memory ten times a second. @returns ends that, and gives the highest, in bytes */
+export function highestMemory(pid: number): () => number {
+  let highest = 0
+  const timer = setInterval(() => { highest = Math.max(highest, residentBytes(pid)) }, 100)
+  return () => {
+    clearInterval(timer)
+    return Math.max(highest, residentBytes(pid))
+  }
+}
