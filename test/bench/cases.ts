@@ -77,8 +77,10 @@ export interface RouteTableCase extends Common {
   readonly contenders: readonly Contender[]
   readonly asked: Asked
   readonly routes: number
-  /** Seconds in which nothing happens; routes that come and go after that. */
+  /** Seconds to come to rest in, Node's own late collections included, then those that are measured. */
+  readonly rest: number
   readonly idle: number
+  /** Routes that come and go after that. */
   readonly churn: number
 }
 
@@ -116,8 +118,9 @@ export interface Scale {
   readonly load: number
   /** Starts in a round, and hosts that are pinned then. */
   readonly starts: number
-  /** Routes of others, seconds without any change, and routes that change. */
+  /** Routes of others, seconds to rest and without any change, and routes that change. */
   readonly routes: number
+  readonly rest: number
   readonly idle: number
   readonly churn: number
   /** Host routes that come and go. */
@@ -125,9 +128,9 @@ export interface Scale {
 }
 
 export const FULL: Scale = { known: 1000, many: 100_000, manyForNdppd: 1000, pace: 5, scan: 10, after: 10, load: 10,
-  starts: 3, routes: 218_000, idle: 5, churn: 10_000, burst: 10_000 }
+  starts: 3, routes: 218_000, rest: 12, idle: 5, churn: 10_000, burst: 10_000 }
 export const QUICK: Scale = { known: 50, many: 300, manyForNdppd: 100, pace: 0.2, scan: 0.2, after: 0.1, load: 0.2,
-  starts: 1, routes: 300, idle: 0.2, churn: 100, burst: 200 }
+  starts: 1, routes: 300, rest: 0.1, idle: 0.2, churn: 100, burst: 200 }
 
 /** Questions a second at a steady rate, and for how many targets; random addresses a second. */
 const PACE = 1000
@@ -173,7 +176,7 @@ function sized(program: 'ndp6d' | 'ndppd', thing: keyof typeof WIDTH, count: num
 }
 
 export function cases(scale: Scale): readonly Case[] {
-  const { known, many, manyForNdppd, pace, scan, after, load, starts, routes, idle, churn, burst: hosts } = scale
+  const { known, many, manyForNdppd, pace, scan, after, load, starts, routes, rest, idle, churn, burst: hosts } = scale
   const learned = (hosts: number) => ({ hosts, are: 'learned' }) as const
   return [
     fixedPrefix(1, [
@@ -243,7 +246,7 @@ export function cases(scale: Scale): readonly Case[] {
         { figure: 'start', of: 'ndp6d', over: { of: BARE.name }, atMost: 3 },
       ] },
     { name: 'route-table', title: `a routing table of ${routes} routes of others, ${churn} of which come and go`,
-      manner: 'route-table', asked: { targets: 1, first: 0, stride: 1 }, routes, idle, churn, contenders: [
+      manner: 'route-table', asked: { targets: 1, first: 0, stride: 1 }, routes, rest, idle, churn, contenders: [
         { name: 'ndp6d', program: 'ndp6d', config: () => AUTO, inside: { hosts: PACED, are: 'silent' } },
         { name: 'ndppd', program: 'ndppd', config: () => AUTO, inside: { hosts: PACED, are: 'silent' } },
       ], bars: [

@@ -11,7 +11,7 @@ export async function measurePace({ contenders, asked, rate, seconds }: PaceCase
   // What is compiled after some thousand packets is compiled by then.
   for (const responder of started) await pace(stage, responder, { asked, rate, seconds: Math.min(seconds, 2), scan: 0 })
   return stage.rounds(started, async (responder) => {
-    return paceFigures(await pace(stage, responder, { asked, rate, seconds, scan: 0 }), responder)
+    return paceFigures(await stage.quietly(() => pace(stage, responder, { asked, rate, seconds, scan: 0 })), responder)
   })
 }
 

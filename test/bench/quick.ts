@@ -23,11 +23,13 @@ t.test('npm run bench -- --quick --json', { timeout: 120_000 }, async (t) => {
   const { absent, results } = JSON.parse(stdout) as Output
   t.notOk('ndp6d' in absent, 'ndp6d takes part')
   for (const { name, contenders } of cases(QUICK)) {
-    const rows = results.find((result) => result.name === name)?.rows ?? []
-    t.same(rows.map((row) => row.name),
-      contenders.filter(({ program }) => !(program in absent)).map((contender) => contender.name), `${name}: who takes part`)
-    for (const { name: who, figures } of rows) t.ok(Object.values(figures).some((value) => value > 0), `${name}: ${who} answers`)
+    const { rows, bars, failed } = results.find((result) => result.name === name)!
+    for (const contender of contenders.filter(({ program }) => !(program in absent))) {
+      const figures = rows.find((row) => row.name === contender.name)?.figures ?? {}
+      const isThere = Object.values(figures).some((value) => value > 0) || (contender.name in failed && contender.program !== 'ndp6d')
+      t.ok(isThere, `${name}: ${contender.name} takes part`)
+    }
+    if (Object.keys({ ...absent, ...failed }).length > 0) continue
+    for (const { figure, of, got } of bars) t.type(got, 'number', `${name}: ${figure} of ${of} is held against its bar`)
   }
-  if (Object.keys(absent).length > 0) return
-  for (const { name, bars } of results) t.ok(bars.every(({ got }) => got !== undefined), `${name}: nothing is left out`)
 })

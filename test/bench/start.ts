@@ -22,16 +22,21 @@ export async function measureStart({ contenders, asked, starts }: StartCase, sta
   })
 }
 
-/** Starts it. @returns milliseconds until its first answer; undefined when there is none within `limit` milliseconds */
+/**
+ * Starts it. @returns milliseconds until its first answer; undefined when there is none within `limit` milliseconds
+ * @param isAskedLate not before it has begun: what comes earlier ends some programs
+ */
 export async function firstAnswer(
-  stage: Stage, responder: Responder, asked: StartCase['asked'], limit: number): Promise<number | undefined> {
+  stage: Stage, responder: Responder, asked: StartCase['asked'], limit: number, isAskedLate = false): Promise<number | undefined> {
+  await responder.startHosts()
+  const early = now()
+  if (isAskedLate) await stage.attempt(responder, () => responder.startProgram())
   const ticker = tool(stage.asker, 'ticker', { ...responder.asker, asked })
   try {
     await ticker.line(/^ready/)
-    await responder.startHosts()
-    const began = now()
-    const [line] = await Promise.all([ticker.line(/^first/, limit).catch(() => undefined),
-      stage.attempt(responder, () => responder.startProgram())])
+    const began = isAskedLate ? early : now()
+    if (!isAskedLate) await stage.attempt(responder, () => responder.startProgram())
+    const line = await ticker.line(/^first/, limit).catch(() => undefined)
     return line === undefined ? undefined : Number(line.split(' ')[1]) - began
   } finally {
     await ticker.stop()

@@ -10,9 +10,6 @@ import type { Responder } from './responders.ts'
 import type { Stage } from './stage.ts'
 import { residentBytes } from './usage.ts'
 
-/** CPUs that other programs may use during a measurement. */
-const QUIET = 0.15
-
 export async function measureThroughput(situation: ThroughputCase, stage: Stage): Promise<Rounds> {
   const resting = new Map<string, number>()
   const started = await stage.startAll(await stage.place(situation.contenders))
@@ -23,17 +20,12 @@ export async function measureThroughput(situation: ThroughputCase, stage: Stage)
       resting.set(name, residentBytes(pid))
     }
   }
-  return stage.rounds(started, (responder) => measureQuietly(responder, situation, stage, resting))
+  return stage.rounds(started, (responder) => figures(responder, situation, stage, resting))
 }
 
-/** The least disturbed of a few measurements. */
-async function measureQuietly(
+async function figures(
   responder: Responder, situation: ThroughputCase, stage: Stage, resting: ReadonlyMap<string, number>): Promise<Figures> {
-  let best = await measure(responder, situation, stage)
-  for (let attempt = 1; best.others > QUIET && attempt < stage.plan.attempts; attempt++) {
-    const again = await measure(responder, situation, stage)
-    if (again.others < best.others) best = again
-  }
+  const best = await stage.quietly(() => measure(responder, situation, stage))
   const { answers, seconds, p50, p99, lost, unexpected, cpu, others, idle } = best
   const rss = resting.get(responder.name)
   const weighed = situation.contenders.find(({ name }) => name === responder.name)?.weighed

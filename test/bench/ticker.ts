@@ -21,7 +21,7 @@ export interface Tally {
 }
 
 const BATCH = 64
-/** Milliseconds until a question counts as lost: longer than any that is of interest. */
+/** Milliseconds until a question counts as lost: then an asker asks again (RFC 4861 10, RETRANS_TIMER). */
 const PATIENCE = 1000
 
 const { ifindex, mac, source, asked: { targets, first, stride } } = JSON.parse(process.argv[2]) as Ticks
