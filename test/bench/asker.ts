@@ -153,6 +153,7 @@ class Asker {
 
   #accept(count: number, now: number): void {
     for (let i = 0; i < count; i++) {
+      if (!this.#questions.isForUs(this.#meta, i)) continue
       const q = this.#questionOf(i)
       if (q < 0) {
         this.#unexpected++

@@ -126,6 +126,7 @@ class Pacer {
     const now = performance.now()
     const { first, stride } = this.#pace.asked
     for (let i = 0; i < count; i++) {
+      if (!this.#questions.isForUs(this.#meta, i)) continue
       const place = (this.#questions.answered(this.#answers, this.#meta, i) - first) / stride
       const askedAt = this.#askedAt[place] ?? 0
       if (askedAt > 0) {

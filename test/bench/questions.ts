@@ -60,10 +60,14 @@ export class Questions {
     write16(slab, at + CHECKSUM, ~((folded >>> 16) + folded))
   }
 
+  /** Whether a received frame is for the asker alone: others are announcements. @param meta as of `receive` */
+  isForUs(meta: Int32Array, i: number): boolean {
+    return meta[4 * i + 1] === PACKET_HOST
+  }
+
   /** The number of the target that a received frame is the answer for; -1 for none of ours. @param meta as of `receive` */
   answered(slab: Uint8Array, meta: Int32Array, i: number): number {
-    const at = i * SLOT
-    if (meta[4 * i] < MESSAGE_END || meta[4 * i + 1] !== PACKET_HOST || slab[at + TYPE] !== NEIGHBOR_ADVERTISEMENT) return -1
+    if (meta[4 * i] < MESSAGE_END || slab[i * SLOT + TYPE] !== NEIGHBOR_ADVERTISEMENT) return -1
     return this.numberOf(slab, i)
   }
 

@@ -24,7 +24,7 @@ export interface Plan {
 const QUIET_FOR = 1000
 const SETTLE_LIMIT = 60_000
 /** Share of a CPU that a settled program may use. */
-const SETTLED = 0.02
+const SETTLED = 0.005
 /** CPUs that other programs may use during a measurement. */
 const QUIET = 0.15
 

@@ -59,6 +59,7 @@ function listen(): void {
   const count = socket.receive(answers, SLOT, meta)
   const now = performance.now()
   for (let i = 0; i < count; i++) {
+    if (!questions.isForUs(meta, i)) continue
     const n = questions.answered(answers, meta, i)
     const askedAt = open.get(n)?.shift()
     if (askedAt === undefined) continue
