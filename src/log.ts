@@ -46,8 +46,6 @@ const METADATA = Symbol.for('pino.metadata')
 const REPEAT_WINDOW = 10_000
 /** Keys that are counted apart; the others share one count for each kind of event. */
 const MAX_REPEATS = 256
-/** Owners remembered; above every sensible `limit`. */
-const MAX_OWNERS = 65_536
 
 /** Hands records to `take`, in the shape in which they were logged. */
 class Records implements DestinationStream {
@@ -150,8 +148,6 @@ export class EventLog {
   readonly #isDebug: boolean
   /** In the order of their ends. */
   readonly #repeats = new Map<string, Repeat>()
-  /** Target -> where its owner was when the log last said so. */
-  readonly #owners = new Map<string, string>()
 
   constructor(log: Logger, linkName: (ifindex: number) => string) {
     this.#log = log
@@ -195,29 +191,17 @@ export class EventLog {
   }
 
   #neighbor(event: Extract<Event, { kind: 'neighbor' }>): void {
-    const { state, ifindex, mac } = event
-    // Nobody reads the probe of a stranger: not worth an address's text.
-    if (state === 'INCOMPLETE' && !this.#isDebug) return
-    const target = event.target.toString()
-    const owner = `${ifindex} ${mac}`
-    const known = this.#owners.get(target)
-    const gained = state === 'REACHABLE' && known !== owner
-    const lost = (state === 'FAILED' || state === 'GONE') && known !== undefined
-    if (gained) this.#remember(target, owner)
-    if (lost) this.#owners.delete(target)
-    const level = gained || lost ? 'info' : 'debug'
+    const { state, ifindex, mac, news } = event
+    const level = news ? 'info' : 'debug'
+    // An address's text is not made for nobody: there are thousands of routine checks a second, and of a scan's targets.
     if (!this.#log.isLevelEnabled(level)) return
+    const target = event.target.toString()
     const iface = ifindex === undefined ? undefined : this.#linkName(ifindex)
     const lladdr = mac === undefined ? undefined : formatMac(mac)
     const reason = event.reason === '' ? undefined : event.reason
     this.#log[level]({ event: 'neighbor', target, state, iface, lladdr, reason },
       [target, state, iface && `on ${iface}`, lladdr && `(${lladdr})`].filter(Boolean).join(' ')
         + (reason === undefined ? '' : `: ${reason}`))
-  }
-
-  #remember(target: string, owner: string): void {
-    this.#owners.set(target, owner)
-    if (this.#owners.size > MAX_OWNERS) this.#owners.delete(this.#owners.keys().next().value!)
   }
 
   #trouble(wanted: string, event: Trouble, now: Instant): void {

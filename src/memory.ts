@@ -53,10 +53,10 @@ export class Memory {
   }
 
   /** Replaces what was written before. A failure is said once, until it works again. */
-  write(hosts: readonly RememberedHost[]): void {
+  write(hosts: Iterable<RememberedHost>): void {
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
-      replace(this.#file, format(hosts.slice(0, MAX_HOSTS)))
+      replace(this.#file, format([...hosts].slice(0, MAX_HOSTS)))
       this.#failed = false
     } catch (error) {
       if (this.#failed) return

@@ -1,7 +1,8 @@
 /**
  * Hash table from addresses, given as four words, to values: open addressing with linear probing, so that a lookup
- * allocates nothing. The seed keeps senders from choosing targets that collide.
+ * allocates nothing.
  */
+import { hashAddress } from './hash.ts'
 import type { Random } from './types.ts'
 
 const FIRST_SIZE = 16
@@ -43,7 +44,7 @@ export class AddressMap<V> {
     // Close the gap: what probed past it moves up, so that no chain is cut.
     const keys = this.#keys
     for (let i = (hole + 1) & this.#mask; this.#values[i] !== undefined; i = (i + 1) & this.#mask) {
-      const home = this.#hash(keys[4 * i], keys[4 * i + 1], keys[4 * i + 2], keys[4 * i + 3]) & this.#mask
+      const home = hashAddress(this.#seed, keys[4 * i], keys[4 * i + 1], keys[4 * i + 2], keys[4 * i + 3]) & this.#mask
       if (((i - home) & this.#mask) < ((i - hole) & this.#mask)) continue
       keys.copyWithin(4 * hole, 4 * i, 4 * i + 4)
       this.#values[hole] = this.#values[i]
@@ -58,18 +59,10 @@ export class AddressMap<V> {
     for (const value of this.#values) if (value !== undefined) yield value
   }
 
-  #hash(w0: number, w1: number, w2: number, w3: number): number {
-    let h = Math.imul(w3 ^ this.#seed, 0x9e3779b1)
-    h = Math.imul((h ^ (h >>> 15)) + w2, 0x85ebca6b)
-    h = Math.imul((h ^ (h >>> 13)) + w1, 0xc2b2ae35)
-    h = Math.imul((h ^ (h >>> 16)) + w0, 0x27d4eb2f)
-    return h ^ (h >>> 15)
-  }
-
   /** Where the key is, or the free slot where it would go. */
   #slot(w0: number, w1: number, w2: number, w3: number): number {
     const keys = this.#keys
-    for (let i = this.#hash(w0, w1, w2, w3) & this.#mask; ; i = (i + 1) & this.#mask) {
+    for (let i = hashAddress(this.#seed, w0, w1, w2, w3) & this.#mask; ; i = (i + 1) & this.#mask) {
       if (this.#values[i] === undefined) return i
       const k = 4 * i
       if (keys[k + 3] === w3 && keys[k + 2] === w2 && keys[k + 1] === w1 && keys[k] === w0) return i

@@ -3,6 +3,7 @@
  * (RFC 6957 4.1, RFC 6583 7): one host can neither fill the cache nor use up the probes.
  */
 import type { Mac } from '../address.ts'
+import type { HostLists } from './host-lists.ts'
 import type { Neighbor } from './neighbor.ts'
 import type { ActiveRule } from './rules.ts'
 import type { Sink } from './types.ts'
@@ -14,20 +15,22 @@ export const ALIVE_RESERVE = 1024
 /** Routers that are gone keep their places among the FAILED, when these are all taken, up to this number. */
 export const SILENT_ROUTER_LIMIT = 256
 
-const NONE: ReadonlySet<Neighbor> = new Set()
-
 export class Census {
-  readonly #hosts = new Map<Mac, Set<Neighbor>>()
+  readonly #hosts: HostLists
   readonly #pending = new Map<Mac, number>()
-  readonly #failed = new Set<Neighbor>()
-  readonly #silentRouters = new Set<Neighbor>()
+  /** By id, the oldest first. */
+  readonly #failed = new Map<number, Neighbor>()
+  readonly #silentRouters = new Map<number, Neighbor>()
   readonly #sink: Sink
   #owned = 0
   #unproven = 0
   /** Grows with every change of a learned owner. */
   revision = 0
 
-  constructor(sink: Sink) { this.#sink = sink }
+  constructor(hosts: HostLists, sink: Sink) {
+    this.#hosts = hosts
+    this.#sink = sink
+  }
 
   /** INCOMPLETE and FAILED entries. */
   get unproven(): number { return this.#unproven }
@@ -37,8 +40,11 @@ export class Census {
     return failed.values().next().value
   }
 
+  /** FAILED entries, but for routers'. They may be removed meanwhile. */
+  get failed(): Iterable<Neighbor> { return this.#failed.values() }
+
   /** What a link-layer address owns, but for pinned addresses. */
-  of(mac: Mac): ReadonlySet<Neighbor> { return this.#hosts.get(mac) ?? NONE }
+  of(mac: Mac): Iterable<Neighbor> { return this.#hosts.of(mac) }
 
   /** Whether there are as many owners as there may be; says so. */
   isFull({ settings: { limit } }: ActiveRule): boolean {
@@ -48,7 +54,7 @@ export class Census {
   }
 
   /** Whether a host has as many addresses as it may; says so. */
-  isSated(mac: Mac, rule: ActiveRule): boolean { return this.#isEnough(mac, this.of(mac).size, rule) }
+  isSated(mac: Mac, rule: ActiveRule): boolean { return this.#isEnough(mac, this.#hosts.count(mac), rule) }
 
   /** Whether as many questions as there may be are under way on a host's account; says so. */
   isBusy(mac: Mac, rule: ActiveRule): boolean { return this.#isEnough(mac, this.#pending.get(mac) ?? 0, rule) }
@@ -60,15 +66,12 @@ export class Census {
     if (neighbor.isOwned) {
       this.#owned++
       this.revision++
-      if (mac === undefined) return
-      const host = this.#hosts.get(mac)
-      if (host === undefined) this.#hosts.set(mac, new Set([neighbor]))
-      else host.add(neighbor)
+      if (mac !== undefined) this.#hosts.add(neighbor, mac)
     } else {
       this.#unproven++
       if (state === 'INCOMPLETE' && account !== undefined) this.#pending.set(account, (this.#pending.get(account) ?? 0) + 1)
       // What is known of routers is worth more than room.
-      if (state === 'FAILED') (neighbor.router ? this.#silentRouters : this.#failed).add(neighbor)
+      if (state === 'FAILED') (neighbor.router ? this.#silentRouters : this.#failed).set(neighbor.id, neighbor)
     }
   }
 
@@ -78,12 +81,11 @@ export class Census {
     if (neighbor.isOwned) {
       this.#owned--
       this.revision++
-      const host = mac === undefined ? undefined : this.#hosts.get(mac)
-      if (host?.delete(neighbor) && host.size === 0) this.#hosts.delete(mac!)
+      if (mac !== undefined) this.#hosts.remove(neighbor, mac)
     } else {
       this.#unproven--
-      this.#failed.delete(neighbor)
-      this.#silentRouters.delete(neighbor)
+      this.#failed.delete(neighbor.id)
+      this.#silentRouters.delete(neighbor.id)
       if (state !== 'INCOMPLETE' || account === undefined) return
       const count = this.#pending.get(account)! - 1
       if (count > 0) this.#pending.set(account, count)

@@ -144,22 +144,25 @@ export class Engine {
   /** Grows whenever `memory` would say something else. */
   get revision(): number { return this.#neighbors.revision }
 
-  /** What is worth knowing after a restart: the learned owners. */
-  get memory(): RememberedHost[] {
-    const hosts: RememberedHost[] = []
-    for (const { target, ifindex, mac, router, pinned, isOwned, via } of this.#neighbors.values()) {
+  /** What is worth knowing after a restart: the learned owners. May be read bit by bit while things change. */
+  get memory(): Iterable<RememberedHost> { return this.#remembered() }
+
+  * #remembered(): Generator<RememberedHost> {
+    for (const neighbor of this.#neighbors.values()) {
+      const { target, ifindex, mac, router } = neighbor
       const link = this.#links.get(ifindex)
-      if (isOwned && pinned === undefined && via === undefined && link !== undefined) hosts.push({ target, iface: link.name, mac, router })
+      if (neighbor.isOwned && neighbor.pinned === undefined && neighbor.via === undefined && link !== undefined) {
+        yield { target, iface: link.name, mac, router }
+      }
     }
-    return hosts
   }
 
   snapshot(): Snapshot {
     const neighbors = [...this.#neighbors.values()].sort((a, b) => a.target.compare(b.target))
     return {
-      neighbors: neighbors.map(({ target, state, ifindex, pinned, route }) => ({
+      neighbors: neighbors.map(({ target, state, ifindex, pinned, routed }) => ({
         target: target.toString(), state, iface: this.#links.get(ifindex)?.name,
-        pinned: pinned !== undefined, routed: route !== undefined,
+        pinned: pinned !== undefined, routed: routed !== 0,
       })),
     }
   }
@@ -175,7 +178,7 @@ export class Engine {
     this.#sink.quiet(this.#rules.quiet(this.#links))
     // What was learned stays where it still fits; questions under way are asked again by those who ask.
     const pinned = new Set(this.#rules.pinned.map(({ host }) => host.address.toString()))
-    for (const neighbor of [...this.#neighbors.values()]) {
+    for (const neighbor of this.#neighbors.values()) {
       if (pinned.has(neighbor.target.toString())) continue
       const { target, target: { w0, w1, w2, w3 }, isOwned, router, home, ifindex } = neighbor
       const stays = neighbor.pinned === undefined && (isOwned || router)
@@ -211,7 +214,7 @@ export class Engine {
   #link(link: Link, now: Instant): void {
     const { ifindex, name, mac } = link
     const before = this.#links.get(ifindex)
-    this.#links.set(link)
+    const isCoverageChanged = this.#links.set(link)
     if (before !== undefined && before.name !== name) this.#forget(before, now)
     if (before?.name !== name) this.#rules.link(link)
     if (before?.name !== name || before.mac !== mac) this.#sink.quiet(this.#rules.quiet(this.#links))
@@ -222,12 +225,16 @@ export class Engine {
     const isUpAgain = this.#isUsable(link) && (!this.#isUsable(before) || before?.name !== name)
     if (isUpAgain) this.#seek(link, now)
     const isOther = before?.mac !== undefined && mac !== undefined && before.mac !== mac
-    for (const neighbor of [...this.#neighbors.values()]) {
-      this.#owners.update(neighbor, now)
-      if (isOther) this.#owners.renumber(neighbor, ifindex, now)
-      if (isUpAgain && neighbor.ifindex === ifindex) this.#neighbors.verify(neighbor, now, 'link up')
+    // What follows from an owner depends on its own link, on the names of all links, and on their prefixes.
+    const isNews = before?.name !== name && [before?.name, name].some((one) => one !== undefined && this.#rules.wants(one) !== undefined)
+    const all = isNews || isCoverageChanged
+    const some = all ? this.#neighbors.values() : before?.up !== link.up ? this.#neighbors.on(ifindex) : []
+    for (const neighbor of some) this.#owners.update(neighbor, now)
+    if (isOther) for (const neighbor of this.#neighbors.values()) this.#owners.renumber(neighbor, ifindex, now)
+    if (isUpAgain) {
+      for (const neighbor of this.#neighbors.on(ifindex)) this.#neighbors.verify(neighbor, now, 'link up')
       // Nobody could have answered, so that failure says nothing.
-      else if (isUpAgain && neighbor.state === 'FAILED' && !neighbor.router) this.#neighbors.remove(neighbor, 'link up', now)
+      for (const neighbor of this.#neighbors.failed) this.#neighbors.remove(neighbor, 'link up', now)
     }
     this.#hearings.join()
     if (isUpAgain) this.#learner.discover(ifindex, now)
@@ -281,8 +288,7 @@ export class Engine {
 
   /** What is known about the hosts of a link does not hold any more. */
   #forget({ ifindex, name }: Link, now: Instant): void {
-    for (const neighbor of [...this.#neighbors.values()]) {
-      if (neighbor.ifindex !== ifindex) continue
+    for (const neighbor of this.#neighbors.on(ifindex)) {
       if (neighbor.pinned === undefined) {
         this.#absent.add(name, neighbor.target)
         // A router's address stays its own.
@@ -350,9 +356,8 @@ export class Engine {
         this.#owners.adopt(neighbor)
       }
     }
-    const desired: HostRoute[] = []
-    for (const { route } of this.#neighbors.values()) if (route !== undefined) desired.push(route)
-    for (const change of plan(desired, present)) this.#sink.route(change)
+    const changes = plan(this.#neighbors.values(), (target) => this.#neighbors.find(target), present)
+    for (const change of changes) this.#sink.route(change)
   }
 
   #kernel(known: KernelNeighbor, now: Instant): void {

@@ -27,9 +27,10 @@ export class Links {
   up(ifindex: number): boolean { return this.#links.get(ifindex)?.up ?? false }
   values(): IterableIterator<Link> { return this.#links.values() }
 
-  set(link: Link): void {
+  /** @returns whether `covers` may say something else now */
+  set(link: Link): boolean {
     this.#links.set(link.ifindex, link)
-    this.#index()
+    return this.#index()
   }
 
   delete(ifindex: number): void {
@@ -81,7 +82,9 @@ export class Links {
     return only
   }
 
-  #index(): void {
+  /** @returns whether the on-link prefixes are others now */
+  #index(): boolean {
+    const before = this.#onLink
     this.#own = new AddressMap(this.#random)
     this.#onLink = []
     for (const { ifindex, name, addresses } of this.#links.values()) {
@@ -94,5 +97,7 @@ export class Links {
         else places.push(own)
       }
     }
+    return this.#onLink.length !== before.length
+      || this.#onLink.some(({ prefix, ifindex }, at) => ifindex !== before[at].ifindex || !prefix.equals(before[at].prefix))
   }
 }

@@ -16,8 +16,8 @@ export class Moves {
   rules: Rules
   readonly #links: Links
   readonly #announcer: Announcer
-  /** Whom hosts downstream send to above all: routers, and what is pinned upstream. */
-  readonly #routers = new Set<Neighbor>()
+  /** Whom hosts downstream send to above all: routers, and what is pinned upstream. By id. */
+  readonly #routers = new Map<number, Neighbor>()
 
   constructor(rules: Rules, links: Links, announcer: Announcer) {
     this.rules = rules
@@ -28,8 +28,8 @@ export class Moves {
   /** An owner came, moved or went. */
   update(neighbor: Neighbor, now: Instant): void {
     const { isOwned, ifindex, router, pinned, rule, home } = neighbor
-    if (isOwned && (router || (pinned !== undefined && this.#isUpstream(neighbor, ifindex)))) this.#routers.add(neighbor)
-    else this.#routers.delete(neighbor)
+    if (isOwned && (router || (pinned !== undefined && this.#isUpstream(neighbor, ifindex)))) this.#routers.set(neighbor.id, neighbor)
+    else this.#routers.delete(neighbor.id)
     if (!isOwned || ifindex === 0) return
     neighbor.home = ifindex
     if (home !== 0 && home !== ifindex && rule.settings.announce !== 'no') this.#moved(neighbor, home, now)
@@ -46,7 +46,7 @@ export class Moves {
 
   /** What hosts on a link have us answer for, whoever they are, and our own addresses there. */
   * #toldOf(ifindex: number): Generator<Neighbor['target']> {
-    for (const { target, joined } of this.#routers) if (joined.includes(ifindex)) yield target
+    for (const { target, joined } of this.#routers.values()) if (joined.includes(ifindex)) yield target
     for (const link of this.#links.values()) {
       if (link.name === 'lo') continue
       for (const { address, address: { w0, w1, w2, w3 }, tentative } of link.addresses) {

@@ -13,13 +13,12 @@ import type { Address, Mac } from '../address.ts'
 import type { PinnedHost } from '../config/config.ts'
 import type { NdiscView } from '../wire/ndisc.ts'
 import { RETRANS_TIMER } from '../wire/constants.ts'
-import { AddressMap } from './address-map.ts'
 import { ALIVE_RESERVE, Census, UNPROVEN_LIMIT } from './census.ts'
-import { Deadlines } from './deadlines.ts'
 import { judge } from './judge.ts'
 import type { Links } from './links.ts'
-import { Neighbor, NOWHERE } from './neighbor.ts'
-import type { Asker, Question } from './neighbor.ts'
+import { NOWHERE } from './neighbor.ts'
+import type { Asker, Neighbor, NeighborFollower, Question } from './neighbor.ts'
+import { NeighborTable } from './neighbor-table.ts'
 import { Prober } from './prober.ts'
 import { isUpstream } from './rules.ts'
 import type { ActiveRule } from './rules.ts'
@@ -34,20 +33,14 @@ const ROUTER_MEMORY = 3_600_000
 /** What is restored is verified one after the other, this far apart. Milliseconds. */
 const RESTORE_INTERVAL = 0.5
 
-/** What follows from a change of owner. */
-export interface NeighborFollower {
-  /** An owner came, moved or went. Comes before `answer`. */
-  owner(neighbor: Neighbor, now: Instant): void
-  /** The neighbor has an owner now, and this asker waits. */
-  answer(neighbor: Neighbor, asker: Asker): void
-}
+/** Entries that one wake looks at. */
+const WAKE_LIMIT = 64
 
 /** What proves an owner tells of it, in the plain case. */
 const PLAIN = { via: undefined, proxied: false, router: false }
 
 export class Neighbors {
-  readonly #table: AddressMap<Neighbor>
-  readonly #deadlines = new Deadlines<Neighbor>()
+  readonly #table: NeighborTable
   readonly #census: Census
   readonly #prober: Prober
   readonly #links: Links
@@ -56,8 +49,8 @@ export class Neighbors {
   #restoreAt = Number.NEGATIVE_INFINITY
 
   constructor(links: Links, sink: Sink, follower: NeighborFollower, random: Random) {
-    this.#table = new AddressMap(random)
-    this.#census = new Census(sink)
+    this.#table = new NeighborTable(random)
+    this.#census = new Census(this.#table.hosts, sink)
     this.#prober = new Prober(links, sink)
     this.#links = links
     this.#sink = sink
@@ -67,12 +60,18 @@ export class Neighbors {
   get size(): number { return this.#table.size }
   /** Grows with every change of a learned owner. */
   get revision(): number { return this.#census.revision }
-  get deadline(): Instant | undefined { return this.#deadlines.next }
+  get deadline(): Instant | undefined { return this.#table.deadline }
+  /** Entries may come and go meanwhile. */
   values(): Generator<Neighbor> { return this.#table.values() }
+  /** The same, of the owners on a link. */
+  on(ifindex: number): Generator<Neighbor> { return this.#table.on(ifindex) }
 
   get(w0: number, w1: number, w2: number, w3: number): Neighbor | undefined {
     return this.#table.get(w0, w1, w2, w3)
   }
+
+  /** Entries of addresses that nobody had, but for routers'. */
+  get failed(): Iterable<Neighbor> { return this.#census.failed }
 
   find({ w0, w1, w2, w3 }: Address): Neighbor | undefined {
     return this.#table.get(w0, w1, w2, w3)
@@ -93,7 +92,7 @@ export class Neighbors {
       if (account !== undefined && this.#census.isBusy(account, rule)) return 'limit'
       if (neighbor === undefined) {
         if (this.#isFull(rule, alive)) return 'limit'
-        neighbor = this.#create(target, rule)
+        neighbor = this.#table.create(target, rule)
       } else {
         this.#census.remove(neighbor)
       }
@@ -112,7 +111,7 @@ export class Neighbors {
     neighbor.byRoute ||= byRoute
     neighbor.probes = 1
     if (asksRoute) this.#sink.lookup(target)
-    this.#deadlines.set(neighbor, neighbor.afterTimeout(now))
+    this.#table.setDeadline(neighbor, neighbor.afterTimeout(now))
     return 'asked'
   }
 
@@ -174,7 +173,7 @@ export class Neighbors {
     neighbor.rival = ifindex
     neighbor.rivalMac = mac
     const early = neighbor.verified + CONTEST_INTERVAL as Instant
-    if (state === 'REACHABLE' && now < early) this.#deadlines.set(neighbor, Math.min(neighbor.deadline, early) as Instant)
+    if (state === 'REACHABLE' && now < early) this.#table.setDeadline(neighbor, Math.min(neighbor.deadline, early) as Instant)
     else this.verify(neighbor, now, 'claimed by another')
   }
 
@@ -213,37 +212,42 @@ export class Neighbors {
     what: Pick<Neighbor, 'via' | 'proxied' | 'router'> = PLAIN): void {
     const changed = !neighbor.isOwned || neighbor.ifindex !== ifindex || neighbor.mac !== mac
     if (changed && !this.#admit(neighbor, ifindex, mac, now)) return
-    const { target, rival, rivalMac, asking } = neighbor
+    const { rival, rivalMac, asking } = neighbor
+    const isRoutine = !changed && neighbor.home === ifindex && neighbor.router === what.router && neighbor.pinned === undefined
+      && neighbor.via === undefined && what.via === undefined
     neighbor.via = what.via
     neighbor.proxied = what.proxied
     if (neighbor.router !== what.router) this.#census.revision++
     neighbor.router = what.router
     if (!changed && rival !== 0 && rivalMac !== undefined) {
-      this.#sink.event({ kind: 'conflict', target, ifindex: rival, mac: rivalMac })
+      this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex: rival, mac: rivalMac })
     }
     neighbor.rival = 0
+    neighbor.rivalMac = undefined
+    neighbor.probes = 0
     neighbor.absent = false
     neighbor.used = false
     neighbor.verified = now
     neighbor.byRoute = false
     if (asking.length === 1 && asking[0] === ifindex) neighbor.asking = NOWHERE
     this.#enter(neighbor, 'REACHABLE', changed ? 'proof' : 'verified')
-    if (neighbor.pinned === undefined) this.#deadlines.set(neighbor, neighbor.staleAt)
-    else this.#deadlines.remove(neighbor)
-    this.#follower.owner(neighbor, now)
+    if (neighbor.pinned === undefined) this.#table.setDeadline(neighbor, neighbor.staleAt)
+    else this.#table.clearDeadline(neighbor)
+    // Thousands of these a second change nothing.
+    if (!isRoutine) this.#follower.owner(neighbor, now)
     this.#answer(neighbor)
   }
 
   /** An owner of a former life: answered for while it is verified, soon. @returns undefined when there is no room */
   restore(target: Address, ifindex: number, mac: Mac | undefined, rule: ActiveRule, now: Instant): Neighbor | undefined {
     if (this.find(target) !== undefined || this.#isFull(rule)) return undefined
-    const neighbor = this.#create(target, rule)
+    const neighbor = this.#table.create(target, rule)
     neighbor.ifindex = ifindex
     neighbor.mac = mac
     neighbor.state = 'PROBE'
     this.#census.add(neighbor)
     this.#restoreAt = Math.max(now, this.#restoreAt + RESTORE_INTERVAL)
-    this.#deadlines.set(neighbor, this.#restoreAt as Instant)
+    this.#table.setDeadline(neighbor, this.#restoreAt as Instant)
     this.#tell(neighbor, 'PROBE', 'known before')
     return neighbor
   }
@@ -251,16 +255,19 @@ export class Neighbors {
   /** Makes an owner that is always known, or tells one where its link is. @param ifindex 0 when that link is absent */
   pin(host: PinnedHost, rule: ActiveRule, ifindex: number, now: Instant): void {
     let neighbor = this.find(host.address)
-    if (neighbor === undefined) neighbor = this.#create(host.address, rule)
+    if (neighbor === undefined) neighbor = this.#table.create(host.address, rule)
     else this.#census.remove(neighbor)
-    if (neighbor.ifindex !== ifindex) neighbor.mac = undefined
+    if (neighbor.ifindex !== ifindex) {
+      neighbor.mac = undefined
+      neighbor.told = false
+    }
     neighbor.pinned = host
     neighbor.rule = rule
     neighbor.asking = NOWHERE
     neighbor.ifindex = ifindex
     neighbor.state = 'REACHABLE'
     if (ifindex !== 0) return this.prove(neighbor, ifindex, neighbor.mac, now)
-    this.#deadlines.remove(neighbor)
+    this.#table.clearDeadline(neighbor)
     this.#follower.owner(neighbor, now)
   }
 
@@ -275,7 +282,7 @@ export class Neighbors {
     this.#census.add(neighbor)
     this.#tell(neighbor, 'FAILED', reason)
     this.#follower.owner(neighbor, now)
-    this.#deadlines.set(neighbor, (now + deadtime) as Instant)
+    this.#table.setDeadline(neighbor, (now + deadtime) as Instant)
   }
 
   remove(neighbor: Neighbor, reason: string, now: Instant): void {
@@ -284,22 +291,22 @@ export class Neighbors {
     neighbor.ifindex = 0
     neighbor.state = 'FAILED'
     this.#follower.owner(neighbor, now)
-    const { w0, w1, w2, w3 } = neighbor.target
-    this.#table.delete(w0, w1, w2, w3)
-    this.#deadlines.remove(neighbor)
     if (wasOwned) this.#tell(neighbor, 'GONE', reason)
+    this.#table.delete(neighbor)
   }
 
-  /** Does what is due. */
+  /** Does what is due; not all of it when that is much, so that packets need not wait long. */
   wake(now: Instant): void {
-    for (let neighbor = this.#deadlines.due(now); neighbor !== undefined; neighbor = this.#deadlines.due(now)) {
+    for (let turns = 0; turns < WAKE_LIMIT; turns++) {
+      const neighbor = this.#table.due(now)
+      if (neighbor === undefined) return
       const { verified, rule: { settings: { keepalive, retries, ttl } } } = neighbor
       switch (neighbor.state) {
         case 'FAILED':
           // A second time without a name for it: it may be asked for again, but not downstream.
           if (neighbor.router && now < verified + ROUTER_MEMORY) {
             neighbor.asking = NOWHERE
-            this.#deadlines.set(neighbor, verified + ROUTER_MEMORY as Instant)
+            this.#table.setDeadline(neighbor, verified + ROUTER_MEMORY as Instant)
           } else {
             this.remove(neighbor, 'deadtime', now)
           }
@@ -307,7 +314,7 @@ export class Neighbors {
         case 'REACHABLE':
           if (neighbor.rival !== 0) this.verify(neighbor, now, 'claimed by another')
           else if (keepalive || neighbor.used) this.verify(neighbor, now, 'ttl')
-          else if (now < verified + ttl) this.#deadlines.set(neighbor, verified + ttl as Instant)
+          else if (now < verified + ttl) this.#table.setDeadline(neighbor, verified + ttl as Instant)
           else this.remove(neighbor, 'ttl', now)
           break
         case 'INCOMPLETE': case 'PROBE':
@@ -322,6 +329,7 @@ export class Neighbors {
     const { rival, rivalMac, rule, target } = neighbor
     this.fail(neighbor, 'no answer', now)
     neighbor.rival = 0
+    neighbor.rivalMac = undefined
     if (rival === 0 || !this.#links.up(rival) || this.#isGuarded(neighbor, rival)) return
     const account = this.#isUpstream(rule, rival) ? undefined : rivalMac
     this.ask({ target, rule, links: [rival], account, reason: 'owner silent' }, now)
@@ -329,7 +337,7 @@ export class Neighbors {
 
   #probe(neighbor: Neighbor, now: Instant): void {
     this.#prober.next(neighbor)
-    this.#deadlines.set(neighbor, neighbor.afterTimeout(now))
+    this.#table.setDeadline(neighbor, neighbor.afterTimeout(now))
   }
 
   /** Whether the address is a router's, and this link not the one for it. */
@@ -343,6 +351,7 @@ export class Neighbors {
 
   #answer(neighbor: Neighbor): void {
     const { askers } = neighbor
+    if (askers.length === 0) return
     neighbor.askers = []
     for (const asker of askers) this.#follower.answer(neighbor, asker)
   }
@@ -362,17 +371,12 @@ export class Neighbors {
     this.#census.remove(neighbor)
     neighbor.ifindex = ifindex
     neighbor.mac = mac
+    neighbor.told = false
     neighbor.account = undefined
     // It counts as an owner from here on, whatever it was.
     neighbor.state = 'REACHABLE'
     this.#census.add(neighbor)
     return true
-  }
-
-  #create(target: Address, rule: ActiveRule): Neighbor {
-    const neighbor = new Neighbor(target, rule)
-    this.#table.set(target.w0, target.w1, target.w2, target.w3, neighbor)
-    return neighbor
   }
 
   /** Between states of an owner, which count the same. */
@@ -393,7 +397,9 @@ export class Neighbors {
   }
 
   #tell(neighbor: Neighbor, state: NeighborState | 'GONE', reason: string): void {
-    const { target, ifindex, mac } = neighbor
-    this.#sink.event({ kind: 'neighbor', target, state, ifindex: ifindex === 0 ? undefined : ifindex, mac, reason })
+    const { target, ifindex, mac, told } = neighbor
+    const news = state === 'REACHABLE' ? !told : told && (state === 'FAILED' || state === 'GONE')
+    if (news) neighbor.told = !told
+    this.#sink.event({ kind: 'neighbor', target, state, ifindex: ifindex === 0 ? undefined : ifindex, mac, reason, news })
   }
 }

@@ -7,10 +7,13 @@ import type { Groups } from './groups.ts'
 import type { Links } from './links.ts'
 import { NOWHERE } from './neighbor.ts'
 import type { Neighbor } from './neighbor.ts'
-import { desiredRoute, sameRoute } from './routes.ts'
+import { desiredRoute, isSettled } from './routes.ts'
 import { isUpstream } from './rules.ts'
 import type { Rules } from './rules.ts'
 import type { Instant, Sink } from './types.ts'
+
+/** Lists of links that are remembered, in order to share them. */
+const LIST_LIMIT = 256
 
 export class Owners {
   rules: Rules
@@ -18,6 +21,8 @@ export class Owners {
   readonly #groups: Groups
   readonly #announcer: Announcer
   readonly #sink: Sink
+  /** Lists of links, by their text. */
+  readonly #lists = new Map<string, readonly number[]>()
 
   constructor(rules: Rules, links: Links, groups: Groups, announcer: Announcer, sink: Sink) {
     this.rules = rules
@@ -60,9 +65,9 @@ export class Owners {
   }
 
   #route(neighbor: Neighbor): void {
+    if (isSettled(neighbor, this.#links)) return
     const before = neighbor.route
     const route = desiredRoute(neighbor, this.#links)
-    if (sameRoute(before, route)) return
     neighbor.route = route
     // An added route takes the place of one elsewhere at once, so a move loses no packet.
     if (route !== undefined) this.#sink.route({ op: 'add', route })
@@ -78,7 +83,18 @@ export class Owners {
     if (before.length === joined.length && before.every(stay)) return false
     for (const link of joined) if (!before.includes(link)) this.#groups.add(link, target)
     for (const link of before) if (!stay(link)) this.#groups.remove(link, target)
-    neighbor.joined = [...joined]
+    neighbor.joined = this.#shared(joined)
     return true
+  }
+
+  /** A list of these links that does not change, the same for all neighbors. */
+  #shared(links: readonly number[]): readonly number[] {
+    const key = links.join()
+    let list = this.#lists.get(key)
+    if (list !== undefined) return list
+    // Those of links that went are not worth keeping.
+    if (this.#lists.size >= LIST_LIMIT) this.#lists.clear()
+    this.#lists.set(key, list = [...links])
+    return list
   }
 }

@@ -84,15 +84,17 @@ export class Proxy {
   }
 
   #owned(neighbor: Neighbor, link: Link, view: NdiscView, rules: readonly ActiveRule[], dad: boolean, now: Instant): Outcome {
-    const { ifindex, mac, pinned } = neighbor
+    const { ifindex } = neighbor
     if (ifindex === link.ifindex) return 'same-link'
     if (ifindex === 0 || !this.#links.up(ifindex) || !allows(rules, ifindex)) return 'no-candidate'
     neighbor.used = true
-    if (dad && mac === view.sourceMac) return 'dad-own-mac'
-    // Another proxy's word is no evidence against a host that is there.
-    if (dad && neighbor.proxied) return 'dad-unproven'
-    if (dad && pinned === undefined) return this.#neighbors.confirm(neighbor, askerOf(link, view), now)
-    if (dad) this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex: link.ifindex, mac: view.sourceMac })
+    if (dad) {
+      if (neighbor.mac === view.sourceMac) return 'dad-own-mac'
+      // Another proxy's word is no evidence against a host that is there.
+      if (neighbor.proxied) return 'dad-unproven'
+      if (neighbor.pinned === undefined) return this.#neighbors.confirm(neighbor, askerOf(link, view), now)
+      this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex: link.ifindex, mac: view.sourceMac })
+    }
     return this.#answerView(link, view, rules[0])
   }
 

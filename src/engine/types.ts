@@ -134,7 +134,9 @@ export type Outcome = (typeof ACTIONS)[number] | SilentReason | DropReason
 /** State changes, for log, metrics and monitor. Packets are told by {@link Sink.outcome}. */
 export type Event =
   | { readonly kind: 'neighbor'; readonly target: Address; readonly state: NeighborState | 'GONE'
-      readonly ifindex: number | undefined; readonly mac: Mac | undefined; readonly reason: string }
+      readonly ifindex: number | undefined; readonly mac: Mac | undefined; readonly reason: string
+      /** The owner is another than the one that such an event told of last, or there is none any more. */
+      readonly news: boolean }
   | { readonly kind: 'link'; readonly iface: string; readonly state: 'up' | 'down' | 'gone' }
   | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac }
   | { readonly kind: 'limit'; readonly limit: 'neighbors' | 'host' | 'askers' | 'groups'; readonly mac?: Mac; readonly size: number }

@@ -2,11 +2,11 @@
 import t from 'tap'
 import { judge } from '../../src/engine/judge.ts'
 import type { Claim } from '../../src/engine/judge.ts'
-import { Neighbor } from '../../src/engine/neighbor.ts'
+import type { Neighbor } from '../../src/engine/neighbor.ts'
 import { Rules } from '../../src/engine/rules.ts'
 import type { Instant } from '../../src/engine/types.ts'
 import { ip, mac } from './kit/frames.ts'
-import { chance, configOf, ETH0, ETH1, ETH2, linkOf, ROUTER, SUBNET, VM2, VM3 } from './kit/stage.ts'
+import { chance, configOf, ETH0, ETH1, ETH2, linkOf, neighborOf, ROUTER, SUBNET, VM2, VM3 } from './kit/stage.ts'
 
 const NOW = 100_000 as Instant
 const PLAIN = 'proxy eth0 { rule 2001:db8::/64 { iface eth1 } }'
@@ -17,7 +17,7 @@ function known(more: Partial<Neighbor> = {}, config = SUBNET): Neighbor {
   for (const ifindex of [ETH0, ETH1, ETH2]) rules.link(linkOf(ifindex))
   const target = ip('2001:db8::2')
   const [rule] = rules.match(ETH0, target.w0, target.w1, target.w2, target.w3)
-  return Object.assign(new Neighbor(target, rule), { ifindex: ETH1, mac: mac(VM2), state: 'REACHABLE', verified: NOW, ...more })
+  return neighborOf(target, rule, { ifindex: ETH1, mac: mac(VM2), state: 'REACHABLE', verified: NOW, ...more })
 }
 
 /** `O` or `-`, the lladdr and the link of a claim. */
@@ -59,10 +59,11 @@ t.test('PROBE: elsewhere only the owner itself, or a real one instead of a proxy
   t.equal(judge(moving, claim('O', VM3, ETH2), NOW), 'unsolicited', 'another host')
   t.equal(judge(moving, claim('-', VM2, ETH2), NOW), 'proxied')
   t.equal(judge(moving, claim('O', VM2, ETH0), NOW), 'unsolicited', 'not asked there')
-  const proxied = known({ state: 'PROBE', ifindex: ETH0, mac: mac(ROUTER), proxied: true, asking: [ETH1] })
+  const word = { state: 'PROBE', ifindex: ETH0, mac: mac(ROUTER), asking: [ETH1] } as const
+  const proxied = known({ ...word, proxied: true })
   t.equal(judge(proxied, claim('O', VM2, ETH1), NOW), 'proof')
   t.equal(judge(proxied, claim('-', ROUTER, ETH0), NOW), 'proof', 'and the proxy may say so again')
-  t.equal(judge({ ...proxied, proxied: false } as Neighbor, claim('O', VM2, ETH1), NOW), 'unsolicited')
+  t.equal(judge(known(word), claim('O', VM2, ETH1), NOW), 'unsolicited')
 })
 
 t.test('REACHABLE: of two answers to one question the upstream one counts, and a host\'s before a proxy\'s', async (t) => {

@@ -11,7 +11,7 @@ const TIMED = SUBNET.replace('host', 'timeout 100\n retries 3\n ttl 30s\n deadti
 /** What is remembered: `TARGET IFACE LLADDR`, with an R for a router. */
 
 function remembered(stage: Stage): string[] {
-  return stage.engine.memory.map(({ target, iface, mac, router }) =>
+  return [...stage.engine.memory].map(({ target, iface, mac, router }) =>
     `${target} ${iface} ${mac === undefined ? '-' : formatMac(mac)}${router ? ' R' : ''}`).sort()
 }
 

@@ -1,15 +1,15 @@
 import t from 'tap'
-import { Neighbor } from '../../src/engine/neighbor.ts'
+import type { Neighbor } from '../../src/engine/neighbor.ts'
 import { Rules } from '../../src/engine/rules.ts'
 import type { Instant } from '../../src/engine/types.ts'
 import { ip } from './kit/frames.ts'
-import { chance, configOf, ETH0, linkOf } from './kit/stage.ts'
+import { chance, configOf, ETH0, linkOf, neighborOf as entryOf } from './kit/stage.ts'
 
 function neighborOf(settings: string): Neighbor {
   const rules = new Rules(configOf(`proxy eth0 { ${settings}\n rule 2001:db8::/64 { iface eth1 } }`), chance(1))
   rules.link(linkOf(ETH0))
   const target = ip('2001:db8::2')
-  return new Neighbor(target, rules.match(ETH0, target.w0, target.w1, target.w2, target.w3)[0])
+  return entryOf(target, rules.match(ETH0, target.w0, target.w1, target.w2, target.w3)[0])
 }
 
 t.test('verification begins so that it is over by the end of ttl, at half of it at the earliest', async (t) => {

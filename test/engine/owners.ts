@@ -3,12 +3,12 @@ import t from 'tap'
 import { Announcer } from '../../src/engine/announcer.ts'
 import { Groups } from '../../src/engine/groups.ts'
 import { Links } from '../../src/engine/links.ts'
-import { Neighbor } from '../../src/engine/neighbor.ts'
+import type { Neighbor } from '../../src/engine/neighbor.ts'
 import { Owners } from '../../src/engine/owners.ts'
 import { Rules } from '../../src/engine/rules.ts'
 import type { Instant, Link, NeighborState } from '../../src/engine/types.ts'
 import { ip } from './kit/frames.ts'
-import { chance, configOf, ETH0, ETH1, ETH2, linkOf, Recorder, twoLinks } from './kit/stage.ts'
+import { chance, configOf, ETH0, ETH1, ETH2, linkOf, neighborOf, Recorder, twoLinks } from './kit/stage.ts'
 
 const VM = '2001:db8::2'
 const SUBNET = `subnet 2001:db8::/64 {
@@ -39,7 +39,7 @@ class Scene {
     this.#announcer = new Announcer(this.links, this.sink, chance(1))
     this.owners = new Owners(this.rules, this.links, groups, this.#announcer, this.sink)
     const { w0, w1, w2, w3 } = ip(VM)
-    this.neighbor = new Neighbor(ip(VM), this.rules.match(ETH0, w0, w1, w2, w3)[0])
+    this.neighbor = neighborOf(ip(VM), this.rules.match(ETH0, w0, w1, w2, w3)[0])
   }
 
   /** Makes it an owner there, or none. @returns what follows at once, and the announcements within a second */

@@ -1,11 +1,11 @@
 /** Which solicitations look for an owner, and which verify one (checklist I1, I3, I5). */
 import t from 'tap'
 import { Links } from '../../src/engine/links.ts'
-import { Neighbor } from '../../src/engine/neighbor.ts'
+import type { Neighbor } from '../../src/engine/neighbor.ts'
 import { Prober } from '../../src/engine/prober.ts'
 import { Rules } from '../../src/engine/rules.ts'
 import { ip, mac } from './kit/frames.ts'
-import { chance, configOf, ETH0, ETH1, ETH2, linkOf, Recorder, SUBNET, twoLinks, VM2, VM3 } from './kit/stage.ts'
+import { chance, configOf, ETH0, ETH1, ETH2, linkOf, neighborOf, Recorder, SUBNET, twoLinks, VM2, VM3 } from './kit/stage.ts'
 
 const VM = '2001:db8::2'
 const ETH3 = 5
@@ -29,8 +29,7 @@ function scene(more: Partial<Neighbor> = {}, settings = ''): Scene {
     rules.link(link)
   }
   const { w0, w1, w2, w3 } = ip(VM)
-  const neighbor = new Neighbor(ip(VM), rules.match(ETH0, w0, w1, w2, w3)[0])
-  Object.assign(neighbor, { state: 'PROBE', ifindex: ETH1, mac: mac(VM2), ...more })
+  const neighbor = neighborOf(ip(VM), rules.match(ETH0, w0, w1, w2, w3)[0], { state: 'PROBE', ifindex: ETH1, mac: mac(VM2), ...more })
   const sink = new Recorder()
   const prober = new Prober(links, sink)
   return { neighbor, prober, sink, next: () => { prober.next(neighbor); return sink.take() } }

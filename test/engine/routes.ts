@@ -1,12 +1,13 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { Links } from '../../src/engine/links.ts'
-import { Neighbor } from '../../src/engine/neighbor.ts'
+import type { Neighbor } from '../../src/engine/neighbor.ts'
+import { NeighborTable } from '../../src/engine/neighbor-table.ts'
 import { desiredRoute, plan, sameRoute } from '../../src/engine/routes.ts'
 import { Rules } from '../../src/engine/rules.ts'
 import type { HostRoute } from '../../src/engine/types.ts'
 import { ip } from './kit/frames.ts'
-import { chance, configOf, ETH0, ETH1, linkOf, own, SUBNET, twoLinks } from './kit/stage.ts'
+import { chance, configOf, ETH0, ETH1, linkOf, neighborOf, own, SUBNET, twoLinks } from './kit/stage.ts'
 
 function world(config = SUBNET): { links: Links; neighbor: Neighbor } {
   const links = new Links(chance(1))
@@ -17,9 +18,7 @@ function world(config = SUBNET): { links: Links; neighbor: Neighbor } {
   }
   const target = ip('2001:db8::2')
   const [rule] = rules.match(ETH0, target.w0, target.w1, target.w2, target.w3)
-  const neighbor = new Neighbor(target, rule)
-  neighbor.state = 'REACHABLE'
-  neighbor.ifindex = ETH1
+  const neighbor = neighborOf(target, rule, { state: 'REACHABLE', ifindex: ETH1 })
   return { links, neighbor }
 }
 
@@ -63,15 +62,19 @@ t.test('a router that answered for the target is the route\'s gateway', async (t
   t.same(desiredRoute(neighbor, links), { target: ip('2001:db8::2'), ifindex: ETH1, via: ip('fe80::7') })
 })
 
-const route = fc.record({ target: fc.integer({ min: 2, max: 9 }), ifindex: fc.constantFrom(ETH0, ETH1), via: fc.boolean() })
+const route = fc.record({ target: fc.integer({ min: 3, max: 9 }), ifindex: fc.constantFrom(ETH0, ETH1), via: fc.boolean() })
   .map(({ target, ifindex, via }): HostRoute => ({ target: ip(`2001:db8::${target}`), ifindex,
     ...(via ? { via: ip('fe80::7') } : {}) }))
 const routes = fc.uniqueArray(route, { selector: ({ target }) => target.toString() })
 
 t.test('a plan, carried out, gives the desired routes, and touches only what differs', async () => {
+  const { neighbor: { rule } } = world()
   fc.assert(fc.property(routes, routes, (desired, present) => {
     const kernel = new Map(present.map((route) => [route.target.toString(), route]))
-    const changes = plan(desired, present)
+    const table = new NeighborTable(chance(1))
+    for (const route of desired) neighborOf(route.target, rule, { route }, table)
+    neighborOf(ip('2001:db8::2'), rule, {}, table)
+    const changes = plan(table.values(), ({ w0, w1, w2, w3 }) => table.get(w0, w1, w2, w3), present)
     for (const { op, route } of changes) {
       if (op === 'add') kernel.set(route.target.toString(), route)
       else kernel.delete(route.target.toString())

@@ -346,8 +346,9 @@ class World {
     const hosts = this.sink.config.subnets.flatMap(({ hosts }) => hosts)
     check(neighbors.every(({ target, pinned, iface }) => !pinned || iface === undefined
       || hosts.some((host) => host.address.toString() === target && (host.iface ?? iface) === iface)), 'a pinned host stays')
-    const { memory, revision } = this.engine
-    const remembered = JSON.stringify([...memory].sort((a, b) => a.target.compare(b.target)))
+    const { revision } = this.engine
+    const memory = [...this.engine.memory]
+    const remembered = JSON.stringify(memory.sort((a, b) => a.target.compare(b.target)))
     check(memory.every(({ target }) => learned.some((known) => known.target === target.toString())),
       'learned owners are remembered')
     check(remembered === this.#remembered || revision > this.#revision, 'a change of what is remembered shows')

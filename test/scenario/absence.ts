@@ -24,7 +24,7 @@ function play(world: World, comeBack: (stage: Story, vms: readonly ReturnType<St
   world.run(30_000 + 100)
   const left = proxy.routed.filter((route) => /^2001:db8::[234] /.test(route))
   if (left.length > 0) throw new Error(`routed after ttl: ${left}`)
-  const remembered = proxy.engine.memory.filter(({ target }) => gone.some((vm) => vm.addresses.has(textOf(target))))
+  const remembered = [...proxy.engine.memory].filter(({ target }) => gone.some((vm) => vm.addresses.has(textOf(target))))
   if (remembered.length > 0) throw new Error('remembered')
   world.run(world.random() * 60_000)
   for (const vm of gone) vm.move(inside)

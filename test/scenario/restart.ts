@@ -19,7 +19,7 @@ t.test('in calm weather no question stays unanswered, and no route ever goes', a
     for (const n of VMS) stage.addVm(n).isShy = true
     for (const n of VMS) router.use(vmAddress(n))
     world.run(1000 + 20_000 * world.random())
-    if (proxy.engine.memory.length !== VMS.length) throw new Error(`${proxy.engine.memory.length} remembered`)
+    if ([...proxy.engine.memory].length !== VMS.length) throw new Error(`${[...proxy.engine.memory].length} remembered`)
     proxy.onRoute = ({ op, route: { target } }) => { if (op === 'delete') throw new Error(`${target} lost its route`) }
     // What is remembered is enough when the routes have expired.
     proxy.restart(300 * world.random(), seed % 3 === 0)

@@ -6,6 +6,9 @@ import { Address, formatMac } from '../../../src/address.ts'
 import type { Config } from '../../../src/config/config.ts'
 import { parseConfig } from '../../../src/config/load.ts'
 import { Engine } from '../../../src/engine/engine.ts'
+import type { Neighbor } from '../../../src/engine/neighbor.ts'
+import { NeighborTable } from '../../../src/engine/neighbor-table.ts'
+import type { ActiveRule } from '../../../src/engine/rules.ts'
 import type {
   Advertisement, Event, Hearing, HostRoute, Input, Instant, KernelNeighbor, Link, MulticastMessage, Outcome, QuietRule, Random,
   RouteChange, Sink, UnicastProbe,
@@ -48,6 +51,11 @@ export function configOf(text: string): Config {
   const { config, diagnostics } = parseConfig(text, 'test.conf')
   if (config === undefined) throw new Error(diagnostics.map(({ message }) => message).join('\n'))
   return config
+}
+
+/** An entry of a neighbor cache, which is made for it unless there is one. */
+export function neighborOf(target: Address, rule: ActiveRule, more: Partial<Neighbor> = {}, table = new NeighborTable(chance(1))): Neighbor {
+  return Object.assign(table.create(target, rule), more)
 }
 
 export function linkOf(ifindex: number, more: Partial<Link> & { addresses?: Link['addresses'] } = {}): Link {

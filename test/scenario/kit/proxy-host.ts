@@ -109,7 +109,7 @@ export class ProxyHost implements Sink {
 
   /** The engine ends, and after `ms` another begins with what it knew, and with the routes that it left, unless they expired. */
   restart(ms: number, isLate = false): void {
-    const { memory } = this.engine
+    const memory = [...this.engine.memory]
     this.engine.stop()
     this.#isDown = true
     for (const port of this.#ports.values()) {

@@ -1,0 +1,124 @@
+/**
+ * The neighbor cache's memory: a row of numbers for each entry, outside of the JavaScript heap, with some 90 bytes in all for
+ * an owner that is at rest. What only an entry has about which something is under way lies in an object beside its row.
+ * {@link Neighbor} gives all of it names.
+ */
+import type { Address, Mac } from '../address.ts'
+import type { PinnedHost } from '../config/config.ts'
+import { grown } from './columns.ts'
+import { IdDeadlines } from './deadlines.ts'
+import type { ActiveRule } from './rules.ts'
+
+/** Who waits for an answer. */
+export interface Asker {
+  readonly ifindex: number
+  readonly source: Address
+  readonly mac: Mac
+}
+
+/** What an owner at rest does not have. */
+export interface Details {
+  asking: readonly number[]
+  byRoute: boolean
+  account: Mac | undefined
+  probes: number
+  askers: readonly Asker[]
+  rival: number
+  rivalMac: Mac | undefined
+  via: Address | undefined
+  routeVia: Address | undefined
+}
+
+/** No links. */
+export const NOWHERE: readonly number[] = []
+
+/** At rest. */
+export const NO_DETAILS: Readonly<Details> = {
+  asking: NOWHERE, byRoute: false, account: undefined, probes: 0, askers: [], rival: 0, rivalMac: undefined, via: undefined,
+  routeVia: undefined,
+}
+
+/** Integers of one row, and where each is. */
+const SIZE = 14
+export const TARGET = 0
+export const IFINDEX = 4
+export const HOME = 5
+/** The low 32 bits; the high 16 are those of FLAGS. */
+export const MAC = 6
+export const FLAGS = 7
+/** Odd while the row is in use; another one in each of its lives. */
+const GENERATION = 8
+export const ROUTED = 9
+/** Of the same link-layer address, see {@link HostLists}. */
+export const NEXT = 10
+export const PREVIOUS = 11
+/** As a float of 64 bits. */
+export const VERIFIED = 12
+
+export class NeighborRows {
+  /** Rows, one after the other; the floats are the same memory. Others after each {@link add}. */
+  #ints = new Int32Array(0)
+  #floats = new Float64Array(0)
+  readonly rules: (ActiveRule | undefined)[] = []
+  readonly joined: (readonly number[])[] = []
+  readonly details = new Map<number, Details>()
+  readonly pinned = new Map<number, PinnedHost>()
+  readonly deadlines = new IdDeadlines()
+  /** 1 + the row that was given back last; those before it follow by NEXT. */
+  #free = 0
+
+  /** Rows that are in use, or were. */
+  get height(): number { return this.rules.length }
+
+  /** A row of zeros. @returns its number: the id of an entry */
+  add(rule: ActiveRule): number {
+    let id = this.#free - 1
+    if (id < 0) {
+      id = this.height
+      if (SIZE * id === this.#ints.length) this.#grow()
+      this.rules.push(rule)
+      this.joined.push(NOWHERE)
+    } else {
+      this.#free = this.get(id, NEXT)
+      this.set(id, NEXT, 0)
+      this.rules[id] = rule
+    }
+    this.#ints[SIZE * id + GENERATION]++
+    return id
+  }
+
+  /** The entry is gone: who still has it meets an error. */
+  remove(id: number): void {
+    const start = SIZE * id
+    const generation = this.generation(id) + 1
+    this.#ints.fill(0, start, start + SIZE)
+    this.set(id, GENERATION, generation)
+    this.set(id, NEXT, this.#free)
+    this.#free = id + 1
+    this.rules[id] = undefined
+    this.joined[id] = NOWHERE
+    this.details.delete(id)
+    this.pinned.delete(id)
+    this.deadlines.remove(id)
+  }
+
+  isUsed(id: number): boolean { return (this.generation(id) & 1) === 1 }
+  generation(id: number): number { return this.get(id, GENERATION) }
+
+  get(id: number, field: number): number { return this.#ints[SIZE * id + field] }
+  set(id: number, field: number, value: number): void { this.#ints[SIZE * id + field] = value }
+
+  getFloat(id: number, field: number): number { return this.#floats[(SIZE * id + field) >> 1] }
+  setFloat(id: number, field: number, value: number): void { this.#floats[(SIZE * id + field) >> 1] = value }
+
+  isAt(id: number, w0: number, w1: number, w2: number, w3: number): boolean {
+    const ints = this.#ints
+    const at = SIZE * id + TARGET
+    return ints[at + 3] === w3 && ints[at + 2] === w2 && ints[at + 1] === w1 && ints[at] === w0
+  }
+
+  #grow(): void {
+    this.#ints = grown(this.#ints, this.height + 1, SIZE)
+    this.#floats = new Float64Array(this.#ints.buffer)
+  }
+}
