@@ -128,7 +128,7 @@ export class Daemon implements Sink {
     this.#watcher.close()
     this.#neighborWatcher.close()
     this.#prefixWatcher.close()
-    this.#remember()
+    this.#memory?.write(this.#engine.memory)
     this.#engine.stop()
     for (const link of this.#heard.values()) link.close()
     this.#heard.clear()
@@ -256,11 +256,11 @@ export class Daemon implements Sink {
     if (now - this.#rememberedAt >= MEMORY_INTERVAL) this.#remember()
   }
 
-  /** Writes down what is known about hosts, if that changed. */
+  /** Begins to write down what is known about hosts, if that changed. */
   #remember(): void {
     const { revision } = this.#engine
     if (this.#memory === undefined || revision === this.#remembered) return
-    this.#memory.write(this.#engine.memory)
+    this.#memory.writeSlowly(this.#engine.memory)
     this.#remembered = revision
     this.#rememberedAt = clock()
   }

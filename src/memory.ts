@@ -14,10 +14,12 @@ import type { Mac } from './address.ts'
 import type { RememberedHost } from './engine/types.ts'
 
 const VERSION = 1
-/** Hosts read and written; their file stays well below the next limit. */
-const MAX_HOSTS = 65_536
+/** Hosts read and written; their file stays below the next limit. */
+const MAX_HOSTS = 131_072
 /** Bytes. */
 const MAX_SIZE = 16 * 2 ** 20
+/** Hosts written in one turn: they take half a millisecond. */
+const SLICE = 128
 /** IFNAMSIZ - 1 of <linux/if.h>. */
 const IFACE = /^[^\s/\0-\x1f\x7f]{1,15}$/
 
@@ -31,6 +33,8 @@ export class Memory {
   readonly #file: string
   readonly #warn: (message: string, error?: Error) => void
   #failed = false
+  /** What is written bit by bit. */
+  #draft: Generator<void, void> | undefined
 
   /** @param warn told of what went wrong, and what becomes of it; nothing here throws */
   constructor(directory: string, warn: (message: string, error?: Error) => void) {
@@ -54,9 +58,28 @@ export class Memory {
 
   /** Replaces what was written before. A failure is said once, until it works again. */
   write(hosts: Iterable<RememberedHost>): void {
+    // Nobody will miss it: this is newer.
+    this.#draft?.return()
+    this.#draft = undefined
+    for (const _ of this.#writing(hosts)) continue
+  }
+
+  /** The same bit by bit, in turns of their own, so that packets need not wait; hosts are read meanwhile. One at a time. */
+  writeSlowly(hosts: Iterable<RememberedHost>): void {
+    if (this.#draft !== undefined) return
+    const draft = this.#draft = this.#writing(hosts)
+    const go = (): void => {
+      if (this.#draft !== draft) return
+      if (draft.next().done) this.#draft = undefined
+      else setImmediate(go)
+    }
+    go()
+  }
+
+  * #writing(hosts: Iterable<RememberedHost>): Generator<void, void> {
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
-      replace(this.#file, format([...hosts].slice(0, MAX_HOSTS)))
+      yield* replace(this.#file, format(hosts))
       this.#failed = false
     } catch (error) {
       if (this.#failed) return
@@ -112,31 +135,40 @@ function open(file: string): number {
   }
 }
 
-/** All of `text` is in `file` afterwards, or the file is as it was. Throws an Error with `code`. */
-function replace(file: string, text: string): void {
+/** All parts are in `file` afterwards, or the file is as it was: also when it is not gone on with. Throws an Error with `code`. */
+function * replace(file: string, parts: Iterable<string>): Generator<void, void> {
   const temporary = `${file}.new`
   rmSync(temporary, { recursive: true, force: true }) // of a crash
   const fd = openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
   try {
     try {
       // Not waited for: answers would wait as well. If a power cut comes first, hosts are learned anew.
-      writeFileSync(fd, text)
+      for (const part of parts) {
+        writeFileSync(fd, part)
+        yield
+      }
     } finally {
       closeSync(fd)
     }
     renameSync(temporary, file)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw error
+  } finally {
+    rmSync(temporary, { force: true }) // unless it has its name
   }
 }
 
-/** One host a line. */
-function format(hosts: readonly RememberedHost[]): string {
-  const lines = hosts.map(({ target, iface, mac, router }) => {
-    return JSON.stringify({ target, iface, lladdr: mac === undefined ? undefined : formatMac(mac), router })
-  })
-  return `{"version":${VERSION},"hosts":[\n${lines.join(',\n')}\n]}\n`
+/** One host a line; in parts. */
+function * format(hosts: Iterable<RememberedHost>): Generator<string, void> {
+  let part = `{"version":${VERSION},"hosts":[\n`
+  let count = 0
+  for (const { target, iface, mac, router } of hosts) {
+    if (count === MAX_HOSTS) break
+    if (count > 0) part += ',\n'
+    part += JSON.stringify({ target, iface, lladdr: mac === undefined ? undefined : formatMac(mac), router })
+    if (++count % SLICE !== 0) continue
+    yield part
+    part = ''
+  }
+  yield `${part}\n]}\n`
 }
 
 /** Throws Damaged. */

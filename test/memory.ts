@@ -214,16 +214,42 @@ t.test('a host that cannot be is left out; the others are not', async (t) => {
 
 t.test('their number is bounded', async (t) => {
   const { kept, warnings, directory, file } = memory()
-  const many = Array.from({ length: 70_000 }, (_, i): RememberedHost => ({
+  const many = Array.from({ length: 140_000 }, (_, i): RememberedHost => ({
     target: new Address(0x20010db8, -1, -1, i - 1), iface: 'abcdefghijklmno', mac: HOSTS[0].mac, router: false,
   }))
   kept.write(many)
   t.ok(statSync(file).size < 16 * 2 ** 20)
-  t.equal(readAgain(directory).hosts.length, 65_536)
+  t.equal(readAgain(directory).hosts.length, 131_072)
   t.same(readAgain(directory).warnings, [], 'what is written can be read')
-  writeFileSync(file, `{"version":1,"hosts":[${Array(65_537).fill(GOOD).join()}]}`)
-  t.equal(kept.read().length, 65_536)
-  t.match(warnings, { length: 1, 0: /: 1 of 65537 hosts are damaged or too many/ })
+  writeFileSync(file, `{"version":1,"hosts":[${Array(131_073).fill(GOOD).join()}]}`)
+  t.equal(kept.read().length, 131_072)
+  t.match(warnings, { length: 1, 0: /: 1 of 131073 hosts are damaged or too many/ })
+})
+
+t.test('bit by bit: the old file until the new one is whole; what goes meanwhile is left out, and the loop is not held up', async (t) => {
+  const { kept, warnings, directory, file } = memory()
+  kept.write(HOSTS)
+  const host = (i: number): RememberedHost => ({ ...HOSTS[1], target: new Address(0x20010db8, 0, 0, i + 1) })
+  const known = new Set(Array.from({ length: 2000 }, (_, i) => i))
+  function * hosts(): Generator<RememberedHost> { for (const i of known) yield host(i) }
+  kept.writeSlowly(hosts())
+  known.delete(1999)
+  kept.writeSlowly([])
+  let turns = 0
+  for (; readFileSync(file, 'utf8') === TEXT; turns++) await new Promise(setImmediate)
+  t.ok(turns >= 10, `${turns} turns`)
+  t.same(readAgain(directory), { hosts: [...known].map(host), warnings: [] }, 'the first one ends before another begins')
+  t.same(readdirSync(directory), ['hosts.json'])
+
+  kept.writeSlowly([...known].map(host))
+  kept.write(HOSTS)
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+  t.same(readAgain(directory).hosts, HOSTS, 'what is newer is not replaced')
+  t.same(readdirSync(directory), ['hosts.json'])
+  kept.writeSlowly(HOSTS.slice(0, 1))
+  await new Promise(setImmediate)
+  t.same(readAgain(directory).hosts, HOSTS.slice(0, 1))
+  t.same(warnings, [])
 })
 
 t.test('a file that cannot be read, or not be renamed, is no disaster', async (t) => {

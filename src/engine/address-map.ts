@@ -28,7 +28,7 @@ export class AddressMap<V> {
     let slot = this.#slot(w0, w1, w2, w3)
     if (this.#values[slot] === undefined) {
       if (4 * (this.#size + 1) > 3 * (this.#mask + 1)) {
-        this.#grow()
+        this.#resize(2 * this.#values.length)
         slot = this.#slot(w0, w1, w2, w3)
       }
       this.#size++
@@ -51,6 +51,8 @@ export class AddressMap<V> {
       hole = i
     }
     this.#values[hole] = undefined
+    const slots = this.#values.length
+    if (slots > FIRST_SIZE && 8 * this.#size < slots) this.#resize(slots / 2)
     return true
   }
 
@@ -76,10 +78,9 @@ export class AddressMap<V> {
     this.#keys[4 * slot + 3] = w3
   }
 
-  #grow(): void {
+  #resize(size: number): void {
     const keys = this.#keys
     const values = this.#values
-    const size = 2 * values.length
     this.#keys = new Int32Array(4 * size)
     this.#values = new Array<V | undefined>(size).fill(undefined)
     this.#mask = size - 1

@@ -8,6 +8,7 @@ import type { PinnedHost } from '../config/config.ts'
 import { grown } from './columns.ts'
 import { IdDeadlines } from './deadlines.ts'
 import type { ActiveRule } from './rules.ts'
+import type { Instant } from './types.ts'
 
 /** Who waits for an answer. */
 export interface Asker {
@@ -55,20 +56,27 @@ export const PREVIOUS = 11
 /** As a float of 64 bits. */
 export const VERIFIED = 12
 
+/** Who says which entry it means. */
+export interface Row {
+  readonly id: number
+  readonly generation: number
+}
+
+/** What takes an id takes it at its word; what takes a {@link Row} throws when that entry is gone. */
 export class NeighborRows {
   /** Rows, one after the other; the floats are the same memory. Others after each {@link add}. */
   #ints = new Int32Array(0)
   #floats = new Float64Array(0)
-  readonly rules: (ActiveRule | undefined)[] = []
-  readonly joined: (readonly number[])[] = []
-  readonly details = new Map<number, Details>()
-  readonly pinned = new Map<number, PinnedHost>()
+  readonly #rules: (ActiveRule | undefined)[] = []
+  readonly #joined: (readonly number[])[] = []
+  readonly #details = new Map<number, Details>()
+  readonly #pinned = new Map<number, PinnedHost>()
   readonly deadlines = new IdDeadlines()
   /** 1 + the row that was given back last; those before it follow by NEXT. */
   #free = 0
 
   /** Rows that are in use, or were. */
-  get height(): number { return this.rules.length }
+  get height(): number { return this.#rules.length }
 
   /** A row of zeros. @returns its number: the id of an entry */
   add(rule: ActiveRule): number {
@@ -76,40 +84,36 @@ export class NeighborRows {
     if (id < 0) {
       id = this.height
       if (SIZE * id === this.#ints.length) this.#grow()
-      this.rules.push(rule)
-      this.joined.push(NOWHERE)
+      this.#rules.push(rule)
+      this.#joined.push(NOWHERE)
     } else {
       this.#free = this.get(id, NEXT)
       this.set(id, NEXT, 0)
-      this.rules[id] = rule
+      this.#rules[id] = rule
     }
     this.#ints[SIZE * id + GENERATION]++
     return id
   }
 
-  /** The entry is gone: who still has it meets an error. */
-  remove(id: number): void {
-    const start = SIZE * id
+  remove(row: Row): void {
+    const start = this.#start(row)
+    const { id } = row
     const generation = this.generation(id) + 1
     this.#ints.fill(0, start, start + SIZE)
     this.set(id, GENERATION, generation)
     this.set(id, NEXT, this.#free)
     this.#free = id + 1
-    this.rules[id] = undefined
-    this.joined[id] = NOWHERE
-    this.details.delete(id)
-    this.pinned.delete(id)
+    this.#rules[id] = undefined
+    this.#joined[id] = NOWHERE
+    this.#details.delete(id)
+    this.#pinned.delete(id)
     this.deadlines.remove(id)
   }
 
   isUsed(id: number): boolean { return (this.generation(id) & 1) === 1 }
   generation(id: number): number { return this.get(id, GENERATION) }
-
   get(id: number, field: number): number { return this.#ints[SIZE * id + field] }
   set(id: number, field: number, value: number): void { this.#ints[SIZE * id + field] = value }
-
-  getFloat(id: number, field: number): number { return this.#floats[(SIZE * id + field) >> 1] }
-  setFloat(id: number, field: number, value: number): void { this.#floats[(SIZE * id + field) >> 1] = value }
 
   isAt(id: number, w0: number, w1: number, w2: number, w3: number): boolean {
     const ints = this.#ints
@@ -117,8 +121,58 @@ export class NeighborRows {
     return ints[at + 3] === w3 && ints[at + 2] === w2 && ints[at + 1] === w1 && ints[at] === w0
   }
 
+  read(row: Row, field: number): number { return this.#ints[this.#start(row) + field] }
+  write(row: Row, field: number, value: number): void { this.#ints[this.#start(row) + field] = value }
+  readFloat(row: Row, field: number): number { return this.#floats[(this.#start(row) + field) >> 1] }
+  writeFloat(row: Row, field: number, value: number): void { this.#floats[(this.#start(row) + field) >> 1] = value }
+
+  /** Bits of FLAGS. */
+  is(row: Row, flag: number): boolean { return (this.#ints[this.#start(row) + FLAGS] & flag) !== 0 }
+  turn(row: Row, flag: number, on: boolean): void {
+    const at = this.#start(row) + FLAGS
+    const flags = this.#ints[at]
+    this.#ints[at] = on ? flags | flag : flags & ~flag
+  }
+
+  rule(row: Row): ActiveRule { return this.#rules[this.#idOf(row)]! }
+  setRule(row: Row, rule: ActiveRule): void { this.#rules[this.#idOf(row)] = rule }
+  joined(row: Row): readonly number[] { return this.#joined[this.#idOf(row)] }
+  setJoined(row: Row, links: readonly number[]): void { this.#joined[this.#idOf(row)] = links }
+  deadline(row: Row): Instant { return this.deadlines.of(this.#idOf(row)) }
+
+  pinned(row: Row): PinnedHost | undefined { return this.#pinned.get(this.#idOf(row)) }
+  setPinned(row: Row, host: PinnedHost | undefined): void {
+    if (host === undefined) this.#pinned.delete(this.#idOf(row))
+    else this.#pinned.set(this.#idOf(row), host)
+  }
+
+  detail<K extends keyof Details>(row: Row, key: K): Details[K] { return (this.#details.get(this.#idOf(row)) ?? NO_DETAILS)[key] }
+  setDetail<K extends keyof Details>(row: Row, key: K, value: Details[K]): void {
+    const id = this.#idOf(row)
+    const known = this.#details.get(id)
+    if (known !== undefined) {
+      known[key] = value
+      if (isEmpty(known)) this.#details.delete(id)
+    } else if (value !== NO_DETAILS[key]) {
+      this.#details.set(id, { ...NO_DETAILS, [key]: value })
+    }
+  }
+
+  /** Where it begins. */
+  #start(row: Row): number { return SIZE * this.#idOf(row) }
+
+  #idOf({ id, generation }: Row): number {
+    if (this.#ints[SIZE * id + GENERATION] !== generation) throw new Error('this neighbor is gone')
+    return id
+  }
+
   #grow(): void {
     this.#ints = grown(this.#ints, this.height + 1, SIZE)
     this.#floats = new Float64Array(this.#ints.buffer)
   }
+}
+
+function isEmpty({ asking, byRoute, account, probes, askers, rival, rivalMac, via, routeVia }: Details): boolean {
+  return probes === 0 && asking.length === 0 && askers.length === 0 && !byRoute && account === undefined && rival === 0
+    && rivalMac === undefined && via === undefined && routeVia === undefined
 }

@@ -51,9 +51,9 @@ export class NeighborTable {
   }
 
   /** It may not be in one of the `hosts`' lists any more. */
-  delete({ id }: Neighbor): void {
-    this.#byTarget.remove(id)
-    this.#rows.remove(id)
+  delete(neighbor: Neighbor): void {
+    this.#byTarget.remove(neighbor.id)
+    this.#rows.remove(neighbor)
   }
 
   /** In no order. Meanwhile entries may come, which are seen or not, and go, which are not seen any more. */

@@ -8,7 +8,7 @@ import type { Mac } from '../address.ts'
 import type { PinnedHost } from '../config/config.ts'
 import { MAX_UNICAST_SOLICIT } from '../wire/constants.ts'
 import { FLAGS, HOME, IFINDEX, MAC, NO_DETAILS, NOWHERE, ROUTED, TARGET, VERIFIED } from './neighbor-rows.ts'
-import type { Asker, Details, NeighborRows } from './neighbor-rows.ts'
+import type { Asker, NeighborRows } from './neighbor-rows.ts'
 import type { ActiveRule } from './rules.ts'
 import type { HostRoute, Instant, NeighborState } from './types.ts'
 
@@ -45,10 +45,11 @@ export const ASKER_LIMIT = 16
 /** However short `ttl` is, an owner is not asked more often than twice in this time. Milliseconds. */
 const MIN_TTL = 1000
 
-/** By number, in the low bits of FLAGS. Those of an owner have the second one. */
+/** By number, in the low bits of FLAGS. Those of owners have the second one. */
 const STATES: readonly NeighborState[] = ['INCOMPLETE', 'FAILED', 'REACHABLE', 'PROBE']
 const STATE = 0x3
 const OWNED = 0x2
+/** Other bits of it. */
 const HAS_MAC = 0x4
 const ROUTER = 0x8
 const PROXIED = 0x10
@@ -59,73 +60,73 @@ const PINNED = 0x100
 
 export class Neighbor {
   readonly id: number
+  readonly generation: number
   readonly #rows: NeighborRows
-  readonly #generation: number
 
   constructor(rows: NeighborRows, id: number) {
     this.id = id
+    this.generation = rows.generation(id)
     this.#rows = rows
-    this.#generation = rows.generation(id)
   }
 
   get target(): Address {
-    return new Address(this.#get(TARGET), this.#get(TARGET + 1), this.#get(TARGET + 2), this.#get(TARGET + 3))
+    return new Address(this.#rows.read(this, TARGET), this.#rows.read(this, TARGET + 1), this.#rows.read(this, TARGET + 2), this.#rows.read(this, TARGET + 3))
   }
 
-  get rule(): ActiveRule { return this.#live.rules[this.id]! }
-  set rule(rule: ActiveRule) { this.#live.rules[this.id] = rule }
+  get rule(): ActiveRule { return this.#rows.rule(this) }
+  set rule(rule: ActiveRule) { this.#rows.setRule(this, rule) }
 
-  get state(): NeighborState { return STATES[this.#get(FLAGS) & STATE] }
-  set state(state: NeighborState) { this.#put(FLAGS, (this.#get(FLAGS) & ~STATE) | STATES.indexOf(state)) }
-  get isOwned(): boolean { return this.#is(OWNED) }
+  get state(): NeighborState { return STATES[this.#rows.read(this, FLAGS) & STATE] }
+  set state(state: NeighborState) { this.#rows.write(this, FLAGS, (this.#rows.read(this, FLAGS) & ~STATE) | STATES.indexOf(state)) }
+  get isOwned(): boolean { return this.#rows.is(this, OWNED) }
 
   /** Of the owner; 0 while there is none. A pinned owner's link may be absent: 0 too. */
-  get ifindex(): number { return this.#get(IFINDEX) }
-  set ifindex(ifindex: number) { this.#put(IFINDEX, ifindex) }
+  get ifindex(): number { return this.#rows.read(this, IFINDEX) }
+  set ifindex(ifindex: number) { this.#rows.write(this, IFINDEX, ifindex) }
 
   /** The owner's; undefined while it is not known. */
   get mac(): Mac | undefined {
-    if (!this.#is(HAS_MAC)) return undefined
-    return (this.#get(FLAGS) >>> 16) * 2 ** 32 + (this.#get(MAC) >>> 0) as Mac
+    if (!this.#rows.is(this, HAS_MAC)) return undefined
+    return (this.#rows.read(this, FLAGS) >>> 16) * 2 ** 32 + (this.#rows.read(this, MAC) >>> 0) as Mac
   }
   set mac(mac: Mac | undefined) {
     const high = mac === undefined ? 0 : Math.floor(mac / 2 ** 32)
-    this.#put(MAC, mac === undefined ? 0 : mac | 0)
-    this.#put(FLAGS, (high << 16) | (this.#get(FLAGS) & 0xffff))
-    this.#turn(HAS_MAC, mac !== undefined)
+    this.#rows.write(this, MAC, mac === undefined ? 0 : mac | 0)
+    this.#rows.write(this, FLAGS, (high << 16) | (this.#rows.read(this, FLAGS) & 0xffff))
+    this.#rows.turn(this, HAS_MAC, mac !== undefined)
   }
 
   /** An owner on an upstream that said that it is a router: nobody downstream may have its address. */
-  get router(): boolean { return this.#is(ROUTER) }
-  set router(router: boolean) { this.#turn(ROUTER, router) }
+  get router(): boolean { return this.#rows.is(this, ROUTER) }
+  set router(router: boolean) { this.#rows.turn(this, ROUTER, router) }
 
   /** All that says so is an advertisement with O=0, another proxy's perhaps (RFC 4861 7.2.8): a real owner displaces it. */
-  get proxied(): boolean { return this.#is(PROXIED) }
-  set proxied(proxied: boolean) { this.#turn(PROXIED, proxied) }
+  get proxied(): boolean { return this.#rows.is(this, PROXIED) }
+  set proxied(proxied: boolean) { this.#rows.turn(this, PROXIED, proxied) }
 
   /** Somebody asked since it was verified. Written by `Proxy`. */
-  get used(): boolean { return this.#is(USED) }
-  set used(used: boolean) { this.#turn(USED, used) }
+  get used(): boolean { return this.#rows.is(this, USED) }
+  set used(used: boolean) { this.#rows.turn(this, USED, used) }
 
   /** The bridge does not know the owner any more. */
-  get absent(): boolean { return this.#is(ABSENT) }
-  set absent(absent: boolean) { this.#turn(ABSENT, absent) }
+  get absent(): boolean { return this.#rows.is(this, ABSENT) }
+  set absent(absent: boolean) { this.#rows.turn(this, ABSENT, absent) }
 
   /** An event said who the owner is. */
-  get told(): boolean { return this.#is(TOLD) }
-  set told(told: boolean) { this.#turn(TOLD, told) }
+  get told(): boolean { return this.#rows.is(this, TOLD) }
+  set told(told: boolean) { this.#rows.turn(this, TOLD, told) }
 
   /** When it was proved last. */
-  get verified(): Instant { return this.#live.getFloat(this.id, VERIFIED) as Instant }
-  set verified(verified: Instant) { this.#live.setFloat(this.id, VERIFIED, verified) }
+  get verified(): Instant { return this.#rows.readFloat(this, VERIFIED) as Instant }
+  set verified(verified: Instant) { this.#rows.writeFloat(this, VERIFIED, verified) }
 
   /** The link that it was on last. Written by `Moves`. */
-  get home(): number { return this.#get(HOME) }
-  set home(home: number) { this.#put(HOME, home) }
+  get home(): number { return this.#rows.read(this, HOME) }
+  set home(home: number) { this.#rows.write(this, HOME, home) }
 
   /** The link of its route; 0: it has none. */
-  get routed(): number { return this.#get(ROUTED) }
-  get routeVia(): Address | undefined { return this.#detail('routeVia') }
+  get routed(): number { return this.#rows.read(this, ROUTED) }
+  get routeVia(): Address | undefined { return this.#rows.detail(this, 'routeVia') }
   /** The route that should be there for it. Written by `Owners`. */
   get route(): HostRoute | undefined {
     const { target, routed: ifindex, routeVia: via } = this
@@ -133,53 +134,52 @@ export class Neighbor {
     return via === undefined ? { target, ifindex } : { target, ifindex, via }
   }
   set route(route: HostRoute | undefined) {
-    this.#put(ROUTED, route?.ifindex ?? 0)
-    this.#setDetail('routeVia', route?.via)
+    this.#rows.write(this, ROUTED, route?.ifindex ?? 0)
+    this.#rows.setDetail(this, 'routeVia', route?.via)
   }
 
   /** The links where its group is joined: a list that others have, too. Written by `Owners`. */
-  get joined(): readonly number[] { return this.#live.joined[this.id] }
-  set joined(joined: readonly number[]) { this.#live.joined[this.id] = joined }
+  get joined(): readonly number[] { return this.#rows.joined(this) }
+  set joined(joined: readonly number[]) { this.#rows.setJoined(this, joined) }
 
-  get pinned(): PinnedHost | undefined { return this.#is(PINNED) ? this.#live.pinned.get(this.id) : undefined }
+  get pinned(): PinnedHost | undefined { return this.#rows.is(this, PINNED) ? this.#rows.pinned(this) : undefined }
   set pinned(pinned: PinnedHost | undefined) {
-    this.#turn(PINNED, pinned !== undefined)
-    if (pinned === undefined) this.#live.pinned.delete(this.id)
-    else this.#live.pinned.set(this.id, pinned)
+    this.#rows.turn(this, PINNED, pinned !== undefined)
+    this.#rows.setPinned(this, pinned)
   }
 
   /** `autovia`: who answered for it. */
-  get via(): Address | undefined { return this.#detail('via') }
-  set via(via: Address | undefined) { this.#setDetail('via', via) }
+  get via(): Address | undefined { return this.#rows.detail(this, 'via') }
+  set via(via: Address | undefined) { this.#rows.setDetail(this, 'via', via) }
 
   /** Links that are asked, or were in the last round, besides the owner's. */
-  get asking(): readonly number[] { return this.#detail('asking') }
-  set asking(asking: readonly number[]) { this.#setDetail('asking', asking.length === 0 ? NOWHERE : asking) }
+  get asking(): readonly number[] { return this.#rows.detail(this, 'asking') }
+  set asking(asking: readonly number[]) { this.#rows.setDetail(this, 'asking', asking.length === 0 ? NOWHERE : asking) }
 
   /** The kernel's route says where to ask. */
-  get byRoute(): boolean { return this.#detail('byRoute') }
-  set byRoute(byRoute: boolean) { this.#setDetail('byRoute', byRoute) }
+  get byRoute(): boolean { return this.#rows.detail(this, 'byRoute') }
+  set byRoute(byRoute: boolean) { this.#rows.setDetail(this, 'byRoute', byRoute) }
 
   /** INCOMPLETE: the host on whose account it is asked for. */
-  get account(): Mac | undefined { return this.#detail('account') }
-  set account(account: Mac | undefined) { this.#setDetail('account', account) }
+  get account(): Mac | undefined { return this.#rows.detail(this, 'account') }
+  set account(account: Mac | undefined) { this.#rows.setDetail(this, 'account', account) }
 
   /** Of those that wait for an answer, how many were sent. */
-  get probes(): number { return this.#detail('probes') }
-  set probes(probes: number) { this.#setDetail('probes', probes) }
+  get probes(): number { return this.#rows.detail(this, 'probes') }
+  set probes(probes: number) { this.#rows.setDetail(this, 'probes', probes) }
 
-  get askers(): readonly Asker[] { return this.#detail('askers') }
-  set askers(askers: readonly Asker[]) { this.#setDetail('askers', askers.length === 0 ? NO_DETAILS.askers : askers) }
+  get askers(): readonly Asker[] { return this.#rows.detail(this, 'askers') }
+  set askers(askers: readonly Asker[]) { this.#rows.setDetail(this, 'askers', askers.length === 0 ? NO_DETAILS.askers : askers) }
 
   /** Where somebody else claims the address; asked when the owner is silent. */
-  get rival(): number { return this.#detail('rival') }
-  set rival(rival: number) { this.#setDetail('rival', rival) }
+  get rival(): number { return this.#rows.detail(this, 'rival') }
+  set rival(rival: number) { this.#rows.setDetail(this, 'rival', rival) }
   /** Undefined when only a bridge says so. */
-  get rivalMac(): Mac | undefined { return this.#detail('rivalMac') }
-  set rivalMac(mac: Mac | undefined) { this.#setDetail('rivalMac', mac) }
+  get rivalMac(): Mac | undefined { return this.#rows.detail(this, 'rivalMac') }
+  set rivalMac(mac: Mac | undefined) { this.#rows.setDetail(this, 'rivalMac', mac) }
 
   /** When something is to be done about it. */
-  get deadline(): Instant { return this.#live.deadlines.of(this.id) }
+  get deadline(): Instant { return this.#rows.deadline(this) }
 
   /** Remembers who waits, once; false: there are too many. */
   wait(asker: Asker): boolean {
@@ -210,35 +210,4 @@ export class Neighbor {
     const ttl = Math.max(MIN_TTL, this.rule.settings.ttl)
     return this.verified + ttl - Math.min(ttl / 2, (retries + 1) * timeout) as Instant
   }
-
-  /** The rows, as long as this entry is one of them. */
-  get #live(): NeighborRows {
-    const rows = this.#rows
-    if (rows.generation(this.id) !== this.#generation) throw new Error('this neighbor is gone')
-    return rows
-  }
-
-  #get(field: number): number { return this.#live.get(this.id, field) }
-  #put(field: number, value: number): void { this.#live.set(this.id, field, value) }
-  #is(flag: number): boolean { return (this.#get(FLAGS) & flag) !== 0 }
-  #turn(flag: number, on: boolean): void { this.#put(FLAGS, on ? this.#get(FLAGS) | flag : this.#get(FLAGS) & ~flag) }
-
-  #detail<K extends keyof Details>(key: K): Details[K] { return (this.#live.details.get(this.id) ?? NO_DETAILS)[key] }
-
-  #setDetail<K extends keyof Details>(key: K, value: Details[K]): void {
-    const { details } = this.#live
-    const known = details.get(this.id)
-    if (known !== undefined) {
-      known[key] = value
-      if (isEmpty(known)) details.delete(this.id)
-    } else if (value !== NO_DETAILS[key]) {
-      details.set(this.id, { ...NO_DETAILS, [key]: value })
-    }
-  }
-}
-
-function isEmpty(details: Details): boolean {
-  const { asking, byRoute, account, probes, askers, rival, rivalMac, via, routeVia } = details
-  return probes === 0 && asking.length === 0 && askers.length === 0 && !byRoute && account === undefined && rival === 0
-    && rivalMac === undefined && via === undefined && routeVia === undefined
 }
