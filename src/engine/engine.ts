@@ -18,6 +18,7 @@ import { Moves } from './moves.ts'
 import { Neighbors } from './neighbors.ts'
 import { Owners } from './owners.ts'
 import { Proxy } from './proxy.ts'
+import { remembered } from './remembered.ts'
 import { desiredRoute, plan } from './routes.ts'
 import { isUpstream, Rules } from './rules.ts'
 import type { ActiveRule } from './rules.ts'
@@ -145,17 +146,7 @@ export class Engine {
   get revision(): number { return this.#neighbors.revision }
 
   /** What is worth knowing after a restart: the learned owners. May be read bit by bit while things change. */
-  get memory(): Iterable<RememberedHost> { return this.#remembered() }
-
-  * #remembered(): Generator<RememberedHost> {
-    for (const neighbor of this.#neighbors.values()) {
-      const { target, ifindex, mac, router } = neighbor
-      const link = this.#links.get(ifindex)
-      if (neighbor.isOwned && neighbor.pinned === undefined && neighbor.via === undefined && link !== undefined) {
-        yield { target, iface: link.name, mac, router }
-      }
-    }
-  }
+  get memory(): Iterable<RememberedHost> { return remembered(this.#neighbors, this.#links) }
 
   snapshot(): Snapshot {
     const neighbors = [...this.#neighbors.values()].sort((a, b) => a.target.compare(b.target))

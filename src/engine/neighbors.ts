@@ -66,16 +66,10 @@ export class Neighbors {
   /** The same, of the owners on a link. */
   on(ifindex: number): Generator<Neighbor> { return this.#table.on(ifindex) }
 
-  get(w0: number, w1: number, w2: number, w3: number): Neighbor | undefined {
-    return this.#table.get(w0, w1, w2, w3)
-  }
-
-  /** Entries of addresses that nobody had, but for routers'. */
+  /** Those of addresses that nobody had, but for routers'. */
   get failed(): Iterable<Neighbor> { return this.#census.failed }
-
-  find({ w0, w1, w2, w3 }: Address): Neighbor | undefined {
-    return this.#table.get(w0, w1, w2, w3)
-  }
+  get(w0: number, w1: number, w2: number, w3: number): Neighbor | undefined { return this.#table.get(w0, w1, w2, w3) }
+  find({ w0, w1, w2, w3 }: Address): Neighbor | undefined { return this.#table.get(w0, w1, w2, w3) }
 
   /** The learned addresses of a host. */
   of(mac: Mac): Iterable<Neighbor> { return this.#census.of(mac) }
@@ -351,7 +345,6 @@ export class Neighbors {
 
   #answer(neighbor: Neighbor): void {
     const { askers } = neighbor
-    if (askers.length === 0) return
     neighbor.askers = []
     for (const asker of askers) this.#follower.answer(neighbor, asker)
   }

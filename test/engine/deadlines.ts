@@ -44,6 +44,19 @@ t.test('takes out what is due, in order, and nothing else', async (t) => {
   t.equal(heap.size, 1)
 })
 
+t.test('after many, empty, it begins anew', async (t) => {
+  const heap = new Deadlines<Timed>()
+  for (let round = 0; round < 2; round++) {
+    const items = Array.from({ length: 3000 }, (): Timed => ({ deadline: 0 as Instant, place: -1 }))
+    items.forEach((item, n) => heap.set(item, (n * 7919) % 3000 as Instant))
+    for (let at = 0; at < 3000; at++) {
+      if (heap.due(at as Instant)?.deadline !== at || heap.due(at as Instant) !== undefined) t.fail(`round ${round}, ${at}`)
+    }
+    t.equal(heap.size, 0)
+    t.ok(items.every(({ place }) => place === -1))
+  }
+})
+
 t.test('the earlier of two deadlines, or the one that is set', async (t) => {
   const [one, two] = [1 as Instant, 2 as Instant]
   t.same([earliest(one, two), earliest(two, one), earliest(one, undefined), earliest(undefined, two)], [1, 1, 1, 2])
