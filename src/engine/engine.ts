@@ -12,6 +12,7 @@ import { earliest } from './deadlines.ts'
 import { Deafness } from './deafness.ts'
 import { Groups } from './groups.ts'
 import { Hearings } from './hearings.ts'
+import type { Pin } from './hosts.ts'
 import { Learner } from './learner.ts'
 import { Links } from './links.ts'
 import { Moves } from './moves.ts'
@@ -51,7 +52,6 @@ export class Engine {
   readonly #deafness: Deafness
   /** All that have something to do at some time. */
   readonly #timed: readonly { readonly deadline: Instant | undefined; wake(now: Instant): void }[]
-  #config: Config
   #rules: Rules
   /** On-link prefixes of the upstreams that `subnet auto` follows, by the name of the link. */
   readonly #onLink = new Map<string, readonly Prefix[]>()
@@ -62,7 +62,6 @@ export class Engine {
   constructor(config: Config, random: Random, sink: Sink) {
     this.#random = random
     this.#sink = sink
-    this.#config = config
     this.#links = new Links(random)
     this.#rules = new Rules(config, random, this.#onLink)
     this.#groups = new Groups(sink)
@@ -159,19 +158,22 @@ export class Engine {
   }
 
   #configure(config: Config, now: Instant): void {
-    this.#config = config
     this.#rules = new Rules(config, this.#random, this.#onLink)
     for (const part of [this.#proxy, this.#learner, this.#owners, this.#moves, this.#hearings]) part.rules = this.#rules
     for (const link of this.#links.values()) this.#rules.link(link)
+    this.#apply(now)
+  }
+
+  /** After a change of the rules. */
+  #apply(now: Instant): void {
     // Before links are heard otherwise, or not at all: the others on it are told.
     this.#snoop(now)
     for (const link of this.#links.values()) this.#hearings.update(link)
     this.#sink.quiet(this.#rules.quiet(this.#links))
     // What was learned stays where it still fits; questions under way are asked again by those who ask.
-    const pinned = new Set(this.#rules.pinned.map(({ host }) => host.address.toString()))
     for (const neighbor of this.#neighbors.values()) {
-      if (pinned.has(neighbor.target.toString())) continue
       const { target, target: { w0, w1, w2, w3 }, isOwned, router, home, ifindex } = neighbor
+      if (this.#rules.isPinned(w0, w1, w2, w3)) continue
       const stays = neighbor.pinned === undefined && (isOwned || router)
       const rule = stays ? this.#adoptingRule(target, isOwned ? ifindex : home, this.#rules.isHost(w0, w1, w2, w3)) : undefined
       if (rule === undefined) {
@@ -199,7 +201,7 @@ export class Engine {
     const name = this.#links.get(ifindex)?.name
     if (name === undefined || String(prefixes) === String(this.#onLink.get(name) ?? [])) return
     this.#onLink.set(name, prefixes)
-    this.#configure(this.#config, now)
+    this.#follow(now)
   }
 
   #link(link: Link, now: Instant): void {
@@ -274,7 +276,12 @@ export class Engine {
 
   /** No link has this name any more: its prefixes went with it. */
   #unfollow({ name }: Link, now: Instant): void {
-    if (this.#onLink.delete(name)) this.#configure(this.#config, now)
+    if (this.#onLink.delete(name)) this.#follow(now)
+  }
+
+  #follow(now: Instant): void {
+    this.#rules.follow(this.#onLink)
+    this.#apply(now)
   }
 
   /** What is known about the hosts of a link does not hold any more. */
@@ -295,21 +302,23 @@ export class Engine {
 
   /** Tells pinned hosts where their links are. */
   #pin(now: Instant): void {
-    const places = new Map<string, number[]>()
-    for (const { host, rule } of this.#rules.pinned) {
-      const key = `${rule.order} ${host.iface ?? ''}`
-      let found = places.get(key)
-      if (found === undefined) places.set(key, found = this.#places(host.iface, rule))
-      const ifindex = found[0] ?? 0
-      const known = this.#neighbors.find(host.address)
-      // The file is the same, but not the rules: the prefixes of an upstream changed.
-      if (known?.pinned === host && known.ifindex === ifindex) known.rule = rule
-      else this.#neighbors.pin(host, rule, ifindex, now)
+    const places = new Map<Pin, number>()
+    for (const host of this.#rules.pinned()) {
+      const { address, pin, rule } = host
+      let ifindex = places.get(pin)
+      if (ifindex === undefined) places.set(pin, ifindex = this.#places(pin, rule)[0] ?? 0)
+      const known = this.#neighbors.find(address)
+      if (known?.pinned === undefined || known.ifindex !== ifindex) this.#neighbors.pin(host, ifindex, now)
+      else if (known.rule !== rule) {
+        known.pinned = pin
+        known.rule = rule
+        this.#owners.update(known, now)
+      }
     }
   }
 
   /** The present links of a pinned host: the one it names, else all downstreams. */
-  #places(iface: string | undefined, rule: ActiveRule): number[] {
+  #places({ iface }: Pin, rule: ActiveRule): number[] {
     return rule.links.ifindexes.filter((ifindex) => {
       const link = this.#links.get(ifindex)
       return iface === undefined ? !isUpstream(rule, link) : link?.name === iface

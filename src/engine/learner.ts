@@ -144,7 +144,7 @@ export class Learner {
     else this.#rounds.set(discovery, Math.max(now, began + next) as Instant)
     const inside = this.rules.inside(ifindex)
     if (link === undefined || !link.up || inside.length === 0) return
-    const sources = this.#links.sources(link, inside.map(({ prefix }) => prefix))
+    const sources = this.#links.sources(link, (address) => this.rules.isInside(ifindex, address))
     if (sources.length > 0) this.#sink.discover(ifindex, sources)
     // Before they answer all of them ask where that is, by multicast: too much at once for a bridge with many ports. A host
     // that has asked takes this for an answer (RFC 4861 7.2.5), others drop it.

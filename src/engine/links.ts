@@ -59,13 +59,13 @@ export class Links {
   }
 
   /**
-   * What to ask all hosts of a link from: an address in one of their prefixes, whichever link has it, since hosts answer in
-   * kind. One alone: a host that answers two asks for both, and hundreds of them at once overrun a Linux bridge.
+   * What to ask all hosts of a link from: an address that is `inside` one of their prefixes, whichever link has it, since hosts
+   * answer in kind. One alone: a host that answers two asks for both, and hundreds of them at once overrun a Linux bridge.
    */
-  sources({ addresses }: Link, prefixes: readonly Prefix[]): Address[] {
+  sources({ addresses }: Link, isInside: (address: Address) => boolean): Address[] {
     const globals = [...this.#links.values()].flatMap((link) => link.name === 'lo' ? [] : link.addresses)
       .filter(({ address, tentative }) => !address.isLinkLocal && !tentative)
-    const source = globals.find(({ address }) => prefixes.some((prefix) => prefix.contains(address))) ?? globals[0]
+    const source = globals.find(({ address }) => isInside(address)) ?? globals[0]
       ?? addresses.find(({ tentative }) => !tentative)
     return source === undefined ? [] : [source.address]
   }

@@ -4,9 +4,9 @@
  * {@link Neighbor} gives all of it names.
  */
 import type { Address, Mac } from '../address.ts'
-import type { PinnedHost } from '../config/config.ts'
 import { grown } from './columns.ts'
 import { IdDeadlines } from './deadlines.ts'
+import type { Pin } from './hosts.ts'
 import type { ActiveRule } from './rules.ts'
 import type { Instant } from './types.ts'
 
@@ -70,7 +70,7 @@ export class NeighborRows {
   readonly #rules: (ActiveRule | undefined)[] = []
   readonly #joined: (readonly number[])[] = []
   readonly #details = new Map<number, Details>()
-  readonly #pinned = new Map<number, PinnedHost>()
+  readonly #pinned = new Map<number, Pin>()
   readonly deadlines = new IdDeadlines()
   /** 1 + the row that was given back last; those before it follow by NEXT. */
   #free = 0
@@ -140,8 +140,8 @@ export class NeighborRows {
   setJoined(row: Row, links: readonly number[]): void { this.#joined[this.#idOf(row)] = links }
   deadline(row: Row): Instant { return this.deadlines.of(this.#idOf(row)) }
 
-  pinned(row: Row): PinnedHost | undefined { return this.#pinned.get(this.#idOf(row)) }
-  setPinned(row: Row, host: PinnedHost | undefined): void {
+  pinned(row: Row): Pin | undefined { return this.#pinned.get(this.#idOf(row)) }
+  setPinned(row: Row, host: Pin | undefined): void {
     if (host === undefined) this.#pinned.delete(this.#idOf(row))
     else this.#pinned.set(this.#idOf(row), host)
   }

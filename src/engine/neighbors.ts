@@ -10,10 +10,10 @@
  * owner, and of two that answer the same question the one upstream is right, where the router is.
  */
 import type { Address, Mac } from '../address.ts'
-import type { PinnedHost } from '../config/config.ts'
 import type { NdiscView } from '../wire/ndisc.ts'
 import { RETRANS_TIMER } from '../wire/constants.ts'
 import { ALIVE_RESERVE, Census, UNPROVEN_LIMIT } from './census.ts'
+import type { Pinned } from './hosts.ts'
 import { judge } from './judge.ts'
 import type { Links } from './links.ts'
 import { NOWHERE } from './neighbor.ts'
@@ -247,15 +247,15 @@ export class Neighbors {
   }
 
   /** Makes an owner that is always known, or tells one where its link is. @param ifindex 0 when that link is absent */
-  pin(host: PinnedHost, rule: ActiveRule, ifindex: number, now: Instant): void {
-    let neighbor = this.find(host.address)
-    if (neighbor === undefined) neighbor = this.#table.create(host.address, rule)
+  pin({ address, pin, rule }: Pinned, ifindex: number, now: Instant): void {
+    let neighbor = this.find(address)
+    if (neighbor === undefined) neighbor = this.#table.create(address, rule)
     else this.#census.remove(neighbor)
     if (neighbor.ifindex !== ifindex) {
       neighbor.mac = undefined
       neighbor.told = false
     }
-    neighbor.pinned = host
+    neighbor.pinned = pin
     neighbor.rule = rule
     neighbor.asking = NOWHERE
     neighbor.ifindex = ifindex

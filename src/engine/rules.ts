@@ -2,178 +2,137 @@
  * The configuration, made ready to be asked: which rules hold a target on a link, in time that grows neither with the
  * rules nor with the links. `subnet` and `proxy` blocks become the same rules here.
  */
-import type { Address, Prefix } from '../address.ts'
-import { wordMask } from '../address.ts'
-import type { Config, PinnedHost, Settings, Subnet } from '../config/config.ts'
-import { matchesIface } from '../config/config.ts'
-import { AddressMap } from './address-map.ts'
+import type { Address } from '../address.ts'
+import { Prefix } from '../address.ts'
+import type { Config, Rule, Settings, Subnet } from '../config/config.ts'
+import { Hosts } from './hosts.ts'
+import type { Pinned } from './hosts.ts'
+import { fits, fitsAny, LinkSets } from './link-sets.ts'
+import type { LinkSet } from './link-sets.ts'
 import type { Links } from './links.ts'
+import { PrefixIndex, PrefixList } from './prefix-table.ts'
+import { learnsOn } from './rule.ts'
+import type { ActiveRule, ActiveSubnet } from './rule.ts'
+import { Tables } from './rule-tables.ts'
+import type { Table } from './rule-tables.ts'
 import type { Hearing, Link, QuietRule, Random } from './types.ts'
 
-/** The present links of a list of interface names. Rules with the same names share one. */
-export interface LinkSet {
-  readonly names: readonly string[]
-  readonly ifindexes: number[]
+export { isAnycast, isUpstream } from './rule.ts'
+export type { ActiveRule } from './rule.ts'
+
+/** The rules of a proxy block: from one place in the list up to, not including, another. */
+interface Block {
+  readonly iface: string
+  readonly from: number
+  readonly to: number
 }
 
-export interface ActiveRule {
-  /** Place in the file. */
-  readonly order: number
-  readonly kind: 'static' | 'iface' | 'auto'
-  readonly prefix: Prefix
-  readonly settings: Settings
-  /** Where to ask; empty unless `kind` is `iface`. May hold the listening link, which is never asked. */
-  readonly links: LinkSet
-  readonly autovia: boolean
-  /** The subnet block that it comes from. */
-  readonly subnet: Subnet | undefined
+/** What a link that listens has to do with. */
+interface Listener {
+  readonly name: string
+  readonly tables: readonly Table[]
+  /** All that it listens for; the same object as long as they are the same. */
+  readonly prefixes: Iterable<Prefix>
 }
-
-/** Values by prefix; a lookup costs one probe for each prefix length in use. */
-class PrefixTable<V> {
-  readonly #random: Random
-  readonly #lengths: { length: number; m0: number; m1: number; m2: number; m3: number; table: AddressMap<V[]> }[] = []
-  readonly prefixes: Prefix[] = []
-
-  constructor(random: Random) { this.#random = random }
-
-  add(prefix: Prefix, value: V): void {
-    const { length, address: { w0, w1, w2, w3 } } = prefix
-    let level = this.#lengths.find((known) => known.length === length)
-    if (level === undefined) {
-      const [m0, m1, m2, m3] = [0, 1, 2, 3].map((index) => wordMask(length, index))
-      level = { length, m0, m1, m2, m3, table: new AddressMap(this.#random) }
-      this.#lengths.push(level)
-    }
-    const values = level.table.get(w0, w1, w2, w3)
-    if (values === undefined) {
-      level.table.set(w0, w1, w2, w3, [value])
-      this.prefixes.push(prefix)
-    } else {
-      values.push(value)
-    }
-  }
-
-  * values(): Generator<V> {
-    for (const { table } of this.#lengths) for (const values of table.values()) yield* values
-  }
-
-  /** Puts the values of all prefixes that hold the address into `found`, instead of what is there. */
-  collect(w0: number, w1: number, w2: number, w3: number, found: V[]): void {
-    found.length = 0
-    for (const { m0, m1, m2, m3, table } of this.#lengths) {
-      const values = table.get(w0 & m0, w1 & m1, w2 & m2, w3 & m3)
-      if (values !== undefined) for (const value of values) found.push(value)
-    }
-  }
-}
-
-type Table = PrefixTable<ActiveRule>
 
 const NONE: readonly ActiveRule[] = []
-const NOWHERE: LinkSet = { names: [], ifindexes: [] }
-const byOrder = (a: ActiveRule, b: ActiveRule): number => a.order - b.order
+/** Any link may have the hosts of an `auto` rule. */
+const ANY: readonly string[] = ['*']
+/** No link is asked. */
+const BLIND = { ifaces: [], autovia: false }
+
+/** Rules by who listens for them, and by where their hosts may be. */
+interface Directions {
+  readonly listening: Tables
+  readonly owning: Tables
+}
+
+function byNumber(a: number, b: number): number { return a - b }
 
 export class Rules {
-  readonly #config: Config
   readonly #random: Random
-  readonly #sets = new Map<string, LinkSet>()
-  /** Rules by the interface name or pattern that listens. */
-  readonly #listeners = new Map<string, ActiveRule[]>()
+  readonly #sets = new LinkSets()
+  /** All rules in file order, those of the subnets last, since they follow their prefixes. */
+  readonly #list: PrefixList<ActiveRule>
+  readonly #blocks: Block[] = []
+  readonly #subnets: ActiveSubnet[] = []
+  readonly #proxied: Directions
+  #routed: Directions
+  /** What rules of proxy blocks say, and their settings: each once. */
+  readonly #variants = new Map<Settings, Map<string, ActiveRule>>()
+  readonly #settings = new Map<string, Settings>()
+  /** Interface names and patterns that listen. */
+  readonly #listening = new Set<string>()
   /** Manners of hearing, by interface name or pattern. */
   readonly #hearings = new Map<string, Partial<Hearing>>()
-  /** Addresses whose groups are joined on a link whatever is known, by interface name or pattern. */
-  readonly #fixed = new Map<string, { address: Address; except: string }[]>()
   readonly #snooping = new Map<string, { readonly mode: 'mirror' | 'mrd'; readonly outside: LinkSet; readonly inside: LinkSet }>()
-  /** All rules, for the question which of them may have an owner on a link. */
-  readonly #all: Table
-  readonly #excluded: PrefixTable<true>
-  readonly #hasExcluded: boolean
-  /** Rules by the link that listens. */
-  readonly #tables = new Map<number, Table>()
-  readonly #found: ActiveRule[] = []
-  readonly #hits: true[] = []
-  readonly #hosts: AddressMap<true>
+  readonly #excluded: PrefixIndex<true>
+  readonly #hosts: Hosts
+  /** By link, of all that are present. */
+  readonly #names = new Map<number, string>()
+  readonly #listeners = new Map<number, Listener>()
+  readonly #owning = new Map<number, readonly Table[]>()
+  readonly #found: number[] = []
+  readonly #matched: ActiveRule[] = []
   /** Some rule asks where the kernel's route leads: any link may be one to hear. */
   readonly hasAuto: boolean
-  /** Hosts of one certain link. The others are looked for like any host, and asked for even with `learn no`. */
-  readonly pinned: readonly { readonly host: PinnedHost; readonly rule: ActiveRule }[]
 
   /** @param onLink the on-link prefixes of each upstream, for `subnet auto` */
-  constructor(config: Config, random: Random, onLink: ReadonlyMap<string, readonly Prefix[]> = new Map()) {
-    this.#config = config
+  constructor({ proxies, subnets }: Config, random: Random, onLink: ReadonlyMap<string, readonly Prefix[]> = new Map()) {
     this.#random = random
-    this.#all = new PrefixTable(random)
-    this.#excluded = new PrefixTable(random)
-    this.#hosts = new AddressMap(random)
-    let order = 0
-    for (const { iface, settings, rules } of config.proxies) {
-      this.#listen(iface)
-      this.#hear(iface, { promiscuous: settings.promiscuous, ring: true, ownSolicitations: settings.routes })
-      for (const rule of rules) {
-        const { kind, prefix } = rule
-        const links = rule.kind === 'iface' ? this.#set(rule.ifaces) : NOWHERE
-        this.#add([iface], { order: order++, kind, prefix, settings, links, autovia: rule.kind === 'iface' && rule.autovia, subnet: undefined })
-        if (prefix.length === 128) this.#fix(iface, prefix.address)
-        if (rule.kind === 'iface') this.#snoop(settings, iface, rule.ifaces)
-      }
+    this.#list = new PrefixList(proxies.reduce((sum, { rules }) => sum + rules.length, subnets.length))
+    this.#proxied = this.#directions()
+    this.#routed = this.#directions()
+    for (const { iface, settings, rules } of proxies) this.#proxy(iface, this.#same(settings), rules)
+    this.hasAuto = this.#proxyRules.some(({ kind }) => kind === 'auto')
+    const excluded = new PrefixList<true>(0)
+    this.#excluded = new PrefixIndex(excluded, random)
+    this.#hosts = new Hosts(random, subnets.reduce((sum, { hosts }) => sum + hosts.length, 0))
+    for (const subnet of subnets) {
+      this.#hosts.add(this.#subnet(subnet), subnet.hosts)
+      for (const { address, length } of subnet.exclude) this.#excluded.add(excluded.add(address, true), length)
     }
-    const pinned: { host: PinnedHost; rule: ActiveRule }[] = []
-    for (const subnet of config.subnets) {
-      const { upstream, downstream, settings } = subnet
-      const names = [upstream, ...downstream]
-      const prefixes = subnet.prefix === 'auto' ? onLink.get(upstream) ?? [] : [subnet.prefix]
-      for (const name of names) {
-        this.#listen(name)
-        this.#hear(name, { promiscuous: settings.promiscuous })
-      }
-      this.#hear(upstream, { ring: true, ownSolicitations: settings.routes && settings.learn, prefixes: subnet.prefix === 'auto' })
-      this.#upstream(subnet)
-      this.#snoop(settings, upstream, downstream)
-      for (const prefix of subnet.exclude) this.#excluded.add(prefix, true)
-      for (const prefix of prefixes) {
-        const rule: ActiveRule = { order: order++, kind: 'iface', prefix, settings, links: this.#set(names), autovia: false, subnet }
-        this.#add(names, rule)
-        for (const host of subnet.hosts.filter(({ address }) => prefix.contains(address))) {
-          const { address, address: { w0, w1, w2, w3 }, iface } = host
-          this.#hosts.set(w0, w1, w2, w3, true)
-          if (iface === upstream) for (const name of downstream) this.#fix(name, address, upstream)
-          else this.#fix(upstream, address)
-          if (iface !== undefined || isOneLink(downstream)) pinned.push({ host, rule })
-        }
-      }
+    this.follow(onLink)
+  }
+
+  /** The on-link prefixes of each upstream, from now on. */
+  follow(onLink: ReadonlyMap<string, readonly Prefix[]>): void {
+    this.#list.cut(this.#blocks.at(-1)?.to ?? 0)
+    this.#routed = this.#directions()
+    for (const subnet of this.#subnets) {
+      const { prefix: fixed, upstream, settings, links } = subnet
+      const prefixes = fixed === 'auto' ? onLink.get(upstream) ?? [] : [fixed]
+      subnet.active = prefixes.map((prefix) => {
+        const { address, length } = prefix
+        const rule: ActiveRule = { kind: 'iface', length, settings, links, autovia: false, subnet }
+        const id = this.#list.add(address, rule)
+        this.#routed.listening.add(links.names, id, length)
+        this.#routed.owning.add(links.names, id, length)
+        return { prefix, rule }
+      })
     }
-    this.pinned = pinned
-    this.hasAuto = config.proxies.some(({ rules }) => rules.some(({ kind }) => kind === 'auto'))
-    this.#hasExcluded = this.#excluded.prefixes.length > 0
+    for (const [ifindex, name] of this.#names) this.#resolve(ifindex, name)
   }
 
   /** Takes in a link that is new or renamed. */
-  link({ ifindex, name }: Link): void {
+  link(link: Link): void {
+    const { ifindex, name } = link
     this.gone(ifindex)
-    for (const { names, ifindexes } of this.#sets.values()) {
-      if (names.some((pattern) => fits(pattern, name))) ifindexes.push(ifindex)
-    }
-    const heard = this.#heard(name)
-    if (heard.length === 0) return
-    const table: Table = new PrefixTable(this.#random)
-    for (const rule of new Set(heard.flatMap((pattern) => this.#listeners.get(pattern)!))) table.add(rule.prefix, rule)
-    this.#tables.set(ifindex, table)
+    this.#sets.link(link)
+    this.#names.set(ifindex, name)
+    this.#resolve(ifindex, name)
   }
 
   gone(ifindex: number): void {
-    this.#tables.delete(ifindex)
-    for (const { ifindexes } of this.#sets.values()) {
-      const at = ifindexes.indexOf(ifindex)
-      if (at >= 0) ifindexes.splice(at, 1)
-    }
+    this.#sets.gone(ifindex)
+    this.#names.delete(ifindex)
+    this.#listeners.delete(ifindex)
+    this.#owning.delete(ifindex)
   }
 
   /** How a link of this name is to be heard; undefined when the configuration does not name it. */
   wants(name: string): Hearing | undefined {
-    const heard = this.#heard(name)
-    const asked = [...this.#sets.values()].some(({ names }) => names.some((pattern) => fits(pattern, name)))
-    if (heard.length === 0 && !asked) return undefined
+    if (!fitsAny(this.#listening, name) && !this.#sets.has(name)) return undefined
     const says = [...this.#hearings].filter(([pattern]) => fits(pattern, name)).map(([, hearing]) => hearing)
     const any = (key: keyof Hearing): boolean => says.some((hearing) => hearing[key] === true)
     return { promiscuous: any('promiscuous'), ring: any('ring'), ownSolicitations: any('ownSolicitations'), reports: any('reports'),
@@ -181,21 +140,31 @@ export class Rules {
   }
 
   /** Addresses whose solicited-node groups are joined on a link of this name, whatever is known. */
-  fixed(name: string): Address[] {
-    return [...this.#fixed].filter(([pattern]) => fits(pattern, name))
-      .flatMap(([, found]) => found.filter(({ except }) => except !== name).map(({ address }) => address))
+  * fixed(name: string): Generator<Address> {
+    for (const { iface, from, to } of this.#blocks) {
+      if (!fits(iface, name)) continue
+      for (let id = from; id < to; id++) if (this.#list.value(id).length === 128) yield this.#list.address(id)
+    }
+    yield* this.#hosts.askedOn(name)
   }
 
-  /** The rules whose hosts may be on this link, and are learned. */
+  /** Hosts of one certain link. The others are looked for like any host, and asked for even with `learn no`. */
+  pinned(): Generator<Pinned> { return this.#hosts.pinned() }
+
+  /** The rules whose hosts may be on this link, and are learned; each of many that differ in their addresses alone once. */
   inside(ifindex: number): ActiveRule[] {
-    return [...this.#all.values()].filter(({ settings, subnet, links, kind }) => kind === 'iface' && settings.learn
-      && (subnet === undefined ? settings.routes : !this.#upstream(subnet).ifindexes.includes(ifindex)) && links.ifindexes.includes(ifindex))
+    const rules = [...this.#proxyRules, ...this.#subnets.flatMap(({ active }) => active.map(({ rule }) => rule))]
+    return rules.filter((rule) => learnsOn(rule, ifindex))
+  }
+
+  /** Whether one of these rules holds the address. */
+  isInside(ifindex: number, { w0, w1, w2, w3 }: Address): boolean {
+    this.#collect(this.#owning.get(ifindex) ?? [], w0, w1, w2, w3)
+    return this.#found.some((id) => learnsOn(this.#list.value(id), ifindex))
   }
 
   /** The present upstream of a rule's subnet, if it has one. */
-  upstreamsOf({ subnet }: ActiveRule): readonly number[] {
-    return subnet === undefined ? [] : this.#upstream(subnet).ifindexes
-  }
+  upstreamsOf({ subnet }: ActiveRule): readonly number[] { return subnet?.upstreams.ifindexes ?? [] }
 
   /**
    * Where others ask for an owner of this rule on link `ifindex`. Downstream they ask for what is upstream, the router above
@@ -204,7 +173,7 @@ export class Rules {
    */
   askedOn(rule: ActiveRule, { w0, w1, w2, w3 }: Address, ifindex: number): readonly number[] {
     if (rule.subnet === undefined) {
-      return [...this.#tables.keys()].filter((link) => link !== ifindex && this.match(link, w0, w1, w2, w3).length > 0)
+      return [...this.#listeners.keys()].filter((link) => link !== ifindex && this.match(link, w0, w1, w2, w3).length > 0)
     }
     const upstreams = this.upstreamsOf(rule)
     return upstreams.includes(ifindex) ? rule.links.ifindexes.filter((link) => !upstreams.includes(link)) : upstreams
@@ -227,118 +196,135 @@ export class Rules {
   }
 
   /** Every name and pattern that the configuration mentions. */
-  get names(): string[] {
-    return [...new Set([...this.#listeners.keys(), ...[...this.#sets.values()].flatMap(({ names }) => names)])]
-  }
+  get names(): string[] { return [...new Set([...this.#listening, ...this.#sets.names])] }
 
   /** The rules of a link that hold the target, in file order. Valid until the next call. */
   match(ifindex: number, w0: number, w1: number, w2: number, w3: number): readonly ActiveRule[] {
-    const table = this.#tables.get(ifindex)
-    if (table === undefined) return NONE
-    table.collect(w0, w1, w2, w3, this.#found)
-    return this.#found.length > 1 ? this.#found.sort(byOrder) : this.#found
+    const listener = this.#listeners.get(ifindex)
+    if (listener === undefined) return NONE
+    const matched = this.#matched
+    matched.length = 0
+    this.#collect(listener.tables, w0, w1, w2, w3)
+    if (this.#found.length > 1) this.#found.sort(byNumber)
+    let last = -1
+    // A link may listen by its name and by a pattern.
+    for (const id of this.#found) {
+      if (id !== last) matched.push(this.#list.value(id))
+      last = id
+    }
+    return matched
   }
 
   /** The first rule that may have an owner of this address on this link. */
   owning(ifindex: number, w0: number, w1: number, w2: number, w3: number): ActiveRule | undefined {
-    this.#all.collect(w0, w1, w2, w3, this.#found)
-    let best: ActiveRule | undefined
-    for (const rule of this.#found) {
-      if (rule.kind !== 'auto' && !rule.links.ifindexes.includes(ifindex)) continue
-      if (best === undefined || rule.order < best.order) best = rule
-    }
-    return best
+    const tables = this.#owning.get(ifindex)
+    if (tables === undefined) return undefined
+    this.#collect(tables, w0, w1, w2, w3)
+    return this.#found.length === 0 ? undefined : this.#list.value(Math.min(...this.#found))
   }
 
-  excluded(w0: number, w1: number, w2: number, w3: number): boolean {
-    if (!this.#hasExcluded) return false
-    this.#excluded.collect(w0, w1, w2, w3, this.#hits)
-    return this.#hits.length > 0
-  }
+  excluded(w0: number, w1: number, w2: number, w3: number): boolean { return this.#excluded.has(w0, w1, w2, w3) }
 
   /** Whether the address stands in the file as a host. */
-  isHost(w0: number, w1: number, w2: number, w3: number): boolean {
-    return this.#hosts.get(w0, w1, w2, w3) !== undefined
-  }
+  isHost(w0: number, w1: number, w2: number, w3: number): boolean { return this.#hosts.has(w0, w1, w2, w3) }
+
+  /** Whether it is one of {@link pinned}. */
+  isPinned(w0: number, w1: number, w2: number, w3: number): boolean { return this.#hosts.isPinned(w0, w1, w2, w3) }
 
   /** What the kernel must not react to, for each present link that listens. */
   quiet(links: Pick<Links, 'get'>): QuietRule[] {
-    return [...this.#tables].map(([ifindex, table]) => ({ ifindex, mac: links.get(ifindex)?.mac, prefixes: table.prefixes }))
+    return [...this.#listeners].map(([ifindex, { prefixes }]) => ({ ifindex, mac: links.get(ifindex)?.mac, prefixes }))
   }
 
   /** The upstreams of all subnets. */
-  get upstreams(): string[] {
-    return [...new Set(this.#config.subnets.map(({ upstream }) => upstream))]
+  get upstreams(): string[] { return [...new Set(this.#subnets.map(({ upstream }) => upstream))] }
+
+  #proxy(iface: string, settings: Settings, rules: readonly Rule[]): void {
+    const { promiscuous, routes: ownSolicitations } = settings
+    this.#listen(iface, { promiscuous, ring: true, ownSolicitations })
+    const from = this.#list.size
+    const listeners = [iface]
+    const variants = this.#variants.get(settings)!
+    for (const rule of rules) {
+      const { kind, prefix: { address, length } } = rule
+      const { ifaces, autovia } = rule.kind === 'iface' ? rule : BLIND
+      const key = `${kind} ${length} ${autovia} ${ifaces.join(' ')}`
+      let variant = variants.get(key)
+      if (variant === undefined) {
+        variants.set(key, variant = { kind, length, settings, links: this.#sets.of(ifaces), autovia, subnet: undefined })
+      }
+      const id = this.#list.add(address, variant)
+      this.#proxied.listening.add(listeners, id, length)
+      this.#proxied.owning.add(kind === 'auto' ? ANY : ifaces, id, length)
+      if (kind === 'iface') this.#snoop(settings, iface, ifaces)
+    }
+    this.#blocks.push({ iface, from, to: this.#list.size })
   }
 
-  #add(listeners: readonly string[], rule: ActiveRule): void {
-    for (const name of listeners) this.#listen(name).push(rule)
-    this.#all.add(rule.prefix, rule)
+  #subnet({ prefix, upstream, downstream, settings }: Subnet): ActiveSubnet {
+    const names = [upstream, ...downstream]
+    const { promiscuous, routes, learn } = settings
+    for (const name of names) this.#listen(name, { promiscuous })
+    this.#listen(upstream, { ring: true, ownSolicitations: routes && learn, prefixes: prefix === 'auto' })
+    this.#snoop(settings, upstream, downstream)
+    const subnet = { prefix, upstream, downstream, settings: this.#same(settings), active: [],
+      links: this.#sets.of(names), upstreams: this.#sets.of([upstream]) }
+    this.#subnets.push(subnet)
+    return subnet
   }
 
-  #hear(name: string, more: Partial<Hearing>): void {
-    const known = this.#hearings.get(name) ?? {}
-    const wanted = Object.entries(more).filter(([, value]) => value)
-    this.#hearings.set(name, { ...known, ...Object.fromEntries(wanted) })
+  #same(settings: Settings): Settings {
+    const key = JSON.stringify(settings)
+    const known = this.#settings.get(key)
+    if (known !== undefined) return known
+    this.#settings.set(key, settings)
+    this.#variants.set(settings, new Map())
+    return settings
   }
 
-  #fix(name: string, address: Address, except = ''): void {
-    const known = this.#fixed.get(name)
-    if (known === undefined) this.#fixed.set(name, [{ address, except }])
-    else known.push({ address, except })
+  get #proxyRules(): ActiveRule[] { return [...this.#variants.values()].flatMap((variants) => [...variants.values()]) }
+
+  #directions(): Directions {
+    return { listening: new Tables(this.#list, this.#random), owning: new Tables(this.#list, this.#random) }
+  }
+
+  #resolve(ifindex: number, name: string): void {
+    this.#owning.set(ifindex, [...this.#proxied.owning.of(name), ...this.#routed.owning.of(name)])
+    if (!fitsAny(this.#listening, name)) return
+    const tables = [...this.#proxied.listening.of(name), ...this.#routed.listening.of(name)]
+    this.#listeners.set(ifindex, { name, tables, prefixes: { [Symbol.iterator]: () => this.#prefixesOf(name) } })
+  }
+
+  * #prefixesOf(name: string): Generator<Prefix> {
+    for (const { iface, from, to } of this.#blocks) {
+      if (!fits(iface, name)) continue
+      for (let id = from; id < to; id++) yield new Prefix(this.#list.address(id), this.#list.value(id).length)
+    }
+    for (const { links, active } of this.#subnets) if (fitsAny(links.names, name)) for (const { prefix } of active) yield prefix
+  }
+
+  /** Puts the numbers of the rules that hold the address into `#found`, instead of what is there. */
+  #collect(tables: readonly Table[], w0: number, w1: number, w2: number, w3: number): void {
+    this.#found.length = 0
+    for (const table of tables) table.collect(w0, w1, w2, w3, this.#found)
+  }
+
+  #listen(name: string, manner: Partial<Hearing>): void {
+    this.#listening.add(name)
+    this.#hear(name, manner)
+  }
+
+  #hear(name: string, manner: Partial<Hearing>): void {
+    const known: Partial<Record<keyof Hearing, boolean>> = this.#hearings.get(name) ?? {}
+    this.#hearings.set(name, known)
+    for (const key of Object.keys(manner) as (keyof Hearing)[]) if (manner[key] === true) known[key] = true
   }
 
   #snoop({ snooping: mode }: Settings, outside: string, inside: readonly string[]): void {
     if (mode === 'no') return
-    this.#snooping.set(`${mode} ${outside} ${inside.join(' ')}`, { mode, outside: this.#set([outside]), inside: this.#set(inside) })
+    this.#snooping.set(`${mode} ${outside} ${inside.join(' ')}`,
+      { mode, outside: this.#sets.of([outside]), inside: this.#sets.of(inside) })
     if (mode === 'mrd') this.#hear(outside, { routerSolicitations: true })
     else for (const name of inside) this.#hear(name, { reports: true })
   }
-
-  #upstream({ upstream }: Subnet): LinkSet { return this.#set([upstream]) }
-
-  #listen(name: string): ActiveRule[] {
-    let rules = this.#listeners.get(name)
-    if (rules === undefined) this.#listeners.set(name, rules = [])
-    return rules
-  }
-
-  #set(names: readonly string[]): LinkSet {
-    const key = names.join(' ')
-    let set = this.#sets.get(key)
-    if (set === undefined) this.#sets.set(key, set = { names, ifindexes: [] })
-    return set
-  }
-
-  #heard(name: string): string[] {
-    return [...this.#listeners.keys()].filter((pattern) => fits(pattern, name))
-  }
-}
-
-/** Whether the link is the upstream of the rule's subnet. */
-export function isUpstream({ subnet }: ActiveRule, link: Link | undefined): boolean {
-  return subnet !== undefined && link?.name === subnet.upstream
-}
-
-/**
- * Whether the address is, for the rules that hold it, a subnet-router (RFC 4291 2.6.1) or reserved anycast (RFC 2526)
- * address: many machines have these.
- */
-export function isAnycast(rules: readonly ActiveRule[], t0: number, t1: number, t2: number, t3: number): boolean {
-  let found = (t2 | t3) === 0
-  for (const { prefix: { length, address: { w0, w1, w2, w3 } } } of rules) {
-    if (length === 128) return false
-    found ||= (length < 127 && w3 === t3 && w2 === t2 && w1 === t1 && w0 === t0)
-      || (length <= 64 && t2 === (0xfdffffff | 0) && t3 >>> 7 === 0xffffff80 >>> 7)
-  }
-  return found
-}
-
-function isOneLink(patterns: readonly string[]): boolean {
-  return patterns.length === 1 && !patterns[0].includes('*')
-}
-
-/** Loopback has no neighbors: `*` does not mean it. */
-function fits(pattern: string, name: string): boolean {
-  return name !== 'lo' && matchesIface(pattern, name)
 }

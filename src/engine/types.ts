@@ -92,7 +92,8 @@ export interface QuietRule {
   readonly ifindex: number
   /** The link's: what is for others passes, where a bridge lets this machine see it. Undefined when it has none. */
   readonly mac: Mac | undefined
-  readonly prefixes: readonly Prefix[]
+  /** They may overlap. The same object says the same. */
+  readonly prefixes: Iterable<Prefix>
 }
 
 /**

@@ -96,7 +96,7 @@ export class Quiet {
 function merge(rules: readonly QuietRule[]): LinkRanges[] {
   return [...new Map(rules.map(({ ifindex, mac }) => [ifindex, mac]))].sort(([a], [b]) => a - b)
     .map(([ifindex, mac]) => ({
-      ifindex, mac, ranges: ranges(rules.filter((rule) => rule.ifindex === ifindex).flatMap((rule) => rule.prefixes)),
+      ifindex, mac, ranges: ranges(rules.filter((rule) => rule.ifindex === ifindex).flatMap((rule) => [...rule.prefixes])),
     }))
     .filter((link) => link.ranges.length > 0)
 }

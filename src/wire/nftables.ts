@@ -137,7 +137,7 @@ function after({ address: a, length }: Prefix): Address | undefined {
 }
 
 /** The same addresses as ranges in ascending order, none of which touches another: what an interval set wants. */
-export function ranges(prefixes: readonly Prefix[]): Range[] {
+export function ranges(prefixes: Iterable<Prefix>): Range[] {
   const sorted = [...prefixes].sort((a, b) => a.address.compare(b.address) || a.length - b.length)
   const result: Range[] = []
   for (const prefix of sorted) {

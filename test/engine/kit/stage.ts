@@ -115,7 +115,7 @@ export class Recorder implements Sink {
   }
 
   quiet(rules: readonly QuietRule[]): void {
-    this.lines.push(['quiet', ...rules.map(({ ifindex, prefixes }) => `${name(ifindex)} ${prefixes.join(' ')}`)].join(' '))
+    this.lines.push(['quiet', ...rules.map(({ ifindex, prefixes }) => `${name(ifindex)} ${[...prefixes].join(' ')}`)].join(' '))
   }
 
   outcome(outcome: Outcome): void { this.outcomes.push(outcome) }

@@ -1,0 +1,58 @@
+/** Lists of interface names and patterns, and which links of this machine they mean at present. */
+import { matchesIface } from '../config/config.ts'
+import type { Link } from './types.ts'
+
+/** The present links of a list of interface names. Who names the same has the same object. */
+export interface LinkSet {
+  readonly names: readonly string[]
+  readonly ifindexes: readonly number[]
+}
+
+export class LinkSets {
+  readonly #sets = new Map<string, LinkSet & { readonly ifindexes: number[] }>()
+  readonly #present = new Map<number, string>()
+
+  /** Every name and pattern. */
+  get names(): string[] { return [...this.#sets.values()].flatMap(({ names }) => names) }
+
+  /** The set of these names. */
+  of(names: readonly string[]): LinkSet {
+    const key = names.join(' ')
+    let set = this.#sets.get(key)
+    if (set === undefined) {
+      const ifindexes = [...this.#present].filter(([, name]) => fitsAny(names, name)).map(([ifindex]) => ifindex)
+      this.#sets.set(key, set = { names, ifindexes })
+    }
+    return set
+  }
+
+  /** Whether some set means a link of this name. */
+  has(name: string): boolean {
+    return [...this.#sets.values()].some(({ names }) => fitsAny(names, name))
+  }
+
+  /** Takes in a link that is new or renamed. */
+  link({ ifindex, name }: Link): void {
+    this.gone(ifindex)
+    this.#present.set(ifindex, name)
+    for (const { names, ifindexes } of this.#sets.values()) if (fitsAny(names, name)) ifindexes.push(ifindex)
+  }
+
+  gone(ifindex: number): void {
+    if (!this.#present.delete(ifindex)) return
+    for (const { ifindexes } of this.#sets.values()) {
+      const at = ifindexes.indexOf(ifindex)
+      if (at >= 0) ifindexes.splice(at, 1)
+    }
+  }
+}
+
+/** Loopback has no neighbors: `*` does not mean it. */
+export function fits(pattern: string, name: string): boolean {
+  return name !== 'lo' && matchesIface(pattern, name)
+}
+
+export function fitsAny(patterns: Iterable<string>, name: string): boolean {
+  for (const pattern of patterns) if (fits(pattern, name)) return true
+  return false
+}
