@@ -241,6 +241,6 @@ function limitWords(limit: Extract<Trouble, { kind: 'limit' }>['limit']): string
     case 'neighbors': return 'learned addresses (option limit)'
     case 'host': return 'addresses (option host-limit)'
     case 'askers': return 'waiting askers'
-    case 'groups': return 'groups reported by hosts'
+    case 'groups': return 'multicast groups of one link'
   }
 }

@@ -2,7 +2,7 @@
  * Which links are heard, how, and which solicited-node groups are joined on them whatever is known: those of single-address
  * rules, of the hosts in the file, and of this machine's own addresses that are asked for on another link.
  */
-import type { Address } from '../address.ts'
+import { Address } from '../address.ts'
 import type { Groups } from './groups.ts'
 import type { Links } from './links.ts'
 import type { Rules } from './rules.ts'
@@ -13,11 +13,22 @@ const BY_ROUTE: Hearing = { promiscuous: false, ring: false, ownSolicitations: f
 /** Rings take 2 MiB each, for good: links beyond this number are heard without. */
 const RING_LIMIT = 8
 
-const NO_ADDRESSES: ReadonlySet<Address> = new Set()
+const NO_WORDS = new Int32Array(0)
 
 interface Heard {
   readonly link: Link
   readonly hearing: Hearing
+}
+
+/** What is joined on a link: the last words of addresses, since there may be very many. */
+interface Fixed {
+  /** What the rules say of links of this name, and which rules said it. */
+  readonly rules: Rules
+  readonly revision: number
+  readonly name: string
+  readonly byRules: Int32Array
+  /** This machine's own addresses on other links. */
+  readonly own: Int32Array
 }
 
 export class Hearings {
@@ -26,8 +37,7 @@ export class Hearings {
   readonly #groups: Groups
   readonly #sink: Sink
   readonly #heard = new Map<number, Heard>()
-  /** Which object it is counts, not what it says: of thousands, at each change of a link, that costs far less. */
-  readonly #fixed = new Map<number, ReadonlySet<Address>>()
+  readonly #fixed = new Map<number, Fixed>()
 
   constructor(rules: Rules, links: Links, groups: Groups, sink: Sink) {
     this.rules = rules
@@ -70,26 +80,37 @@ export class Hearings {
   join(): void {
     const own = [...this.#links.values()].flatMap(({ ifindex, name, addresses }) => name === 'lo' ? []
       : addresses.filter(({ address }) => !address.isLinkLocal).map(({ address }) => ({ address, ifindex })))
-    for (const [ifindex, { link }] of this.#heard) {
+    for (const [ifindex, { link: { name } }] of this.#heard) {
       const elsewhere = own.filter(({ address: { w0, w1, w2, w3 }, ifindex: home }) =>
         home !== ifindex && this.rules.match(ifindex, w0, w1, w2, w3).length > 0)
-      this.#setFixed(ifindex, new Set([...this.rules.fixed(link.name), ...elsewhere.map(({ address }) => address)]))
+      const { rules, rules: { revision } } = this
+      const before = this.#fixed.get(ifindex)
+      const isSame = before?.rules === rules && before.revision === revision && before.name === name
+      const byRules = isSame ? before.byRules : lastWords(rules.fixed(name))
+      this.#fixed.set(ifindex, { rules, revision, name, byRules, own: lastWords(elsewhere.map(({ address }) => address)) })
+      this.#replace(ifindex, before)
     }
   }
 
-  #setFixed(ifindex: number, wanted: ReadonlySet<Address>): void {
-    const before = this.#fixed.get(ifindex) ?? NO_ADDRESSES
-    // Joined first: of what stays under another object no group is left.
-    for (const address of wanted) if (!before.has(address)) this.#groups.add(ifindex, address)
-    for (const address of before) if (!wanted.has(address)) this.#groups.remove(ifindex, address)
-    if (wanted.size > 0) this.#fixed.set(ifindex, wanted)
-    else this.#fixed.delete(ifindex)
+  /** Joins what is fixed now and leaves what was `before`; in this order, so that what stays is not left. */
+  #replace(ifindex: number, before: Fixed | undefined): void {
+    const now = this.#fixed.get(ifindex)
+    for (const part of ['byRules', 'own'] as const) {
+      if (before?.[part] === now?.[part]) continue
+      for (const word of now?.[part] ?? NO_WORDS) this.#groups.add(ifindex, addressOf(word))
+    }
+    for (const part of ['byRules', 'own'] as const) {
+      if (before?.[part] === now?.[part]) continue
+      for (const word of before?.[part] ?? NO_WORDS) this.#groups.remove(ifindex, addressOf(word))
+    }
   }
 
   #stop(ifindex: number): void {
     this.#heard.delete(ifindex)
     this.#groups.gone(ifindex)
-    this.#setFixed(ifindex, NO_ADDRESSES)
+    const before = this.#fixed.get(ifindex)
+    this.#fixed.delete(ifindex)
+    this.#replace(ifindex, before)
     this.#sink.ignore(ifindex)
   }
 }
@@ -97,3 +118,8 @@ export class Hearings {
 function isSame(a: Hearing, b: Hearing): boolean {
   return (Object.keys(a) as (keyof Hearing)[]).every((key) => a[key] === b[key])
 }
+
+function lastWords(addresses: Iterable<Address>): Int32Array { return Int32Array.from(addresses, ({ w3 }) => w3) }
+
+/** One whose group is that of all addresses with this last word. */
+function addressOf(word: number): Address { return new Address(0, 0, 0, word) }

@@ -74,6 +74,7 @@ export class Rules {
   readonly #owning = new Map<number, readonly Table[]>()
   readonly #found: number[] = []
   readonly #matched: ActiveRule[] = []
+  #revision = 0
   /** Some rule asks where the kernel's route leads: any link may be one to hear. */
   readonly hasAuto: boolean
 
@@ -95,8 +96,12 @@ export class Rules {
     this.follow(onLink)
   }
 
+  /** Grows when what is {@link fixed} may be something else. */
+  get revision(): number { return this.#revision }
+
   /** The on-link prefixes of each upstream, from now on. */
   follow(onLink: ReadonlyMap<string, readonly Prefix[]>): void {
+    this.#revision++
     this.#list.cut(this.#blocks.at(-1)?.to ?? 0)
     this.#routed = this.#directions()
     for (const subnet of this.#subnets) {
