@@ -69,12 +69,14 @@ export class Daemon implements Sink {
   /** What the memory holds, by the engine's revision, and since when. */
   #remembered = 0
   #rememberedAt = Number.NEGATIVE_INFINITY
-  #config: Config
+  /** What is needed of the configuration after the engine took it in: the rest may be large. */
+  #machine: Pick<Config, 'forwarding' | 'grace'>
   #routeWatcher: RouteWatcher | undefined
   #now: Instant
   #lookups: Address[] = []
   #routeChanges: RouteChange[] = []
   #quietRules: readonly QuietRule[] | undefined
+  #quietTimer: NodeJS.Immediate | undefined
   #ticker: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
@@ -86,7 +88,7 @@ export class Daemon implements Sink {
   /** Opens no link yet. Throws an OsError or AlreadyRunning. @param state where to keep what is known across restarts */
   constructor(config: Config, log: Logger, { state }: { state?: string | undefined } = {}) {
     this.#claim = claim()
-    this.#config = config
+    this.#machine = { forwarding: config.forwarding, grace: config.grace }
     this.#log = log
     this.#now = clock()
     this.#events = new EventLog(log, (ifindex) => this.#nameOf(ifindex))
@@ -123,6 +125,7 @@ export class Daemon implements Sink {
   async stop(): Promise<void> {
     clearTimeout(this.#timer)
     clearTimeout(this.#compareTimer)
+    clearImmediate(this.#quietTimer)
     clearInterval(this.#ticker)
     this.#routeWatcher?.close()
     this.#watcher.close()
@@ -133,14 +136,14 @@ export class Daemon implements Sink {
     for (const link of this.#heard.values()) link.close()
     this.#heard.clear()
     this.#quiet.close()
-    await this.#routes.leave(this.#config.grace)
+    await this.#routes.leave(this.#machine.grace)
     this.#kernel.close()
     this.#claim.close()
   }
 
   /** Applies another configuration; keeps what was learned and still fits. */
   reload(config: Config): void {
-    this.#config = config
+    this.#machine = { forwarding: config.forwarding, grace: config.grace }
     this.#input({ kind: 'config', config })
     this.#prepare()
   }
@@ -222,7 +225,8 @@ export class Daemon implements Sink {
     for (let target = this.#lookups.shift(); target !== undefined; target = this.#lookups.shift()) {
       this.#engine.handle({ kind: 'route', target, ...this.#lookUp(target) }, this.#now)
     }
-    if (this.#quietRules !== undefined) this.#hush(this.#quietRules)
+    // Once for all links that come together, since the table is made as a whole.
+    if (this.#quietRules !== undefined) this.#quietTimer ??= setImmediate(() => this.#hush())
     if (this.#routeChanges.length > 0) {
       const changes = this.#routeChanges
       this.#routeChanges = []
@@ -293,7 +297,11 @@ export class Daemon implements Sink {
 
   // --- the kernel ---
 
-  #hush(rules: readonly QuietRule[]): void {
+  #hush(): void {
+    clearImmediate(this.#quietTimer)
+    this.#quietTimer = undefined
+    const rules = this.#quietRules
+    if (rules === undefined) return
     this.#quietRules = undefined
     const error = this.#quiet.apply(rules)
     if (error !== undefined && !this.#quietFailed) {
@@ -352,6 +360,7 @@ export class Daemon implements Sink {
 
   /** What a configuration asks of the machine before it can work. */
   #prepare(): void {
+    this.#hush()
     this.#missing()
     this.#forward()
     this.#warnWithoutForwarding()
@@ -366,13 +375,13 @@ export class Daemon implements Sink {
   }
 
   #warnWithoutForwarding(): void {
-    if (this.#config.forwarding || readSetting('all', 'forwarding') !== 0) return
+    if (this.#machine.forwarding || readSetting('all', 'forwarding') !== 0) return
     this.#log.warn('this machine does not forward IPv6: answers will lead to packets that go nowhere; '
       + 'write `forwarding yes` into the configuration, or run `sysctl -w net.ipv6.conf.all.forwarding=1`')
   }
 
   #forward(): void {
-    if (!this.#config.forwarding) return
+    if (!this.#machine.forwarding) return
     try {
       for (const { iface, setting, from, to } of enableForwarding(this.#engine.interfaces.upstreams)) {
         this.#log.info({ iface }, `net.ipv6.conf.${iface}.${setting} set from ${from} to ${to}`)

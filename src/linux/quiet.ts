@@ -6,6 +6,7 @@
  * The table is ours alone. With the owner flag (Linux 5.12) the kernel removes it together with our socket, however
  * this process ends; without, {@link Quiet.close} does, or the next start.
  */
+import { createHash } from 'node:crypto'
 import type { Mac } from '../address.ts'
 import type { QuietRule } from '../engine/types.ts'
 import { Batch, NFT_TABLE_F_OWNER, ranges } from '../wire/nftables.ts'
@@ -21,9 +22,15 @@ const SEND_BUFFER = 64 * 2 ** 20
 /** Ranges in one message. */
 const PART = 512
 
-interface LinkRanges {
+/** One link's part of the table. */
+interface Part {
   readonly ifindex: number
   readonly mac: Mac | undefined
+  /** What its prefixes add up to, told from anything else. */
+  readonly digest: string
+}
+
+interface LinkRanges extends Part {
   readonly ranges: readonly Range[]
 }
 
@@ -32,7 +39,9 @@ export class Quiet {
   #socket: RequestSocket | undefined
   #owner = true
   /** What the kernel has of ours; undefined until we know: a predecessor's table may be there. */
-  #present: readonly LinkRanges[] | undefined
+  #present: readonly Part[] | undefined
+  /** The rules that said so. */
+  #rules: readonly QuietRule[] = []
 
   constructor(open: OpenNetlink = native.openNetlink) { this.#open = open }
 
@@ -42,22 +51,18 @@ export class Quiet {
    * @returns why it could not be done (no nf_tables, no permission: OsError); what was in force before stays so.
    */
   apply(rules: readonly QuietRule[]): OsError | undefined {
+    if (this.#present !== undefined && sameRules(this.#rules, rules)) return undefined
     const desired = merge(rules)
-    if (this.#present !== undefined && same(this.#present, desired)) return undefined
-    // Where there was nothing to keep quiet, and is nothing, a kernel that cannot do it is no failure.
-    const idle = this.#present === undefined && desired.length === 0
-    try {
-      this.#socket ??= new RequestSocket(this.#open, NETLINK_NETFILTER, SEND_BUFFER)
-      let error = this.#replace(desired)
-      if (error !== undefined && this.#owner && ['ENOTSUP', 'EOPNOTSUPP', 'EINVAL'].includes(error.code)) {
-        this.#owner = false
-        error = this.#replace(desired)
-      }
-      if (error === undefined || idle) this.#present = desired
-      return idle ? undefined : error
-    } catch (error) {
-      return idle ? undefined : error as OsError
+    if (this.#present === undefined || !same(this.#present, desired)) {
+      // Where there was nothing to keep quiet, and is nothing, a kernel that cannot do it is no failure.
+      const isIdle = this.#present === undefined && desired.length === 0
+      const error = this.#put(desired)
+      if (error !== undefined && !isIdle) return error
     }
+    // Without the ranges: there may be very many.
+    this.#present = desired.map(({ ifindex, mac, digest }) => ({ ifindex, mac, digest }))
+    this.#rules = rules
+    return undefined
   }
 
   /** Removes the table. Idempotent; failures leave it to the kernel or to the next start. */
@@ -66,6 +71,19 @@ export class Quiet {
     this.#socket?.close()
     this.#socket = undefined
     this.#present = undefined
+  }
+
+  #put(links: readonly LinkRanges[]): OsError | undefined {
+    try {
+      this.#socket ??= new RequestSocket(this.#open, NETLINK_NETFILTER, SEND_BUFFER)
+      const error = this.#replace(links)
+      const isOwnerRefused = error !== undefined && this.#owner && ['ENOTSUP', 'EOPNOTSUPP', 'EINVAL'].includes(error.code)
+      if (!isOwnerRefused) return error
+      this.#owner = false
+      return this.#replace(links)
+    } catch (error) {
+      return error as OsError
+    }
   }
 
   /** One batch: away with the table that is there, ours or a predecessor's, and up with the new one. */
@@ -95,17 +113,29 @@ export class Quiet {
 /** One entry per link that has prefixes, by ifindex. */
 function merge(rules: readonly QuietRule[]): LinkRanges[] {
   return [...new Map(rules.map(({ ifindex, mac }) => [ifindex, mac]))].sort(([a], [b]) => a - b)
-    .map(([ifindex, mac]) => ({
-      ifindex, mac, ranges: ranges(rules.filter((rule) => rule.ifindex === ifindex).flatMap((rule) => [...rule.prefixes])),
-    }))
+    .map(([ifindex, mac]) => {
+      const all = ranges(rules.filter((rule) => rule.ifindex === ifindex).flatMap(({ prefixes }) => [...prefixes]))
+      return { ifindex, mac, ranges: all, digest: digestOf(all) }
+    })
     .filter((link) => link.ranges.length > 0)
 }
 
-function same(a: readonly LinkRanges[], b: readonly LinkRanges[]): boolean {
-  return a.length === b.length && a.every((x, i) => x.ifindex === b[i].ifindex && x.mac === b[i].mac
-    && x.ranges.length === b[i].ranges.length && x.ranges.every((r, k) => sameRange(r, b[i].ranges[k])))
+function digestOf(all: readonly Range[]): string {
+  const words = new Int32Array(9 * all.length)
+  all.forEach(({ first, end }, i) => {
+    words.set([first.w0, first.w1, first.w2, first.w3], 9 * i)
+    if (end !== undefined) words.set([1, end.w0, end.w1, end.w2, end.w3], 9 * i + 4)
+  })
+  return createHash('sha256').update(words).digest('hex')
 }
 
-function sameRange(a: Range, b: Range): boolean {
-  return a.first.equals(b.first) && (a.end === undefined ? b.end === undefined : b.end !== undefined && a.end.equals(b.end))
+function same(a: readonly Part[], b: readonly Part[]): boolean {
+  return a.length === b.length
+    && a.every(({ ifindex, mac, digest }, i) => ifindex === b[i].ifindex && mac === b[i].mac && digest === b[i].digest)
+}
+
+/** As far as can be seen without a look at the prefixes. */
+function sameRules(a: readonly QuietRule[], b: readonly QuietRule[]): boolean {
+  return a.length === b.length
+    && a.every(({ ifindex, mac, prefixes }, i) => ifindex === b[i].ifindex && mac === b[i].mac && prefixes === b[i].prefixes)
 }
