@@ -48,9 +48,13 @@ export class Address {
 
   /** The address that `text` names, or undefined. No zone, no prefix length, no dotted quad. */
   static parse(text: string): Address | undefined {
-    if (!/^[0-9a-fA-F:]+$/.test(text) || !ipaddr.IPv6.isValid(text)) return undefined
-    const p = ipaddr.IPv6.parse(text).parts
-    return new Address((p[0] << 16) | p[1], (p[2] << 16) | p[3], (p[4] << 16) | p[5], (p[6] << 16) | p[7])
+    if (!/^[0-9a-fA-F:]+$/.test(text)) return undefined
+    try {
+      const p = ipaddr.IPv6.parse(text).parts
+      return new Address((p[0] << 16) | p[1], (p[2] << 16) | p[3], (p[4] << 16) | p[5], (p[6] << 16) | p[7])
+    } catch {
+      return undefined
+    }
   }
 
   /** The 16 bytes at `at`, network order. */

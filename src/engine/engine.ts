@@ -12,12 +12,12 @@ import { earliest } from './deadlines.ts'
 import { Deafness } from './deafness.ts'
 import { Groups } from './groups.ts'
 import { Hearings } from './hearings.ts'
-import type { Pin } from './hosts.ts'
 import { Learner } from './learner.ts'
 import { Links } from './links.ts'
 import { Moves } from './moves.ts'
 import { Neighbors } from './neighbors.ts'
 import { Owners } from './owners.ts'
+import { Placement } from './placement.ts'
 import { Proxy } from './proxy.ts'
 import { remembered } from './remembered.ts'
 import { desiredRoute, plan } from './routes.ts'
@@ -44,6 +44,7 @@ export class Engine {
   readonly #neighbors: Neighbors
   readonly #proxy: Proxy
   readonly #learner: Learner
+  readonly #placement: Placement
   readonly #owners: Owners
   readonly #moves: Moves
   readonly #announcer: Announcer
@@ -77,6 +78,7 @@ export class Engine {
     }, random)
     this.#proxy = new Proxy(this.#rules, this.#links, this.#neighbors, sink)
     this.#learner = new Learner(this.#rules, this.#links, this.#neighbors, sink)
+    this.#placement = new Placement(this.#rules, this.#links, this.#neighbors, this.#owners)
     this.#hearings = new Hearings(this.#rules, this.#links, this.#groups, sink)
     this.#snooping = new Snooping(this.#links, this.#groups, sink, random)
     this.#deafness = new Deafness(this.#links, sink)
@@ -183,7 +185,8 @@ export class Engine {
         this.#owners.update(neighbor, now)
       }
     }
-    this.#pin(now)
+    this.#placement.rules = this.#rules
+    this.#placement.update(now)
     this.#hearings.join()
     for (const { ifindex } of this.#links.values()) this.#learner.discover(ifindex, now)
   }
@@ -213,7 +216,7 @@ export class Engine {
     if (before?.name !== name || before.mac !== mac) this.#sink.quiet(this.#rules.quiet(this.#links))
     this.#snoop(now)
     this.#hearings.update(link)
-    if (before?.name !== name) this.#pin(now)
+    if (before?.name !== name) this.#placement.update(now)
     // Under another name it is another link.
     const isUpAgain = this.#isUsable(link) && (!this.#isUsable(before) || before?.name !== name)
     if (isUpAgain) this.#seek(link, now)
@@ -268,6 +271,7 @@ export class Engine {
       this.#sink.quiet(this.#rules.quiet(this.#links))
     }
     this.#forget(link, now)
+    this.#placement.update(now)
     for (const neighbor of this.#neighbors.values()) this.#owners.update(neighbor, now)
     this.#hearings.join()
     this.#snoop(now)
@@ -298,31 +302,6 @@ export class Engine {
         this.#owners.update(neighbor, now)
       }
     }
-  }
-
-  /** Tells pinned hosts where their links are. */
-  #pin(now: Instant): void {
-    const places = new Map<Pin, number>()
-    for (const host of this.#rules.pinned()) {
-      const { address, pin, rule } = host
-      let ifindex = places.get(pin)
-      if (ifindex === undefined) places.set(pin, ifindex = this.#places(pin, rule)[0] ?? 0)
-      const known = this.#neighbors.find(address)
-      if (known?.pinned === undefined || known.ifindex !== ifindex) this.#neighbors.pin(host, ifindex, now)
-      else if (known.rule !== rule) {
-        known.pinned = pin
-        known.rule = rule
-        this.#owners.update(known, now)
-      }
-    }
-  }
-
-  /** The present links of a pinned host: the one it names, else all downstreams. */
-  #places({ iface }: Pin, rule: ActiveRule): number[] {
-    return rule.links.ifindexes.filter((ifindex) => {
-      const link = this.#links.get(ifindex)
-      return iface === undefined ? !isUpstream(rule, link) : link?.name === iface
-    })
   }
 
   #lookedUp({ target, ifindex, local }: Extract<Input, { kind: 'route' }>, now: Instant): void {

@@ -23,6 +23,7 @@ export interface Pinned {
 export class Hosts {
   readonly #list: PrefixList<Pin>
   readonly #index: PrefixIndex<Pin>
+  readonly #pins: Pin[] = []
   readonly #found: number[] = []
 
   /** @param size how many there will be */
@@ -35,7 +36,10 @@ export class Hosts {
     const pins = new Map<string | undefined, Pin>()
     for (const { address, iface } of hosts) {
       let pin = pins.get(iface)
-      if (pin === undefined) pins.set(iface, pin = { subnet, iface })
+      if (pin === undefined) {
+        pins.set(iface, pin = { subnet, iface })
+        this.#pins.push(pin)
+      }
       this.#index.add(this.#list.add(address, pin), 128)
     }
   }
@@ -46,11 +50,14 @@ export class Hosts {
   /** Whether it is moreover one of those that are always known. */
   isPinned(w0: number, w1: number, w2: number, w3: number): boolean { return this.#rulesOf(w0, w1, w2, w3, isCertain) }
 
-  /** Hosts of one certain link. The others are looked for like any host, and asked for even with `learn no`. */
-  * pinned(): Generator<Pinned> {
+  /** What is said of hosts of one certain link. The others are looked for like any host, and asked for even with `learn no`. */
+  get pins(): Pin[] { return this.#pins.filter(isCertain) }
+
+  /** The hosts of which one of these is said. */
+  * pinned(pins: ReadonlySet<Pin>): Generator<Pinned> {
     for (let id = 0; id < this.#list.size; id++) {
       const pin = this.#list.value(id)
-      if (!isCertain(pin)) continue
+      if (!pins.has(pin)) continue
       const address = this.#list.address(id)
       const rule = ruleOf(pin, address)
       if (rule !== undefined) yield { address, pin, rule }

@@ -224,7 +224,7 @@ export class Neighbors {
     neighbor.verified = now
     neighbor.byRoute = false
     if (asking.length === 1 && asking[0] === ifindex) neighbor.asking = NOWHERE
-    this.#enter(neighbor, 'REACHABLE', changed ? 'proof' : 'verified')
+    this.#enter(neighbor, 'REACHABLE', neighbor.pinned !== undefined && mac === undefined ? 'pinned' : changed ? 'proof' : 'verified')
     if (neighbor.pinned === undefined) this.#table.setDeadline(neighbor, neighbor.staleAt)
     else this.#table.clearDeadline(neighbor)
     // Thousands of these a second change nothing.
@@ -391,7 +391,8 @@ export class Neighbors {
 
   #tell(neighbor: Neighbor, state: NeighborState | 'GONE', reason: string): void {
     const { target, ifindex, mac, told } = neighbor
-    const news = state === 'REACHABLE' ? !told : told && (state === 'FAILED' || state === 'GONE')
+    // What the file says of each of perhaps thousands is no news.
+    const news = state === 'REACHABLE' ? !told && reason !== 'pinned' : told && (state === 'FAILED' || state === 'GONE')
     if (news) neighbor.told = !told
     this.#sink.event({ kind: 'neighbor', target, state, ifindex: ifindex === 0 ? undefined : ifindex, mac, reason, news })
   }

@@ -6,7 +6,7 @@ import type { Address } from '../address.ts'
 import { Prefix } from '../address.ts'
 import type { Config, Rule, Settings, Subnet } from '../config/config.ts'
 import { Hosts } from './hosts.ts'
-import type { Pinned } from './hosts.ts'
+import type { Pin, Pinned } from './hosts.ts'
 import { fits, fitsAny, LinkSets } from './link-sets.ts'
 import type { LinkSet } from './link-sets.ts'
 import type { Links } from './links.ts'
@@ -153,8 +153,9 @@ export class Rules {
     yield* this.#hosts.askedOn(name)
   }
 
-  /** Hosts of one certain link. The others are looked for like any host, and asked for even with `learn no`. */
-  pinned(): Generator<Pinned> { return this.#hosts.pinned() }
+  /** See {@link Hosts}. */
+  get pins(): readonly Pin[] { return this.#hosts.pins }
+  pinned(pins: ReadonlySet<Pin>): Generator<Pinned> { return this.#hosts.pinned(pins) }
 
   /** The rules whose hosts may be on this link, and are learned; each of many that differ in their addresses alone once. */
   inside(ifindex: number): ActiveRule[] {
@@ -240,6 +241,9 @@ export class Rules {
   quiet(links: Pick<Links, 'get'>): QuietRule[] {
     return [...this.#listeners].map(([ifindex, { prefixes }]) => ({ ifindex, mac: links.get(ifindex)?.mac, prefixes }))
   }
+
+  /** The most that some block's `limit` allows. */
+  get limit(): number { return [...this.#settings.values()].reduce((most, { limit }) => Math.max(most, limit), 0) }
 
   /** The upstreams of all subnets. */
   get upstreams(): string[] { return [...new Set(this.#subnets.map(({ upstream }) => upstream))] }
