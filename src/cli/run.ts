@@ -10,8 +10,11 @@ import { loadConfig } from './check.ts'
 import { DEFAULT_FILE } from './config-file.ts'
 import { EXIT } from './exit.ts'
 
-/** What a start or a reload needed is given back after this time, when most of what follows from it is done. Milliseconds. */
-const SETTLE_AFTER = 1000
+/**
+ * What a start or a reload needed is given back after these times, when most of what follows from it is done, and when V8
+ * sees that it makes little garbage for 5 s: only then it lets the room for that go. Milliseconds.
+ */
+const SETTLE_AFTER = [1000, 7000]
 
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 
@@ -105,10 +108,10 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
-  let settling: NodeJS.Timeout | undefined
+  let settling: NodeJS.Timeout[] = []
   const settleSoon = (): void => {
-    clearTimeout(settling)
-    settling = setTimeout(settle, SETTLE_AFTER)
+    settling.forEach(clearTimeout)
+    settling = SETTLE_AFTER.map((after) => setTimeout(settle, after))
   }
 
   let stopping = false
