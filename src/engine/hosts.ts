@@ -78,9 +78,8 @@ export class Hosts {
   }
 
   #rulesOf(w0: number, w1: number, w2: number, w3: number, says: (pin: Pin) => boolean): boolean {
-    this.#found.length = 0
-    this.#index.collect(w0, w1, w2, w3, this.#found)
-    return this.#found.some((id) => {
+    const count = this.#index.collect(w0, w1, w2, w3, this.#found)
+    return this.#found.slice(0, count).some((id) => {
       const pin = this.#list.value(id)
       return says(pin) && ruleOf(pin, this.#list.address(id)) !== undefined
     })

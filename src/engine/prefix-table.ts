@@ -159,15 +159,20 @@ export class PrefixIndex<V> {
     else others.push(id)
   }
 
-  /** Appends the numbers of those that hold the address to `found`, in no order. */
-  collect(w0: number, w1: number, w2: number, w3: number, found: number[]): void {
+  /**
+   * Writes the numbers of those that hold the address into `found`, in no order, behind the `count` that are there. An array
+   * that is emptied would be allocated again.
+   * @returns how many are there then
+   */
+  collect(w0: number, w1: number, w2: number, w3: number, found: number[], count = 0): number {
     for (const level of this.#levels) {
       const id = level.find(w0, w1, w2, w3)
       if (id < 0) continue
-      found.push(id)
+      found[count++] = id
       const others = this.#others.size > 0 ? this.#others.get(id) : undefined
-      if (others !== undefined) found.push(...others)
+      if (others !== undefined) for (const other of others) found[count++] = other
     }
+    return count
   }
 
   /** Whether one of them holds the address. */

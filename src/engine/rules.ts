@@ -73,7 +73,8 @@ export class Rules {
   readonly #listeners = new Map<number, Listener>()
   readonly #owning = new Map<number, readonly Table[]>()
   readonly #found: number[] = []
-  readonly #matched: ActiveRule[] = []
+  /** The one rule that most targets have. */
+  readonly #match: ActiveRule[] = []
   #revision = 0
   /** Some rule asks where the kernel's route leads: any link may be one to hear. */
   readonly hasAuto: boolean
@@ -165,8 +166,8 @@ export class Rules {
 
   /** Whether one of these rules holds the address. */
   isInside(ifindex: number, { w0, w1, w2, w3 }: Address): boolean {
-    this.#collect(this.#owning.get(ifindex) ?? [], w0, w1, w2, w3)
-    return this.#found.some((id) => learnsOn(this.#list.value(id), ifindex))
+    const count = this.#collect(this.#owning.get(ifindex) ?? [], w0, w1, w2, w3)
+    return this.#found.slice(0, count).some((id) => learnsOn(this.#list.value(id), ifindex))
   }
 
   /** The present upstream of a rule's subnet, if it has one. */
@@ -208,13 +209,16 @@ export class Rules {
   match(ifindex: number, w0: number, w1: number, w2: number, w3: number): readonly ActiveRule[] {
     const listener = this.#listeners.get(ifindex)
     if (listener === undefined) return NONE
-    const matched = this.#matched
-    matched.length = 0
-    this.#collect(listener.tables, w0, w1, w2, w3)
-    if (this.#found.length > 1) this.#found.sort(byNumber)
+    const count = this.#collect(listener.tables, w0, w1, w2, w3)
+    if (count === 0) return NONE
+    if (count === 1) {
+      this.#match[0] = this.#list.value(this.#found[0])
+      return this.#match
+    }
+    const matched: ActiveRule[] = []
     let last = -1
-    // A link may listen by its name and by a pattern.
-    for (const id of this.#found) {
+    for (const id of this.#found.slice(0, count).sort(byNumber)) {
+      // A link may listen by its name and by a pattern.
       if (id !== last) matched.push(this.#list.value(id))
       last = id
     }
@@ -225,8 +229,10 @@ export class Rules {
   owning(ifindex: number, w0: number, w1: number, w2: number, w3: number): ActiveRule | undefined {
     const tables = this.#owning.get(ifindex)
     if (tables === undefined) return undefined
-    this.#collect(tables, w0, w1, w2, w3)
-    return this.#found.length === 0 ? undefined : this.#list.value(Math.min(...this.#found))
+    const count = this.#collect(tables, w0, w1, w2, w3)
+    let first = this.#found[0]
+    for (let i = 1; i < count; i++) first = Math.min(first, this.#found[i])
+    return count === 0 ? undefined : this.#list.value(first)
   }
 
   excluded(w0: number, w1: number, w2: number, w3: number): boolean { return this.#excluded.has(w0, w1, w2, w3) }
@@ -312,10 +318,11 @@ export class Rules {
     for (const { links, active } of this.#subnets) if (fitsAny(links.names, name)) for (const { prefix } of active) yield prefix
   }
 
-  /** Puts the numbers of the rules that hold the address into `#found`, instead of what is there. */
-  #collect(tables: readonly Table[], w0: number, w1: number, w2: number, w3: number): void {
-    this.#found.length = 0
-    for (const table of tables) table.collect(w0, w1, w2, w3, this.#found)
+  /** Puts the numbers of the rules that hold the address into `#found`. @returns how many they are */
+  #collect(tables: readonly Table[], w0: number, w1: number, w2: number, w3: number): number {
+    let count = 0
+    for (const table of tables) count = table.collect(w0, w1, w2, w3, this.#found, count)
+    return count
   }
 
   #listen(name: string, manner: Partial<Hearing>): void {
