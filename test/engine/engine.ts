@@ -225,7 +225,7 @@ t.test('`subnet auto` follows its upstream: rules, hosts, routes and groups come
   t.equal(stage.ns(ETH0, VM), 'no-rule')
   t.same(stage.known, {})
   prefixes('2001:db8::/64')
-  t.same(stage.sink.take(), ['quiet eth0 2001:db8::/64 eth1 2001:db8::/64', 'neighbor 2001:db8::1 REACHABLE: verified',
+  t.same(stage.sink.take(), ['quiet eth0 2001:db8::/64 eth1 2001:db8::/64', 'neighbor 2001:db8::1 REACHABLE: pinned',
     'join eth1 ff02::1:ff00:1', 'join eth1 ff02::1:ff00:ff'])
   stage.wait(0)
   t.same(stage.sink.take('discover'), ['discover eth1 from 2001:db8::ff'])
@@ -234,7 +234,7 @@ t.test('`subnet auto` follows its upstream: rules, hosts, routes and groups come
   t.same(stage.sink.take(), [], 'nothing new')
   prefixes('2001:db8::/64', '2001:db8:1::/64')
   t.same(stage.sink.take('route', 'join', 'leave', 'neighbor'),
-    ['neighbor 2001:db8:1::5 REACHABLE: verified', 'route add 2001:db8:1::5 eth1', 'join eth0 ff02::1:ff00:5'])
+    ['neighbor 2001:db8:1::5 REACHABLE: pinned', 'route add 2001:db8:1::5 eth1', 'join eth0 ff02::1:ff00:5'])
   t.equal(stage.ns(ETH0, VM), 'answered', 'what still holds stays')
   stage.sink.take()
   prefixes('2001:db8:1::/64')
