@@ -10,11 +10,11 @@ import type { Snapshot } from './engine/engine.ts'
 import type {
   Advertisement, Event, Hearing, HostRoute, Input, Instant, Link, MulticastMessage, Outcome, QuietRule, RouteChange, Sink, UnicastProbe,
 } from './engine/types.ts'
+import { claim } from './linux/claim.ts'
 import { verdict } from './linux/errors.ts'
 import type { OsError } from './linux/errors.ts'
 import { HeardLink } from './linux/heard-link.ts'
 import { LinkWatcher } from './linux/links.ts'
-import { native } from './linux/native.ts'
 import type { NativeSocket } from './linux/native.ts'
 import { NeighborWatcher } from './linux/neighbors.ts'
 import { PrefixWatcher } from './linux/prefixes.ts'
@@ -36,15 +36,6 @@ const MEMORY_INTERVAL = 30_000
 const COMPARE_RETRY = 100
 /** The longest wait of a timer. */
 const TIMER_MAX = 2 ** 31 - 1
-
-/** Another ndp6d runs here. Two would take each other's routes for leftovers. */
-export class AlreadyRunning extends Error {
-  override readonly name = 'AlreadyRunning'
-  constructor() {
-    super('another ndp6d is running in this network namespace, and serves its interfaces: stop it, or put both '
-      + 'configurations into one file (`include`)')
-  }
-}
 
 export class Daemon implements Sink {
   readonly #log: Logger
@@ -389,15 +380,6 @@ export class Daemon implements Sink {
     } catch (error) {
       this.#log.warn({ err: error as Error }, `cannot change the forwarding settings: ${(error as Error).message}`)
     }
-  }
-}
-
-/** An abstract name belongs to the network namespace and ends with the process (unix(7)). */
-function claim(): NativeSocket {
-  try {
-    return native.openUnix('@ndp6d', '')
-  } catch (error) {
-    throw (error as OsError).code === 'EADDRINUSE' ? new AlreadyRunning() : error
   }
 }
 

@@ -61,8 +61,8 @@ export class Census {
 
   /** Counts the entry as what it is now. It must not change in state, lladdr or account until {@link remove}. */
   add(neighbor: Neighbor): void {
-    const { state, mac, account, pinned } = neighbor
-    if (pinned !== undefined) return
+    const { state, mac, account, isPinned } = neighbor
+    if (isPinned) return
     if (neighbor.isOwned) {
       this.#owned++
       this.revision++
@@ -76,8 +76,8 @@ export class Census {
   }
 
   remove(neighbor: Neighbor): void {
-    const { state, mac, account, pinned } = neighbor
-    if (pinned !== undefined) return
+    const { state, mac, account, isPinned } = neighbor
+    if (isPinned) return
     if (neighbor.isOwned) {
       this.#owned--
       this.revision++

@@ -152,9 +152,9 @@ export class Engine {
   snapshot(): Snapshot {
     const neighbors = [...this.#neighbors.values()].sort((a, b) => a.target.compare(b.target))
     return {
-      neighbors: neighbors.map(({ target, state, ifindex, pinned, routed }) => ({
+      neighbors: neighbors.map(({ target, state, ifindex, isPinned, routed }) => ({
         target: target.toString(), state, iface: this.#links.get(ifindex)?.name,
-        pinned: pinned !== undefined, routed: routed !== 0,
+        pinned: isPinned, routed: routed !== 0,
       })),
     }
   }
@@ -176,7 +176,7 @@ export class Engine {
     for (const neighbor of this.#neighbors.values()) {
       const { target, target: { w0, w1, w2, w3 }, isOwned, router, home, ifindex } = neighbor
       if (this.#rules.isPinned(w0, w1, w2, w3)) continue
-      const stays = neighbor.pinned === undefined && (isOwned || router)
+      const stays = !neighbor.isPinned && (isOwned || router)
       const rule = stays ? this.#adoptingRule(target, isOwned ? ifindex : home, this.#rules.isHost(w0, w1, w2, w3)) : undefined
       if (rule === undefined) {
         this.#neighbors.remove(neighbor, 'configuration', now)
@@ -291,7 +291,7 @@ export class Engine {
   /** What is known about the hosts of a link does not hold any more. */
   #forget({ ifindex, name }: Link, now: Instant): void {
     for (const neighbor of this.#neighbors.on(ifindex)) {
-      if (neighbor.pinned === undefined) {
+      if (!neighbor.isPinned) {
         this.#absent.add(name, neighbor.target)
         // A router's address stays its own.
         if (neighbor.router) this.#neighbors.fail(neighbor, 'link gone', now)

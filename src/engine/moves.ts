@@ -27,8 +27,8 @@ export class Moves {
 
   /** An owner came, moved or went. */
   update(neighbor: Neighbor, now: Instant): void {
-    const { isOwned, ifindex, router, pinned, rule, home } = neighbor
-    if (isOwned && (router || (pinned !== undefined && this.#isUpstream(neighbor, ifindex)))) this.#routers.set(neighbor.id, neighbor)
+    const { isOwned, ifindex, router, isPinned, rule, home } = neighbor
+    if (isOwned && (router || (isPinned && this.#isUpstream(neighbor, ifindex)))) this.#routers.set(neighbor.id, neighbor)
     else this.#routers.delete(neighbor.id)
     if (!isOwned || ifindex === 0) return
     neighbor.home = ifindex

@@ -6,7 +6,6 @@
 import type { Address, Mac } from '../address.ts'
 import { grown } from './columns.ts'
 import { IdDeadlines } from './deadlines.ts'
-import type { Pin } from './hosts.ts'
 import type { ActiveRule } from './rules.ts'
 import type { Instant } from './types.ts'
 
@@ -70,7 +69,6 @@ export class NeighborRows {
   readonly #rules: (ActiveRule | undefined)[] = []
   readonly #joined: (readonly number[])[] = []
   readonly #details = new Map<number, Details>()
-  readonly #pinned = new Map<number, Pin>()
   readonly deadlines = new IdDeadlines()
   /** 1 + the row that was given back last; those before it follow by NEXT. */
   #free = 0
@@ -106,7 +104,6 @@ export class NeighborRows {
     this.#rules[id] = undefined
     this.#joined[id] = NOWHERE
     this.#details.delete(id)
-    this.#pinned.delete(id)
     this.deadlines.remove(id)
   }
 
@@ -139,12 +136,6 @@ export class NeighborRows {
   joined(row: Row): readonly number[] { return this.#joined[this.#idOf(row)] }
   setJoined(row: Row, links: readonly number[]): void { this.#joined[this.#idOf(row)] = links }
   deadline(row: Row): Instant { return this.deadlines.of(this.#idOf(row)) }
-
-  pinned(row: Row): Pin | undefined { return this.#pinned.get(this.#idOf(row)) }
-  setPinned(row: Row, host: Pin | undefined): void {
-    if (host === undefined) this.#pinned.delete(this.#idOf(row))
-    else this.#pinned.set(this.#idOf(row), host)
-  }
 
   detail<K extends keyof Details>(row: Row, key: K): Details[K] { return (this.#details.get(this.#idOf(row)) ?? NO_DETAILS)[key] }
   setDetail<K extends keyof Details>(row: Row, key: K, value: Details[K]): void {

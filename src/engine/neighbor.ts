@@ -6,7 +6,6 @@
 import { Address } from '../address.ts'
 import type { Mac } from '../address.ts'
 import { MAX_UNICAST_SOLICIT } from '../wire/constants.ts'
-import type { Pin } from './hosts.ts'
 import { FLAGS, HOME, IFINDEX, MAC, NO_DETAILS, NOWHERE, ROUTED, TARGET, VERIFIED } from './neighbor-rows.ts'
 import type { Asker, NeighborRows } from './neighbor-rows.ts'
 import type { ActiveRule } from './rules.ts'
@@ -142,11 +141,9 @@ export class Neighbor {
   get joined(): readonly number[] { return this.#rows.joined(this) }
   set joined(joined: readonly number[]) { this.#rows.setJoined(this, joined) }
 
-  get pinned(): Pin | undefined { return this.#rows.is(this, PINNED) ? this.#rows.pinned(this) : undefined }
-  set pinned(pinned: Pin | undefined) {
-    this.#rows.turn(this, PINNED, pinned !== undefined)
-    this.#rows.setPinned(this, pinned)
-  }
+  /** The file says who the owner is. */
+  get isPinned(): boolean { return this.#rows.is(this, PINNED) }
+  set isPinned(isPinned: boolean) { this.#rows.turn(this, PINNED, isPinned) }
 
   /** `autovia`: who answered for it. */
   get via(): Address | undefined { return this.#rows.detail(this, 'via') }

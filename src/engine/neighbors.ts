@@ -122,7 +122,7 @@ export class Neighbors {
 
   /** Verifies an owner now, unless that is under way. */
   verify(neighbor: Neighbor, now: Instant, reason: string): void {
-    if (neighbor.state !== 'REACHABLE' || neighbor.pinned !== undefined) return
+    if (neighbor.state !== 'REACHABLE' || neighbor.isPinned) return
     neighbor.probes = 0
     neighbor.asking = NOWHERE
     this.#enter(neighbor, 'PROBE', reason)
@@ -132,7 +132,7 @@ export class Neighbors {
   /** The kernel got an answer of the owner (NUD_REACHABLE): as good as one to us, except at the start, when it may be old. */
   refresh(neighbor: Neighbor, now: Instant): void {
     const isRestored = neighbor.verified === Number.NEGATIVE_INFINITY
-    if (neighbor.pinned === undefined && neighbor.rival === 0 && !neighbor.absent && !isRestored) {
+    if (!neighbor.isPinned && neighbor.rival === 0 && !neighbor.absent && !isRestored) {
       // This answers no question of ours: a second answer, for which `judge` has an ear, cannot come any more.
       if (now - neighbor.verified >= RETRANS_TIMER) neighbor.asking = NOWHERE
       this.prove(neighbor, neighbor.ifindex, neighbor.mac, now, neighbor)
@@ -141,7 +141,7 @@ export class Neighbors {
 
   /** A bridge lost sight of the owner: it may have moved, without a word. */
   left(neighbor: Neighbor, now: Instant): void {
-    if (neighbor.pinned !== undefined) return
+    if (neighbor.isPinned) return
     neighbor.absent = true
     if (neighbor.state === 'PROBE') this.#probe(neighbor, now)
     else this.verify(neighbor, now, 'left its bridge')
@@ -152,8 +152,8 @@ export class Neighbors {
    * address away; a pinned one keeps it, and so does a router. @param mac undefined when only a bridge says so
    */
   contest(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): void {
-    const { target, pinned, rule, state } = neighbor
-    if (pinned !== undefined || this.#isGuarded(neighbor, ifindex)) {
+    const { target, isPinned, rule, state } = neighbor
+    if (isPinned || this.#isGuarded(neighbor, ifindex)) {
       if (mac !== undefined && ifindex !== neighbor.ifindex) this.#sink.event({ kind: 'conflict', target, ifindex, mac })
       return
     }
@@ -207,7 +207,7 @@ export class Neighbors {
     const changed = !neighbor.isOwned || neighbor.ifindex !== ifindex || neighbor.mac !== mac
     if (changed && !this.#admit(neighbor, ifindex, mac, now)) return
     const { rival, rivalMac, asking } = neighbor
-    const isRoutine = !changed && neighbor.home === ifindex && neighbor.router === what.router && neighbor.pinned === undefined
+    const isRoutine = !changed && neighbor.home === ifindex && neighbor.router === what.router && !neighbor.isPinned
       && neighbor.via === undefined && what.via === undefined
     neighbor.via = what.via
     neighbor.proxied = what.proxied
@@ -224,8 +224,8 @@ export class Neighbors {
     neighbor.verified = now
     neighbor.byRoute = false
     if (asking.length === 1 && asking[0] === ifindex) neighbor.asking = NOWHERE
-    this.#enter(neighbor, 'REACHABLE', neighbor.pinned !== undefined && mac === undefined ? 'pinned' : changed ? 'proof' : 'verified')
-    if (neighbor.pinned === undefined) this.#table.setDeadline(neighbor, neighbor.staleAt)
+    this.#enter(neighbor, 'REACHABLE', neighbor.isPinned && mac === undefined ? 'pinned' : changed ? 'proof' : 'verified')
+    if (!neighbor.isPinned) this.#table.setDeadline(neighbor, neighbor.staleAt)
     else this.#table.clearDeadline(neighbor)
     // Thousands of these a second change nothing.
     if (!isRoutine) this.#follower.owner(neighbor, now)
@@ -247,7 +247,7 @@ export class Neighbors {
   }
 
   /** Makes an owner that is always known, or tells one where its link is. @param ifindex 0 when that link is absent */
-  pin({ address, pin, rule }: Pinned, ifindex: number, now: Instant): void {
+  pin({ address, rule }: Pinned, ifindex: number, now: Instant): void {
     let neighbor = this.find(address)
     if (neighbor === undefined) neighbor = this.#table.create(address, rule)
     else this.#census.remove(neighbor)
@@ -255,7 +255,7 @@ export class Neighbors {
       neighbor.mac = undefined
       neighbor.told = false
     }
-    neighbor.pinned = pin
+    neighbor.isPinned = true
     neighbor.rule = rule
     neighbor.asking = NOWHERE
     neighbor.ifindex = ifindex
@@ -351,12 +351,12 @@ export class Neighbors {
 
   /** Takes the place of an owner, within the limits; false: there is none left. */
   #admit(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): boolean {
-    const { rule, pinned } = neighbor
+    const { rule, isPinned } = neighbor
     const isSame = neighbor.isOwned && neighbor.mac === mac
-    const isLimited = pinned === undefined && !isSame && mac !== undefined && !this.#isUpstream(rule, ifindex)
+    const isLimited = !isPinned && !isSame && mac !== undefined && !this.#isUpstream(rule, ifindex)
     // Many may have been asked for while there was room.
     const refusal = isLimited && this.#census.isSated(mac, rule) ? 'host-limit'
-      : pinned === undefined && !neighbor.isOwned && this.#census.isFull(rule) ? 'limit' : undefined
+      : !isPinned && !neighbor.isOwned && this.#census.isFull(rule) ? 'limit' : undefined
     if (refusal !== undefined) {
       this.fail(neighbor, refusal, now)
       return false

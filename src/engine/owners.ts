@@ -37,14 +37,14 @@ export class Owners {
     this.#route(neighbor)
     const before = neighbor.joined
     const isChanged = this.#join(neighbor)
-    const { target, joined, isOwned, rule, rule: { settings }, ifindex, home, router, pinned } = neighbor
+    const { target, joined, isOwned, rule, rule: { settings }, ifindex, home, router, isPinned } = neighbor
     // What is under way about it does not hold any more.
     if (!isOwned || before.some((link) => !joined.includes(link))) this.#announcer.withdraw(target)
     if (!isChanged || joined.length === 0) return
     const fresh = joined.filter((link) => !before.includes(link))
     if (isUpstream(rule, this.#links.get(ifindex))) {
       // Nobody downstream waits for it, but routers may be told of others.
-      this.#announcer.router(ifindex, target, router || pinned !== undefined)
+      this.#announcer.router(ifindex, target, router || isPinned)
     } else {
       // A host that was there itself until now has entries to be replaced.
       if (fresh.includes(home)) this.#announcer.changed(target, settings, fresh, now)

@@ -37,9 +37,8 @@ export class Placement {
       const { address, pin, rule } = host
       const ifindex = this.#places.get(pin)!
       const known = this.#neighbors.find(address)
-      if (known?.pinned === undefined || known.ifindex !== ifindex) this.#neighbors.pin(host, ifindex, now)
+      if (known?.isPinned !== true || known.ifindex !== ifindex) this.#neighbors.pin(host, ifindex, now)
       else if (known.rule !== rule) {
-        known.pinned = pin
         known.rule = rule
         this.#owners.update(known, now)
       }

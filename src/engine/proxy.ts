@@ -92,7 +92,7 @@ export class Proxy {
       if (neighbor.mac === view.sourceMac) return 'dad-own-mac'
       // Another proxy's word is no evidence against a host that is there.
       if (neighbor.proxied) return 'dad-unproven'
-      if (neighbor.pinned === undefined) return this.#neighbors.confirm(neighbor, askerOf(link, view), now)
+      if (!neighbor.isPinned) return this.#neighbors.confirm(neighbor, askerOf(link, view), now)
       this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex: link.ifindex, mac: view.sourceMac })
     }
     return this.#answerView(link, view, rules[0])

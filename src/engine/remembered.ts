@@ -8,7 +8,7 @@ export function * remembered(neighbors: Neighbors, links: Links): Generator<Reme
   for (const neighbor of neighbors.values()) {
     const { target, ifindex, mac, router } = neighbor
     const link = links.get(ifindex)
-    if (neighbor.isOwned && neighbor.pinned === undefined && neighbor.via === undefined && link !== undefined) {
+    if (neighbor.isOwned && !neighbor.isPinned && neighbor.via === undefined && link !== undefined) {
       yield { target, iface: link.name, mac, router }
     }
   }

@@ -9,7 +9,7 @@ import { NeighborTable } from '../../src/engine/neighbor-table.ts'
 import { Rules } from '../../src/engine/rules.ts'
 import type { ActiveRule } from '../../src/engine/rules.ts'
 import type { NeighborState } from '../../src/engine/types.ts'
-import { ip, mac } from './kit/frames.ts'
+import { mac } from './kit/frames.ts'
 import { chance, configOf, ETH0, ETH1, linkOf, neighborOf, Recorder, VM2, VM3 } from './kit/stage.ts'
 
 const RULE = ((): ActiveRule => {
@@ -88,8 +88,7 @@ t.test('silent routers: not more than so many stay', async (t) => {
 
 t.test('pinned ones are not counted', async (t) => {
   const { census, owner } = scene()
-  const pinned = { address: ip('2001:db8::2'), iface: 'eth1' }
-  for (let n = 0; n < 9; n++) census.add(owner(n, VM2, { pinned }))
+  for (let n = 0; n < 9; n++) census.add(owner(n, VM2, { isPinned: true }))
   t.notOk(census.isFull(RULE))
   t.same([...census.of(mac(VM2))], [])
 })

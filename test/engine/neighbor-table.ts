@@ -20,28 +20,27 @@ const RULES = ((): ActiveRule[] => {
 /** Every field that an entry has of its own. */
 interface Fields {
   rule: ActiveRule; state: NeighborState; ifindex: number; mac: Mac | undefined; router: boolean; proxied: boolean; used: boolean
-  absent: boolean; told: boolean; verified: Instant; home: number; joined: readonly number[]; pinned: Neighbor['pinned']
+  absent: boolean; told: boolean; verified: Instant; home: number; joined: readonly number[]; isPinned: boolean
   via: Address | undefined; asking: readonly number[]; byRoute: boolean; account: Mac | undefined; probes: number
   askers: Neighbor['askers']; rival: number; rivalMac: Mac | undefined; route: Neighbor['route']
 }
 
 const FRESH: Omit<Fields, 'rule'> = {
   state: 'INCOMPLETE', ifindex: 0, mac: undefined, router: false, proxied: false, used: false, absent: false, told: false,
-  verified: Number.NEGATIVE_INFINITY as Instant, home: 0, joined: [], pinned: undefined, via: undefined, asking: [], byRoute: false,
+  verified: Number.NEGATIVE_INFINITY as Instant, home: 0, joined: [], isPinned: false, via: undefined, asking: [], byRoute: false,
   account: undefined, probes: 0, askers: [], rival: 0, rivalMac: undefined, route: undefined,
 }
 
 const anyMac = fc.constantFrom(mac(VM2), mac(VM3), mac('ff:ff:ff:ff:ff:ff'), mac('00:00:00:00:00:00'), mac('80:00:80:00:00:00'))
 const maybeMac = fc.option(anyMac, { nil: undefined })
 const via = fc.constantFrom(undefined, ip('fe80::7'))
-const pinned = fc.constantFrom(undefined, { address: ip('2001:db8::2'), iface: 'eth1' })
 const links = fc.subarray([2, 3, 4])
 const askers = fc.subarray([{ ifindex: 2, source: ip('fe80::1'), mac: mac(VM2) }, { ifindex: 3, source: ip('fe80::2'), mac: mac(VM3) }])
 const ifindex = fc.constantFrom(0, 2, 3, 2 ** 31 - 1)
 const changes: fc.Arbitrary<Partial<Fields>> = fc.record({
   rule: fc.constantFrom(...RULES), state: fc.constantFrom<NeighborState>('INCOMPLETE', 'REACHABLE', 'PROBE', 'FAILED'),
   ifindex, mac: maybeMac, router: fc.boolean(), proxied: fc.boolean(), used: fc.boolean(), absent: fc.boolean(), told: fc.boolean(),
-  verified: fc.double({ noNaN: true }).map((at) => at as Instant), home: ifindex, joined: links, pinned, via, asking: links,
+  verified: fc.double({ noNaN: true }).map((at) => at as Instant), home: ifindex, joined: links, isPinned: fc.boolean(), via, asking: links,
   byRoute: fc.boolean(), account: maybeMac, probes: fc.nat(9), askers, rival: ifindex, rivalMac: maybeMac,
 }, { requiredKeys: [] })
 
