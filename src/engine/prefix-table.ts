@@ -1,9 +1,10 @@
 /**
- * Prefixes by the hundred thousand, each with a value that many of them share: 20 bytes for each in the list, 8 to 16 in
+ * Prefixes by the hundred thousand, each with a value that many of them share: 20 bytes for each in the list, 5 to 11 in
  * an index that finds them by an address. Both lie outside of the JavaScript heap, as columns of numbers.
  */
 import { Address, wordMask } from '../address.ts'
 import { hashAddress } from './hash.ts'
+import { IdIndex } from './id-index.ts'
 import type { Random } from './types.ts'
 
 const FIRST_SIZE = 16
@@ -75,61 +76,44 @@ export class PrefixList<V> {
   }
 }
 
-/** Those of one length: a hash table, open, linear, at most half full. */
+/** Those of one length. */
 class Level<V> {
   readonly length: number
   readonly #list: PrefixList<V>
   readonly #seed: number
+  readonly #index: IdIndex
   readonly #m0: number
   readonly #m1: number
   readonly #m2: number
   readonly #m3: number
-  /** 1 and the number in the list; 0 in free slots. */
-  #slots = new Int32Array(FIRST_SIZE)
-  #size = 0
 
   constructor(list: PrefixList<V>, seed: number, length: number) {
     this.length = length
     this.#list = list
     this.#seed = seed
+    this.#index = new IdIndex((id) => list.hash(id, seed))
     this.#m0 = wordMask(length, 0)
     this.#m1 = wordMask(length, 1)
     this.#m2 = wordMask(length, 2)
     this.#m3 = wordMask(length, 3)
   }
 
-  /** The first one that was added of those that hold the address; negative when there is none. */
+  /** The one that holds the address; negative when there is none. */
   find(w0: number, w1: number, w2: number, w3: number): number {
     const list = this.#list
-    const slots = this.#slots
-    const last = slots.length - 1
+    const index = this.#index
     const a0 = w0 & this.#m0
     const a1 = w1 & this.#m1
     const a2 = w2 & this.#m2
     const a3 = w3 & this.#m3
-    for (let i = hashAddress(this.#seed, a0, a1, a2, a3) & last; ; i = (i + 1) & last) {
-      const id = slots[i] - 1
+    for (let i = hashAddress(this.#seed, a0, a1, a2, a3) & index.last; ; i = (i + 1) & index.last) {
+      const id = index.at(i)
       if (id < 0 || list.is(id, a0, a1, a2, a3)) return id
     }
   }
 
   /** It must not be there. */
-  add(id: number): void {
-    if (2 * this.#size >= this.#slots.length) {
-      const slots = this.#slots
-      this.#slots = new Int32Array(2 * slots.length)
-      for (const one of slots) if (one > 0) this.#put(one - 1)
-    }
-    this.#size++
-    this.#put(id)
-  }
-
-  #put(id: number): void {
-    const [slots, last] = [this.#slots, this.#slots.length - 1]
-    let i = this.#list.hash(id, this.#seed) & last
-    while (slots[i] > 0) i = (i + 1) & last
-    slots[i] = id + 1
-  }
+  add(id: number): void { this.#index.add(id) }
 }
 
 /** Finds those of a list that hold an address, at the cost of one probe for each prefix length in use. */
