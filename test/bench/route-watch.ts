@@ -18,6 +18,8 @@ export interface RouteNews {
 const NETLINK_ROUTE = 0
 const BATCH = 256
 const SLOT = 512
+/** Milliseconds: what cannot be told apart. */
+const RESOLUTION = 0.1
 /** Offsets in a message: its type; in struct rtmsg the destination's prefix length, and the protocol. */
 const TYPE = 4
 const LENGTH = 17
@@ -29,6 +31,8 @@ const slab = new Uint8Array(BATCH * SLOT)
 const types = new Uint16Array(slab.buffer)
 const meta = new Int32Array(BATCH * 4)
 const empty = () => ({ count: 0, first: 0, last: 0 })
+/** What is heard in one batch took some time, too. */
+const span = ({ first, last }: ReturnType<typeof empty>) => Math.max(RESOLUTION, last - first)
 let news = { [RTM_NEWROUTE]: empty(), [RTM_DELROUTE]: empty(), overrun: false }
 
 function listen(): void {
@@ -53,8 +57,8 @@ socket.start(listen)
 process.on('SIGUSR1', () => {
   listen()
   const { [RTM_NEWROUTE]: added, [RTM_DELROUTE]: deleted, overrun } = news
-  process.stdout.write(`${JSON.stringify({ added: added.count, deleted: deleted.count, adding: added.last - added.first,
-    deleting: deleted.last - deleted.first, overrun } satisfies RouteNews)}\n`)
+  process.stdout.write(`${JSON.stringify({ added: added.count, deleted: deleted.count, adding: span(added),
+    deleting: span(deleted), overrun } satisfies RouteNews)}\n`)
 })
 process.on('SIGUSR2', () => {
   listen()

@@ -23,6 +23,8 @@ export interface Plan {
 /** Milliseconds: how long a program has to be quiet before it counts as settled, and how long that may take. */
 const QUIET_FOR = 1000
 const SETTLE_LIMIT = 60_000
+/** So many times its rest, at most. */
+const SETTLE_SHARE = 15
 /** Share of a CPU that a settled program may use. */
 const SETTLED = 0.005
 /** CPUs that other programs may use during a measurement. */
@@ -112,14 +114,14 @@ export class Stage {
     return best
   }
 
-  /** Waits for as long as a program needs after its start, and until it is quiet. */
+  /** Waits for as long as a program needs after its start, and, if there is the time, until it is quiet. */
   async settle(pid: number): Promise<void> {
-    await sleep(this.plan.rest)
-    const quiet = Math.min(QUIET_FOR, this.plan.rest)
-    for (const end = performance.now() + SETTLE_LIMIT; performance.now() < end;) {
+    const { rest } = this.plan
+    await sleep(rest)
+    for (let waited = QUIET_FOR; waited < Math.min(SETTLE_LIMIT, SETTLE_SHARE * rest); waited += QUIET_FOR) {
       const before = cpuSeconds(pid)
-      await sleep(quiet)
-      if (cpuSeconds(pid) - before < SETTLED * quiet / 1000) return
+      await sleep(QUIET_FOR)
+      if (cpuSeconds(pid) - before < SETTLED * QUIET_FOR / 1000) return
     }
   }
 
