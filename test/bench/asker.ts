@@ -11,7 +11,7 @@ import type { NativeSocket } from '../../src/linux/native.ts'
 import { NEIGHBOR_ADVERTISEMENT } from '../../src/wire/constants.ts'
 import { ETHERTYPE_IPV6 } from '../../src/wire/frame.ts'
 import { ndiscFilter } from '../../src/wire/filter.ts'
-import type { Asked } from './cases.ts'
+import type { Asked } from './manners.ts'
 import { Questions, SLOT } from './questions.ts'
 import { Meter } from './usage.ts'
 

@@ -21,7 +21,7 @@ import { cpus, release } from 'node:os'
 import { parseArgs } from 'node:util'
 import { enterNamespaces } from '../lab/kit/unshare.ts'
 import { cases, FULL, QUICK } from './cases.ts'
-import type { Case } from './cases.ts'
+import type { Case } from './manners.ts'
 import { measureMemory } from './memory.ts'
 import { measurePace } from './pace.ts'
 import { conclude, print } from './report.ts'
@@ -82,7 +82,8 @@ delete process.env.NODE_OPTIONS
 await enterNamespaces()
 
 const wanted = PROGRAMS.filter((name) => options.only.includes(name))
-const absent = Object.fromEntries([...wanted, 'bird' as const].map((name) => [name, missing(name)]).filter(([, reason]) => reason))
+const absent = Object.fromEntries([...wanted, 'bird' as const].map((name) => [name, missing(name)])
+  .filter(([, reason]) => reason))
 const programs = wanted.filter((name) => !(name in absent))
 const plan: Plan = options.quick ? { rounds: 1, seconds: 0.1, warmup: 0.1, attempts: 1, rest: 50, programs }
   : { rounds, seconds, warmup: 0.5, attempts: 3, rest: 4000, programs }

@@ -1,99 +1,11 @@
 /**
  * What the bench measures, as data: who takes part in each case, how they are told what to do, under what load, and what
- * the figures are held against. How it is measured is the `manner`: a module for each of them.
+ * the figures are held against. How it is measured is the `manner`: see `manners.ts`.
  */
 import { AUTO, burst, everybody, IFACE, learning, NPD6, pinned, RULE_WIDTH, rules, STATIC } from './configs.ts'
+import type { Case, ThroughputCase, ThroughputContender } from './manners.ts'
 import type { Bar } from './report.ts'
 import type { Contender } from './responders.ts'
-
-interface Common {
-  /** For `--case`. */
-  readonly name: string
-  readonly title: string
-  readonly bars: readonly Bar[]
-}
-
-/** The targets `first`, `first` + `stride`, ... */
-export interface Asked {
-  readonly targets: number
-  readonly first: number
-  readonly stride: number
-}
-
-export interface ThroughputContender extends Contender {
-  /** If other than the case's. */
-  readonly asked?: Asked
-  /** It knows `count` things more than the contender `beyond`: how much memory does each of them take? */
-  readonly weighed?: { readonly beyond: string; readonly count: number }
-}
-
-export interface ThroughputCase extends Common {
-  readonly manner: 'throughput'
-  readonly contenders: readonly ThroughputContender[]
-  readonly outstanding: number
-  readonly asked: Asked
-}
-
-export interface PaceCase extends Common {
-  readonly manner: 'pace'
-  readonly contenders: readonly Contender[]
-  /** Questions a second; the targets are enough for nobody to be asked for again within a quarter of a second. */
-  readonly rate: number
-  readonly asked: Asked
-  readonly seconds: number
-}
-
-export interface ScanCase extends Common {
-  readonly manner: 'scan'
-  readonly contenders: readonly Contender[]
-  readonly rate: number
-  readonly asked: Asked
-  /** Random addresses a second. */
-  readonly scan: number
-  /** Of the scan, of the same load without it, and of rest afterwards. */
-  readonly seconds: number
-  readonly calm: number
-  readonly after: number
-}
-
-export interface MemoryCase extends Common {
-  readonly manner: 'memory'
-  readonly contenders: readonly Contender[]
-  /** Of the load, and its length in seconds. */
-  readonly asked: Asked
-  readonly seconds: number
-}
-
-export interface StartCase extends Common {
-  readonly manner: 'start'
-  readonly contenders: readonly Contender[]
-  readonly asked: Asked
-  /** In a round. */
-  readonly starts: number
-}
-
-export interface RouteTableCase extends Common {
-  readonly manner: 'route-table'
-  readonly contenders: readonly Contender[]
-  readonly asked: Asked
-  readonly routes: number
-  /** Seconds to come to rest in, Node's own late collections included, then those that are measured. */
-  readonly rest: number
-  readonly idle: number
-  /** Routes that come and go after that. */
-  readonly churn: number
-}
-
-export interface RouteBurstCase extends Common {
-  readonly manner: 'route-burst'
-  readonly contenders: readonly Contender[]
-  /** Known all the time. */
-  readonly asked: Asked
-  /** Come and go. */
-  readonly hosts: number
-}
-
-export type Case = MemoryCase | PaceCase | RouteBurstCase | RouteTableCase | ScanCase | StartCase | ThroughputCase
 
 /** Probes a second for addresses that nobody is known to have, as the daemon documents it. */
 export const PROBE_BUDGET = 1000
@@ -168,10 +80,12 @@ function size(name: string, title: string, contenders: readonly ThroughputConten
 const WIDTH = { rules: RULE_WIDTH, hosts: 1 } as const
 
 /** A contender that knows `count` things, of which a sample is asked for. */
-function sized(program: 'ndp6d' | 'ndppd', thing: keyof typeof WIDTH, count: number, config: () => string): ThroughputContender {
+function sized(
+  program: 'ndp6d' | 'ndppd', thing: keyof typeof WIDTH, count: number, config: () => string): ThroughputContender {
   const targets = Math.min(count, SAMPLE)
   const width = WIDTH[thing]
-  return { name: `${program}, ${count} ${thing}`, program, config, asked: { targets, first: width - 1, stride: width * Math.floor(count / targets) },
+  const asked = { targets, first: width - 1, stride: width * Math.floor(count / targets) }
+  return { name: `${program}, ${count} ${thing}`, program, config, asked,
     ...count > 1 && { weighed: { beyond: `${program}, 1 ${thing}`, count: count - 1 } } }
 }
 
@@ -211,8 +125,9 @@ export function cases(scale: Scale): readonly Case[] {
       { ...sized('ndp6d', 'hosts', 1, () => learning(many)), inside: learned(1) },
       { ...sized('ndp6d', 'hosts', many, () => learning(many)), inside: learned(many) },
     ]),
-    { name: 'scan', title: `random addresses of the /64, ${SCAN_RATE}/s for ${scan} s, beside ${PACE} questions/s for known hosts`,
-      manner: 'scan', rate: PACE, asked: { targets: PACED, first: 0, stride: 1 }, scan: SCAN_RATE, seconds: scan,
+    { name: 'scan', manner: 'scan',
+      title: `random addresses of the /64, ${SCAN_RATE}/s for ${scan} s, beside ${PACE} questions/s for known hosts`,
+       rate: PACE, asked: { targets: PACED, first: 0, stride: 1 }, scan: SCAN_RATE, seconds: scan,
       calm: Math.min(3, scan), after, contenders: [
         { name: 'ndp6d', program: 'ndp6d', config: () => learning(1000), inside: learned(PACED) },
         { name: 'ndppd', program: 'ndppd', config: () => IFACE, inside: { hosts: PACED, are: 'silent' } },

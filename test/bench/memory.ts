@@ -1,5 +1,5 @@
 /** Resident memory: at rest, some seconds after the start, and how much more it is under a load at full speed and after it. */
-import type { MemoryCase } from './cases.ts'
+import type { MemoryCase } from './manners.ts'
 import type { Figures, Rounds } from './report.ts'
 import type { Responder } from './responders.ts'
 import { tool } from './responders.ts'

@@ -1,5 +1,5 @@
 /** CPU time and latency at a steady rate: so many questions a second, whether or not answers come. */
-import type { PaceCase } from './cases.ts'
+import type { PaceCase } from './manners.ts'
 import type { PaceMeasurement } from './pacer.ts'
 import type { Figures, Rounds } from './report.ts'
 import { tool } from './responders.ts'

@@ -87,7 +87,10 @@ class Pacer {
     while (performance.now() < now + PATIENCE) this.#accept()
     this.#socket.close()
     const sorted = Float64Array.from(this.#latencies).sort()
-    const percentile = (share: number) => Math.round(10_000 * (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN)) / 10
+    const percentile = (share: number) => {
+      const place = Math.min(sorted.length - 1, Math.floor(sorted.length * share))
+      return Math.round(10_000 * (sorted[place] ?? NaN)) / 10
+    }
     return { asked, answered: sorted.length, p50: percentile(0.5), p99: percentile(0.99), worst: percentile(1),
       scanned: scanned / seconds, unexpected: this.#unexpected, seconds }
   }

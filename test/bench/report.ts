@@ -1,5 +1,5 @@
 /** The bench's figures: medians over the rounds, what they are held against, and the tables a person reads. */
-import type { Case } from './cases.ts'
+import type { Case } from './manners.ts'
 import type { Stage } from './stage.ts'
 
 /** What one round of one contender gave, by the names in FIGURES. */
@@ -98,7 +98,8 @@ function judge(bar: Bar, rounds: Rounds): Verdict {
 }
 
 /** Who could not be measured reaches none of its bars. */
-export function conclude({ name, title, bars }: Case, rounds: Rounds, { failed, remarks }: Pick<Stage, 'failed' | 'remarks'>): Result {
+export function conclude(
+  { name, title, bars }: Case, rounds: Rounds, { failed, remarks }: Pick<Stage, 'failed' | 'remarks'>): Result {
   return {
     name, title,
     rows: [...rounds].map(([name, of]) => ({ name, figures: summarize(of), rounds: of })),
@@ -125,7 +126,8 @@ function spread({ rounds }: Row, figure: FigureName): string {
 }
 
 function figureTable(rows: readonly Row[]): string {
-  const names = (Object.keys(FIGURES) as FigureName[]).filter((name) => rows.some(({ figures }) => figures[name] !== undefined))
+  const names = (Object.keys(FIGURES) as FigureName[])
+    .filter((name) => rows.some(({ figures }) => figures[name] !== undefined))
   const head = ['', FIGURES[names[0]].title, 'min-max', ...names.slice(1).map((name) => FIGURES[name].title)]
   return table([head, ...rows.map((row) => {
     const cells = names.map((name) => text(row.figures[name], FIGURES[name].digits))
@@ -145,6 +147,7 @@ function barTable(bars: readonly Verdict[]): string {
 
 /** One result as text. */
 export function print({ name, title, rows, bars, failed, remarks }: Result): string {
-  const trouble = Object.entries(failed).map(([who, why]) => `  ${who}: ${why}\n`).concat(remarks.map((remark) => `  ${remark}\n`)).join('')
+  const trouble = [...Object.entries(failed).map(([who, why]) => `${who}: ${why}`), ...remarks]
+    .map((line) => `  ${line}\n`).join('')
   return `\n${name}: ${title}\n${trouble}${rows.length === 0 ? '' : figureTable(rows)}${bars.length === 0 ? '' : barTable(bars)}`
 }

@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RouteBurstCase } from './cases.ts'
+import type { RouteBurstCase } from './manners.ts'
 import { burst, BURST_FIRST } from './configs.ts'
 import type { Figures, Rounds } from './report.ts'
 import { missing, report, tool } from './responders.ts'

@@ -3,7 +3,7 @@
  * it does while others change thousands of routes.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RouteTableCase } from './cases.ts'
+import type { RouteTableCase } from './manners.ts'
 import type { Figures, Rounds } from './report.ts'
 import type { Responder } from './responders.ts'
 import { firstAnswer } from './start.ts'
@@ -65,6 +65,7 @@ async function share(pid: number, work: () => Promise<unknown>): Promise<number>
 }
 
 function batch(host: Responder['host'], op: 'add' | 'del', prefix: string, count: number): void {
-  const lines = Array.from({ length: count }, (_, n) => `route ${op} ${prefix}:${(n >>> 16).toString(16)}:${(n & 0xffff).toString(16)}::/64 dev eth1\n`)
+  const lines = Array.from({ length: count }, (_, n) =>
+    `route ${op} ${prefix}:${(n >>> 16).toString(16)}:${(n & 0xffff).toString(16)}::/64 dev eth1\n`)
   host.run(['ip', '-6', '-batch', '-'], lines.join(''))
 }

@@ -4,7 +4,7 @@
  * some of them do not recover.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ScanCase } from './cases.ts'
+import type { ScanCase } from './manners.ts'
 import type { Seen } from './inside.ts'
 import { pace } from './pace.ts'
 import type { Figures, Rounds } from './report.ts'

@@ -1,5 +1,5 @@
 /** From the start of a program to its first answer, to a question asked once a millisecond; of a bare Node, to its end. */
-import type { StartCase } from './cases.ts'
+import type { StartCase } from './manners.ts'
 import type { Figures, Rounds } from './report.ts'
 import { median } from './report.ts'
 import { tool } from './responders.ts'
@@ -27,7 +27,8 @@ export async function measureStart({ contenders, asked, starts }: StartCase, sta
  * @param isAskedLate not before it has begun: what comes earlier ends some programs
  */
 export async function firstAnswer(
-  stage: Stage, responder: Responder, asked: StartCase['asked'], limit: number, isAskedLate = false): Promise<number | undefined> {
+  stage: Stage, responder: Responder, asked: StartCase['asked'], limit: number, isAskedLate = false,
+): Promise<number | undefined> {
   await responder.startHosts()
   const early = now()
   if (isAskedLate) await stage.attempt(responder, () => responder.startProgram())

@@ -3,7 +3,7 @@
  * next. The contenders in turn; before that, what each of them takes up in memory with what it has to know.
  */
 import type { Measurement } from './asker.ts'
-import type { ThroughputCase } from './cases.ts'
+import type { ThroughputCase } from './manners.ts'
 import type { Figures, Rounds } from './report.ts'
 import { tool } from './responders.ts'
 import type { Responder } from './responders.ts'
