@@ -127,7 +127,7 @@ export function cases(scale: Scale): readonly Case[] {
     ]),
     { name: 'scan', manner: 'scan',
       title: `random addresses of the /64, ${SCAN_RATE}/s for ${scan} s, beside ${PACE} questions/s for known hosts`,
-       rate: PACE, asked: { targets: PACED, first: 0, stride: 1 }, scan: SCAN_RATE, seconds: scan,
+      rate: PACE, asked: { targets: PACED, first: 0, stride: 1 }, scan: SCAN_RATE, seconds: scan,
       calm: Math.min(3, scan), after, contenders: [
         { name: 'ndp6d', program: 'ndp6d', config: () => learning(1000), inside: learned(PACED) },
         { name: 'ndppd', program: 'ndppd', config: () => IFACE, inside: { hosts: PACED, are: 'silent' } },

@@ -31,7 +31,7 @@ async function measure(situation: ScanCase, stage: Stage, responder: Responder):
   // Those that find out by being asked get to know their hosts here.
   await pace(stage, responder, { asked, rate, seconds: calm, scan: 0 })
   await stage.settle(pid)
-  const quiet = await pace(stage, responder, { asked, rate, seconds: calm, scan: 0 })
+  const quiet = await stage.quietly(() => pace(stage, responder, { asked, rate, seconds: calm, scan: 0 }))
   const before = residentBytes(pid)
   const seenBefore = await responder.seen<Seen>()
   const watch = highestMemory(pid)
