@@ -11,18 +11,19 @@ import type {
   Advertisement, Event, Hearing, HostRoute, Input, Instant, Link, MulticastMessage, Outcome, QuietRule, RouteChange, Sink, UnicastProbe,
 } from './engine/types.ts'
 import { claim } from './linux/claim.ts'
+import { forward, warnWithoutForwarding } from './forwarding.ts'
 import { verdict } from './linux/errors.ts'
 import type { OsError } from './linux/errors.ts'
-import { HeardLink } from './linux/heard-link.ts'
+import { HeardLink, linkLimits } from './linux/heard-link.ts'
+import type { LinkUsage } from './linux/heard-link.ts'
 import { LinkWatcher } from './linux/links.ts'
 import type { NativeSocket } from './linux/native.ts'
-import { NeighborWatcher } from './linux/neighbors.ts'
+import { MAX_KNOWN, NeighborWatcher } from './linux/neighbors.ts'
 import { PrefixWatcher } from './linux/prefixes.ts'
 import { Quiet } from './linux/quiet.ts'
-import { Routes, RouteWatcher } from './linux/routes.ts'
+import { QUEUE_LIMIT, Routes, RouteWatcher } from './linux/routes.ts'
 import { Rtnetlink } from './linux/rtnetlink.ts'
 import type { Lookup } from './linux/rtnetlink.ts'
-import { enableForwarding, readSetting } from './linux/sysctl.ts'
 import { EventLog } from './log.ts'
 import { Memory } from './memory.ts'
 import { Counters } from './metrics.ts'
@@ -34,8 +35,15 @@ const LOG_INTERVAL = 5000
 const MEMORY_INTERVAL = 30_000
 /** Routes are compared again after this time, when they could not be now. Milliseconds. */
 const COMPARE_RETRY = 100
+/** Kinds of trouble with links that were said; when there are more, they are said again. */
+const TROUBLE_LIMIT = 256
 /** The longest wait of a timer. */
 const TIMER_MAX = 2 ** 31 - 1
+
+/** What is known and in use, for status. */
+export interface Status extends Snapshot {
+  readonly links: readonly LinkUsage[]
+}
 
 export class Daemon implements Sink {
   readonly #log: Logger
@@ -85,7 +93,10 @@ export class Daemon implements Sink {
     this.#events = new EventLog(log, (ifindex) => this.#nameOf(ifindex))
     this.#kernel = new Rtnetlink()
     this.#routes = new Routes(this.#kernel, ({ change: { op, route }, error }) => this.#routeFailed(op, route.target, error),
-      () => this.#flush())
+      () => this.#flush(), () => {
+        this.event({ kind: 'limit', limit: 'routes', size: QUEUE_LIMIT })
+        this.#compareRoutes()
+      })
     this.#engine = new Engine(config, Math.random, this)
     this.#watcher = new LinkWatcher({
       link: (link) => this.#input({ kind: 'link', link }),
@@ -94,6 +105,7 @@ export class Daemon implements Sink {
     this.#neighborWatcher = new NeighborWatcher({
       neighbor: (neighbor) => this.#input({ kind: 'neighbor', neighbor }),
       station: (ifindex, mac, present) => this.#input({ kind: 'station', ifindex, mac, present }),
+      full: () => this.event({ kind: 'limit', limit: 'known', size: MAX_KNOWN }),
     }, this.#kernel)
     this.#prefixWatcher = new PrefixWatcher((ifindex, prefixes) => this.#input({ kind: 'prefixes', ifindex, prefixes }), this.#kernel)
     this.#memory = state === undefined ? undefined : new Memory(state, (message, err) => log.warn({ event: 'memory', err }, message))
@@ -140,7 +152,14 @@ export class Daemon implements Sink {
   }
 
   get counters(): Readonly<Record<Outcome, number>> { return this.#counters.values }
-  snapshot(): Snapshot { return this.#engine.snapshot() }
+
+  snapshot(): Status {
+    const { limits, ...known } = this.#engine.snapshot(clock())
+    const links = [...this.#heard.values()].map(({ usage }) => usage)
+    const parts = [this.#routes, this.#neighborWatcher, this.#events, this.#memory].flatMap((part) => part?.limits ?? [])
+    return { ...known, links, limits: [...limits, ...linkLimits(links), ...parts,
+      { name: 'kinds of trouble with links', used: this.#linkTrouble.size, size: TROUBLE_LIMIT }] }
+  }
 
   // --- Sink ---
 
@@ -248,6 +267,7 @@ export class Daemon implements Sink {
 
   #tick(now: Instant): void {
     this.#events.tick(now)
+    for (const heard of this.#heard.values()) heard.look(now)
     if (now - this.#rememberedAt >= MEMORY_INTERVAL) this.#remember()
   }
 
@@ -273,6 +293,7 @@ export class Daemon implements Sink {
       report: (joined, left) => take({ kind: 'report', ifindex, joined, left }),
       query: (source) => take({ kind: 'query', ifindex, source }),
       solicitation: () => take({ kind: 'router-solicitation', ifindex }),
+      dropped: (count) => this.event({ kind: 'overrun', ifindex, count }),
       failed: (error) => this.#linkFailed(name, error),
     }))
   }
@@ -340,21 +361,24 @@ export class Daemon implements Sink {
     const { code } = error as OsError
     const key = `${iface} ${code}`
     const isNews = verdict(error) === 'fatal' && !this.#linkTrouble.has(key)
+    if (isNews && this.#linkTrouble.size >= TROUBLE_LIMIT) this.#linkTrouble.clear()
     if (isNews) this.#linkTrouble.add(key)
     const hint = code === 'EPERM' ? ': a firewall drops outgoing Neighbor Solicitations; let ICMPv6 pass its output chain' : ''
     this.#log[isNews ? 'error' : 'debug']({ iface, reason: code, err: error }, `${iface}: ${error.message}${hint}`)
   }
 
-  #nameOf(ifindex: number): string {
-    return this.#heard.get(ifindex)?.name ?? `link ${ifindex}`
-  }
+  #nameOf(ifindex: number): string { return this.#heard.get(ifindex)?.name ?? `link ${ifindex}` }
 
   /** What a configuration asks of the machine before it can work. */
   #prepare(): void {
     this.#hush()
     this.#missing()
     this.#forward()
-    this.#warnWithoutForwarding()
+    if (!this.#machine.forwarding) warnWithoutForwarding(this.#log)
+  }
+
+  #forward(): void {
+    if (this.#machine.forwarding) forward(this.#engine.interfaces.upstreams, this.#log)
   }
 
   /** Says once which links are not there; that is no fault. */
@@ -362,23 +386,6 @@ export class Daemon implements Sink {
     const present = new Set([...this.#watcher.links].map(({ name }) => name))
     for (const name of this.#engine.interfaces.names) {
       if (!name.includes('*') && !present.has(name)) this.#log.info({ iface: name }, `${name} is not there yet: waiting for it`)
-    }
-  }
-
-  #warnWithoutForwarding(): void {
-    if (this.#machine.forwarding || readSetting('all', 'forwarding') !== 0) return
-    this.#log.warn('this machine does not forward IPv6: answers will lead to packets that go nowhere; '
-      + 'write `forwarding yes` into the configuration, or run `sysctl -w net.ipv6.conf.all.forwarding=1`')
-  }
-
-  #forward(): void {
-    if (!this.#machine.forwarding) return
-    try {
-      for (const { iface, setting, from, to } of enableForwarding(this.#engine.interfaces.upstreams)) {
-        this.#log.info({ iface }, `net.ipv6.conf.${iface}.${setting} set from ${from} to ${to}`)
-      }
-    } catch (error) {
-      this.#log.warn({ err: error as Error }, `cannot change the forwarding settings: ${(error as Error).message}`)
     }
   }
 }

@@ -8,7 +8,7 @@
 import { pino } from 'pino'
 import type { DestinationStream, LevelWithSilent, Logger } from 'pino'
 import { Address, formatMac } from './address.ts'
-import type { Event, Instant, Outcome } from './engine/types.ts'
+import type { Event, Instant, Limit, Outcome } from './engine/types.ts'
 
 export const OUTPUTS = ['terminal', 'json', 'journal'] as const
 export type Output = (typeof OUTPUTS)[number]
@@ -36,6 +36,7 @@ export const MESSAGE_IDS: Readonly<Record<string, string>> = {
   link: 'c2e97a4480f14d3c9b5e06d7f8312a69',
   conflict: '1d84f6ab937c4e50a2c86b9f50e7d413',
   limit: 'a95b20e7c6d84b1f8e3d74f10926cb5a',
+  overrun: 'f67baacd8baf8443b9aef4792d217058',
   ready: '3e71d8c50b6f4a92b84fc1e6a7d0592c',
   reload: '84a6e1f92c7d4053be10d95f3b68c7e2',
   stop: 'f53c09b7e82a4d61975be8d2046fa1c3',
@@ -163,7 +164,10 @@ export class EventLog {
       case 'link': return this.#log.info({ event: 'link', iface: event.iface, state: event.state },
         `${event.iface} ${event.state}`)
       case 'conflict': return this.#trouble(`conflict ${event.target}`, event, now)
-      case 'limit': return this.#trouble(`limit ${event.limit} ${event.mac ?? ''}`, event, now)
+      case 'limit': return this.#trouble(`limit ${event.limit} ${event.ifindex ?? event.mac ?? ''}`, event, now)
+      case 'overrun': return this.#log.warn({ event: 'overrun', iface: this.#linkName(event.ifindex), count: event.count },
+        `${this.#linkName(event.ifindex)}: the kernel dropped ${event.count} packets that came faster than they could be read: a flood, `
+        + 'or a machine that has no time for this program (`CPUWeight=` of its unit); who asked will ask again')
       case 'deaf': return this.#log.warn({ event: 'deaf', iface: event.iface },
         `${event.iface}: traffic for the hosts behind us passes, but no multicast solicitation came in for ${event.minutes} minutes: `
         + 'is there a switch with MLD snooping? `snooping mirror` or `snooping mrd` makes it pass them')
@@ -177,6 +181,10 @@ export class EventLog {
     const target = address.isUnspecified ? undefined : address.toString()
     const iface = this.#linkName(ifindex)
     this.#log.debug({ event: 'packet', reason: outcome, target, iface }, `${outcome} ${target ?? 'a packet'} on ${iface}`)
+  }
+
+  get limits(): Limit[] {
+    return [{ name: 'kinds of trouble that the log counts', used: this.#repeats.size, size: MAX_REPEATS + 2 }]
   }
 
   /** Says what was counted, once its time is over. Call it every few seconds; each event does as well. */
@@ -229,8 +237,11 @@ export class EventLog {
       }
       case 'limit': {
         const lladdr = event.mac === undefined ? undefined : formatMac(event.mac)
-        return this.#log.warn({ event: 'limit', reason: event.limit, lladdr, size: event.size, count },
-          `limit of ${event.size} ${limitWords(event.limit)}${lladdr === undefined ? '' : ` for ${lladdr}`} reached${more}`)
+        const iface = event.ifindex === undefined ? undefined : this.#linkName(event.ifindex)
+        const refused = event.refused === undefined ? '' : `, ${event.refused} refused since this was said last`
+        return this.#log.warn({ event: 'limit', reason: event.limit, lladdr, iface, size: event.size, count: count ?? event.refused },
+          `limit of ${event.size} ${limitWords(event.limit)}${iface === undefined ? '' : ` on ${iface}`}`
+          + `${lladdr === undefined ? '' : ` for ${lladdr}`} reached${refused}${more}`)
       }
     }
   }
@@ -241,6 +252,16 @@ function limitWords(limit: Extract<Trouble, { kind: 'limit' }>['limit']): string
     case 'neighbors': return 'learned addresses (option limit)'
     case 'host': return 'addresses (option host-limit)'
     case 'askers': return 'waiting askers'
+    case 'waiting': return 'askers of one target'
+    case 'probes': return 'probes a second for unknown targets (option probe-limit)'
+    case 'tentative': return 'addresses in DAD'
+    case 'lookups': return 'questions to the kernel'
+    case 'announcements': return 'announcements under way'
     case 'groups': return 'multicast groups of one link'
+    case 'absent': return 'hosts of links that are gone'
+    case 'links': return 'links that are heard'
+    case 'prefixes': return 'on-link prefixes'
+    case 'routes': return 'route changes that wait for the kernel'
+    case 'known': return 'entries of the kernel\'s neighbor and forwarding tables'
   }
 }

@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path'
 import { Address, formatMac, parseMac } from './address.ts'
 import type { Mac } from './address.ts'
-import type { RememberedHost } from './engine/types.ts'
+import type { Limit, RememberedHost } from './engine/types.ts'
 
 const VERSION = 1
 /** Hosts read and written; their file stays below the next limit. */
@@ -33,6 +33,9 @@ export class Memory {
   readonly #file: string
   readonly #warn: (message: string, error?: Error) => void
   #failed = false
+  /** There are more than are written. */
+  #isFull = false
+  #size = 0
   /** What is written bit by bit. */
   #draft: Generator<void, void> | undefined
 
@@ -55,6 +58,8 @@ export class Memory {
       return []
     }
   }
+
+  get limits(): Limit[] { return [{ name: 'hosts remembered over a restart', used: this.#size, size: MAX_HOSTS }] }
 
   /** Replaces what was written before. A failure is said once, until it works again. */
   write(hosts: Iterable<RememberedHost>): void {
@@ -79,7 +84,7 @@ export class Memory {
   * #writing(hosts: Iterable<RememberedHost>): Generator<void, void> {
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
-      yield* replace(this.#file, format(hosts))
+      yield* replace(this.#file, format(this.#first(hosts)))
       this.#failed = false
     } catch (error) {
       if (this.#failed) return
@@ -87,6 +92,22 @@ export class Memory {
       this.#warn(`cannot write ${this.#file} (${(error as Error).message}): what is known about hosts will be lost at a `
         + 'restart; let this user write there, or give another directory with `--state DIR`', error as Error)
     }
+  }
+
+  /** As many of them as there is room for. */
+  * #first(hosts: Iterable<RememberedHost>): Generator<RememberedHost, void> {
+    let size = 0
+    for (const host of hosts) {
+      if (size === MAX_HOSTS) {
+        if (!this.#isFull) this.#warn(`no more than ${MAX_HOSTS} hosts are remembered over a restart`)
+        this.#isFull = true
+        return
+      }
+      this.#size = ++size
+      yield host
+    }
+    this.#size = size
+    this.#isFull = false
   }
 
   #parse(text: string): RememberedHost[] {
@@ -161,7 +182,6 @@ function * format(hosts: Iterable<RememberedHost>): Generator<string, void> {
   let part = `{"version":${VERSION},"hosts":[\n`
   let count = 0
   for (const { target, iface, mac, router } of hosts) {
-    if (count === MAX_HOSTS) break
     if (count > 0) part += ',\n'
     part += JSON.stringify({ target, iface, lladdr: mac === undefined ? undefined : formatMac(mac), router })
     if (++count % SLICE !== 0) continue

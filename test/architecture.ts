@@ -21,8 +21,9 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   linux: { values: ['address', 'wire', 'node', 'raw-socket'], types: ['engine/types'] },
   log: { values: ['address', 'pino'], types: ['engine/types'] },
   memory: { values: ['address', 'node'], types: ['engine/types'] },
+  forwarding: { values: ['linux'], types: ['pino'] },
   metrics: { values: ['engine/types', 'wire/ndisc'] },
-  daemon: { values: ['engine', 'linux', 'log', 'memory', 'metrics'], types: ['address', 'config', 'wire', 'pino'] },
+  daemon: { values: ['engine', 'forwarding', 'linux', 'log', 'memory', 'metrics'], types: ['address', 'config', 'wire', 'pino'] },
   cli: { values: ['config', 'daemon', 'linux', 'log', 'memory', 'node'], types: ['yargs', 'pino'] },
   main: { values: ['cli'] },
 }

@@ -35,6 +35,8 @@ export interface Settings {
   /** Learned addresses in all, and per link-layer address. */
   readonly limit: number
   readonly hostLimit: number
+  /** Probes per second on one link for targets that nobody is known to have. */
+  readonly probeLimit: number
   /** Override flag of advertisements: `auto` is RFC 4861 7.2.8 (0). */
   readonly override: Override
   /** Source address of advertisements. */
@@ -47,8 +49,8 @@ export interface Settings {
 
 export const DEFAULTS: Settings = {
   router: true, timeout: 500, ttl: 30_000, deadtime: 30_000, retries: 3, keepalive: true, routes: false, learn: true,
-  promiscuous: false, limit: 4096, hostLimit: 64, override: 'auto', source: 'link-local',
-  announce: 'no', snooping: 'no',
+  promiscuous: false, limit: 4096, hostLimit: 64, probeLimit: 500, override: 'auto',
+  source: 'link-local', announce: 'no', snooping: 'no',
 }
 
 export type Rule =

@@ -50,6 +50,7 @@ export const OPTIONS: ReadonlyMap<string, Option> = new Map<string, Option>(Obje
   promiscuous: { where: BOTH, type: 'bool', sets: 'promiscuous' },
   limit: { where: BOTH, type: 'count', sets: 'limit', min: 1 },
   'host-limit': { where: BOTH, type: 'count', sets: 'hostLimit', min: 1 },
+  'probe-limit': { where: BOTH, type: 'count', sets: 'probeLimit', min: 1 },
   override: { where: BOTH, type: ['auto', 'always', 'never'], sets: 'override' },
   source: { where: BOTH, type: ['link-local', 'global', 'target'], sets: 'source' },
   announce: { where: BOTH, type: ['no', 'yes', 'solicit'], sets: 'announce' },

@@ -14,7 +14,7 @@ import { Advertiser, ALL_ROUTERS, macOf } from './advertiser.ts'
 import { Deadlines, earliest } from './deadlines.ts'
 import type { Timed } from './deadlines.ts'
 import type { Links } from './links.ts'
-import type { Instant, Link, Random, Sink } from './types.ts'
+import type { Instant, Limit, Link, Random, Sink } from './types.ts'
 
 /** Solicitations of `announce solicit`: one may be lost. */
 const SOLICITATIONS = 2
@@ -45,7 +45,7 @@ interface Announcement extends Timed {
 
 export class Announcer {
   readonly #links: Links
-  readonly #sink: Pick<Sink, 'advertise' | 'confirm'>
+  readonly #sink: Pick<Sink, 'advertise' | 'confirm' | 'event'>
   readonly #random: Random
   readonly #routers = new Map<number, Address[]>()
   readonly #pending: AddressMap<readonly Announcement[]>
@@ -56,7 +56,7 @@ export class Announcer {
   #pause = 0 as Instant
   readonly #advertiser: Advertiser
 
-  constructor(links: Links, sink: Pick<Sink, 'advertise' | 'confirm'>, random: Random) {
+  constructor(links: Links, sink: Pick<Sink, 'advertise' | 'confirm' | 'event'>, random: Random) {
     this.#links = links
     this.#sink = sink
     this.#random = random
@@ -66,6 +66,12 @@ export class Announcer {
 
   /** Announcements under way. */
   get size(): number { return this.#fresh.size + this.#later.size }
+
+  get limits(): Limit[] {
+    const routers = [...this.#routers.values()].reduce((most, { length }) => Math.max(most, length), 0)
+    return [{ name: 'announcements under way', used: this.size, size: QUEUE_LIMIT },
+      { name: 'routers on one link, at most', used: routers, size: ROUTER_LIMIT }]
+  }
 
   /** When `wake` has something to do next. */
   get deadline(): Instant | undefined {
@@ -150,6 +156,7 @@ export class Announcer {
   /** False: everything under way waits for its first turn. */
   #makeRoom(): boolean {
     if (this.size < QUEUE_LIMIT) return true
+    this.#sink.event({ kind: 'limit', limit: 'announcements', size: QUEUE_LIMIT })
     const oldest = this.#later.due(Number.POSITIVE_INFINITY as Instant)
     if (oldest !== undefined) this.#drop(oldest)
     return oldest !== undefined

@@ -19,14 +19,18 @@ import { Neighbors } from './neighbors.ts'
 import { Owners } from './owners.ts'
 import { Placement } from './placement.ts'
 import { Proxy } from './proxy.ts'
+import { Recall } from './recall.ts'
 import { remembered } from './remembered.ts'
-import { desiredRoute, plan } from './routes.ts'
+import { plan } from './routes.ts'
 import { isUpstream, Rules } from './rules.ts'
 import type { ActiveRule } from './rules.ts'
 import { Snooping } from './snooping.ts'
 import type {
-  HostRoute, Input, Instant, KernelNeighbor, Link, NeighborState, Random, RememberedHost, Sink,
+  HostRoute, Input, Instant, KernelNeighbor, Limit, Link, NeighborState, Random, RememberedHost, Sink,
 } from './types.ts'
+
+/** Prefixes of one upstream that `subnet auto` follows: anybody there can advertise more (RFC 4861 6.3.4). */
+const PREFIX_LIMIT = 64
 
 /** What the engine knows, for status, explain and tests. */
 export interface Snapshot {
@@ -34,6 +38,8 @@ export interface Snapshot {
     readonly target: string; readonly state: NeighborState; readonly iface: string | undefined
     readonly pinned: boolean; readonly routed: boolean
   }[]
+  /** Everything that has room for so many. */
+  readonly limits: readonly Limit[]
 }
 
 export class Engine {
@@ -51,19 +57,19 @@ export class Engine {
   readonly #hearings: Hearings
   readonly #snooping: Snooping
   readonly #deafness: Deafness
+  readonly #recall: Recall
   /** All that have something to do at some time. */
   readonly #timed: readonly { readonly deadline: Instant | undefined; wake(now: Instant): void }[]
   #rules: Rules
   /** On-link prefixes of the upstreams that `subnet auto` follows, by the name of the link. */
   readonly #onLink = new Map<string, readonly Prefix[]>()
-  readonly #absent = new AbsentHosts()
-  /** Routes of a former run were taken over, or given up. */
-  #adopted = false
+  readonly #absent: AbsentHosts
 
   constructor(config: Config, random: Random, sink: Sink) {
     this.#random = random
     this.#sink = sink
     this.#links = new Links(random)
+    this.#absent = new AbsentHosts(sink)
     this.#rules = new Rules(config, random, this.#onLink)
     this.#groups = new Groups(sink)
     this.#announcer = new Announcer(this.#links, sink, random)
@@ -82,6 +88,8 @@ export class Engine {
     this.#hearings = new Hearings(this.#rules, this.#links, this.#groups, sink)
     this.#snooping = new Snooping(this.#links, this.#groups, sink, random)
     this.#deafness = new Deafness(this.#links, sink)
+    this.#recall = new Recall({ links: this.#links, neighbors: this.#neighbors, owners: this.#owners, hearings: this.#hearings,
+      absent: this.#absent, ruleOf: (target, ifindex) => this.#adoptingRule(target, ifindex) })
     this.#timed = [this.#neighbors, this.#learner, this.#announcer, this.#snooping, this.#deafness]
   }
 
@@ -131,7 +139,7 @@ export class Engine {
       case 'report': return this.#snooping.report(input.ifindex, input.joined, input.left, now)
       case 'query': return this.#snooping.query(input.ifindex, input.source, now)
       case 'router-solicitation': return this.#snooping.solicited(input.ifindex, now)
-      case 'memory': return this.#remember(input.hosts, now)
+      case 'memory': return this.#recall.remember(input.hosts, now)
     }
   }
 
@@ -149,18 +157,31 @@ export class Engine {
   /** What is worth knowing after a restart: the learned owners. May be read bit by bit while things change. */
   get memory(): Iterable<RememberedHost> { return remembered(this.#neighbors, this.#links) }
 
-  snapshot(): Snapshot {
+  /** @param now without it budgets are shown as if nothing of them were in use */
+  snapshot(now = Number.POSITIVE_INFINITY as Instant): Snapshot {
     const neighbors = [...this.#neighbors.values()].sort((a, b) => a.target.compare(b.target))
     return {
       neighbors: neighbors.map(({ target, state, ifindex, isPinned, routed }) => ({
         target: target.toString(), state, iface: this.#links.get(ifindex)?.name,
         pinned: isPinned, routed: routed !== 0,
       })),
+      limits: this.#limits(now),
     }
+  }
+
+  #limits(now: Instant): Limit[] {
+    return [
+      ...this.#neighbors.limits(this.#rules.limit),
+      ...this.#neighbors.budget.limits(now, (ifindex) => this.#links.get(ifindex)?.name ?? `link ${ifindex}`),
+      ...[this.#proxy, this.#learner, this.#announcer, this.#snooping, this.#absent, this.#hearings, this.#groups].flatMap(({ limits }) => limits),
+      { name: 'prefixes of one upstream, at most', used: [...this.#onLink.values()].reduce((most, { length }) => Math.max(most, length), 0),
+        size: PREFIX_LIMIT },
+    ]
   }
 
   #configure(config: Config, now: Instant): void {
     this.#rules = new Rules(config, this.#random, this.#onLink)
+    this.#neighbors.budget.reconfigure()
     for (const part of [this.#proxy, this.#learner, this.#owners, this.#moves, this.#hearings]) part.rules = this.#rules
     for (const link of this.#links.values()) this.#rules.link(link)
     this.#apply(now)
@@ -202,7 +223,15 @@ export class Engine {
   /** The on-link prefixes of a link, which `subnet auto` follows. */
   #renumber(ifindex: number, prefixes: readonly Prefix[], now: Instant): void {
     const name = this.#links.get(ifindex)?.name
-    if (name === undefined || String(prefixes) === String(this.#onLink.get(name) ?? [])) return
+    if (name === undefined) return
+    const before = this.#onLink.get(name) ?? []
+    if (prefixes.length > PREFIX_LIMIT) {
+      this.#sink.event({ kind: 'limit', limit: 'prefixes', size: PREFIX_LIMIT, ifindex })
+      // First come, first served.
+      const isOld = (prefix: Prefix): boolean => before.some((old) => old.equals(prefix))
+      prefixes = [...prefixes.filter(isOld), ...prefixes.filter((prefix) => !isOld(prefix))].slice(0, PREFIX_LIMIT)
+    }
+    if (String(prefixes) === String(before)) return
     this.#onLink.set(name, prefixes)
     this.#follow(now)
   }
@@ -254,7 +283,7 @@ export class Engine {
     for (const target of this.#absent.take(name)) {
       const rule = this.#adoptingRule(target, ifindex)
       if (rule === undefined || this.#neighbors.find(target)?.isOwned) continue
-      this.#neighbors.ask({ target, rule, links: [ifindex], reason: 'link back' }, now)
+      this.#neighbors.ask({ target, rule, links: [ifindex], lane: 'alive', from: ifindex, reason: 'link back' }, now)
     }
   }
 
@@ -266,6 +295,7 @@ export class Engine {
     this.#announcer.gone(ifindex)
     this.#snooping.gone(ifindex)
     this.#deafness.gone(ifindex)
+    this.#neighbors.budget.gone(ifindex)
     if (this.#hearings.gone(ifindex)) {
       this.#sink.event({ kind: 'link', iface: link.name, state: 'gone' })
       this.#sink.quiet(this.#rules.quiet(this.#links))
@@ -318,23 +348,12 @@ export class Engine {
       return
     }
     if (!this.#hearings.has(link.ifindex)) this.#hearings.update(link, true)
-    this.#neighbors.widen(neighbor, link.ifindex)
+    const isAsked = this.#neighbors.widen(neighbor, link.ifindex, now)
+    if (!isAsked && neighbor.asking.length === 0) this.#neighbors.remove(neighbor, 'limit', now)
   }
 
   #present(present: readonly HostRoute[], now: Instant): void {
-    if (!this.#adopted) {
-      this.#adopted = true
-      for (const route of present) {
-        const rule = this.#adoptingRule(route.target, route.ifindex)
-        const isOurs = rule?.settings.routes && rule.kind === 'iface'
-        const neighbor = isOurs ? this.#neighbors.restore(route.target, route.ifindex, undefined, rule, now) : undefined
-        if (neighbor === undefined) continue
-        neighbor.via = route.via
-        // Where that is none, the plan takes this one away.
-        neighbor.route = desiredRoute(neighbor, this.#links)
-        this.#owners.adopt(neighbor)
-      }
-    }
+    this.#recall.adopt(present, now)
     const changes = plan(this.#neighbors.values(), (target) => this.#neighbors.find(target), present)
     for (const change of changes) this.#sink.route(change)
   }
@@ -350,28 +369,6 @@ export class Engine {
     if (state === 'failed' || mac === undefined || neighbor?.isOwned !== true || neighbor.ifindex !== ifindex) return
     if (isUpstream(neighbor.rule, this.#links.get(ifindex))) this.#announcer.router(ifindex, target, router)
     else if (state === 'probing') for (const link of neighbor.joined) this.#deafness.traffic(link, now)
-  }
-
-  /** What a former run knew: answered for at once, and verified soon. */
-  #remember(hosts: readonly RememberedHost[], now: Instant): void {
-    const byName = new Map([...this.#links.values()].map((link) => [link.name, link]))
-    for (const { target, iface, mac, router } of hosts) {
-      const link = byName.get(iface)
-      if (link === undefined) {
-        this.#absent.add(iface, target)
-        continue
-      }
-      const rule = this.#adoptingRule(target, link.ifindex)
-      if (rule === undefined) continue
-      // Only a route may have led there.
-      this.#hearings.update(link, true)
-      const neighbor = this.#neighbors.restore(target, link.ifindex, mac, rule, now)
-      if (neighbor === undefined) continue
-      neighbor.router = router && isUpstream(rule, link)
-      // If it is silent now, its address stays its own all the same.
-      if (neighbor.router) neighbor.verified = now
-      this.#owners.adopt(neighbor)
-    }
   }
 }
 

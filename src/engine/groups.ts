@@ -9,7 +9,7 @@
  */
 import { Address } from '../address.ts'
 import { IntMap } from './int-map.ts'
-import type { Sink } from './types.ts'
+import type { Limit, Sink } from './types.ts'
 
 /** Groups joined on one link. Who comes later waits until one is left. */
 export const GROUP_LIMIT = 1024
@@ -41,6 +41,11 @@ export class Groups {
   constructor(sink: Pick<Sink, 'join' | 'leave' | 'event'>, limit = GROUP_LIMIT) {
     this.#sink = sink
     this.#limit = limit
+  }
+
+  get limits(): Limit[] {
+    const used = [...this.#links.values()].reduce((most, { joined }) => Math.max(most, joined), 0)
+    return [{ name: 'multicast groups of one link, at most', used, size: this.#limit }]
   }
 
   /** Groups that are wanted on this link. */

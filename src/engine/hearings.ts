@@ -6,12 +6,15 @@ import { Address } from '../address.ts'
 import type { Groups } from './groups.ts'
 import type { Links } from './links.ts'
 import type { Rules } from './rules.ts'
-import type { Hearing, Link, Sink } from './types.ts'
+import type { Hearing, Limit, Link, Sink } from './types.ts'
 
 const BY_ROUTE: Hearing = { promiscuous: false, ring: false, ownSolicitations: false, reports: false, routerSolicitations: false, prefixes: false }
 
 /** Rings take 2 MiB each, for good: links beyond this number are heard without. */
 const RING_LIMIT = 8
+
+/** Links that are heard, each with sockets and buffers of its own. */
+export const HEARD_LIMIT = 4096
 
 const NO_WORDS = new Int32Array(0)
 
@@ -46,6 +49,8 @@ export class Hearings {
     this.#sink = sink
   }
 
+  get limits(): Limit[] { return [{ name: 'links that are heard', used: this.#heard.size, size: HEARD_LIMIT }] }
+
   has(ifindex: number): boolean { return this.#heard.has(ifindex) }
 
   /** Brings the hearing of a link to what the rules want. @param byRoute a route leads there, so it is heard in any case */
@@ -61,6 +66,9 @@ export class Hearings {
     }
     const hearing = { ...wanted, ring: wanted.ring && (heard?.hearing.ring === true || this.#rings < RING_LIMIT) }
     if (heard?.link === link && isSame(heard.hearing, hearing)) return
+    if (heard === undefined && this.#heard.size >= HEARD_LIMIT) {
+      return this.#sink.event({ kind: 'limit', limit: 'links', size: HEARD_LIMIT, ifindex })
+    }
     this.#heard.set(ifindex, { link, hearing })
     this.#sink.listen(link, hearing)
     if (heard === undefined) this.#groups.heard(ifindex)

@@ -14,15 +14,16 @@ import type { Links } from './links.ts'
 import type { Neighbors } from './neighbors.ts'
 import { isAnycast, isUpstream } from './rules.ts'
 import type { Rules } from './rules.ts'
-import type { Instant, KernelNeighbor, Sink } from './types.ts'
+import { Tally } from './tally.ts'
+import type { Instant, KernelNeighbor, Limit, Sink } from './types.ts'
 
 /**
  * A host whose DAD met no objection has its address after this time: RetransTimer (RFC 4862 5.4, RFC 4861 10), and what
  * Linux' timers take longer, up to 90 ms. Until then it answers nobody (RFC 4862 5.4.3).
  */
 const DAD_WINDOW = 1100
-/** Addresses in DAD that are remembered at a time. */
-const TENTATIVE_LIMIT = 1024
+/** Addresses in DAD that are remembered at a time; those of one link as many as there is room left, so half of these. */
+export const TENTATIVE_LIMIT = 2048
 /**
  * All hosts of a link are asked to show themselves after these times. Milliseconds. The last one is for a bridge with STP,
  * whose new ports pass nothing for 30 s.
@@ -48,7 +49,10 @@ export class Learner {
   readonly #sink: Sink
   readonly #advertiser: Advertiser
   readonly #tentative = new Deadlines<Tentative>()
-  readonly #tentativeOf = new Map<Mac | undefined, number>()
+  readonly #tentativeOf = new Tally<Mac | undefined>()
+  readonly #tentativeOn = new Tally<number>()
+  /** One link, as a list. */
+  readonly #here: [number] = [0]
   readonly #discoveries = new Map<number, Discovery>()
   readonly #rounds = new Deadlines<Discovery>()
 
@@ -62,14 +66,17 @@ export class Learner {
 
   get deadline(): Instant | undefined { return earliest(this.#tentative.next, this.#rounds.next) }
 
+  get limits(): Limit[] { return [{ name: 'addresses in DAD', used: this.#tentative.size, size: TENTATIVE_LIMIT }] }
+
   /** A valid packet that proves nothing. @returns whether it claims the address of another owner */
   hear(ifindex: number, view: NdiscView, now: Instant): boolean {
     // Routers ask from link-local addresses: these cost nothing here, not even the number that a Mac takes.
     if (view.type === NEIGHBOR_SOLICITATION && isLinkLocal(view.s0)) return false
-    const lladdr = view.type === NEIGHBOR_ADVERTISEMENT && view.tlla >= 0 ? view.tlla : view.sourceMac
     // Absent on links without such addresses.
-    const mac = lladdr < 0 ? undefined : lladdr
-    if (view.type === NEIGHBOR_ADVERTISEMENT) return this.#evidence(view.t0, view.t1, view.t2, view.t3, ifindex, mac, now)
+    const mac = view.sourceMac < 0 ? undefined : view.sourceMac
+    if (view.type === NEIGHBOR_ADVERTISEMENT) {
+      return this.#evidence(view.t0, view.t1, view.t2, view.t3, ifindex, view.tlla < 0 ? mac : view.tlla, now, mac)
+    }
     if ((view.s0 | view.s1 | view.s2 | view.s3) !== 0) {
       return this.#evidence(view.s0, view.s1, view.s2, view.s3, ifindex, mac, now)
     }
@@ -127,9 +134,8 @@ export class Learner {
   wake(now: Instant): void {
     for (let due = this.#tentative.due(now); due !== undefined; due = this.#tentative.due(now)) {
       const { target: { w0, w1, w2, w3 }, ifindex, mac } = due
-      const count = this.#tentativeOf.get(mac)! - 1
-      if (count > 0) this.#tentativeOf.set(mac, count)
-      else this.#tentativeOf.delete(mac)
+      this.#tentativeOf.remove(mac)
+      this.#tentativeOn.remove(ifindex)
       this.#evidence(w0, w1, w2, w3, ifindex, mac, now)
     }
     for (let due = this.#rounds.due(now); due !== undefined; due = this.#rounds.due(now)) this.#round(due, now)
@@ -163,18 +169,25 @@ export class Learner {
   #tentatively(ifindex: number, view: NdiscView, mac: Mac | undefined, now: Instant): void {
     const { t0, t1, t2, t3 } = view
     const rule = this.rules.owning(ifindex, t0, t1, t2, t3)
-    const count = this.#tentativeOf.get(mac) ?? 0
-    if (rule === undefined || this.#tentative.size >= TENTATIVE_LIMIT) return
-    if (mac !== undefined && count >= rule.settings.hostLimit) return
-    this.#tentativeOf.set(mac, count + 1)
+    if (rule === undefined) return
+    const { hostLimit } = rule.settings
+    if (mac !== undefined && this.#tentativeOf.count(mac) >= hostLimit) {
+      return this.#sink.event({ kind: 'limit', limit: 'host', size: hostLimit, mac })
+    }
+    if (this.#tentativeOn.count(ifindex) >= TENTATIVE_LIMIT - this.#tentative.size) {
+      return this.#sink.event({ kind: 'limit', limit: 'tentative', size: this.#tentativeOn.count(ifindex), ifindex })
+    }
+    this.#tentativeOf.add(mac)
+    this.#tentativeOn.add(ifindex)
     this.#tentative.set({ target: view.target(), ifindex, mac, deadline: now, place: -1 }, (now + DAD_WINDOW) as Instant)
   }
 
   /**
-   * Somebody on this link says that it has the address. @param mac undefined where links have none
+   * Somebody on this link says that it has the address.
+   * @param mac undefined where links have none. @param account who says so, if it names another's
    * @returns whether the address is another's
    */
-  #evidence(w0: number, w1: number, w2: number, w3: number, ifindex: number, mac: Mac | undefined, now: Instant): boolean {
+  #evidence(w0: number, w1: number, w2: number, w3: number, ifindex: number, mac: Mac | undefined, now: Instant, account = mac): boolean {
     if (isLinkLocal(w0)) return false
     const neighbor = this.#neighbors.get(w0, w1, w2, w3)
     const rule = this.rules.owning(ifindex, w0, w1, w2, w3)
@@ -190,13 +203,16 @@ export class Learner {
     if (neighbor === undefined && rule.subnet === undefined && !rule.settings.routes) return false
     if (this.rules.excluded(w0, w1, w2, w3) || this.#links.own(w0, w1, w2, w3) !== undefined) return false
     if (isAnycast([rule], w0, w1, w2, w3)) return false
+    this.#here[0] = ifindex
+    const isNews = neighbor === undefined || neighbor.state === 'FAILED'
+    if (isNews && !this.#neighbors.budget.allows('alive', rule.settings, this.#here, ifindex, account ?? -1, now)) return false
     const fromUpstream = isUpstream(rule, this.#links.get(ifindex))
     // Upstream, too: there may be other people's machines.
-    if (mac !== undefined && this.#neighbors.isSated(mac, rule)) return false
+    if (account !== undefined && this.#neighbors.isSated(account, rule)) return false
     // What is somebody's upstream does not become a host's here.
     const upstreams = rule.subnet === undefined || fromUpstream ? [] : this.rules.upstreamsOf(rule).filter((link) => this.#links.up(link))
-    this.#neighbors.ask({ target: new Address(w0, w1, w2, w3), rule, links: [ifindex, ...upstreams],
-      account: mac, alive: true, reason: 'evidence' }, now)
+    this.#neighbors.ask({ target: new Address(w0, w1, w2, w3), rule, links: [ifindex, ...upstreams], from: ifindex,
+      account, lane: 'alive', reason: 'evidence' }, now)
     return false
   }
 }

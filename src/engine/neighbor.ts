@@ -9,7 +9,7 @@ import { MAX_UNICAST_SOLICIT } from '../wire/constants.ts'
 import { FLAGS, HOME, IFINDEX, MAC, NO_DETAILS, NOWHERE, ROUTED, TARGET, VERIFIED } from './neighbor-rows.ts'
 import type { Asker, NeighborRows } from './neighbor-rows.ts'
 import type { ActiveRule } from './rules.ts'
-import type { HostRoute, Instant, NeighborState } from './types.ts'
+import type { HostRoute, Instant, Lane, NeighborState } from './types.ts'
 
 export { NOWHERE } from './neighbor-rows.ts'
 export type { Asker } from './neighbor-rows.ts'
@@ -21,12 +21,14 @@ export interface Question {
   readonly links: readonly number[]
   /** Ask where the kernel's route leads, too. */
   readonly byRoute?: boolean
+  /** What it may cost. `alive`: it just showed itself; what it did not answer until now it may answer at once. */
+  readonly lane: Lane
+  /** The link that the question comes from, or where there is a sign of life. */
+  readonly from: number
   /** Who waits for the answer. */
   readonly asker?: Asker
   /** The downstream host that caused it: each has only so many questions under way. */
   readonly account?: Mac | undefined
-  /** It just showed that it lives: what it did not answer until now it may answer at once. */
-  readonly alive?: boolean
   readonly reason: string
 }
 
@@ -157,7 +159,7 @@ export class Neighbor {
   get byRoute(): boolean { return this.#rows.detail(this, 'byRoute') }
   set byRoute(byRoute: boolean) { this.#rows.setDetail(this, 'byRoute', byRoute) }
 
-  /** INCOMPLETE: the host on whose account it is asked for. */
+  /** INCOMPLETE: the host on whose account it is asked for. Of an owner that names another lladdr than its frames come from: that one. */
   get account(): Mac | undefined { return this.#rows.detail(this, 'account') }
   set account(account: Mac | undefined) { this.#rows.setDetail(this, 'account', account) }
 

@@ -12,17 +12,18 @@
 import type { Address, Mac } from '../address.ts'
 import type { NdiscView } from '../wire/ndisc.ts'
 import { RETRANS_TIMER } from '../wire/constants.ts'
-import { ALIVE_RESERVE, Census, UNPROVEN_LIMIT } from './census.ts'
+import { Budget } from './budget.ts'
+import { Census } from './census.ts'
 import type { Pinned } from './hosts.ts'
 import { judge } from './judge.ts'
 import type { Links } from './links.ts'
-import { NOWHERE } from './neighbor.ts'
-import type { Asker, Neighbor, NeighborFollower, Question } from './neighbor.ts'
+import { Neighbor, NOWHERE } from './neighbor.ts'
+import type { Asker, NeighborFollower, Question } from './neighbor.ts'
 import { NeighborTable } from './neighbor-table.ts'
 import { Prober } from './prober.ts'
 import { isUpstream } from './rules.ts'
 import type { ActiveRule } from './rules.ts'
-import type { Instant, NeighborState, Outcome, Random, Sink } from './types.ts'
+import type { Instant, Limit, NeighborState, Outcome, Random, Sink } from './types.ts'
 
 /** Claims on an owner's address make it be asked no more often than this. Milliseconds. */
 export const CONTEST_INTERVAL = 250
@@ -32,14 +33,14 @@ const REPEAT_INTERVAL = 50
 const ROUTER_MEMORY = 3_600_000
 /** What is restored is verified one after the other, this far apart. Milliseconds. */
 const RESTORE_INTERVAL = 0.5
-
 /** Entries that one wake looks at. */
 const WAKE_LIMIT = 64
 
 /** What proves an owner tells of it, in the plain case. */
-const PLAIN = { via: undefined, proxied: false, router: false }
+const PLAIN = { via: undefined, proxied: false, router: false, account: undefined }
 
 export class Neighbors {
+  readonly budget: Budget
   readonly #table: NeighborTable
   readonly #census: Census
   readonly #prober: Prober
@@ -51,13 +52,15 @@ export class Neighbors {
   constructor(links: Links, sink: Sink, follower: NeighborFollower, random: Random) {
     this.#table = new NeighborTable(random)
     this.#census = new Census(this.#table.hosts, sink)
-    this.#prober = new Prober(links, sink)
+    this.budget = new Budget(sink, random)
+    this.#prober = new Prober(links, sink, this.budget)
     this.#links = links
     this.#sink = sink
     this.#follower = follower
   }
 
   get size(): number { return this.#table.size }
+  limits(size: number): Limit[] { return this.#census.limits(size) }
   /** Grows with every change of a learned owner. */
   get revision(): number { return this.#census.revision }
   get deadline(): Instant | undefined { return this.#table.deadline }
@@ -65,7 +68,6 @@ export class Neighbors {
   values(): Generator<Neighbor> { return this.#table.values() }
   /** The same, of the owners on a link. */
   on(ifindex: number): Generator<Neighbor> { return this.#table.on(ifindex) }
-
   /** Those of addresses that nobody had, but for routers'. */
   get failed(): Iterable<Neighbor> { return this.#census.failed }
   get(w0: number, w1: number, w2: number, w3: number): Neighbor | undefined { return this.#table.get(w0, w1, w2, w3) }
@@ -73,17 +75,19 @@ export class Neighbors {
 
   /** The learned addresses of a host. */
   of(mac: Mac): Iterable<Neighbor> { return this.#census.of(mac) }
-
   /** Whether a host has as many addresses as it may; says so. */
   isSated(mac: Mac, rule: ActiveRule): boolean { return this.#census.isSated(mac, rule) }
 
   /** Asks for the owner. What is being asked already is not asked twice (I3). */
-  ask({ target, rule, links, byRoute = false, asker, account, alive = false, reason }: Question, now: Instant): Outcome {
+  ask({ target, rule, links, byRoute = false, lane, from, asker, account, reason }: Question, now: Instant): Outcome {
     let neighbor = this.find(target)
     if (neighbor?.router === true) links = links.filter((ifindex) => this.#isUpstream(rule, ifindex))
+    const [alive, mac] = [lane === 'alive', asker?.mac ?? account ?? -1]
+    const allows = (links: readonly number[]): boolean => this.budget.allows(lane, rule.settings, links, from, mac, now)
+    const isNew = neighbor === undefined || neighbor.state === 'FAILED'
     if (neighbor === undefined || neighbor.state === 'FAILED') {
       if (links.length === 0 && !byRoute) return 'failed'
-      if (account !== undefined && this.#census.isBusy(account, rule)) return 'limit'
+      if (!allows(links) || (account !== undefined && this.#census.isBusy(account, rule))) return 'limit'
       if (neighbor === undefined) {
         if (this.#isFull(rule, alive)) return 'limit'
         neighbor = this.#table.create(target, rule)
@@ -99,9 +103,12 @@ export class Neighbors {
     if (asker !== undefined && !neighbor.wait(asker)) return 'limit'
     const asksRoute = byRoute && !neighbor.byRoute
     if (neighbor.state !== 'INCOMPLETE') return 'asked'
-    if (alive && now > neighbor.askedAt + REPEAT_INTERVAL) neighbor.asking = neighbor.asking.filter((link) => !links.includes(link))
-    const isFresh = this.#prober.widen(neighbor, links)
-    if (!isFresh && !asksRoute) return 'asked'
+    const asked = alive && now > neighbor.askedAt + REPEAT_INTERVAL ? neighbor.asking.filter((link) => !links.includes(link)) : neighbor.asking
+    const fresh = links.filter((link) => !asked.includes(link))
+    if ((fresh.length === 0 && !asksRoute) || (!isNew && !allows(fresh))) return 'asked'
+    neighbor.asking = asked
+    this.#prober.widen(neighbor, fresh)
+    this.budget.charge(lane, rule.settings, fresh, from, mac, now)
     neighbor.byRoute ||= byRoute
     neighbor.probes = 1
     if (asksRoute) this.#sink.lookup(target)
@@ -109,8 +116,10 @@ export class Neighbors {
     return 'asked'
   }
 
-  /** Asks on one more link. */
-  widen(neighbor: Neighbor, ifindex: number): void { this.#prober.widen(neighbor, [ifindex]) }
+  /** Asks on one more link. @returns false: there is no budget for it */
+  widen(neighbor: Neighbor, ifindex: number, now: Instant): boolean {
+    return neighbor.asking.includes(ifindex) || this.#prober.widen(neighbor, this.budget.repeat(neighbor, [ifindex], now))
+  }
 
   /** An asker waits until the owner has proved that it lives. */
   confirm(neighbor: Neighbor, asker: Asker, now: Instant): Outcome {
@@ -126,7 +135,10 @@ export class Neighbors {
     neighbor.probes = 0
     neighbor.asking = NOWHERE
     this.#enter(neighbor, 'PROBE', reason)
-    this.#probe(neighbor, now)
+    const at = this.budget.verify(neighbor.ifindex, now)
+    // Many at once are spread, but who waits for the answer has no time.
+    if (at > now && neighbor.askers.length === 0) this.#table.setDeadline(neighbor, at)
+    else this.#probe(neighbor, now)
   }
 
   /** The kernel got an answer of the owner (NUD_REACHABLE): as good as one to us, except at the start, when it may be old. */
@@ -173,9 +185,9 @@ export class Neighbors {
 
   /** Somebody downstream claims the address of a router that is silent. @returns whether it is one's */
   guards(neighbor: Neighbor, ifindex: number, mac: Mac | undefined): boolean {
-    const isGuarded = this.#isGuarded(neighbor, ifindex)
-    if (isGuarded && mac !== undefined) this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex, mac })
-    return isGuarded
+    if (!this.#isGuarded(neighbor, ifindex)) return false
+    if (mac !== undefined) this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex, mac })
+    return true
   }
 
   /** A valid NA. @returns `unsolicited` when it answers no probe: then it is evidence at most */
@@ -197,15 +209,17 @@ export class Neighbors {
       via: autovia && !source.equals(target) ? source : undefined,
       proxied: !view.override && (proxied || !isOwned || mac !== neighbor.mac),
       router: view.router && isUpstream,
+      // Whatever lladdr it names: it is the sender's own address that counts.
+      account: view.sourceMac >= 0 && view.sourceMac !== mac ? view.sourceMac : undefined,
     })
     return 'proof'
   }
 
   /** Makes or keeps an owner, then answers those who wait. */
   prove(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant,
-    what: Pick<Neighbor, 'via' | 'proxied' | 'router'> = PLAIN): void {
+    what: Pick<Neighbor, 'via' | 'proxied' | 'router' | 'account'> = PLAIN): void {
     const changed = !neighbor.isOwned || neighbor.ifindex !== ifindex || neighbor.mac !== mac
-    if (changed && !this.#admit(neighbor, ifindex, mac, now)) return
+    if (changed && !this.#admit(neighbor, ifindex, mac, what.account, now)) return
     const { rival, rivalMac, asking } = neighbor
     const isRoutine = !changed && neighbor.home === ifindex && neighbor.router === what.router && !neighbor.isPinned
       && neighbor.via === undefined && what.via === undefined
@@ -281,6 +295,7 @@ export class Neighbors {
 
   remove(neighbor: Neighbor, reason: string, now: Instant): void {
     const wasOwned = neighbor.isOwned
+    if (neighbor.verified !== Number.NEGATIVE_INFINITY) this.budget.remember(neighbor.target)
     this.#census.remove(neighbor)
     neighbor.ifindex = 0
     neighbor.state = 'FAILED'
@@ -326,22 +341,18 @@ export class Neighbors {
     neighbor.rivalMac = undefined
     if (rival === 0 || !this.#links.up(rival) || this.#isGuarded(neighbor, rival)) return
     const account = this.#isUpstream(rule, rival) ? undefined : rivalMac
-    this.ask({ target, rule, links: [rival], account, reason: 'owner silent' }, now)
+    this.ask({ target, rule, links: [rival], lane: 'seen', from: rival, account, reason: 'owner silent' }, now)
   }
 
   #probe(neighbor: Neighbor, now: Instant): void {
-    this.#prober.next(neighbor)
+    this.#prober.next(neighbor, now)
     this.#table.setDeadline(neighbor, neighbor.afterTimeout(now))
   }
 
   /** Whether the address is a router's, and this link not the one for it. */
-  #isGuarded({ router, rule }: Neighbor, ifindex: number): boolean {
-    return router && !this.#isUpstream(rule, ifindex)
-  }
+  #isGuarded({ router, rule }: Neighbor, ifindex: number): boolean { return router && !this.#isUpstream(rule, ifindex) }
 
-  #isUpstream(rule: ActiveRule, ifindex: number): boolean {
-    return isUpstream(rule, this.#links.get(ifindex))
-  }
+  #isUpstream(rule: ActiveRule, ifindex: number): boolean { return isUpstream(rule, this.#links.get(ifindex)) }
 
   #answer(neighbor: Neighbor): void {
     const { askers } = neighbor
@@ -350,13 +361,8 @@ export class Neighbors {
   }
 
   /** Takes the place of an owner, within the limits; false: there is none left. */
-  #admit(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): boolean {
-    const { rule, isPinned } = neighbor
-    const isSame = neighbor.isOwned && neighbor.mac === mac
-    const isLimited = !isPinned && !isSame && mac !== undefined && !this.#isUpstream(rule, ifindex)
-    // Many may have been asked for while there was room.
-    const refusal = isLimited && this.#census.isSated(mac, rule) ? 'host-limit'
-      : !isPinned && !neighbor.isOwned && this.#census.isFull(rule) ? 'limit' : undefined
+  #admit(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, account: Mac | undefined, now: Instant): boolean {
+    const refusal = this.#census.refusal(neighbor, ifindex, account ?? mac, this.#isUpstream(neighbor.rule, ifindex))
     if (refusal !== undefined) {
       this.fail(neighbor, refusal, now)
       return false
@@ -365,14 +371,13 @@ export class Neighbors {
     neighbor.ifindex = ifindex
     neighbor.mac = mac
     neighbor.told = false
-    neighbor.account = undefined
+    neighbor.account = account
     // It counts as an owner from here on, whatever it was.
     neighbor.state = 'REACHABLE'
     this.#census.add(neighbor)
     return true
   }
 
-  /** Between states of an owner, which count the same. */
   #enter(neighbor: Neighbor, state: 'REACHABLE' | 'PROBE', reason: string): void {
     neighbor.state = state
     this.#tell(neighbor, state, reason)
@@ -380,13 +385,9 @@ export class Neighbors {
 
   /** Makes room for one more, if it can. */
   #isFull(rule: ActiveRule, alive = false): boolean {
-    if (this.#census.isFull(rule)) return true
-    const size = UNPROVEN_LIMIT + (alive ? ALIVE_RESERVE : 0)
-    if (this.#census.unproven < size) return false
-    const { oldestFailed } = this.#census
-    if (oldestFailed !== undefined) this.remove(oldestFailed, 'limit', oldestFailed.deadline)
-    else this.#sink.event({ kind: 'limit', limit: 'askers', size })
-    return oldestFailed === undefined
+    const place = this.#census.place(rule, alive)
+    if (place instanceof Neighbor) this.remove(place, 'limit', place.deadline)
+    return place === undefined
   }
 
   #tell(neighbor: Neighbor, state: NeighborState | 'GONE', reason: string): void {

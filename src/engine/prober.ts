@@ -1,16 +1,19 @@
 /** Which solicitations to send in order to find or verify an owner (RFC 4861 7.2.2, 7.3.3). */
+import type { Budget } from './budget.ts'
 import type { Links } from './links.ts'
 import type { Neighbor } from './neighbor.ts'
 import { isUpstream } from './rules.ts'
-import type { Sink } from './types.ts'
+import type { Instant, Sink } from './types.ts'
 
 export class Prober {
   readonly #links: Links
   readonly #sink: Sink
+  readonly #budget: Budget
 
-  constructor(links: Links, sink: Sink) {
+  constructor(links: Links, sink: Sink, budget: Budget) {
     this.#links = links
     this.#sink = sink
+    this.#budget = budget
   }
 
   /** Asks on those of `links` that are not asked yet. @returns whether there were any */
@@ -28,11 +31,11 @@ export class Prober {
     this.#solicit(neighbor, [ifindex])
   }
 
-  /** The next probe of a neighbor in INCOMPLETE or PROBE. */
-  next(neighbor: Neighbor): void {
-    neighbor.probes++
+  /** The next probe of a neighbor in INCOMPLETE or PROBE; of the former when there is budget for it, or it counts as lost. */
+  next(neighbor: Neighbor, now: Instant): void {
+    if (neighbor.probes++ > 0 && neighbor.state === 'PROBE') this.#budget.verify(neighbor.ifindex, now)
     if (neighbor.state === 'PROBE') return this.#verify(neighbor)
-    this.#solicit(neighbor, neighbor.asking)
+    this.#solicit(neighbor, this.#budget.repeat(neighbor, neighbor.asking, now))
     if (neighbor.byRoute) this.#sink.lookup(neighbor.target)
   }
 

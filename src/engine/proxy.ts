@@ -10,10 +10,18 @@ import type { Asker, Neighbor } from './neighbor.ts'
 import type { Neighbors } from './neighbors.ts'
 import { isAnycast, isUpstream } from './rules.ts'
 import type { ActiveRule, Rules } from './rules.ts'
-import type { Instant, Link, Outcome, Sink } from './types.ts'
+import type { Instant, Lane, Limit, Link, Outcome, Sink } from './types.ts'
 
 /** Solicitations of DAD that wait for the kernel's word on whether the target is ours. */
 const LOOKUP_LIMIT = 1024
+
+/** Where to ask. */
+interface Search {
+  rule: ActiveRule
+  readonly links: number[]
+  byRoute: boolean
+  lane: Lane
+}
 
 export class Proxy {
   rules: Rules
@@ -22,6 +30,8 @@ export class Proxy {
   readonly #sink: Sink
   readonly #lookups = new Map<string, { rule: ActiveRule; target: Address; askers: Asker[] }>()
   readonly #advertiser: Advertiser
+  /** The one result of a search: read it before the next one. */
+  readonly #found: Search = { rule: undefined as unknown as ActiveRule, links: [] as number[], byRoute: false, lane: 'unknown' }
 
   constructor(rules: Rules, links: Links, neighbors: Neighbors, sink: Sink) {
     this.rules = rules
@@ -30,6 +40,8 @@ export class Proxy {
     this.#sink = sink
     this.#advertiser = new Advertiser(links, sink)
   }
+
+  get limits(): Limit[] { return [{ name: 'DAD that waits for the kernel\'s word', used: this.#lookups.size, size: LOOKUP_LIMIT }] }
 
   /** Judges a valid NS that came in on `link`. */
   solicitation(link: Link, view: NdiscView, now: Instant): Outcome {
@@ -58,7 +70,8 @@ export class Proxy {
       // Blind defence would refuse every newcomer on the link any address: it takes evidence (RFC 3756 4.1.3).
       return dad ? this.#lookup(link, view, blind) : this.#answerView(link, view, blind)
     }
-    return this.#search(neighbor, link.ifindex, view.target(), rules, now, askerOf(link, view))
+    const search = this.#search(neighbor, link.ifindex, t0, t1, t2, t3, rules, view.sourceMac, now)
+    return typeof search === 'string' ? search : this.#ask(search, view.target(), link.ifindex, now, askerOf(link, view))
   }
 
   /** The kernel's word on a target that was looked up: what is this machine's own is defended. */
@@ -92,7 +105,10 @@ export class Proxy {
       if (neighbor.mac === view.sourceMac) return 'dad-own-mac'
       // Another proxy's word is no evidence against a host that is there.
       if (neighbor.proxied) return 'dad-unproven'
-      if (!neighbor.isPinned) return this.#neighbors.confirm(neighbor, askerOf(link, view), now)
+      if (!neighbor.isPinned) {
+        const outcome = this.#neighbors.confirm(neighbor, askerOf(link, view), now)
+        return outcome === 'limit' ? this.#full('waiting', ASKER_LIMIT) : outcome
+      }
       this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex: link.ifindex, mac: view.sourceMac })
     }
     return this.#answerView(link, view, rules[0])
@@ -106,34 +122,54 @@ export class Proxy {
     // What is asked on this link by ourselves looks the same.
     if (neighbor?.isOwned || neighbor?.asking.includes(ifindex) || rules.length === 0 || target.isLinkLocal) return
     if (this.rules.excluded(w0, w1, w2, w3) || this.#links.own(w0, w1, w2, w3) !== undefined || isAnycast(rules, w0, w1, w2, w3)) return
-    this.#search(neighbor, ifindex, target, rules, now, undefined)
+    const search = this.#search(neighbor, ifindex, w0, w1, w2, w3, rules, -1, now)
+    if (typeof search !== 'string') this.#ask(search, target, ifindex, now)
   }
 
-  /** Asks for the owner of a target wherever it may be, but on the link that it is wanted on. */
-  #search(neighbor: Neighbor | undefined, from: number, target: Address, rules: readonly ActiveRule[], now: Instant,
-    asker: Asker | undefined): Outcome {
+  /**
+   * Where to ask for the owner of a target that is wanted on link `from`: everywhere else, if there is budget for it. In a
+   * scan this is the way of nearly all packets, so nothing is made here.
+   */
+  #search(neighbor: Neighbor | undefined, from: number, t0: number, t1: number, t2: number, t3: number,
+    rules: readonly ActiveRule[], mac: number, now: Instant): Search | Outcome {
+    const search = this.#found
+    const { links } = search
+    const isHost = this.rules.isHost(t0, t1, t2, t3)
     let rule: ActiveRule | undefined
-    let byRoute = false
-    const links: number[] = []
-    const isHost = this.rules.isHost(target.w0, target.w1, target.w2, target.w3)
+    let size = 0
+    search.byRoute = false
     for (const one of rules) {
       if (!one.settings.learn && !isHost) continue
       rule ??= one
-      byRoute ||= one.kind === 'auto'
+      search.byRoute ||= one.kind === 'auto'
       for (const ifindex of one.links.ifindexes) {
-        if (ifindex !== from && this.#links.up(ifindex) && !links.includes(ifindex)) links.push(ifindex)
+        if (ifindex === from || !this.#links.up(ifindex)) continue
+        const at = links.indexOf(ifindex)
+        if (at < 0 || at >= size) links[size++] = ifindex
       }
     }
     if (rule === undefined) return 'unknown-host'
-    if (links.length === 0 && !byRoute) return 'no-candidate'
+    if (size === 0 && !search.byRoute) return 'no-candidate'
+    // Most often it is as long as the last time, and then keeps its memory.
+    if (links.length !== size) links.length = size
+    search.rule = rule
+    const { budget } = this.#neighbors
+    search.lane = isHost ? 'seen' : budget.lane(neighbor, t0, t1, t2, t3)
+    if (neighbor !== undefined && neighbor.state !== 'FAILED') return search
     // The negative cache is for addresses that nobody had: a host may be back without a word.
-    const isDead = neighbor?.state === 'FAILED' && neighbor.verified === Number.NEGATIVE_INFINITY
-    if (isDead && links.every((ifindex) => neighbor.asking.includes(ifindex))) return 'failed'
+    const isDead = neighbor?.verified === Number.NEGATIVE_INFINITY
+    if (isDead && links.every((ifindex) => neighbor!.asking.includes(ifindex))) return 'failed'
+    return budget.allows(search.lane, rule.settings, links, from, mac, now) ? search : 'limit'
+  }
+
+  #ask({ rule, links, byRoute, lane }: Search, target: Address, from: number, now: Instant, asker?: Asker): Outcome {
     // A host may have so many questions under way; the upstream's routers ask for everybody there.
     const isCounted = rule.subnet !== undefined && !isUpstream(rule, this.#links.get(from)) && asker !== undefined && asker.mac >= 0
     const account = isCounted ? asker.mac : undefined
     const who = asker === undefined ? {} : { asker }
-    return this.#neighbors.ask({ target, rule, links, byRoute, account, reason: asker ? 'solicited' : 'local traffic', ...who }, now)
+    const known = this.#neighbors.find(target)
+    const outcome = this.#neighbors.ask({ target, rule, links, byRoute, lane, from, account, reason: asker ? 'solicited' : 'local traffic', ...who }, now)
+    return outcome === 'limit' && known?.askers.length === ASKER_LIMIT ? this.#full('waiting', ASKER_LIMIT) : outcome
   }
 
   #lookup(link: Link, view: NdiscView, rule: ActiveRule): Outcome {
@@ -141,13 +177,18 @@ export class Proxy {
     const key = target.toString()
     const pending = this.#lookups.get(key)
     if (pending === undefined) {
-      if (this.#lookups.size >= LOOKUP_LIMIT) return 'limit'
+      if (this.#lookups.size >= LOOKUP_LIMIT) return this.#full('lookups', LOOKUP_LIMIT)
       this.#lookups.set(key, { rule, target, askers: [askerOf(link, view)] })
       this.#sink.lookup(target)
     } else if (pending.askers.length < ASKER_LIMIT) {
       pending.askers.push(askerOf(link, view))
     }
     return 'dad-unproven'
+  }
+
+  #full(limit: 'lookups' | 'waiting', size: number): 'limit' {
+    this.#sink.event({ kind: 'limit', limit, size })
+    return 'limit'
   }
 
   #answerView(link: Link, view: NdiscView, { settings }: ActiveRule): Outcome {

@@ -13,10 +13,11 @@ import { Deadlines } from './deadlines.ts'
 import type { Timed } from './deadlines.ts'
 import type { Links } from './links.ts'
 import { linkLocal, RouterDiscovery } from './router-discovery.ts'
-import type { Instant, Random, Sink } from './types.ts'
+import type { Instant, Limit, Random, Sink } from './types.ts'
 
-/** Mirrored groups of one inside link. */
+/** Mirrored groups of one inside link; of all of them; of one as many as there is room left, at most. */
 export const GROUP_LIMIT = 4096
+export const MIRROR_LIMIT = 4 * GROUP_LIMIT
 /** How often a link without a usable address is looked at again. */
 const RETRY = 1000
 /** How long after a General Query a listener has been silent for good: RFC 3810 9.3, and the time on the way. */
@@ -67,6 +68,8 @@ export class Snooping {
     this.#random = random
     this.#discovery = new RouterDiscovery(links, sink, random)
   }
+
+  get limits(): Limit[] { return [{ name: 'groups reported by hosts', used: this.#mirrored.size, size: MIRROR_LIMIT }] }
 
   get deadline(): Instant | undefined {
     const { next: query = Infinity } = this.#queries
@@ -165,8 +168,9 @@ export class Snooping {
     const { groups, upstreams } = inside
     let mirrored = groups.get(group.w0, group.w1, group.w2, group.w3)
     if (mirrored === undefined) {
-      if (groups.size >= GROUP_LIMIT) {
-        if (!inside.full) this.#sink.event({ kind: 'limit', limit: 'groups', size: GROUP_LIMIT })
+      const size = Math.min(GROUP_LIMIT, MIRROR_LIMIT - this.#mirrored.size)
+      if (groups.size >= size) {
+        if (!inside.full) this.#sink.event({ kind: 'limit', limit: 'groups', size, ifindex: inside.ifindex })
         inside.full = true
         return
       }

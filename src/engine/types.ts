@@ -132,6 +132,33 @@ export const ACTIONS = [
 ] as const
 export type Outcome = (typeof ACTIONS)[number] | SilentReason | DropReason
 
+/** Why somebody is asked for: an owner of before, a host that showed itself, or only because somebody wants to know. */
+export type Lane = 'seen' | 'alive' | 'unknown'
+
+/** What has room for so many, and tells when there are more. */
+export type LimitName =
+  | 'neighbors'       // learned owners, in all or of one link
+  | 'host'            // addresses, or questions under way, of one host
+  | 'askers'          // targets that are asked for, or were in vain
+  | 'waiting'         // who waits for one target
+  | 'probes'          // for unknown targets
+  | 'tentative'       // addresses in DAD
+  | 'lookups'         // questions to the kernel
+  | 'announcements'   // under way
+  | 'groups'          // that hosts report
+  | 'absent'          // hosts of links that are gone
+  | 'links'           // that are heard
+  | 'prefixes'        // of one upstream
+  | 'routes'          // changes that wait for the kernel
+  | 'known'           // entries of the kernel's neighbor table, or of bridges' forwarding tables
+
+/** A table, queue or budget: how much of it is in use. */
+export interface Limit {
+  readonly name: string
+  readonly used: number
+  readonly size: number
+}
+
 /** State changes, for log, metrics and monitor. Packets are told by {@link Sink.outcome}. */
 export type Event =
   | { readonly kind: 'neighbor'; readonly target: Address; readonly state: NeighborState | 'GONE'
@@ -140,7 +167,14 @@ export type Event =
       readonly news: boolean }
   | { readonly kind: 'link'; readonly iface: string; readonly state: 'up' | 'down' | 'gone' }
   | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac }
-  | { readonly kind: 'limit'; readonly limit: 'neighbors' | 'host' | 'askers' | 'groups'; readonly mac?: Mac; readonly size: number }
+  /**
+   * There is no room. `ifindex`: on that link; `mac`: for, or asked for by, that host; `refused`: how often since this was
+   * said last, where it is not said each time.
+   */
+  | { readonly kind: 'limit'; readonly limit: LimitName; readonly size: number
+      readonly ifindex?: number; readonly mac?: Mac; readonly refused?: number }
+  /** The kernel dropped so many packets of this link, since the last such event: they came faster than they were read. */
+  | { readonly kind: 'overrun'; readonly ifindex: number; readonly count: number }
   /** Traffic for the prefix passes, but no multicast solicitation has been heard on its upstream for `minutes`. */
   | { readonly kind: 'deaf'; readonly iface: string; readonly minutes: number }
 

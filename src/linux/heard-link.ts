@@ -3,26 +3,42 @@
  */
 import { randomInt } from 'node:crypto'
 import type { Address, Mac } from '../address.ts'
-import type { Advertisement, Hearing, Link, MulticastMessage, UnicastProbe } from '../engine/types.ts'
+import type { Advertisement, Hearing, Limit, Link, MulticastMessage, UnicastProbe } from '../engine/types.ts'
 import { Discovery } from './discovery.ts'
 import { verdict } from './errors.ts'
-import { Memberships } from './memberships.ts'
+import { MAX_SOCKETS, Memberships } from './memberships.ts'
 import { MulticastSocket } from './multicast.ts'
 import type { MulticastReader } from './multicast.ts'
 import { OwnSolicitations } from './own-solicitations.ts'
-import { PacketSocket } from './packet.ts'
-import type { PacketReader } from './packet.ts'
-import { Solicitor } from './solicitor.ts'
+import { PacketSocket, SEND_LIMIT } from './packet.ts'
+import type { PacketCounters, PacketReader } from './packet.ts'
+import { QUEUE_LIMIT, Solicitor } from './solicitor.ts'
 
 /** What comes in; trouble of all sockets goes to `failed`. */
 export interface LinkReader extends PacketReader, MulticastReader {
   echo(source: Address, mac: Mac | undefined): void
   /** The kernel itself asks for `target`. */
   solicited(target: Address): void
+  /** So many packets were lost since this was said last, for want of room in the receive buffer. */
+  dropped(count: number): void
+}
+
+/** What went through a link's packet socket, and what it holds. */
+export interface LinkUsage extends Readonly<PacketCounters> {
+  readonly iface: string
+  /** Messages that wait to be sent, and solicitations. */
+  readonly queued: number
+  readonly asking: number
+  /** Groups that are joined, and those that wait to be. */
+  readonly groups: number
+  readonly waiting: number
+  readonly groupSockets: number
 }
 
 /** Sockets that could not be opened are tried again after this time. Milliseconds. */
 const RETRY = 1000
+/** Drops are told of no more often than this. Milliseconds. */
+const REPORT_INTERVAL = 10_000
 
 export class HeardLink {
   #link: Link
@@ -35,6 +51,11 @@ export class HeardLink {
   #ownSolicitations: OwnSolicitations | undefined
   #multicast: MulticastSocket | undefined
   #timer: NodeJS.Timeout | undefined
+  /** Drops that were not told of yet, and when that was done last. */
+  #untold = 0
+  #toldAt = Number.NEGATIVE_INFINITY
+  /** Solicitations for which there was no room. */
+  #unasked = 0
 
   /** Throws an OsError that is fatal; what may work later is told to `failed`, and tried again. */
   constructor(link: Link, hearing: Hearing, reader: LinkReader) {
@@ -63,7 +84,7 @@ export class HeardLink {
     this.#open()
   }
 
-  solicit(target: Address): void { this.#solicitor?.solicit(target) }
+  solicit(target: Address): void { if (this.#solicitor?.solicit(target) === false) this.#unasked++ }
   confirm(probe: UnicastProbe): void { this.#packets?.solicit(probe) }
   advertise(advertisement: Advertisement): void { this.#packets?.advertise(advertisement) }
   flush(): void { this.#packets?.flush() }
@@ -71,6 +92,23 @@ export class HeardLink {
   leave(group: Address): void { this.#memberships.leave(group) }
   discover(sources: readonly Address[]): void { this.#discovery.discover(sources) }
   multicast(message: MulticastMessage): void { this.#multicast?.send(message) }
+
+  /** Looks at what the kernel had no room for, and tells of it now and then. @param now milliseconds */
+  look(now: number): void {
+    this.#untold += this.#packets?.drops() ?? 0
+    if (this.#untold === 0 || now < this.#toldAt + REPORT_INTERVAL) return
+    this.#reader.dropped(this.#untold)
+    this.#untold = 0
+    this.#toldAt = now
+  }
+
+  get usage(): LinkUsage {
+    this.#untold += this.#packets?.drops() ?? 0
+    const { received = 0, drops = 0, sent = 0, unsent = 0 } = this.#packets?.counters ?? {}
+    const { size: groups, waiting, sockets: groupSockets } = this.#memberships
+    return { iface: this.name, received, drops, sent, unsent: unsent + this.#unasked, queued: this.#packets?.queued ?? 0,
+      asking: this.#solicitor?.waiting ?? 0, groups, waiting, groupSockets }
+  }
 
   close(): void {
     clearTimeout(this.#timer)
@@ -101,6 +139,16 @@ export class HeardLink {
     }
     this.#memberships.retry()
   }
+}
+
+/** What each of these links has room for, by the fullest of them. */
+export function linkLimits(links: readonly LinkUsage[]): Limit[] {
+  const most = (key: 'queued' | 'asking' | 'groupSockets'): number => links.reduce((most, link) => Math.max(most, link[key]), 0)
+  return [
+    { name: 'messages that wait to be sent on one link, at most', used: most('queued'), size: SEND_LIMIT },
+    { name: 'probes that wait to be sent on one link, at most', used: most('asking'), size: QUEUE_LIMIT },
+    { name: 'sockets for the groups of one link, at most', used: most('groupSockets'), size: MAX_SOCKETS },
+  ]
 }
 
 function close(socket: { close(): void } | undefined): undefined {

@@ -11,7 +11,7 @@ import { osError } from './errors.ts'
 import { IPPROTO_IPV6, IPV6_JOIN_GROUP, IPV6_LEAVE_GROUP, openIcmp, setOption } from './raw-icmp.ts'
 
 /** With the smallest default of optmem_max, 20480, these hold 93 000 groups. */
-const MAX_SOCKETS = 256
+export const MAX_SOCKETS = 256
 const ENOBUFS = 105
 
 interface Holder {

@@ -4,7 +4,7 @@
  * new dump, of which again only the differences are told.
  */
 import type { Mac } from '../address.ts'
-import type { KernelNeighbor } from '../engine/types.ts'
+import type { KernelNeighbor, Limit } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
 import {
   decodeNeighbor, decodeStation, neighborFilter, NUD_DELAY, NUD_FAILED, NUD_PERMANENT, NUD_PROBE, NUD_REACHABLE, NUD_STALE,
@@ -21,7 +21,7 @@ import type { Rtnetlink } from './rtnetlink.ts'
 /** After a loss, before all is asked for again: a full table takes 0.3 s to read, and may be flooded on purpose. */
 const PAUSE_MS = 1000
 /** Of each kind. */
-const MAX_KNOWN = 65536
+export const MAX_KNOWN = 65536
 const KNOWN = NUD_STALE | NUD_DELAY | NUD_PERMANENT
 
 export interface NeighborListener {
@@ -32,6 +32,8 @@ export interface NeighborListener {
   neighbor(neighbor: KernelNeighbor): void
   /** A bridge (its ifindex) learned where `mac` is, or lost it: the port went down or away, or `mac` was silent for long. */
   station(bridge: number, mac: Mac, present: boolean): void
+  /** There are more than MAX_KNOWN; told once until all is asked for anew. */
+  full(): void
 }
 
 export class NeighborWatcher {
@@ -40,6 +42,7 @@ export class NeighborWatcher {
   readonly #open: OpenNetlink
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
+  #isFull = false
   /** Told as reachable or known. Beyond MAX_KNOWN neighbors are told of, but not missed. */
   readonly #neighbors = new Map<string, KernelNeighbor>()
   /** Entries of forwarding tables: one for each VLAN of a station. What is beyond MAX_KNOWN does not count. */
@@ -68,6 +71,7 @@ export class NeighborWatcher {
   resync(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    this.#isFull = false
     let neighbors, stations
     try {
       neighbors = this.#kernel.neighbors()
@@ -83,6 +87,11 @@ export class NeighborWatcher {
     for (const [key, entry] of this.#entries) if (!entries.has(key)) this.#lose(entry)
     for (const neighbor of neighbors) this.#neighbor(neighbor)
     for (const station of stations) if (!station.own) this.#learn(station)
+  }
+
+  get limits(): Limit[] {
+    return [{ name: 'entries of the kernel\'s neighbor table', used: this.#neighbors.size, size: MAX_KNOWN },
+      { name: 'entries of bridges\' forwarding tables', used: this.#entries.size, size: MAX_KNOWN }]
   }
 
   close(): void {
@@ -123,17 +132,24 @@ export class NeighborWatcher {
   #tell(key: string, neighbor: KernelNeighbor): void {
     if (neighbor.state === 'failed') this.#neighbors.delete(key)
     else if (this.#neighbors.has(key) || this.#neighbors.size < MAX_KNOWN) this.#neighbors.set(key, neighbor)
+    else this.#full()
     this.#listener.neighbor(neighbor)
   }
 
   #learn(entry: StationMessage): void {
     const key = entryKey(entry)
-    if (this.#entries.has(key) || this.#entries.size >= MAX_KNOWN) return
+    if (this.#entries.has(key)) return
+    if (this.#entries.size >= MAX_KNOWN) return this.#full()
     this.#entries.set(key, entry)
     const station = stationKey(entry)
     const count = this.#stations.get(station) ?? 0
     this.#stations.set(station, count + 1)
     if (count === 0) this.#listener.station(entry.bridge, entry.mac, true)
+  }
+
+  #full(): void {
+    if (!this.#isFull) this.#listener.full()
+    this.#isFull = true
   }
 
   #lose(entry: StationMessage): void {

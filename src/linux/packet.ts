@@ -57,7 +57,7 @@ const RING = 4096
 const SEND_SLOT = Math.ceil(MAX_ENCODED / 8) * 8
 const SEND_SLOTS = 256
 /** The queue grows up to this: what one turn answers waits for its routes. */
-const SEND_LIMIT = 4096
+export const SEND_LIMIT = 4096
 
 /** In the first byte of an Ethernet address: multicast. */
 const GROUP = 1
@@ -108,6 +108,9 @@ export class PacketSocket {
     this.#socket = openSocket(options, ndiscFilter(this.#linkHeader), open)
     this.#socket.start(() => this.#readable())
   }
+
+  /** Messages that wait for `flush`. */
+  get queued(): number { return this.#queued }
 
   /** Queues an NA until `flush`. The message may be changed afterwards. */
   advertise(message: NeighborAdvertisement): void {

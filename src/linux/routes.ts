@@ -6,7 +6,7 @@
  * paced: routing daemons beside us with ordinary buffers lose notifications beyond some 50 changes per millisecond.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { HostRoute, RouteChange } from '../engine/types.ts'
+import type { HostRoute, Limit, RouteChange } from '../engine/types.ts'
 import { hostRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtnetlink.ts'
 import { verdict } from './errors.ts'
 import type { OsError } from './errors.ts'
@@ -20,6 +20,8 @@ import type { RouteFailure, Rtnetlink } from './rtnetlink.ts'
 const BURST = 50
 const PACE_MS = 1
 const RETRY_MS = 20
+/** Changes that wait. Beyond that they are dropped, and the routes compared with what they should be. */
+export const QUEUE_LIMIT = 2 ** 18
 
 /**
  * A change that could not be made: judge the error by `verdict` (`wait`: the link is down or gone).
@@ -31,6 +33,7 @@ export class Routes {
   readonly #kernel: Rtnetlink
   readonly #failed: RouteFailed
   readonly #drained: () => void
+  readonly #overrun: () => void
   #queue: RouteChange[] = []
   /** Targets of our routes, once somebody was in the way, until the queue is empty: a dump for each part would be many. */
   #ours: Set<string> | undefined
@@ -39,18 +42,28 @@ export class Routes {
   #allowance = BURST
   #since = 0
 
-  /** @param drained called whenever nothing is pending any more */
-  constructor(kernel: Rtnetlink, failed: RouteFailed, drained: () => void = () => {}) {
+  /**
+   * @param drained called whenever nothing is pending any more
+   * @param overrun there were too many: all that waited is dropped, so compare with {@link present} and begin anew
+   */
+  constructor(kernel: Rtnetlink, failed: RouteFailed, drained: () => void = () => {}, overrun: () => void = () => {}) {
     this.#kernel = kernel
     this.#failed = failed
     this.#drained = drained
+    this.#overrun = overrun
   }
 
   /** Changes not yet carried out. */
   get pending(): number { return this.#queue.length }
 
+  get limits(): Limit[] { return [{ name: 'route changes that wait', used: this.pending, size: QUEUE_LIMIT }] }
+
   /** Carries out `changes` in order: the first 50 before it returns, the others at 50 per millisecond. */
   apply(changes: readonly RouteChange[]): void {
+    if (this.#queue.length > 0 && this.#queue.length + changes.length > QUEUE_LIMIT) {
+      this.close()
+      return this.#overrun()
+    }
     for (const change of changes) this.#queue.push(change)
     if (this.#timer === undefined) this.#drain()
   }

@@ -1,6 +1,9 @@
 /**
  * Multicast Neighbor Solicitations out of one link (RFC 4861 7.2.2), by a raw ICMPv6 socket (ipv6(7), RFC 3542): the
  * kernel selects the source address (RFC 6724) and fills in the checksum. The socket hears nothing.
+ *
+ * Each takes as long as dozens of answers. So that who is known does not wait for those who are looked for (RFC 6583 7.1), they
+ * leave behind the answers of a turn of the event loop, a few in each.
  */
 import type { Socket } from 'raw-socket'
 import type { Address, Mac } from '../address.ts'
@@ -11,11 +14,19 @@ import {
   setOption, SO_BINDTODEVICE, SOL_SOCKET,
 } from './raw-icmp.ts'
 
+/** Solicitations in one turn of the event loop, and those that wait. */
+const SLICE = 4
+export const QUEUE_LIMIT = 8192
+
 export class Solicitor {
   /** Follows the link's address; goes into the Source Link-Layer Address option. */
   mac: Mac | undefined
   readonly #socket: Socket
   readonly #failed: (error: Error) => void
+  #queue: Address[] = []
+  /** The first that waits. */
+  #next = 0
+  #turn: NodeJS.Immediate | undefined
   #closed = false
 
   /**
@@ -36,9 +47,28 @@ export class Solicitor {
     })
   }
 
-  /** Sends one NS for `target` to its solicited-node group. */
-  solicit(target: Address): void {
-    if (this.#closed) return
+  /** Solicitations that wait. */
+  get waiting(): number { return this.#queue.length - this.#next }
+
+  /** Sends one NS for `target` to its solicited-node group, soon. False: there are too many already. */
+  solicit(target: Address): boolean {
+    if (this.#closed || this.waiting >= QUEUE_LIMIT) return false
+    this.#queue.push(target)
+    this.#turn ??= setImmediate(() => this.#continue())
+    return true
+  }
+
+  #continue(): void {
+    this.#turn = undefined
+    const end = Math.min(this.#queue.length, this.#next + SLICE)
+    while (this.#next < end && !this.#closed) this.#send(this.#queue[this.#next++])
+    if (this.waiting > 0) this.#turn = setImmediate(() => this.#continue())
+    if (this.waiting > 0 && this.#next < QUEUE_LIMIT) return
+    this.#queue = this.#queue.slice(this.#next)
+    this.#next = 0
+  }
+
+  #send(target: Address): void {
     try {
       sendTo(this.#socket, solicitationBody(target, this.mac), target.solicitedNode)
     } catch (error) {
@@ -50,6 +80,9 @@ export class Solicitor {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#queue = []
+    this.#next = 0
+    clearImmediate(this.#turn)
     this.#socket.close()
   }
 }

@@ -58,6 +58,7 @@ subnet 2001:db8::/64 {
     promiscuous no
     limit 4096
     host-limit 64
+    probe-limit 500
     override auto
     source link-local
     announce no
@@ -79,6 +80,7 @@ subnet auto {
     promiscuous no
     limit 4096
     host-limit 64
+    probe-limit 500
     override auto
     source link-local
     announce solicit
@@ -96,6 +98,7 @@ proxy eth2 {
     promiscuous no
     limit 4096
     host-limit 64
+    probe-limit 500
     override auto
     source link-local
     announce no

@@ -6,7 +6,7 @@ import { DEFAULTS } from '../../src/config/config.ts'
 import type { Settings } from '../../src/config/config.ts'
 import { Announcer, QUEUE_LIMIT } from '../../src/engine/announcer.ts'
 import { Links } from '../../src/engine/links.ts'
-import type { Advertisement, Instant, Link, Sink, UnicastProbe } from '../../src/engine/types.ts'
+import type { Advertisement, Event, Instant, Link, Sink, UnicastProbe } from '../../src/engine/types.ts'
 import { ip } from './kit/frames.ts'
 import { chance, ETH0, ETH1, linkOf, own } from './kit/stage.ts'
 
@@ -16,9 +16,10 @@ const VM = ip('2001:db8::2')
 const VM2 = ip('2001:db8:ffff::2')
 
 /** Writes down each message with its time, which the test winds. */
-class Clock implements Pick<Sink, 'advertise' | 'confirm'> {
+class Clock implements Pick<Sink, 'advertise' | 'confirm' | 'event'> {
   now = 1000 as Instant
   sent: { readonly at: number; readonly target: string; readonly line: string }[] = []
+  readonly events: string[] = []
   readonly links = new Links(chance(1))
   readonly announcer: Announcer
 
@@ -33,6 +34,8 @@ class Clock implements Pick<Sink, 'advertise' | 'confirm'> {
     this.sent.push({ at: this.now, target,
       line: `${ifindex} na ${target} ${flags || '-'} ${source} > ${new Address(d0, d1, d2, d3)} ${formatMac(to)}` })
   }
+
+  event({ kind }: Event): void { this.events.push(kind) }
 
   confirm({ ifindex, source, destination, target, to }: UnicastProbe): void {
     const line = `${ifindex} ns ${target} ${source} > ${destination} ${formatMac(to)}`
@@ -271,6 +274,8 @@ t.test('a full queue loses its oldest repeats; when there are none, the newcomer
   for (const target of targets) clock.announcer.owner(target, YES, [ETH0], clock.now)
   clock.announcer.owner(VM2, YES, [ETH0], clock.now)
   t.equal(clock.announcer.size, QUEUE_LIMIT)
+  t.same(clock.events, ['limit'], 'said')
+  t.match(clock.announcer.limits, [{ used: QUEUE_LIMIT, size: QUEUE_LIMIT }, { used: 0 }])
   clock.announcer.wake(clock.now)
   clock.announcer.wake(clock.now + 14 as Instant)
   const spoken = clock.sent.map(({ target }) => ip(target))

@@ -122,6 +122,7 @@ t.test('after any changes the counts are those of the entries, and owners that c
     return census.unproven === all.length - owned.length
       && census.isFull(RULE) === owned.length >= 3
       && (macs.slice(0, 2) as Mac[]).every((mac) => [...census.of(mac)].length === owned.filter((one) => one.mac === mac).length
+        && census.isSated(mac, RULE) === owned.filter((one) => (one.account ?? one.mac) === mac).length >= 2
         && census.isBusy(mac, RULE) === all.filter(({ state, account }) => state === 'INCOMPLETE' && account === mac).length >= 2)
       && (census.oldestFailed === undefined) === !all.some(({ state, router }) => state === 'FAILED' && !router)
   }))

@@ -200,7 +200,7 @@ t.test('links without link-layer addresses: hosts are not counted as one', async
 })
 
 t.test('a scan: at most so many unproven entries, the oldest FAILED one makes room, owners stay', async (t) => {
-  const stage = new Stage(TIMED)
+  const stage = new Stage(TIMED.replace('host', 'probe-limit 100000\n host'))
   stage.learn(VM, VM2)
   stage.ns(ETH0, nth(1))
   stage.wait(1)
@@ -217,7 +217,7 @@ t.test('a scan: at most so many unproven entries, the oldest FAILED one makes ro
 })
 
 t.test('a scan does not keep out hosts that show themselves (M4)', async (t) => {
-  const stage = new Stage(TIMED)
+  const stage = new Stage(TIMED.replace('host', 'probe-limit 100000\n host'))
   for (let n = 1; n <= UNPROVEN_LIMIT + 1; n++) stage.ns(ETH0, nth(n))
   const macOf = (n: number): string => formatMac(mac('06:00:00:00:00:00') + n as ReturnType<typeof mac>)
   const show = (n: number): void => { stage.ns(ETH1, '2001:db8::1', { source: nth(0x9000 + n), from: macOf(n) }) }

@@ -1,9 +1,11 @@
 /** Which solicitations look for an owner, and which verify one (checklist I1, I3, I5). */
 import t from 'tap'
+import { Budget } from '../../src/engine/budget.ts'
 import { Links } from '../../src/engine/links.ts'
 import type { Neighbor } from '../../src/engine/neighbor.ts'
 import { Prober } from '../../src/engine/prober.ts'
 import { Rules } from '../../src/engine/rules.ts'
+import type { Instant } from '../../src/engine/types.ts'
 import { ip, mac } from './kit/frames.ts'
 import { chance, configOf, ETH0, ETH1, ETH2, linkOf, neighborOf, Recorder, SUBNET, twoLinks, VM2, VM3 } from './kit/stage.ts'
 
@@ -31,8 +33,8 @@ function scene(more: Partial<Neighbor> = {}, settings = ''): Scene {
   const { w0, w1, w2, w3 } = ip(VM)
   const neighbor = neighborOf(ip(VM), rules.match(ETH0, w0, w1, w2, w3)[0], { state: 'PROBE', ifindex: ETH1, mac: mac(VM2), ...more })
   const sink = new Recorder()
-  const prober = new Prober(links, sink)
-  return { neighbor, prober, sink, next: () => { prober.next(neighbor); return sink.take() } }
+  const prober = new Prober(links, sink, new Budget(sink, chance(1)))
+  return { neighbor, prober, sink, next: () => { prober.next(neighbor, 0 as Instant); return sink.take() } }
 }
 
 t.test('INCOMPLETE: all links that are asked, every time; and the kernel\'s route once more', async (t) => {

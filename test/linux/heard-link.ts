@@ -2,7 +2,7 @@
 import t from 'tap'
 import { Address, parseMac } from '../../src/address.ts'
 import type { Hearing, Link } from '../../src/engine/types.ts'
-import { HeardLink } from '../../src/linux/heard-link.ts'
+import { HeardLink, linkLimits } from '../../src/linux/heard-link.ts'
 import type { LinkReader } from '../../src/linux/heard-link.ts'
 import { native } from '../../src/linux/native.ts'
 import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
@@ -17,6 +17,7 @@ const FRAME = Buffer.from(nsFrame({ target: '2001:db8::12:3456', source: 'fe80::
 
 class Reader implements LinkReader {
   readonly said: string[] = []
+  readonly drops: number[] = []
   begin(): void {}
   end(): void {}
   packet(): void { this.said.push('packet') }
@@ -25,6 +26,7 @@ class Reader implements LinkReader {
   report(joined: readonly Address[]): void { this.said.push(...joined.map((group) => `report ${group}`)) }
   query(): void { this.said.push('query') }
   solicitation(): void { this.said.push('router solicitation') }
+  dropped(count: number): void { this.drops.push(count) }
   failed(error: Error): void { this.said.push(String((error as NodeJS.ErrnoException).code)) }
 }
 
@@ -74,4 +76,35 @@ t.test('a link that is late is heard when it comes, and is a member of its group
   heard.close()
   heard.close()
   t.notOk(isJoined(), 'a member no longer')
+})
+
+t.test('a burst of 1000 waits for a program that is busy; what is too much for the kernel is counted and told (M8)', async (t) => {
+  const reader = new Reader()
+  const heard = new HeardLink(LINK, PLAIN, reader)
+  const socket = native.openPacket({ ifindex: 78, protocol: 0, filter: new Uint8Array(0), promiscuous: false, receiveBuffer: 4096, cooked: false })
+  const burst = (count: number): void => {
+    for (let sent = 0; sent < count;) sent += socket.send(FRAME, FRAME.length, Int32Array.of(FRAME.length), 1)
+  }
+  burst(1000)
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+  await until(() => reader.said.length === 1000)
+  heard.look(0)
+  t.same(reader.drops, [])
+
+  reader.said.length = 0
+  burst(20_000)
+  heard.look(1)
+  const [lost] = reader.drops
+  t.ok(lost > 0, `${20_000 - lost} wait in the receive buffer`)
+  await until(() => reader.said.length === 20_000 - lost)
+  burst(20_000)
+  heard.look(9_000)
+  t.equal(reader.drops.length, 1, 'not again so soon')
+  await until(() => reader.said.length === 40_000 - heard.usage.drops)
+  heard.look(10_001)
+  t.equal(reader.drops.length, 2)
+  t.match(heard.usage, { iface: 'h0', received: 41_000 - heard.usage.drops, drops: lost + reader.drops[1] })
+  t.match(linkLimits([heard.usage]), [{ used: 0, size: 4096 }, { used: 0, size: 8192 }, { used: 0, size: 256 }])
+  socket.close()
+  heard.close()
 })

@@ -17,6 +17,7 @@ function watch(kernel: Rtnetlink, open?: ConstructorParameters<typeof NeighborWa
     neighbor: ({ target, ifindex, mac, state, router }) => told.push(
       `${target} ${ifindex} ${state}${mac === undefined ? '' : ` ${formatMac(mac)}`}${router ? ' router' : ''}`),
     station: (bridge, mac, present) => told.push(`${bridge} ${present ? 'has' : 'lost'} ${formatMac(mac)}`),
+    full: () => told.push('full'),
   }, kernel, open)
   return { watcher, told, take: () => told.splice(0) }
 }
@@ -236,6 +237,8 @@ t.test('a flood is remembered in part', async (t) => {
     return row
   })
   watcher.start()
+  t.equal(told.filter((line) => line === 'full').length, 1, 'said once')
+  t.match(watcher.limits, [{ used: 65536, size: 65536 }, { used: 65536, size: 65536 }])
   t.equal(told.filter((line) => line.includes('has')).length, 65536)
   t.equal(take().filter((line) => line.includes('reachable')).length, 65537, 'each is told of')
   kernel.emit(DELETED(STATION('08', mac(65536))))

@@ -2,7 +2,7 @@ import t from 'tap'
 import { Address } from '../../src/address.ts'
 import type { RouteChange } from '../../src/engine/types.ts'
 import { osError } from '../../src/linux/errors.ts'
-import { Routes, RouteWatcher } from '../../src/linux/routes.ts'
+import { QUEUE_LIMIT, Routes, RouteWatcher } from '../../src/linux/routes.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
 import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
@@ -179,6 +179,20 @@ t.test('a kernel without memory is asked again; other refusals are told', async 
   t.strictSame(told, ['EPERM'])
   retrying.apply([add('2001:db8::2', 2)])
   retrying.close()
+})
+
+t.test('more than can wait are dropped, and said', async (t) => {
+  const fake = fakeKernel(() => [osError(105, 'recv')])
+  let overruns = 0
+  const stuck = new Routes(new Rtnetlink(fake.open), () => {}, () => {}, () => { overruns++ })
+  stuck.apply(Array(QUEUE_LIMIT + 1).fill(add('2001:db8::2', 2)))
+  t.equal(stuck.pending, QUEUE_LIMIT + 1, 'all that there is to do at a time')
+  t.equal(overruns, 0)
+  stuck.apply([add('2001:db8::3', 2)])
+  t.equal(stuck.pending, 0)
+  t.equal(overruns, 1)
+  t.same(stuck.limits, [{ name: 'route changes that wait', used: 0, size: QUEUE_LIMIT }])
+  stuck.close()
 })
 
 t.test('close', async () => { kernel.close() })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Address, formatMac, parseMac } from '../../src/address.ts'
 import { PacketSocket } from '../../src/linux/packet.ts'
-import { Solicitor } from '../../src/linux/solicitor.ts'
+import { QUEUE_LIMIT, Solicitor } from '../../src/linux/solicitor.ts'
 import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
 
 await ownNamespace()
@@ -47,7 +47,16 @@ t.test('a valid solicitation, to the solicited-node group, from an address of th
   solicitor.mac = MAC
   for (let i = 1; i <= 500; i++) solicitor.solicit(new Address(0x20010db8, 0, 0, i))
   await until(() => heard.length === 500)
-  t.match(heard[499], / 2001:db8::1f4 /, 'many in one turn')
+  t.match(heard[499], / 2001:db8::1f4 /, 'many, in their order')
+  heard.length = 0
+  t.ok(Array.from({ length: QUEUE_LIMIT }, () => solicitor.solicit(TARGET)).every(Boolean))
+  t.equal(solicitor.solicit(TARGET), false, 'there is room for so many')
+  t.equal(solicitor.waiting, QUEUE_LIMIT)
+  let turns = 0
+  const count = (): void => { turns++; if (solicitor.waiting > 0) setImmediate(count) }
+  setImmediate(count)
+  await until(() => heard.length === QUEUE_LIMIT)
+  t.ok(turns >= QUEUE_LIMIT / 5, 'a few in a turn: others have theirs')
   t.strictSame(failed, [])
   solicitor.close()
   solicitor.close()
@@ -83,17 +92,18 @@ t.test('trouble has a name', async (t) => {
   t.throws(() => new Solicitor({ name: 'nowhere', mac: MAC }, () => {}), { code: 'ENODEV', errno: -19, syscall: 'setsockopt' })
   const failed: unknown[] = []
   const solicitor = new Solicitor(link('s4'), (error) => failed.push((error as { code?: string }).code ?? error))
-  const trouble = (command: string) => {
+  const trouble = async (command: string) => {
     sh(command)
     solicitor.solicit(TARGET)
+    await until(() => solicitor.waiting === 0)
     return failed.splice(0)
   }
-  t.strictSame(trouble('true'), [])
-  t.strictSame(trouble('ip -6 addr flush dev s4'), ['EADDRNOTAVAIL'])
-  t.strictSame(trouble('ip link set s4 down'), ['ENETUNREACH'])
-  t.strictSame(trouble('ip link set s4 up; ip -6 addr add fe80::1/64 dev s4 nodad'), [])
-  t.strictSame(trouble('ip link del s4'), ['ENETUNREACH'])
-  t.strictSame(trouble('ip link add s4 type veth peer name s4p'), ['ENETUNREACH'], 'another link of that name is not ours')
+  t.strictSame(await trouble('true'), [])
+  t.strictSame(await trouble('ip -6 addr flush dev s4'), ['EADDRNOTAVAIL'])
+  t.strictSame(await trouble('ip link set s4 down'), ['ENETUNREACH'])
+  t.strictSame(await trouble('ip link set s4 up; ip -6 addr add fe80::1/64 dev s4 nodad'), [])
+  t.strictSame(await trouble('ip link del s4'), ['ENETUNREACH'])
+  t.strictSame(await trouble('ip link add s4 type veth peer name s4p'), ['ENETUNREACH'], 'another link of that name is not ours')
   solicitor.close()
 })
 

@@ -49,7 +49,7 @@ const prefix = fc.tuple(address, fc.integer({ min: 0, max: 128 })).map(([a, leng
 
 const settings: fc.Arbitrary<Settings> = fc.record({
   router: fc.boolean(), timeout: time, ttl: time, deadtime: time, retries: time, keepalive: fc.boolean(),
-  routes: fc.boolean(), learn: fc.constant(true), promiscuous: fc.boolean(), limit: count, hostLimit: count,
+  routes: fc.boolean(), learn: fc.constant(true), promiscuous: fc.boolean(), limit: count, hostLimit: count, probeLimit: count,
   override: fc.constantFrom('auto', 'always', 'never'), source: fc.constantFrom('link-local', 'global', 'target'),
   announce: fc.constantFrom('no', 'yes', 'solicit'), snooping: fc.constantFrom('no', 'mirror', 'mrd'),
 })

@@ -334,7 +334,7 @@ class World {
     const { heard, routes } = this.sink
     const groups = [...heard].filter(([, groups]) => groups.size > 0)
       .map(([ifindex, groups]) => `${ifindex}: ${[...groups].sort()}`)
-    return JSON.stringify({ groups: groups.sort(), routes: [...routes.keys()].sort(), ...this.engine.snapshot() }, null, 1)
+    return JSON.stringify({ groups: groups.sort(), routes: [...routes.keys()].sort(), neighbors: this.engine.snapshot().neighbors }, null, 1)
   }
 
   /** What holds after every step. */

@@ -14,6 +14,7 @@ export type Request =
   | { readonly op: 'traffic'; readonly to: string; readonly from?: string; readonly rate: number
       readonly seconds: number; readonly patience: number }
   | { readonly op: 'inject'; readonly ifindex: number; readonly frames: readonly string[]; readonly gap: number }
+  | { readonly op: 'scan'; readonly ifindex: number; readonly frame: string; readonly rate: number; readonly seconds: number }
   | { readonly op: 'capture'; readonly ifindex: number; readonly all: boolean }
   | { readonly op: 'release'; readonly capture: number }
 
@@ -118,6 +119,44 @@ async function inject(ifindex: number, frames: readonly string[], gap: number): 
   return frames.length
 }
 
+/**
+ * Sends a solicitation again and again, each time for another address of its target's /64: `rate` a second, or as many as there
+ * is time for. Offsets: RFC 2464 3, RFC 8200 3, RFC 4861 4.3. @returns how many were sent
+ */
+async function scan({ ifindex, frame, rate, seconds }: Extract<Request, { op: 'scan' }>): Promise<number> {
+  const socket = await open(ifindex, [[6, 0, 0, 0]])
+  const size = frame.length / 2
+  const slab = Buffer.alloc(64 * SLOT)
+  const lengths = new Int32Array(64).fill(size)
+  for (let i = 0; i < 64; i++) slab.write(frame, i * SLOT, SLOT, 'hex')
+  const words = (at: number): number[] => [0, 2, 4, 6].map((offset) => slab.readUInt16BE(at + offset))
+  const start = clock()
+  let sent = 0
+  while (clock() - start < seconds * 1000) {
+    const due = Math.min(64, Math.floor((clock() - start) * rate / 1000) - sent)
+    for (let i = 0; i < due; i++) {
+      const at = i * SLOT
+      const before = [...words(at + 70), slab.readUInt16BE(at + 52), slab.readUInt8(at + 51)]
+      // Far from every host: 2001:db8::8000:0:0:0 and above.
+      slab.writeUInt32BE((Math.random() * 2 ** 31 + 2 ** 31) >>> 0, at + 70)
+      slab.writeUInt32BE((Math.random() * 2 ** 32) >>> 0, at + 74)
+      slab.copy(slab, at + 51, at + 75, at + 78)
+      slab.copy(slab, at + 3, at + 75, at + 78)
+      const after = [...words(at + 70), slab.readUInt16BE(at + 52), slab.readUInt8(at + 51)]
+      // RFC 1624 3: HC' = ~(~HC + ~m + m').
+      let sum = ~slab.readUInt16BE(at + 56) & 0xffff
+      for (let n = 0; n < after.length; n++) sum += (~before[n] & 0xffff) + after[n]
+      while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+      slab.writeUInt16BE(~sum & 0xffff, at + 56)
+    }
+    if (due > 0) sent += socket.send(slab, SLOT, lengths, due)
+    if (due < 64) await new Promise((resolve) => setTimeout(resolve, 1))
+    else await new Promise((resolve) => setImmediate(resolve))
+  }
+  socket.close()
+  return sent
+}
+
 /** Numbered datagrams to an echo server, `rate` a second; the last ones have `patience` milliseconds to come back. */
 async function traffic(request: Extract<Request, { op: 'traffic' }>): Promise<TrafficReport> {
   const socket = createSocket('udp6')
@@ -157,6 +196,7 @@ async function carryOut(id: number, request: Request): Promise<unknown> {
   switch (request.op) {
     case 'traffic': return traffic(request)
     case 'inject': return inject(request.ifindex, request.frames, request.gap)
+    case 'scan': return scan(request)
     case 'capture': return capture(id, request.ifindex, request.all)
     case 'release': return release(request.capture)
   }

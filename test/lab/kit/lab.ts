@@ -164,6 +164,11 @@ export class Host {
     return this.#ask({ op: 'inject', ifindex: this.ifindex(iface), frames, gap })
   }
 
+  /** Sends a solicitation (hex) for ever other addresses of its target's /64, 8000:: and above there. @returns how many were sent */
+  scan(iface: string, frame: string, rate: number, seconds: number): Promise<number> {
+    return this.#ask({ op: 'scan', ifindex: this.ifindex(iface), frame, rate, seconds })
+  }
+
   /** Records ICMPv6 (or `all`) on a link, both directions, until it is stopped. */
   async capture(iface: string, all = false): Promise<Capture> {
     const id = this.#requests + 1
