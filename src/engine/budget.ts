@@ -4,11 +4,10 @@
  * Three budgets for each link, so that none can use up another:
  *
  *     known     owners that are verified again: never refused, but spread over time
- *     alive     hosts that showed themselves; four times `probe-limit` a second
- *     unknown   targets that somebody asks for; `probe-limit` a second
+ *     alive     hosts that showed themselves; four times `probe-limit` a second, saved up for two seconds
+ *     unknown   targets that somebody asks for; `probe-limit` a second, saved up for four
  *
- * and the last two for each block of the configuration as well. A budget holds what comes in within four seconds. It is not given
- * away to the last: a part is kept for those who come first, in this order. Who asked for more than half of the rate lately, be
+ * and the last two for each block of the configuration as well. A budget is not given away to the last: a part is kept for those who come first, in this order. Who asked for more than half of the rate lately, be
  * it a host or all hosts of a link, has the rest alone while nobody else wants it.
  *
  *     seen before | unknown, asked for by who asked little | ... on a link where others ask much | repeats | ... by who asks much
@@ -23,6 +22,8 @@ import type { Instant, Lane, Limit, Random, Sink } from './types.ts'
 
 /** What is saved up: the budget of this time. Milliseconds. */
 export const WINDOW = 4000
+/** The same for hosts that showed themselves: all that one link may ask for at a time fits into the cache (`ALIVE_RESERVE`). */
+export const ALIVE_WINDOW = 2000
 /** Probes for hosts that showed themselves, for each one that is allowed for unknown targets. */
 const ALIVE_FACTOR = 4
 /** A block whose questions go out on more links than these pays for each further one. */
@@ -88,7 +89,8 @@ export class Budget {
   allows(lane: Lane, settings: Settings, links: readonly number[], from: number, mac: number, now: Instant): boolean {
     const kept = KEPT[lane]
     const isGreedy = mac >= 0 && this.#isBusy(lane, this.#place(from, mac), now)
-    const latest = now + WINDOW * (1 - (isGreedy ? kept.greedy : this.#isBusy(lane, this.#place(from, 0), now) ? kept.crowded : kept.calm))
+    const part = isGreedy ? kept.greedy : this.#isBusy(lane, this.#place(from, 0), now) ? kept.crowded : kept.calm
+    const latest = now + windowOf(lane) * (1 - part)
     const block = this.#block(settings)
     if (!block.fits(lane, cost(links), latest)) return this.#refuse(block, 0, mac, now)
     for (const ifindex of links) {
@@ -118,7 +120,7 @@ export class Budget {
     const isAlive = account !== undefined && neighbor.askers.every((other) => other.mac !== account)
     const lane = isAlive ? 'alive' : this.lane(neighbor, w0, w1, w2, w3)
     const [from, mac] = [asker?.ifindex ?? links[0] ?? 0, asker?.mac ?? account ?? -1]
-    const latest = now + WINDOW * (1 - KEPT[lane].repeat)
+    const latest = now + windowOf(lane) * (1 - KEPT[lane].repeat)
     if (!this.#block(settings).fits(lane, cost(links), latest)) return []
     const open = links.filter((ifindex) => this.#link(ifindex, settings).fits(lane, 1, latest))
     this.charge(lane, settings, open, from, mac, now)
@@ -185,13 +187,13 @@ export class Budget {
   }
 
   #isBusy(lane: Lane, place: number, now: Instant): boolean {
-    return this.#askers[lane === 'alive' ? lane : 'unknown'][place] - now > WINDOW
+    return this.#askers[lane === 'alive' ? lane : 'unknown'][place] - now > windowOf(lane)
   }
 
   #use(lane: Lane, place: number, step: number, now: Instant): void {
     const used = this.#askers[lane === 'alive' ? lane : 'unknown']
     // What is taken beyond half of the rate is no debt: nobody else wanted it.
-    used[place] = Math.min(Math.max(now, used[place]), now + WINDOW) + step
+    used[place] = Math.min(Math.max(now, used[place]), now + windowOf(lane)) + step
   }
 
   #place(ifindex: number, mac: number): number {
@@ -206,6 +208,8 @@ export class Budget {
     return h ^ (h >>> 15)
   }
 }
+
+function windowOf(lane: Lane): number { return lane === 'alive' ? ALIVE_WINDOW : WINDOW }
 
 /** Probes of a question, for its block. */
 function cost(links: readonly number[]): number { return Math.max(1, links.length / LINKS) }

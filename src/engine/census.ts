@@ -11,8 +11,8 @@ import type { Limit, Sink } from './types.ts'
 
 /** INCOMPLETE and FAILED entries in all; the oldest FAILED one makes room. */
 export const UNPROVEN_LIMIT = 4096
-/** As many more for hosts that showed themselves (RFC 6583 7.1): a scan keeps none of them out. */
-export const ALIVE_RESERVE = 1024
+/** As many more for hosts that showed themselves (RFC 6583 7.1): a scan keeps none of them out, nor do those of one link. */
+export const ALIVE_RESERVE = 4096
 /** Routers that are gone keep their places among the FAILED, when these are all taken, up to this number. */
 export const SILENT_ROUTER_LIMIT = 256
 /** The part of `limit` that the owners of one link leave to those of others. */

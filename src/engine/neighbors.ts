@@ -35,7 +35,6 @@ const ROUTER_MEMORY = 3_600_000
 const RESTORE_INTERVAL = 0.5
 /** Entries that one wake looks at. */
 const WAKE_LIMIT = 64
-
 /** What proves an owner tells of it, in the plain case. */
 const PLAIN = { via: undefined, proxied: false, router: false, account: undefined }
 
@@ -88,6 +87,7 @@ export class Neighbors {
     if (neighbor === undefined || neighbor.state === 'FAILED') {
       if (links.length === 0 && !byRoute) return 'failed'
       if (!allows(links) || (account !== undefined && this.#census.isBusy(account, rule))) return 'limit'
+      this.budget.charge(lane, rule.settings, links, from, mac, now)
       if (neighbor === undefined) {
         if (this.#isFull(rule, alive)) return 'limit'
         neighbor = this.#table.create(target, rule)
@@ -108,7 +108,7 @@ export class Neighbors {
     if ((fresh.length === 0 && !asksRoute) || (!isNew && !allows(fresh))) return 'asked'
     neighbor.asking = asked
     this.#prober.widen(neighbor, fresh)
-    this.budget.charge(lane, rule.settings, fresh, from, mac, now)
+    if (!isNew) this.budget.charge(lane, rule.settings, fresh, from, mac, now)
     neighbor.byRoute ||= byRoute
     neighbor.probes = 1
     if (asksRoute) this.#sink.lookup(target)

@@ -2,7 +2,7 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { formatMac } from '../../src/address.ts'
-import { Budget, VERIFY_BURST, VERIFY_RATE, WINDOW } from '../../src/engine/budget.ts'
+import { ALIVE_WINDOW, Budget, VERIFY_BURST, VERIFY_RATE, WINDOW } from '../../src/engine/budget.ts'
 import type { Settings } from '../../src/config/config.ts'
 import { DEFAULTS } from '../../src/config/config.ts'
 import type { Instant, Lane } from '../../src/engine/types.ts'
@@ -61,7 +61,7 @@ t.test('seen before goes before never seen, and who showed itself has a budget o
   for (let n = 0; n < 100; n++) drain(budget, 'unknown', ETH0, mac(macOf(n)), 0)
   t.notOk(budget.allows('unknown', SETTINGS, [ETH1], ETH0, B, at(0)))
   const alive = drain(budget, 'alive', ETH1, A, 0)
-  t.ok(alive > 4 * FULL / 2, `${alive} that showed themselves`)
+  t.ok(alive > 4 * RATE * ALIVE_WINDOW / 1000 / 2, `${alive} that showed themselves`)
   t.ok(drain(budget, 'seen', ETH0, A, 0) >= FULL / 4)
   const address = ip('2001:db8::77')
   t.equal(budget.lane(undefined, address.w0, address.w1, address.w2, address.w3), 'unknown')
@@ -123,7 +123,7 @@ t.test('whoever asks however: no more than the budget in any time (M2, M6)', asy
     return [...sent].every(([key, times]) => {
       const rate = key.startsWith('true') ? 4 * RATE : RATE
       return times.every((start, first) => times.every((end, last) => last < first
-        || last - first + 1 <= rate * (WINDOW + end - start) / 1000 + 1))
+        || last - first + 1 <= rate * ((rate === RATE ? WINDOW : ALIVE_WINDOW) + end - start) / 1000 + 1))
     })
   }), { numRuns: 20 })
 })
@@ -227,4 +227,19 @@ t.test('limit: one of several downstreams leaves a quarter to the others, the on
   const alone = new Stage(SUBNET.replace('host', 'limit 8\n host'), [linkOf(ETH0, { addresses: [own('fe80::ff:2')] }), linkOf(ETH1)])
   for (let n = 0; n < 8; n++) alone.learn(nth(n), macOf(n))
   t.equal(Object.values(alone.known).filter((what) => what.startsWith('REACHABLE eth1')).length, 8)
+})
+
+t.test('a flood of hosts that show themselves on one link leaves room in the cache for those of others, and is not told packet by packet (M1)', async (t) => {
+  const stage = new Stage(SUBNET.replace('eth1', 'eth1 eth2'), [...twoLinks(), linkOf(ETH2)])
+  for (let ms = 0; ms < 4000; ms++) {
+    for (let k = 0; k < 5; k++) stage.ns(ETH1, '2001:db8::1', { source: nth(5 * ms + k), from: macOf(5 * ms + k) })
+    stage.wait(1)
+  }
+  const words = stage.sink.take('limit')
+  t.ok(words.length <= 3 && !words.some((line) => line.startsWith('limit askers')), `${words}`)
+  const [{ used, size }] = stage.engine.snapshot(stage.now).limits.filter(({ name }) => name.startsWith('targets asked for'))
+  t.ok(used <= size, `${used} of ${size}`)
+  stage.ns(ETH2, '2001:db8::1', { source: '2001:db8::9', from: VM3 })
+  stage.na(ETH2, '2001:db8::9', VM3)
+  t.equal(stage.known['2001:db8::9'], 'REACHABLE eth2 routed')
 })
