@@ -254,6 +254,7 @@ function limitWords(limit: Extract<Trouble, { kind: 'limit' }>['limit']): string
     case 'askers': return 'waiting askers'
     case 'waiting': return 'askers of one target'
     case 'probes': return 'probes a second for unknown targets (option probe-limit)'
+    case 'questions': return 'questions that wait for their turn'
     case 'tentative': return 'addresses in DAD'
     case 'lookups': return 'questions to the kernel'
     case 'announcements': return 'announcements under way'

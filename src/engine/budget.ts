@@ -18,6 +18,7 @@
 import type { Address, Mac } from '../address.ts'
 import type { Settings } from '../config/config.ts'
 import type { Neighbor } from './neighbor.ts'
+import { Pace, PACE_LIMIT } from './pace.ts'
 import type { Instant, Lane, Limit, Random, Sink } from './types.ts'
 
 /** What is saved up: the budget of this time. Milliseconds. */
@@ -69,6 +70,8 @@ class Bucket {
 }
 
 export class Budget {
+  /** Turns for questions about strangers, who are many, so that others need not wait. */
+  readonly pace: Readonly<Record<'alive' | 'unknown', Pace>>
   readonly #sink: Pick<Sink, 'event'>
   readonly #seed: number
   readonly #links = new Map<number, Bucket>()
@@ -79,6 +82,7 @@ export class Budget {
 
   constructor(sink: Pick<Sink, 'event'>, random: Random) {
     this.#sink = sink
+    this.pace = { alive: new Pace(sink), unknown: new Pace(sink) }
     this.#seed = Math.floor(random() * 2 ** 32) | 0
   }
 
@@ -154,10 +158,12 @@ export class Budget {
   reconfigure(): void { for (const link of this.#links.values()) link.rate = 0 }
 
   limits(now: Instant, nameOf: (ifindex: number) => string): Limit[] {
-    return [...this.#links].filter(([, { rate }]) => rate > 0).map(([ifindex, { rate, unknown }]) => ({
+    const waiting = { used: this.pace.alive.size + this.pace.unknown.size, size: 2 * PACE_LIMIT }
+    const links = [...this.#links].filter(([, { rate }]) => rate > 0).map(([ifindex, { rate, unknown }]) => ({
       name: `probes for unknown targets on ${nameOf(ifindex)}, in 4 s`,
       used: Math.ceil(rate * Math.max(0, unknown - now) / 1000), size: rate * WINDOW / 1000,
     }))
+    return [...links, { name: 'questions that wait for their turn', ...waiting }]
   }
 
   #refuse(bucket: Bucket, ifindex: number, mac: number, now: Instant): false {

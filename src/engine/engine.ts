@@ -90,7 +90,8 @@ export class Engine {
     this.#deafness = new Deafness(this.#links, sink)
     this.#recall = new Recall({ links: this.#links, neighbors: this.#neighbors, owners: this.#owners, hearings: this.#hearings,
       absent: this.#absent, ruleOf: (target, ifindex) => this.#adoptingRule(target, ifindex) })
-    this.#timed = [this.#neighbors, this.#learner, this.#announcer, this.#snooping, this.#deafness]
+    const { alive, unknown } = this.#neighbors.budget.pace
+    this.#timed = [this.#neighbors, alive, unknown, this.#learner, this.#announcer, this.#snooping, this.#deafness]
   }
 
   /** When `wake` has something to do next. */

@@ -211,8 +211,14 @@ export class Learner {
     if (account !== undefined && this.#neighbors.isSated(account, rule)) return false
     // What is somebody's upstream does not become a host's here.
     const upstreams = rule.subnet === undefined || fromUpstream ? [] : this.rules.upstreamsOf(rule).filter((link) => this.#links.up(link))
-    this.#neighbors.ask({ target: new Address(w0, w1, w2, w3), rule, links: [ifindex, ...upstreams], from: ifindex,
-      account, lane: 'alive', reason: 'evidence' }, now)
+    const { budget, budget: { pace: { alive: pace } } } = this.#neighbors
+    const [target, links] = [new Address(w0, w1, w2, w3), [ifindex, ...upstreams]]
+    const ask = (now: Instant): unknown => this.#neighbors.ask({ target, rule, links, lane: 'alive', paid: isNews, from: ifindex,
+      account, reason: 'evidence' }, now)
+    if (isNews && !budget.allows('alive', rule.settings, upstreams, ifindex, account ?? -1, now)) return false
+    if (isNews) budget.charge('alive', rule.settings, links, ifindex, account ?? -1, now)
+    if (!isNews || pace.isFree(now)) ask(now)
+    else pace.defer((later) => { if (this.rules.owning(ifindex, w0, w1, w2, w3) === rule && this.#links.up(ifindex)) ask(later) })
     return false
   }
 }

@@ -23,6 +23,8 @@ export interface Question {
   readonly byRoute?: boolean
   /** What it may cost. `alive`: it just showed itself; what it did not answer until now it may answer at once. */
   readonly lane: Lane
+  /** The budget allowed it, and was charged. */
+  readonly paid?: boolean
   /** The link that the question comes from, or where there is a sign of life. */
   readonly from: number
   /** Who waits for the answer. */

@@ -78,7 +78,7 @@ export class Neighbors {
   isSated(mac: Mac, rule: ActiveRule): boolean { return this.#census.isSated(mac, rule) }
 
   /** Asks for the owner. What is being asked already is not asked twice (I3). */
-  ask({ target, rule, links, byRoute = false, lane, from, asker, account, reason }: Question, now: Instant): Outcome {
+  ask({ target, rule, links, byRoute = false, lane, paid = false, from, asker, account, reason }: Question, now: Instant): Outcome {
     let neighbor = this.find(target)
     if (neighbor?.router === true) links = links.filter((ifindex) => this.#isUpstream(rule, ifindex))
     const [alive, mac] = [lane === 'alive', asker?.mac ?? account ?? -1]
@@ -86,8 +86,8 @@ export class Neighbors {
     const isNew = neighbor === undefined || neighbor.state === 'FAILED'
     if (neighbor === undefined || neighbor.state === 'FAILED') {
       if (links.length === 0 && !byRoute) return 'failed'
-      if (!allows(links) || (account !== undefined && this.#census.isBusy(account, rule))) return 'limit'
-      this.budget.charge(lane, rule.settings, links, from, mac, now)
+      if ((!paid && !allows(links)) || (account !== undefined && this.#census.isBusy(account, rule))) return 'limit'
+      if (!paid) this.budget.charge(lane, rule.settings, links, from, mac, now)
       if (neighbor === undefined) {
         if (this.#isFull(rule, alive)) return 'limit'
         neighbor = this.#table.create(target, rule)

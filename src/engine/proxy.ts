@@ -71,7 +71,13 @@ export class Proxy {
       return dad ? this.#lookup(link, view, blind) : this.#answerView(link, view, blind)
     }
     const search = this.#search(neighbor, link.ifindex, t0, t1, t2, t3, rules, view.sourceMac, now)
-    return typeof search === 'string' ? search : this.#ask(search, view.target(), link.ifindex, now, askerOf(link, view))
+    if (typeof search === 'string') return search
+    if (neighbor !== undefined) return this.#ask(search, view.target(), link.ifindex, now, askerOf(link, view))
+    const { budget, budget: { pace: { unknown: pace } } } = this.#neighbors
+    budget.charge(search.lane, search.rule.settings, search.links, link.ifindex, view.sourceMac, now)
+    const [target, asker] = [view.target(), askerOf(link, view)]
+    if (search.lane === 'seen' || pace.isFree(now)) return this.#ask(search, target, link.ifindex, now, asker, true)
+    return pace.defer((later) => this.#askLater(target, asker, later)) ? 'asked' : 'limit'
   }
 
   /** The kernel's word on a target that was looked up: what is this machine's own is defended. */
@@ -131,7 +137,7 @@ export class Proxy {
    * scan this is the way of nearly all packets, so nothing is made here.
    */
   #search(neighbor: Neighbor | undefined, from: number, t0: number, t1: number, t2: number, t3: number,
-    rules: readonly ActiveRule[], mac: number, now: Instant): Search | Outcome {
+    rules: readonly ActiveRule[], mac: number, now: Instant, paid = false): Search | Outcome {
     const search = this.#found
     const { links } = search
     const isHost = this.rules.isHost(t0, t1, t2, t3)
@@ -159,16 +165,27 @@ export class Proxy {
     // The negative cache is for addresses that nobody had: a host may be back without a word.
     const isDead = neighbor?.verified === Number.NEGATIVE_INFINITY
     if (isDead && links.every((ifindex) => neighbor!.asking.includes(ifindex))) return 'failed'
-    return budget.allows(search.lane, rule.settings, links, from, mac, now) ? search : 'limit'
+    return paid || budget.allows(search.lane, rule.settings, links, from, mac, now) ? search : 'limit'
   }
 
-  #ask({ rule, links, byRoute, lane }: Search, target: Address, from: number, now: Instant, asker?: Asker): Outcome {
+  /** The turn of a question that had to wait; by now things may be otherwise. */
+  #askLater(target: Address, asker: Asker, now: Instant): void {
+    const { w0, w1, w2, w3 } = target
+    const neighbor = this.#neighbors.get(w0, w1, w2, w3)
+    if (neighbor?.isOwned) return this.answer(neighbor, asker)
+    const rules = this.rules.match(asker.ifindex, w0, w1, w2, w3)
+    if (rules.length === 0 || this.rules.excluded(w0, w1, w2, w3) || this.#links.own(w0, w1, w2, w3) !== undefined) return
+    const search = this.#search(neighbor, asker.ifindex, w0, w1, w2, w3, rules, asker.mac, now, true)
+    if (typeof search !== 'string') this.#ask(search, target, asker.ifindex, now, asker, true)
+  }
+
+  #ask({ rule, links, byRoute, lane }: Search, target: Address, from: number, now: Instant, asker?: Asker, paid = false): Outcome {
     // A host may have so many questions under way; the upstream's routers ask for everybody there.
     const isCounted = rule.subnet !== undefined && !isUpstream(rule, this.#links.get(from)) && asker !== undefined && asker.mac >= 0
     const account = isCounted ? asker.mac : undefined
     const who = asker === undefined ? {} : { asker }
     const known = this.#neighbors.find(target)
-    const outcome = this.#neighbors.ask({ target, rule, links, byRoute, lane, from, account, reason: asker ? 'solicited' : 'local traffic', ...who }, now)
+    const outcome = this.#neighbors.ask({ target, rule, links, byRoute, lane, paid, from, account, reason: asker ? 'solicited' : 'local traffic', ...who }, now)
     return outcome === 'limit' && known?.askers.length === ASKER_LIMIT ? this.#full('waiting', ASKER_LIMIT) : outcome
   }
 

@@ -142,6 +142,7 @@ export type LimitName =
   | 'askers'          // targets that are asked for, or were in vain
   | 'waiting'         // who waits for one target
   | 'probes'          // for unknown targets
+  | 'questions'       // that wait for their turn
   | 'tentative'       // addresses in DAD
   | 'lookups'         // questions to the kernel
   | 'announcements'   // under way

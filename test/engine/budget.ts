@@ -175,19 +175,21 @@ t.test('during a scan by one asker another one finds who is there (M5)', async (
   let found = 0
   for (let ms = 0; ms < 5000; ms++) {
     for (let k = 0; k < 5; k++) stage.ns(ETH0, nth(5 * ms + k))
-    if (ms % 20 === 0) {
+    // Until then the first questions of the scan have their turns.
+    if (ms >= 1000 && ms % 20 === 0) {
       const target = `2001:db8::2:${ms.toString(16)}`
       stage.ns(ETH0, target, { from: VM3, source: 'fe80::3' })
       if (stage.na(ETH1, target, macOf(ms)) === 'proof') found++
     }
     stage.wait(1)
   }
-  t.equal(found, 250)
+  t.equal(found, 200)
 })
 
 t.test('owners whose time is over together are verified one after the other, and stay owners', async (t) => {
   const stage = new Stage(SUBNET)
   for (let n = 0; n < 2000; n++) stage.ns(ETH1, '2001:db8::1', { source: nth(n), from: macOf(n) })
+  stage.wait(498)
   for (let n = 0; n < 2000; n++) stage.na(ETH1, nth(n), macOf(n))
   stage.sink.take()
   let [most, sent, silent] = [0, 0, 0]

@@ -158,7 +158,8 @@ function tentative(count: number, hosts: number, config: string): number {
   for (let n = 1; n <= count; n++) stage.dad(ETH1, `2001:db8::2:${n.toString(16)}`, macOf(n % hosts))
   stage.wait(1000)
   stage.sink.take()
-  stage.wait(100)
+  // The end of the window, and a turn for each.
+  stage.wait(100 + 1024 / 4)
   return new Set(stage.sink.take('solicit eth1')).size
 }
 

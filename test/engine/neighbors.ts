@@ -205,6 +205,8 @@ t.test('a scan: at most so many unproven entries, the oldest FAILED one makes ro
   stage.ns(ETH0, nth(1))
   stage.wait(1)
   for (let n = 2; n <= UNPROVEN_LIMIT; n++) stage.ns(ETH0, nth(n))
+  // A turn for each.
+  stage.wait(1100)
   t.equal(stage.ns(ETH0, nth(0xffff)), 'limit', 'all of them are being asked')
   t.same(stage.sink.take('limit'), [`limit askers ${UNPROVEN_LIMIT}`])
   t.equal(stage.ns(ETH0, VM), 'answered')
@@ -217,15 +219,19 @@ t.test('a scan: at most so many unproven entries, the oldest FAILED one makes ro
 })
 
 t.test('a scan does not keep out hosts that show themselves (M4)', async (t) => {
-  const stage = new Stage(TIMED.replace('host', 'probe-limit 100000\n host'))
+  const stage = new Stage(TIMED.replace('host', 'probe-limit 100000\n host').replace('timeout 500', 'timeout 5s'))
   for (let n = 1; n <= UNPROVEN_LIMIT + 1; n++) stage.ns(ETH0, nth(n))
+  // A turn for each.
+  stage.wait(1100)
   const macOf = (n: number): string => formatMac(mac('06:00:00:00:00:00') + n as ReturnType<typeof mac>)
   const show = (n: number): void => { stage.ns(ETH1, '2001:db8::1', { source: nth(0x9000 + n), from: macOf(n) }) }
   show(0)
   stage.na(ETH1, nth(0x9000), macOf(0))
   t.equal(stage.known[nth(0x9000)], 'REACHABLE eth1 routed')
+  stage.wait(10)
   stage.sink.take()
   for (let n = 1; n <= ALIVE_RESERVE + 1; n++) show(n)
+  stage.wait(1100)
   t.equal(Object.keys(stage.known).length, UNPROVEN_LIMIT + ALIVE_RESERVE + 2, 'not without end')
   t.same(stage.sink.take('limit'), [`limit askers ${UNPROVEN_LIMIT + ALIVE_RESERVE}`])
 })
