@@ -11,6 +11,7 @@ import { Advertiser } from './advertiser.ts'
 import { Deadlines, earliest } from './deadlines.ts'
 import type { Timed } from './deadlines.ts'
 import type { Links } from './links.ts'
+import type { Question } from './neighbor.ts'
 import type { Neighbors } from './neighbors.ts'
 import { isAnycast, isUpstream } from './rules.ts'
 import type { Rules } from './rules.ts'
@@ -211,15 +212,23 @@ export class Learner {
     if (account !== undefined && this.#neighbors.isSated(account, rule)) return false
     // What is somebody's upstream does not become a host's here.
     const upstreams = rule.subnet === undefined || fromUpstream ? [] : this.rules.upstreamsOf(rule).filter((link) => this.#links.up(link))
-    const { budget, budget: { pace: { alive: pace } } } = this.#neighbors
-    const [target, links] = [new Address(w0, w1, w2, w3), [ifindex, ...upstreams]]
-    const ask = (now: Instant): unknown => this.#neighbors.ask({ target, rule, links, lane: 'alive', paid: isNews, from: ifindex,
+    if (isNews && !this.#neighbors.budget.allows('alive', rule.settings, upstreams, ifindex, account ?? -1, now)) return false
+    this.#ask({ target: new Address(w0, w1, w2, w3), rule, links: [ifindex, ...upstreams], lane: 'alive', paid: isNews, from: ifindex,
       account, reason: 'evidence' }, now)
-    if (isNews && !budget.allows('alive', rule.settings, upstreams, ifindex, account ?? -1, now)) return false
-    if (isNews) budget.charge('alive', rule.settings, links, ifindex, account ?? -1, now)
-    if (!isNews || pace.isFree(now)) ask(now)
-    else pace.defer((later) => { if (this.rules.owning(ifindex, w0, w1, w2, w3) === rule && this.#links.up(ifindex)) ask(later) })
     return false
+  }
+
+  /** Asks whether somebody is there: for a stranger, whom the budget allows, now or later. */
+  #ask(question: Question, now: Instant): void {
+    const { target: { w0, w1, w2, w3 }, rule, links, from, account, paid } = question
+    const { budget, budget: { pace: { alive: pace } } } = this.#neighbors
+    if (paid) budget.charge('alive', rule.settings, links, from, account ?? -1, now)
+    if (!paid || pace.isFree(now)) this.#neighbors.ask(question, now)
+    else {
+      pace.defer((later) => {
+        if (this.rules.owning(from, w0, w1, w2, w3) === rule && this.#links.up(from)) this.#neighbors.ask(question, later)
+      })
+    }
   }
 }
 

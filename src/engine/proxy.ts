@@ -65,19 +65,15 @@ export class Proxy {
     if (isAnycast(rules, t0, t1, t2, t3)) return 'anycast'
     if (neighbor !== undefined && neighbor.isOwned) return this.#owned(neighbor, link, view, rules, dad, now)
 
-    const blind = rules.find(({ kind }) => kind === 'static')
+    const blind = rules.find(isStatic)
     if (blind !== undefined) {
       // Blind defence would refuse every newcomer on the link any address: it takes evidence (RFC 3756 4.1.3).
       return dad ? this.#lookup(link, view, blind) : this.#answerView(link, view, blind)
     }
     const search = this.#search(neighbor, link.ifindex, t0, t1, t2, t3, rules, view.sourceMac, now)
     if (typeof search === 'string') return search
-    if (neighbor !== undefined) return this.#ask(search, view.target(), link.ifindex, now, askerOf(link, view))
-    const { budget, budget: { pace: { unknown: pace } } } = this.#neighbors
-    budget.charge(search.lane, search.rule.settings, search.links, link.ifindex, view.sourceMac, now)
     const [target, asker] = [view.target(), askerOf(link, view)]
-    if (search.lane === 'seen' || pace.isFree(now)) return this.#ask(search, target, link.ifindex, now, asker, true)
-    return pace.defer((later) => this.#askLater(target, asker, later)) ? 'asked' : 'limit'
+    return neighbor === undefined ? this.#askInTurn(search, target, asker, now) : this.#ask(search, target, link.ifindex, now, asker)
   }
 
   /** The kernel's word on a target that was looked up: what is this machine's own is defended. */
@@ -168,6 +164,14 @@ export class Proxy {
     return paid || budget.allows(search.lane, rule.settings, links, from, mac, now) ? search : 'limit'
   }
 
+  /** Asks for a stranger, now or later. */
+  #askInTurn(search: Search, target: Address, asker: Asker, now: Instant): Outcome {
+    const { budget, budget: { pace: { unknown: pace } } } = this.#neighbors
+    budget.charge(search.lane, search.rule.settings, search.links, asker.ifindex, asker.mac, now)
+    if (search.lane === 'seen' || pace.isFree(now)) return this.#ask(search, target, asker.ifindex, now, asker, true)
+    return pace.defer((later) => this.#askLater(target, asker, later)) ? 'asked' : 'limit'
+  }
+
   /** The turn of a question that had to wait; by now things may be otherwise. */
   #askLater(target: Address, asker: Asker, now: Instant): void {
     const { w0, w1, w2, w3 } = target
@@ -221,6 +225,9 @@ export class Proxy {
     this.#advertiser.answer(link, settings, target.w0, target.w1, target.w2, target.w3, w0, w1, w2, w3, mac)
   }
 }
+
+/** Here, so that no packet makes a function. */
+function isStatic({ kind }: ActiveRule): boolean { return kind === 'static' }
 
 function askerOf({ ifindex }: Link, view: NdiscView): Asker {
   return { ifindex, source: view.source(), mac: view.sourceMac }
