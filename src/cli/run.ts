@@ -4,18 +4,12 @@ import type { Argv } from 'yargs'
 import type { LevelWithSilent, Logger } from 'pino'
 import { Daemon } from '../daemon.ts'
 import { AlreadyRunning } from '../linux/claim.ts'
-import { settle } from '../linux/settle.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log.ts'
 import { loadConfig } from './check.ts'
 import { DEFAULT_FILE } from './config-file.ts'
 import { EXIT } from './exit.ts'
-
-/**
- * What a start or a reload needed is given back after these times, when most of what follows from it is done, and when V8
- * sees that it makes little garbage for 5 s: only then it lets the room for that go. Milliseconds.
- */
-const SETTLE_AFTER = [1000, 7000]
+import { Settling } from './settling.ts'
 
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 
@@ -109,11 +103,7 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
-  let settling: NodeJS.Timeout[] = []
-  const settleSoon = (): void => {
-    settling.forEach(clearTimeout)
-    settling = SETTLE_AFTER.map((after) => setTimeout(settle, after))
-  }
+  const settling = new Settling()
 
   let stopping = false
   process.on('SIGHUP', () => {
@@ -124,7 +114,7 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
       log.error({ event: 'reload' }, `${file} is not good: the configuration in force stays; see \`ndp6d check ${file}\``)
     } else {
       daemon.reload(config)
-      settleSoon()
+      settling.soon()
       log.info({ event: 'reload' }, `reloaded ${file}`)
     }
     notify({ READY: '1' })
@@ -137,6 +127,7 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
     if (stopping) return
     stopping = true
     clearInterval(watchdog)
+    settling.close()
     notify({ STOPPING: '1' })
     daemon.stop().then(() => {
       log.info({ event: 'stop' }, `stopped (${signal})`)
@@ -149,7 +140,7 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
 
-  settleSoon()
+  settling.soon()
   // Last: whoever reads it may send a signal at once.
   log.info({ event: 'ready' }, `ready (${file})`)
   const unheard = notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })

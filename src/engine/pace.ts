@@ -8,6 +8,8 @@ import type { Instant, Sink } from './types.ts'
 /** Questions at once, and for each millisecond. */
 const BURST = 32
 const RATE = 4
+/** Room for one, but for what rounding took: else the time of the next one never comes. */
+const ONE = 0.999
 /** Questions that wait: more than a budget lets anybody ask at once. */
 export const PACE_LIMIT = 4096
 
@@ -33,7 +35,7 @@ export class Pace {
   /** Whether a question may be asked at once, which is counted. */
   isFree(now: Instant): boolean {
     this.#refill(now)
-    const isFree = this.size === 0 && this.#room >= 1
+    const isFree = this.size === 0 && this.#room >= ONE
     if (isFree) this.#room--
     return isFree
   }
@@ -49,7 +51,7 @@ export class Pace {
   wake(now: Instant): void {
     if (this.size === 0) return
     this.#refill(now)
-    for (; this.#room >= 1 && this.size > 0; this.#room--) this.#waiting[this.#next++](now)
+    for (; this.#room >= ONE && this.size > 0; this.#room--) this.#waiting[this.#next++](now)
     if (this.size > 0 && this.#next < PACE_LIMIT) return
     this.#waiting.splice(0, this.#next)
     this.#next = 0

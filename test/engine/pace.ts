@@ -47,3 +47,15 @@ t.test('so many may wait', async (t) => {
   for (let now = 0; pace.deadline !== undefined; now++) pace.wake(at(now))
   t.equal(pace.size, 0)
 })
+
+t.test('whatever rounding makes of the time, the turn comes at its time', async (t) => {
+  for (let i = 0; i < 200; i++) {
+    const pace = new Pace({ event: () => {} })
+    let now = 1 + i / 7 as Instant
+    while (pace.isFree(now)) continue
+    let asked = 0
+    for (let k = 0; k < 50; k++) pace.defer(() => { asked++ })
+    for (let wakes = 0; pace.deadline !== undefined && wakes < 60; wakes++) pace.wake(now = pace.deadline)
+    t.equal(asked, 50)
+  }
+})
