@@ -13,7 +13,7 @@ import { CONFIG, ROUTER, vmAddress } from './kit/topology.ts'
 
 t.jobs = 2      // they wait, most of the time
 
-const HOSTS = 5000
+const HOSTS = 1000
 const MULTICAST_ROUTER_TERMINATION = 153
 
 /** Groups that a host listens to on a link. */
