@@ -18,7 +18,7 @@ interface Output {
 
 t.test('npm run bench -- --quick --json', { timeout: 120_000 }, async (t) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [BENCH, '--quick', '--json'],
-    { encoding: 'utf8', timeout: 110_000 })
+    { encoding: 'utf8', timeout: 220_000 })
   t.equal(status, 0, stderr)
   const { absent, results } = JSON.parse(stdout) as Output
   t.notOk('ndp6d' in absent, 'ndp6d takes part')
