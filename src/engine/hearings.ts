@@ -10,7 +10,7 @@ import type { Hearing, Limit, Link, Sink } from './types.ts'
 
 const BY_ROUTE: Hearing = { promiscuous: false, ring: false, ownSolicitations: false, reports: false, routerSolicitations: false, prefixes: false }
 
-/** Rings take 2 MiB each, for good: links beyond this number are heard without. */
+/** Rings take 4 MiB each, for good: links beyond this number are heard without. */
 const RING_LIMIT = 8
 
 /** Links that are heard, each with sockets and buffers of its own. */

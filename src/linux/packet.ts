@@ -51,9 +51,9 @@ export interface PacketCounters {
 /** Slots of the receive slab: an NS with all options known today takes 118 bytes; what is longer is cut. */
 const SLOT = 256
 const SLOTS = 128
-/** Without a ring; with one as many frames. Either holds what comes in 20 ms at 200 000 a second. */
+/** Without a ring; with one as many frames. They hold what comes in 20 and 40 ms at 200 000 a second. */
 const RECEIVE_BUFFER = 4 * 2 ** 20
-const RING = 4096
+const RING = 8192
 const SEND_SLOT = Math.ceil(MAX_ENCODED / 8) * 8
 const SEND_SLOTS = 256
 /** The queue grows up to this: what one turn answers waits for its routes. */
