@@ -147,7 +147,7 @@ export class Announcer {
       if (!this.#makeRoom()) break
       const one = { target, ifindex, settings, changed, sent: 0, waits: 0, deadline: now, place: -1 }
       this.#fresh.set(one, now)
-      this.#pending.set(target.w0, target.w1, target.w2, target.w3, [...this.#pendingOf(target), one])
+      this.#pending.set(target.w0, target.w1, target.w2, target.w3, this.#pendingOf(target).concat(one))
     }
   }
 

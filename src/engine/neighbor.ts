@@ -5,7 +5,7 @@
  */
 import { Address } from '../address.ts'
 import type { Mac } from '../address.ts'
-import { MAX_UNICAST_SOLICIT } from '../wire/constants.ts'
+import { MAX_UNICAST_SOLICIT, RETRANS_TIMER } from '../wire/constants.ts'
 import { FLAGS, HOME, IFINDEX, MAC, NO_DETAILS, NOWHERE, ROUTED, TARGET, VERIFIED } from './neighbor-rows.ts'
 import type { Asker, NeighborRows } from './neighbor-rows.ts'
 import type { ActiveRule } from './rules.ts'
@@ -178,6 +178,10 @@ export class Neighbor {
   /** Undefined when only a bridge says so. */
   get rivalMac(): Mac | undefined { return this.#rows.detail(this, 'rivalMac') }
   set rivalMac(mac: Mac | undefined) { this.#rows.setDetail(this, 'rivalMac', mac) }
+  forgetRival(): void {
+    this.rival = 0
+    this.rivalMac = undefined
+  }
 
   /** When something is to be done about it. */
   get deadline(): Instant { return this.#rows.deadline(this) }
@@ -188,7 +192,7 @@ export class Neighbor {
     const { askers } = this
     if (askers.some((other) => ifindex === other.ifindex && mac === other.mac && source.equals(other.source))) return true
     if (askers.length >= ASKER_LIMIT) return false
-    this.askers = [...askers, asker]
+    this.askers = askers.concat(asker)
     return true
   }
 
@@ -210,5 +214,10 @@ export class Neighbor {
     const { timeout, retries } = this.rule.settings
     const ttl = Math.max(MIN_TTL, this.rule.settings.ttl)
     return this.verified + ttl - Math.min(ttl / 2, (retries + 1) * timeout) as Instant
+  }
+
+  /** When to look at it next: where it was asked for, a second answer counts for a while; then it takes up room in vain. */
+  get restAt(): Instant {
+    return this.asking.length === 0 ? this.staleAt : Math.min(this.staleAt, this.verified + RETRANS_TIMER) as Instant
   }
 }

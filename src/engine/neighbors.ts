@@ -230,8 +230,7 @@ export class Neighbors {
     if (!changed && rival !== 0 && rivalMac !== undefined) {
       this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex: rival, mac: rivalMac })
     }
-    neighbor.rival = 0
-    neighbor.rivalMac = undefined
+    neighbor.forgetRival()
     neighbor.probes = 0
     neighbor.absent = false
     neighbor.used = false
@@ -239,8 +238,8 @@ export class Neighbors {
     neighbor.byRoute = false
     if (asking.length === 1 && asking[0] === ifindex) neighbor.asking = NOWHERE
     this.#enter(neighbor, 'REACHABLE', neighbor.isPinned && mac === undefined ? 'pinned' : changed ? 'proof' : 'verified')
-    if (!neighbor.isPinned) this.#table.setDeadline(neighbor, neighbor.staleAt)
-    else this.#table.clearDeadline(neighbor)
+    if (neighbor.isPinned) this.#table.clearDeadline(neighbor)
+    else this.#table.setDeadline(neighbor, neighbor.restAt)
     // Thousands of these a second change nothing.
     if (!isRoutine) this.#follower.owner(neighbor, now)
     this.#answer(neighbor)
@@ -321,7 +320,9 @@ export class Neighbors {
           }
           break
         case 'REACHABLE':
+          neighbor.asking = NOWHERE
           if (neighbor.rival !== 0) this.verify(neighbor, now, 'claimed by another')
+          else if (now < neighbor.staleAt) this.#table.setDeadline(neighbor, neighbor.staleAt)
           else if (keepalive || neighbor.used) this.verify(neighbor, now, 'ttl')
           else if (now < verified + ttl) this.#table.setDeadline(neighbor, verified + ttl as Instant)
           else this.remove(neighbor, 'ttl', now)
@@ -337,8 +338,7 @@ export class Neighbors {
   #giveUp(neighbor: Neighbor, now: Instant): void {
     const { rival, rivalMac, rule, target } = neighbor
     this.fail(neighbor, 'no answer', now)
-    neighbor.rival = 0
-    neighbor.rivalMac = undefined
+    neighbor.forgetRival()
     if (rival === 0 || !this.#links.up(rival) || this.#isGuarded(neighbor, rival)) return
     const account = this.#isUpstream(rule, rival) ? undefined : rivalMac
     this.ask({ target, rule, links: [rival], lane: 'seen', from: rival, account, reason: 'owner silent' }, now)

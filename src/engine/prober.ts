@@ -20,7 +20,7 @@ export class Prober {
   widen(neighbor: Neighbor, links: readonly number[]): boolean {
     const fresh = links.filter((ifindex) => !neighbor.asking.includes(ifindex))
     if (fresh.length === 0) return false
-    neighbor.asking = [...neighbor.asking, ...fresh]
+    neighbor.asking = neighbor.asking.concat(fresh)
     this.#solicit(neighbor, fresh)
     return true
   }

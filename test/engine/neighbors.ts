@@ -275,6 +275,25 @@ t.test('the counts are right: after every kind of end, all places are free again
   t.equal(fill(), 4, 'after all of it')
 })
 
+t.test('once no second answer can count, an owner remembers nothing of the question', async (t) => {
+  const links = new Links(chance(1))
+  const rules = new Rules(configOf(TIMED), chance(1))
+  for (const link of twoLinks()) { links.set(link); rules.link(link) }
+  const neighbors = new Neighbors(links, new Recorder(), { owner() {}, answer() {} }, chance(1))
+  const target = ip(VM)
+  const rule = rules.owning(ETH1, target.w0, target.w1, target.w2, target.w3)!
+  neighbors.ask({ target, rule, links: [ETH1, ETH0], lane: 'alive', from: ETH1, reason: 'test' }, 0 as Instant)
+  const neighbor = neighbors.find(target)!
+  neighbors.prove(neighbor, ETH1, mac(VM2), 100 as Instant)
+  t.equal(neighbors.deadline, 1100 as Instant)
+  neighbors.wake(1099 as Instant)
+  t.same(neighbor.asking, [ETH1, ETH0])
+  neighbors.wake(1100 as Instant)
+  t.same(neighbor.asking, [])
+  t.equal(neighbors.deadline, 28_100 as Instant)
+  t.equal(neighbor.state, 'REACHABLE')
+})
+
 t.test('restored owners are known at once and verified by their group', async (t) => {
   const sink = new Recorder()
   const links = new Links(chance(1))
