@@ -8,7 +8,7 @@ import type { Config } from './config/config.ts'
 import { Engine } from './engine/engine.ts'
 import type { Snapshot } from './engine/engine.ts'
 import type {
-  Advertisement, Event, Hearing, HostRoute, Input, Instant, Link, MulticastMessage, Outcome, QuietRule, RouteChange, Sink, UnicastProbe,
+  Advertisement, Event, Hearing, HostRoute, Input, Instant, Link, Outcome, QuietRule, RouteChange, Sink, UnicastProbe,
 } from './engine/types.ts'
 import { claim } from './linux/claim.ts'
 import { forward, warnWithoutForwarding } from './forwarding.ts'
@@ -27,6 +27,7 @@ import type { Lookup } from './linux/rtnetlink.ts'
 import { EventLog } from './log.ts'
 import { Memory } from './memory.ts'
 import { Counters } from './metrics.ts'
+import type { MulticastMessage } from './wire/mld.ts'
 import type { NdiscView } from './wire/ndisc.ts'
 
 /** How often the log may say what it counted. Milliseconds. */
@@ -201,8 +202,6 @@ export class Daemon implements Sink {
     this.#lastOut?.advertise(advertisement)
   }
 
-  join(ifindex: number, group: Address): void { this.#heard.get(ifindex)?.join(group) }
-  leave(ifindex: number, group: Address): void { this.#heard.get(ifindex)?.leave(group) }
   discover(ifindex: number, sources: readonly Address[]): void { this.#heard.get(ifindex)?.discover(sources) }
   multicast(ifindex: number, message: MulticastMessage): void { this.#heard.get(ifindex)?.multicast(message) }
   lookup(target: Address): void { this.#lookups.push(target) }
@@ -291,7 +290,7 @@ export class Daemon implements Sink {
       echo: (source, mac) => take({ kind: 'echo', ifindex, source, mac }),
       solicited: (target) => take({ kind: 'local-solicitation', ifindex, target }),
       report: (joined, left) => take({ kind: 'report', ifindex, joined, left }),
-      query: (source) => take({ kind: 'query', ifindex, source }),
+      query: (query) => take({ kind: 'query', ifindex, query }),
       solicitation: () => take({ kind: 'router-solicitation', ifindex }),
       dropped: (count) => this.event({ kind: 'overrun', ifindex, count }),
       failed: (error) => this.#linkFailed(name, error),

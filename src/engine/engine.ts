@@ -71,7 +71,7 @@ export class Engine {
     this.#links = new Links(random)
     this.#absent = new AbsentHosts(sink)
     this.#rules = new Rules(config, random, this.#onLink)
-    this.#groups = new Groups(sink)
+    this.#groups = new Groups(this.#links, sink, random)
     this.#announcer = new Announcer(this.#links, sink, random)
     this.#owners = new Owners(this.#rules, this.#links, this.#groups, this.#announcer, sink)
     this.#moves = new Moves(this.#rules, this.#links, this.#announcer)
@@ -91,7 +91,7 @@ export class Engine {
     this.#recall = new Recall({ links: this.#links, neighbors: this.#neighbors, owners: this.#owners, hearings: this.#hearings,
       absent: this.#absent, ruleOf: (target, ifindex) => this.#adoptingRule(target, ifindex) })
     const { alive, unknown } = this.#neighbors.budget.pace
-    this.#timed = [this.#neighbors, alive, unknown, this.#learner, this.#announcer, this.#snooping, this.#deafness]
+    this.#timed = [this.#neighbors, alive, unknown, this.#learner, this.#announcer, this.#snooping, this.#groups, this.#deafness]
   }
 
   /** When `wake` has something to do next. */
@@ -138,14 +138,17 @@ export class Engine {
       }
       case 'prefixes': return this.#renumber(input.ifindex, input.prefixes, now)
       case 'report': return this.#snooping.report(input.ifindex, input.joined, input.left, now)
-      case 'query': return this.#snooping.query(input.ifindex, input.source, now)
+      case 'query': return this.#asked(input, now)
       case 'router-solicitation': return this.#snooping.solicited(input.ifindex, now)
       case 'memory': return this.#recall.remember(input.hosts, now)
     }
   }
 
   /** Takes leave of those who rely on us, before the end. */
-  stop(): void { this.#snooping.stop() }
+  stop(): void {
+    this.#snooping.stop()
+    this.#groups.stop()
+  }
 
   /** Every name and pattern that the configuration mentions, and the upstreams among them. */
   get interfaces(): { names: readonly string[]; upstreams: readonly string[] } {
@@ -246,6 +249,7 @@ export class Engine {
     if (before?.name !== name || before.mac !== mac) this.#sink.quiet(this.#rules.quiet(this.#links))
     this.#snoop(now)
     this.#hearings.update(link)
+    this.#groups.link(ifindex)
     if (before?.name !== name) this.#placement.update(now)
     // Under another name it is another link.
     const isUpAgain = this.#isUsable(link) && (!this.#isUsable(before) || before?.name !== name)
@@ -277,6 +281,12 @@ export class Engine {
   #snoop(now: Instant): void {
     const { mirrors, routers } = this.#rules.snooping
     this.#snooping.configure(mirrors, routers, now)
+  }
+
+  #asked({ ifindex, query }: Extract<Input, { kind: 'query' }>, now: Instant): void {
+    this.#groups.query(ifindex, query, now)
+    // Who asks us alone does not do a querier's work.
+    if (query.toAll && query.groups === undefined) this.#snooping.query(ifindex, query.source, now)
   }
 
   /** A link is back, perhaps as another: its hosts may be, too. */

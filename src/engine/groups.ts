@@ -1,131 +1,142 @@
 /**
- * Solicited-node groups that this machine is to be a member of, for addresses that it answers for (RFC 4861 7.2.1,
- * 7.2.8; RFC 4291 2.7.1): several addresses share a group, and it is left with the last of them. Joining makes the
- * kernel send the reports that open snooping switches.
- *
- * The kernel keeps the groups of a link in a list, and walks it for each that is joined and for each multicast packet that
- * comes in: of 1000 groups each costs 6 ns of every packet, and 10 000 take half a second to join. So there is a limit.
- * Without a snooping switch none of them is needed, since links are heard with all of their multicast.
+ * Solicited-node groups that are to be heard on each link, for addresses that are answered for (RFC 4861 7.2.1, 7.2.8; RFC
+ * 4291 2.7.1): several addresses share a group, and it is left with the last of them.
  */
 import { Address } from '../address.ts'
-import { IntMap } from './int-map.ts'
-import type { Limit, Sink } from './types.ts'
+import type { ListenerQuery } from '../wire/mld.ts'
+import { Deadlines } from './deadlines.ts'
+import type { Timed } from './deadlines.ts'
+import type { Links } from './links.ts'
+import { Listener, suffixOf } from './listener.ts'
+import { linkLocal } from './router-discovery.ts'
+import type { Instant, Limit, Random, Sink } from './types.ts'
 
-/** Groups joined on one link. Who comes later waits until one is left. */
-export const GROUP_LIMIT = 1024
+/** There are no more solicited-node groups. What wants them has limits of its own. */
+const GROUPS = 2 ** 24
 
-/** In the value of a wanted group: it is joined; and one of those who want it. */
-const JOINED = 1
-const ONE = 2
+/** How a link can be spoken to: not at all, from `::`, from its link-local address. */
+const SILENT = 0
+const NAMELESS = 1
+const ABLE = 2
 
-interface Wanted {
-  /** By suffix: how many addresses want the group, and whether it is joined. */
-  readonly groups: IntMap
-  joined: number
+/** A link on which groups are wanted, or that is heard; its deadline is the next report. */
+interface Member extends Timed {
+  readonly ifindex: number
+  readonly listener: Listener
   heard: boolean
-  /** The limit was met, and told. */
-  full: boolean
+  voice: number
 }
 
-/** The low 24 bits, by which an address and its solicited-node group agree. */
-function suffixOf({ w3 }: Address): number { return w3 & 0xffffff }
-
-function groupOf(suffix: number): Address { return new Address(0, 0, 0, suffix).solicitedNode }
-
 export class Groups {
-  readonly #sink: Pick<Sink, 'join' | 'leave' | 'event'>
-  readonly #links = new Map<number, Wanted>()
+  readonly #links: Links
+  readonly #sink: Pick<Sink, 'multicast'>
+  readonly #random: Random
+  readonly #members = new Map<number, Member>()
+  readonly #deadlines = new Deadlines<Member>()
 
-  readonly #limit: number
-
-  constructor(sink: Pick<Sink, 'join' | 'leave' | 'event'>, limit = GROUP_LIMIT) {
+  constructor(links: Links, sink: Pick<Sink, 'multicast'>, random: Random) {
+    this.#links = links
     this.#sink = sink
-    this.#limit = limit
+    this.#random = random
   }
 
   get limits(): Limit[] {
-    const used = [...this.#links.values()].reduce((most, { joined }) => Math.max(most, joined), 0)
-    return [{ name: 'multicast groups of one link, at most', used, size: this.#limit }]
+    const used = [...this.#members.values()].reduce((most, { listener }) => Math.max(most, listener.size), 0)
+    return [{ name: 'multicast groups of one link, at most', used, size: GROUPS }]
   }
 
+  get deadline(): Instant | undefined { return this.#deadlines.next }
+
   /** Groups that are wanted on this link. */
-  size(ifindex: number): number { return this.#links.get(ifindex)?.groups.size ?? 0 }
+  size(ifindex: number): number { return this.#members.get(ifindex)?.listener.size ?? 0 }
 
   /** One more who wants the group of `address` on this link. @param address unicast, or the group itself */
   add(ifindex: number, address: Address): void {
-    const wanted = this.#at(ifindex)
-    const suffix = suffixOf(address)
-    const value = wanted.groups.get(suffix)
-    wanted.groups.set(suffix, value + ONE)
-    if (value === 0) this.#join(ifindex, wanted, suffix)
+    const member = this.#at(ifindex)
+    member.listener.add(suffixOf(address))
+    this.#schedule(member)
   }
 
   /** Takes back one `add`. @throws Error when there was none: somebody else's membership would be at stake. */
   remove(ifindex: number, address: Address): void {
-    const wanted = this.#links.get(ifindex)
-    const suffix = suffixOf(address)
-    const value = wanted?.groups.get(suffix) ?? 0
-    if (wanted === undefined || value === 0) {
+    const member = this.#members.get(ifindex)
+    if (member?.listener.remove(suffixOf(address)) !== true) {
       throw new Error(`link ${ifindex} is no member of ${address.solicitedNode}, so ${address} cannot leave it`)
     }
-    const rest = value - ONE
-    wanted.groups.set(suffix, rest >= ONE ? rest : 0)
-    if (rest === JOINED) {
-      wanted.joined--
-      this.#sink.leave(ifindex, groupOf(suffix))
-      this.#fill(ifindex, wanted)
-    }
-    this.#tidy(ifindex, wanted)
+    this.#schedule(member)
   }
 
-  /** The sink hears this link from now on: joins what is wanted there. To hear it in another way changes nothing. */
+  /** The sink hears this link from now on. To hear it in another way changes nothing. */
   heard(ifindex: number): void {
-    const wanted = this.#at(ifindex)
-    if (wanted.heard) return
-    wanted.heard = true
-    this.#fill(ifindex, wanted)
+    const member = this.#at(ifindex)
+    if (member.heard) return
+    member.heard = true
+    this.link(ifindex)
   }
 
-  /** The sink does not hear this link any more, and dropped its memberships. What is wanted stays so. */
+  /** The link, or its addresses, changed. A switch hears of all groups when it can hear of them again, or better. */
+  link(ifindex: number): void {
+    const member = this.#members.get(ifindex)
+    if (member?.heard !== true) return
+    const voice = !this.#links.up(ifindex) ? SILENT : linkLocal(this.#links, ifindex) === undefined ? NAMELESS : ABLE
+    if (voice > member.voice) member.listener.begin()
+    member.voice = voice
+    this.#schedule(member)
+  }
+
+  /** The sink is about to hear this link no more, or it is no more: all is left. What is wanted stays so. */
   gone(ifindex: number): void {
-    const wanted = this.#links.get(ifindex)
-    if (wanted === undefined) return
-    for (const suffix of wanted.groups.keys()) wanted.groups.set(suffix, wanted.groups.get(suffix) & ~JOINED)
-    wanted.joined = 0
-    wanted.heard = wanted.full = false
-    this.#tidy(ifindex, wanted)
+    const member = this.#members.get(ifindex)
+    if (member === undefined) return
+    this.#end(member)
+    member.heard = false
+    member.voice = SILENT
+    this.#schedule(member)
   }
 
-  #at(ifindex: number): Wanted {
-    let wanted = this.#links.get(ifindex)
-    if (wanted === undefined) this.#links.set(ifindex, wanted = { groups: new IntMap(), joined: 0, heard: false, full: false })
-    return wanted
+  /** Somebody asks who listens on this link. */
+  query(ifindex: number, query: Pick<ListenerQuery, 'version' | 'groups' | 'delay'>, now: Instant): void {
+    const member = this.#members.get(ifindex)
+    if (member === undefined) return
+    member.listener.query(query, now)
+    this.#schedule(member)
   }
 
-  #tidy(ifindex: number, { heard, groups }: Wanted): void {
-    if (!heard && groups.size === 0) this.#links.delete(ifindex)
-  }
-
-  /** Joins those that wait, as far as there is room. */
-  #fill(ifindex: number, wanted: Wanted): void {
-    if (wanted.joined === wanted.groups.size) return
-    for (const suffix of wanted.groups.keys()) {
-      if (wanted.groups.get(suffix) % ONE !== JOINED && !this.#join(ifindex, wanted, suffix)) return
+  wake(now: Instant): void {
+    for (let due = this.#deadlines.due(now); due !== undefined; due = this.#deadlines.due(now)) {
+      const { ifindex, listener } = due
+      if (this.#links.up(ifindex)) {
+        listener.wake(now, this.#source(ifindex), (message) => this.#sink.multicast(ifindex, message))
+      } else {
+        listener.mute()
+      }
+      this.#schedule(due)
     }
-    wanted.full = false
   }
 
-  /** False: there is no room for it. */
-  #join(ifindex: number, wanted: Wanted, suffix: number): boolean {
-    if (!wanted.heard) return true
-    if (wanted.joined >= this.#limit) {
-      if (!wanted.full) this.#sink.event({ kind: 'limit', limit: 'groups', size: this.#limit })
-      wanted.full = true
-      return false
+  /** Leaves all groups of all links. */
+  stop(): void { for (const member of this.#members.values()) this.#end(member) }
+
+  #end({ ifindex, heard, listener }: Member): void {
+    if (heard && this.#links.up(ifindex)) listener.end(this.#source(ifindex), (message) => this.#sink.multicast(ifindex, message))
+  }
+
+  #source(ifindex: number): Address { return linkLocal(this.#links, ifindex) ?? Address.unspecified }
+
+  #at(ifindex: number): Member {
+    let member = this.#members.get(ifindex)
+    if (member === undefined) {
+      member = { ifindex, listener: new Listener(this.#random), heard: false, voice: SILENT, deadline: 0 as Instant, place: -1 }
+      this.#members.set(ifindex, member)
     }
-    wanted.joined++
-    wanted.groups.set(suffix, wanted.groups.get(suffix) | JOINED)
-    this.#sink.join(ifindex, groupOf(suffix))
-    return true
+    return member
+  }
+
+  /** After whatever may have changed what is due. */
+  #schedule(member: Member): void {
+    const { ifindex, listener: { next, size }, heard } = member
+    if (heard && next < Number.POSITIVE_INFINITY) this.#deadlines.set(member, next)
+    else this.#deadlines.remove(member)
+    if (!heard && size === 0) this.#members.delete(ifindex)
   }
 }

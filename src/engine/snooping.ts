@@ -11,6 +11,7 @@ import {
 import { AddressMap } from './address-map.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Timed } from './deadlines.ts'
+import type { Groups } from './groups.ts'
 import type { Links } from './links.ts'
 import { linkLocal, RouterDiscovery } from './router-discovery.ts'
 import type { Instant, Limit, Random, Sink } from './types.ts'
@@ -24,12 +25,6 @@ const RETRY = 1000
 const SILENCE = QUERY_RESPONSE_INTERVAL + 1000
 /** The least time between General Queries: while answers to the last one come in, there is no other. */
 const QUERY_GAP = QUERY_RESPONSE_INTERVAL
-
-/** Members of groups on links, counted: as many `remove`s as `add`s of one group undo them. */
-export interface Groups {
-  add(ifindex: number, group: Address): void
-  remove(ifindex: number, group: Address): void
-}
 
 /** A group that is mirrored, until its deadline. */
 interface Mirrored extends Timed {
@@ -53,7 +48,7 @@ interface Inside extends Timed {
 
 export class Snooping {
   readonly #links: Links
-  readonly #groups: Groups
+  readonly #groups: Pick<Groups, 'add' | 'remove' | 'query'>
   readonly #sink: Sink
   readonly #random: Random
   readonly #discovery: RouterDiscovery
@@ -61,7 +56,7 @@ export class Snooping {
   readonly #queries = new Deadlines<Inside>()
   readonly #mirrored = new Deadlines<Mirrored>()
 
-  constructor(links: Links, groups: Groups, sink: Sink, random: Random) {
+  constructor(links: Links, groups: Pick<Groups, 'add' | 'remove' | 'query'>, sink: Sink, random: Random) {
     this.#links = links
     this.#groups = groups
     this.#sink = sink
@@ -102,7 +97,7 @@ export class Snooping {
     for (const group of joined) this.#join(inside, group, now)
   }
 
-  /** Another router's query: the lowest address is the querier (RFC 3810 7.6.2). */
+  /** Another router's General Query, to all: the lowest address is the querier (RFC 3810 7.6.2). */
   query(ifindex: number, source: Address, now: Instant): void {
     const inside = this.#insides.get(ifindex)
     const ours = linkLocal(this.#links, ifindex)
@@ -132,7 +127,7 @@ export class Snooping {
     }
   }
 
-  /** The end of advertisements; memberships end with their sockets. */
+  /** The end of advertisements. */
   stop(): void { this.#discovery.stop() }
 
   #begin(ifindex: number, now: Instant): Inside {
@@ -207,6 +202,8 @@ export class Snooping {
       return (now + RETRY) as Instant
     }
     this.#sink.multicast(inside.ifindex, { kind: 'query', source })
+    // A switch there wants to hear of our own groups, too.
+    this.#groups.query(inside.ifindex, { version: 2, groups: undefined, delay: QUERY_RESPONSE_INTERVAL }, now)
     inside.lastQuery = now
     inside.queries++
     return (now + (inside.queries < STARTUP_QUERY_COUNT ? STARTUP_QUERY_INTERVAL : QUERY_INTERVAL)) as Instant

@@ -4,6 +4,7 @@
  */
 import type { Address, Mac, Prefix } from '../address.ts'
 import type { Config } from '../config/config.ts'
+import type { ListenerQuery, MulticastMessage } from '../wire/mld.ts'
 import type { DropReason, NdiscView, NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc.ts'
 
 export type Instant = number & { readonly unit: 'monotonic ms' }
@@ -77,15 +78,6 @@ export interface Hearing {
   /** Tell its on-link prefixes (`Input` prefixes): for `subnet auto`. */
   readonly prefixes: boolean
 }
-
-/** A message for multicast routing, out of one link. */
-export type MulticastMessage =
-  /** MLDv2 General Query (RFC 3810 5.1): who listens to what? */
-  | { readonly kind: 'query'; readonly source: Address }
-  /** Multicast Router Advertisement (RFC 4286 3.1); `interval` in seconds. */
-  | { readonly kind: 'router-advertisement'; readonly source: Address; readonly interval: number }
-  /** Multicast Router Termination (RFC 4286 3.3). */
-  | { readonly kind: 'router-termination'; readonly source: Address }
 
 /** Unicast ND messages that the kernel must not react to: one entry per link. */
 export interface QuietRule {
@@ -198,9 +190,6 @@ export interface Sink {
   solicit(ifindex: number, target: Address): void
   confirm(probe: UnicastProbe): void
   advertise(advertisement: Advertisement): void
-  /** Member of a solicited-node group on this link from now on; kept by the sink while the link is heard. */
-  join(ifindex: number, group: Address): void
-  leave(ifindex: number, group: Address): void
   /** Echo requests to all nodes of a link, one from each source; replies are the input `echo`. */
   discover(ifindex: number, sources: readonly Address[]): void
   multicast(ifindex: number, message: MulticastMessage): void
@@ -236,8 +225,8 @@ export type Input =
   | { readonly kind: 'prefixes'; readonly ifindex: number; readonly prefixes: readonly Prefix[] }
   /** A multicast listener's report (RFC 2710, RFC 3810): the groups that it listens to, and those it left. */
   | { readonly kind: 'report'; readonly ifindex: number; readonly joined: readonly Address[]; readonly left: readonly Address[] }
-  /** Another router's valid General Query for multicast listeners, to all of them (RFC 3810 7.6.2). */
-  | { readonly kind: 'query'; readonly ifindex: number; readonly source: Address }
+  /** Another router's valid query for multicast listeners (RFC 2710, RFC 3810). */
+  | { readonly kind: 'query'; readonly ifindex: number; readonly query: ListenerQuery }
   /** A valid Multicast Router Solicitation (RFC 4286 4). */
   | { readonly kind: 'router-solicitation'; readonly ifindex: number }
   /** What was known before a restart: answered for, while it is verified. */

@@ -3,10 +3,10 @@
  */
 import { randomInt } from 'node:crypto'
 import type { Address, Mac } from '../address.ts'
-import type { Advertisement, Hearing, Limit, Link, MulticastMessage, UnicastProbe } from '../engine/types.ts'
+import type { Advertisement, Hearing, Limit, Link, UnicastProbe } from '../engine/types.ts'
 import { Discovery } from './discovery.ts'
+import type { MulticastMessage } from '../wire/mld.ts'
 import { verdict } from './errors.ts'
-import { MAX_SOCKETS, Memberships } from './memberships.ts'
 import { MulticastSocket } from './multicast.ts'
 import type { MulticastReader } from './multicast.ts'
 import { OwnSolicitations } from './own-solicitations.ts'
@@ -29,10 +29,6 @@ export interface LinkUsage extends Readonly<PacketCounters> {
   /** Messages that wait to be sent, and solicitations. */
   readonly queued: number
   readonly asking: number
-  /** Groups that are joined, and those that wait to be. */
-  readonly groups: number
-  readonly waiting: number
-  readonly groupSockets: number
 }
 
 /** Sockets that could not be opened are tried again after this time. Milliseconds. */
@@ -44,7 +40,6 @@ export class HeardLink {
   #link: Link
   #hearing: Hearing
   readonly #reader: LinkReader
-  readonly #memberships: Memberships
   readonly #discovery: Discovery
   #packets: PacketSocket | undefined
   #solicitor: Solicitor | undefined
@@ -62,7 +57,6 @@ export class HeardLink {
     this.#link = link
     this.#hearing = hearing
     this.#reader = reader
-    this.#memberships = new Memberships(link, (error) => reader.failed(error))
     this.#discovery = new Discovery(link, randomInt(2 ** 16), reader)
     this.#open()
   }
@@ -88,10 +82,8 @@ export class HeardLink {
   confirm(probe: UnicastProbe): void { this.#packets?.solicit(probe) }
   advertise(advertisement: Advertisement): void { this.#packets?.advertise(advertisement) }
   flush(): void { this.#packets?.flush() }
-  join(group: Address): void { this.#memberships.join(group) }
-  leave(group: Address): void { this.#memberships.leave(group) }
   discover(sources: readonly Address[]): void { this.#discovery.discover(sources) }
-  multicast(message: MulticastMessage): void { this.#multicast?.send(message) }
+  multicast(message: MulticastMessage): void { this.#packets?.multicast(message) }
 
   /** Looks at what the kernel had no room for, and tells of it now and then. @param now milliseconds */
   look(now: number): void {
@@ -105,16 +97,14 @@ export class HeardLink {
   get usage(): LinkUsage {
     this.#untold += this.#packets?.drops() ?? 0
     const { received = 0, drops = 0, sent = 0, unsent = 0 } = this.#packets?.counters ?? {}
-    const { size: groups, waiting, sockets: groupSockets } = this.#memberships
     return { iface: this.name, received, drops, sent, unsent: unsent + this.#unasked, queued: this.#packets?.queued ?? 0,
-      asking: this.#solicitor?.waiting ?? 0, groups, waiting, groupSockets }
+      asking: this.#solicitor?.waiting ?? 0 }
   }
 
   close(): void {
     clearTimeout(this.#timer)
     for (const socket of [this.#packets, this.#solicitor, this.#ownSolicitations, this.#multicast]) close(socket)
     this.#discovery.close()
-    this.#memberships.close()
   }
 
   /** Opens what is wanted and not open yet. */
@@ -135,19 +125,16 @@ export class HeardLink {
       }
       reader.failed(error as Error)
       this.#timer = setTimeout(() => this.#open(), RETRY)
-      return
     }
-    this.#memberships.retry()
   }
 }
 
 /** What each of these links has room for, by the fullest of them. */
 export function linkLimits(links: readonly LinkUsage[]): Limit[] {
-  const most = (key: 'queued' | 'asking' | 'groupSockets'): number => links.reduce((most, link) => Math.max(most, link[key]), 0)
+  const most = (key: 'queued' | 'asking'): number => links.reduce((most, link) => Math.max(most, link[key]), 0)
   return [
     { name: 'messages that wait to be sent on one link, at most', used: most('queued'), size: SEND_LIMIT },
     { name: 'probes that wait to be sent on one link, at most', used: most('asking'), size: QUEUE_LIMIT },
-    { name: 'sockets for the groups of one link, at most', used: most('groupSockets'), size: MAX_SOCKETS },
   ]
 }
 

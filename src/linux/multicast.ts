@@ -1,20 +1,14 @@
 /**
- * Multicast Listener and Multicast Router Discovery on one link: a packet socket (packet(7)) of its own, beside the one
- * for ND, since MLD is heard on few links, seldom, and in longer frames.
+ * Multicast listeners' reports and multicast router solicitations on one link: a packet socket (packet(7)) of its own,
+ * beside the one for ND, since these are heard on few links, seldom, and in longer frames.
  */
 import { readMac } from '../address.ts'
 import type { Address, Mac } from '../address.ts'
-import type { MulticastMessage } from '../engine/types.ts'
-import {
-  LISTENER_DONE, LISTENER_QUERY, LISTENER_REPORT, LISTENER_REPORT_V2, MULTICAST_ROUTER_SOLICITATION,
-} from '../wire/constants.ts'
+import { LISTENER_DONE, LISTENER_REPORT, LISTENER_REPORT_V2, MULTICAST_ROUTER_SOLICITATION } from '../wire/constants.ts'
 import { ndiscFilter } from '../wire/filter.ts'
 import { ETHER_SOURCE, ETHERTYPE_IPV6 } from '../wire/frame.ts'
 import type { LinkHeader } from '../wire/frame.ts'
-import {
-  decodeListenerMessage, encodeGeneralQuery, encodeRouterAdvertisement, encodeRouterTermination, MAX_ENCODED_LISTENER,
-} from '../wire/mld.ts'
-import { verdict } from './errors.ts'
+import { decodeListenerMessage } from '../wire/mld.ts'
 import { native } from './native.ts'
 import type { NativeAddon, NativeSocket } from './native.ts'
 import { hasPartialChecksum, isTagged, PACKET_OTHERHOST, PACKET_OUTGOING, packetType, receiveBatch } from './packet-meta.ts'
@@ -23,9 +17,8 @@ import { hasPartialChecksum, isTagged, PACKET_OTHERHOST, PACKET_OUTGOING, packet
 export interface MulticastReader {
   /** Solicited-node groups; at least one in either list. */
   report(joined: readonly Address[], left: readonly Address[]): void
-  query(source: Address): void
   solicitation(): void
-  /** Trouble in receiving or sending, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
+  /** Trouble in receiving, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
   failed(error: Error): void
 }
 
@@ -33,7 +26,7 @@ export interface MulticastSocketOptions {
   readonly ifindex: number
   /** Undefined on a link without Ethernet addresses. */
   readonly mac: Mac | undefined
-  /** Hear reports and queries. */
+  /** Hear reports. */
   readonly reports: boolean
   /** Hear multicast router solicitations. */
   readonly routerSolicitations: boolean
@@ -44,20 +37,14 @@ const SLOT = 4096
 const SLOTS = 16
 const RECEIVE_BUFFER = 256 * 1024
 
-/** In the first byte of an Ethernet address: multicast. */
-const GROUP = 1
-
-const NO_MAC = -1 as Mac
-
 export class MulticastSocket {
-  /** Follows the link's address: our messages carry it, and frames that come from it are ours. */
+  /** Follows the link's address: frames that come from it are ours. */
   mac: Mac | undefined
   readonly #reader: MulticastReader
   readonly #socket: NativeSocket
   readonly #linkHeader: LinkHeader
   readonly #slab = new Uint8Array(SLOT * SLOTS)
   readonly #meta = new Int32Array(4 * SLOTS)
-  readonly #frame = new Uint8Array(MAX_ENCODED_LISTENER)
   #closed = false
 
   /** Listens at once; the reader is called from the event loop. Throws an OsError (ENODEV: no such link). */
@@ -69,7 +56,7 @@ export class MulticastSocket {
     this.#reader = reader
     this.#linkHeader = mac === undefined ? 0 : 14
     const types = [
-      ...(reports ? [LISTENER_QUERY, LISTENER_REPORT, LISTENER_DONE, LISTENER_REPORT_V2] : []),
+      ...(reports ? [LISTENER_REPORT, LISTENER_DONE, LISTENER_REPORT_V2] : []),
       ...(routerSolicitations ? [MULTICAST_ROUTER_SOLICITATION] : []),
     ]
     this.#socket = open({
@@ -79,33 +66,10 @@ export class MulticastSocket {
     this.#socket.start(() => this.#readable())
   }
 
-  /** Sends at once. What the kernel has no room for is lost: all of these are sent again in time. Never throws for that. */
-  send(message: MulticastMessage): void {
-    if (this.#closed) return
-    const lengths = Int32Array.of(this.#encode(message))
-    try {
-      this.#socket.send(this.#frame, this.#frame.length, lengths, 1)
-    } catch (error) {
-      if (verdict(error) !== 'retry') this.#reader.failed(error as Error)
-    }
-  }
-
   /** Idempotent. Nothing is told to the reader afterwards. */
   close(): void {
     this.#closed = true
     this.#socket.close()
-  }
-
-  #encode(message: MulticastMessage): number {
-    const mac = this.mac ?? NO_MAC
-    switch (message.kind) {
-      case 'query':
-        return encodeGeneralQuery(this.#frame, 0, message.source, mac, this.#linkHeader)
-      case 'router-advertisement':
-        return encodeRouterAdvertisement(this.#frame, 0, message.source, message.interval, mac, this.#linkHeader)
-      case 'router-termination':
-        return encodeRouterTermination(this.#frame, 0, message.source, mac, this.#linkHeader)
-    }
   }
 
   /** One batch in a turn; the event loop calls again while there is more. */
@@ -124,12 +88,11 @@ export class MulticastSocket {
       case 'report':
         if (message.joined.length + message.left.length > 0) this.#reader.report(message.joined, message.left)
         break
-      case 'query':
-        // Who asks us alone does not do a querier's work.
-        if (this.#linkHeader === 0 || (this.#slab[at] & GROUP) !== 0) this.#reader.query(message.source)
-        break
       case 'router-solicitation':
         this.#reader.solicitation()
+        break
+      case 'query':
+        // The packet socket for ND hears these.
     }
   }
 

@@ -4,9 +4,12 @@
  */
 import { readMac } from '../address.ts'
 import type { Mac } from '../address.ts'
+import { LISTENER_QUERY, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
 import { ndiscFilter } from '../wire/filter.ts'
 import { ETHER_DESTINATION, ETHER_SOURCE, ETHERTYPE_IPV6 } from '../wire/frame.ts'
 import type { LinkHeader } from '../wire/frame.ts'
+import { decodeListenerMessage, encodeMulticast, MAX_ENCODED_LISTENER } from '../wire/mld.ts'
+import type { ListenerQuery, MulticastMessage } from '../wire/mld.ts'
 import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED, NdiscView } from '../wire/ndisc.ts'
 import type { DropReason, NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc.ts'
 import { verdict } from './errors.ts'
@@ -23,6 +26,8 @@ export interface PacketReader {
    */
   packet(view: NdiscView, drop: DropReason | undefined): void
   end(): void
+  /** A valid query for multicast listeners. */
+  query(query: ListenerQuery): void
   /** Trouble in receiving or sending, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
   failed(error: Error): void
 }
@@ -63,6 +68,11 @@ export const SEND_LIMIT = 4096
 const GROUP = 1
 
 const NO_MAC = -1 as Mac
+
+const TYPES = [NEIGHBOR_SOLICITATION, NEIGHBOR_ADVERTISEMENT, LISTENER_QUERY]
+
+/** Sent before anything else is written to it. */
+const listenerFrame = new Uint8Array(MAX_ENCODED_LISTENER)
 
 /** Packets that come within this time after the last ones follow closely. Milliseconds. */
 const CLOSE = 0.04
@@ -105,7 +115,7 @@ export class PacketSocket {
     this.mac = options.mac
     this.#reader = reader
     this.#linkHeader = cooked ? 0 : 14
-    this.#socket = openSocket(options, ndiscFilter(this.#linkHeader), open)
+    this.#socket = openSocket(options, ndiscFilter(this.#linkHeader, TYPES), open)
     this.#socket.start(() => this.#readable())
   }
 
@@ -147,6 +157,17 @@ export class PacketSocket {
         this.#forget(lost)
         if (!passing) this.#reader.failed(error as Error)
       }
+    }
+  }
+
+  /** Sends at once. What the kernel has no room for is lost: all of these are sent again in time. Never throws for that. */
+  multicast(message: MulticastMessage): void {
+    if (this.#closed) return
+    const length = encodeMulticast(message, { slab: listenerFrame, at: 0, mac: this.mac ?? NO_MAC, linkHeader: this.#linkHeader })
+    try {
+      this.#socket.send(listenerFrame, listenerFrame.length, Int32Array.of(length), 1)
+    } catch (error) {
+      if (verdict(error) !== 'retry') this.#reader.failed(error as Error)
     }
   }
 
@@ -202,7 +223,15 @@ export class PacketSocket {
     const length = Math.min(this.#meta[4 * i], SLOT)
     // TP_STATUS_CSUM_VALID is not believed: to check 72 bytes costs less than to be wrong.
     const drop = this.#view.decode(this.#slab, at, length, this.#linkHeader, hasPartialChecksum(this.#meta, i))
-    this.#reader.packet(this.#view, this.#judgeFrame(i, at, length) ?? drop)
+    const judgement = this.#judgeFrame(i, at, length) ?? drop
+    if (judgement === 'not-ndisc') this.#readQuery(i, at, length)
+    else this.#reader.packet(this.#view, judgement)
+  }
+
+  #readQuery(i: number, at: number, length: number): void {
+    const message = decodeListenerMessage(this.#slab, at, length, this.#linkHeader, hasPartialChecksum(this.#meta, i))
+    if (typeof message === 'string') this.#reader.packet(this.#view, 'not-ndisc')
+    else if (message.kind === 'query') this.#reader.query(message)
   }
 
   /** The reasons that come before the decoder's. */

@@ -1,5 +1,5 @@
 /**
- * Raw ICMPv6 sockets (raw(7), ipv6(7), RFC 3542) that hear nothing: they send, or hold memberships.
+ * Raw ICMPv6 sockets (raw(7), ipv6(7), RFC 3542) that hear nothing: they send.
  */
 import { getSystemErrorMap } from 'node:util'
 import raw from 'raw-socket'
@@ -15,8 +15,6 @@ export const IPV6_UNICAST_HOPS = 16
 export const IPV6_MULTICAST_IF = 17
 export const IPV6_MULTICAST_HOPS = 18
 export const IPV6_MULTICAST_LOOP = 19
-export const IPV6_JOIN_GROUP = 20
-export const IPV6_LEAVE_GROUP = 21
 export const IPV6_HDRINCL = 36
 export const IPV6_AUTOFLOWLABEL = 70
 const IPPROTO_ICMPV6 = 58

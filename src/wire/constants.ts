@@ -45,7 +45,7 @@ export const MULTICAST_ROUTER_ADVERTISEMENT = 151
 export const MULTICAST_ROUTER_SOLICITATION = 152
 export const MULTICAST_ROUTER_TERMINATION = 153
 
-/** RFC 3810 9.1 to 9.7, defaults. */
+/** RFC 3810 9.1 to 9.7, 9.11, 9.12, defaults. */
 export const ROBUSTNESS_VARIABLE = 2
 export const QUERY_INTERVAL = 125_000
 export const QUERY_RESPONSE_INTERVAL = 10_000
@@ -53,6 +53,10 @@ export const MULTICAST_ADDRESS_LISTENING_INTERVAL = ROBUSTNESS_VARIABLE * QUERY_
 export const OTHER_QUERIER_PRESENT_TIMEOUT = ROBUSTNESS_VARIABLE * QUERY_INTERVAL + QUERY_RESPONSE_INTERVAL / 2
 export const STARTUP_QUERY_INTERVAL = QUERY_INTERVAL / 4
 export const STARTUP_QUERY_COUNT = ROBUSTNESS_VARIABLE
+export const UNSOLICITED_REPORT_INTERVAL = 1000
+/** Groups in one of our reports: headers of 56 bytes and records of 20 fit the least MTU (RFC 8200 5), which all links have. */
+export const MAX_REPORTED = Math.floor((1280 - 56) / 20)
+export const OLDER_VERSION_QUERIER_PRESENT_TIMEOUT = ROBUSTNESS_VARIABLE * QUERY_INTERVAL + QUERY_RESPONSE_INTERVAL
 
 /** RFC 4286 3.1, defaults; jitter is a part of the interval. MAX_MESSAGE_RATE is a number per second. */
 export const ADVERTISEMENT_INTERVAL = 20_000

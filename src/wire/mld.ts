@@ -1,6 +1,6 @@
 /**
- * Multicast Listener Discovery and Multicast Router Discovery, as far as snooping switches make a proxy speak them:
- * RFC 2710 3 and RFC 3810 5 (messages, validation in 6.2 and 7.4), RFC 4286 3 to 5, RFC 2711 (router alert).
+ * Multicast Listener Discovery and Multicast Router Discovery, as far as snooping switches make a proxy speak them, as a
+ * listener and as a querier: RFC 2710 3 and RFC 3810 5 (messages, validation in 6.2 and 7.4), RFC 4286 3 to 5, RFC 2711 (router alert).
  *
  *      0                   1                   2                   3
  *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -28,7 +28,7 @@ import { Address, writeWord } from '../address.ts'
 import type { Mac } from '../address.ts'
 import { onesSum, read16, write16 } from './bytes.ts'
 import {
-  LISTENER_DONE, LISTENER_QUERY, LISTENER_REPORT, LISTENER_REPORT_V2, MLD_HOP_LIMIT, MULTICAST_ROUTER_ADVERTISEMENT,
+  LISTENER_DONE, LISTENER_QUERY, LISTENER_REPORT, LISTENER_REPORT_V2, MAX_REPORTED, MLD_HOP_LIMIT, MULTICAST_ROUTER_ADVERTISEMENT,
   MULTICAST_ROUTER_SOLICITATION, MULTICAST_ROUTER_TERMINATION, QUERY_INTERVAL, QUERY_RESPONSE_INTERVAL,
   ROBUSTNESS_VARIABLE,
 } from './constants.ts'
@@ -36,6 +36,7 @@ import {
   DESTINATION, HOP_BY_HOP, HOP_LIMIT, ICMPV6, IPV6_HEADER, judgeHeaders, multicastMac, NEXT_HEADER, PAYLOAD_LENGTH,
   SOURCE, writeEthernet, writeIpv6,
 } from './frame.ts'
+import type { LinkHeader } from './frame.ts'
 import { isSolicitedNode } from './ndisc.ts'
 
 /** Why a frame is none that counts, in the order of the checks. */
@@ -46,7 +47,7 @@ export const MLD_DROP_REASONS = [
   'router-alert',   // no Hop-by-Hop header of 8 bytes in front of it, or one without that option
   'hop-limit',      // not 1
   'source',         // not link-local; `::` is good for reports only (RFC 3810 5.2.13)
-  'destination',    // a solicitation that is not sent to all routers, a query not to all nodes: a General Query is
+  'destination',    // a solicitation that is not sent to all routers
   'checksum',
   'length',         // too short for its type, or a record reaches past the end
   'records',        // more of them than we care to read
@@ -55,13 +56,42 @@ export type MldDropReason = (typeof MLD_DROP_REASONS)[number]
 
 /** What a valid message says. */
 export type ListenerMessage =
+  | ListenerQuery
   /** Solicited-node groups that somebody listens to or, perhaps, left; either list may be empty. */
   | { readonly kind: 'report'; readonly joined: readonly Address[]; readonly left: readonly Address[] }
-  | { readonly kind: 'query'; readonly source: Address }
   | { readonly kind: 'router-solicitation' }
+
+/** Who listens? */
+export interface ListenerQuery {
+  readonly kind: 'query'
+  readonly version: 1 | 2
+  readonly source: Address
+  /** All nodes are asked, in a multicast frame or on a link without Ethernet addresses. */
+  readonly toAll: boolean
+  /** To what: this solicited-node group, none when it is of another kind; undefined: to anything (General Query). */
+  readonly groups: readonly Address[] | undefined
+  /** The most that an answer may be delayed. Milliseconds. */
+  readonly delay: number
+}
+
+/** A message of ours. Groups are the low 24 bits of solicited-node groups. */
+export type MulticastMessage =
+  /** MLDv2 General Query (RFC 3810 5.1): who listens to what? */
+  | { readonly kind: 'query'; readonly source: Address }
+  /** MLDv2 reports (RFC 3810 5.2), of at most MAX_REPORTED groups: that we listen to now, and do not any more. */
+  | { readonly kind: 'change'; readonly source: Address; readonly joined: Int32Array; readonly left: Int32Array }
+  /** That we listen to, since somebody asked. */
+  | { readonly kind: 'state'; readonly source: Address; readonly groups: Int32Array }
+  /** MLDv1 (RFC 2710 3.3, 3.4): a report, the end. */
+  | { readonly kind: 'report' | 'done'; readonly source: Address; readonly group: number }
+  /** Multicast Router Advertisement (RFC 4286 3.1); `interval` in seconds. */
+  | { readonly kind: 'router-advertisement'; readonly source: Address; readonly interval: number }
+  /** Multicast Router Termination (RFC 4286 3.3). */
+  | { readonly kind: 'router-termination'; readonly source: Address }
 
 /** Offsets in a message, and the least lengths. */
 const CHECKSUM = 2
+const RESPONSE_CODE = 4
 const GROUP = 8
 const RECORDS = 6
 const FIRST_RECORD = 8
@@ -87,11 +117,15 @@ const ROUTER_ALERT = 5
 /** Next header ICMPv6, length 8; the router alert of MLD; PadN of two bytes. */
 const HOP_BY_HOP_HEADER = [(ICMPV6 << 24) | (ROUTER_ALERT << 8) | 2, 0x0000_0100] as const
 
-/** ff02::2 (RFC 4291 2.7.1) and ff02::6a, all snoopers (RFC 4286 9). */
+/** ff02::2 (RFC 4291 2.7.1), ff02::16 (RFC 3810 5.2.14), and ff02::6a, all snoopers (RFC 4286 9). */
 const ALL_ROUTERS = new Address(0xff020000, 0, 0, 2)
+const ALL_MLDV2_ROUTERS = new Address(0xff020000, 0, 0, 0x16)
 const ALL_SNOOPERS = new Address(0xff020000, 0, 0, 0x6a)
 
 const SECOND = 1000
+const NONE = new Int32Array(0)
+/** In the first byte of an Ethernet address. */
+const MULTICAST = 1
 
 /**
  * Validates the frame of `length` bytes at `at` and reads it.
@@ -120,18 +154,17 @@ export function decodeListenerMessage(
   const source = Address.read(slab, ip + SOURCE)
   const mayBeNobody = type !== LISTENER_QUERY && type !== MULTICAST_ROUTER_SOLICITATION
   if (!source.isLinkLocal && !(mayBeNobody && source.isUnspecified)) return 'source'
-  const to = type === MULTICAST_ROUTER_SOLICITATION ? ALL_ROUTERS : type === LISTENER_QUERY ? Address.allNodes : undefined
-  if (to !== undefined && !Address.read(slab, ip + DESTINATION).equals(to)) return 'destination'
+  const destination = Address.read(slab, ip + DESTINATION)
+  if (type === MULTICAST_ROUTER_SOLICITATION && !destination.equals(ALL_ROUTERS)) return 'destination'
   if (!checksumPartial && checksum(slab, ip, icmp, end) !== 0) return 'checksum'
-  return readMessage(slab, icmp, end, source)
+  if (type !== LISTENER_QUERY) return readMessage(slab, icmp, end)
+  const isMulticast = linkHeader === 0 || (slab[at] & MULTICAST) !== 0
+  return readQuery(slab, icmp, end - icmp, source, isMulticast && destination.equals(Address.allNodes))
 }
 
-function readMessage(slab: Uint8Array, icmp: number, end: number, source: Address): ListenerMessage | MldDropReason {
+function readMessage(slab: Uint8Array, icmp: number, end: number): ListenerMessage | MldDropReason {
   const size = end - icmp
   switch (slab[icmp]) {
-    case LISTENER_QUERY:
-      // In between it is of neither version (RFC 3810 8.1).
-      return size === GROUP_MESSAGE || size >= QUERY_V2 ? { kind: 'query', source } : 'length'
     case LISTENER_REPORT:
       return size < GROUP_MESSAGE ? 'length' : { kind: 'report', joined: solicitedNodes(slab, icmp + GROUP), left: [] }
     case LISTENER_DONE:
@@ -141,6 +174,17 @@ function readMessage(slab: Uint8Array, icmp: number, end: number, source: Addres
     default:
       return { kind: 'router-solicitation' }
   }
+}
+
+function readQuery(slab: Uint8Array, icmp: number, size: number, source: Address, toAll: boolean): ListenerQuery | MldDropReason {
+  // In between it is of neither version (RFC 3810 8.1).
+  if (size !== GROUP_MESSAGE && size < QUERY_V2) return 'length'
+  const version = size === GROUP_MESSAGE ? 1 : 2
+  const code = read16(slab, icmp + RESPONSE_CODE)
+  // RFC 3810 5.1.3: |1|exp: 3|mant: 12|.
+  const delay = version === 1 || code < 0x8000 ? code : ((code & 0xfff) | 0x1000) << (((code >> 12) & 7) + 3)
+  const isGeneral = Address.read(slab, icmp + GROUP).isUnspecified
+  return { kind: 'query', version, source, toAll, groups: isGeneral ? undefined : solicitedNodes(slab, icmp + GROUP), delay }
 }
 
 /** All records must be whole before any of them counts. */
@@ -197,51 +241,77 @@ function checksum(slab: Uint8Array, ip: number, icmp: number, end: number): numb
 }
 
 /** Room for any frame that is encoded here, with either link header. */
-export const MAX_ENCODED_LISTENER = 14 + IPV6_HEADER + HOP_BY_HOP_LENGTH + QUERY_V2
+export const MAX_ENCODED_LISTENER = 14 + IPV6_HEADER + HOP_BY_HOP_LENGTH + FIRST_RECORD + RECORD * MAX_REPORTED
 
-/**
- * Writes a General Query of version 2 at `at` (RFC 3810 5.1), with the default timers of RFC 3810 9.
- * @param source link-local; @param mac Ethernet source; unused without link header.
- * @param linkHeader 14 or 0.
- * @returns the frame's length, at most MAX_ENCODED_LISTENER.
- */
-export function encodeGeneralQuery(slab: Uint8Array, at: number, source: Address, mac: Mac, linkHeader: number): number {
-  const icmp = at + linkHeader + IPV6_HEADER + HOP_BY_HOP_LENGTH
-  slab.fill(0, icmp, icmp + QUERY_V2)
-  slab[icmp] = LISTENER_QUERY
-  // Below 2^15 and 2^7 the codes are the numbers themselves: ms and s.
-  write16(slab, icmp + 4, QUERY_RESPONSE_INTERVAL)
-  slab[icmp + 24] = ROBUSTNESS_VARIABLE
-  slab[icmp + 25] = QUERY_INTERVAL / SECOND
-  return finish(slab, at, linkHeader, QUERY_V2, source, Address.allNodes, mac)
+/** The headers around a message: what is at `at`, of `linkHeader` bytes (14 or 0), from `mac`. */
+interface Envelope {
+  readonly slab: Uint8Array
+  readonly at: number
+  /** Ethernet source; unused without link header. */
+  readonly mac: Mac
+  readonly linkHeader: LinkHeader
 }
 
-/**
- * Writes a Multicast Router Advertisement (RFC 4286 3.2) of a router that speaks no MLD on the link: its query interval
- * and robustness are 0 (3.2.4, 3.2.5). Other parameters and result as in `encodeGeneralQuery`.
- * @param interval seconds until the next one, 4 to 180.
- */
-export function encodeRouterAdvertisement(
-  slab: Uint8Array, at: number, source: Address, interval: number, mac: Mac, linkHeader: number,
-): number {
+/** Writes a message with all of its headers. @returns the frame's length, at most MAX_ENCODED_LISTENER */
+export function encodeMulticast(message: MulticastMessage, envelope: Envelope): number {
+  const { slab, at, linkHeader } = envelope
   const icmp = at + linkHeader + IPV6_HEADER + HOP_BY_HOP_LENGTH
-  writeWord(slab, icmp, (MULTICAST_ROUTER_ADVERTISEMENT << 24) | (interval << 16))
-  writeWord(slab, icmp + 4, 0)
-  return finish(slab, at, linkHeader, 8, source, ALL_SNOOPERS, mac)
+  const { source } = message
+  switch (message.kind) {
+    case 'query':
+      // With the default timers of RFC 3810 9. Below 2^15 and 2^7 the codes are the numbers themselves: ms and s.
+      slab.fill(0, icmp, icmp + QUERY_V2)
+      slab[icmp] = LISTENER_QUERY
+      write16(slab, icmp + RESPONSE_CODE, QUERY_RESPONSE_INTERVAL)
+      slab[icmp + 24] = ROBUSTNESS_VARIABLE
+      slab[icmp + 25] = QUERY_INTERVAL / SECOND
+      return finish(envelope, QUERY_V2, source, Address.allNodes)
+    case 'change':
+    case 'state': {
+      const isChange = message.kind === 'change'
+      const listened = isChange ? message.joined : message.groups
+      const left = isChange ? message.left : NONE
+      writeWord(slab, icmp, LISTENER_REPORT_V2 << 24)
+      writeWord(slab, icmp + 4, listened.length + left.length)
+      let end = writeRecords(slab, icmp + FIRST_RECORD, isChange ? CHANGE_TO_EXCLUDE_MODE : MODE_IS_EXCLUDE, listened)
+      end = writeRecords(slab, end, CHANGE_TO_INCLUDE_MODE, left)
+      return finish(envelope, end - icmp, source, ALL_MLDV2_ROUTERS)
+    }
+    case 'report':
+    case 'done': {
+      const isReport = message.kind === 'report'
+      const group = solicitedNode(message.group)
+      writeWord(slab, icmp, (isReport ? LISTENER_REPORT : LISTENER_DONE) << 24)
+      writeWord(slab, icmp + 4, 0)
+      group.write(slab, icmp + GROUP)
+      return finish(envelope, GROUP_MESSAGE, source, isReport ? group : ALL_ROUTERS)
+    }
+    case 'router-advertisement':
+      // Of a router that speaks no MLD on the link: its query interval and robustness are 0 (RFC 4286 3.2.4, 3.2.5).
+      writeWord(slab, icmp, (MULTICAST_ROUTER_ADVERTISEMENT << 24) | (message.interval << 16))
+      writeWord(slab, icmp + 4, 0)
+      return finish(envelope, 8, source, ALL_SNOOPERS)
+    case 'router-termination':
+      writeWord(slab, icmp, MULTICAST_ROUTER_TERMINATION << 24)
+      return finish(envelope, SHORT_MESSAGE, source, ALL_SNOOPERS)
+  }
 }
 
-/** Writes a Multicast Router Termination (RFC 4286 5.1). Parameters and result as in `encodeGeneralQuery`. */
-export function encodeRouterTermination(
-  slab: Uint8Array, at: number, source: Address, mac: Mac, linkHeader: number,
-): number {
-  writeWord(slab, at + linkHeader + IPV6_HEADER + HOP_BY_HOP_LENGTH, MULTICAST_ROUTER_TERMINATION << 24)
-  return finish(slab, at, linkHeader, SHORT_MESSAGE, source, ALL_SNOOPERS, mac)
+/** RFC 4291 2.7.1. */
+function solicitedNode(suffix: number): Address { return new Address(0, 0, 0, suffix).solicitedNode }
+
+/** Records without sources. @returns where they end */
+function writeRecords(slab: Uint8Array, at: number, type: number, groups: Int32Array): number {
+  for (const group of groups) {
+    writeWord(slab, at, type << 24)
+    solicitedNode(group).write(slab, at + RECORD_GROUP)
+    at += RECORD
+  }
+  return at
 }
 
 /** Writes all headers around a message of `size` bytes, and its checksum, whose field is zero. Returns the length. */
-function finish(
-  slab: Uint8Array, at: number, linkHeader: number, size: number, source: Address, destination: Address, mac: Mac,
-): number {
+function finish({ slab, at, mac, linkHeader }: Envelope, size: number, source: Address, destination: Address): number {
   const ip = at + linkHeader
   const first = ip + IPV6_HEADER
   const icmp = first + HOP_BY_HOP_LENGTH

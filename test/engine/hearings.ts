@@ -4,7 +4,7 @@ import { Groups } from '../../src/engine/groups.ts'
 import { Hearings } from '../../src/engine/hearings.ts'
 import { Links } from '../../src/engine/links.ts'
 import { Rules } from '../../src/engine/rules.ts'
-import type { Link } from '../../src/engine/types.ts'
+import type { Instant, Link } from '../../src/engine/types.ts'
 import { chance, configOf, ETH0, ETH1, ETH2, linkOf, LO, own, Recorder, SUBNET, twoLinks } from './kit/stage.ts'
 
 const PINNED = 'ff02::1:ff00:1'
@@ -14,11 +14,12 @@ class Scene {
   readonly sink = new Recorder()
   readonly links = new Links(chance(1))
   readonly hearings: Hearings
+  readonly #groups = new Groups(this.links, this.sink, chance(1))
   #rules: Rules
 
   constructor(config = SUBNET, present: readonly Link[] = []) {
     this.#rules = new Rules(configOf(config), chance(1))
-    this.hearings = new Hearings(this.#rules, this.links, new Groups(this.sink), this.sink)
+    this.hearings = new Hearings(this.#rules, this.links, this.#groups, this.sink)
     for (const link of present) this.link(link)
     this.sink.take()
   }
@@ -28,6 +29,7 @@ class Scene {
     this.#rules.link(link)
     this.hearings.update(link, byRoute)
     this.hearings.join()
+    this.#groups.wake(0 as Instant)
     return this.sink.take()
   }
 
@@ -36,6 +38,7 @@ class Scene {
     this.#rules.gone(ifindex)
     this.hearings.gone(ifindex)
     this.hearings.join()
+    this.#groups.wake(0 as Instant)
     return this.sink.take()
   }
 
@@ -44,6 +47,7 @@ class Scene {
     for (const link of this.links.values()) this.#rules.link(link)
     for (const link of this.links.values()) this.hearings.update(link)
     this.hearings.join()
+    this.#groups.wake(0 as Instant)
     return this.sink.take()
   }
 }
@@ -76,7 +80,7 @@ t.test('the groups of pinned hosts are joined where others ask for them', async 
   t.same(scene.link(linkOf(ETH0)), ['listen eth0', 'link eth0 up', 'join eth0 ff02::1:ff00:2', 'join eth0 ff02::1:ff00:3'])
   t.same(scene.link(linkOf(ETH1)), ['listen eth1', 'link eth1 up', `join eth1 ${PINNED}`], 'the router\'s')
   t.same(scene.link(linkOf(ETH2)), ['listen eth2', 'link eth2 up', `join eth2 ${PINNED}`])
-  t.same(scene.gone(ETH1), ['ignore eth1'], 'memberships go with their sockets')
+  t.same(scene.gone(ETH1), ['ignore eth1'], 'nobody is left to be told')
   t.same(scene.link(linkOf(9, { name: 'eth1' })), ['listen eth1', 'link eth1 up', `join link 9 ${PINNED}`])
 })
 
@@ -109,7 +113,7 @@ t.test('one address, wanted for two reasons, is one membership', async (t) => {
 t.test('a link that is not heard any more has no memberships, nor any left over when it is heard again', async (t) => {
   const scene = new Scene(SUBNET, twoLinks())
   t.same(scene.configure('proxy eth0 { rule 2001:db8::9 { static } }'),
-    ['listen eth0', 'ignore eth1', 'join eth0 ff02::1:ff00:9'])
+    ['listen eth0', `leave eth1 ${PINNED}`, `leave eth1 ${OWN}`, 'ignore eth1', 'join eth0 ff02::1:ff00:9'])
   t.same(scene.configure(SUBNET.replace('2001:db8::1', '2001:db8::5')),
     ['listen eth0', 'listen eth1', 'link eth1 up', 'leave eth0 ff02::1:ff00:9', 'join eth1 ff02::1:ff00:5', `join eth1 ${OWN}`])
 })

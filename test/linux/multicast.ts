@@ -1,10 +1,11 @@
-/** With Linux on the other side of the wire: a host that reports, and a bridge that snoops. */
+/** Multicast discovery with Linux on the other side of the wire: a host that reports, a bridge that snoops, a querier. */
 import t from 'tap'
 import { Address, parseMac, writeMac } from '../../src/address.ts'
 import type { Mac } from '../../src/address.ts'
 import { osError } from '../../src/linux/errors.ts'
 import { MulticastSocket } from '../../src/linux/multicast.ts'
 import { native } from '../../src/linux/native.ts'
+import { PacketSocket } from '../../src/linux/packet.ts'
 import type { NativeSocket } from '../../src/linux/native.ts'
 import { bytes } from '../fixtures/frames.ts'
 import { LISTENER_FRAMES } from '../fixtures/listener-frames.ts'
@@ -26,8 +27,21 @@ function open(name: string, mac: Mac | undefined, hearing: { reports: boolean; r
   const last = (sign: string) => (group: Address) => `${sign}${`${group}`.replace('ff02::1:ff00:', '')}`
   const socket = new MulticastSocket({ ifindex: ifindex(name), mac, ...hearing }, {
     report: (joined, left) => { told.push([...joined.map(last('+')), ...left.map(last('-'))].join(' ')) },
-    query: (source) => { told.push(`query ${source}`) },
     solicitation: () => { told.push('solicitation') },
+    failed: (error) => { told.push((error as { code?: string }).code ?? error.message) },
+  })
+  t.teardown(() => socket.close())
+  return { socket, told }
+}
+
+/** The socket for ND, which hears queries and sends all messages. */
+function openPackets(name: string, mac: Mac | undefined) {
+  const told: string[] = []
+  const socket = new PacketSocket({ ifindex: ifindex(name), mac, promiscuous: false, ring: false, cooked: mac === undefined }, {
+    begin: () => {}, end: () => {}, packet: () => {},
+    query: ({ source, version, groups, delay, toAll }) => {
+      told.push(`query ${source} v${version} ${groups?.join() ?? 'all'} ${delay}${toAll ? '' : ' aside'}`)
+    },
     failed: (error) => { told.push((error as { code?: string }).code ?? error.message) },
   })
   t.teardown(() => socket.close())
@@ -53,25 +67,28 @@ t.test('every fixture has its effect on the wire, and none but the valid ones ha
   const effects = LISTENER_FRAMES.map(({ hex, expect }) => ({ frame: bytes(hex), expect }))
     // The kernel sends no frame without a whole IPv6 header.
     .filter(({ frame }) => frame.length >= 54)
+  const packets = openPackets('v0', OURS)
   for (const { frame } of effects) inject(frame)
   inject(fixture('done'))
-  const valid = effects.map(({ expect }) => expect).filter((word) => /^[+-]|^query|^solicitation/.test(word))
-  t.equal(valid.length, 11)
+  const valid = effects.map(({ expect }) => expect).filter((word) => /^[+-]|^solicitation/.test(word))
+  t.equal(valid.length, 9)
   await until(() => told.length > valid.length)
   t.strictSame(told, [...valid, '-2'])
+  const queries = effects.map(({ expect }) => expect.replace(/\b2\b(?= 1000| 3)/, 'ff02::1:ff00:2')).filter((word) => word.startsWith('query'))
+  t.equal(queries.length, 6)
+  await until(() => packets.told.length === queries.length)
+  t.strictSame(packets.told, queries)
   socket.close()
+  packets.socket.close()
 })
 
 t.test('only what was asked for', async (t) => {
   const reports = open('v0', OURS, { reports: true, routerSolicitations: false })
   const routers = open('v0', OURS, { reports: false, routerSolicitations: true })
   const neither = open('v0', OURS, { reports: false, routerSolicitations: false })
-  const aside = fixture('query')
-  writeMac(aside, 0, OURS)
-  inject(aside)
   for (const id of ['done', 'J14 solicitation', 'query', 'J14 solicitation', 'report of version 1']) inject(fixture(id))
-  await until(() => reports.told.length === 3 && routers.told.length === 2)
-  t.strictSame(reports.told, ['-2', 'query fe80::1', '+2'])
+  await until(() => reports.told.length === 2 && routers.told.length === 2)
+  t.strictSame(reports.told, ['-2', '+2'])
   t.strictSame(routers.told, ['solicitation', 'solicitation'])
   t.strictSame(neither.told, [])
   for (const { socket } of [reports, routers, neither]) socket.close()
@@ -92,14 +109,25 @@ t.test('not what comes from us, nor what belongs to a VLAN', async (t) => {
   await until(() => told.length > 1)
   t.strictSame(told, ['-2', '+2'], 'our address has changed')
   socket.close()
+
+  const packets = openPackets('v0', OURS)
+  const query = fixture('query')
+  writeMac(query, 0, OURS)
+  inject(query)
+  writeMac(query, 6, OURS)
+  inject(query)
+  inject(fixture('query of version 1'))
+  await until(() => packets.told.length > 1)
+  t.strictSame(packets.told, ['query fe80::1 v2 all 10000 aside', 'query fe80::1 v1 all 10000'])
+  packets.socket.close()
 })
 
 t.test('messages, byte by byte', async (t) => {
-  const { socket, told } = open('v0', OURS, ALL)
+  const { socket, told } = openPackets('v0', OURS)
   received()
-  socket.send({ kind: 'query', source: SOURCE })
-  socket.send({ kind: 'router-advertisement', source: SOURCE, interval: 20 })
-  socket.send({ kind: 'router-termination', source: SOURCE })
+  socket.multicast({ kind: 'query', source: SOURCE })
+  socket.multicast({ kind: 'router-advertisement', source: SOURCE, interval: 20 })
+  socket.multicast({ kind: 'router-termination', source: SOURCE })
   const source = 'fe8000000000000000000000000000ff'
   const frame = (group: string, length: string, message: string) => `3333000000${group}0200000000ff86dd60000000${length}0001`
     + `${source}ff0200000000000000000000000000${group}3a00050200000100${message}`
@@ -110,7 +138,7 @@ t.test('messages, byte by byte', async (t) => {
   ])
   socket.close()
   socket.close()
-  socket.send({ kind: 'router-termination', source: SOURCE })
+  socket.multicast({ kind: 'router-termination', source: SOURCE })
   inject(fixture('query'))
   await new Promise((resolve) => setTimeout(resolve, 50))
   t.strictSame([received(), told], [[], []])
@@ -118,13 +146,18 @@ t.test('messages, byte by byte', async (t) => {
 
 t.test('without Ethernet header', async (t) => {
   const cooked = open('v0', undefined, ALL)
+  const packets = openPackets('v0', undefined)
   received()
   inject(fixture('every type of record'))
   await until(() => cooked.told.length > 0)
   t.strictSame(cooked.told, ['+2 +3 +5 +6 +7 +b +c -1 -4'])
-  cooked.socket.send({ kind: 'router-termination', source: SOURCE })
+  packets.socket.multicast({ kind: 'router-termination', source: SOURCE })
   t.match(received(), [/^.{28}60000000000c0001fe80.*990067d4$/])
+  inject(fixture('query'))
+  await until(() => packets.told.length > 0)
+  t.strictSame(packets.told, ['query fe80::1 v2 all 10000'])
   cooked.socket.close()
+  packets.socket.close()
 })
 
 t.test('a report as long as the MTU', async (t) => {
@@ -154,7 +187,9 @@ t.test('a Linux host: what it joins and leaves is heard, and our query makes it 
   // Its own repetitions first (RFC 3810 6.1).
   await new Promise((resolve) => setTimeout(resolve, 2500))
   told.length = 0
-  socket.send({ kind: 'query', source: SOURCE })
+  const packets = openPackets('v0', OURS)
+  packets.socket.multicast({ kind: 'query', source: SOURCE })
+  packets.socket.close()
   await until(() => told.length > 0, 11_000)
   t.strictSame(told, ['+7 +1'], 'current state: the host\'s own link-local address, too')
   sh('sysctl -qw net.ipv6.conf.v1.force_mld_version=1')
@@ -173,13 +208,13 @@ for (const [name, message] of [
 ] as const) {
   t.test(`J11 ${name} makes our port of a snooping bridge a router port`, async (t) => {
     sh('ip link add br0 type bridge mcast_snooping 1; ip link set v1 master br0; ip link set br0 up')
-    const { socket } = open('v0', OURS, ALL)
+    const { socket } = openPackets('v0', OURS)
     const isRouterPort = () => /^router ports on br0:.*\bv1\b/m.test(sh('bridge -d mdb show dev br0'))
     await new Promise((resolve) => setTimeout(resolve, 200))
     t.notOk(isRouterPort())
     // Until its port forwards, the bridge hears nothing.
     await until(() => {
-      socket.send(message)
+      socket.multicast(message)
       return isRouterPort()
     })
     socket.close()
@@ -192,8 +227,10 @@ t.test('trouble is told once for each time', async (t) => {
   sh('ip link set v0 down')
   await until(() => told.length > 0)
   t.strictSame(told, ['ENETDOWN'])
-  socket.send({ kind: 'query', source: SOURCE })
-  t.strictSame(told, ['ENETDOWN', 'ENETDOWN'], 'sending, too')
+  const packets = openPackets('v0', OURS)
+  packets.socket.multicast({ kind: 'query', source: SOURCE })
+  t.strictSame(packets.told, ['ENETDOWN'], 'sending, too')
+  packets.socket.close()
   sh('ip link set v0 up; ip link set v1 up')
   await until(() => {
     inject(fixture('done'))
@@ -202,7 +239,7 @@ t.test('trouble is told once for each time', async (t) => {
   t.pass('heard again')
   socket.close()
   t.throws(() => open('v0', OURS, ALL).socket && new MulticastSocket({ ifindex: 99_999, mac: OURS, ...ALL }, {
-    report: () => {}, query: () => {}, solicitation: () => {}, failed: () => {},
+    report: () => {}, solicitation: () => {}, failed: () => {},
   }), { code: 'ENODEV' })
 })
 
@@ -212,11 +249,11 @@ t.test('what the kernel has no room for now is nobody\'s trouble', async (t) => 
   const fake = {
     receive: () => 0, send: () => { throw errors.shift()! }, start: () => {}, stop: () => {}, drops: () => 0, close: () => {},
   } satisfies NativeSocket
-  const socket = new MulticastSocket({ ifindex: 1, mac: OURS, ...ALL }, {
-    report: () => {}, query: () => {}, solicitation: () => {}, failed: (error) => told.push(error),
+  const socket = new PacketSocket({ ifindex: 1, mac: OURS, promiscuous: false, ring: false, cooked: false }, {
+    begin: () => {}, packet: () => {}, end: () => {}, query: () => {}, failed: (error) => told.push(error),
   }, () => fake)
-  socket.send({ kind: 'query', source: SOURCE })
+  socket.multicast({ kind: 'query', source: SOURCE })
   t.strictSame(told, [])
-  socket.send({ kind: 'query', source: SOURCE })
+  socket.multicast({ kind: 'query', source: SOURCE })
   t.match(told, [{ code: 'EPERM' }])
 })

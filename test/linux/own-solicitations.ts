@@ -44,7 +44,7 @@ t.test('the kernel\'s, and only those', async (t) => {
   const { told, own } = hear(ifindex, MAC)
   const solicitor = new Solicitor({ name, mac: MAC }, (error) => t.fail(error.message))
   const packets = new PacketSocket({ ifindex, mac: MAC, promiscuous: false, ring: false, cooked: false }, {
-    begin: () => {}, packet: () => {}, end: () => {}, failed: (error) => t.fail(error.message),
+    begin: () => {}, packet: () => {}, end: () => {}, query: () => {}, failed: (error) => t.fail(error.message),
   })
   t.match(sh('ip -d link show s0'), /allmulti 1/, 'by the other packet socket')
   solicitor.solicit(TARGET)

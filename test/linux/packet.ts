@@ -30,6 +30,7 @@ function reader() {
       told.push(drop ?? (view.t3 === TARGET.w3 ? 'valid' : `${view.type} ${view.t3}`))
     },
     end: () => { told.push('end') },
+    query: () => { told.push('query') },
     failed: (error: Error) => { told.push((error as { code?: string }).code ?? error.message) },
     /** Drop reasons and 'valid' so far, without the bounds of turns. */
     verdicts: () => told.splice(0).filter((word) => word !== 'begin' && word !== 'end'),
@@ -184,6 +185,7 @@ for (const ring of [false, true]) {
     const told: string[] = []
     const socket: PacketSocket = new PacketSocket({ ifindex: ifindex('v0'), mac: OURS, promiscuous: false, ring, cooked: false }, {
       begin: () => told.push('begin'),
+      query: () => told.push('query'),
       packet: () => {
         told.push('packet')
         socket.close()

@@ -21,7 +21,7 @@ function listen(name: string) {
   const socket = new PacketSocket({
     ifindex: Number.parseInt(sh(`ip -o link show ${name}p`)), mac: undefined, promiscuous: false, ring: false, cooked: false,
   }, {
-    begin: () => {}, end: () => {}, failed: (error) => heard.push(error.message),
+    begin: () => {}, end: () => {}, query: () => {}, failed: (error) => heard.push(error.message),
     packet: (view, drop) => heard.push(drop ?? [
       view.type, view.source(), new Address(view.d0, view.d1, view.d2, view.d3), view.target(),
       formatMac(view.sourceMac), formatMac(view.destinationMac), view.slla === -1 ? 'none' : formatMac(view.slla),

@@ -9,8 +9,9 @@ import { matchesIface } from '../../src/config/config.ts'
 import type { Config, Settings } from '../../src/config/config.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import type {
-  Advertisement, HostRoute, Input, Instant, Link, MulticastMessage, RememberedHost, RouteChange, UnicastProbe,
+  Advertisement, HostRoute, Input, Instant, Link, RememberedHost, RouteChange, UnicastProbe,
 } from '../../src/engine/types.ts'
+import type { MulticastMessage } from '../../src/wire/mld.ts'
 import { NdiscView } from '../../src/wire/ndisc.ts'
 import { ip, mac, na, ns, prefix } from '../engine/kit/frames.ts'
 import { chance, configOf, linkOf, LO, own, Recorder } from '../engine/kit/stage.ts'
@@ -66,7 +67,9 @@ const told: fc.Arbitrary<Input> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: as('echo'), ifindex, source: target.map(ip), mac: lladdr }) },
   { weight: 2, arbitrary: fc.record({ kind: as('local-solicitation'), ifindex, target: target.map(ip) }) },
   { weight: 2, arbitrary: fc.record({ kind: as('report'), ifindex, joined: groups, left: groups }) },
-  { weight: 1, arbitrary: fc.record({ kind: as('query'), ifindex, source: fc.constantFrom('fe80::1', 'fe80::f:1').map(ip) }) },
+  { weight: 1, arbitrary: fc.record({ kind: as('query'), ifindex, query: fc.record({ kind: as('query'),
+    version: fc.constantFrom(1 as const, 2 as const), source: fc.constantFrom('fe80::1', 'fe80::f:1').map(ip), toAll: fc.boolean(),
+    groups: fc.option(groups, { nil: undefined }), delay: fc.constantFrom(0, 1000, 10_000) }) }) },
   { weight: 1, arbitrary: fc.record({ kind: as('router-solicitation'), ifindex }) },
   { weight: 1, arbitrary: fc.record({ kind: as('memory'), hosts: fc.array(remembered, { maxLength: 4 }) }) })
 
@@ -107,7 +110,7 @@ class Critic extends Recorder {
   /** On-link prefixes, by the name of the link. */
   readonly onLink = new Map<string, readonly Prefix[]>()
   /** The groups of each link that is heard. */
-  readonly heard = new Map<number, Set<string>>()
+  readonly heard = new Set<number>()
   readonly lookups: Address[] = []
 
   have(link: Link): void {
@@ -122,21 +125,10 @@ class Critic extends Recorder {
 
   override listen(link: Link): void {
     check(this.links.get(link.ifindex) === link && link.name !== 'lo', 'listens to a link that is there')
-    if (!this.heard.has(link.ifindex)) this.heard.set(link.ifindex, new Set())
+    this.heard.add(link.ifindex)
   }
 
   override ignore(ifindex: number): void { check(this.heard.delete(ifindex), `ignores ${ifindex}, which is heard`) }
-
-  override join(ifindex: number, group: Address): void {
-    const groups = this.heard.get(ifindex)
-    check(groups !== undefined && !groups.has(`${group}`), `joins ${group} on ${ifindex} once, where it hears`)
-    check(group.w0 === (0xff020000 | 0) && group.w2 === 1 && group.w3 >>> 24 === 0xff, `${group} is a solicited-node group`)
-    groups!.add(`${group}`)
-  }
-
-  override leave(ifindex: number, group: Address): void {
-    check(this.heard.get(ifindex)?.delete(`${group}`) === true, `leaves ${group} on ${ifindex}, which it joined`)
-  }
 
   /** On a link that went meanwhile, too: there nothing becomes of it. */
   override solicit(_: number, target: Address): void {
@@ -200,9 +192,12 @@ class Critic extends Recorder {
     this.#inquiry = `${ifindex} ${sources[0]}`
   }
 
-  override multicast(ifindex: number, { source }: MulticastMessage): void {
-    check(this.heard.has(ifindex) && this.links.get(ifindex)!.up && source.isLinkLocal,
-      'speaks of multicast on a link that is up')
+  override multicast(ifindex: number, message: MulticastMessage): void {
+    const { kind, source } = message
+    check(this.heard.has(ifindex) && this.links.get(ifindex)!.up, 'speaks of multicast on a link that is heard and up')
+    check(source.isLinkLocal || (source.isUnspecified && ['change', 'state', 'report', 'done'].includes(kind)), `${kind} from ${source}`)
+    if (kind === 'change') check(message.joined.length + message.left.length > 0, 'no empty report')
+    if (kind === 'state') check(message.groups.length > 0, 'no empty answer')
   }
 
   /** The kernel's own doing. */
@@ -331,9 +326,9 @@ class World {
 
   /** All that there is once everything learned is forgotten. */
   get rest(): string {
-    const { heard, routes } = this.sink
-    const groups = [...heard].filter(([, groups]) => groups.size > 0)
-      .map(([ifindex, groups]) => `${ifindex}: ${[...groups].sort()}`)
+    const { heard, routes, members } = this.sink
+    const groups = [...heard].filter((ifindex) => (members.get(ifindex)?.size ?? 0) > 0)
+      .map((ifindex) => `${ifindex}: ${[...members.get(ifindex)!].sort()}`)
     return JSON.stringify({ groups: groups.sort(), routes: [...routes.keys()].sort(), neighbors: this.engine.snapshot().neighbors }, null, 1)
   }
 

@@ -10,9 +10,10 @@ import type { Neighbor } from '../../../src/engine/neighbor.ts'
 import { NeighborTable } from '../../../src/engine/neighbor-table.ts'
 import type { ActiveRule } from '../../../src/engine/rules.ts'
 import type {
-  Advertisement, Event, Hearing, HostRoute, Input, Instant, KernelNeighbor, Link, MulticastMessage, Outcome, QuietRule, Random,
+  Advertisement, Event, Hearing, HostRoute, Input, Instant, KernelNeighbor, Link, Outcome, QuietRule, Random,
   RouteChange, Sink, UnicastProbe,
 } from '../../../src/engine/types.ts'
+import type { MulticastMessage } from '../../../src/wire/mld.ts'
 import type { DropReason } from '../../../src/wire/ndisc.ts'
 import { NdiscView } from '../../../src/wire/ndisc.ts'
 import type { Na, Ns } from './frames.ts'
@@ -67,30 +68,52 @@ export function own(text: string, prefixLength = 64, tentative = false): Link['a
   return { address: ip(text), prefixLength, tentative }
 }
 
-/** Writes down each call of the engine. */
+/** The solicited-node group with these low 24 bits. */
+export function groupOf(suffix: number): Address { return new Address(0, 0, 0, suffix).solicitedNode }
+
+/** Writes down each call of the engine. Of reports it says what is new to a switch. */
 export class Recorder implements Sink {
   lines: string[] = []
   readonly outcomes: Outcome[] = []
   /** Routes as a kernel would have them. */
   readonly routes = new Map<string, HostRoute>()
+  /** What each link was told that we listen to. */
+  readonly members = new Map<number, Set<number>>()
 
   listen({ name, up }: Link, hearing: Hearing): void {
     const manner = Object.entries(hearing).filter(([key, value]) => value && !['ownSolicitations', 'ring'].includes(key)).map(([key]) => ` ${key}`)
     this.lines.push(`listen ${name}${up ? '' : ' down'}${manner.join('')}`)
   }
 
-  join(ifindex: number, group: Address): void { this.lines.push(`join ${name(ifindex)} ${group}`) }
-  leave(ifindex: number, group: Address): void { this.lines.push(`leave ${name(ifindex)} ${group}`) }
-
   discover(ifindex: number, sources: readonly Address[]): void {
     this.lines.push(`discover ${name(ifindex)} from ${sources.join(' ')}`)
   }
 
   multicast(ifindex: number, message: MulticastMessage): void {
-    this.lines.push(`multicast ${name(ifindex)} ${message.kind} from ${message.source}`)
+    switch (message.kind) {
+      case 'change': return this.reported(ifindex, message.joined, message.left)
+      case 'state': return this.reported(ifindex, message.groups, [])
+      case 'report': return this.reported(ifindex, [message.group], [])
+      case 'done': return this.reported(ifindex, [], [message.group])
+      default: this.lines.push(`multicast ${name(ifindex)} ${message.kind} from ${message.source}`)
+    }
   }
 
-  ignore(ifindex: number): void { this.lines.push(`ignore ${name(ifindex)}`) }
+  reported(ifindex: number, joined: Iterable<number>, left: Iterable<number>): void {
+    const members = this.members.get(ifindex) ?? new Set()
+    this.members.set(ifindex, members)
+    for (const group of [...joined].sort((a, b) => a - b)) {
+      if (!members.has(group)) this.lines.push(`join ${name(ifindex)} ${groupOf(group)}`)
+      members.add(group)
+    }
+    for (const group of [...left].sort((a, b) => a - b)) if (members.delete(group)) this.lines.push(`leave ${name(ifindex)} ${groupOf(group)}`)
+  }
+
+  ignore(ifindex: number): void {
+    this.members.delete(ifindex)
+    this.lines.push(`ignore ${name(ifindex)}`)
+  }
+
   solicit(ifindex: number, target: Address): void { this.lines.push(`solicit ${name(ifindex)} ${target}`) }
 
   confirm({ ifindex, target, destination, source, to }: UnicastProbe): void {
@@ -155,21 +178,28 @@ export class Stage {
     this.sink.take()
   }
 
-  handle(input: Input): void { this.engine.handle(input, this.now) }
-  link(link: Link): void { this.engine.handle({ kind: 'link', link }, this.now) }
-  gone(ifindex: number): void { this.engine.handle({ kind: 'link-gone', ifindex }, this.now) }
-  configure(config: string): void { this.engine.handle({ kind: 'config', config: configOf(config) }, this.now) }
+  handle(input: Input): void {
+    this.engine.handle(input, this.now)
+    this.report()
+  }
+
+  link(link: Link): void { this.handle({ kind: 'link', link }) }
+  gone(ifindex: number): void { this.handle({ kind: 'link-gone', ifindex }) }
+  configure(config: string): void { this.handle({ kind: 'config', config: configOf(config) }) }
+
+  /** What is to be done at once: reports of groups. */
+  report(): void { if (this.engine.deadline === Number.NEGATIVE_INFINITY) this.engine.wake(this.now) }
 
   /** Reply to a lookup. */
   route(target: string, ifindex: number | undefined, local = false): void {
-    this.engine.handle({ kind: 'route', target: ip(target), ifindex, local }, this.now)
+    this.handle({ kind: 'route', target: ip(target), ifindex, local })
   }
 
   /** What the kernel has: `TARGET ifindex`. */
   routes(...present: readonly [string, number][]): void {
     const routes = present.map(([target, ifindex]) => ({ target: ip(target), ifindex }))
     for (const route of routes) this.sink.routes.set(route.target.toString(), route)
-    this.engine.handle({ kind: 'routes', present: routes }, this.now)
+    this.handle({ kind: 'routes', present: routes })
   }
 
   /** An entry of the kernel's neighbor table. */
@@ -191,6 +221,7 @@ export class Stage {
     const drop = this.#view.decode(this.#slab, start, frame.length - (start - at), cooked ? 0 : 14, false)
     const before = this.sink.outcomes.length
     this.engine.packet(ifindex, this.#view, drop, this.now)
+    this.report()
     this.#slab.fill(0xde)
     this.#view.poison()
     return this.sink.outcomes[before]

@@ -1,6 +1,7 @@
 /** For parts of the engine that only speak in time: writes down the messages, each with the time of its sending. */
 import type { Address } from '../../../src/address.ts'
-import type { Event, Instant, MulticastMessage, Sink } from '../../../src/engine/types.ts'
+import type { Event, Instant, Sink } from '../../../src/engine/types.ts'
+import type { MulticastMessage } from '../../../src/wire/mld.ts'
 
 /** A part of the engine that waits for deadlines. */
 export interface Sleeper {
@@ -35,6 +36,7 @@ export class TimedSink implements Sink {
   readonly groups = {
     add: (ifindex: number, group: Address) => this.tell(`add ${ifindex} ${short(group)}`),
     remove: (ifindex: number, group: Address) => this.tell(`remove ${ifindex} ${short(group)}`),
+    query: () => {},
   }
 
   tell(line: string): void { this.#lines.push(`${Math.round(this.now)} ${line}`) }
@@ -47,8 +49,6 @@ export class TimedSink implements Sink {
   solicit(): void { this.#never() }
   confirm(): void { this.#never() }
   advertise(): void { this.#never() }
-  join(): void { this.#never() }
-  leave(): void { this.#never() }
   discover(): void { this.#never() }
   lookup(): void { this.#never() }
   route(): void { this.#never() }

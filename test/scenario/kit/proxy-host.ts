@@ -1,8 +1,7 @@
 /**
  * The machine with ndp6d in the simulator: the engine with a sink that puts frames on segments, beside a kernel that is a
  * host on each of them. Frames are encoded by our encoder and decoded again from a slab that is poisoned after every call,
- * so that a view that is kept fails loudly. What would go wrong in a real kernel throws: a route deleted that is not there,
- * a group joined twice.
+ * so that a view that is kept fails loudly. What would go wrong in a real kernel throws: a route deleted that is not there.
  */
 import type { Address, Mac } from '../../../src/address.ts'
 import type { Config } from '../../../src/config/config.ts'
@@ -11,9 +10,10 @@ import type {
   Advertisement, Event, Hearing, HostRoute, Input, Instant, Link, Outcome, RememberedHost, RouteChange, Sink, UnicastProbe,
 } from '../../../src/engine/types.ts'
 import { multicastMac } from '../../../src/wire/frame.ts'
+import type { MulticastMessage } from '../../../src/wire/mld.ts'
 import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED, NdiscView } from '../../../src/wire/ndisc.ts'
 import { prefix } from '../../engine/kit/frames.ts'
-import { configOf, own } from '../../engine/kit/stage.ts'
+import { configOf, groupOf, own } from '../../engine/kit/stage.ts'
 import { addressOf, echoFrame, Frame, macOf, textOf } from './frame.ts'
 import { Host } from './host.ts'
 import type { Segment, World } from './world.ts'
@@ -27,7 +27,7 @@ interface Port {
   readonly kernel: Host
   readonly segment: Segment
   hearing: Hearing | undefined
-  /** Memberships by link-layer address. */
+  /** What the switch passes, by link-layer address: it heard the reports. */
   readonly groups: Map<number, string>
 }
 
@@ -153,7 +153,7 @@ export class ProxyHost implements Sink {
     return owners.map(({ target, iface, routed }) => `${target} ${iface}${routed ? ' routed' : ''}`)
   }
 
-  /** Memberships of a link. */
+  /** Groups that a link's switch passes. */
   groups(ifindex: number): string[] { return [...this.#ports.get(ifindex)!.groups.values()].sort() }
 
   listen({ ifindex }: Link, hearing: Hearing): void {
@@ -206,20 +206,13 @@ export class ProxyHost implements Sink {
     this.onRoute?.(change)
   }
 
-  join(ifindex: number, group: Address): void {
-    const { groups, hearing, segment } = this.#ports.get(ifindex)!
-    const mac = multicastMac(group.w3)
-    if (hearing === undefined || groups.has(mac)) throw new Error(`link ${ifindex} joins ${group} twice, or unheard`)
-    groups.set(mac, textOf(group))
-    if (segment.isSnooping) segment.changed()
-  }
-
-  leave(ifindex: number, group: Address): void {
-    // With the link its memberships went.
+  multicast(ifindex: number, message: MulticastMessage): void {
     const port = this.#ports.get(ifindex)
-    if (port === undefined) return
-    if (!port.groups.delete(multicastMac(group.w3))) throw new Error(`link ${ifindex} is not in ${group}`)
-    if (port.segment.isSnooping) port.segment.changed()
+    if (port === undefined || message.kind !== 'change') return
+    const before = port.groups.size
+    for (const group of message.joined) port.groups.set(multicastMac(groupOf(group).w3), textOf(groupOf(group)))
+    for (const group of message.left) port.groups.delete(multicastMac(groupOf(group).w3))
+    if (port.segment.isSnooping && port.groups.size !== before) port.segment.changed()
   }
 
   discover(ifindex: number, sources: readonly Address[]): void {
@@ -228,7 +221,6 @@ export class ProxyHost implements Sink {
   }
 
   quiet(): void {}
-  multicast(): void {}
   outcome(outcome: Outcome): void { this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1) }
 
   event(event: Event): void {
@@ -275,7 +267,8 @@ export class ProxyHost implements Sink {
     if (deadline === undefined || deadline >= this.#wakeAt) return
     this.#wakeAt = deadline
     this.world.after(Math.max(0, deadline - this.world.now), () => {
-      if (this.engine !== engine || this.#isDown || this.#wakeAt > this.world.now) return
+      // By rounding it may come a little early.
+      if (this.engine !== engine || this.#isDown || this.#wakeAt !== deadline) return
       this.#wakeAt = Number.POSITIVE_INFINITY
       engine.wake(this.#now)
       this.#arm()
