@@ -235,7 +235,8 @@ function askerOf({ ifindex }: Link, view: NdiscView): Asker {
 
 /** Whether these rules let an owner on this link be answered for. */
 function allows(rules: readonly ActiveRule[], ifindex: number): boolean {
-  return rules.some(({ kind, links }) => kind !== 'iface' || links.ifindexes.includes(ifindex))
+  for (const { kind, links } of rules) if (kind !== 'iface' || links.ifindexes.includes(ifindex)) return true
+  return false
 }
 
 /** An address of this machine on loopback is on no link, so nobody else would answer for it. */
