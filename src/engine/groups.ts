@@ -68,9 +68,7 @@ export class Groups {
 
   /** The sink hears this link from now on. To hear it in another way changes nothing. */
   heard(ifindex: number): void {
-    const member = this.#at(ifindex)
-    if (member.heard) return
-    member.heard = true
+    this.#at(ifindex).heard = true
     this.link(ifindex)
   }
 

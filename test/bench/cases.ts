@@ -40,7 +40,7 @@ export interface Scale {
 }
 
 export const FULL: Scale = { known: 1000, many: 100_000, manyForNdppd: 1000, pace: 5, scan: 10, after: 10, load: 10,
-  starts: 3, routes: 218_000, rest: 12, idle: 5, churn: 10_000, burst: 10_000 }
+  starts: 3, routes: 218_000, rest: 20, idle: 5, churn: 10_000, burst: 10_000 }
 export const QUICK: Scale = { known: 50, many: 300, manyForNdppd: 100, pace: 0.2, scan: 0.2, after: 0.1, load: 0.2,
   starts: 1, routes: 300, rest: 0.1, idle: 0.2, churn: 100, burst: 200 }
 

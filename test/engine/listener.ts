@@ -72,6 +72,8 @@ t.test('queries are answered in time: all groups, one group, none of ours', asyn
   ask(2, 1000, 2)
   ask(2, 1000, 9)
   t.same(run(30_000), ['20500 =2'])
+  ask(2, 1000, 9)
+  t.equal(listener.next, Number.POSITIVE_INFINITY, 'what is not ours is not remembered')
   ask(2, 10_000)
   ask(2, 2000, 3)
   listener.remove(2)
@@ -122,6 +124,11 @@ t.test('with a querier of version 1: reports and ends of version 1, for as long 
   run(265_000)
   ask(2, 1000)
   t.same(run(300_000), ['265500 =2 =3'])
+  for (let group = 0; group < 100; group++) listener.add(group)
+  run(310_000)
+  ask(1, 0)
+  t.equal(run(310_000).length, 8, 'not all at once')
+  t.equal(run(310_200).length, 92)
 })
 
 t.test('the end: all is left, as far as there is time', async (t) => {
