@@ -3,9 +3,9 @@
  * Nothing here touches a route that does not carry that mark.
  *
  * Few changes go out at once, before the call returns, since the route has to be there before the NA leaves. Many are
- * paced: routing daemons beside us with ordinary buffers lose notifications beyond some 50 changes per millisecond.
+ * paced (route-pace.ts), and the event loop has its turn in between.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { HostRoute, Limit, RouteChange } from '../engine/types.ts'
 import { hostRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtnetlink.ts'
 import { verdict } from './errors.ts'
@@ -13,13 +13,13 @@ import type { OsError } from './errors.ts'
 import { native } from './native.ts'
 import { EventSocket } from './netlink.ts'
 import type { OpenNetlink } from './netlink.ts'
+import { RoutePace } from './route-pace.ts'
 import { NETLINK_ROUTE } from './rtnetlink.ts'
 import type { RouteFailure, Rtnetlink } from './rtnetlink.ts'
 
-/** Changes in one datagram, and in one millisecond. */
-const BURST = 50
-const PACE_MS = 1
-const RETRY_MS = 20
+/** Milliseconds: when others have no room for more, and when the kernel has none. */
+const WAIT = 1
+const RETRY = 20
 /** Changes that wait. Beyond that they are dropped, and the routes compared with what they should be. */
 export const QUEUE_LIMIT = 2 ** 18
 
@@ -37,10 +37,8 @@ export class Routes {
   #queue: RouteChange[] = []
   /** Targets of our routes, once somebody was in the way, until the queue is empty: a dump for each part would be many. */
   #ours: Set<string> | undefined
-  #timer: NodeJS.Timeout | undefined
-  /** Changes that may go out now, as of `#since` (performance.now()). */
-  #allowance = BURST
-  #since = 0
+  #isBusy = false
+  readonly #pace = new RoutePace()
 
   /**
    * @param drained called whenever nothing is pending any more
@@ -58,14 +56,14 @@ export class Routes {
 
   get limits(): Limit[] { return [{ name: 'route changes that wait', used: this.pending, size: QUEUE_LIMIT }] }
 
-  /** Carries out `changes` in order: the first 50 before it returns, the others at 50 per millisecond. */
+  /** Carries out `changes` in order: up to 50 before it returns, unless others wait; the rest as others can take it in. */
   apply(changes: readonly RouteChange[]): void {
     if (this.#queue.length > 0 && this.#queue.length + changes.length > QUEUE_LIMIT) {
       this.close()
       return this.#overrun()
     }
     for (const change of changes) this.#queue.push(change)
-    if (this.#timer === undefined) this.#drain()
+    if (!this.#isBusy) void this.#drain()
   }
 
   /** Our routes as the kernel has them now. Throws an OsError. */
@@ -96,47 +94,44 @@ export class Routes {
 
   /** Forgets the changes that wait. */
   close(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
     this.#queue = []
   }
 
   async #paced(routes: readonly HostRoute[], change: (part: readonly HostRoute[]) => RouteFailure[]): Promise<void> {
-    for (let i = 0; i < routes.length; i += BURST) {
-      if (i > 0) await sleep(PACE_MS)
+    for (let i = 0; i < routes.length;) {
+      const part = routes.slice(i, i + this.#pace.take(routes.length - i))
+      i += part.length
       // What has gone meanwhile needs nothing.
-      change(routes.slice(i, i + BURST)).filter(({ error }) => error.code !== 'ENOENT').forEach(this.#failed)
+      change(part).filter(({ error }) => error.code !== 'ENOENT').forEach(this.#failed)
+      await pause(part.length)
     }
   }
 
-  #drain(): void {
-    const now = performance.now()
-    this.#allowance = Math.min(BURST, this.#allowance + (now - this.#since) * BURST / PACE_MS)
-    this.#since = now
-    const part = this.#queue.splice(0, this.#allowance)
-    this.#allowance -= part.length
-    let delay = PACE_MS
+  async #drain(): Promise<void> {
+    this.#isBusy = true
+    for (;;) {
+      const part = this.#queue.splice(0, this.#pace.take(this.#queue.length))
+      const isMade = this.#attempt(part)
+      // Some may have been made: to make them again does no harm.
+      if (!isMade) this.#queue = part.concat(this.#queue)
+      if (this.#queue.length === 0) break
+      await (isMade ? pause(part.length) : sleep(RETRY))
+    }
+    this.#isBusy = false
+    this.#ours = undefined
+    this.#drained()
+  }
+
+  /** @returns whether these changes are done with; else they are to be made again */
+  #attempt(changes: readonly RouteChange[]): boolean {
     try {
-      this.#execute(part)
+      this.#execute(changes)
     } catch (error) {
       this.#ours = undefined
-      if (verdict(error) === 'retry') {
-        // Some may have been made: to make them again does no harm.
-        this.#queue = part.concat(this.#queue)
-        delay = RETRY_MS
-      } else {
-        for (const change of part) this.#failed({ change, error: error as OsError })
-      }
+      if (verdict(error) === 'retry') return false
+      for (const change of changes) this.#failed({ change, error: error as OsError })
     }
-    if (this.#queue.length > 0) {
-      this.#timer ??= setTimeout(() => {
-        this.#timer = undefined
-        this.#drain()
-      }, delay)
-    } else {
-      this.#ours = undefined
-      this.#drained()
-    }
+    return true
   }
 
   #execute(changes: readonly RouteChange[]): void {
@@ -163,25 +158,31 @@ export class Routes {
   }
 }
 
+/** Between two parts of many changes, of which `made` were made just now. */
+function pause(made: number): Promise<unknown> {
+  return made > 0 ? nextTurn() : sleep(WAIT)
+}
+
 /** Notices when the kernel or another program adds, changes or deletes a host route of ours (a link went down ...). */
 export class RouteWatcher {
   readonly #events: EventSocket
 
   /**
    * Listens at once.
+   * @param kernel where our own changes are made; it has been asked something already, so its port is known
    * @param changed called once for each heap of such changes, and when notice of some may have been lost (P11): compare
    *   with {@link Routes.present}. Throws an OsError.
    */
   constructor(kernel: Rtnetlink, changed: () => void, open: OpenNetlink = native.openNetlink) {
     let foreign = false
     this.#events = new EventSocket(open, NETLINK_ROUTE, [RTNLGRP_IPV6_ROUTE], {
-      message: ({ port }) => { foreign ||= port !== kernel.port },
+      message: () => { foreign = true },
       settled: () => {
         if (foreign) changed()
         foreign = false
       },
       overrun: changed,
-    }, hostRouteFilter())
+    }, hostRouteFilter(kernel.port))
   }
 
   close(): void { this.#events.close() }

@@ -18,6 +18,8 @@ import { RequestSocket } from './netlink.ts'
 import type { OpenNetlink } from './netlink.ts'
 
 export const NETLINK_ROUTE = 0
+/** The kernel's answers to the deletion of a route that is not there, or just going. */
+const GONE = ['ESRCH', 'ENOENT']
 
 /** Where the kernel would send a packet. */
 export interface Lookup {
@@ -99,7 +101,7 @@ export class Rtnetlink {
       if (op === 'add') writeRoute(w, sequence, 'add', route)
       else deleteRoute(w, sequence, route)
     })
-    return failed.filter(({ item, error }) => !(item.op === 'delete' && error.code === 'ESRCH'))
+    return failed.filter(({ item, error }) => !(item.op === 'delete' && GONE.includes(error.code)))
       .map(({ item, error }) => ({ change: item, error }))
   }
 

@@ -9,7 +9,7 @@ import type { Address, Mac } from '../address.ts'
 import {
   Attributes, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, readU16, readU32,
 } from './netlink.ts'
-import { assemble, JUMP_EQUAL, LOAD_BYTE, RETURN } from './filter.ts'
+import { assemble, JUMP_EQUAL, LOAD_BYTE, LOAD_WORD, RETURN } from './filter.ts'
 import type { Message, MessageWriter } from './netlink.ts'
 
 export const RTM_NEWLINK = 16
@@ -234,12 +234,20 @@ export function dumpLinkRoutes(w: MessageWriter, sequence: number, ifindex: numb
   w.end()
 }
 
-/** Passes messages about routes of protocol 136, for a socket in RTNLGRP_IPV6_ROUTE: the churn of others wakes nobody. */
-export function hostRouteFilter(): Uint8Array {
+/**
+ * Passes messages about routes of protocol 136 that others changed, for a socket in RTNLGRP_IPV6_ROUTE: the churn of their
+ * own wakes nobody, nor do thousands of changes of ours.
+ * @param port of the socket that our changes are made with; the kernel's own have 0
+ */
+export function hostRouteFilter(port: number): Uint8Array {
+  // A filter reads numbers in network order; this one is in the host's.
+  const loaded = new DataView(Uint32Array.of(port).buffer).getUint32(0)
   return assemble([
+    { code: LOAD_WORD, k: 12 },
+    { code: JUMP_EQUAL, k: loaded, equal: 'drop' },
     { code: LOAD_BYTE, k: 16 + 5 },
-    { code: JUMP_EQUAL, k: RTPROT_NDP6D, equal: 'pass', other: 'drop' },
-    { label: 'pass', code: RETURN, k: 0xffff },
+    { code: JUMP_EQUAL, k: RTPROT_NDP6D, other: 'drop' },
+    { code: RETURN, k: 0xffff },
     { label: 'drop', code: RETURN, k: 0 },
   ])
 }

@@ -159,9 +159,12 @@ t.test('requests are those of iproute2', async (t) => {
     '24000000 1a00 0103 3c13046b 00000000 0a000000 fe000001 00000000 08000400 03000000')
 })
 
-t.test('the filter of our routes, by hand: ldb [21]; jeq 136; ret 65535; ret 0', async (t) => {
-  t.equal(Buffer.from(hostRouteFilter()).toString('hex'),
-    '3000000015000000' + '1500000188000000' + '06000000ffff0000' + '0600000000000000')
+t.test('the filter of our routes: of protocol 136, changed by others', async (t) => {
+  const passes = (port: string, protocol: string): boolean => run(hostRouteFilter(0x01020304),
+    hex(`1c000000 1800 0006 00000000 ${port} 0a800000 fe${protocol}0001 00000000`)) > 0
+  for (const port of ['00000000', '05030201', '01020304']) t.ok(passes(port, '88'), port)
+  t.notOk(passes('04030201', '88'), 'by ourselves')
+  for (const protocol of ['00', '02', '04', 'ba']) t.notOk(passes('00000000', protocol), protocol)
 })
 
 t.test('the filter of on-link prefixes', async (t) => {
