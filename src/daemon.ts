@@ -8,8 +8,9 @@ import type { Config } from './config/config.ts'
 import { Engine } from './engine/engine.ts'
 import type { Snapshot } from './engine/engine.ts'
 import type {
-  Advertisement, Event, Hearing, HostRoute, Input, Instant, Link, Outcome, QuietRule, RouteChange, Sink, UnicastProbe,
+  Advertisement, Event, Hearing, Input, Instant, Link, Outcome, QuietRule, RouteChange, Sink, UnicastProbe,
 } from './engine/types.ts'
+import { Withheld } from './engine/withheld.ts'
 import { claim } from './linux/claim.ts'
 import { forward, warnWithoutForwarding } from './forwarding.ts'
 import { verdict } from './linux/errors.ts'
@@ -38,6 +39,8 @@ const MEMORY_INTERVAL = 30_000
 const COMPARE_RETRY = 100
 /** Kinds of trouble with links that were said; when there are more, they are said again. */
 const TROUBLE_LIMIT = 256
+/** What a lookup finds when there is nothing. */
+const NO_WAY: Lookup = { ifindex: undefined, local: false }
 /** The longest wait of a timer. */
 const TIMER_MAX = 2 ** 31 - 1
 
@@ -74,7 +77,8 @@ export class Daemon implements Sink {
   #routeWatcher: RouteWatcher | undefined
   #now: Instant
   #lookups: Address[] = []
-  #routeChanges: RouteChange[] = []
+  readonly #routeChanges: RouteChange[] = []
+  readonly #withheld = new Withheld(Math.random)
   #quietRules: readonly QuietRule[] | undefined
   #quietTimer: NodeJS.Immediate | undefined
   #ticker: NodeJS.Timeout | undefined
@@ -94,7 +98,7 @@ export class Daemon implements Sink {
     this.#events = new EventLog(log, (ifindex) => this.#nameOf(ifindex))
     this.#kernel = new Rtnetlink()
     this.#routes = new Routes(this.#kernel, ({ change: { op, route }, error }) => this.#routeFailed(op, route.target, error),
-      () => this.#flush(), () => {
+      () => this.#release(), () => {
         this.event({ kind: 'limit', limit: 'routes', size: QUEUE_LIMIT })
         this.#compareRoutes()
       })
@@ -157,7 +161,7 @@ export class Daemon implements Sink {
   snapshot(): Status {
     const { limits, ...known } = this.#engine.snapshot(clock())
     const links = [...this.#heard.values()].map(({ usage }) => usage)
-    const parts = [this.#routes, this.#neighborWatcher, this.#events, this.#memory].flatMap((part) => part?.limits ?? [])
+    const parts = [this.#routes, this.#withheld, this.#neighborWatcher, this.#events, this.#memory].flatMap((part) => part?.limits ?? [])
     return { ...known, links, limits: [...limits, ...linkLimits(links), ...parts,
       { name: 'kinds of trouble with links', used: this.#linkTrouble.size, size: TROUBLE_LIMIT }] }
   }
@@ -193,6 +197,7 @@ export class Daemon implements Sink {
   }
 
   advertise(advertisement: Advertisement): void {
+    if (this.#withheld.keep(advertisement)) return
     const { ifindex } = advertisement
     // Most of a turn's go out of one link.
     if (this.#lastOut?.ifindex !== ifindex) {
@@ -205,7 +210,11 @@ export class Daemon implements Sink {
   discover(ifindex: number, sources: readonly Address[]): void { this.#heard.get(ifindex)?.discover(sources) }
   multicast(ifindex: number, message: MulticastMessage): void { this.#heard.get(ifindex)?.multicast(message) }
   lookup(target: Address): void { this.#lookups.push(target) }
-  route(change: RouteChange): void { this.#routeChanges.push(change) }
+  route(change: RouteChange): void {
+    this.#routeChanges.push(change)
+    if (change.op === 'add') this.#withheld.await(change.route.target)
+  }
+
   quiet(rules: readonly QuietRule[]): void { this.#quietRules = rules }
   event(event: Event): void { this.#events.event(event, this.#now) }
 
@@ -232,18 +241,20 @@ export class Daemon implements Sink {
       this.#prefixWatcher.follow(this.#followed)
     }
     for (let target = this.#lookups.shift(); target !== undefined; target = this.#lookups.shift()) {
-      this.#engine.handle({ kind: 'route', target, ...this.#lookUp(target) }, this.#now)
+      const way = this.#ask(() => this.#kernel.lookup(target)) ?? NO_WAY
+      this.#engine.handle({ kind: 'route', target, ...way }, this.#now)
     }
     // Once for all links that come together, since the table is made as a whole.
     if (this.#quietRules !== undefined) this.#quietTimer ??= setImmediate(() => this.#hush())
-    if (this.#routeChanges.length > 0) {
-      const changes = this.#routeChanges
-      this.#routeChanges = []
-      this.#routes.apply(changes)
-    }
-    // An answer leads traffic here: not before its route.
-    if (this.#routes.pending === 0) this.#flush()
+    if (this.#routeChanges.length > 0) this.#routes.apply(this.#routeChanges.splice(0))
+    this.#flush()
     this.#arm()
+  }
+
+  /** All routes are there: what waited for them goes out. */
+  #release(): void {
+    for (const advertisement of this.#withheld.release()) this.advertise(advertisement)
+    this.#flush()
   }
 
   #flush(): void {
@@ -325,24 +336,15 @@ export class Daemon implements Sink {
   /** Later, while changes of ours are under way or the kernel is too busy to say. */
   #compareRoutes(): void {
     clearTimeout(this.#compareTimer)
-    const present = this.#routes.pending > 0 ? undefined : this.#presentRoutes()
+    const present = this.#routes.pending > 0 ? undefined : this.#ask(() => this.#routes.present())
     if (present !== undefined) this.#input({ kind: 'routes', present })
     else this.#compareTimer = setTimeout(() => this.#compareRoutes(), COMPARE_RETRY)
   }
 
-  /** No way, for now, when the kernel is too busy to say. */
-  #lookUp(target: Address): Lookup {
+  /** Undefined when the kernel is too busy to say. */
+  #ask<T>(question: () => T): T | undefined {
     try {
-      return this.#kernel.lookup(target)
-    } catch (error) {
-      if (verdict(error) === 'retry') return { ifindex: undefined, local: false }
-      throw error
-    }
-  }
-
-  #presentRoutes(): readonly HostRoute[] | undefined {
-    try {
-      return this.#routes.present()
+      return question()
     } catch (error) {
       if (verdict(error) === 'retry') return undefined
       throw error
