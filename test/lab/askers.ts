@@ -39,3 +39,23 @@ t.test('a burst of 1000 solicitations for 1000 pinned hosts gets 1000 answers', 
   t.ok(took < 1000, `the last one after ${Math.round(took)} ms`)
   goodManners(t, stage)
 })
+
+t.test('while thousands of routes are made, who asks for another target does not wait for them', async (t) => {
+  const stage = await scene(t, [])
+  const { router, proxy, eth0 } = stage
+  const withHosts = (targets: readonly string[]) => CONFIG.replace('}', `${targets.map((target) => `host ${target} eth1`).join('\n')}\n}`)
+  const [known, last] = ['2001:db8::5', '2001:db8::6']
+  const daemon = await stage.start(withHosts([known]))
+  // A routing daemon that does not read: a moment is waited for it, then it goes on slowly.
+  const stuck = proxy.spawn(['ip', '-6', 'monitor', 'route'])
+  await until('it listens', 3000, () => / 0 +\d+ +00000400 /.test(proxy.exec('cat', '/proc/self/net/netlink')))
+  stuck.child.kill('SIGSTOP')
+  const asker = { from: router.mac('eth0'), source: router.linkLocal('eth0') }
+  daemon.reload(withHosts([known, ...Array.from({ length: 2000 }, (_, i) => `2001:db8::1:${i.toString(16)}`), last]))
+  await router.inject('eth0', Array.from({ length: 300 }, () => [known, last]).flat().map((target) => nsFrame({ ...asker, target })), 2)
+  const answers = (target: string) => eth0.of('NA', target).filter((na) => na.outgoing && na.flags.includes('S'))
+  const [{ at }] = answers(last)
+  t.ok(answers(known).filter((na) => na.at > at - 100 && na.at < at - 5).length > 10, 'answered while the other one waits for its route')
+  t.equal(proxy.ourRoutes().length, 2002)
+  goodManners(t, stage)
+})
