@@ -63,8 +63,10 @@ export class Daemon implements Sink {
   readonly #memory: Memory | undefined
   readonly #engine: Engine
   readonly #heard = new Map<number, HeardLink>()
-  readonly #dirty = new Set<HeardLink>()
-  /** The last of `#dirty`. */
+  /** Links with something to send, and how many they are: what is emptied otherwise is allocated again, in each turn. */
+  readonly #dirty: HeardLink[] = []
+  #dirtyCount = 0
+  /** The last that something was for. */
   #lastOut: HeardLink | undefined
   /** Links whose on-link prefixes are to be told; undefined when the watcher knows them. */
   readonly #followed = new Set<number>()
@@ -193,7 +195,7 @@ export class Daemon implements Sink {
     const heard = this.#heard.get(probe.ifindex)
     if (heard === undefined) return
     heard.confirm(probe)
-    this.#dirty.add(heard)
+    this.#soil(heard)
   }
 
   advertise(advertisement: Advertisement): void {
@@ -202,7 +204,7 @@ export class Daemon implements Sink {
     // Most of a turn's go out of one link.
     if (this.#lastOut?.ifindex !== ifindex) {
       this.#lastOut = this.#heard.get(ifindex)
-      if (this.#lastOut !== undefined) this.#dirty.add(this.#lastOut)
+      if (this.#lastOut !== undefined) this.#soil(this.#lastOut)
     }
     this.#lastOut?.advertise(advertisement)
   }
@@ -258,9 +260,19 @@ export class Daemon implements Sink {
   }
 
   #flush(): void {
-    for (const heard of this.#dirty) heard.flush()
-    this.#dirty.clear()
+    for (let i = 0; i < this.#dirtyCount; i++) {
+      this.#dirty[i].isDirty = false
+      this.#dirty[i].flush()
+    }
+    this.#dirtyCount = 0
     this.#lastOut = undefined
+  }
+
+  /** It has something to send at the end of the turn. */
+  #soil(heard: HeardLink): void {
+    if (heard.isDirty) return
+    heard.isDirty = true
+    this.#dirty[this.#dirtyCount++] = heard
   }
 
   #arm(): void {
@@ -312,7 +324,6 @@ export class Daemon implements Sink {
     const heard = this.#heard.get(ifindex)
     if (heard === undefined) return
     this.#heard.delete(ifindex)
-    this.#dirty.delete(heard)
     this.#lastOut = undefined
     heard.close()
   }

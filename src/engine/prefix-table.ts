@@ -161,6 +161,7 @@ export class PrefixIndex<V> {
 
   /** Whether one of them holds the address. */
   has(w0: number, w1: number, w2: number, w3: number): boolean {
-    return this.#levels.some((level) => level.find(w0, w1, w2, w3) >= 0)
+    for (const level of this.#levels) if (level.find(w0, w1, w2, w3) >= 0) return true
+    return false
   }
 }

@@ -37,6 +37,8 @@ const RETRY = 1000
 const REPORT_INTERVAL = 10_000
 
 export class HeardLink {
+  /** Something is queued that this turn is to flush; for who flushes to keep. */
+  isDirty = false
   #link: Link
   #hearing: Hearing
   readonly #reader: LinkReader
