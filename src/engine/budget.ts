@@ -27,6 +27,8 @@ export const WINDOW = 4000
 export const ALIVE_WINDOW = 2000
 /** Probes for hosts that showed themselves, for each one that is allowed for unknown targets. */
 const ALIVE_FACTOR = 4
+/** What is saved up is spent this many times as fast as it is allowed for long. */
+const HASTE = 2
 /** A block whose questions go out on more links than these pays for each further one. */
 const LINKS = 8
 /** Verifications of owners: per second and link, and at once. */
@@ -181,6 +183,9 @@ export class Budget {
     if (block === undefined) {
       this.#blocks.set(settings, block = new Bucket())
       block.rate = settings.probeLimit
+      const { alive, unknown } = this.pace
+      unknown.rate = Math.max(unknown.rate, HASTE * block.rate / 1000)
+      alive.rate = Math.max(alive.rate, HASTE * ALIVE_FACTOR * block.rate / 1000)
     }
     return block
   }

@@ -5,15 +5,16 @@
  */
 import type { Instant, Sink } from './types.ts'
 
-/** Questions at once, and for each millisecond. */
+/** Questions at once. */
 const BURST = 32
-const RATE = 4
 /** Room for one, but for what rounding took: else the time of the next one never comes. */
 const ONE = 0.999
 /** Questions that wait: more than a budget lets anybody ask at once. */
 export const PACE_LIMIT = 4096
 
 export class Pace {
+  /** Questions in each millisecond, but for those at once: more than a budget allows for long. */
+  rate = 1
   readonly #sink: Pick<Sink, 'event'>
   readonly #waiting: ((now: Instant) => void)[] = []
   /** The first that waits. */
@@ -29,7 +30,7 @@ export class Pace {
 
   /** When `wake` has something to do next. */
   get deadline(): Instant | undefined {
-    return this.size === 0 ? undefined : this.#since + Math.max(0, 1 - this.#room) / RATE as Instant
+    return this.size === 0 ? undefined : this.#since + Math.max(0, 1 - this.#room) / this.rate as Instant
   }
 
   /** Whether a question may be asked at once, which is counted. */
@@ -58,7 +59,7 @@ export class Pace {
   }
 
   #refill(now: Instant): void {
-    this.#room = Math.min(BURST, this.#room + (now - this.#since) * RATE)
+    this.#room = Math.min(BURST, this.#room + (now - this.#since) * this.rate)
     this.#since = now
   }
 }

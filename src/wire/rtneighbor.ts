@@ -30,6 +30,10 @@ export const NUD_FAILED = 0x20
 export const NUD_NOARP = 0x40
 export const NUD_PERMANENT = 0x80
 
+/** In a neighbor's message: its address, which the kernel writes first of the attributes; and the first byte of a group's. */
+const DST = 16 + 12 + 4
+const MULTICAST = 0xff
+
 /** struct ndmsg: family, 3 of padding, ifindex, state, flags, type. */
 const HEADER = 12
 
@@ -102,12 +106,17 @@ export function dumpNeighbors(w: MessageWriter, sequence: number): void { dump(w
 /** Asks for the forwarding tables of all bridges (and those of all other devices, which come along). */
 export function dumpStations(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_BRIDGE) }
 
-/** For a socket in RTNLGRP_NEIGH: passes IPv6 neighbors and bridges' entries, so that ARP wakes nobody. */
+/**
+ * For a socket in RTNLGRP_NEIGH: passes IPv6 neighbors and bridges' entries, so that ARP wakes nobody, nor do groups: the
+ * kernel has an entry for each that it sends to, so for each of our probes, and tells when it drops a thousand of them at once.
+ */
 export function neighborFilter(): Uint8Array {
   return assemble([
     { code: LOAD_BYTE, k: 16 },
-    { code: JUMP_EQUAL, k: AF_INET6, equal: 'pass' },
-    { code: JUMP_EQUAL, k: AF_BRIDGE, equal: 'pass', other: 'drop' },
+    { code: JUMP_EQUAL, k: AF_BRIDGE, equal: 'pass' },
+    { code: JUMP_EQUAL, k: AF_INET6, other: 'drop' },
+    { code: LOAD_BYTE, k: DST },
+    { code: JUMP_EQUAL, k: MULTICAST, equal: 'drop' },
     { label: 'pass', code: RETURN, k: 0xffff },
     { label: 'drop', code: RETURN, k: 0 },
   ])

@@ -62,10 +62,11 @@ t.test('requests', async (t) => {
   t.equal(request(dumpStations), '1c0000001e0001033c13046b00000000070000000000000000000000')
 })
 
-t.test('the filter passes two families', async (t) => {
-  const passes = (family: string): boolean => run(neighborFilter(),
-    hex(`1c000000 1c00 0000 00000000 00000000 ${family}000000 02000000 0200 00 01`)) > 0
+t.test('the filter passes two families, and no groups', async (t) => {
+  const passes = (family: string, address = '20010db8000000000000000000000002'): boolean => run(neighborFilter(),
+    hex(`30000000 1c00 0000 00000000 00000000 ${family}000000 02000000 0200 00 01 14000100 ${address}`)) > 0
   t.ok(passes('0a'))
+  t.notOk(passes('0a', 'ff0200000000000000000001ff000002'))
   t.ok(passes('07'))
   t.notOk(passes('02'), 'ARP')
   t.notOk(passes('00'))
