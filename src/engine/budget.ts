@@ -34,6 +34,9 @@ const LINKS = 8
 /** Verifications of owners: per second and link, and at once. */
 export const VERIFY_RATE = 4000
 export const VERIFY_BURST = 512
+/** Who asked for more than this part of what is saved up does not join so many who wait: they would take all the time there is. */
+const CROWD = 256
+const HASTY = 1 / 4
 /** Who asks how much, by a hash: of two that share a place one may be taken for the other. */
 const ASKERS = 1024
 /** Owners of before, by a hash: later ones take the places of earlier ones. */
@@ -94,11 +97,13 @@ export class Budget {
    */
   allows(lane: Lane, settings: Settings, links: readonly number[], from: number, mac: number, now: Instant): boolean {
     const kept = KEPT[lane]
-    const isGreedy = mac >= 0 && this.#isBusy(lane, this.#place(from, mac), now)
+    const place = this.#place(from, mac)
+    const isGreedy = mac >= 0 && this.#isBusy(lane, place, now)
     const part = isGreedy ? kept.greedy : this.#isBusy(lane, this.#place(from, 0), now) ? kept.crowded : kept.calm
     const latest = now + windowOf(lane) * (1 - part)
     const block = this.#block(settings)
-    if (!block.fits(lane, cost(links), latest)) return this.#refuse(block, 0, mac, now)
+    const isHasty = lane === 'unknown' && mac >= 0 && this.pace.unknown.size >= CROWD && this.#isBusy(lane, place, now, HASTY)
+    if (isHasty || !block.fits(lane, cost(links), latest)) return this.#refuse(block, 0, mac, now)
     for (const ifindex of links) {
       const link = this.#link(ifindex, settings)
       if (!link.fits(lane, 1, latest)) return this.#refuse(link, ifindex, mac, now)
@@ -197,8 +202,8 @@ export class Budget {
     return link
   }
 
-  #isBusy(lane: Lane, place: number, now: Instant): boolean {
-    return this.#askers[lane === 'alive' ? lane : 'unknown'][place] - now > windowOf(lane)
+  #isBusy(lane: Lane, place: number, now: Instant, part = 1): boolean {
+    return this.#askers[lane === 'alive' ? lane : 'unknown'][place] - now > part * windowOf(lane)
   }
 
   #use(lane: Lane, place: number, step: number, now: Instant): void {
