@@ -98,11 +98,12 @@ export class Budget {
   allows(lane: Lane, settings: Settings, links: readonly number[], from: number, mac: number, now: Instant): boolean {
     const kept = KEPT[lane]
     const place = this.#place(from, mac)
-    const isGreedy = mac >= 0 && this.#isBusy(lane, place, now)
-    const part = isGreedy ? kept.greedy : this.#isBusy(lane, this.#place(from, 0), now) ? kept.crowded : kept.calm
-    const latest = now + windowOf(lane) * (1 - part)
+    const window = windowOf(lane)
+    const isGreedy = mac >= 0 && this.#isBusy(lane, place, now + window)
+    const part = isGreedy ? kept.greedy : this.#isBusy(lane, this.#place(from, 0), now + window) ? kept.crowded : kept.calm
+    const latest = now + window * (1 - part)
     const block = this.#block(settings)
-    const isHasty = lane === 'unknown' && mac >= 0 && this.pace.unknown.size >= CROWD && this.#isBusy(lane, place, now, HASTY)
+    const isHasty = lane === 'unknown' && mac >= 0 && this.pace.unknown.size >= CROWD && this.#isBusy(lane, place, now + HASTY * window)
     if (isHasty || !block.fits(lane, cost(links), latest)) return this.#refuse(block, 0, mac, now)
     for (const ifindex of links) {
       const link = this.#link(ifindex, settings)
@@ -202,15 +203,16 @@ export class Budget {
     return link
   }
 
-  #isBusy(lane: Lane, place: number, now: Instant, part = 1): boolean {
-    return this.#askers[lane === 'alive' ? lane : 'unknown'][place] - now > part * windowOf(lane)
-  }
+  /** Whether more than half of the rate is in use until later than that. */
+  #isBusy(lane: Lane, place: number, then: number): boolean { return this.#used(lane)[place] > then }
 
   #use(lane: Lane, place: number, step: number, now: Instant): void {
-    const used = this.#askers[lane === 'alive' ? lane : 'unknown']
+    const used = this.#used(lane)
     // What is taken beyond half of the rate is no debt: nobody else wanted it.
     used[place] = Math.min(Math.max(now, used[place]), now + windowOf(lane)) + step
   }
+
+  #used(lane: Lane): Float64Array { return lane === 'alive' ? this.#askers.alive : this.#askers.unknown }
 
   #place(ifindex: number, mac: number): number {
     return this.#hash(ifindex, 0, Math.floor(mac / 2 ** 32), mac | 0) & (ASKERS - 1)

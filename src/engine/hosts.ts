@@ -78,6 +78,7 @@ export class Hosts {
   }
 
   #rulesOf(w0: number, w1: number, w2: number, w3: number, says: (pin: Pin) => boolean): boolean {
+    if (this.#list.size === 0) return false
     const count = this.#index.collect(w0, w1, w2, w3, this.#found)
     // Of nearly all addresses nothing is said.
     for (let i = 0; i < count; i++) {

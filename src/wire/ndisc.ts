@@ -195,7 +195,8 @@ export class NdiscView {
     const t2 = this.t2 = readWord(slab, icmp + TARGET + 8)
     const t3 = this.t3 = readWord(slab, icmp + TARGET + 12)
     this.solicitedNode = isSolicitedNode(d0, d1, d2, d3) && ((d3 ^ t3) & 0xffffff) === 0
-    this.unicastToTarget = d3 === t3 && d2 === t2 && d1 === t1 && d0 === t0
+    // All of it always: a comparison that the first random address brings makes V8 compile this anew, in the middle of a scan.
+    this.unicastToTarget = ((d0 ^ t0) | (d1 ^ t1) | (d2 ^ t2) | (d3 ^ t3)) === 0
     this.slla = this.tlla = NONE
     this.nonceAt = -1
     this.nonceLength = 0
