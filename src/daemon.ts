@@ -21,6 +21,7 @@ import { LinkWatcher } from './linux/links.ts'
 import type { NativeSocket } from './linux/native.ts'
 import { MAX_KNOWN, NeighborWatcher } from './linux/neighbors.ts'
 import { PrefixWatcher } from './linux/prefixes.ts'
+import { Outbox } from './linux/outbox.ts'
 import { Quiet } from './linux/quiet.ts'
 import { QUEUE_LIMIT, Routes, RouteWatcher } from './linux/routes.ts'
 import { Rtnetlink } from './linux/rtnetlink.ts'
@@ -63,10 +64,8 @@ export class Daemon implements Sink {
   readonly #memory: Memory | undefined
   readonly #engine: Engine
   readonly #heard = new Map<number, HeardLink>()
-  /** Links with something to send, and how many they are: what is emptied otherwise is allocated again, in each turn. */
-  readonly #dirty: HeardLink[] = []
-  #dirtyCount = 0
-  /** The last that something was for. */
+  readonly #outbox = new Outbox()
+  /** The last of `#outbox`. */
   #lastOut: HeardLink | undefined
   /** Links whose on-link prefixes are to be told; undefined when the watcher knows them. */
   readonly #followed = new Set<number>()
@@ -195,7 +194,7 @@ export class Daemon implements Sink {
     const heard = this.#heard.get(probe.ifindex)
     if (heard === undefined) return
     heard.confirm(probe)
-    this.#soil(heard)
+    this.#outbox.add(heard)
   }
 
   advertise(advertisement: Advertisement): void {
@@ -204,7 +203,7 @@ export class Daemon implements Sink {
     // Most of a turn's go out of one link.
     if (this.#lastOut?.ifindex !== ifindex) {
       this.#lastOut = this.#heard.get(ifindex)
-      if (this.#lastOut !== undefined) this.#soil(this.#lastOut)
+      if (this.#lastOut !== undefined) this.#outbox.add(this.#lastOut)
     }
     this.#lastOut?.advertise(advertisement)
   }
@@ -260,19 +259,8 @@ export class Daemon implements Sink {
   }
 
   #flush(): void {
-    for (let i = 0; i < this.#dirtyCount; i++) {
-      this.#dirty[i].isDirty = false
-      this.#dirty[i].flush()
-    }
-    this.#dirtyCount = 0
+    this.#outbox.flush()
     this.#lastOut = undefined
-  }
-
-  /** It has something to send at the end of the turn. */
-  #soil(heard: HeardLink): void {
-    if (heard.isDirty) return
-    heard.isDirty = true
-    this.#dirty[this.#dirtyCount++] = heard
   }
 
   #arm(): void {

@@ -9,6 +9,7 @@ import type { MulticastMessage } from '../wire/mld.ts'
 import { verdict } from './errors.ts'
 import { MulticastSocket } from './multicast.ts'
 import type { MulticastReader } from './multicast.ts'
+import type { Sender } from './outbox.ts'
 import { OwnSolicitations } from './own-solicitations.ts'
 import { PacketSocket, SEND_LIMIT } from './packet.ts'
 import type { PacketCounters, PacketReader } from './packet.ts'
@@ -36,9 +37,8 @@ const RETRY = 1000
 /** Drops are told of no more often than this. Milliseconds. */
 const REPORT_INTERVAL = 10_000
 
-export class HeardLink {
-  /** Something is queued that this turn is to flush; for who flushes to keep. */
-  isDirty = false
+export class HeardLink implements Sender {
+  isWaiting = false
   #link: Link
   #hearing: Hearing
   readonly #reader: LinkReader
