@@ -76,6 +76,8 @@ export class Daemon implements Sink {
   /** What is needed of the configuration after the engine took it in: the rest may be large. */
   #machine: Pick<Config, 'forwarding' | 'grace'>
   #routeWatcher: RouteWatcher | undefined
+  /** The engine knows the kernel's routes: from then on it says what is to be changed. */
+  #isCompared = false
   #now: Instant
   #lookups: Address[] = []
   readonly #routeChanges: RouteChange[] = []
@@ -117,17 +119,20 @@ export class Daemon implements Sink {
     this.#memory = state === undefined ? undefined : new Memory(state, (message, err) => log.warn({ event: 'memory', err }, message))
   }
 
-  /** Serves from the moment it resolves. Rejects with an OsError. */
+  /** Serves soon, and at the latest when it resolves. Rejects with an OsError. */
   async start(): Promise<void> {
     this.#watcher.start()
     this.#prepare()
     if (this.#memory !== undefined) this.#input({ kind: 'memory', hosts: this.#memory.read() })
-    this.#input({ kind: 'routes', present: await this.#routes.adopt() })
     this.#routeWatcher = new RouteWatcher(this.#kernel, () => this.#compareRoutes())
-    // What others did to our routes before somebody watched.
-    this.#compareRoutes()
+    const present = this.#routes.present()
+    this.#isCompared = true
+    this.#input({ kind: 'routes', present })
     this.#neighborWatcher.start()
     this.#ticker = setInterval(() => this.#tick(clock()), LOG_INTERVAL)
+    await this.#routes.adopt(present)
+    // Some may have moved, or expired, before it was their turn.
+    if (present.length > 0) this.#compareRoutes()
   }
 
   /** Leaves nothing behind but routes that expire after `grace`. */
@@ -212,6 +217,7 @@ export class Daemon implements Sink {
   multicast(ifindex: number, message: MulticastMessage): void { this.#heard.get(ifindex)?.multicast(message) }
   lookup(target: Address): void { this.#lookups.push(target) }
   route(change: RouteChange): void {
+    if (!this.#isCompared) return
     this.#routeChanges.push(change)
     if (change.op === 'add') this.#withheld.await(change.route.target)
   }
@@ -335,7 +341,7 @@ export class Daemon implements Sink {
   /** Later, while changes of ours are under way or the kernel is too busy to say. */
   #compareRoutes(): void {
     clearTimeout(this.#compareTimer)
-    const present = this.#routes.pending > 0 ? undefined : this.#ask(() => this.#routes.present())
+    const present = !this.#isCompared || this.#routes.pending > 0 ? undefined : this.#ask(() => this.#routes.present())
     if (present !== undefined) this.#input({ kind: 'routes', present })
     else this.#compareTimer = setTimeout(() => this.#compareRoutes(), COMPARE_RETRY)
   }

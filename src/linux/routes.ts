@@ -66,18 +66,16 @@ export class Routes {
     if (!this.#isBusy) void this.#drain()
   }
 
-  /** Our routes as the kernel has them now. Throws an OsError. */
-  present(): HostRoute[] { return this.#kernel.hostRoutes() }
+  /** Our routes that carry traffic now. Throws an OsError. */
+  present(): HostRoute[] { return this.#kernel.hostRoutes(false) }
 
   /**
-   * Takes over what a predecessor left: the same as {@link present}, and what was about to expire stays from now on.
-   * Paced. Rejects with an OsError.
+   * Takes over what a predecessor left: those of `routes` that are there still stay from now on, also what was about to
+   * expire. Paced. Rejects with an OsError.
    */
-  async adopt(): Promise<HostRoute[]> {
-    const routes = this.#kernel.hostRoutes()
+  async adopt(routes: readonly HostRoute[]): Promise<void> {
     // All of them: which ones expire cannot be seen for sure (within 10 ms of its end a route looks like any other).
     await this.#paced(routes, (part) => this.#kernel.replaceRoutes(part))
-    return routes
   }
 
   /**

@@ -64,14 +64,17 @@ export class Rtnetlink {
     return rows.filter((row) => row.ifindex === ifindex).map(({ prefix }) => prefix)
   }
 
-  /** Our host routes: protocol 136, metric 16, /128, table main. The kernel filters, so the table may be large. */
-  hostRoutes(): HostRoute[] {
+  /**
+   * Our host routes: protocol 136, metric 16, /128, table main. The kernel filters, so the table may be large.
+   * @param isAll also those that have expired, and were not collected yet
+   */
+  hostRoutes(isAll = true): HostRoute[] {
     return this.#socket.dump(dumpHostRoutes, (message) => {
       const route = decodeRoute(message)
       if (route?.destination === undefined || route.length !== 128 || route.ifindex === undefined) return undefined
       // A kernel before 4.20 does not filter.
       if (route.protocol !== RTPROT_NDP6D || route.metric !== HOST_ROUTE_METRIC || route.table !== RT_TABLE_MAIN
-        || route.type !== RTN_UNICAST) return undefined
+        || route.type !== RTN_UNICAST || (route.expired && !isAll)) return undefined
       const { destination: target, ifindex, gateway: via } = route
       return via === undefined ? { target, ifindex } : { target, ifindex, via }
     })

@@ -4,8 +4,8 @@
  *
  * Requests keep to what NETLINK_GET_STRICT_CHK allows, so that the kernel itself filters a dump.
  */
-import { Prefix, readMac } from '../address.ts'
-import type { Address, Mac } from '../address.ts'
+import { Address, Prefix, readMac } from '../address.ts'
+import type { Mac } from '../address.ts'
 import {
   Attributes, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, readU16, readU32,
 } from './netlink.ts'
@@ -46,6 +46,7 @@ const RTA_OIF = 4
 const RTA_GATEWAY = 5
 const RTA_PRIORITY = 6
 const RTA_MULTIPATH = 9
+const RTA_CACHEINFO = 12
 const RTA_TABLE = 15
 const RTA_VIA = 18
 const RTA_ENCAP = 22
@@ -107,6 +108,8 @@ export interface RouteMessage {
   readonly table: number
   /** RTN_UNICAST, RTN_LOCAL ... */
   readonly type: number
+  /** Its time (RTA_EXPIRES) is over: it carries nothing any more, and waits to be collected. */
+  readonly expired: boolean
 }
 
 /** A prefix whose hosts are on the link itself: its packets need no router. */
@@ -167,17 +170,21 @@ export function decodeRoute(message: Message): RouteMessage | undefined {
   const { bytes, type, start, end } = message
   if (type !== RTM_NEWROUTE && type !== RTM_DELROUTE) return undefined
   if (end - start < 12 || bytes[start] !== AF_INET6) return undefined
-  const attributes = new Attributes(bytes, start + 12, end)
-  return {
-    destination: attributes.address(RTA_DST),
-    length: bytes[start + 1],
-    ifindex: attributes.u32(RTA_OIF),
-    gateway: attributes.address(RTA_GATEWAY),
-    protocol: bytes[start + 5],
-    metric: attributes.u32(RTA_PRIORITY),
-    table: attributes.u32(RTA_TABLE) ?? bytes[start + 4],
-    type: bytes[start + 7],
+  let destination, ifindex, gateway, metric
+  let table = bytes[start + 4]
+  let expires = 0
+  // A table may have very many: one look at each attribute.
+  for (const { type, start: at, end: behind } of new Attributes(bytes, start + 12, end)) {
+    const size = behind - at
+    if (type === RTA_DST && size >= 16) destination = Address.read(bytes, at)
+    else if (type === RTA_GATEWAY && size >= 16) gateway = Address.read(bytes, at)
+    else if (type === RTA_OIF && size >= 4) ifindex = readU32(bytes, at)
+    else if (type === RTA_PRIORITY && size >= 4) metric = readU32(bytes, at)
+    else if (type === RTA_TABLE && size >= 4) table = readU32(bytes, at)
+    else if (type === RTA_CACHEINFO && size >= 12) expires = readU32(bytes, at + 8) | 0
   }
+  return { destination, length: bytes[start + 1], ifindex, gateway, protocol: bytes[start + 5], metric, table, type: bytes[start + 7],
+    expired: expires < 0 }
 }
 
 /**
