@@ -9,10 +9,8 @@
 import { Address } from '../address.ts'
 import type { Settings } from '../config/config.ts'
 import { MAX_NEIGHBOR_ADVERTISEMENT, RETRANS_TIMER } from '../wire/constants.ts'
-import { AddressMap } from './address-map.ts'
 import { Advertiser, ALL_ROUTERS, macOf } from './advertiser.ts'
-import { Deadlines, earliest } from './deadlines.ts'
-import type { Timed } from './deadlines.ts'
+import { Announcements } from './announcements.ts'
 import type { Links } from './links.ts'
 import type { Instant, Limit, Link, Random, Sink } from './types.ts'
 
@@ -32,26 +30,12 @@ const ROUTER_LIMIT = 16
 /** Announcements under way, each for one target on one link. */
 export const QUEUE_LIMIT = 65_536
 
-interface Announcement extends Timed {
-  readonly target: Address
-  readonly ifindex: number
-  readonly settings: Settings
-  /** Others may know another link-layer address. */
-  readonly changed: boolean
-  /** How often it was sent, and how often put off. */
-  sent: number
-  waits: number
-}
-
 export class Announcer {
   readonly #links: Links
   readonly #sink: Pick<Sink, 'advertise' | 'confirm' | 'event'>
   readonly #random: Random
   readonly #routers = new Map<number, Address[]>()
-  readonly #pending: AddressMap<readonly Announcement[]>
-  /** What had no turn yet goes before the rest: repeats, and what was put off. */
-  readonly #fresh = new Deadlines<Announcement>()
-  readonly #later = new Deadlines<Announcement>()
+  readonly #pending: Announcements
   /** Nothing is sent before. */
   #pause = 0 as Instant
   readonly #advertiser: Advertiser
@@ -61,11 +45,11 @@ export class Announcer {
     this.#sink = sink
     this.#random = random
     this.#advertiser = new Advertiser(links, sink)
-    this.#pending = new AddressMap(random)
+    this.#pending = new Announcements(random)
   }
 
   /** Announcements under way. */
-  get size(): number { return this.#fresh.size + this.#later.size }
+  get size(): number { return this.#pending.size }
 
   get limits(): Limit[] {
     const routers = [...this.#routers.values()].reduce((most, { length }) => Math.max(most, length), 0)
@@ -75,7 +59,7 @@ export class Announcer {
 
   /** When `wake` has something to do next. */
   get deadline(): Instant | undefined {
-    const first = earliest(this.#fresh.next, this.#later.next)
+    const first = this.#pending.next
     return first === undefined || first > this.#pause ? first : this.#pause
   }
 
@@ -91,14 +75,13 @@ export class Announcer {
 
   /** Like `changed`, on one more link: what is under way for the target on others goes on. */
   changedAlso(target: Address, settings: Settings, ifindex: number, now: Instant): void {
-    for (const one of this.#pendingOf(target)) if (one.ifindex === ifindex) this.#drop(one)
+    for (const id of this.#pending.of(target)) if (this.#pending.ifindex(id) === ifindex) this.#pending.drop(id)
     this.#begin(target, settings, [ifindex], true, now)
   }
 
   /** The owner went: what is not sent yet stays unsaid. */
   withdraw(target: Address): void {
-    for (const one of this.#pendingOf(target)) this.#queueOf(one).remove(one)
-    this.#pending.delete(target.w0, target.w1, target.w2, target.w3)
+    for (const id of this.#pending.of(target)) this.#pending.drop(id)
   }
 
   /** A router is there, or not any more. Beyond the limit those that are known stay. */
@@ -112,9 +95,7 @@ export class Announcer {
   /** The link is no more, nor what was to be said there. */
   gone(ifindex: number): void {
     this.#routers.delete(ifindex)
-    for (const pending of [...this.#pending.values()]) {
-      for (const one of pending) if (one.ifindex === ifindex) this.#drop(one)
-    }
+    for (const id of this.#pending.on(ifindex)) this.#pending.drop(id)
   }
 
   /** Sends what is due, as far as the pacing lets it. */
@@ -123,15 +104,11 @@ export class Announcer {
     let room = BATCH
     let looks = 0
     for (; looks < LOOKS; looks++) {
-      const one = this.#fresh.due(now) ?? this.#later.due(now)
-      if (one === undefined) break
-      if (this.#most(one) > room) {
-        this.#queueOf(one).set(one, one.deadline)
-        break
-      }
-      const sent = this.#send(one)
+      const id = this.#pending.due(now)
+      if (id < 0 || this.#most(id) > room) break
+      const sent = this.#send(id)
       room -= sent
-      this.#again(one, sent > 0, now)
+      this.#again(id, sent > 0, now)
     }
     if (looks > 0) this.#pause = now + MIN_PAUSE + Math.floor((MAX_PAUSE - MIN_PAUSE + 1) * this.#random()) as Instant
   }
@@ -145,61 +122,46 @@ export class Announcer {
     if (settings.announce === 'no') return
     for (const ifindex of ifindexes) {
       if (!this.#makeRoom()) break
-      const one = { target, ifindex, settings, changed, sent: 0, waits: 0, deadline: now, place: -1 }
-      this.#fresh.set(one, now)
-      this.#pending.set(target.w0, target.w1, target.w2, target.w3, this.#pendingOf(target).concat(one))
+      this.#pending.add(target, ifindex, settings, changed, now)
     }
   }
-
-  #pendingOf({ w0, w1, w2, w3 }: Address): readonly Announcement[] { return this.#pending.get(w0, w1, w2, w3) ?? [] }
 
   /** False: everything under way waits for its first turn. */
   #makeRoom(): boolean {
     if (this.size < QUEUE_LIMIT) return true
     this.#sink.event({ kind: 'limit', limit: 'announcements', size: QUEUE_LIMIT })
-    const oldest = this.#later.due(Number.POSITIVE_INFINITY as Instant)
-    if (oldest !== undefined) this.#drop(oldest)
-    return oldest !== undefined
-  }
-
-  #queueOf({ sent, waits }: Announcement): Deadlines<Announcement> {
-    return sent + waits === 0 ? this.#fresh : this.#later
-  }
-
-  #drop(one: Announcement): void {
-    this.#queueOf(one).remove(one)
-    const { target: { w0, w1, w2, w3 } } = one
-    const others = this.#pending.get(w0, w1, w2, w3)!.filter((other) => other !== one)
-    if (others.length > 0) this.#pending.set(w0, w1, w2, w3, others)
-    else this.#pending.delete(w0, w1, w2, w3)
+    const { oldest } = this.#pending
+    if (oldest >= 0) this.#pending.drop(oldest)
+    return oldest >= 0
   }
 
   /** After its turn: the next one, or the end. */
-  #again(one: Announcement, sent: boolean, now: Instant): void {
-    if (sent) one.sent++
-    else one.waits++
-    const times = one.settings.announce === 'solicit' ? SOLICITATIONS : MAX_NEIGHBOR_ADVERTISEMENT
-    if (one.sent === times || one.waits > WAIT_LIMIT) this.#drop(one)
-    else this.#later.set(one, now + RETRANS_TIMER as Instant)
+  #again(id: number, isSent: boolean, now: Instant): void {
+    const pending = this.#pending
+    const times = pending.settings(id).announce === 'solicit' ? SOLICITATIONS : MAX_NEIGHBOR_ADVERTISEMENT
+    const isOver = isSent ? pending.sent(id) + 1 === times : pending.waits(id) === WAIT_LIMIT
+    if (isOver) pending.drop(id)
+    else pending.again(id, isSent, now + RETRANS_TIMER as Instant)
   }
 
-  #routersOf({ ifindex }: Announcement): readonly Address[] { return this.#routers.get(ifindex) ?? [] }
+  #routersOf(id: number): readonly Address[] { return this.#routers.get(this.#pending.ifindex(id)) ?? [] }
 
   /** The messages that it takes if its link is ready. */
-  #most(one: Announcement): number {
-    return one.settings.announce === 'solicit' ? this.#routersOf(one).length : 1
+  #most(id: number): number {
+    return this.#pending.settings(id).announce === 'solicit' ? this.#routersOf(id).length : 1
   }
 
   /** @returns the messages sent; 0: the link is down or has no usable source, or there is no router to tell */
-  #send(one: Announcement): number {
-    const link = this.#links.get(one.ifindex)
+  #send(id: number): number {
+    const link = this.#links.get(this.#pending.ifindex(id))
     if (!link?.up) return 0
-    return one.settings.announce === 'solicit' ? this.#solicit(one) : this.#advertise(one, link)
+    return this.#pending.settings(id).announce === 'solicit' ? this.#solicit(id) : this.#advertise(id, link)
   }
 
-  #solicit(one: Announcement): number {
-    const { target: source, ifindex } = one
-    const routers = this.#routersOf(one)
+  #solicit(id: number): number {
+    const source = this.#pending.target(id)
+    const ifindex = this.#pending.ifindex(id)
+    const routers = this.#routersOf(id)
     for (const target of routers) {
       const destination = target.solicitedNode
       this.#sink.confirm({ ifindex, source, destination, target, to: macOf(destination) })
@@ -207,9 +169,12 @@ export class Announcer {
     return routers.length
   }
 
-  #advertise({ target, changed, settings }: Announcement, link: Link): number {
+  #advertise(id: number, link: Link): number {
+    const settings = this.#pending.settings(id)
+    const changed = this.#pending.isChanged(id)
     // 0 lets a real owner win; after a change it would leave the wrong address in the caches.
     const override = changed ? settings.override !== 'never' : settings.override === 'always'
-    return Number(this.#advertiser.announce(link, settings, target, changed ? Address.allNodes : ALL_ROUTERS, override))
+    const destination = changed ? Address.allNodes : ALL_ROUTERS
+    return Number(this.#advertiser.announce(link, settings, this.#pending.target(id), destination, override))
   }
 }
