@@ -250,16 +250,16 @@ export class Engine {
     this.#snoop(now)
     this.#hearings.update(link)
     this.#groups.link(ifindex)
-    if (before?.name !== name) this.#placement.update(now)
-    // Under another name it is another link.
-    const isUpAgain = this.#isUsable(link) && (!this.#isUsable(before) || before?.name !== name)
-    if (isUpAgain) this.#seek(link, now)
-    const isOther = before?.mac !== undefined && mac !== undefined && before.mac !== mac
     // What follows from an owner depends on its own link, on the names of all links, and on their prefixes.
     const isNews = before?.name !== name && [before?.name, name].some((one) => one !== undefined && this.#rules.wants(one) !== undefined)
     const all = isNews || isCoverageChanged
     const some = all ? this.#neighbors.values() : before?.up !== link.up ? this.#neighbors.on(ifindex) : []
     for (const neighbor of some) this.#owners.update(neighbor, now)
+    if (before?.name !== name) this.#placement.update(now)
+    // Under another name it is another link.
+    const isUpAgain = this.#isUsable(link) && (!this.#isUsable(before) || before?.name !== name)
+    if (isUpAgain) this.#seek(link, now)
+    const isOther = before?.mac !== undefined && mac !== undefined && before.mac !== mac
     if (isOther) for (const neighbor of this.#neighbors.values()) this.#owners.renumber(neighbor, ifindex, now)
     if (isUpAgain) {
       for (const neighbor of this.#neighbors.on(ifindex)) this.#neighbors.verify(neighbor, now, 'link up')

@@ -134,7 +134,8 @@ export class Neighbors {
     if (neighbor.state !== 'REACHABLE' || neighbor.isPinned) return
     neighbor.probes = 0
     neighbor.asking = NOWHERE
-    this.#enter(neighbor, 'PROBE', reason)
+    neighbor.state = 'PROBE'
+    this.#tell(neighbor, 'PROBE', reason)
     const at = this.budget.verify(neighbor.ifindex, now)
     // Many at once are spread, but who waits for the answer has no time.
     if (at > now && neighbor.askers.length === 0) this.#table.setDeadline(neighbor, at)
@@ -237,7 +238,8 @@ export class Neighbors {
     neighbor.verified = now
     neighbor.byRoute = false
     if (asking.length === 1 && asking[0] === ifindex) neighbor.asking = NOWHERE
-    this.#enter(neighbor, 'REACHABLE', neighbor.isPinned && mac === undefined ? 'pinned' : changed ? 'proof' : 'verified')
+    neighbor.state = 'REACHABLE'
+    this.#tell(neighbor, 'REACHABLE', neighbor.isPinned && mac === undefined ? 'pinned' : changed ? 'proof' : 'verified')
     if (neighbor.isPinned) this.#table.clearDeadline(neighbor)
     else this.#table.setDeadline(neighbor, neighbor.restAt)
     // Thousands of these a second change nothing.
@@ -261,20 +263,23 @@ export class Neighbors {
 
   /** Makes an owner that is always known, or tells one where its link is. @param ifindex 0 when that link is absent */
   pin({ address, rule }: Pinned, ifindex: number, now: Instant): void {
-    let neighbor = this.find(address)
-    if (neighbor === undefined) neighbor = this.#table.create(address, rule)
-    else this.#census.remove(neighbor)
-    if (neighbor.ifindex !== ifindex) {
-      neighbor.mac = undefined
-      neighbor.told = false
+    const known = this.find(address)
+    const neighbor = known ?? this.#table.create(address, rule)
+    if (known !== undefined) this.#census.remove(known)
+    if (known !== undefined && known.ifindex !== ifindex) {
+      known.mac = undefined
+      known.told = false
     }
     neighbor.isPinned = true
     neighbor.rule = rule
     neighbor.asking = NOWHERE
     neighbor.ifindex = ifindex
     neighbor.state = 'REACHABLE'
-    if (ifindex !== 0) return this.prove(neighbor, ifindex, neighbor.mac, now)
+    if (known !== undefined && ifindex !== 0) return this.prove(known, ifindex, known.mac, now)
+    // Perhaps thousands at once, at the start: no more than a new one needs.
     this.#table.clearDeadline(neighbor)
+    if (ifindex !== 0) neighbor.verified = now
+    if (ifindex !== 0) this.#tell(neighbor, 'REACHABLE', 'pinned')
     this.#follower.owner(neighbor, now)
   }
 
@@ -376,11 +381,6 @@ export class Neighbors {
     neighbor.state = 'REACHABLE'
     this.#census.add(neighbor)
     return true
-  }
-
-  #enter(neighbor: Neighbor, state: 'REACHABLE' | 'PROBE', reason: string): void {
-    neighbor.state = state
-    this.#tell(neighbor, state, reason)
   }
 
   /** Makes room for one more, if it can. */

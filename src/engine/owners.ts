@@ -37,11 +37,12 @@ export class Owners {
     this.#route(neighbor)
     const before = neighbor.joined
     const isChanged = this.#join(neighbor)
-    const { target, joined, isOwned, rule, rule: { settings }, ifindex, home, router, isPinned } = neighbor
+    const { target, joined, isOwned } = neighbor
     // What is under way about it does not hold any more.
-    if (!isOwned || before.some((link) => !joined.includes(link))) this.#announcer.withdraw(target)
+    if (!isOwned || (isChanged && before.some((link) => !joined.includes(link)))) this.#announcer.withdraw(target)
     if (!isChanged || joined.length === 0) return
-    const fresh = joined.filter((link) => !before.includes(link))
+    const { rule, rule: { settings }, ifindex, home, router, isPinned } = neighbor
+    const fresh = before.length === 0 ? joined : joined.filter((link) => !before.includes(link))
     if (isUpstream(rule, this.#links.get(ifindex))) {
       // Nobody downstream waits for it, but routers may be told of others.
       this.#announcer.router(ifindex, target, router || isPinned)
