@@ -26,6 +26,8 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   daemon: { values: ['engine', 'forwarding', 'linux', 'log', 'memory', 'metrics'], types: ['address', 'config', 'wire', 'pino'] },
   cli: { values: ['config', 'daemon', 'linux', 'log', 'memory', 'node'], types: ['yargs', 'pino'] },
   main: { values: ['cli'] },
+  code: { values: ['node'] },
+  ndp6d: { values: ['code', 'node'], types: ['main'] },
 }
 const PURE = ['wire', 'engine', 'config']
 const IMPURE = new RegExp(`\\b(?:${['Date', 'performance', 'Math\\.random', 'crypto', 'process', 'require', 'console', 'fetch', 'setTimeout',

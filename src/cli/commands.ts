@@ -4,11 +4,13 @@ import * as check from './check.ts'
 import { EXIT } from './exit.ts'
 import * as run from './run.ts'
 
-const { version } = createRequire(import.meta.url)('#package') as { version: string }
+/** Code that was kept cannot import anything by itself: see ../code.ts. */
+export type LoadYargs = () => Promise<typeof import('yargs')>
 
 /** Carries out a command line. */
-export async function obey(args: readonly string[]): Promise<void> {
-  const { default: yargs } = await import('yargs')
+export async function obey(args: readonly string[], loadYargs: LoadYargs): Promise<void> {
+  const { version } = createRequire(import.meta.url)('#package') as { version: string }
+  const { default: yargs } = await loadYargs()
   await yargs(args)
     .scriptName('ndp6d')
     .locale('en')

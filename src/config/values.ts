@@ -213,6 +213,6 @@ function foreignHint(text: string): string | undefined {
   if (/\d+\.\d+\.\d+\.\d+/.test(text)) return 'only IPv6 has Neighbor Discovery; dotted quads are not read'
   if (/^[0-9a-f:]+%/i.test(text)) return 'an address has no zone here'
   if (/^[a-z][\w.-]*\d$/i.test(text)) return 'this looks like an interface: it belongs inside the block'
-  if (/[“”„‘’«»]/.test(text)) return 'quotes must be plain ones, as on a keyboard'
+  if (/[\u201c\u201d\u201e\u2018\u2019\xab\xbb]/.test(text)) return 'quotes must be plain ones, as on a keyboard'
   return /[<>[\]$%]|x{2,}|^x|your|prefix|[:.]x+[:./]|\.\.\.|example/i.test(text) ? GUIDE : undefined
 }
