@@ -41,6 +41,7 @@ static bool define(Environment* environment, napi_value exports) {
 }
 
 NAPI_MODULE_INIT() {
+  mapLargeMemory();
   Environment* environment = static_cast<Environment*>(calloc(1, sizeof(Environment)));
   if (environment == nullptr) return nullptr;
   environment->env = env;

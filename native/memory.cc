@@ -1,5 +1,8 @@
 // Gives memory back that only the start needed: free heap (malloc_trim(3)), and clean pages of program files, which the
 // kernel maps again from its page cache when they are touched (madvise(2), MADV_DONTNEED).
+//
+// Large tables have mappings of their own (mallopt(3), M_MMAP_THRESHOLD). By default glibc puts them among the small things
+// once it saw some of them go: what they leave when they grow stays full of holes then.
 
 #include <malloc.h>
 #include <stdio.h>
@@ -17,6 +20,12 @@ struct Mapping {
 static void release(const Mapping& mapping) {
   if (!mapping.isReadOnlyFile || !mapping.isClean) return;
   madvise(reinterpret_cast<void*>(mapping.start), mapping.end - mapping.start, MADV_DONTNEED);
+}
+
+void mapLargeMemory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+#endif
 }
 
 napi_value trimMemory(napi_env, napi_callback_info) {

@@ -1,31 +1,33 @@
 /** When the memory is given back that a start, a reload or a flood needed: once that is over. */
 import { settle } from '../linux/settle.ts'
 
-/**
- * After a start or a reload: when most of what follows from it is done, and when V8 sees that it makes little garbage for
- * 5 s, since only then it lets the room for that go. Milliseconds.
- */
-const AFTER = [1000, 7000]
-/** After a flood: looked for this often, milliseconds; bytes that it took; share of the time that is work still. */
+/** After a start or a reload: when most of what follows from it is done. Milliseconds. */
+const AFTER = 1000
+/** After that, and after a flood: looked for this often, milliseconds; bytes that it took; share of the time that is work still. */
 const INTERVAL = 5000
 const GROWN = 8 * 2 ** 20
 const CALM = 0.1
+/** Twice, since V8 lets its room for garbage go only when it saw little of it for 5 s. */
+const TIMES = 2
 
 export class Settling {
-  #timers: NodeJS.Timeout[] = []
+  #timer: NodeJS.Timeout | undefined
   readonly #ticker = setInterval(() => this.#look(), INTERVAL)
   #cpu = process.cpuUsage()
+  /** How often there is something to be given back yet, once it is calm. */
+  #times = 0
   /** Resident bytes after the last time. */
   #settled = Number.POSITIVE_INFINITY
 
   /** After a start or a reload. */
   soon(): void {
-    this.#timers.forEach(clearTimeout)
-    this.#timers = AFTER.map((after) => setTimeout(() => this.#settle(), after))
+    clearTimeout(this.#timer)
+    this.#times = TIMES
+    this.#timer = setTimeout(() => this.#settle(), AFTER)
   }
 
   close(): void {
-    this.#timers.forEach(clearTimeout)
+    clearTimeout(this.#timer)
     clearInterval(this.#ticker)
   }
 
@@ -33,7 +35,10 @@ export class Settling {
     const { user, system } = process.cpuUsage(this.#cpu)
     this.#cpu = process.cpuUsage()
     const isCalm = (user + system) / 1000 < CALM * INTERVAL
-    if (isCalm && process.memoryUsage.rss() > this.#settled + GROWN) this.#settle()
+    if (process.memoryUsage.rss() > this.#settled + GROWN) this.#times = TIMES
+    if (!isCalm || this.#times === 0) return
+    this.#times--
+    this.#settle()
   }
 
   #settle(): void {

@@ -1,6 +1,6 @@
 /**
  * What the announcer has under way, each for one target on one link: by target, and in two queues, in the order in which they
- * are due. There may be very many at once, so they are rows of numbers outside of the JavaScript heap, 60 bytes each.
+ * are due. There may be very many at once, so they are rows of numbers outside of the JavaScript heap, 56 bytes each.
  */
 import { Address } from '../address.ts'
 import type { Settings } from '../config/config.ts'
@@ -8,6 +8,7 @@ import { grown } from './columns.ts'
 import { earliest } from './deadlines.ts'
 import { hashAddress } from './hash.ts'
 import { IdIndex } from './id-index.ts'
+import { Palette } from './palette.ts'
 import type { Instant, Random } from './types.ts'
 
 /** Integers of one row, and where each is. */
@@ -21,6 +22,8 @@ const OTHER = 6
 /** 1 + its neighbors in its queue; of a free row, the next free one. */
 const NEXT = 7
 const PREVIOUS = 8
+/** Their number. */
+const SETTINGS = 9
 /** As a float of 64 bits. */
 const DEADLINE = 10
 /** In STATE: others may know another link-layer address; how often it was sent, and put off. */
@@ -42,7 +45,9 @@ export class Announcements {
   #ints = new Int32Array(0)
   /** The same memory. */
   #floats = new Float64Array(0)
-  #settings: (Settings | undefined)[] = []
+  readonly #settings = new Palette<Settings>()
+  /** Rows that are in use, or were. */
+  #height = 0
   /** 1 + the row that was given back last. */
   #free = 0
   #size = 0
@@ -81,7 +86,6 @@ export class Announcements {
     const last = this.#lastOf(w0, w1, w2, w3)
     const id = this.#row()
     const at = SIZE * id
-    this.#settings[id] = settings
     this.#size++
     const ints = this.#ints
     ints[at + TARGET] = w0
@@ -91,6 +95,7 @@ export class Announcements {
     ints[at + IFINDEX] = ifindex
     ints[at + STATE] = changed ? CHANGED : 0
     ints[at + OTHER] = last + 1
+    ints[at + SETTINGS] = this.#settings.take(settings)
     if (last < 0) this.#byTarget.add(id)
     else this.#byTarget.replace(last, id)
     this.#append(this.#fresh, id, now)
@@ -115,11 +120,11 @@ export class Announcements {
       ints[SIZE * before + OTHER] = other
     } else if (other > 0) this.#byTarget.replace(id, other - 1)
     else this.#byTarget.remove(id)
-    this.#settings[id] = undefined
+    this.#settings.drop(ints[at + SETTINGS])
     ints[at + IFINDEX] = 0
     ints[at + NEXT] = this.#free
     this.#free = id + 1
-    if (--this.#size === 0 && this.#settings.length > KEPT_ROWS) this.#clear()
+    if (--this.#size === 0 && this.#height > KEPT_ROWS) this.#clear()
   }
 
   /** Those for a target. They may be dropped meanwhile. */
@@ -134,7 +139,7 @@ export class Announcements {
 
   /** Those on a link. They may be dropped meanwhile. */
   * on(ifindex: number): Generator<number> {
-    for (let id = 0; id < this.#settings.length; id++) if (this.ifindex(id) === ifindex) yield id
+    for (let id = 0; id < this.#height; id++) if (this.ifindex(id) === ifindex) yield id
   }
 
   target(id: number): Address {
@@ -144,7 +149,7 @@ export class Announcements {
   }
 
   ifindex(id: number): number { return this.#ints[SIZE * id + IFINDEX] }
-  settings(id: number): Settings { return this.#settings[id]! }
+  settings(id: number): Settings { return this.#settings.value(this.#ints[SIZE * id + SETTINGS]) }
   /** Others may know another link-layer address. */
   isChanged(id: number): boolean { return (this.#ints[SIZE * id + STATE] & CHANGED) !== 0 }
   /** How often it was sent. */
@@ -174,12 +179,11 @@ export class Announcements {
       this.#free = this.#ints[SIZE * id + NEXT]
       return id
     }
-    const height = this.#settings.push(undefined)
-    if (SIZE * height > this.#ints.length) {
-      this.#ints = grown(this.#ints, height, SIZE)
+    if (SIZE * ++this.#height > this.#ints.length) {
+      this.#ints = grown(this.#ints, this.#height, SIZE)
       this.#floats = new Float64Array(this.#ints.buffer)
     }
-    return height - 1
+    return this.#height - 1
   }
 
   #append(queue: Queue, id: number, deadline: Instant): void {
@@ -209,7 +213,7 @@ export class Announcements {
   #clear(): void {
     this.#ints = new Int32Array(0)
     this.#floats = new Float64Array(0)
-    this.#settings = []
+    this.#height = 0
     this.#free = 0
   }
 }

@@ -6,6 +6,7 @@
 import type { Address, Mac } from '../address.ts'
 import { grown } from './columns.ts'
 import { IdDeadlines } from './deadlines.ts'
+import { Palette } from './palette.ts'
 import type { ActiveRule } from './rules.ts'
 import type { Instant } from './types.ts'
 
@@ -39,7 +40,7 @@ export const NO_DETAILS: Readonly<Details> = {
 }
 
 /** Integers of one row, and where each is. */
-const SIZE = 14
+const SIZE = 16
 export const TARGET = 0
 export const IFINDEX = 4
 export const HOME = 5
@@ -54,6 +55,9 @@ export const NEXT = 10
 export const PREVIOUS = 11
 /** As a float of 64 bits. */
 export const VERIFIED = 12
+/** By their numbers. */
+const RULE = 14
+const JOINED = 15
 
 /** Who says which entry it means. */
 export interface Row {
@@ -66,30 +70,30 @@ export class NeighborRows {
   /** Rows, one after the other; the floats are the same memory. Others after each {@link add}. */
   #ints = new Int32Array(0)
   #floats = new Float64Array(0)
-  readonly #rules: (ActiveRule | undefined)[] = []
-  readonly #joined: (readonly number[])[] = []
+  readonly #rules = new Palette<ActiveRule>()
+  readonly #lists = new Palette<readonly number[]>()
   readonly #details = new Map<number, Details>()
   readonly deadlines = new IdDeadlines()
   /** 1 + the row that was given back last; those before it follow by NEXT. */
   #free = 0
+  #height = 0
 
   /** Rows that are in use, or were. */
-  get height(): number { return this.#rules.length }
+  get height(): number { return this.#height }
 
   /** A row of zeros. @returns its number: the id of an entry */
   add(rule: ActiveRule): number {
     let id = this.#free - 1
     if (id < 0) {
-      id = this.height
+      id = this.#height++
       if (SIZE * id === this.#ints.length) this.#grow()
-      this.#rules.push(rule)
-      this.#joined.push(NOWHERE)
     } else {
       this.#free = this.get(id, NEXT)
       this.set(id, NEXT, 0)
-      this.#rules[id] = rule
     }
     this.#ints[SIZE * id + GENERATION]++
+    this.set(id, RULE, this.#rules.take(rule))
+    this.set(id, JOINED, this.#lists.take(NOWHERE))
     return id
   }
 
@@ -97,12 +101,12 @@ export class NeighborRows {
     const start = this.#start(row)
     const { id } = row
     const generation = this.generation(id) + 1
+    this.#rules.drop(this.get(id, RULE))
+    this.#lists.drop(this.get(id, JOINED))
     this.#ints.fill(0, start, start + SIZE)
     this.set(id, GENERATION, generation)
     this.set(id, NEXT, this.#free)
     this.#free = id + 1
-    this.#rules[id] = undefined
-    this.#joined[id] = NOWHERE
     this.#details.delete(id)
     this.deadlines.remove(id)
   }
@@ -131,10 +135,10 @@ export class NeighborRows {
     this.#ints[at] = on ? flags | flag : flags & ~flag
   }
 
-  rule(row: Row): ActiveRule { return this.#rules[this.#idOf(row)]! }
-  setRule(row: Row, rule: ActiveRule): void { this.#rules[this.#idOf(row)] = rule }
-  joined(row: Row): readonly number[] { return this.#joined[this.#idOf(row)] }
-  setJoined(row: Row, links: readonly number[]): void { this.#joined[this.#idOf(row)] = links }
+  rule(row: Row): ActiveRule { return this.#rules.value(this.read(row, RULE)) }
+  setRule(row: Row, rule: ActiveRule): void { this.#exchange(row, RULE, this.#rules, rule) }
+  joined(row: Row): readonly number[] { return this.#lists.value(this.read(row, JOINED)) }
+  setJoined(row: Row, links: readonly number[]): void { this.#exchange(row, JOINED, this.#lists, links) }
   deadline(row: Row): Instant { return this.deadlines.of(this.#idOf(row)) }
 
   detail<K extends keyof Details>(row: Row, key: K): Details[K] { return (this.#details.get(this.#idOf(row)) ?? NO_DETAILS)[key] }
@@ -149,6 +153,13 @@ export class NeighborRows {
     }
   }
 
+  #exchange<V>(row: Row, field: number, palette: Palette<V>, value: V): void {
+    const before = this.read(row, field)
+    if (palette.value(before) === value) return
+    this.write(row, field, palette.take(value))
+    palette.drop(before)
+  }
+
   /** Where it begins. */
   #start(row: Row): number { return SIZE * this.#idOf(row) }
 
@@ -158,7 +169,7 @@ export class NeighborRows {
   }
 
   #grow(): void {
-    this.#ints = grown(this.#ints, this.height + 1, SIZE)
+    this.#ints = grown(this.#ints, this.#height, SIZE)
     this.#floats = new Float64Array(this.#ints.buffer)
   }
 }
