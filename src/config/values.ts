@@ -30,6 +30,8 @@ const ON = /^(on|1|y|enabled?)$/i
 export class Reader {
   readonly report: Report
   #suggestions = 0
+  /** Interface names with which nothing is wrong: most files have few, often. */
+  readonly #ifaces = new Set<string>()
 
   constructor(report: Report) {
     this.report = report
@@ -131,6 +133,7 @@ export class Reader {
   /** An interface name; with `wildcard`, `*` stands for any run of characters. */
   iface(word: Word, wildcard: boolean): string | undefined {
     const { text } = word
+    if (this.#ifaces.has(text)) return text
     const wrong = ifaceProblem(text)
     if (wrong !== undefined) {
       const hint = wrong === PLACEHOLDER ? GUIDE : '`ip link` lists them'
@@ -146,7 +149,7 @@ export class Reader {
     if (odd !== undefined) {
       const hint = odd === '#' ? 'a comment needs a blank before it' : odd === ',' ? 'blanks separate names' : undefined
       this.report.warning(word, `${quote(odd)} is unusual in an interface name`, hint)
-    }
+    } else if (!text.includes('*')) this.#ifaces.add(text)
     return text
   }
 
