@@ -131,8 +131,7 @@ export class Daemon implements Sink {
     this.#neighborWatcher.start()
     this.#ticker = setInterval(() => this.#tick(clock()), LOG_INTERVAL)
     await this.#routes.adopt(present)
-    // Some may have moved, or expired, before it was their turn.
-    if (present.length > 0) this.#compareRoutes()
+    if (present.length > 0) this.#compareRoutes() // some may have moved, or expired, before it was their turn
   }
 
   /** Leaves nothing behind but routes that expire after `grace`. */
@@ -217,9 +216,8 @@ export class Daemon implements Sink {
   multicast(ifindex: number, message: MulticastMessage): void { this.#heard.get(ifindex)?.multicast(message) }
   lookup(target: Address): void { this.#lookups.push(target) }
   route(change: RouteChange): void {
-    if (!this.#isCompared) return
-    this.#routeChanges.push(change)
-    if (change.op === 'add') this.#withheld.await(change.route.target)
+    if (this.#isCompared) this.#routeChanges.push(change)
+    if (this.#isCompared && change.op === 'add') this.#withheld.await(change.route.target)
   }
 
   quiet(rules: readonly QuietRule[]): void { this.#quietRules = rules }
