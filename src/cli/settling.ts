@@ -1,5 +1,5 @@
 /** When the memory is given back that a start, a reload or a flood needed: once that is over. */
-import { settle } from '../linux/settle.ts'
+import { mayGrow, settle } from '../linux/settle.ts'
 
 /** After a start or a reload: when most of what follows from it is done. Milliseconds. */
 const AFTER = 1000
@@ -39,6 +39,8 @@ export class Settling {
     if (!isCalm || this.#times === 0) return
     this.#times--
     this.#settle()
+    // The start is over: a load may have room.
+    if (this.#times === 0) mayGrow(true)
   }
 
   #settle(): void {
