@@ -255,7 +255,7 @@ export class Engine {
     const all = isNews || isCoverageChanged
     const some = all ? this.#neighbors.values() : before?.up !== link.up ? this.#neighbors.on(ifindex) : []
     for (const neighbor of some) this.#owners.update(neighbor, now)
-    if (before?.name !== name) this.#placement.update(now)
+    if (isNews) this.#placement.update(now)
     // Under another name it is another link.
     const isUpAgain = this.#isUsable(link) && (!this.#isUsable(before) || before?.name !== name)
     if (isUpAgain) this.#seek(link, now)
