@@ -1,6 +1,6 @@
 /**
  * The composition root: joins the engine with the clock, chance, the sockets and the kernel. All of its work happens in
- * turns: inputs go to the engine, then what it asked for is carried out, in the order route, advertisement, timer.
+ * turns: inputs go to the engine, then what it asked for is carried out: routes, advertisements, each after its own route, timer.
  */
 import type { Logger } from 'pino'
 import type { Address } from './address.ts'
@@ -101,10 +101,10 @@ export class Daemon implements Sink {
     this.#events = new EventLog(log, (ifindex) => this.#nameOf(ifindex))
     this.#kernel = new Rtnetlink()
     this.#routes = new Routes(this.#kernel, ({ change: { op, route }, error }) => this.#routeFailed(op, route.target, error),
-      () => this.#release(), () => {
+      () => this.#release(this.#withheld.release()), () => {
         this.event({ kind: 'limit', limit: 'routes', size: QUEUE_LIMIT })
         this.#compareRoutes()
-      })
+      }, (made) => this.#release(this.#withheld.made(made)))
     this.#engine = new Engine(config, Math.random, this)
     this.#watcher = new LinkWatcher({
       link: (link) => this.#input({ kind: 'link', link }),
@@ -256,9 +256,9 @@ export class Daemon implements Sink {
     this.#arm()
   }
 
-  /** All routes are there: what waited for them goes out. */
-  #release(): void {
-    for (const advertisement of this.#withheld.release()) this.advertise(advertisement)
+  /** What waited for routes that are there now goes out. */
+  #release(advertisements: readonly Advertisement[]): void {
+    for (const advertisement of advertisements) this.advertise(advertisement)
     this.#flush()
   }
 

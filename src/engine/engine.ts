@@ -1,6 +1,6 @@
 /**
  * The engine: inputs in, calls of the sink out, time as an argument. It joins the rules, the links, the neighbor cache,
- * the proxy, the learner and what follows from them: heard links, memberships, quiet rules, routes, announcements.
+ * the proxy, the learner and what follows from them: heard links, groups, quiet rules, routes, announcements.
  */
 import type { Address, Prefix } from '../address.ts'
 import type { Config } from '../config/config.ts'

@@ -23,7 +23,6 @@ const ABLE = 2
 interface Member extends Timed {
   readonly ifindex: number
   readonly listener: Listener
-  heard: boolean
   voice: number
 }
 
@@ -57,7 +56,7 @@ export class Groups {
     this.#schedule(member)
   }
 
-  /** Takes back one `add`. @throws Error when there was none: somebody else's membership would be at stake. */
+  /** Takes back one `add`. @throws Error when there was none: somebody else's group would be at stake. */
   remove(ifindex: number, address: Address): void {
     const member = this.#members.get(ifindex)
     if (member?.listener.remove(suffixOf(address)) !== true) {
@@ -68,14 +67,14 @@ export class Groups {
 
   /** The sink hears this link from now on. To hear it in another way changes nothing. */
   heard(ifindex: number): void {
-    this.#at(ifindex).heard = true
+    this.#at(ifindex).listener.isHeard = true
     this.link(ifindex)
   }
 
   /** The link, or its addresses, changed. A switch hears of all groups when it can hear of them again, or better. */
   link(ifindex: number): void {
     const member = this.#members.get(ifindex)
-    if (member?.heard !== true) return
+    if (member?.listener.isHeard !== true) return
     const voice = !this.#links.up(ifindex) ? SILENT : linkLocal(this.#links, ifindex) === undefined ? NAMELESS : ABLE
     if (voice > member.voice) member.listener.begin()
     member.voice = voice
@@ -87,7 +86,7 @@ export class Groups {
     const member = this.#members.get(ifindex)
     if (member === undefined) return
     this.#end(member)
-    member.heard = false
+    member.listener.isHeard = false
     member.voice = SILENT
     this.#schedule(member)
   }
@@ -103,11 +102,8 @@ export class Groups {
   wake(now: Instant): void {
     for (let due = this.#deadlines.due(now); due !== undefined; due = this.#deadlines.due(now)) {
       const { ifindex, listener } = due
-      if (this.#links.up(ifindex)) {
-        listener.wake(now, this.#source(ifindex), (message) => this.#sink.multicast(ifindex, message))
-      } else {
-        listener.mute()
-      }
+      if (!this.#links.up(ifindex)) listener.mute()
+      listener.wake(now, this.#source(ifindex), (message) => this.#sink.multicast(ifindex, message))
       this.#schedule(due)
     }
   }
@@ -115,8 +111,8 @@ export class Groups {
   /** Leaves all groups of all links. */
   stop(): void { for (const member of this.#members.values()) this.#end(member) }
 
-  #end({ ifindex, heard, listener }: Member): void {
-    if (heard && this.#links.up(ifindex)) listener.end(this.#source(ifindex), (message) => this.#sink.multicast(ifindex, message))
+  #end({ ifindex, listener }: Member): void {
+    if (listener.isHeard && this.#links.up(ifindex)) listener.end(this.#source(ifindex), (message) => this.#sink.multicast(ifindex, message))
   }
 
   #source(ifindex: number): Address { return linkLocal(this.#links, ifindex) ?? Address.unspecified }
@@ -124,7 +120,7 @@ export class Groups {
   #at(ifindex: number): Member {
     let member = this.#members.get(ifindex)
     if (member === undefined) {
-      member = { ifindex, listener: new Listener(this.#random), heard: false, voice: SILENT, deadline: 0 as Instant, place: -1 }
+      member = { ifindex, listener: new Listener(this.#random), voice: SILENT, deadline: 0 as Instant, place: -1 }
       this.#members.set(ifindex, member)
     }
     return member
@@ -132,9 +128,9 @@ export class Groups {
 
   /** After whatever may have changed what is due. */
   #schedule(member: Member): void {
-    const { ifindex, listener: { next, size }, heard } = member
-    if (heard && next < Number.POSITIVE_INFINITY) this.#deadlines.set(member, next)
+    const { ifindex, listener: { next, size, isHeard } } = member
+    if (isHeard && next < Number.POSITIVE_INFINITY) this.#deadlines.set(member, next)
     else this.#deadlines.remove(member)
-    if (!heard && size === 0) this.#members.delete(ifindex)
+    if (!isHeard && size === 0) this.#members.delete(ifindex)
   }
 }

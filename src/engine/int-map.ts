@@ -1,13 +1,17 @@
 /**
  * From whole numbers below 2^31 - 1 to such numbers above 0, in 11 to 21 bytes each outside of the JavaScript heap: an open
- * hash table with linear probing. For numbers that nobody outside of this machine chooses.
+ * hash table with linear probing. Where others choose the numbers, the hash must be one that they cannot know.
  */
 const FIRST_SIZE = 16
 
 export class IntMap {
+  readonly #factor: number
   /** 1 and the key; 0 in free slots. Behind each its value. */
   #slots = new Int32Array(2 * FIRST_SIZE)
   #size = 0
+
+  /** @param factor of the hash: odd, below 2^32 */
+  constructor(factor = 0x9e3779b1) { this.#factor = factor }
 
   get size(): number { return this.#size }
 
@@ -39,7 +43,7 @@ export class IntMap {
   #slot(key: number): number {
     const slots = this.#slots
     const last = slots.length / 2 - 1
-    let i = home(key) & last
+    let i = this.#home(key) & last
     while (slots[2 * i] !== 0 && slots[2 * i] !== key + 1) i = (i + 1) & last
     return i
   }
@@ -50,7 +54,7 @@ export class IntMap {
     const last = slots.length / 2 - 1
     this.#size--
     for (let i = (hole + 1) & last; slots[2 * i] !== 0; i = (i + 1) & last) {
-      if (((i - home(slots[2 * i] - 1)) & last) < ((i - hole) & last)) continue
+      if (((i - this.#home(slots[2 * i] - 1)) & last) < ((i - hole) & last)) continue
       slots.copyWithin(2 * hole, 2 * i, 2 * i + 2)
       hole = i
     }
@@ -67,9 +71,9 @@ export class IntMap {
       this.#slots[2 * slot + 1] = slots[i + 1]
     }
   }
-}
 
-function home(key: number): number {
-  const h = Math.imul(key, 0x9e3779b1)
-  return h ^ (h >>> 15)
+  #home(key: number): number {
+    const h = Math.imul(key, this.#factor)
+    return h ^ (h >>> 15)
+  }
 }

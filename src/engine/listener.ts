@@ -3,7 +3,7 @@
  * RFC 2710 4 with a querier of that version, RFC 3810 8.2), which opens snooping switches. There are no lists of sources:
  * a group is listened to, whoever sends to it, or it is not.
  *
- * The kernel's memberships (ipv6(7)) would do the same, but it walks the list of a link's groups for each multicast packet
+ * Memberships of the kernel (ipv6(7)) would have it speak, but it walks the list of a link's groups for each multicast packet
  * that comes in, 6 ns for each, and for each group that is joined: half a second for 10 000.
  */
 import type { Address } from '../address.ts'
@@ -26,12 +26,18 @@ type Send = (message: MulticastMessage) => void
 
 /** Groups to be told of together. */
 class Due {
-  #waiting = new IntMap()
+  readonly #factor: number
+  #waiting: IntMap
   #at = NEVER
   /** When all that are wanted are among them. */
   #allAt = NEVER
   /** Those whose time has come, as far as they were not taken. */
   #leaving = NONE
+
+  constructor(factor: number) {
+    this.#factor = factor
+    this.#waiting = new IntMap(factor)
+  }
 
   get at(): Instant { return this.#leaving.length > 0 ? AT_ONCE : this.#at }
 
@@ -65,7 +71,7 @@ class Due {
   }
 
   #reset(): void {
-    this.#waiting = new IntMap()
+    this.#waiting = new IntMap(this.#factor)
     this.#at = this.#allAt = NEVER
   }
 }
@@ -74,31 +80,43 @@ class Due {
 export class Listener {
   readonly #random: Random
   /** By how many. */
-  readonly #wanted = new IntMap()
+  readonly #wanted: IntMap
   /** Joined or left, to be told of at once and, since reports get lost, once more. */
-  readonly #changed = new Due()
-  readonly #repeated = new Due()
-  readonly #asked = new Due()
+  readonly #changed: Due
+  readonly #repeated: Due
+  readonly #asked: Due
   #restingUntil = AT_ONCE
   /** The querier speaks version 1. */
   #isOld = false
   #oldUntil = AT_ONCE
 
-  constructor(random: Random) { this.#random = random }
+  /** Reports reach somebody: changes are told. */
+  isHeard = false
+
+  constructor(random: Random) {
+    this.#random = random
+    // Hosts choose their addresses, and so the groups.
+    const factor = 2 * Math.floor(random() * 2 ** 31) + 1
+    this.#wanted = new IntMap(factor)
+    this.#changed = new Due(factor)
+    this.#repeated = new Due(factor)
+    this.#asked = new Due(factor)
+  }
 
   /** Groups that are wanted. */
   get size(): number { return this.#wanted.size }
 
   /** When `wake` has something to do. */
   get next(): Instant {
-    return Math.max(this.#restingUntil, Math.min(this.#changed.at, this.#repeated.at, this.#asked.at)) as Instant
+    const due = Math.min(this.#changed.at, this.#repeated.at, this.#asked.at, this.#isOld ? this.#oldUntil : NEVER)
+    return Math.max(this.#restingUntil, due) as Instant
   }
 
   /** One more wants it. */
   add(group: number): void {
     const count = this.#wanted.get(group)
     this.#wanted.set(group, count + 1)
-    if (count === 0) this.#changed.add(group, AT_ONCE)
+    if (count === 0 && this.isHeard) this.#changed.add(group, AT_ONCE)
   }
 
   /** One less wants it. @returns false when nobody did */
@@ -106,7 +124,7 @@ export class Listener {
     const count = this.#wanted.get(group)
     if (count === 0) return false
     this.#wanted.set(group, count - 1)
-    if (count === 1) this.#changed.add(group, AT_ONCE)
+    if (count === 1 && this.isHeard) this.#changed.add(group, AT_ONCE)
     return true
   }
 
@@ -134,9 +152,10 @@ export class Listener {
     const flush = (due: Due, tell: (groups: Int32Array) => void): void => {
       for (; room > 0 && due.at <= now; room--) tell(due.take(this.#isOld ? 1 : MAX_REPORTED, now))
     }
+    const again = now + this.#random() * UNSOLICITED_REPORT_INTERVAL as Instant
     flush(this.#changed, (groups) => {
       this.#change(groups, source, send)
-      for (const group of groups) this.#repeated.add(group, now + this.#random() * UNSOLICITED_REPORT_INTERVAL as Instant)
+      for (const group of groups) this.#repeated.add(group, again)
     })
     flush(this.#repeated, (groups) => this.#change(groups, source, send))
     flush(this.#asked, (groups) => this.#state(groups.filter((group) => this.#wanted.get(group) > 0), source, send))

@@ -160,13 +160,16 @@ export class PacketSocket {
     }
   }
 
-  /** Sends at once. What the kernel has no room for is lost: all of these are sent again in time. Never throws for that. */
+  /** Sends at once. What the kernel has no room for is lost: none of these is sent only once, but for the last ones. Never throws. */
   multicast(message: MulticastMessage): void {
     if (this.#closed) return
     const length = encodeMulticast(message, { slab: listenerFrame, at: 0, mac: this.mac ?? NO_MAC, linkHeader: this.#linkHeader })
     try {
-      this.#socket.send(listenerFrame, listenerFrame.length, Int32Array.of(length), 1)
+      const sent = this.#socket.send(listenerFrame, listenerFrame.length, Int32Array.of(length), 1)
+      this.counters.sent += sent
+      this.counters.unsent += 1 - sent
     } catch (error) {
+      this.counters.unsent++
       if (verdict(error) !== 'retry') this.#reader.failed(error as Error)
     }
   }
@@ -224,14 +227,19 @@ export class PacketSocket {
     // TP_STATUS_CSUM_VALID is not believed: to check 72 bytes costs less than to be wrong.
     const drop = this.#view.decode(this.#slab, at, length, this.#linkHeader, hasPartialChecksum(this.#meta, i))
     const judgement = this.#judgeFrame(i, at, length) ?? drop
-    if (judgement === 'not-ndisc') this.#readQuery(i, at, length)
-    else this.#reader.packet(this.#view, judgement)
+    if (drop !== 'not-ndisc' || !this.#readQuery(i, at, length, judgement)) this.#reader.packet(this.#view, judgement)
   }
 
-  #readQuery(i: number, at: number, length: number): void {
+  /** @returns whether it is a query that concerns us */
+  #readQuery(i: number, at: number, length: number, judgement: DropReason | undefined): boolean {
+    // A bridge asks its own machine in our name (net/bridge/br_multicast.c).
+    const type = packetType(this.#meta, i)
+    const isOwn = judgement === 'own-frame' && type !== PACKET_OUTGOING && type !== PACKET_OTHERHOST && !isTagged(this.#meta, i)
+    if (judgement !== 'not-ndisc' && !isOwn) return false
     const message = decodeListenerMessage(this.#slab, at, length, this.#linkHeader, hasPartialChecksum(this.#meta, i))
-    if (typeof message === 'string') this.#reader.packet(this.#view, 'not-ndisc')
-    else if (message.kind === 'query') this.#reader.query(message)
+    const isQuery = typeof message !== 'string' && message.kind === 'query'
+    if (isQuery) this.#reader.query(message)
+    return isQuery
   }
 
   /** The reasons that come before the decoder's. */

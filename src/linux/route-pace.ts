@@ -12,6 +12,8 @@ const BACKLOG = 2 ** 16
 /** Who does not get below that in this time does not read at all; from then on there is a burst each millisecond. Milliseconds. */
 const PATIENCE = 100
 const BLIND = 1
+/** With each burst somebody who reads slowly gets that much of it back: 50 changes each 10 ms are waited for as long as it takes. */
+const RESTORED = 10
 
 /** RTNLGRP_IPV6_ROUTE in a socket's groups. */
 const ROUTE_GROUP = 1 << 10
@@ -52,8 +54,9 @@ export class RoutePace {
 
   #mayGoOn(now: number): boolean {
     if (this.#backlog() <= BACKLOG) {
+      const waited = this.#since === undefined ? 0 : now - this.#since
       this.#since = undefined
-      this.#patience = PATIENCE
+      this.#patience = Math.min(PATIENCE, Math.max(BLIND, this.#patience - waited) + RESTORED)
       return true
     }
     this.#since ??= now

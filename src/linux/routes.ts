@@ -34,6 +34,7 @@ export class Routes {
   readonly #failed: RouteFailed
   readonly #drained: () => void
   readonly #overrun: () => void
+  readonly #made: (changes: readonly RouteChange[]) => void
   #queue: RouteChange[] = []
   /** Targets of our routes, once somebody was in the way, until the queue is empty: a dump for each part would be many. */
   #ours: Set<string> | undefined
@@ -41,14 +42,17 @@ export class Routes {
   readonly #pace = new RoutePace()
 
   /**
+   * @param made called for each part of the changes, once it is done with
    * @param drained called whenever nothing is pending any more
    * @param overrun there were too many: all that waited is dropped, so compare with {@link present} and begin anew
    */
-  constructor(kernel: Rtnetlink, failed: RouteFailed, drained: () => void = () => {}, overrun: () => void = () => {}) {
+  constructor(kernel: Rtnetlink, failed: RouteFailed, drained: () => void = () => {}, overrun: () => void = () => {},
+    made: (changes: readonly RouteChange[]) => void = () => {}) {
     this.#kernel = kernel
     this.#failed = failed
     this.#drained = drained
     this.#overrun = overrun
+    this.#made = made
   }
 
   /** Changes not yet carried out. */
@@ -113,6 +117,7 @@ export class Routes {
       // Some may have been made: to make them again does no harm.
       if (!isMade) this.#queue = part.concat(this.#queue)
       if (this.#queue.length === 0) break
+      if (isMade) this.#made(part)
       await (isMade ? pause(part.length) : sleep(RETRY))
     }
     this.#isBusy = false

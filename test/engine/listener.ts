@@ -11,6 +11,7 @@ const SOURCE = Address.parse('fe80::1')!
 /** A listener and what it says: `TIME +joined -left =state`, or `report`, `done` of version 1. */
 function stage(random = 0.5) {
   const listener = new Listener(() => random)
+  listener.isHeard = true
   const messages: MulticastMessage[] = []
   let now = 0
   const said: string[] = []
@@ -90,7 +91,8 @@ t.test('many groups: as many in a report as fit, and not all at once', async (t)
   const sizes = messages.map((message) => message.kind === 'change' ? message.joined.length : 0)
   t.same(sizes, [...Array(16).fill(61), 24])
   t.equal(new Set(messages.flatMap((message) => message.kind === 'change' ? [...message.joined] : [])).size, 1000)
-  t.same(run(2000).length, 17, 'repeated')
+  t.same(run(499), [])
+  t.same(run(2000).length, 17, 'repeated, half a second after the first ones')
 })
 
 t.test('a flood of queries is answered no faster, and a burst of changes goes first', async (t) => {
@@ -143,6 +145,28 @@ t.test('the end: all is left, as far as there is time', async (t) => {
   messages.length = 0
   listener.end(SOURCE, send)
   t.equal(messages.filter(({ kind }) => kind === 'done').length, 64)
+})
+
+t.test('a querier of version 1 that went long ago changes nothing at the end', async (t) => {
+  const { listener, messages, run, send, ask } = stage()
+  listener.add(1)
+  ask(1, 0)
+  run(300_000)
+  messages.length = 0
+  listener.end(SOURCE, send)
+  t.same(messages.map(({ kind }) => kind), ['change'])
+})
+
+t.test('where nobody hears, nothing is kept to be told', async (t) => {
+  const { listener, run } = stage()
+  listener.isHeard = false
+  listener.add(1)
+  listener.remove(1)
+  listener.add(2)
+  t.same(run(5000), [])
+  listener.isHeard = true
+  listener.begin()
+  t.same(run(5400), ['5000 +2'])
 })
 
 t.test('begun anew: all of it; muted: nothing any more', async (t) => {

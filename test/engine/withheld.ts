@@ -28,6 +28,21 @@ t.test('only answers about targets whose routes are under way wait', async (t) =
   t.same(withheld.release(), [])
 })
 
+t.test('each goes out when its own route is there', async (t) => {
+  const withheld = new Withheld(() => 0.5)
+  const change = (text: string, op: 'add' | 'delete' = 'add') => ({ op, route: { target: address(text), ifindex: 3 } })
+  for (const text of ['2001:db8::2', '2001:db8::3', '2001:db8::4']) {
+    withheld.await(address(text))
+    withheld.keep(about(text))
+  }
+  t.same(withheld.made([change('2001:db8::2', 'delete'), change('2001:db8::9')]), [])
+  t.same(targets(withheld.made([change('2001:db8::4'), change('2001:db8::2')])), ['2001:db8::2', '2001:db8::4'])
+  t.notOk(withheld.keep(about('2001:db8::4')))
+  t.ok(withheld.keep(about('2001:db8::3')))
+  t.same(targets(withheld.made([change('2001:db8::3')])), ['2001:db8::3', '2001:db8::3'])
+  t.same(withheld.release(), [])
+})
+
 t.test('no more than there is room for', async (t) => {
   const withheld = new Withheld(() => 0.5)
   withheld.await(address('2001:db8::2'))

@@ -140,6 +140,23 @@ t.test('mirrored groups stay beyond the memory of the switch, and go with their 
   goodManners(t, stage)
 })
 
+t.test('a bridge of this machine that snoops asks for listeners in our name, and is answered', async (t) => {
+  const stage = await scene(t, [2])
+  const { proxy } = stage
+  proxy.ip('link add br9 type bridge mcast_snooping 1 mcast_startup_query_interval 100 mcast_query_interval 100 '
+    + 'mcast_query_response_interval 50 mcast_membership_interval 260 mcast_querier 1',
+  'addr flush dev eth0', 'link set eth0 master br9', 'link set br9 up', 'addr add 2001:db8::ff/64 dev br9 nodad')
+  await stage.start(CONFIG.replaceAll('eth0', 'br9').replace('}', '  host 2001:db8::3 eth1\n}'))
+  const listens = () => /port br9 grp ff02::1:ff00:3 /.test(proxy.exec('bridge', 'mdb'))
+  await until('the bridge knows', 5000, listens)
+  const began = performance.now()
+  while (performance.now() - began < 6000) {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    if (!listens()) break
+  }
+  t.ok(listens(), `${Math.round(performance.now() - began)} ms later, too, though it forgets in 2600`)
+})
+
 t.test(`${HOSTS} hosts: a group for each, also after the link was down, or another`, async (t) => {
   const stage = await snooped(t, [])
   const { lab, proxy, outside, eth0 } = stage
