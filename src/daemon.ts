@@ -22,13 +22,13 @@ import type { NativeSocket } from './linux/native.ts'
 import { MAX_KNOWN, NeighborWatcher } from './linux/neighbors.ts'
 import { PrefixWatcher } from './linux/prefixes.ts'
 import { Outbox } from './linux/outbox.ts'
-import { Quiet } from './linux/quiet.ts'
 import { QUEUE_LIMIT, Routes, RouteWatcher } from './linux/routes.ts'
 import { Rtnetlink } from './linux/rtnetlink.ts'
 import type { Lookup } from './linux/rtnetlink.ts'
 import { EventLog } from './log.ts'
 import { Memory } from './memory.ts'
 import { Counters } from './metrics.ts'
+import { Netfilter } from './netfilter.ts'
 import type { MulticastMessage } from './wire/mld.ts'
 import type { NdiscView } from './wire/ndisc.ts'
 
@@ -57,7 +57,7 @@ export class Daemon implements Sink {
   readonly #counters = new Counters()
   readonly #kernel: Rtnetlink
   readonly #routes: Routes
-  readonly #quiet = new Quiet()
+  readonly #netfilter: Netfilter
   readonly #watcher: LinkWatcher
   readonly #neighborWatcher: NeighborWatcher
   readonly #prefixWatcher: PrefixWatcher
@@ -82,12 +82,9 @@ export class Daemon implements Sink {
   #lookups: Address[] = []
   readonly #routeChanges: RouteChange[] = []
   readonly #withheld = new Withheld(Math.random)
-  #quietRules: readonly QuietRule[] | undefined
-  #quietTimer: NodeJS.Immediate | undefined
   #ticker: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
-  #quietFailed = false
   /** What was said of each link, by its name and error code. */
   readonly #linkTrouble = new Set<string>()
   #compareTimer: NodeJS.Timeout | undefined
@@ -105,13 +102,17 @@ export class Daemon implements Sink {
         this.event({ kind: 'limit', limit: 'routes', size: QUEUE_LIMIT })
         this.#compareRoutes()
       }, (made) => this.#release(this.#withheld.made(made)))
+    this.#netfilter = new Netfilter(log, (ifindex, target) => this.#input({ kind: 'local-solicitation', ifindex, target }))
     this.#engine = new Engine(config, Math.random, this)
     this.#watcher = new LinkWatcher({
       link: (link) => this.#input({ kind: 'link', link }),
       gone: (ifindex) => this.#input({ kind: 'link-gone', ifindex }),
     }, this.#kernel)
     this.#neighborWatcher = new NeighborWatcher({
-      neighbor: (neighbor) => this.#input({ kind: 'neighbor', neighbor }),
+      neighbor: (neighbor) => {
+        this.#input({ kind: 'neighbor', neighbor })
+        this.#netfilter.neighbor(neighbor)
+      },
       station: (ifindex, mac, present) => this.#input({ kind: 'station', ifindex, mac, present }),
       full: () => this.event({ kind: 'limit', limit: 'known', size: MAX_KNOWN }),
     }, this.#kernel)
@@ -138,7 +139,6 @@ export class Daemon implements Sink {
   async stop(): Promise<void> {
     clearTimeout(this.#timer)
     clearTimeout(this.#compareTimer)
-    clearImmediate(this.#quietTimer)
     clearInterval(this.#ticker)
     this.#routeWatcher?.close()
     this.#watcher.close()
@@ -148,7 +148,7 @@ export class Daemon implements Sink {
     this.#engine.stop()
     for (const link of this.#heard.values()) link.close()
     this.#heard.clear()
-    this.#quiet.close()
+    this.#netfilter.close()
     await this.#routes.leave(this.#machine.grace)
     this.#kernel.close()
     this.#claim.close()
@@ -181,6 +181,7 @@ export class Daemon implements Sink {
       else this.#followed.delete(ifindex)
       this.#isFollowing = false
     }
+    this.#netfilter.hear(ifindex, hearing.ownSolicitations)
     if (heard === undefined) this.#open(link, hearing)
     else heard.follow(link, hearing)
     // An upstream that is late, or new by its name, needs its settings, too.
@@ -189,6 +190,7 @@ export class Daemon implements Sink {
 
   ignore(ifindex: number): void {
     this.#close(ifindex)
+    this.#netfilter.hear(ifindex, false)
     if (this.#followed.delete(ifindex)) this.#isFollowing = false
   }
 
@@ -220,7 +222,7 @@ export class Daemon implements Sink {
     if (this.#isCompared && change.op === 'add') this.#withheld.await(change.route.target)
   }
 
-  quiet(rules: readonly QuietRule[]): void { this.#quietRules = rules }
+  quiet(rules: readonly QuietRule[]): void { this.#netfilter.quiet(rules) }
   event(event: Event): void { this.#events.event(event, this.#now) }
 
   outcome(outcome: Outcome, ifindex: number, view: NdiscView): void {
@@ -249,8 +251,6 @@ export class Daemon implements Sink {
       const way = this.#ask(() => this.#kernel.lookup(target)) ?? NO_WAY
       this.#engine.handle({ kind: 'route', target, ...way }, this.#now)
     }
-    // Once for all links that come together, since the table is made as a whole.
-    if (this.#quietRules !== undefined) this.#quietTimer ??= setImmediate(() => this.#hush())
     if (this.#routeChanges.length > 0) this.#routes.apply(this.#routeChanges.splice(0))
     this.#flush()
     this.#arm()
@@ -303,7 +303,6 @@ export class Daemon implements Sink {
       packet: (view, drop) => this.#engine.packet(ifindex, view, drop, this.#now),
       end: () => this.#carryOut(),
       echo: (source, mac) => take({ kind: 'echo', ifindex, source, mac }),
-      solicited: (target) => take({ kind: 'local-solicitation', ifindex, target }),
       report: (joined, left) => take({ kind: 'report', ifindex, joined, left }),
       query: (query) => take({ kind: 'query', ifindex, query }),
       solicitation: () => take({ kind: 'router-solicitation', ifindex }),
@@ -321,20 +320,6 @@ export class Daemon implements Sink {
   }
 
   // --- the kernel ---
-
-  #hush(): void {
-    clearImmediate(this.#quietTimer)
-    this.#quietTimer = undefined
-    const rules = this.#quietRules
-    if (rules === undefined) return
-    this.#quietRules = undefined
-    const error = this.#quiet.apply(rules)
-    if (error !== undefined && !this.#quietFailed) {
-      this.#log.warn({ reason: error.code }, `the kernel's own reaction to unicast solicitations cannot be turned off `
-        + `(nftables: ${error.message}): askers may get an ICMPv6 error beside the answer`)
-    }
-    this.#quietFailed = error !== undefined
-  }
 
   /** Later, while changes of ours are under way or the kernel is too busy to say. */
   #compareRoutes(): void {
@@ -375,7 +360,7 @@ export class Daemon implements Sink {
 
   /** What a configuration asks of the machine before it can work. */
   #prepare(): void {
-    this.#hush()
+    this.#netfilter.apply()
     this.#missing()
     this.#forward()
     if (!this.#machine.forwarding) warnWithoutForwarding(this.#log)

@@ -10,7 +10,6 @@ import { verdict } from './errors.ts'
 import { MulticastSocket } from './multicast.ts'
 import type { MulticastReader } from './multicast.ts'
 import type { Sender } from './outbox.ts'
-import { OwnSolicitations } from './own-solicitations.ts'
 import { PacketSocket, SEND_LIMIT } from './packet.ts'
 import type { PacketCounters, PacketReader } from './packet.ts'
 import { QUEUE_LIMIT, Solicitor } from './solicitor.ts'
@@ -18,8 +17,6 @@ import { QUEUE_LIMIT, Solicitor } from './solicitor.ts'
 /** What comes in; trouble of all sockets goes to `failed`. */
 export interface LinkReader extends PacketReader, MulticastReader {
   echo(source: Address, mac: Mac | undefined): void
-  /** The kernel itself asks for `target`. */
-  solicited(target: Address): void
   /** So many packets were lost since this was said last, for want of room in the receive buffer. */
   dropped(count: number): void
 }
@@ -45,7 +42,6 @@ export class HeardLink implements Sender {
   readonly #discovery: Discovery
   #packets: PacketSocket | undefined
   #solicitor: Solicitor | undefined
-  #ownSolicitations: OwnSolicitations | undefined
   #multicast: MulticastSocket | undefined
   #timer: NodeJS.Timeout | undefined
   /** Drops that were not told of yet, and when that was done last. */
@@ -68,13 +64,12 @@ export class HeardLink implements Sender {
 
   /** The link, or the manner of hearing it, changed. Throws like the constructor. */
   follow(link: Link, hearing: Hearing): void {
-    const { promiscuous, ring, reports, routerSolicitations, ownSolicitations } = this.#hearing
+    const { promiscuous, ring, reports, routerSolicitations } = this.#hearing
     this.#link = link
     this.#hearing = hearing
     if (hearing.promiscuous !== promiscuous || hearing.ring !== ring) this.#packets = close(this.#packets)
-    if (hearing.ownSolicitations !== ownSolicitations) this.#ownSolicitations = close(this.#ownSolicitations)
     if (hearing.reports !== reports || hearing.routerSolicitations !== routerSolicitations) this.#multicast = close(this.#multicast)
-    for (const socket of [this.#packets, this.#solicitor, this.#ownSolicitations, this.#multicast]) {
+    for (const socket of [this.#packets, this.#solicitor, this.#multicast]) {
       if (socket !== undefined) socket.mac = link.mac
     }
     this.#open()
@@ -105,7 +100,7 @@ export class HeardLink implements Sender {
 
   close(): void {
     clearTimeout(this.#timer)
-    for (const socket of [this.#packets, this.#solicitor, this.#ownSolicitations, this.#multicast]) close(socket)
+    for (const socket of [this.#packets, this.#solicitor, this.#multicast]) close(socket)
     this.#discovery.close()
   }
 
@@ -113,12 +108,11 @@ export class HeardLink implements Sender {
   #open(): void {
     clearTimeout(this.#timer)
     const { ifindex, name, mac } = this.#link
-    const { promiscuous, ring, ownSolicitations, reports, routerSolicitations } = this.#hearing
+    const { promiscuous, ring, reports, routerSolicitations } = this.#hearing
     const reader = this.#reader
     try {
       this.#packets ??= new PacketSocket({ ifindex, mac, promiscuous, ring, cooked: mac === undefined }, reader)
       this.#solicitor ??= new Solicitor({ name, mac }, (error) => reader.failed(error))
-      if (ownSolicitations) this.#ownSolicitations ??= new OwnSolicitations({ ifindex, mac }, reader)
       if (reports || routerSolicitations) this.#multicast ??= new MulticastSocket({ ifindex, mac, reports, routerSolicitations }, reader)
     } catch (error) {
       if (verdict(error) === 'fatal') {

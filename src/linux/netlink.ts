@@ -1,12 +1,14 @@
 /**
  * Netlink sockets (netlink(7)): one for requests, which the kernel carries out inside send(), so that the answer
- * waits in the receive buffer when send() returns; and one for events, which is never used for requests.
+ * waits in the receive buffer when send() returns; and one for events, which is used for requests at most before.
  */
 import { decodeCompletion, messages, MessageWriter, NLM_F_DUMP_INTR, NLMSG_DONE } from '../wire/netlink.ts'
 import type { Message } from '../wire/netlink.ts'
 import { osError, verdict } from './errors.ts'
 import type { OsError } from './errors.ts'
 import type { NativeAddon, NativeSocket } from './native.ts'
+
+export const NETLINK_NETFILTER = 12
 
 export type OpenNetlink = NativeAddon['openNetlink']
 
@@ -34,7 +36,7 @@ export class RequestSocket {
   #port = 0
 
   /**
-   * @param protocol NETLINK_ROUTE 0, NETLINK_NETFILTER 12
+   * @param protocol NETLINK_ROUTE or NETLINK_NETFILTER
    * @param sendBuffer bytes, for datagrams beyond the system's default of about 200 KB. Throws an OsError.
    */
   constructor(open: OpenNetlink, protocol: number, sendBuffer = 0) {
@@ -88,6 +90,9 @@ export class RequestSocket {
   /** Our netlink address, by which others' changes are told from ours; 0 before the first answer. */
   get port(): number { return this.#port }
 
+  /** Hands the socket over, for what a request made the kernel send it from now on. No request may follow. */
+  listen(listener: EventListener): EventSocket { return new EventSocket(() => this.#socket, 0, [], listener) }
+
   close(): void { this.#socket.close() }
 
   /** Reads until the last of `count` requests is answered for, or nothing is left to read. */
@@ -130,7 +135,7 @@ export interface EventListener {
   overrun(): void
 }
 
-/** A socket that listens to multicast groups. */
+/** A socket that listens: to multicast groups, or to what was requested. */
 export class EventSocket {
   readonly #socket: NativeSocket
   readonly #listener: EventListener

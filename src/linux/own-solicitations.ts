@@ -1,74 +1,74 @@
 /**
- * The multicast solicitations that the kernel itself sends on one link (RFC 4861 7.2.2), for packets that it has to
- * deliver there. A packet socket of all protocols sees them (packet(7)); its filter stops everything else.
- *
- * Those of ndp6d leave by a raw socket, with an automatic flow label (RFC 6437 3), while the kernel's have 0. Where
- * that is switched off (net.ipv6.auto_flowlabels 0) they are told as well.
+ * The multicast solicitations that the kernel itself sends (RFC 4861 7.2.2), for packets that it has to deliver. A rule in our
+ * nftables table (nftables.ts) shows them to a group of nfnetlink_log, which is bound here.
  */
-import type { Address, Mac } from '../address.ts'
+import type { Address } from '../address.ts'
 import { NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
-import { ownSolicitationFilter } from '../wire/filter.ts'
-import type { LinkHeader } from '../wire/frame.ts'
 import { NdiscView } from '../wire/ndisc.ts'
+import type { Message } from '../wire/netlink.ts'
+import { bindGroup, decodePacket } from '../wire/nflog.ts'
 import { native } from './native.ts'
-import type { NativeSocket } from './native.ts'
-import { hasPartialChecksum, receiveBatch } from './packet-meta.ts'
+import { NETLINK_NETFILTER, RequestSocket } from './netlink.ts'
+import type { EventSocket, OpenNetlink } from './netlink.ts'
 
-const ETH_P_ALL = 3
-/** A solicitation of the kernel takes 86 bytes. */
-const SLOT = 128
-const SLOTS = 32
-const RECEIVE_BUFFER = 256 * 1024
-
-export interface OwnSolicitationReader {
-  /** The kernel wants to know where `target` is. It asks three times, a second apart. */
-  solicited(target: Address, source: Address): void
-  /** Trouble in receiving, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
-  failed(error: Error): void
-}
+/** The first of these that nobody has bound is ours. */
+const FIRST_GROUP = 58135
+const LAST_GROUP = 58150
+const TAKEN = ['EPERM', 'EBUSY', 'EEXIST']
+/** A solicitation of the kernel takes 72 bytes. */
+const RANGE = 128
 
 export class OwnSolicitations {
-  /** Follows the link's address: with another one it comes from a device on top, such as a macvlan. */
-  mac: Mac | undefined
-  readonly #reader: OwnSolicitationReader
-  readonly #linkHeader: LinkHeader
-  readonly #socket: NativeSocket
-  readonly #slab = new Uint8Array(SLOT * SLOTS)
-  readonly #meta = new Int32Array(4 * SLOTS)
+  /** For {@link Quiet.apply}. */
+  readonly group: number
+  readonly #links: ReadonlySet<number>
+  readonly #solicited: (ifindex: number, target: Address) => void
+  readonly #events: EventSocket
   readonly #view = new NdiscView()
-  #closed = false
 
-  /** Listens at once; the reader is called from the event loop. Throws an OsError (ENODEV: no such link). */
-  constructor(link: { readonly ifindex: number; readonly mac: Mac | undefined }, reader: OwnSolicitationReader) {
-    this.mac = link.mac
-    this.#reader = reader
-    this.#linkHeader = link.mac === undefined ? 0 : 14
-    this.#socket = native.openPacket({
-      ifindex: link.ifindex, protocol: ETH_P_ALL, filter: ownSolicitationFilter(this.#linkHeader),
-      promiscuous: false, allMulticast: false, receiveBuffer: RECEIVE_BUFFER, cooked: this.#linkHeader === 0,
-    })
-    this.#socket.start(() => this.#readable())
+  /**
+   * Listens at once.
+   * @param links their ifindexes; may change
+   * @param solicited called from the event loop: the kernel wants to know where `target` is on one of `links`. It asks three
+   *   times, a second apart.
+   * @throws OsError: no nfnetlink_log, or no permission, or no group is left.
+   */
+  constructor(
+    links: ReadonlySet<number>, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink,
+  ) {
+    this.#links = links
+    this.#solicited = solicited
+    const socket = new RequestSocket(open, NETLINK_NETFILTER)
+    try {
+      this.group = bind(socket)
+    } catch (error) {
+      socket.close()
+      throw error
+    }
+    // What is lost in an overrun is asked again.
+    this.#events = socket.listen({ message: (message) => this.#take(message), settled: () => {}, overrun: () => {} })
   }
 
-  /** Idempotent. Nothing is told to the reader afterwards. */
-  close(): void {
-    this.#closed = true
-    this.#socket.close()
-  }
+  /** Idempotent. Nothing is told afterwards. */
+  close(): void { this.#events.close() }
 
-  #readable(): void {
-    const received = receiveBatch(this.#socket, this.#slab, SLOT, this.#meta, (error) => this.#reader.failed(error))
-    for (let i = 0; i < received && !this.#closed; i++) this.#read(i)
-  }
-
-  #read(i: number): void {
+  #take(message: Message): void {
+    const packet = decodePacket(message)
+    if (packet === undefined || !this.#links.has(packet.ifindex)) return
     const view = this.#view
-    const partial = hasPartialChecksum(this.#meta, i)
-    const length = Math.min(this.#meta[4 * i], SLOT)
-    if (view.decode(this.#slab, i * SLOT, length, this.#linkHeader, partial) !== undefined) return
-    if (view.type !== NEIGHBOR_SOLICITATION || (this.#linkHeader !== 0 && view.sourceMac !== this.mac)) return
-    const source = view.source()
-    // DAD for an address of this machine.
-    if (!source.isUnspecified) this.#reader.solicited(view.target(), source)
+    if (view.decode(message.bytes, packet.start, packet.end - packet.start, 0, false) !== undefined) return
+    if (view.type === NEIGHBOR_SOLICITATION) this.#solicited(packet.ifindex, view.target())
+  }
+}
+
+/** @returns the group that is ours now. Throws an OsError. */
+function bind(socket: RequestSocket): number {
+  for (let group = FIRST_GROUP; ; group++) {
+    const error = socket.request((w, sequence) => {
+      bindGroup(w, sequence, group, RANGE)
+      return 1
+    }).get(0)
+    if (error === undefined) return group
+    if (group === LAST_GROUP || !TAKEN.includes(error.code)) throw error
   }
 }

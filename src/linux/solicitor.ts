@@ -42,7 +42,7 @@ export class Solicitor {
       setOption(socket, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ND_HOP_LIMIT)
       setOption(socket, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ND_HOP_LIMIT)
       setOption(socket, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0)
-      // Tells ours from the kernel's own, whose flow label is 0: own-solicitations.ts.
+      // Tells ours from the kernel's own, whose flow label is 0: nft-rules.ts.
       setOption(socket, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 1)
     })
   }

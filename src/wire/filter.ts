@@ -7,7 +7,7 @@
  */
 import { ECHO_REPLY, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from './constants.ts'
 import {
-  DESTINATION, DESTINATION_OPTIONS, ETHER_TYPE, ETHERTYPE_IPV6, FRAGMENT, HOP_BY_HOP, ICMPV6, IPV6_HEADER, NEXT_HEADER,
+  DESTINATION_OPTIONS, ETHER_TYPE, ETHERTYPE_IPV6, FRAGMENT, HOP_BY_HOP, ICMPV6, IPV6_HEADER, NEXT_HEADER,
   ROUTING,
 } from './frame.ts'
 import type { LinkHeader } from './frame.ts'
@@ -19,12 +19,6 @@ export const LOAD_WORD = 0x20
 export const AND = 0x54
 export const JUMP_EQUAL = 0x15
 export const RETURN = 0x06
-
-/** Loads from here are about the packet, not of it: SKF_AD_OFF with SKF_AD_PKTTYPE, SKF_AD_VLAN_TAG_PRESENT. */
-export const PACKET_TYPE = 0xfffff000 + 4
-export const VLAN_TAG_PRESENT = 0xfffff000 + 48
-/** A packet type (packet(7)): sent by this machine. */
-const PACKET_OUTGOING = 4
 
 /** How much of a passed packet the socket gets: all of it. */
 const WHOLE = 0xffff
@@ -108,32 +102,6 @@ export function echoReplyFilter(linkHeader: LinkHeader, identifier: number): Uin
     { code: JUMP_EQUAL, k: ECHO_REPLY << 8, other: 'drop' },
     { code: LOAD_HALF, k: icmp + 4 },
     { code: JUMP_EQUAL, k: identifier, other: 'drop' },
-    { code: RETURN, k: WHOLE },
-    { label: 'drop', code: RETURN, k: 0 },
-  ])
-}
-
-/**
- * Passes the multicast NSs that leave by the link itself, not by a VLAN on top of it, with flow label 0, as the kernel
- * sends them. For a socket of all protocols: every packet of the link runs through it, so what is not sent here
- * goes first. @param linkHeader as in `ndiscFilter`.
- */
-export function ownSolicitationFilter(linkHeader: LinkHeader): Uint8Array {
-  return assemble([
-    { code: LOAD_WORD, k: PACKET_TYPE },
-    { code: JUMP_EQUAL, k: PACKET_OUTGOING, other: 'drop' },
-    ...isIpv6(linkHeader),
-    { code: LOAD_BYTE, k: linkHeader + NEXT_HEADER },
-    { code: JUMP_EQUAL, k: ICMPV6, other: 'drop' },
-    { code: LOAD_BYTE, k: linkHeader + IPV6_HEADER },
-    { code: JUMP_EQUAL, k: NEIGHBOR_SOLICITATION, other: 'drop' },
-    { code: LOAD_BYTE, k: linkHeader + DESTINATION },
-    { code: JUMP_EQUAL, k: 0xff, other: 'drop' },
-    { code: LOAD_WORD, k: linkHeader },
-    { code: AND, k: 0xfffff },
-    { code: JUMP_EQUAL, k: 0, other: 'drop' },
-    { code: LOAD_WORD, k: VLAN_TAG_PRESENT },
-    { code: JUMP_EQUAL, k: 0, other: 'drop' },
     { code: RETURN, k: WHOLE },
     { label: 'drop', code: RETURN, k: 0 },
   ])

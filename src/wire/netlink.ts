@@ -216,6 +216,11 @@ export class MessageWriter {
     this.close(at)
   }
 
+  /** In network order, as netfilter has most of its numbers. */
+  attributeBe32(type: number, value: number): void {
+    this.attribute(type, Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value))
+  }
+
   /** With its terminating NUL. */
   attributeText(type: number, value: string): void {
     const at = this.#open(type)
@@ -233,6 +238,13 @@ export class MessageWriter {
 
   /** Starts a nested attribute; give the result to {@link close}. */
   open(type: number): number { return this.#open(type | NLA_F_NESTED) }
+
+  /** A nested attribute with what `fill` writes. Throws like {@link close}. */
+  nest(type: number, fill: () => void): void {
+    const at = this.open(type)
+    fill()
+    this.close(at)
+  }
 
   /** @throws RangeError when the attribute is longer than its 16-bit length can say. */
   close(at: number): void {

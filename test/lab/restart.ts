@@ -18,6 +18,9 @@ const HOSTS = VMS.flatMap((n) => Array.from({ length: 40 }, (_, i) => `2001:db8:
 /** The clock of a capture. */
 const clock = (): number => Number(process.hrtime.bigint() / 1000n) / 1000
 
+/** What netfilter does there: all of it is ours. */
+const ruleset = (proxy: Host): string => proxy.exec('nft', 'list', 'ruleset')
+
 /** The hosts without a route. */
 function unrouted(proxy: Host): string[] {
   const routed = new Set(proxy.ourRoutes())
@@ -68,7 +71,9 @@ t.test('a restart with 200 hosts loses no packet, whether the daemon was told to
     return start()
   })
   await during(t, stage, async () => {
+    t.match(ruleset(proxy), /chain prerouting[^]*drop[^]*chain output[^]*log group/)
     t.equal(await second.kill(), 'SIGKILL')
+    t.equal(ruleset(proxy), '')
     return start()
   })
 })
@@ -82,6 +87,7 @@ t.test('a stop without a start: routes without effect after `grace`', async (t) 
   const before = performance.now()
   t.equal(await daemon.stop(), 0)
   const stopped = performance.now()
+  t.equal(ruleset(proxy), '')
   const way = () => proxy.show(`route get ${vmAddress(3)}`)[0].dev as string
   t.equal(way(), 'eth1', 'it goes on')
   await until('the end of the route', 4000, () => way() === 'eth0')

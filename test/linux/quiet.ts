@@ -52,7 +52,22 @@ t.test('the table is the one that is meant, and goes with close', async (t) => {
   t.notMatch(list(), /p51/, 'replaced, not added to')
   t.equal(quiet.apply([rule(50), rule(51)]), undefined)
   t.equal(list(), '', 'nothing to be quiet about, no table')
+  t.equal(quiet.apply([], 58135), undefined)
+  t.equal(quiet.group, 58135)
+  t.equal(list().replace(/ # progname.*/, ''), `table ip6 ndp6d {
+	flags owner
+
+	chain output {
+		type filter hook output priority filter; policy accept;
+		icmpv6 type nd-neighbor-solicit ip6 daddr ff02::1:ff00:0/104 ip6 saddr != :: ip6 flowlabel 0 log group 58135
+	}
+}
+`, 'what the kernel asks itself is shown, too')
+  t.equal(quiet.apply([rule(50, '::/0')], 58136), undefined)
+  t.match(list(), /chain prerouting[^]*chain output[^]*log group 58136/)
   t.equal(quiet.apply([rule(50, '::/0')]), undefined, 'and back again')
+  t.equal(quiet.group, undefined)
+  t.notMatch(list(), /output/)
   t.match(list(), /p50/)
   quiet.close()
   quiet.close()
@@ -78,6 +93,8 @@ t.test('nothing is sent when nothing changes', async (t) => {
   t.equal(sent, 2)
   quiet.apply([ruleOf(51, '02:00:00:00:00:51', '::1'), rule(50, '2001:db8:0:1::/64')])
   t.equal(sent, 3, 'another link-layer address')
+  for (const _ of [1, 2]) quiet.apply([ruleOf(51, '02:00:00:00:00:51', '::1'), rule(50, '2001:db8:0:1::/64')], 58135)
+  t.equal(sent, 4, 'another group')
   quiet.close()
 })
 
@@ -127,7 +144,7 @@ t.test('after SIGKILL the table is gone', async (t) => {
   const child = spawn(process.execPath, ['--input-type=module', '-e', `
     import { Quiet } from '${quietUrl}'
     import { Prefix } from '${addressUrl}'
-    new Quiet().apply([{ ifindex: 50, mac: undefined, prefixes: [Prefix.parse('2001:db8::/64')] }])
+    new Quiet().apply([{ ifindex: 50, mac: undefined, prefixes: [Prefix.parse('2001:db8::/64')] }], 58135)
     setInterval(() => {}, 1000)`], { stdio: ['ignore', 'inherit', 'inherit'] })
   await until(() => list().includes('table ip6 ndp6d'))
   child.kill('SIGKILL')

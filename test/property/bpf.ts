@@ -4,11 +4,8 @@
  */
 const LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
-/**
- * Runs `program` over `packet`. Returns what RET gives: 0 drops. A load past the end drops.
- * @param ancillary what loads from SKF_AD_OFF (0xfffff000) on give, by their distance from it
- */
-export function run(program: Uint8Array, packet: Uint8Array, ancillary: Readonly<Record<number, number>> = {}): number {
+/** Runs `program` over `packet`. Returns what RET gives: 0 drops. A load past the end drops. */
+export function run(program: Uint8Array, packet: Uint8Array): number {
   const code = new DataView(program.buffer, program.byteOffset, program.byteLength)
   const data = new DataView(packet.buffer, packet.byteOffset, packet.byteLength)
   let a = 0
@@ -17,10 +14,6 @@ export function run(program: Uint8Array, packet: Uint8Array, ancillary: Readonly
     const k = code.getUint32(8 * pc + 4, LITTLE)
     switch (op) {
       case 0x20: case 0x28: case 0x30: {  // ld, ldh, ldb [k]
-        if (k >= 0xfffff000) {
-          a = ancillary[k - 0xfffff000]
-          break
-        }
         const size = op === 0x20 ? 4 : op === 0x28 ? 2 : 1
         if (k + size > packet.length) return 0
         a = size === 4 ? data.getUint32(k) : size === 2 ? data.getUint16(k) : data.getUint8(k)

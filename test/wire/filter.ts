@@ -1,8 +1,6 @@
 import t from 'tap'
 import { endianness } from 'node:os'
-import {
-  assemble, echoReplyFilter, JUMP_EQUAL, LOAD_BYTE, ndiscFilter, ownSolicitationFilter, RETURN,
-} from '../../src/wire/filter.ts'
+import { assemble, echoReplyFilter, JUMP_EQUAL, LOAD_BYTE, ndiscFilter, RETURN } from '../../src/wire/filter.ts'
 import { bytes, FRAMES } from '../fixtures/frames.ts'
 import { run } from '../property/bpf.ts'
 
@@ -49,31 +47,6 @@ t.test('echo replies with one identifier', async (t) => {
   t.strictSame(passes(reply.replace('8100c52c', '8101c52c')), [0, 0], 'code 1')
   t.strictSame(passes(reply.replace('00103a40', '00101140')), [0, 0], 'UDP')
   t.strictSame(passes(reply.replace('86dd', '0800').replace('60012345', '45012345')), [0, 0], 'IPv4')
-})
-
-t.test('multicast solicitations of the kernel, outgoing', async (t) => {
-  const solicitation = bytes(FRAMES.find(({ id }) => id === 'NS multicast')!.hex)
-  const passes = (frame: Uint8Array, type = 4, tagged = 0) => [
-    run(ownSolicitationFilter(14), frame, { 4: type, 48: tagged }),
-    run(ownSolicitationFilter(0), frame.subarray(14), { 4: type, 48: tagged }),
-  ]
-  const changed = (at: number, byte: number) => {
-    const frame = solicitation.slice()
-    frame[at] = byte
-    return frame
-  }
-  t.strictSame(passes(solicitation), [0xffff, 0xffff])
-  t.strictSame(passes(changed(14, 0x6f)), [0xffff, 0xffff], 'traffic class, upper half')
-  t.strictSame(passes(changed(15, 0xf0)), [0xffff, 0xffff], 'traffic class, lower half')
-  for (const type of [0, 1, 2, 3]) t.strictSame(passes(solicitation, type), [0, 0], `packet type ${type}`)
-  t.strictSame(passes(solicitation, 4, 1), [0, 0], 'of a VLAN on top')
-  t.strictSame(passes(changed(15, 0x01)), [0, 0], 'flow label, upper bits')
-  t.strictSame(passes(changed(17, 0x01)), [0, 0], 'flow label, lower bits')
-  t.strictSame(passes(changed(54, 136)), [0, 0], 'NA')
-  t.strictSame(passes(changed(20, 17)), [0, 0], 'UDP')
-  t.strictSame(passes(changed(14, 0x40)), [0xffff, 0], 'version, where no ethertype tells')
-  t.strictSame(passes(bytes(FRAMES.find(({ id }) => id === 'NS unicast')!.hex)), [0, 0], 'unicast')
-  t.strictSame(passes(solicitation.subarray(0, 50)), [0, 0], 'cut')
 })
 
 t.test('struct sock_filter in host order', async (t) => {

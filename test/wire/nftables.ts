@@ -27,7 +27,7 @@ t.test('prefixes become ranges that do not touch', async (t) => {
 t.test('the rule is the one that nft sends', async (t) => {
   const w = new MessageWriter()
   const batch = new Batch(w, 4)
-  batch.newRule(2, parseMac('02:00:00:00:00:ff'), 'p2', 1)
+  batch.newDropRule(2, parseMac('02:00:00:00:00:ff'), 'p2', 1)
   const fixture = hex(readFileSync(new URL('../../../test/fixtures/netlink/nft-rule.hex', import.meta.url), 'latin1'))
   const [, rule] = messages(w.bytes)
   t.equal(Buffer.from(w.bytes.subarray(rule.start - 16, rule.end)).toString('hex'), Buffer.from(fixture).toString('hex'))
@@ -39,7 +39,7 @@ t.test('a batch, byte by byte', async (t) => {
   batch.newTable(0)
   batch.deleteTable()
   batch.newTable(NFT_TABLE_F_OWNER)
-  batch.newChain()
+  batch.newChain('prerouting')
   batch.newSet('p2', 1)
   batch.newElements('p2', ranges([Prefix.parse('2001:db8::/63')!, Prefix.parse('ffff::/16')!]))
   t.equal(batch.end(), 7, 'the end of the batch is not counted: nobody answers it')
@@ -58,4 +58,36 @@ t.test('a batch, byte by byte', async (t) => {
       2400 0180 0800 0300 00000001 1800 0180 1400 0100 20010db8 00000002 00000000 00000000
       1c00 0180 1800 0180 1400 0100 ffff0000 00000000 00000000 00000000
     14000000 1100 0100 08000000 00000000 0000 000a`)).toString('hex'))
+})
+
+t.test('what shows the kernel\'s own solicitations, byte by byte', async (t) => {
+  const w = new MessageWriter()
+  const batch = new Batch(w, 8)
+  batch.newChain('output')
+  batch.newLogRule(58135)
+  t.equal(batch.end(), 3)
+  const expression = (size: string, name: string): string => `${size}00 0180 ${name}`
+  const load = (base: string, offset: string, length: string): string => expression('34', `0c00 0100 7061796c6f616400 2400 0280
+    0800 0100 00000001 0800 0200 000000${base} 0800 0300 000000${offset} 0800 0400 000000${length}`)
+  t.strictSame(Buffer.from(w.bytes).toString('hex'), Buffer.from(hex(`
+    14000000 1000 0100 08000000 00000000 0000 000a
+    54000000 030a 0104 09000000 00000000 0a00 0000 0a00 0100 6e6470366400 0000 0b00 0300 6f757470757400 00
+      0b00 0700 66696c74657200 00 0800 0500 00000001 1400 0480 0800 0100 00000003 0800 0200 00000000
+    74020000 060a 050c 0a000000 00000000 0a00 0000 0a00 0100 6e6470366400 0000 0b00 0200 6f757470757400 00 4802 0480
+      ${expression('24', '0900 0100 6d65746100 000000 1400 0280 0800 0200 00000010 0800 0100 00000001')}
+      ${expression('2c', '0800 0100 636d7000 2000 0280 0800 0100 00000001 0800 0200 00000000 0c00 0380 0500 0100 3a 000000')}
+      ${load('02', '00', '01')}
+      ${expression('2c', '0800 0100 636d7000 2000 0280 0800 0100 00000001 0800 0200 00000000 0c00 0380 0500 0100 87 000000')}
+      ${load('01', '18', '0d')}
+      ${expression('38', `0800 0100 636d7000 2c00 0280 0800 0100 00000001 0800 0200 00000000
+        1800 0380 1100 0100 ff020000 00000000 00000001 ff 000000`)}
+      ${load('01', '08', '10')}
+      ${expression('38', `0800 0100 636d7000 2c00 0280 0800 0100 00000001 0800 0200 00000001
+        1800 0380 1400 0100 00000000 00000000 00000000 00000000`)}
+      ${load('01', '01', '03')}
+      ${expression('44', `0c00 0100 6269747769736500 3400 0280 0800 0100 00000001 0800 0200 00000001 0800 0300 00000003
+        0c00 0480 0700 0100 0fffff 00 0c00 0580 0700 0100 000000 00`)}
+      ${expression('2c', '0800 0100 636d7000 2000 0280 0800 0100 00000001 0800 0200 00000000 0c00 0380 0700 0100 000000 00')}
+      ${expression('18', '0800 0100 6c6f6700 0c00 0280 0600 0100 e317 0000')}
+    14000000 1100 0100 0b000000 00000000 0000 000a`)).toString('hex'))
 })

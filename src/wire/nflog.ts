@@ -1,0 +1,60 @@
+/**
+ * The messages of nfnetlink_log (linux/netfilter/nfnetlink_log.h), by which a rule `log group N` shows packets to the one socket
+ * that has bound that group. Behind the netlink header comes struct nfgenmsg, with the group, in both directions:
+ *
+ *     0        1         2               4
+ *     | family | version | group         | attributes ...        numbers in network order
+ */
+import { readWord } from '../address.ts'
+import { Attributes, NLM_F_ACK, NLM_F_REQUEST } from './netlink.ts'
+import type { Message, MessageWriter } from './netlink.ts'
+
+const NFNL_SUBSYS_ULOG = 4
+const NFULNL_MSG_PACKET = NFNL_SUBSYS_ULOG << 8
+const NFULNL_MSG_CONFIG = NFNL_SUBSYS_ULOG << 8 | 1
+const NFGENMSG = 4
+const AF_UNSPEC = 0
+
+const NFULA_CFG_CMD = 1
+const NFULA_CFG_MODE = 2
+const NFULA_CFG_NLBUFSIZ = 3
+const NFULA_CFG_QTHRESH = 5
+const NFULNL_CFG_CMD_BIND = 1
+const NFULNL_COPY_PACKET = 2
+
+const NFULA_IFINDEX_OUTDEV = 5
+const NFULA_PAYLOAD = 9
+
+/** What the kernel makes room for, for each message: a copy of 128 bytes, and what it tells beside it. */
+const MESSAGE_SIZE = 512
+
+/**
+ * Binds `group`: its packets come one by one, at once, the first `range` bytes of each (at most 128). Refused with EPERM, EBUSY or
+ * EEXIST when somebody has it.
+ */
+export function bindGroup(w: MessageWriter, sequence: number, group: number, range: number): void {
+  w.begin(NFULNL_MSG_CONFIG, NLM_F_REQUEST | NLM_F_ACK, sequence)
+  w.raw(Uint8Array.of(AF_UNSPEC, 0, group >>> 8, group))
+  w.attribute(NFULA_CFG_CMD, Uint8Array.of(NFULNL_CFG_CMD_BIND))
+  w.attribute(NFULA_CFG_MODE, Uint8Array.of(0, 0, range >>> 8, range, NFULNL_COPY_PACKET, 0))
+  w.attributeBe32(NFULA_CFG_NLBUFSIZ, MESSAGE_SIZE)
+  w.attributeBe32(NFULA_CFG_QTHRESH, 1)
+  w.end()
+}
+
+/** A packet on its way out of a link: from its network header on, it is bytes[start, end) of the message. */
+export interface LoggedPacket {
+  readonly ifindex: number
+  readonly start: number
+  readonly end: number
+}
+
+/** Undefined for any other message, and for a packet that does not go out of a link. */
+export function decodePacket({ type, bytes, start, end }: Message): LoggedPacket | undefined {
+  if (type !== NFULNL_MSG_PACKET) return undefined
+  const attributes = new Attributes(bytes, start + NFGENMSG, end)
+  const link = attributes.find(NFULA_IFINDEX_OUTDEV, 4)
+  const payload = attributes.find(NFULA_PAYLOAD)
+  if (link === undefined || payload === undefined) return undefined
+  return { ifindex: readWord(bytes, link.start), start: payload.start, end: payload.end }
+}
