@@ -52,7 +52,21 @@ t.test('who does not read at all is not waited for again and again', async (t) =
   for (let i = 0; i < 10; i++) await wait()
   t.ok(performance.now() - start < 90, 'a burst each millisecond or two')
   backlog = 0
-  await wait()
+  for (let i = 0; i < 10; i++) await wait()
   backlog = Infinity
-  t.ok(await wait() >= 99, 'once it has read, it gets its time again')
+  t.ok(await wait() >= 99, 'when it has read a while, it gets its time again')
+})
+
+t.test('who reads now and then only is not waited for again and again', async (t) => {
+  let backlog = 0
+  const pace = new RoutePace(() => backlog)
+  const start = performance.now()
+  for (let i = 0; i < 40; i++) {
+    backlog = Infinity
+    const late = setTimeout(() => { backlog = 0 }, 60)
+    while (pace.take(50) === 0) await sleep(1)
+    clearTimeout(late)
+  }
+  const took = performance.now() - start
+  t.ok(took < 1200, `40 bursts in ${Math.round(took)} ms, not in 2400`)
 })
