@@ -30,8 +30,9 @@ t.test('who chooses the numbers cannot make it slow, if the hash is secret', asy
     t.equal(map.size, new Set(chosen).size)
     return performance.now() - began
   }
-  time()
-  const [known, secret] = [time(), time(0x7feb352d)]
+  // The quickest of some: a machine may have other work, and V8 compiles the first.
+  const least = (factor?: number): number => Math.min(...Array.from({ length: 9 }, () => time(factor)))
+  const [known, secret] = [least(), least(0x7feb352d)]
   t.ok(known > 3 * secret, `${known.toFixed(1)} ms by the hash that they know, ${secret.toFixed(1)} ms by another`)
 })
 
