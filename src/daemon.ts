@@ -218,8 +218,9 @@ export class Daemon implements Sink {
   multicast(ifindex: number, message: MulticastMessage): void { this.#heard.get(ifindex)?.multicast(message) }
   lookup(target: Address): void { this.#lookups.push(target) }
   route(change: RouteChange): void {
-    if (this.#isCompared) this.#routeChanges.push(change)
-    if (this.#isCompared && change.op === 'add') this.#withheld.await(change.route.target)
+    if (!this.#isCompared) return
+    this.#routeChanges.push(change)
+    if (change.op === 'add') this.#withheld.await(change.route.target)
   }
 
   quiet(rules: readonly QuietRule[]): void { this.#netfilter.quiet(rules) }

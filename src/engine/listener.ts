@@ -150,7 +150,7 @@ export class Listener {
     this.#isOld &&= now < this.#oldUntil
     let room = BURST
     const flush = (due: Due, tell: (groups: Int32Array) => void): void => {
-      for (; room > 0 && due.at <= now; room--) tell(due.take(this.#isOld ? 1 : MAX_REPORTED, now))
+      for (; room > 0 && due.at <= now; room--) tell(due.take(this.#most, now))
     }
     const again = now + this.#random() * UNSOLICITED_REPORT_INTERVAL as Instant
     flush(this.#changed, (groups) => {
@@ -166,10 +166,13 @@ export class Listener {
   end(source: Address, send: Send): void {
     this.begin()
     for (let room = FAREWELL; room > 0 && this.#changed.at === AT_ONCE; room--) {
-      this.#tell(NONE, this.#changed.take(this.#isOld ? 1 : MAX_REPORTED, AT_ONCE), source, send)
+      this.#tell(NONE, this.#changed.take(this.#most, AT_ONCE), source, send)
     }
     this.mute()
   }
+
+  /** Groups of one message. */
+  get #most(): number { return this.#isOld ? 1 : MAX_REPORTED }
 
   #change(groups: Int32Array, source: Address, send: Send): void {
     this.#tell(groups.filter((group) => this.#wanted.get(group) > 0), groups.filter((group) => this.#wanted.get(group) === 0), source, send)
