@@ -3,10 +3,14 @@ import { mayGrow, settle } from '../linux/settle.ts'
 
 /** After a start or a reload: when most of what follows from it is done. Milliseconds. */
 const AFTER = 1000
-/** After that, and after a flood: looked for this often, milliseconds; bytes that it took; share of the time that is work still. */
+/** After that: looked for this often, milliseconds. */
 const INTERVAL = 5000
+/** After a flood: bytes that it took, and the share of the time that is work still. */
 const GROWN = 8 * 2 ** 20
 const CALM = 0.1
+/** After any other work, milliseconds, once there is next to none. */
+const WORK = 100
+const REST = 0.01
 /** Twice, since V8 lets its room for garbage go only when it saw little of it for 5 s. */
 const TIMES = 2
 
@@ -14,6 +18,8 @@ export class Settling {
   #timer: NodeJS.Timeout | undefined
   readonly #ticker = setInterval(() => this.#look(), INTERVAL)
   #cpu = process.cpuUsage()
+  /** Milliseconds since the last time. */
+  #work = 0
   /** How often there is something to be given back yet, once it is calm. */
   #times = 0
   /** Resident bytes after the last time. */
@@ -34,17 +40,21 @@ export class Settling {
   #look(): void {
     const { user, system } = process.cpuUsage(this.#cpu)
     this.#cpu = process.cpuUsage()
-    const isCalm = (user + system) / 1000 < CALM * INTERVAL
+    const work = (user + system) / 1000
+    this.#work += work
     if (process.memoryUsage.rss() > this.#settled + GROWN) this.#times = TIMES
-    if (!isCalm || this.#times === 0) return
-    this.#times--
-    this.#settle()
-    // The start is over: a load may have room.
-    if (this.#times === 0) mayGrow(true)
+    if (this.#times > 0) {
+      if (work >= CALM * INTERVAL) return
+      // The start is over: a load may have room.
+      if (--this.#times === 0) mayGrow(true)
+      this.#settle()
+    } else if (this.#work > WORK && work < REST * INTERVAL) this.#settle()
   }
 
   #settle(): void {
     settle()
+    this.#cpu = process.cpuUsage()
+    this.#work = 0
     this.#settled = process.memoryUsage.rss()
   }
 }

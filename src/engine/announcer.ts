@@ -28,7 +28,7 @@ const WAIT_LIMIT = 10
 /** Routers of one link. No more than BATCH, since their solicitations leave together. */
 const ROUTER_LIMIT = 16
 /** Announcements under way, each for one target on one link. */
-export const QUEUE_LIMIT = 65_536
+export const QUEUE_LIMIT = 16_384
 
 export class Announcer {
   readonly #links: Links

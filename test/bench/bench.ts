@@ -85,8 +85,8 @@ const wanted = PROGRAMS.filter((name) => options.only.includes(name))
 const absent = Object.fromEntries([...wanted, 'bird' as const].map((name) => [name, missing(name)])
   .filter(([, reason]) => reason))
 const programs = wanted.filter((name) => !(name in absent))
-const plan: Plan = options.quick ? { rounds: 1, seconds: 0.1, warmup: 0.1, attempts: 1, rest: 50, programs }
-  : { rounds, seconds, warmup: 0.5, attempts: 3, rest: 4000, programs }
+const plan: Plan = options.quick ? { rounds: 1, seconds: 0.1, warmup: 0.1, attempts: 1, rest: 50, quiet: 0, programs }
+  : { rounds, seconds, warmup: 0.5, attempts: 3, rest: 4000, quiet: 10_000, programs }
 
 let stage: Stage | undefined
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

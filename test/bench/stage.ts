@@ -15,16 +15,15 @@ export interface Plan {
   readonly warmup: number
   /** How often a measurement that others disturb is taken at most. */
   readonly attempts: number
-  /** Milliseconds that a program has to settle after its start. */
+  /** Milliseconds that a program has to settle after its start, and to be quiet before it counts as settled. */
   readonly rest: number
+  readonly quiet: number
   readonly programs: readonly Program[]
 }
 
-/** Milliseconds: how long a program has to be quiet before it counts as settled, and how long that may take. */
-const QUIET_FOR = 1000
-const SETTLE_LIMIT = 60_000
-/** So many times its rest, at most. */
-const SETTLE_SHARE = 15
+/** Milliseconds: how often it is looked whether a program is quiet, and how long it may take to settle. */
+const LOOK = 1000
+const SETTLE_LIMIT = 120_000
 /** Share of a CPU that a settled program may use. */
 const SETTLED = 0.005
 /** CPUs that other programs may use during a measurement. */
@@ -114,14 +113,15 @@ export class Stage {
     return best
   }
 
-  /** Waits for as long as a program needs after its start, and, if there is the time, until it is quiet. */
+  /** Waits for as long as a program needs after its start, and until it has been quiet for a while. */
   async settle(pid: number): Promise<void> {
-    const { rest } = this.plan
+    const { rest, quiet } = this.plan
     await sleep(rest)
-    for (let waited = QUIET_FOR; waited < Math.min(SETTLE_LIMIT, SETTLE_SHARE * rest); waited += QUIET_FOR) {
+    const end = performance.now() + SETTLE_LIMIT
+    for (let calm = 0; calm < quiet && performance.now() < end;) {
       const before = cpuSeconds(pid)
-      await sleep(QUIET_FOR)
-      if (cpuSeconds(pid) - before < SETTLED * QUIET_FOR / 1000) return
+      await sleep(LOOK)
+      calm = cpuSeconds(pid) - before < SETTLED * LOOK / 1000 ? calm + LOOK : 0
     }
   }
 
