@@ -107,6 +107,7 @@ export class Daemon implements Sink {
     this.#watcher = new LinkWatcher({
       link: (link) => this.#input({ kind: 'link', link }),
       gone: (ifindex) => this.#input({ kind: 'link-gone', ifindex }),
+      replugged: (ifindex) => this.#input({ kind: 'link-replugged', ifindex }),
     }, this.#kernel)
     this.#neighborWatcher = new NeighborWatcher({
       neighbor: (neighbor) => {

@@ -127,6 +127,7 @@ export class Engine {
       case 'config': return this.#configure(input.config, now)
       case 'link': return this.#link(input.link, now)
       case 'link-gone': return this.#gone(input.ifindex, now)
+      case 'link-replugged': return this.#groups.replugged(input.ifindex)
       case 'route': return this.#lookedUp(input, now)
       case 'routes': return this.#present(input.present, now)
       case 'neighbor': return this.#kernel(input.neighbor, now)

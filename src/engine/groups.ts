@@ -81,6 +81,14 @@ export class Groups {
     this.#schedule(member)
   }
 
+  /** Switches at the other end of the link may have heard nothing yet. */
+  replugged(ifindex: number): void {
+    const member = this.#members.get(ifindex)
+    if (member?.listener.isHeard !== true || member.voice === SILENT) return
+    member.listener.begin()
+    this.#schedule(member)
+  }
+
   /** The sink is about to hear this link no more, or it is no more: all is left. What is wanted stays so. */
   gone(ifindex: number): void {
     const member = this.#members.get(ifindex)
@@ -113,6 +121,7 @@ export class Groups {
 
   #end({ ifindex, listener }: Member): void {
     if (listener.isHeard && this.#links.up(ifindex)) listener.end(this.#source(ifindex), (message) => this.#sink.multicast(ifindex, message))
+    else listener.mute()
   }
 
   #source(ifindex: number): Address { return linkLocal(this.#links, ifindex) ?? Address.unspecified }

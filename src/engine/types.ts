@@ -209,6 +209,8 @@ export type Input =
   | { readonly kind: 'config'; readonly config: Config }
   | { readonly kind: 'link'; readonly link: Link }
   | { readonly kind: 'link-gone'; readonly ifindex: number }
+  /** Something else is at the other end of a link: a bond failed over, this virtual machine was migrated. */
+  | { readonly kind: 'link-replugged'; readonly ifindex: number }
   /** Reply to `lookup`; `local`: an address of this machine, by a local route. */
   | { readonly kind: 'route'; readonly target: Address; readonly ifindex: number | undefined; readonly local: boolean }
   /** All routes of ours, as the kernel has them. */

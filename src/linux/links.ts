@@ -23,6 +23,8 @@ export interface LinkListener {
   link(link: Link): void
   /** A link that is no more; another of the same name may follow, under another index or even the same one. */
   gone(ifindex: number, name: string): void
+  /** Switches at the other end of a link may know nothing of us. */
+  replugged(ifindex: number): void
 }
 
 type Addresses = Map<string, LinkAddress>
@@ -40,6 +42,7 @@ export class LinkWatcher {
   readonly #told = new Map<number, Link>()
   /** What may differ between the two. */
   readonly #touched = new Set<number>()
+  readonly #replugged = new Set<number>()
 
   constructor(listener: LinkListener, kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
     this.#listener = listener
@@ -97,6 +100,7 @@ export class LinkWatcher {
     } else if (link !== undefined) {
       this.#links.set(link.ifindex, link)
       this.#touched.add(link.ifindex)
+      if (link.replugged) this.#replugged.add(link.ifindex)
     } else if (address !== undefined && message.type === RTM_DELADDR) {
       this.#addresses.get(address.ifindex)?.delete(address.address.toString())
       this.#touched.add(address.ifindex)
@@ -133,6 +137,8 @@ export class LinkWatcher {
       this.#listener.link(link)
     }
     this.#touched.clear()
+    for (const ifindex of this.#replugged) if (this.#told.has(ifindex)) this.#listener.replugged(ifindex)
+    this.#replugged.clear()
   }
 }
 

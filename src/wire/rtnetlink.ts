@@ -64,6 +64,9 @@ const IFLA_MASTER = 10
 const IFLA_LINKINFO = 18
 const IFLA_INFO_KIND = 1
 const IFLA_EXT_MASK = 29
+const IFLA_EVENT = 44
+/** IFLA_EVENT_BONDING_FAILOVER, IFLA_EVENT_NOTIFY_PEERS, IFLA_EVENT_IGMP_RESEND. */
+const REPLUGGED = [3, 4, 5]
 const RTEXT_FILTER_SKIP_STATS = 8
 
 const IFA_ADDRESS = 1
@@ -85,6 +88,8 @@ export interface LinkMessage {
   readonly master: number | undefined
   /** `veth`, `bridge`, `vlan` ...; undefined for hardware. */
   readonly kind: string | undefined
+  /** Something else is at its other end than before: a bond failed over, a virtual machine was migrated. */
+  readonly replugged: boolean
 }
 
 /** RTM_NEWADDR, RTM_DELADDR. */
@@ -143,6 +148,7 @@ export function decodeLink(message: Message): LinkMessage | undefined {
     up: (readU32(bytes, start + 8) & up) === up,
     master: attributes.u32(IFLA_MASTER),
     kind: attributes.nested(IFLA_LINKINFO).text(IFLA_INFO_KIND),
+    replugged: REPLUGGED.includes(attributes.u32(IFLA_EVENT) ?? 0),
   }
 }
 

@@ -336,6 +336,15 @@ t.test('an upstream that passes traffic for ten minutes, but no solicitation: sa
   t.same(minutes(2), ['deaf eth0'])
 })
 
+t.test('another switch at the other end of a link hears of the groups there', async (t) => {
+  const stage = new Stage(TIMED.replace('host', 'host 2001:db8::9 eth1\n host'))
+  const members = new Set(stage.sink.members.get(ETH0))
+  t.not(members.size, 0)
+  stage.sink.members.clear()
+  stage.handle({ kind: 'link-replugged', ifindex: ETH0 })
+  t.same(stage.sink.members, new Map([[ETH0, members]]))
+})
+
 t.test('snooping: what is to be spoken follows the configuration and the links', async (t) => {
   const stage = new Stage(TIMED.replace('host', 'snooping mirror\n host'))
   const report = (joined: string[], left: string[] = []): string[] => {

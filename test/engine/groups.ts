@@ -109,6 +109,28 @@ t.test('told again when the link is up again, and when it has an address at last
   t.same(scene.sources, ['fe80::ff:2', 'fe80::ff:2'])
 })
 
+t.test('what was not told before a link went down, and was heard no more, is told later with the rest', async (t) => {
+  const scene = new Scene()
+  scene.groups.add(ETH0, ip('2001:db8::2'))
+  scene.groups.heard(ETH0)
+  scene.link(linkOf(ETH0, { up: false }))
+  scene.groups.gone(ETH0)
+  scene.groups.add(ETH0, ip('2001:db8::3'))
+  scene.link(linkOf(ETH0))
+  scene.groups.heard(ETH0)
+  t.same(scene.take(2000).sort(), ['join eth0 ff02::1:ff00:2', 'join eth0 ff02::1:ff00:3'])
+})
+
+t.test('told again when something else is at the other end of the link', async (t) => {
+  const scene = new Scene(ETH0)
+  scene.groups.add(ETH0, ip('2001:db8::2'))
+  scene.take(2000)
+  scene.sink.members.clear()
+  scene.groups.replugged(ETH0)
+  scene.groups.replugged(ETH1)
+  t.same(scene.take(2000), ['join eth0 ff02::1:ff00:2'])
+})
+
 t.test('the end: all groups are left at once', async (t) => {
   const scene = new Scene(ETH0)
   for (const n of [1, 2]) scene.groups.add(ETH0, ip(`2001:db8::${n}`))
@@ -135,7 +157,8 @@ const ifindex = fc.constantFrom(ETH0, ETH1)
 const address = fc.constantFrom(...ADDRESSES)
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ op: fc.constantFrom('add' as const, 'remove' as const), ifindex, address }) },
-  { weight: 1, arbitrary: fc.record({ op: fc.constantFrom('heard' as const, 'gone' as const, 'up' as const, 'down' as const), ifindex }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constantFrom('heard' as const, 'gone' as const, 'up' as const, 'down' as const,
+    'replugged' as const), ifindex }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('query' as const), ifindex, version: fc.constantFrom(1 as const, 2 as const),
     groups: fc.option(fc.array(address, { maxLength: 2 }), { nil: undefined }), delay: fc.constantFrom(0, 100, 10_000) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('wait' as const), ifindex, ms: fc.nat(2000) }) })
@@ -179,6 +202,11 @@ t.test('a switch that heard all knows of exactly what is wanted, after any seque
         case 'down':
           scene.link(linkOf(step.ifindex, { up: false }))
           // The switch forgets who was behind the port.
+          sink.members.delete(step.ifindex)
+          break
+        case 'replugged':
+          groups.replugged(step.ifindex)
+          // Another switch.
           sink.members.delete(step.ifindex)
           break
         case 'query': groups.query(step.ifindex, step, scene.now); break

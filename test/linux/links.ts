@@ -21,6 +21,7 @@ function watch(kernel: Rtnetlink, open?: ConstructorParameters<typeof LinkWatche
       links.set(link.name, link)
     },
     gone: (ifindex, name) => told.push(`gone ${name} ${ifindex}`),
+    replugged: (ifindex) => told.push(`replugged ${ifindex}`),
   }, kernel, open)
   return { watcher, told, links, take: () => told.splice(0) }
 }
@@ -118,6 +119,12 @@ t.test('lost messages: everything is asked for again, the differences are told',
   t.strictSame(take(), [], 'the same once more')
   kernel.emit(LINK('02', 'e0', DOWN), LINK('02', 'e0', UP), ADDRESS('02', '02'), ADDRESS('02', '02', '1500'))
   t.strictSame(take(), [], 'nothing is different in the end')
+
+  const failover = hex(`3000 0000 1000 0200 00000000 00000000 0000 0100 02000000 ${UP} 00000000 0700 0300 653000 00 0800 2c00 03000000`)
+  kernel.emit(failover, LINK('02', 'e0', DOWN))
+  t.strictSame(take(), ['e0 2 down 2001:db8::1/64', 'replugged 2'])
+  kernel.emit(LINK('02', 'e0', UP))
+  t.strictSame(take(), ['e0 2 up 2001:db8::1/64'], 'said once')
 
   links = [LINK('02', 'e0', UP), LINK('04', 'e2', UP), LINK('05', 'e1', UP)]
   addresses = [ADDRESS('02', '01'), ADDRESS('04', '03'), ADDRESS('09', '04')]

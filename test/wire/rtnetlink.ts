@@ -19,10 +19,10 @@ const text = (value: Address | undefined): string | undefined => value?.toString
 
 t.test('links', async (t) => {
   const { mac, ...veth } = decodeLink(fixture('link-veth'))!
-  t.strictSame(veth, { ifindex: 3, name: 'eth0', up: true, master: undefined, kind: 'veth' })
+  t.strictSame(veth, { ifindex: 3, name: 'eth0', up: true, master: undefined, kind: 'veth', replugged: false })
   t.equal(formatMac(mac!), '52:54:00:12:34:56')
   t.strictSame(decodeLink(fixture('link-lo')),
-    { ifindex: 1, name: 'lo', mac: undefined, up: true, master: undefined, kind: undefined })
+    { ifindex: 1, name: 'lo', mac: undefined, up: true, master: undefined, kind: undefined, replugged: false })
   const member = '34000000 1000 0000 00000000 00000000 0000 0100 02000000 03100000 00000000'
     + '0900 0300 65746831 00 000000 0800 0a00 04000000'
   t.match(decodeLink(sole(member)), { ifindex: 2, name: 'eth1', master: 4, up: false, mac: undefined })
@@ -41,6 +41,13 @@ t.test('up is administratively up, with carrier, and running', async (t) => {
   ] as const) {
     const message = `2c000000 1000 0000 00000000 00000000 0000 0100 02000000 ${flags} 00000000 0900 0300 6574683100 000000`
     t.equal(decodeLink(sole(message))!.up, up, flags)
+  }
+})
+
+t.test('what the kernel says when something else is at the other end', async (t) => {
+  for (const [event, replugged] of [['01', false], ['02', false], ['03', true], ['04', true], ['05', true], ['06', false]] as const) {
+    const message = `34000000 1000 0000 00000000 00000000 0000 0100 02000000 43100100 00000000 0900 0300 6574683100 000000 0800 2c00 ${event}000000`
+    t.equal(decodeLink(sole(message))!.replugged, replugged, event)
   }
 })
 
