@@ -308,6 +308,8 @@ export class Daemon implements Sink {
       report: (joined, left) => take({ kind: 'report', ifindex, joined, left }),
       query: (query) => take({ kind: 'query', ifindex, query }),
       solicitation: () => take({ kind: 'router-solicitation', ifindex }),
+      // To those at the other end, we are as new as they would be.
+      opened: () => take({ kind: 'link-replugged', ifindex }),
       dropped: (count) => this.event({ kind: 'overrun', ifindex, count }),
       failed: (error) => this.#linkFailed(name, error),
     }))

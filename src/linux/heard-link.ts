@@ -17,6 +17,8 @@ import { QUEUE_LIMIT, Solicitor } from './solicitor.ts'
 /** What comes in; trouble of all sockets goes to `failed`. */
 export interface LinkReader extends PacketReader, MulticastReader {
   echo(source: Address, mac: Mac | undefined): void
+  /** The sockets are open at last: what was to be sent before that is lost. */
+  opened(): void
   /** So many packets were lost since this was said last, for want of room in the receive buffer. */
   dropped(count: number): void
 }
@@ -44,6 +46,8 @@ export class HeardLink implements Sender {
   #solicitor: Solicitor | undefined
   #multicast: MulticastSocket | undefined
   #timer: NodeJS.Timeout | undefined
+  /** Sockets could not be opened when they were wanted, and the reader does not know yet that they are open now. */
+  #isLate = false
   /** Drops that were not told of yet, and when that was done last. */
   #untold = 0
   #toldAt = Number.NEGATIVE_INFINITY
@@ -119,9 +123,18 @@ export class HeardLink implements Sender {
         this.close()
         throw error
       }
+      this.#isLate = true
       reader.failed(error as Error)
       this.#timer = setTimeout(() => this.#open(), RETRY)
+      return
     }
+    // Later: whoever wants them to be open may be at something.
+    if (this.#isLate) this.#timer = setTimeout(() => this.#tellOpened(), 0)
+  }
+
+  #tellOpened(): void {
+    this.#isLate = false
+    this.#reader.opened()
   }
 }
 

@@ -25,6 +25,7 @@ class Reader implements LinkReader {
   report(joined: readonly Address[]): void { this.said.push(...joined.map((group) => `report ${group}`)) }
   query(): void { this.said.push('query') }
   solicitation(): void { this.said.push('router solicitation') }
+  opened(): void { this.said.push('opened') }
   dropped(count: number): void { this.drops.push(count) }
   failed(error: Error): void { this.said.push(String((error as NodeJS.ErrnoException).code)) }
 }
@@ -52,6 +53,7 @@ t.test('a link that is late is heard when it comes', async (t) => {
     solicit()
     return reader.said.includes('packet')
   })
+  t.equal(reader.said.filter((word) => word === 'opened').length, 1)
 
   heard.follow(LINK, { ...PLAIN, promiscuous: true })
   reader.said.length = 0
