@@ -65,8 +65,9 @@ t.test('one host claims 10 000 addresses: the others do not notice, and it gets 
   const gained = proxy.ourRoutes().filter((address) => /^2001:db8::[ab]:/.test(address))
   // One is its own.
   t.equal(gained.length, 63, 'it has 63 of them, and its own')
-  const limits = () => daemon.records.filter(({ event, lladdr }) => event === 'limit' && lladdr === from)
+  // A question too many may be told of beside them, for want of budget.
+  const limits = () => daemon.records.filter(({ event, lladdr, reason }) => event === 'limit' && lladdr === from && reason === 'host')
   const summary = await until('a summary', 16_000, () => limits()[1])
-  t.match(limits(), [{ reason: 'host', size: 64 }, { reason: 'host', size: 64 }], 'said once')
+  t.match(limits(), [{ size: 64 }, { size: 64 }], 'said once')
   t.ok(Number(summary.count) > 1000, `and summed up (${summary.count} more)`)
 })
