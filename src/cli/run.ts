@@ -4,7 +4,6 @@ import type { Argv } from 'yargs'
 import type { LevelWithSilent, Logger } from 'pino'
 import { Daemon } from '../daemon.ts'
 import { AlreadyRunning } from '../linux/claim.ts'
-import { mayGrow } from '../linux/settle.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log.ts'
 import { loadConfig } from './check.ts'
@@ -61,7 +60,6 @@ interface Options {
 
 export async function handler({ config: file, level, log: output, state }: Options): Promise<void> {
   process.title = 'ndp6d'
-  mayGrow(false)
   const parsed = loadConfig(file)
   if (parsed?.config === undefined) {
     process.exitCode = EXIT.config

@@ -1,5 +1,5 @@
 /** When the memory is given back that a start, a reload or a flood needed: once that is over. */
-import { mayGrow, settle } from '../linux/settle.ts'
+import { settle } from '../linux/settle.ts'
 
 /** After a start or a reload: when most of what follows from it is done. Milliseconds. */
 const AFTER = 1000
@@ -45,8 +45,7 @@ export class Settling {
     if (process.memoryUsage.rss() > this.#settled + GROWN) this.#times = TIMES
     if (this.#times > 0) {
       if (work >= CALM * INTERVAL) return
-      // The start is over: a load may have room.
-      if (--this.#times === 0) mayGrow(true)
+      this.#times--
       this.#settle()
     } else if (this.#work > WORK && work < REST * INTERVAL) this.#settle()
   }

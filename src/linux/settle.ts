@@ -8,14 +8,6 @@ import { native } from './native.ts'
 
 let collect: (() => void) | undefined
 
-/**
- * Whether V8 may take more room for new garbage whenever there is much. Of what it took it gives back half at a time, and only
- * when it saw little garbage for 5 s.
- */
-export function mayGrow(isAllowed: boolean): void {
-  setFlagsFromString(`--semi-space-growth-factor=${isAllowed ? 2 : 1}`)
-}
-
 /** Collects and trims now. */
 export function settle(): void {
   if (collect === undefined) {
