@@ -161,6 +161,8 @@ t.test('a bridge of this machine that snoops asks for listeners in our name, and
 t.test(`${HOSTS} hosts: a group for each, also after the link was down, or another`, async (t) => {
   const stage = await snooped(t, [])
   const { lab, proxy, outside, eth0 } = stage
+  // Once the switch has asked by version 1, a message has room for one group: not all of them could be left at the end.
+  outside.ip('link set br0 type bridge mcast_mld_version 2')
   const hosts = Array.from({ length: HOSTS }, (_, i) => `2001:db8::1:${i.toString(16)}`)
   const wanted = hosts.map((host) => `ff02::1:ff01:${host.slice('2001:db8::1:'.length)}`).sort()
   const isOurs = (group: string) => group.startsWith('ff02::1:ff01:')
