@@ -1,4 +1,4 @@
-/** When the memory is given back that a start, a reload or a flood needed: once that is over. */
+/** When the memory is given back that a start, a reload, a flood or any other work needed: once that is over. */
 import { settle } from '../linux/settle.ts'
 
 /** After a start or a reload: when most of what follows from it is done. Milliseconds. */
