@@ -10,9 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-// Messages in one system call.
-static const unsigned BATCH = 256;
-
 // Outlives its socket until libuv calls back.
 struct Poll {
   uv_poll_t handle;  // first: one is cast to the other
@@ -142,22 +139,6 @@ static bool fits(napi_env env, const Array& slab, size_t slot, size_t count) {
   return false;
 }
 
-union Control {
-  cmsghdr header;
-  char room[CMSG_SPACE(sizeof(tpacket_auxdata))];
-};
-
-static void readAuxdata(msghdr* message, int ifindex, int32_t* meta) {
-  meta[1] = packetType(static_cast<sockaddr_ll*>(message->msg_name), ifindex);
-  for (cmsghdr* c = CMSG_FIRSTHDR(message); c != nullptr; c = CMSG_NXTHDR(message, c)) {
-    if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA) continue;
-    tpacket_auxdata aux;
-    memcpy(&aux, CMSG_DATA(c), sizeof aux);
-    meta[2] = static_cast<int32_t>(aux.tp_status);
-    meta[3] = aux.tp_vlan_tci;
-  }
-}
-
 // What recvmmsg would report. 0: nothing.
 static int pendingError(Socket* socket) {
   int error = 0;
@@ -167,53 +148,34 @@ static int pendingError(Socket* socket) {
   return error;
 }
 
+static int receiveBatch(Socket* socket, const Batch& batch) {
+  Ring* ring = &socket->opened.ring;
+  if (ring->frames == nullptr) return receiveMessages(socket->opened, batch);
+  const int received = static_cast<int>(readRing(ring, socket->opened.to.sll_ifindex, batch));
+  return received > 0 ? received : -pendingError(socket);
+}
+
 static napi_value receive(napi_env env, napi_callback_info info) {
-  napi_value values[3];
+  napi_value values[4];
+  napi_valuetype type;
   Array slab, meta;
   size_t slot;
-  Socket* socket = unwrap(env, info, "recvmmsg", 3, values);
+  double wait = 0;
+  Socket* socket = unwrap(env, info, "recvmmsg", 4, values);
   if (socket == nullptr || !readSlab(env, values, &slab, &slot)) return nullptr;
   if (!readArray(env, values[2], napi_int32_array, "meta: an Int32Array", &meta)) return nullptr;
-  size_t count = meta.length / 4;
+  if (napi_typeof(env, values[3], &type) != napi_ok) return nullptr;
+  if (type != napi_undefined && !readInteger(env, values[3], 0, 1000, "wait: microseconds, up to 1000", &wait)) return nullptr;
+  const size_t count = meta.length / 4;
   if (!fits(env, slab, slot, count)) return nullptr;
-  if (socket->opened.ring.frames != nullptr) {
-    const uint32_t received = readRing(&socket->opened.ring, socket->opened.to.sll_ifindex,
-                                       {static_cast<uint8_t*>(slab.data), slot, static_cast<int32_t*>(meta.data), count});
-    const int error = received > 0 ? 0 : pendingError(socket);
-    return error == 0 ? toValue(env, received) : throwErrno(env, error, "recv");
+  const Batch batch = {static_cast<uint8_t*>(slab.data), slot, static_cast<int32_t*>(meta.data), count};
+  int received = receiveBatch(socket, batch);
+  if (received == 0 && wait > 0) {
+    const uint64_t end = uv_hrtime() + static_cast<uint64_t>(wait) * 1000;
+    do received = receiveBatch(socket, batch);
+    while (received == 0 && uv_hrtime() < end);
   }
-  if (count > BATCH) count = BATCH;
-
-  mmsghdr messages[BATCH];
-  iovec buffers[BATCH];
-  sockaddr_ll names[BATCH];
-  Control controls[BATCH];
-  const bool packet = socket->opened.kind == Kind::packet;
-  memset(messages, 0, count * sizeof *messages);
-  for (size_t i = 0; i < count; i++) {
-    msghdr* message = &messages[i].msg_hdr;
-    buffers[i] = {static_cast<uint8_t*>(slab.data) + i * slot, slot};
-    message->msg_iov = &buffers[i];
-    message->msg_iovlen = 1;
-    if (!packet) continue;
-    message->msg_name = &names[i];
-    message->msg_namelen = sizeof names[i];
-    message->msg_control = &controls[i];
-    message->msg_controllen = sizeof controls[i];
-  }
-  int received;
-  do {
-    received = recvmmsg(socket->opened.fd, messages, count, MSG_DONTWAIT | MSG_TRUNC, nullptr);
-  } while (received < 0 && errno == EINTR);
-  if (received < 0) return errno == EAGAIN ? toValue(env, 0) : throwErrno(env, errno, "recvmmsg");
-
-  int32_t* row = static_cast<int32_t*>(meta.data);
-  for (int i = 0; i < received; i++, row += 4) {
-    row[0] = static_cast<int32_t>(messages[i].msg_len);
-    row[1] = row[2] = row[3] = 0;
-    if (packet) readAuxdata(&messages[i].msg_hdr, socket->opened.to.sll_ifindex, row);
-  }
-  return toValue(env, received);
+  return received < 0 ? throwErrno(env, -received, "recvmmsg") : toValue(env, received);
 }
 
 // Packets leave by a socket of their own, which receives nothing (protocol 0) and nobody polls: of one that is polled,
@@ -252,6 +214,7 @@ static napi_value send(napi_env env, napi_callback_info info) {
   }
 
   if (!openOut(&socket->opened)) return throwErrno(env, errno, "sendmmsg");
+  Topics* topics = socket->opened.ring.topics;
   mmsghdr messages[BATCH];
   iovec buffers[BATCH];
   size_t done = 0;
@@ -271,6 +234,9 @@ static napi_value send(napi_env env, napi_callback_info info) {
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && done == 0 && errno != EAGAIN) return throwErrno(env, errno, "sendmmsg");
     if (sent < 0) break;
+    if (topics != nullptr) {
+      for (int i = 0; i < sent; i++) addTopic(topics, static_cast<uint8_t*>(buffers[i].iov_base), buffers[i].iov_len);
+    }
     done += sent;
     if (static_cast<size_t>(sent) < batch) break;
   }
@@ -325,7 +291,9 @@ static napi_value drops(napi_env env, napi_callback_info info) {
       getsockopt(socket->opened.fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) < 0) {
     return throwErrno(env, errno, "getsockopt");
   }
-  return toValue(env, stats.tp_drops);
+  const uint32_t shed = socket->opened.ring.shed;
+  socket->opened.ring.shed = 0;
+  return toValue(env, stats.tp_drops + shed);
 }
 
 static napi_value closeMethod(napi_env env, napi_callback_info info) {

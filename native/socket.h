@@ -24,16 +24,28 @@ struct Environment {
 
 enum class Kind { packet, netlink, local };
 
+// Which topics we have sent packets about. A packet's topic: 16 bytes of it.
+struct Topics;
+
+// @param offset of a topic in a packet, in bytes. Returns nullptr when there is no memory.
+Topics* createTopics(size_t offset);
+void freeTopics(Topics* topics);
+void addTopic(Topics* topics, const uint8_t* packet, size_t length);
+bool hasTopic(const Topics& topics, const uint8_t* packet, size_t length);
+
 // A receive ring of a packet socket (packet(7), TPACKET_V2): frames of one size, filled and emptied in turn.
 struct Ring {
   uint8_t* frames;
   size_t size;   // of a frame, in bytes
   size_t count;  // of frames
   size_t next;   // to be emptied
+  size_t seen;   // from `next` on: what has precedence among them was received
+  uint32_t shed;  // packets dropped to have room, not told of yet
+  Topics* topics;  // those with precedence; nullptr: packets are received in turn
 };
 
-// Maps `frames` frames, a multiple of 128. Returns the system call that failed, or nullptr.
-const char* mapRing(int fd, unsigned frames, Ring* ring);
+// Maps `frames` frames, a multiple of 128. @param topic offset of a packet's, 0: none. Returns the call that failed, or nullptr.
+const char* mapRing(int fd, unsigned frames, unsigned topic, Ring* ring);
 void unmapRing(const Ring& ring);
 
 // What receive() fills: message i goes to slab + i * slot, and into row i of four numbers (native.ts).
@@ -44,8 +56,8 @@ struct Batch {
   size_t count;
 };
 
-// Empties frames into the batch, as recvmmsg would fill it. Returns how many.
-uint32_t readRing(Ring* ring, int ifindex, Batch batch);
+// Empties frames into the batch, as recvmmsg would fill it, but for those that overtake others. Returns how many.
+uint32_t readRing(Ring* ring, int ifindex, const Batch& batch);
 
 // PACKET_HOST ... of a packet that a socket bound to `ifindex` received.
 int32_t packetType(const sockaddr_ll* name, int ifindex);
@@ -59,6 +71,12 @@ struct Opened {
   bool addressed;
   Ring ring;  // `frames` is nullptr where packets are received by system calls
 };
+
+// Messages in one system call.
+const unsigned BATCH = 256;
+
+// Receives what waits, up to BATCH. Returns how many, or a negative errno.
+int receiveMessages(const Opened& opened, const Batch& batch);
 
 // Defines the class and fills `environment->constructor`.
 bool defineSocket(Environment* environment);

@@ -13,9 +13,10 @@ export interface NativeSocket {
    * Receives up to `meta.length / 4` messages (recvmmsg, MSG_DONTWAIT). For message i, `meta[4i]` is its full length
    * (it may exceed `slot`: then it was cut), `meta[4i+1]` the packet type (packet(7): PACKET_HOST 0 ...;
    * PACKET_OTHERHOST 3 also for what a device on top of the link has taken, such as a VLAN), `meta[4i+2]` tp_status of PACKET_AUXDATA, `meta[4i+3]` the VLAN TCI. The last three are 0 on other sockets.
+   * @param wait for how long the first one is waited for, without rest: up to 1000 microseconds. None when absent.
    * @returns how many came; 0 when none waits. Throws the socket's pending error (ENETDOWN, ENOBUFS).
    */
-  receive(slab: Uint8Array, slot: number, meta: Int32Array): number
+  receive(slab: Uint8Array, slot: number, meta: Int32Array, wait?: number): number
   /**
    * Sends `count` messages, message i being `lengths[i]` bytes at i * slot (sendmmsg, MSG_DONTWAIT).
    * @returns how many the kernel took; fewer than `count` when it would block. Throws when the first one fails.
@@ -24,7 +25,7 @@ export interface NativeSocket {
   /** Calls `onReadable` from the event loop whenever a message or an error waits (level-triggered); again replaces it. */
   start(onReadable: () => void): void
   stop(): void
-  /** Messages the kernel dropped since the last call (PACKET_STATISTICS); 0 on other sockets. */
+  /** Messages dropped since the last call, by the kernel (PACKET_STATISTICS) or to have room in the ring; 0 on other sockets. */
   drops(): number
   close(): void
 }
@@ -42,6 +43,11 @@ export interface PacketOptions {
   readonly receiveBuffer: number
   /** Receive through a ring of so many frames, a multiple of 128 (packet(7), PACKET_RX_RING), which stay allocated; 0: none. */
   readonly ring?: number
+  /**
+   * With a ring: where 16 bytes of a packet say what it is about. What is about the same as a packet sent earlier by this
+   * socket overtakes the others that wait, and when three quarters of the ring wait, the oldest of those are dropped.
+   */
+  readonly topic?: number
   /** SOCK_DGRAM instead of SOCK_RAW: links without Ethernet headers. */
   readonly cooked: boolean
 }

@@ -10,7 +10,7 @@ import { ETHER_DESTINATION, ETHER_SOURCE, ETHERTYPE_IPV6 } from '../wire/frame.t
 import type { LinkHeader } from '../wire/frame.ts'
 import { decodeListenerMessage, encodeMulticast, MAX_ENCODED_LISTENER } from '../wire/mld.ts'
 import type { ListenerQuery, MulticastMessage } from '../wire/mld.ts'
-import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED, NdiscView } from '../wire/ndisc.ts'
+import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED, NdiscView, TARGET_OFFSET } from '../wire/ndisc.ts'
 import type { DropReason, NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc.ts'
 import { verdict } from './errors.ts'
 import { native } from './native.ts'
@@ -46,7 +46,7 @@ export interface PacketSocketOptions {
 export interface PacketCounters {
   /** Packets that passed the filter. */
   received: number
-  /** Packets the kernel had no room for; up to date after `drops()`. */
+  /** Packets there was no room for; up to date after `drops()`. */
   drops: number
   sent: number
   /** Messages that were not sent: refused by the kernel, or no room was left. */
@@ -76,17 +76,17 @@ const listenerFrame = new Uint8Array(MAX_ENCODED_LISTENER)
 
 /** Packets that come within this time after the last ones follow closely. Milliseconds. */
 const CLOSE = 0.04
-/** For how long the next ones are waited for then, and in how many turns before other work has its own. */
-const WAIT = 0.01
+/** For how long the next ones are waited for then, in microseconds, and in how many turns before other work has its own. */
+const WAIT = 10
 const TURNS = 16
 
-/** A ring, if there is memory for one; it is only a saving. */
+/** A ring, if there is memory for one. In it questions about what we answered before overtake the others: a scan delays nobody else. */
 function openSocket({ ifindex, promiscuous, cooked, ring }: PacketSocketOptions, filter: Uint8Array,
   open: NativeAddon['openPacket']): NativeSocket {
   const options = { ifindex, promiscuous, cooked, protocol: ETHERTYPE_IPV6, filter, receiveBuffer: RECEIVE_BUFFER }
   if (!ring) return open(options)
   try {
-    return open({ ...options, ring: RING })
+    return open({ ...options, ring: RING, topic: (cooked ? 0 : 14) + TARGET_OFFSET })
   } catch {
     return open(options)
   }
@@ -102,6 +102,7 @@ export class PacketSocket {
   readonly #slab = new Uint8Array(SLOT * SLOTS)
   readonly #meta = new Int32Array(4 * SLOTS)
   readonly #view = new NdiscView()
+  readonly #failed = (error: Error): void => this.#reader.failed(error)
   #queue = new Uint8Array(SEND_SLOT * SEND_SLOTS)
   #lengths = new Int32Array(SEND_SLOTS)
   #queued = 0
@@ -174,7 +175,7 @@ export class PacketSocket {
     }
   }
 
-  /** Reads how many packets the kernel dropped for want of room since the last call, and counts them. */
+  /** Reads how many packets were dropped for want of room since the last call, and counts them. */
   drops(): number {
     const drops = this.#closed ? 0 : this.#socket.drops()
     this.counters.drops += drops
@@ -197,7 +198,7 @@ export class PacketSocket {
     let received = this.#receive()
     for (let turn = 1; received > 0; turn++) {
       this.#turn(received)
-      received = isClose && turn < TURNS ? this.#await() : 0
+      received = isClose && turn < TURNS && !this.#closed ? this.#receive(WAIT) : 0
     }
     this.#idleSince = performance.now()
   }
@@ -209,16 +210,8 @@ export class PacketSocket {
     this.#reader.end()
   }
 
-  #await(): number {
-    const end = performance.now() + WAIT
-    for (;;) {
-      const received = this.#closed ? 0 : this.#receive()
-      if (received > 0 || this.#closed || performance.now() >= end) return received
-    }
-  }
-
-  #receive(): number {
-    return receiveBatch(this.#socket, this.#slab, SLOT, this.#meta, (error) => this.#reader.failed(error))
+  #receive(wait = 0): number {
+    return receiveBatch(this.#socket, this.#slab, SLOT, this.#meta, this.#failed, wait)
   }
 
   #read(i: number): void {

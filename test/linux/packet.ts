@@ -145,10 +145,14 @@ for (const ring of [false, true]) {
     const lengths = new Int32Array(250).fill(86)
     let sent = 0
     while (sent < 20_000) sent += wire.send(slab, 86, lengths, 250)
-    const drops = socket.drops()
+    let drops = socket.drops()
     t.ok(drops > 0)
     t.equal(socket.drops(), 0)
-    await until(() => socket.counters.received + drops === sent)
+    // The ring makes room for others when it is read.
+    await until(() => {
+      drops += socket.drops()
+      return socket.counters.received + drops === sent
+    })
     t.equal(socket.counters.drops, drops)
     socket.close()
     t.equal(socket.drops(), 0)
