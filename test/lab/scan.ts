@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { nsFrame } from './kit/frames.ts'
-import { until } from './kit/process.ts'
+import { until } from './kit/lab.ts'
 import { goodManners, scene } from './kit/scene.ts'
 import { CONFIG, SERVER, vmAddress } from './kit/topology.ts'
 
