@@ -10,8 +10,8 @@
 // Frames that hold what is worth reading of a packet, and as many as come while the event loop is busy elsewhere.
 static const unsigned FRAME = 512, FRAMES_IN_BLOCK = 128;
 
-// The status of a frame that was received before its turn. The kernel has none of this kind; to it the frame is not free yet.
-static const uint32_t OVERTAKEN = 1 << 24;
+// The status of a frame that was received before its turn. The kernel knows none of this kind; to it the frame is not free yet.
+static const uint32_t EARLY = 1 << 24;
 
 const char* mapRing(int fd, unsigned frames, unsigned topic, Ring* ring) {
   const unsigned blocks = frames / FRAMES_IN_BLOCK;
@@ -67,12 +67,12 @@ static void copyFrame(const tpacket2_hdr* frame, int ifindex, const Batch& batch
 // Takes what has precedence out of all that waits, but leaves a quarter of the batch to the others, whom it could starve.
 static uint32_t overtake(Ring* ring, int ifindex, const Batch& batch) {
   uint32_t received = 0;
-  for (; ring->seen < ring->count && received < batch.count - batch.count / 4; ring->seen++) {
+  for (; ring->seen < ring->count && received < batch.count - (batch.count + 3) / 4; ring->seen++) {
     tpacket2_hdr* frame = frameAt(*ring, ring->seen);
     if ((statusOf(frame) & TP_STATUS_USER) == 0) break;
     if (!hasTopic(*ring->topics, packetOf(frame), frame->tp_snaplen)) continue;
     copyFrame(frame, ifindex, batch, received++);
-    release(frame, OVERTAKEN);
+    release(frame, EARLY);
   }
   return received;
 }
@@ -80,7 +80,7 @@ static uint32_t overtake(Ring* ring, int ifindex, const Batch& batch) {
 // Drops the oldest of the others, so that the kernel has room for what comes next.
 static void shed(Ring* ring) {
   for (; ring->seen > ring->count - ring->count / 4; advance(ring)) {
-    if (statusOf(frameAt(*ring, 0)) != OVERTAKEN) ring->shed++;
+    if (statusOf(frameAt(*ring, 0)) != EARLY) ring->shed++;
   }
 }
 
@@ -94,7 +94,7 @@ uint32_t readRing(Ring* ring, int ifindex, const Batch& batch) {
     const tpacket2_hdr* frame = frameAt(*ring, 0);
     const uint32_t status = statusOf(frame);
     if ((status & TP_STATUS_USER) != 0) copyFrame(frame, ifindex, batch, received++);
-    else if (status != OVERTAKEN) break;
+    else if (status != EARLY) break;
   }
   return received;
 }

@@ -1,5 +1,4 @@
-// What packets are about, and which of it we have sent something about: for such packets there is always room, and they are
-// received first.
+// What packets are about, and which of it we have sent something about: such packets are received first.
 
 #include <stdlib.h>
 #include <string.h>

@@ -166,7 +166,7 @@ export class EventLog {
       case 'conflict': return this.#trouble(`conflict ${event.target}`, event, now)
       case 'limit': return this.#trouble(`limit ${event.limit} ${event.ifindex ?? event.mac ?? ''}`, event, now)
       case 'overrun': return this.#log.warn({ event: 'overrun', iface: this.#linkName(event.ifindex), count: event.count },
-        `${this.#linkName(event.ifindex)}: the kernel dropped ${event.count} packets that came faster than they could be read: a flood, `
+        `${this.#linkName(event.ifindex)}: ${event.count} packets were dropped, which came faster than they could be read: a flood, `
         + 'or a machine that has no time for this program (`CPUWeight=` of its unit); who asked will ask again')
       case 'deaf': return this.#log.warn({ event: 'deaf', iface: event.iface },
         `${event.iface}: traffic for the hosts behind us passes, but no multicast solicitation came in for ${event.minutes} minutes: `

@@ -166,7 +166,7 @@ export type Event =
    */
   | { readonly kind: 'limit'; readonly limit: LimitName; readonly size: number
       readonly ifindex?: number; readonly mac?: Mac; readonly refused?: number }
-  /** The kernel dropped so many packets of this link, since the last such event: they came faster than they were read. */
+  /** So many packets of this link were dropped since the last such event: they came faster than they were read. */
   | { readonly kind: 'overrun'; readonly ifindex: number; readonly count: number }
   /** Traffic for the prefix passes, but no multicast solicitation has been heard on its upstream for `minutes`. */
   | { readonly kind: 'deaf'; readonly iface: string; readonly minutes: number }

@@ -19,7 +19,7 @@ export interface LinkReader extends PacketReader, MulticastReader {
   echo(source: Address, mac: Mac | undefined): void
   /** The sockets are open at last: what was to be sent before that is lost. */
   opened(): void
-  /** So many packets were lost since this was said last, for want of room in the receive buffer. */
+  /** So many packets were lost since this was said last, for want of room. */
   dropped(count: number): void
 }
 
@@ -86,7 +86,7 @@ export class HeardLink implements Sender {
   discover(sources: readonly Address[]): void { this.#discovery.discover(sources) }
   multicast(message: MulticastMessage): void { this.#packets?.multicast(message) }
 
-  /** Looks at what the kernel had no room for, and tells of it now and then. @param now milliseconds */
+  /** Looks at what there was no room for, and tells of it now and then. @param now milliseconds */
   look(now: number): void {
     this.#untold += this.#packets?.drops() ?? 0
     if (this.#untold === 0 || now < this.#toldAt + REPORT_INTERVAL) return

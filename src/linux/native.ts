@@ -44,8 +44,9 @@ export interface PacketOptions {
   /** Receive through a ring of so many frames, a multiple of 128 (packet(7), PACKET_RX_RING), which stay allocated; 0: none. */
   readonly ring?: number
   /**
-   * With a ring: where 16 bytes of a packet say what it is about. What is about the same as a packet sent earlier by this
-   * socket overtakes the others that wait, and when three quarters of the ring wait, the oldest of those are dropped.
+   * With a ring: where 16 bytes of a packet say what it is about. What is about the same as a packet that this socket sent
+   * overtakes the others that wait, but for a quarter of each batch; when three quarters of the ring wait, the oldest of the
+   * others are dropped. 0 or absent: packets come in turn.
    */
   readonly topic?: number
   /** SOCK_DGRAM instead of SOCK_RAW: links without Ethernet headers. */

@@ -56,7 +56,7 @@ export interface PacketCounters {
 /** Slots of the receive slab: an NS with all options known today takes 118 bytes; what is longer is cut. */
 const SLOT = 256
 const SLOTS = 128
-/** Without a ring; with one as many frames. They hold what comes in 20 and 40 ms at 200 000 a second. */
+/** Without a ring; with one as many frames. They hold what comes in 20 and 30 ms at 200 000 a second. */
 const RECEIVE_BUFFER = 4 * 2 ** 20
 const RING = 8192
 const SEND_SLOT = Math.ceil(MAX_ENCODED / 8) * 8
@@ -80,7 +80,7 @@ const CLOSE = 0.04
 const WAIT = 10
 const TURNS = 16
 
-/** A ring, if there is memory for one. In it questions about what we answered before overtake the others: a scan delays nobody else. */
+/** A ring, if there is memory for one. In it what is about a target that we answered for overtakes the rest: a scan does not delay it. */
 function openSocket({ ifindex, promiscuous, cooked, ring }: PacketSocketOptions, filter: Uint8Array,
   open: NativeAddon['openPacket']): NativeSocket {
   const options = { ifindex, promiscuous, cooked, protocol: ETHERTYPE_IPV6, filter, receiveBuffer: RECEIVE_BUFFER }

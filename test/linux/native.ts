@@ -171,7 +171,7 @@ for (const [ring, how] of [[0, ''], [256, ', in a ring']] as const) {
     let told = 0
     a.start(() => {
       told++
-      t.throws(() => texts(a), { code: 'ENETDOWN', errno: -100, syscall: ring > 0 ? 'recv' : 'recvmmsg' })
+      t.throws(() => texts(a), { code: 'ENETDOWN', errno: -100, syscall: /^recvmmsg$/ })
     })
     sh('ip link set v0 down')
     await until(() => told === 1)
