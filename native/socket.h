@@ -115,3 +115,4 @@ napi_value openPacket(napi_env env, napi_callback_info info);
 napi_value openNetlink(napi_env env, napi_callback_info info);
 napi_value openUnix(napi_env env, napi_callback_info info);
 napi_value trimMemory(napi_env env, napi_callback_info info);
+napi_value useRealtime(napi_env env, napi_callback_info info);

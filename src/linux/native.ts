@@ -72,6 +72,11 @@ export interface NativeAddon {
   openUnix(bind: string, connect: string): NativeSocket
   /** Gives free heap back, and clean pages of program files: the kernel maps those again when they are touched. */
   trimMemory(): void
+  /**
+   * SCHED_RR of the lowest priority for the calling thread, and none for those that it starts (sched(7)).
+   * Throws an OsError (EPERM: neither CAP_SYS_NICE nor RLIMIT_RTPRIO, or the control group has no realtime).
+   */
+  useRealtime(): void
 }
 
 export const native = createRequire(import.meta.url)('#addon') as NativeAddon

@@ -9,7 +9,7 @@ import type { Stage } from './stage.ts'
 export async function measurePace({ contenders, asked, rate, seconds }: PaceCase, stage: Stage): Promise<Rounds> {
   const started = await stage.startAll(await stage.place(contenders))
   // What is compiled after some thousand packets is compiled by then.
-  for (const responder of started) await pace(stage, responder, { asked, rate, seconds: Math.min(seconds, 2), scan: 0 })
+  for (const responder of started) await pace(stage, responder, { asked, rate, seconds, scan: 0 })
   return stage.rounds(started, async (responder) => {
     return paceFigures(await stage.quietly(() => pace(stage, responder, { asked, rate, seconds, scan: 0 })), responder)
   })
