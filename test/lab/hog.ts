@@ -44,9 +44,11 @@ t.test('one host claims 10 000 addresses: the others do not notice, and it gets 
     if (kind !== 'NS' || outgoing || !/^2001:db8::[ab]:/.test(target)) return
     hog.inject('eth0', [naFrame({ from, source: target, target, to, destination: source, flags: 'SO' })]).catch(() => {})
   }
-  // What a busy Node takes for its work it keeps: that is not what the claims cost.
+  // What a busy Node takes for its work is not what the claims cost: it gives it back when it rests.
   await claimMany(hog, 'a', 4000)
-  const resident = residentOf(daemon.proc.pid)
+  const memory = (): number => residentOf(daemon.proc.pid)
+  await until('memory is given back', 20_000, () => memory() < 35)
+  const resident = memory()
   const traffic = { rate: 100, seconds: 6, patience: 1000 }
   const reports = Promise.all([server.traffic(vmAddress(2), traffic), victim.traffic(SERVER, traffic)])
   const claims = claimMany(hog, 'b', 10_000)
@@ -60,8 +62,8 @@ t.test('one host claims 10 000 addresses: the others do not notice, and it gets 
   t.ok(took < 1000, `a new VM is known ${took} ms after its first word`)
   await claims
   t.match(await reports, [{ sent: 600, lost: 0 }, { sent: 600, lost: 0 }], 'the others lose nothing')
-  const grown = residentOf(daemon.proc.pid) - resident
-  t.ok(grown < 5, `the daemon grew by ${grown.toFixed(1)} MiB, from ${resident.toFixed(1)}`)
+  t.comment(`${resident.toFixed(1)} MiB before, ${memory().toFixed(1)} MiB now`)
+  t.ok(memory() < resident + 20, 'nor is there much memory in use')
   const gained = proxy.ourRoutes().filter((address) => /^2001:db8::[ab]:/.test(address))
   // One is its own.
   t.equal(gained.length, 63, 'it has 63 of them, and its own')
@@ -72,4 +74,5 @@ t.test('one host claims 10 000 addresses: the others do not notice, and it gets 
   await until('summaries', 26_000, () => summed() > 1000)
   t.match(limits()[0], { size: 64, count: undefined }, 'said once')
   t.ok(limits().length <= 3, `and summed up (${summed()} more)`)
+  await until('memory is given back again', 30_000, () => memory() < resident + 3)
 })
