@@ -44,6 +44,7 @@ const count = fc.integer({ min: 1, max: 2 ** 31 - 1 })
 const iface = fc.oneof(
   fc.stringMatching(/^[a-z][a-z0-9._-]{0,14}$/), fc.constantFrom('host', 'upstream', 'ttl', 'auto', 'announce', 'eth0#1', '=', ';x', '#'))
 const pattern = fc.oneof(iface, fc.stringMatching(/^[a-z]{1,8}\*$/))
+const hasNeighbors = (name: string): boolean => name !== 'lo'
 const address = fc.tuple(fc.integer(), fc.integer(), fc.integer(), fc.integer()).map((w) => new Address(...w))
 const prefix = fc.tuple(address, fc.integer({ min: 0, max: 128 })).map(([a, length]) => new Prefix(a, length))
 
@@ -68,7 +69,8 @@ function subnet(number: number): fc.Arbitrary<Subnet> {
   const whole = new Prefix(new Address(0x20010db8, number, 0, 0), 64)
   const inside = fc.tuple(fc.integer(), fc.integer()).map(([w2, w3]) => new Address(0x20010db8, number, w2, w3))
   return fc.record({
-    isAuto: fc.boolean(), upstream: iface, downstream: fc.uniqueArray(pattern, { minLength: 1, maxLength: 3 }),
+    isAuto: fc.boolean(), upstream: iface.filter(hasNeighbors),
+    downstream: fc.uniqueArray(pattern.filter(hasNeighbors), { minLength: 1, maxLength: 3 }),
     hosts: fc.uniqueArray(inside, { maxLength: 4, selector: String }),
     pinned: fc.boolean(),
     exclude: fc.uniqueArray(
