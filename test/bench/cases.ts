@@ -22,8 +22,10 @@ export interface Scale {
   readonly many: number
   /** As many as ndppd, whose lists are linear, can be asked to have. */
   readonly manyForNdppd: number
-  /** Seconds: of a measurement at a steady rate, of a scan, and of the rest after it. */
+  /** Seconds of a measurement at a steady rate, and how many of them a round has. */
   readonly pace: number
+  readonly turns: number
+  /** Seconds: of a scan, and of the rest after it. */
   readonly scan: number
   readonly after: number
   /** Seconds of load. */
@@ -39,9 +41,9 @@ export interface Scale {
   readonly burst: number
 }
 
-export const FULL: Scale = { known: 1000, many: 100_000, manyForNdppd: 1000, pace: 5, scan: 10, after: 10, load: 10,
+export const FULL: Scale = { known: 1000, many: 100_000, manyForNdppd: 1000, pace: 1, turns: 5, scan: 10, after: 10, load: 10,
   starts: 3, routes: 218_000, rest: 20, idle: 5, churn: 10_000, burst: 10_000 }
-export const QUICK: Scale = { known: 50, many: 300, manyForNdppd: 100, pace: 0.2, scan: 0.2, after: 0.1, load: 0.2,
+export const QUICK: Scale = { known: 50, many: 300, manyForNdppd: 100, pace: 0.2, turns: 1, scan: 0.2, after: 0.1, load: 0.2,
   starts: 1, routes: 300, rest: 0.1, idle: 0.2, churn: 100, burst: 200 }
 
 /** Questions a second at a steady rate, and for how many targets; random addresses a second. */
@@ -90,7 +92,7 @@ function sized(
 }
 
 export function cases(scale: Scale): readonly Case[] {
-  const { known, many, manyForNdppd, pace, scan, after, load, starts, routes, rest, idle, churn, burst: hosts } = scale
+  const { known, many, manyForNdppd, pace, turns, scan, after, load, starts, routes, rest, idle, churn, burst: hosts } = scale
   const learned = (hosts: number) => ({ hosts, are: 'learned' }) as const
   return [
     fixedPrefix(1, [
@@ -139,7 +141,7 @@ export function cases(scale: Scale): readonly Case[] {
         { figure: 'kept', of: 'ndp6d', atMost: NORMAL },
       ] },
     { name: 'pace', title: `static /64, ${PACE} questions/s`, manner: 'pace', rate: PACE,
-      asked: { targets: PACED, first: 0, stride: 1 }, seconds: pace, contenders: everybody(PACED), bars: [
+      asked: { targets: PACED, first: 0, stride: 1 }, seconds: pace, turns, contenders: everybody(PACED), bars: [
         { figure: 'cpu', of: 'ndp6d', over: { of: 'ndppd' }, atMost: 1 },
       ] },
     { name: 'memory', title: `resident memory at rest, and under ${load} s of load at full speed`, manner: 'memory',

@@ -37,6 +37,11 @@ export interface PaceCase extends Common {
   readonly rate: number
   readonly asked: Asked
   readonly seconds: number
+  /**
+   * Rounds for each of the plan's. What it costs to be woken depends on the machine's host, and changes within seconds: short
+   * rounds put those that are compared close together.
+   */
+  readonly turns: number
 }
 
 export interface ScanCase extends Common {

@@ -6,13 +6,13 @@ import { tool } from './responders.ts'
 import type { Responder } from './responders.ts'
 import type { Stage } from './stage.ts'
 
-export async function measurePace({ contenders, asked, rate, seconds }: PaceCase, stage: Stage): Promise<Rounds> {
+export async function measurePace({ contenders, asked, rate, seconds, turns }: PaceCase, stage: Stage): Promise<Rounds> {
   const started = await stage.startAll(await stage.place(contenders))
   // What is compiled after some thousand packets is compiled by then.
-  for (const responder of started) await pace(stage, responder, { asked, rate, seconds, scan: 0 })
+  for (const responder of started) await pace(stage, responder, { asked, rate, seconds: seconds * turns, scan: 0 })
   return stage.rounds(started, async (responder) => {
     return paceFigures(await stage.quietly(() => pace(stage, responder, { asked, rate, seconds, scan: 0 })), responder)
-  })
+  }, turns * stage.plan.rounds)
 }
 
 /** One measurement, by a pacer of its own. */

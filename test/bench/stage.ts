@@ -91,9 +91,10 @@ export class Stage {
   }
 
   /** All rounds of all responders, one after the other. */
-  async rounds(responders: readonly Responder[], measure: (responder: Responder) => Promise<Figures>): Promise<Rounds> {
+  async rounds(
+    responders: readonly Responder[], measure: (responder: Responder) => Promise<Figures>, count = this.plan.rounds): Promise<Rounds> {
     const rounds = new Map<string, Figures[]>(responders.map(({ name }) => [name, []]))
-    for (let round = 0; round < this.plan.rounds; round++) {
+    for (let round = 0; round < count; round++) {
       for (let i = 0; i < responders.length; i++) {
         const responder = responders[(round + i) % responders.length]   // nobody is always first, or after the same
         this.note(`round ${round + 1}: ${responder.name}`)
