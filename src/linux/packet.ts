@@ -76,9 +76,9 @@ const listenerFrame = new Uint8Array(MAX_ENCODED_LISTENER)
 
 /** Packets that come within this time after the last ones follow closely. Milliseconds. */
 const CLOSE = 0.04
-/** For how long the next ones are waited for then, in microseconds, and in how many turns before other work has its own. */
+/** For how long the next ones are waited for then, in microseconds, and after how long other work has its turn, in milliseconds. */
 const WAIT = 10
-const TURNS = 16
+const STAY = 1
 
 /** A ring, if there is memory for one. In it what is about a target that we answered for overtakes the rest: a scan does not delay it. */
 function openSocket({ ifindex, promiscuous, cooked, ring }: PacketSocketOptions, filter: Uint8Array,
@@ -194,11 +194,11 @@ export class PacketSocket {
    * others waiting.
    */
   #readable(): void {
-    const isClose = performance.now() < this.#idleSince + CLOSE
-    let received = this.#receive()
-    for (let turn = 1; received > 0; turn++) {
+    const start = performance.now()
+    const isClose = start < this.#idleSince + CLOSE
+    for (let received = this.#receive(); received > 0;) {
       this.#turn(received)
-      received = isClose && turn < TURNS && !this.#closed ? this.#receive(WAIT) : 0
+      received = isClose && !this.#closed && performance.now() < start + STAY ? this.#receive(WAIT) : 0
     }
     this.#idleSince = performance.now()
   }
