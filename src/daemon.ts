@@ -7,8 +7,9 @@ import type { Address } from './address.ts'
 import type { Config } from './config/config.ts'
 import { Engine } from './engine/engine.ts'
 import type { Snapshot } from './engine/engine.ts'
+import type { KnownNeighbor } from './engine/known.ts'
 import type {
-  Advertisement, Event, Hearing, Input, Instant, Link, Outcome, QuietRule, RouteChange, Sink, UnicastProbe,
+  Advertisement, Event, Hearing, Input, Instant, Limit, Link, Outcome, QuietRule, RouteChange, Sink, UnicastProbe,
 } from './engine/types.ts'
 import { Withheld } from './engine/withheld.ts'
 import { claim } from './linux/claim.ts'
@@ -45,9 +46,10 @@ const NO_WAY: Lookup = { ifindex: undefined, local: false }
 /** The longest wait of a timer. */
 const TIMER_MAX = 2 ** 31 - 1
 
-/** What is known and in use, for status. */
-export interface Status extends Snapshot {
+/** What is in use. */
+export interface Usage {
   readonly links: readonly LinkUsage[]
+  readonly limits: readonly Limit[]
 }
 
 export class Daemon implements Sink {
@@ -164,11 +166,16 @@ export class Daemon implements Sink {
 
   get counters(): Readonly<Record<Outcome, number>> { return this.#counters.values }
 
-  snapshot(): Status {
-    const { limits, ...known } = this.#engine.snapshot(clock())
+  /** May be read bit by bit while things change. */
+  get neighbors(): Iterable<KnownNeighbor> { return this.#engine.known() }
+
+  /** All neighbors at once, which may take a while, and what is in use. */
+  snapshot(): Snapshot & Usage { return { ...this.#engine.snapshot(clock()), ...this.usage } }
+
+  get usage(): Usage {
     const links = [...this.#heard.values()].map(({ usage }) => usage)
     const parts = [this.#routes, this.#withheld, this.#neighborWatcher, this.#events, this.#memory].flatMap((part) => part?.limits ?? [])
-    return { ...known, links, limits: [...limits, ...linkLimits(links), ...parts,
+    return { links, limits: [...this.#engine.limits(clock()), ...linkLimits(links), ...parts,
       { name: 'kinds of trouble with links', used: this.#linkTrouble.size, size: TROUBLE_LIMIT }] }
   }
 

@@ -1,15 +1,15 @@
 /** The command line in full: help, complaints, and every command. */
-import { createRequire } from 'node:module'
 import * as check from './check.ts'
 import { EXIT } from './exit.ts'
 import * as run from './run.ts'
+import * as status from './status.ts'
+import { version } from './version.ts'
 
 /** Code that was kept cannot import anything by itself: see ../code.ts. */
 export type LoadYargs = () => Promise<typeof import('yargs')>
 
 /** Carries out a command line. */
 export async function obey(args: readonly string[], loadYargs: LoadYargs): Promise<void> {
-  const { version } = createRequire(import.meta.url)('#package') as { version: string }
   const { default: yargs } = await loadYargs()
   await yargs(args)
     .scriptName('ndp6d')
@@ -17,9 +17,10 @@ export async function obey(args: readonly string[], loadYargs: LoadYargs): Promi
     .usage('$0 [COMMAND]\n\nAnswers IPv6 Neighbor Solicitations for hosts on another link, and keeps their routes.')
     .command(run.command, run.describe, run.builder, run.handler)
     .command(check.command, check.describe, check.builder, check.handler)
+    .command(status.command, status.describe, status.builder, status.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .strict()
-    .version(version)
+    .version(version())
     .help()
     .fail((message, error) => {
       // Yargs gives its own complaints either way.

@@ -2,6 +2,8 @@
 import { parseArgs } from 'node:util'
 import type { Argv } from 'yargs'
 import type { LevelWithSilent, Logger } from 'pino'
+import { controlPath } from '../control/protocol.ts'
+import { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
 import { AlreadyRunning } from '../linux/claim.ts'
 import { useRealtime } from '../linux/realtime.ts'
@@ -11,6 +13,7 @@ import { loadConfig } from './check.ts'
 import { DEFAULT_FILE } from './config-file.ts'
 import { EXIT } from './exit.ts'
 import { Settling } from './settling.ts'
+import { version } from './version.ts'
 
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 
@@ -106,6 +109,7 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
   const settling = new Settling()
+  const control = answerCommands(daemon, log)
 
   let stopping = false
   process.on('SIGHUP', () => {
@@ -130,6 +134,7 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
     stopping = true
     clearInterval(watchdog)
     settling.close()
+    control.close()
     notify({ STOPPING: '1' })
     daemon.stop().then(() => {
       log.info({ event: 'stop' }, `stopped (${signal})`)
@@ -147,6 +152,18 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
   log.info({ event: 'ready' }, `ready (${file})`)
   const unheard = notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })
   if (unheard !== undefined) log.warn({ err: unheard }, `cannot tell systemd that the start is over: ${unheard.message}`)
+}
+
+function answerCommands(daemon: Daemon, log: Logger): ControlServer {
+  const control: ControlServer = new ControlServer(controlPath(), {
+    summary: () => {
+      const { links, limits } = daemon.usage
+      return { version: version(), pid: process.pid, uptime: process.uptime(), links, counters: daemon.counters,
+        limits: [...limits, ...control.limits] }
+    },
+    neighbors: () => daemon.neighbors,
+  }, (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot reach this daemon: ${err.message}`))
+  return control
 }
 
 /** Says what went wrong and what to do. @returns the exit status */

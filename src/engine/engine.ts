@@ -12,6 +12,8 @@ import { earliest } from './deadlines.ts'
 import { Deafness } from './deafness.ts'
 import { Groups } from './groups.ts'
 import { Hearings } from './hearings.ts'
+import { describe } from './known.ts'
+import type { KnownNeighbor } from './known.ts'
 import { Learner } from './learner.ts'
 import { Links } from './links.ts'
 import { Moves } from './moves.ts'
@@ -26,7 +28,7 @@ import { isUpstream, Rules } from './rules.ts'
 import type { ActiveRule } from './rules.ts'
 import { Snooping } from './snooping.ts'
 import type {
-  HostRoute, Input, Instant, KernelNeighbor, Limit, Link, NeighborState, Random, RememberedHost, Sink,
+  HostRoute, Input, Instant, KernelNeighbor, Limit, Link, Random, RememberedHost, Sink,
 } from './types.ts'
 
 /** Prefixes of one upstream that `subnet auto` follows: anybody there can advertise more (RFC 4861 6.3.4). */
@@ -34,10 +36,7 @@ const PREFIX_LIMIT = 64
 
 /** What the engine knows, for status, explain and tests. */
 export interface Snapshot {
-  readonly neighbors: readonly {
-    readonly target: string; readonly state: NeighborState; readonly iface: string | undefined
-    readonly pinned: boolean; readonly routed: boolean
-  }[]
+  readonly neighbors: readonly KnownNeighbor[]
   /** Everything that has room for so many. */
   readonly limits: readonly Limit[]
 }
@@ -165,16 +164,14 @@ export class Engine {
   /** @param now without it budgets are shown as if nothing of them were in use */
   snapshot(now = Number.POSITIVE_INFINITY as Instant): Snapshot {
     const neighbors = [...this.#neighbors.values()].sort((a, b) => a.target.compare(b.target))
-    return {
-      neighbors: neighbors.map(({ target, state, ifindex, isPinned, routed }) => ({
-        target: target.toString(), state, iface: this.#links.get(ifindex)?.name,
-        pinned: isPinned, routed: routed !== 0,
-      })),
-      limits: this.#limits(now),
-    }
+    return { neighbors: neighbors.map((neighbor) => describe(neighbor, this.#links)), limits: this.limits(now) }
   }
 
-  #limits(now: Instant): Limit[] {
+  /** In no order. May be read bit by bit while things change. */
+  * known(): Generator<KnownNeighbor> { for (const neighbor of this.#neighbors.values()) yield describe(neighbor, this.#links) }
+
+  /** Everything that has room for so many. */
+  limits(now: Instant): Limit[] {
     return [
       ...this.#neighbors.limits(this.#rules.limit),
       ...this.#neighbors.budget.limits(now, (ifindex) => this.#links.get(ifindex)?.name ?? `link ${ifindex}`),

@@ -1,4 +1,5 @@
 /** The bench's figures: medians over the rounds, what they are held against, and the tables a person reads. */
+import { table } from '../../src/cli/table.ts'
 import type { Case } from './manners.ts'
 import type { Stage } from './stage.ts'
 
@@ -71,6 +72,8 @@ export interface Result extends Pick<Case, 'name' | 'title'> {
   readonly remarks: readonly string[]
 }
 
+const INDENTED = { indent: '  ' } as const
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
@@ -108,12 +111,6 @@ export function conclude(
   }
 }
 
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
-  return rows.map((row) => `  ${row[0].padEnd(widths[0])}`
-    + row.slice(1).map((cell, i) => cell.padStart(widths[i + 1] + 2)).join('')).map((line) => `${line.trimEnd()}\n`).join('')
-}
-
 function text(value: number | undefined, digits: number): string {
   return value === undefined || Number.isNaN(value) ? '-' : value.toFixed(digits)
 }
@@ -129,10 +126,10 @@ function figureTable(rows: readonly Row[]): string {
   const names = (Object.keys(FIGURES) as FigureName[])
     .filter((name) => rows.some(({ figures }) => figures[name] !== undefined))
   const head = ['', FIGURES[names[0]].title, 'min-max', ...names.slice(1).map((name) => FIGURES[name].title)]
-  return table([head, ...rows.map((row) => {
+  return table([head, ...rows.map((row): readonly string[] => {
     const cells = names.map((name) => text(row.figures[name], FIGURES[name].digits))
     return [row.name, cells[0], spread(row, names[0]), ...cells.slice(1)]
-  })])
+  })], INDENTED)
 }
 
 function barTable(bars: readonly Verdict[]): string {
@@ -142,7 +139,7 @@ function barTable(bars: readonly Verdict[]): string {
     return [`${title} of ${of}${over === undefined ? '' : ` / ${over.of}${otherwise}`}`,
       `${atMost === undefined ? '>=' : '<='} ${bar}`, text(got, over === undefined ? Math.max(digits, 1) : 2),
       reached === undefined ? 'not measured' : reached ? 'reached' : 'NOT REACHED']
-  })])
+  })], INDENTED)
 }
 
 /** One result as text. */

@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Status } from '../../src/control/protocol.ts'
 import { MESSAGE_IDS } from '../../src/log.ts'
 import { nsFrame } from './kit/frames.ts'
 import { Lab } from './kit/lab.ts'
@@ -79,6 +80,9 @@ if (canBoot()) t.test('a service of systemd', async (t) => {
   const status = systemd.exec('cat', `/proc/${show('MainPID')}/status`)
   t.match(status, /^Uid:\t[1-9]\d*\t[1-9]/m, 'without being root')
   t.match(status, /^CapEff:\t0*3000$/m, 'with two capabilities')
+  const told = JSON.parse(systemd.exec(
+    'env', '--chdir=/', '--unset=NODE_OPTIONS', '/opt/node', '/opt/ndp6d/dist/ndp6d.cjs', 'status', '--json')) as Status
+  t.equal(String(told.pid), show('MainPID'), 'root may ask it')
 
   router.ip('link set eth0 down')
   const entry = await until('the journal has it', 5000,

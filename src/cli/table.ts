@@ -1,0 +1,6 @@
+/** Rows as lines with a column for each cell: the first `left` of them start at the left, the others end at the right. */
+export function table(rows: readonly (readonly string[])[], { left = 1, indent = '' } = {}): string {
+  const widths = rows[0].map((_, column) => rows.reduce((most, row) => Math.max(most, row[column].length), 0))
+  const align = (cell: string, column: number): string => column < left ? cell.padEnd(widths[column]) : cell.padStart(widths[column])
+  return rows.map((row) => `${indent}${row.map(align).join('  ')}`.trimEnd()).map((line) => `${line}\n`).join('')
+}

@@ -1,0 +1,96 @@
+/** `ndp6d status`, of a real daemon. */
+import t from 'tap'
+import { chmodSync, existsSync } from 'node:fs'
+import { duration } from '../../src/cli/status.ts'
+import { controlPath } from '../../src/control/protocol.ts'
+import type { Status } from '../../src/control/protocol.ts'
+import { ownNamespace, sh } from '../fixtures/own-namespace.ts'
+import { command, ENV, run, writeFiles } from '../fixtures/program.ts'
+import type { Ended } from '../fixtures/program.ts'
+import { Proc } from '../lab/kit/process.ts'
+
+await ownNamespace()
+sh(`ip link add eth0 type veth peer name far0; ip link set eth0 up; ip link set far0 up
+    ip link add eth1 type veth peer name far1; ip link set eth1 up; ip link set far1 up`)
+
+const PINNED = ['::a', '::9', '::1000', '::1:0', '::20']
+const files = writeFiles({ 'ndp6d.conf': `subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n  limit 77\n  host 2001:db8::1 eth0\n${
+  PINNED.map((address) => `  host 2001:db8${address}\n`).join('')}}\n` })
+t.teardown(files.close)
+// Other tests run beside this one, with daemons of their own.
+const RUN = { RUNTIME_DIRECTORY: files.path('run') }
+
+function ask(...args: string[]): Ended { return run(command('status', ...args), RUN) }
+
+async function start(): Promise<Proc> {
+  const daemon = new Proc(command('--config', files.path('ndp6d.conf')), { ...ENV, ...RUN })
+  t.teardown(() => daemon.stop('SIGKILL'))
+  await daemon.line(/\bready\b/)
+  return daemon
+}
+
+t.test('links, neighbors, counters and limits', async (t) => {
+  const daemon = await start()
+  const { status, stdout, stderr } = ask('--json')
+  t.equal(stderr, '')
+  t.equal(status, 0)
+  const told = JSON.parse(stdout) as Status
+  t.equal(told.pid, daemon.pid)
+  t.ok(told.uptime > 0 && told.uptime < 60)
+  t.match(told.links, [{ iface: 'eth0', drops: 0, unsent: 0 }, { iface: 'eth1', drops: 0, unsent: 0 }])
+  t.same(told.neighbors.map(({ target, iface, pinned, routed }) => [target, iface, pinned, routed]), [
+    ['2001:db8::1', 'eth0', true, false],
+    ...['::9', '::a', '::20', '::1000', '::1:0'].map((address) => [`2001:db8${address}`, 'eth1', true, true])], 'by address')
+  t.equal(told.counters.answered, 0)
+  t.ok(told.limits.length > 20 && told.limits.every(({ used, size }) => used <= size), `${told.limits.length} limits`)
+  t.ok(told.limits.some(({ size }) => size === 77), 'that of the file among them')
+  t.match(told.limits.at(-1), { name: 'commands that are answered', used: 1, size: 8 })
+
+  const text = ask().stdout
+  t.match(text, new RegExp(`^ndp6d ${told.version.replaceAll('.', '\\.')}, process ${daemon.pid}, for \\d+s\n\nLINK +RECEIVED `))
+  t.match(text, /^2001:db8::9 +REACHABLE +eth1 +- +yes +yes$/m)
+  for (const { name, size } of told.limits) {
+    t.ok(text.split('\n').some((line) => line.startsWith(name) && line.endsWith(` ${size}`)), name)
+  }
+  t.equal(await daemon.stop(), 0)
+})
+
+t.test('nobody is there', async (t) => {
+  const { status, stdout, stderr } = ask()
+  t.equal(status, 3)
+  t.equal(stdout, '')
+  t.match(stderr, /^ndp6d: no ndp6d runs in this network namespace .*`systemctl start ndp6d` starts it/)
+  t.notOk(existsSync(RUN.RUNTIME_DIRECTORY), 'the last one left nothing')
+})
+
+t.test('the one of this network namespace is asked, also after a former one was killed', async (t) => {
+  await (await start()).stop('SIGKILL')
+  t.ok(existsSync(controlPath(RUN)), 'its socket is there yet')
+  t.equal(ask().status, 3)
+  const daemon = await start()
+  t.equal(ask().status, 0)
+  t.equal(run(['unshare', '-n', ...command('status')], RUN).status, 3)
+  t.equal(await daemon.stop(), 0)
+})
+
+t.test('who may not ask', async (t) => {
+  const daemon = await start()
+  chmodSync(controlPath(RUN), 0)
+  const { status, stderr } = run(['setpriv', '--bounding-set', '-all', '--inh-caps', '-all', ...command('status')], RUN)
+  t.equal(status, 4)
+  t.match(stderr, /^ndp6d: not permitted to ask the daemon: run it as root/)
+  t.equal(await daemon.stop(), 0)
+})
+
+t.test('where commands cannot reach it, it says so and works', async (t) => {
+  const daemon = new Proc(command('--config', files.path('ndp6d.conf')), { ...ENV, RUNTIME_DIRECTORY: files.path('ndp6d.conf') })
+  t.teardown(() => daemon.stop('SIGKILL'))
+  await daemon.line(/\bready\b/)
+  t.ok(daemon.lines.some((line) => /"event":"control".*`ndp6d status` cannot reach this daemon: /.test(line)))
+  t.equal(await daemon.stop(), 0)
+})
+
+t.test('how long it has run', async (t) => {
+  t.same([0.9, 59, 61, 3599, 3600, 86_399, 86_400, 1e6].map(duration),
+    ['0s', '59s', '1min 1s', '59min 59s', '1h 0min', '23h 59min', '1d 0h', '11d 13h'])
+})
