@@ -1,4 +1,5 @@
 import t from 'tap'
+import { setImmediate } from 'node:timers/promises'
 import { Address, parseMac } from '../../src/address.ts'
 import type { Mac } from '../../src/address.ts'
 import { osError } from '../../src/linux/errors.ts'
@@ -135,6 +136,28 @@ for (const ring of [false, true]) {
     t.equal(b.socket.drops(), 0)
     a.socket.close()
     b.socket.close()
+  })
+
+  t.test(`${how}: who follows closely is waited for, but not for so long that other work waits`, async (t) => {
+    const frame = hex('NS multicast')
+    const end = performance.now() + 500
+    let turns = 0
+    const socket = new PacketSocket({ ifindex: ifindex('v0'), mac: OURS, promiscuous: false, ring, cooked: false }, { ...reader(), end: () => {
+      turns++
+      if (performance.now() < end) inject(frame)
+    } })
+    const stays: number[] = []
+    const times: number[] = []
+    inject(frame)
+    for (let [before, since] = [0, performance.now()]; since < end;) {
+      await setImmediate()
+      stays.push(turns - before)
+      times.push(performance.now() - since)
+      ;[before, since] = [turns, performance.now()]
+    }
+    socket.close()
+    t.ok(Math.max(...stays) > 20, `${Math.max(...stays)} at once`)
+    t.ok(Math.max(...times) < 300, `other work after ${Math.max(...times)} ms at the latest`)
   })
 
   t.test(`${how}: what the kernel could not keep is counted`, async (t) => {
