@@ -79,6 +79,11 @@ const CLOSE = 0.04
 /** For how long the next ones are waited for then, in microseconds, and after how long other work has its turn, in milliseconds. */
 const WAIT = 10
 const STAY = 1
+/** So many packets at once of which most are not answered are a flood: the next ones may wait for this time, in milliseconds. */
+const FLOOD = 16
+const REST = 0.05
+/** For Atomics.wait: nobody wakes it. */
+const NOBODY = new Int32Array(new SharedArrayBuffer(4))
 
 /** A ring, if there is memory for one. In it what is about a target that we answered for overtakes the rest: a scan does not delay it. */
 function openSocket({ ifindex, promiscuous, cooked, ring }: PacketSocketOptions, filter: Uint8Array,
@@ -191,15 +196,20 @@ export class PacketSocket {
   /**
    * One batch in a turn. Where packets follow each other closely the next ones are waited for here, for a moment: to sleep
    * and be woken takes longer than to answer. The event loop calls again while there is more, so that no link keeps the
-   * others waiting.
+   * others waiting. In a flood it is the other way round: many at once take less time, and other programs have some of it.
    */
   #readable(): void {
     const start = performance.now()
     const isClose = start < this.#idleSince + CLOSE
+    const { received: before, sent } = this.counters
+    let isFlood = false
     for (let received = this.#receive(); received > 0;) {
       this.#turn(received)
-      received = isClose && !this.#closed && performance.now() < start + STAY ? this.#receive(WAIT) : 0
+      const count = this.counters.received - before
+      isFlood = count >= FLOOD && this.counters.sent - sent < count / 2
+      received = isClose && !isFlood && !this.#closed && performance.now() < start + STAY ? this.#receive(WAIT) : 0
     }
+    if (isFlood) Atomics.wait(NOBODY, 0, 0, REST)
     this.#idleSince = performance.now()
   }
 

@@ -138,26 +138,39 @@ for (const ring of [false, true]) {
     b.socket.close()
   })
 
-  t.test(`${how}: who follows closely is waited for, but not for so long that other work waits`, async (t) => {
+  /** One packet after the other for half a second. @returns how many were read at once, and milliseconds until other work had its turn: the most */
+  const chase = async (answers: boolean): Promise<{ stay: number; time: number }> => {
     const frame = hex('NS multicast')
     const end = performance.now() + 500
     let turns = 0
-    const socket = new PacketSocket({ ifindex: ifindex('v0'), mac: OURS, promiscuous: false, ring, cooked: false }, { ...reader(), end: () => {
-      turns++
-      if (performance.now() < end) inject(frame)
-    } })
-    const stays: number[] = []
-    const times: number[] = []
+    const socket = new PacketSocket({ ifindex: ifindex('v0'), mac: OURS, promiscuous: false, ring, cooked: false }, { ...reader(),
+      packet: () => { if (answers) socket.advertise(advertisement(ASKER)) },
+      end: () => {
+        socket.flush()
+        turns++
+        if (performance.now() < end) inject(frame)
+      } })
+    let [stay, time] = [0, 0]
     inject(frame)
     for (let [before, since] = [0, performance.now()]; since < end;) {
       await setImmediate()
-      stays.push(turns - before)
-      times.push(performance.now() - since)
+      stay = Math.max(stay, turns - before)
+      time = Math.max(time, performance.now() - since)
       ;[before, since] = [turns, performance.now()]
     }
     socket.close()
-    t.ok(Math.max(...stays) > 20, `${Math.max(...stays)} at once`)
-    t.ok(Math.max(...times) < 300, `other work after ${Math.max(...times)} ms at the latest`)
+    return { stay, time }
+  }
+
+  t.test(`${how}: who follows closely is waited for, but not for so long that other work waits`, async (t) => {
+    const { stay, time } = await chase(true)
+    t.ok(stay > 20, `${stay} at once`)
+    t.ok(time < 300, `other work after ${time} ms at the latest`)
+  })
+
+  t.test(`${how}: not in a flood`, async (t) => {
+    const { stay } = await chase(false)
+    t.ok(stay <= 16, `${stay} at once`)
   })
 
   t.test(`${how}: what the kernel could not keep is counted`, async (t) => {
@@ -293,3 +306,26 @@ t.test('a kernel that has no room, or refuses', async (t) => {
 })
 
 t.teardown(() => wire.close())
+
+t.test('in a flood it rests', (t) => {
+  let readable = (): void => {}
+  let waiting: number[] = []
+  let answers = false
+  const native: NativeSocket = { receive: () => waiting.shift() ?? 0, send: (_slab, _slot, _lengths, count) => count,
+    start: (call) => { readable = call }, stop: () => {}, drops: () => 0, close: () => {} }
+  const options = { ifindex: 1, mac: OURS, promiscuous: false, ring: false, cooked: false }
+  const socket = new PacketSocket(options, { ...reader(),
+    packet: () => { if (answers) socket.advertise(advertisement(ASKER)) }, end: () => socket.flush() }, () => native)
+  // Milliseconds, the least of some.
+  const time = (...batches: readonly number[]): number => Math.min(...Array.from({ length: 100 }, () => {
+    waiting = [...batches]
+    const start = performance.now()
+    readable()
+    return performance.now() - start
+  }))
+  t.ok(time(16) > 0.05, 'after 16 packets that nobody answered')
+  t.ok(time(15) < 0.05, 'not after fewer')
+  answers = true
+  t.ok(time(16) < 0.05, 'nor after those that were answered')
+  t.end()
+})
