@@ -2,7 +2,6 @@
 import * as check from './check.ts'
 import { EXIT } from './exit.ts'
 import * as run from './run.ts'
-import * as status from './status.ts'
 import { version } from './version.ts'
 
 /** Code that was kept cannot import anything by itself: see ../code.ts. */
@@ -17,7 +16,9 @@ export async function obey(args: readonly string[], loadYargs: LoadYargs): Promi
     .usage('$0 [COMMAND]\n\nAnswers IPv6 Neighbor Solicitations for hosts on another link, and keeps their routes.')
     .command(run.command, run.describe, run.builder, run.handler)
     .command(check.command, check.describe, check.builder, check.handler)
-    .command(status.command, status.describe, status.builder, status.handler)
+    // Loaded when it is wanted: a service's start has no use for it.
+    .command('status', 'show links, neighbors and their routes, counters and limits of the running daemon',
+      { json: { type: 'boolean', default: false, describe: 'as one JSON document' } }, async ({ json }) => (await import('./status.ts')).handler(json))
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .strict()
     .version(version())

@@ -1,9 +1,9 @@
 /** `ndp6d --config FILE`: the daemon in the foreground, which is what systemd starts. */
+import { setImmediate } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { Argv } from 'yargs'
 import type { LevelWithSilent, Logger } from 'pino'
-import { controlPath } from '../control/protocol.ts'
-import { ControlServer } from '../control/server.ts'
+import type { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
 import { AlreadyRunning } from '../linux/claim.ts'
 import { useRealtime } from '../linux/realtime.ts'
@@ -80,12 +80,15 @@ export async function handler({ config: file, level, log: output, state }: Optio
   try {
     const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })
     await daemon.start()
-    serve(daemon, file, log)
+    // First those who have asked meanwhile: what follows takes as long as hundreds of answers.
+    await setImmediate()
+    serve(daemon, await answerCommands(daemon, log), file, log)
     release()
   } catch (error) {
     process.exitCode = explain(error as NodeJS.ErrnoException, log)
     // Sockets may be open already: nothing more is to be waited for.
-    setImmediate(() => process.exit())
+    await setImmediate()
+    process.exit()
   }
 }
 
@@ -104,12 +107,11 @@ function holdSignals(): () => void {
   }
 }
 
-function serve(daemon: Daemon, file: string, log: Logger): void {
+function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
   const settling = new Settling()
-  const control = answerCommands(daemon, log)
 
   let stopping = false
   process.on('SIGHUP', () => {
@@ -154,7 +156,8 @@ function serve(daemon: Daemon, file: string, log: Logger): void {
   if (unheard !== undefined) log.warn({ err: unheard }, `cannot tell systemd that the start is over: ${unheard.message}`)
 }
 
-function answerCommands(daemon: Daemon, log: Logger): ControlServer {
+async function answerCommands(daemon: Daemon, log: Logger): Promise<ControlServer> {
+  const [{ ControlServer }, { controlPath }] = await Promise.all([import('../control/server.ts'), import('../control/protocol.ts')])
   const control: ControlServer = new ControlServer(controlPath(), {
     summary: () => {
       const { links, limits } = daemon.usage

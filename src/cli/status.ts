@@ -1,5 +1,4 @@
 /** `ndp6d status`: what the daemon knows, and how full it is. */
-import type { Argv } from 'yargs'
 import { Address } from '../address.ts'
 import { askStatus } from '../control/client.ts'
 import { controlPath } from '../control/protocol.ts'
@@ -8,15 +7,10 @@ import type { KnownNeighbor } from '../engine/known.ts'
 import { EXIT } from './exit.ts'
 import { table } from './table.ts'
 
-export const command = 'status'
-export const describe = 'show links, neighbors and their routes, counters and limits of the running daemon'
-
-export function builder(yargs: Argv) {
-  return yargs.option('json', { type: 'boolean', default: false, describe: 'as one JSON document' })
-}
-
-export async function handler({ json }: { json: boolean }): Promise<void> {
+export async function handler(json: boolean): Promise<void> {
   const path = controlPath()
+  // Who reads may have seen enough (`| head`).
+  process.stdout.on('error', () => {})
   try {
     const { neighbors, ...summary } = await askStatus(path)
     const status = { ...summary, neighbors: inOrder(neighbors) }

@@ -35,7 +35,11 @@ export interface Summary {
   readonly limits: readonly Limit[]
 }
 
-export type Part = { readonly summary: Summary } | { readonly neighbors: readonly KnownNeighbor[] } | { readonly end: true } | { readonly error: string }
+export type Part =
+  | { readonly summary: Summary }
+  | { readonly neighbors: readonly KnownNeighbor[] }
+  | { readonly end: true }
+  | { readonly error: string }
 
 export interface Status extends Summary {
   /** In no order. */
@@ -44,7 +48,14 @@ export interface Status extends Summary {
 
 /** Where both meet: one for each network namespace, as there is one daemon. systemd.exec(5), RuntimeDirectory=. */
 export function controlPath(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  const directory = env.RUNTIME_DIRECTORY?.split(':')[0] || '/run/ndp6d'
-  const [namespace] = /\d+/.exec(readlinkSync('/proc/self/ns/net'))!
-  return join(directory, `control-${namespace}`)
+  return join(env.RUNTIME_DIRECTORY?.split(':')[0] || '/run/ndp6d', `control${namespace()}`)
+}
+
+/** `-4026531840`. Empty where there is one only: a kernel without CONFIG_NET_NS. */
+function namespace(): string {
+  try {
+    return `-${/\d+/.exec(readlinkSync('/proc/self/ns/net'))![0]}`
+  } catch {
+    return ''
+  }
 }

@@ -22,8 +22,8 @@ const RUN = { RUNTIME_DIRECTORY: files.path('run') }
 
 function ask(...args: string[]): Ended { return run(command('status', ...args), RUN) }
 
-async function start(): Promise<Proc> {
-  const daemon = new Proc(command('--config', files.path('ndp6d.conf')), { ...ENV, ...RUN })
+async function start(file = files.path('ndp6d.conf')): Promise<Proc> {
+  const daemon = new Proc(command('--config', file), { ...ENV, ...RUN })
   t.teardown(() => daemon.stop('SIGKILL'))
   await daemon.line(/\bready\b/)
   return daemon
@@ -87,6 +87,18 @@ t.test('where commands cannot reach it, it says so and works', async (t) => {
   t.teardown(() => daemon.stop('SIGKILL'))
   await daemon.line(/\bready\b/)
   t.ok(daemon.lines.some((line) => /"event":"control".*`ndp6d status` cannot reach this daemon: /.test(line)))
+  t.equal(await daemon.stop(), 0)
+})
+
+t.test('of thousands of neighbors one may read the first ones only', async (t) => {
+  const hosts = Array.from({ length: 4000 }, (_, i) => `  host 2001:db8::${(i + 2).toString(16)}\n`).join('')
+  const many = writeFiles({ 'many.conf': `subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n${hosts}}\n` })
+  t.teardown(many.close)
+  const daemon = await start(many.path('many.conf'))
+  t.equal((JSON.parse(ask('--json').stdout) as Status).neighbors.length, 4000)
+  const { stdout, stderr } = run(['sh', '-c', '{ "$@"; echo "status $?" >&2; } | head -n 1', 'sh', ...command('status')], RUN)
+  t.match(stdout, /^ndp6d .*\n$/)
+  t.equal(stderr, 'status 0\n')
   t.equal(await daemon.stop(), 0)
 })
 
