@@ -324,12 +324,13 @@ class World {
     this.engine.handle({ kind: 'link', link }, this.now)
   }
 
-  /** All that there is once everything learned is forgotten. */
+  /** All that there is once everything learned is forgotten, but for the lladdr that a host of the file had: that may be known. */
   get rest(): string {
     const { heard, routes, members } = this.sink
+    const neighbors = this.engine.snapshot().neighbors.map(({ lladdr, ...neighbor }) => neighbor)
     const groups = [...heard].filter((ifindex) => (members.get(ifindex)?.size ?? 0) > 0)
       .map((ifindex) => `${ifindex}: ${[...members.get(ifindex)!].sort()}`)
-    return JSON.stringify({ groups: groups.sort(), routes: [...routes.keys()].sort(), neighbors: this.engine.snapshot().neighbors }, null, 1)
+    return JSON.stringify({ groups: groups.sort(), routes: [...routes.keys()].sort(), neighbors }, null, 1)
   }
 
   /** What holds after every step. */
