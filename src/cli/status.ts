@@ -36,7 +36,8 @@ function print({ version, pid, uptime, links, neighbors, counters, limits }: Sta
     section(['PACKETS', 'COUNT'], 1, packets),
     section(['ROOM FOR', 'IN USE', 'AT MOST'], 1, limits.map(({ name, used, size }) => [name, used, size])),
   ]
-  return parts.filter((part) => part !== '').join('\n')
+  // An interface may be named with control characters: they do not get to the terminal.
+  return parts.filter((part) => part !== '').join('\n').replace(/(?!\n)\p{Cc}/gu, '?')
 }
 
 /** @param left columns of text. Empty without rows */

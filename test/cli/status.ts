@@ -90,6 +90,16 @@ t.test('where commands cannot reach it, it says so and works', async (t) => {
   t.equal(await daemon.stop(), 0)
 })
 
+t.test('a name with control characters does nothing to a terminal', async (t) => {
+  sh(`ip link set eth1 down; ip link set eth1 name "$(printf 'e\\033[1m')"; ip link set "$(printf 'e\\033[1m')" up`)
+  const { path, close } = writeFiles({ 'odd.conf': 'subnet 2001:db8:1::/64 {\n  upstream eth0\n  downstream e*\n}\n' })
+  t.teardown(close)
+  const daemon = await start(path('odd.conf'))
+  t.match(ask().stdout, /^e\?\[1m +\d+ +0 /m)
+  t.equal(await daemon.stop(), 0)
+  sh(`ip link set "$(printf 'e\\033[1m')" down; ip link set "$(printf 'e\\033[1m')" name eth1; ip link set eth1 up`)
+})
+
 t.test('of thousands of neighbors one may read the first ones only', async (t) => {
   const hosts = Array.from({ length: 4000 }, (_, i) => `  host 2001:db8::${(i + 2).toString(16)}\n`).join('')
   const many = writeFiles({ 'many.conf': `subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n${hosts}}\n` })
