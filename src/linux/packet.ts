@@ -202,14 +202,16 @@ export class PacketSocket {
     const start = performance.now()
     const isClose = start < this.#idleSince + CLOSE
     const { received: before, sent } = this.counters
-    let isFlood = false
+    let rests = false
     for (let received = this.#receive(); received > 0;) {
       this.#turn(received)
       const count = this.counters.received - before
-      isFlood = count >= FLOOD && this.counters.sent - sent < count / 2
+      const isFlood = count >= FLOOD && this.counters.sent - sent < count / 2
+      // Who is behind does not: others may keep it waiting for long.
+      rests = isFlood && received < SLOTS
       received = isClose && !isFlood && !this.#closed && performance.now() < start + STAY ? this.#receive(WAIT) : 0
     }
-    if (isFlood) Atomics.wait(NOBODY, 0, 0, REST)
+    if (rests) Atomics.wait(NOBODY, 0, 0, REST)
     this.#idleSince = performance.now()
   }
 

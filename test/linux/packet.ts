@@ -325,6 +325,7 @@ t.test('in a flood it rests', (t) => {
   }))
   t.ok(time(16) > 0.05, 'after 16 packets that nobody answered')
   t.ok(time(15) < 0.05, 'not after fewer')
+  t.ok(time(128) < 0.05, 'nor when more may wait')
   answers = true
   t.ok(time(16) < 0.05, 'nor after those that were answered')
   t.end()
