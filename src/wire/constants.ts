@@ -1,21 +1,12 @@
 /**
- * Constants under their RFC names: of Neighbor Discovery (RFC 4861 10 and 4, RFC 4862 5.1), of Multicast Listener
+ * Constants under their RFC names: of Neighbor Discovery (RFC 4861 10 and 4), of Multicast Listener
  * Discovery (RFC 3810 9) and of Multicast Router Discovery (RFC 4286 3.1, 8). Times are milliseconds.
  */
 
 /** RFC 4861 10, node constants. */
-export const MAX_MULTICAST_SOLICIT = 3
 export const MAX_UNICAST_SOLICIT = 3
-export const MAX_ANYCAST_DELAY_TIME = 1000
 export const MAX_NEIGHBOR_ADVERTISEMENT = 3
-export const REACHABLE_TIME = 30_000
 export const RETRANS_TIMER = 1000
-export const DELAY_FIRST_PROBE_TIME = 5000
-export const MIN_RANDOM_FACTOR = 0.5
-export const MAX_RANDOM_FACTOR = 1.5
-
-/** RFC 4862 5.1: DupAddrDetectTransmits. Its RetransTimer is RETRANS_TIMER. */
-export const DUP_ADDR_DETECT_TRANSMITS = 1
 
 /** Hop limit of every ND message (RFC 4861 7.1): proof that no router forwarded it. */
 export const ND_HOP_LIMIT = 255
@@ -28,10 +19,9 @@ export const NEIGHBOR_ADVERTISEMENT = 136
 export const ECHO_REQUEST = 128
 export const ECHO_REPLY = 129
 
-/** Option types (RFC 4861 4.6.1, RFC 3971 5.3.2). */
+/** Option types (RFC 4861 4.6.1). */
 export const SOURCE_LINK_LAYER_ADDRESS = 1
 export const TARGET_LINK_LAYER_ADDRESS = 2
-export const NONCE = 14
 
 /** Hop limit of every MLD and MRD message (RFC 3810 5, RFC 4286 3): it stays on the link. */
 export const MLD_HOP_LIMIT = 1

@@ -1,7 +1,6 @@
 /**
  * Neighbor Solicitations and Advertisements: validation, view and encoding.
- * RFC 4861 4.3, 4.4, 4.6.1 (formats), 7.1 (validation), 7.2.2, 7.2.4, 7.2.8 (contents); RFC 6980 5 (fragments);
- * RFC 3971 5.3 (nonce).
+ * RFC 4861 4.3, 4.4, 4.6.1 (formats), 7.1 (validation), 7.2.2, 7.2.4, 7.2.8 (contents); RFC 6980 5 (fragments).
  *
  *      0                   1                   2                   3
  *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -19,11 +18,10 @@ import { Address, readMac, readWord, writeMac, writeWord } from '../address.ts'
 import type { Mac } from '../address.ts'
 import { icmpv6Checksum, read16, write16 } from './bytes.ts'
 import {
-  ND_HOP_LIMIT, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION, NONCE, SOURCE_LINK_LAYER_ADDRESS,
-  TARGET_LINK_LAYER_ADDRESS,
+  ND_HOP_LIMIT, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION, SOURCE_LINK_LAYER_ADDRESS, TARGET_LINK_LAYER_ADDRESS,
 } from './constants.ts'
 import {
-  DESTINATION, DESTINATION_OPTIONS, ETHER_DESTINATION, ETHER_SOURCE, FRAGMENT, HOP_BY_HOP, HOP_LIMIT, ICMPV6,
+  DESTINATION, DESTINATION_OPTIONS, ETHER_SOURCE, FRAGMENT, HOP_BY_HOP, HOP_LIMIT, ICMPV6,
   IPV6_HEADER, judgeHeaders, NEXT_HEADER, PAYLOAD_LENGTH, ROUTING, SOURCE, writeEthernet, writeIpv6,
 } from './frame.ts'
 
@@ -113,21 +111,15 @@ export class NdiscView {
   s0 = 0; s1 = 0; s2 = 0; s3 = 0
   d0 = 0; d1 = 0; d2 = 0; d3 = 0
   t0 = 0; t1 = 0; t2 = 0; t3 = 0
-  /** Ethernet addresses; -1 without link header. */
+  /** Ethernet source; -1 without link header. */
   sourceMac = NONE
-  destinationMac = NONE
-  /** First Source Link-Layer Address option of an NS, first Target Link-Layer Address option of an NA; -1: absent. */
-  slla = NONE
+  /** First Target Link-Layer Address option of an NA; -1: absent. */
   tlla = NONE
   /** Flags of an NA; false in an NS. */
   router = false
   solicited = false
   override = false
-  /** The first nonce: offset in the slab (-1: none) and length in bytes. */
-  nonceAt = -1
-  nonceLength = 0
-  /** The IPv6 destination is the solicited-node group of the target, or the target itself; often neither in an NA. */
-  solicitedNode = false
+  /** The IPv6 destination is the target itself. */
   unicastToTarget = false
 
   /**
@@ -183,7 +175,6 @@ export class NdiscView {
     this.solicited = (flags & SOLICITED) !== 0
     this.override = (flags & OVERRIDE) !== 0
     this.sourceMac = linkHeader === 0 ? NONE : readMac(slab, at + ETHER_SOURCE)
-    this.destinationMac = linkHeader === 0 ? NONE : readMac(slab, at + ETHER_DESTINATION)
     this.s0 = readWord(slab, ip + SOURCE)
     this.s1 = readWord(slab, ip + SOURCE + 4)
     this.s2 = readWord(slab, ip + SOURCE + 8)
@@ -196,45 +187,24 @@ export class NdiscView {
     const t1 = this.t1 = readWord(slab, icmp + TARGET + 4)
     const t2 = this.t2 = readWord(slab, icmp + TARGET + 8)
     const t3 = this.t3 = readWord(slab, icmp + TARGET + 12)
-    this.solicitedNode = isSolicitedNode(d0, d1, d2, d3) && ((d3 ^ t3) & 0xffffff) === 0
     // All of it always: a comparison that the first random address brings makes V8 compile this anew, in the middle of a scan.
     this.unicastToTarget = ((d0 ^ t0) | (d1 ^ t1) | (d2 ^ t2) | (d3 ^ t3)) === 0
-    this.slla = this.tlla = NONE
-    this.nonceAt = -1
-    this.nonceLength = 0
+    this.tlla = NONE
   }
 
   /** The whole list must be well-formed before any of it counts (RFC 4861 7.1). Of equal options the first counts. */
   #readOptions(slab: Uint8Array, at: number, end: number, solicitation: boolean, dad: boolean): DropReason | undefined {
-    let slla = NONE
     let tlla = NONE
-    let nonceAt = -1
-    let nonceLength = 0
     let dadSlla = false
     for (let p = at, size = 0; p < end; p += size) {
       if (p + 2 > end) return 'option-length'
       size = 8 * slab[p + 1]
       if (size === 0 || p + size > end) return 'option-length'
-      switch (slab[p]) {
-        case SOURCE_LINK_LAYER_ADDRESS:
-          dadSlla = dad
-          if (solicitation && size === LLADDR_OPTION && slla === NONE) slla = readMac(slab, p + 2)
-          break
-        case TARGET_LINK_LAYER_ADDRESS:
-          if (!solicitation && size === LLADDR_OPTION && tlla === NONE) tlla = readMac(slab, p + 2)
-          break
-        case NONCE:
-          if (nonceAt < 0) {
-            nonceAt = p + 2
-            nonceLength = size - 2
-          }
-      }
+      if (slab[p] === SOURCE_LINK_LAYER_ADDRESS) dadSlla = dad
+      else if (slab[p] === TARGET_LINK_LAYER_ADDRESS && !solicitation && size === LLADDR_OPTION && tlla === NONE) tlla = readMac(slab, p + 2)
     }
     if (dadSlla) return 'dad-slla'
-    this.slla = slla
     this.tlla = tlla
-    this.nonceAt = nonceAt
-    this.nonceLength = nonceLength
     return undefined
   }
 
@@ -247,16 +217,13 @@ export class NdiscView {
   poison(): void {
     this.#fill(0xdeadbeef | 0, 0xdeadbeefdead as Mac)
     this.type = -1
-    this.router = this.solicited = this.override = this.solicitedNode = this.unicastToTarget = true
-    this.nonceAt = this.nonceLength = 0xdeadbeef | 0
+    this.router = this.solicited = this.override = this.unicastToTarget = true
   }
 
   #blank(reason: DropReason): DropReason {
     this.#fill(0, NONE)
     this.type = 0
-    this.router = this.solicited = this.override = this.solicitedNode = this.unicastToTarget = false
-    this.nonceAt = -1
-    this.nonceLength = 0
+    this.router = this.solicited = this.override = this.unicastToTarget = false
     return reason
   }
 
@@ -264,7 +231,7 @@ export class NdiscView {
     this.s0 = this.s1 = this.s2 = this.s3 = word
     this.d0 = this.d1 = this.d2 = this.d3 = word
     this.t0 = this.t1 = this.t2 = this.t3 = word
-    this.sourceMac = this.destinationMac = this.slla = this.tlla = mac
+    this.sourceMac = this.tlla = mac
   }
 }
 

@@ -133,12 +133,6 @@ export class Attributes {
     const nul = value.indexOf(0)
     return text.decode(nul < 0 ? value : value.subarray(0, nul))
   }
-
-  /** The attributes inside an attribute; none when it is absent. */
-  nested(type: number): Attributes {
-    const found = this.find(type)
-    return new Attributes(this.#bytes, found?.start ?? 0, found?.end ?? 0)
-  }
 }
 
 /** How a request ended: NLMSG_ERROR, or NLMSG_DONE after a dump. */

@@ -60,9 +60,6 @@ const IFF_LOWER_UP = 0x10000
 const ARPHRD_ETHER = 1
 const IFLA_ADDRESS = 1
 const IFLA_IFNAME = 3
-const IFLA_MASTER = 10
-const IFLA_LINKINFO = 18
-const IFLA_INFO_KIND = 1
 const IFLA_EXT_MASK = 29
 const IFLA_EVENT = 44
 /** IFLA_EVENT_BONDING_FAILOVER, IFLA_EVENT_NOTIFY_PEERS, IFLA_EVENT_IGMP_RESEND. */
@@ -84,10 +81,6 @@ export interface LinkMessage {
   readonly mac: Mac | undefined
   /** IFF_UP, with carrier and operational. */
   readonly up: boolean
-  /** ifindex of the bridge, bond or VRF it belongs to. */
-  readonly master: number | undefined
-  /** `veth`, `bridge`, `vlan` ...; undefined for hardware. */
-  readonly kind: string | undefined
   /** Something else is at its other end than before: a bond failed over, a virtual machine was migrated. */
   readonly replugged: boolean
 }
@@ -146,8 +139,6 @@ export function decodeLink(message: Message): LinkMessage | undefined {
     name,
     mac: ethernet ? readMac(bytes, lladdr.start) : undefined,
     up: (readU32(bytes, start + 8) & up) === up,
-    master: attributes.u32(IFLA_MASTER),
-    kind: attributes.nested(IFLA_LINKINFO).text(IFLA_INFO_KIND),
     replugged: REPLUGGED.includes(attributes.u32(IFLA_EVENT) ?? 0),
   }
 }

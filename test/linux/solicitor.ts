@@ -1,7 +1,10 @@
 import t from 'tap'
-import { Address, formatMac, parseMac } from '../../src/address.ts'
-import { PacketSocket } from '../../src/linux/packet.ts'
+import { Address, formatMac, parseMac, readMac } from '../../src/address.ts'
+import { native } from '../../src/linux/native.ts'
+import { hasPartialChecksum } from '../../src/linux/packet-meta.ts'
 import { QUEUE_LIMIT, Solicitor } from '../../src/linux/solicitor.ts'
+import { ndiscFilter } from '../../src/wire/filter.ts'
+import { NdiscView } from '../../src/wire/ndisc.ts'
 import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
 
 await ownNamespace()
@@ -18,14 +21,20 @@ function link(name: string) {
 /** What arrives at the other end of `name`. */
 function listen(name: string) {
   const heard: string[] = []
-  const socket = new PacketSocket({
-    ifindex: Number.parseInt(sh(`ip -o link show ${name}p`)), mac: undefined, promiscuous: false, ring: false, cooked: false,
-  }, {
-    begin: () => {}, end: () => {}, query: () => {}, failed: (error) => heard.push(error.message),
-    packet: (view, drop) => heard.push(drop ?? [
-      view.type, view.source(), new Address(view.d0, view.d1, view.d2, view.d3), view.target(),
-      formatMac(view.sourceMac), formatMac(view.destinationMac), view.slla === -1 ? 'none' : formatMac(view.slla),
-    ].join(' ')),
+  const socket = native.openPacket({
+    ifindex: Number.parseInt(sh(`ip -o link show ${name}p`)), protocol: 0x86dd, filter: ndiscFilter(14, [135, 136]), promiscuous: false,
+    receiveBuffer: 4 << 20, cooked: false,
+  })
+  const slab = new Uint8Array(256)
+  const meta = new Int32Array(4)
+  const view = new NdiscView()
+  socket.start(() => {
+    while (socket.receive(slab, 256, meta) === 1) {
+      heard.push(view.decode(slab, 0, meta[0], 14, hasPartialChecksum(meta, 0)) ?? [
+        view.type, view.source(), new Address(view.d0, view.d1, view.d2, view.d3), view.target(), formatMac(view.sourceMac),
+        formatMac(readMac(slab, 0)), meta[0] === 78 ? 'none' : formatMac(readMac(slab, 80)),
+      ].join(' '))
+    }
   })
   t.teardown(() => socket.close())
   return heard

@@ -1,6 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
-import { Address } from '../../src/address.ts'
+import { Address, readMac } from '../../src/address.ts'
 import type { Mac } from '../../src/address.ts'
 import { ndiscFilter } from '../../src/wire/filter.ts'
 import { DROP_REASONS, encodeAdvertisement, encodeSolicitation, NdiscView } from '../../src/wire/ndisc.ts'
@@ -44,7 +44,6 @@ t.test('decode never throws, and reads nothing outside its range', async () => {
       slab.set(packet, at)
       const view = new NdiscView()
       const reason = view.decode(slab, at, packet.length, linkHeader, partial)
-      if (view.nonceAt >= 0) view.nonceAt -= at
       return JSON.stringify([reason, view])
     }
     const alone = decode(0, packet.length, 0)
@@ -90,8 +89,7 @@ t.test('decode(encode(advertisement)) is the advertisement', async () => {
       return v.decode(slab, at, length, linkHeader, false) === undefined && v.type === 136
         && v.source().equals(m.source) && v.target().equals(target) && new Address(v.d0, v.d1, v.d2, v.d3).equals(d)
         && v.router === m.router && v.solicited === m.solicited && v.override === m.override
-        && v.tlla === m.lladdr && v.slla === -1
-        && v.sourceMac === (linkHeader ? m.lladdr : -1) && v.destinationMac === (linkHeader ? m.to : -1)
+        && v.tlla === m.lladdr && v.sourceMac === (linkHeader ? m.lladdr : -1) && (!linkHeader || readMac(slab, at) === m.to)
     }))
 })
 
@@ -106,8 +104,9 @@ t.test('decode(encode(solicitation)) is the solicitation', async () => {
       const v = new NdiscView()
       return v.decode(slab, at, length, linkHeader, false) === undefined && v.type === 135
         && v.source().equals(m.source) && v.target().equals(m.target)
-        && v.solicitedNode === multicast && v.unicastToTarget === !multicast && v.slla === lladdr && v.tlla === -1
-        && v.sourceMac === (linkHeader ? lladdr : -1) && v.destinationMac === (linkHeader ? m.to : -1)
+        && new Address(v.d0, v.d1, v.d2, v.d3).equals(destination) && v.unicastToTarget === !multicast && v.tlla === -1
+        && v.sourceMac === (linkHeader ? lladdr : -1) && (!linkHeader || readMac(slab, at) === m.to)
+        && readMac(slab, at + length - 6) === lladdr
     }))
 })
 

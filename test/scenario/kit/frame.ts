@@ -26,6 +26,7 @@ export interface Message {
 }
 
 const ICMP = 14 + 40
+const SLLA = ICMP + 24
 const view = new NdiscView()
 
 export class Frame {
@@ -58,9 +59,10 @@ function readEcho(bytes: Uint8Array): Message {
 function readNdisc(bytes: Uint8Array): Message {
   const drop = view.decode(bytes, 0, bytes.length, 14, false)
   if (drop !== undefined) throw new Error(`a frame that is not valid: ${drop}`)
-  const { router, solicited, override, slla, tlla, sourceMac, unicastToTarget: isUnicast } = view
+  const { router, solicited, override, tlla, sourceMac, unicastToTarget: isUnicast } = view
   const isNs = view.type === NEIGHBOR_SOLICITATION
-  const lladdr = isNs ? slla : tlla
+  // All solicitations here have this option first, if any.
+  const lladdr = !isNs ? tlla : bytes[SLLA] === 1 ? readMac(bytes, SLLA + 2) : -1 as Mac
   return { kind: isNs ? 'ns' : 'na', source: textOf(view.source()), target: textOf(view.target()), from: macText(sourceMac),
     lladdr: lladdr < 0 ? undefined : macText(lladdr), isUnicast, router, solicited, override }
 }

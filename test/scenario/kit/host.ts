@@ -6,7 +6,7 @@
 import { formatMac } from '../../../src/address.ts'
 import type { Mac } from '../../../src/address.ts'
 import type { KernelNeighbor } from '../../../src/engine/types.ts'
-import { DELAY_FIRST_PROBE_TIME, REACHABLE_TIME, RETRANS_TIMER } from '../../../src/wire/constants.ts'
+import { RETRANS_TIMER } from '../../../src/wire/constants.ts'
 import { multicastMac } from '../../../src/wire/frame.ts'
 import { addressOf, echoFrame, macOf, naFrame, nsFrame } from './frame.ts'
 import type { Frame, Message } from './frame.ts'
@@ -15,6 +15,9 @@ import type { Port, Segment, World } from './world.ts'
 /** 33:33 and the low 32 bits of ff02::1 and ff02::2. */
 const ALL_NODES = 0x333300000001
 const ALL_ROUTERS = 0x333300000002
+/** RFC 4861 10. */
+const DELAY_FIRST_PROBE_TIME = 5000
+const REACHABLE_TIME = 30_000
 /** Packets that wait for an address to be resolved (RFC 4861 7.2.2). */
 const WAITING_LIMIT = 3
 

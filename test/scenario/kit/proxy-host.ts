@@ -253,9 +253,8 @@ export class ProxyHost implements Sink {
     const at = 128
     this.#slab.set(bytes, at)
     let drop = this.#view.decode(this.#slab, at, bytes.length, LINK_HEADER, false)
-    const { destinationMac } = this.#view
-    const isGroup = Math.floor(destinationMac / 2 ** 32) === 0x3333
-    if (!isGroup && destinationMac !== mac) drop = 'other-host'
+    const isGroup = Math.floor(frame.to / 2 ** 32) === 0x3333
+    if (!isGroup && frame.to !== mac) drop = 'other-host'
     this.engine.packet(ifindex, this.#view, drop, this.#now)
     this.#slab.fill(0xde, at, at + bytes.length)
     this.#view.poison()
