@@ -28,6 +28,9 @@ export function wordMask(length: number, index: number): number {
   return bits <= 0 ? 0 : bits >= 32 ? -1 : -1 << (32 - bits)
 }
 
+/** Whether an address whose first word is `w0` is in fe80::/10 (RFC 4291 2.5.6). */
+export function isLinkLocalWord(w0: number): boolean { return w0 >>> 22 === 0x3fa }
+
 export class Address {
   readonly w0: number
   readonly w1: number
@@ -43,8 +46,9 @@ export class Address {
   }
 
   static readonly unspecified = new Address(0, 0, 0, 0)
-  /** ff02::1 (RFC 4291 2.7.1). */
+  /** ff02::1 and ff02::2 (RFC 4291 2.7.1). */
   static readonly allNodes = new Address(0xff020000, 0, 0, 1)
+  static readonly allRouters = new Address(0xff020000, 0, 0, 2)
 
   /** The address that `text` names, or undefined. No zone, no prefix length, no dotted quad. */
   static parse(text: string): Address | undefined {
@@ -82,8 +86,7 @@ export class Address {
   get isUnspecified(): boolean { return (this.w0 | this.w1 | this.w2 | this.w3) === 0 }
   get isLoopback(): boolean { return (this.w0 | this.w1 | this.w2) === 0 && this.w3 === 1 }
   get isMulticast(): boolean { return this.w0 >>> 24 === 0xff }
-  /** In fe80::/10 (RFC 4291 2.5.6). */
-  get isLinkLocal(): boolean { return this.w0 >>> 22 === 0x3fa }
+  get isLinkLocal(): boolean { return isLinkLocalWord(this.w0) }
   /** Global unicast, unique local addresses included (RFC 4291 2.4): none of the above. */
   get isGlobal(): boolean { return !(this.isUnspecified || this.isLoopback || this.isMulticast || this.isLinkLocal) }
 

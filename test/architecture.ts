@@ -17,7 +17,7 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   address: { values: ['ipaddr.js'] },
   wire: { values: ['address'] },
   config: { values: ['address'] },
-  engine: { values: ['address', 'wire/ndisc', 'wire/constants', 'config/config'], types: ['wire/mld'] },
+  engine: { values: ['address', 'wire/ndisc', 'wire/constants', 'wire/frame', 'config/config'], types: ['wire/mld'] },
   linux: { values: ['address', 'wire', 'node', 'raw-socket'], types: ['engine/types'] },
   log: { values: ['address', 'pino'], types: ['engine/types'] },
   memory: { values: ['address', 'node'], types: ['engine/types'] },

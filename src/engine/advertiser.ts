@@ -2,11 +2,9 @@
 import { Address } from '../address.ts'
 import type { Mac } from '../address.ts'
 import type { Settings } from '../config/config.ts'
+import { multicastMac } from '../wire/frame.ts'
 import type { Links } from './links.ts'
 import type { Advertisement, Link, Sink } from './types.ts'
-
-/** ff02::2 (RFC 4291 2.7.1). */
-export const ALL_ROUTERS = new Address(0xff020000, 0, 0, 2)
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
@@ -62,7 +60,7 @@ export class Advertiser {
     message.d1 = group.w1
     message.d2 = group.w2
     message.d3 = group.w3
-    message.to = macOf(group)
+    message.to = multicastMac(group.w3)
     return this.#send(link, settings)
   }
 
@@ -78,6 +76,3 @@ export class Advertiser {
     return true
   }
 }
-
-/** 33:33 and the low 32 bits of a group (RFC 2464 7). */
-export function macOf({ w3 }: Address): Mac { return 0x3333 * 2 ** 32 + (w3 >>> 0) as Mac }

@@ -9,7 +9,8 @@
 import { Address } from '../address.ts'
 import type { Settings } from '../config/config.ts'
 import { MAX_NEIGHBOR_ADVERTISEMENT, RETRANS_TIMER } from '../wire/constants.ts'
-import { Advertiser, ALL_ROUTERS, macOf } from './advertiser.ts'
+import { multicastMac } from '../wire/frame.ts'
+import { Advertiser } from './advertiser.ts'
 import { Announcements } from './announcements.ts'
 import type { Links } from './links.ts'
 import type { Instant, Limit, Link, Random, Sink } from './types.ts'
@@ -164,7 +165,7 @@ export class Announcer {
     const routers = this.#routersOf(id)
     for (const target of routers) {
       const destination = target.solicitedNode
-      this.#sink.confirm({ ifindex, source, destination, target, to: macOf(destination) })
+      this.#sink.confirm({ ifindex, source, destination, target, to: multicastMac(destination.w3) })
     }
     return routers.length
   }
@@ -174,7 +175,7 @@ export class Announcer {
     const changed = this.#pending.isChanged(id)
     // 0 lets a real owner win; after a change it would leave the wrong address in the caches.
     const override = changed ? settings.override !== 'never' : settings.override === 'always'
-    const destination = changed ? Address.allNodes : ALL_ROUTERS
+    const destination = changed ? Address.allNodes : Address.allRouters
     return Number(this.#advertiser.announce(link, settings, this.#pending.target(id), destination, override))
   }
 }

@@ -3,7 +3,7 @@
  * 4.1): a solicitation's source, an advertisement nobody asked for, a finished DAD, the kernel's neighbor table, a bridge's
  * forwarding table, and the answers of hosts that are asked to show themselves.
  */
-import { Address } from '../address.ts'
+import { Address, isLinkLocalWord } from '../address.ts'
 import type { Mac } from '../address.ts'
 import type { NdiscView } from '../wire/ndisc.ts'
 import { NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
@@ -72,7 +72,7 @@ export class Learner {
   /** A valid packet that proves nothing. @returns whether it claims the address of another owner */
   hear(ifindex: number, view: NdiscView, now: Instant): boolean {
     // Routers ask from link-local addresses: these cost nothing here, not even the number that a Mac takes.
-    if (view.type === NEIGHBOR_SOLICITATION && isLinkLocal(view.s0)) return false
+    if (view.type === NEIGHBOR_SOLICITATION && isLinkLocalWord(view.s0)) return false
     // Absent on links without such addresses.
     const mac = view.sourceMac < 0 ? undefined : view.sourceMac
     if (view.type === NEIGHBOR_ADVERTISEMENT) {
@@ -189,7 +189,7 @@ export class Learner {
    * @returns whether the address is another's
    */
   #evidence(w0: number, w1: number, w2: number, w3: number, ifindex: number, mac: Mac | undefined, now: Instant, account = mac): boolean {
-    if (isLinkLocal(w0)) return false
+    if (isLinkLocalWord(w0)) return false
     const neighbor = this.#neighbors.get(w0, w1, w2, w3)
     const rule = this.rules.owning(ifindex, w0, w1, w2, w3)
     if (rule === undefined) return false
@@ -231,6 +231,3 @@ export class Learner {
     }
   }
 }
-
-/** By the first word of an address: fe80::/10. */
-function isLinkLocal(w0: number): boolean { return w0 >>> 22 === 0x3fa }

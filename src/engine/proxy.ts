@@ -1,6 +1,7 @@
 /**
  * A solicitation on a proxied link: answer, ask, or stay silent (RFC 4861 7.2.3, 7.2.4, 7.2.8; RFC 4862 5.4.3).
  */
+import { isLinkLocalWord } from '../address.ts'
 import type { Address } from '../address.ts'
 import type { NdiscView } from '../wire/ndisc.ts'
 import { Advertiser } from './advertiser.ts'
@@ -46,7 +47,7 @@ export class Proxy {
   /** Judges a valid NS that came in on `link`. */
   solicitation(link: Link, view: NdiscView, now: Instant): Outcome {
     const { t0, t1, t2, t3 } = view
-    if (t0 >>> 22 === 0x3fa) return 'link-local'
+    if (isLinkLocalWord(t0)) return 'link-local'
     const rules = this.rules.match(link.ifindex, t0, t1, t2, t3)
     if (rules.length === 0) return 'no-rule'
     if (this.rules.excluded(t0, t1, t2, t3)) return 'excluded'

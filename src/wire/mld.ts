@@ -117,8 +117,7 @@ const ROUTER_ALERT = 5
 /** Next header ICMPv6, length 8; the router alert of MLD; PadN of two bytes. */
 const HOP_BY_HOP_HEADER = [(ICMPV6 << 24) | (ROUTER_ALERT << 8) | 2, 0x0000_0100] as const
 
-/** ff02::2 (RFC 4291 2.7.1), ff02::16 (RFC 3810 5.2.14), and ff02::6a, all snoopers (RFC 4286 9). */
-const ALL_ROUTERS = new Address(0xff020000, 0, 0, 2)
+/** ff02::16 (RFC 3810 5.2.14), and ff02::6a, all snoopers (RFC 4286 9). */
 const ALL_MLDV2_ROUTERS = new Address(0xff020000, 0, 0, 0x16)
 const ALL_SNOOPERS = new Address(0xff020000, 0, 0, 0x6a)
 
@@ -155,7 +154,7 @@ export function decodeListenerMessage(
   const mayBeNobody = type !== LISTENER_QUERY && type !== MULTICAST_ROUTER_SOLICITATION
   if (!source.isLinkLocal && !(mayBeNobody && source.isUnspecified)) return 'source'
   const destination = Address.read(slab, ip + DESTINATION)
-  if (type === MULTICAST_ROUTER_SOLICITATION && !destination.equals(ALL_ROUTERS)) return 'destination'
+  if (type === MULTICAST_ROUTER_SOLICITATION && !destination.equals(Address.allRouters)) return 'destination'
   if (!checksumPartial && checksum(slab, ip, icmp, end) !== 0) return 'checksum'
   if (type !== LISTENER_QUERY) return readMessage(slab, icmp, end)
   const isMulticast = linkHeader === 0 || (slab[at] & MULTICAST) !== 0
@@ -284,7 +283,7 @@ export function encodeMulticast(message: MulticastMessage, envelope: Envelope): 
       writeWord(slab, icmp, (isReport ? LISTENER_REPORT : LISTENER_DONE) << 24)
       writeWord(slab, icmp + 4, 0)
       group.write(slab, icmp + GROUP)
-      return finish(envelope, GROUP_MESSAGE, source, isReport ? group : ALL_ROUTERS)
+      return finish(envelope, GROUP_MESSAGE, source, isReport ? group : Address.allRouters)
     }
     case 'router-advertisement':
       // Of a router that speaks no MLD on the link: its query interval and robustness are 0 (RFC 4286 3.2.4, 3.2.5).

@@ -8,7 +8,8 @@
  * Reading is done in place: a {@link Message} and {@link Attributes} are offsets into the receive buffer, and what
  * does not fit in it is not there. Writing appends to one growing buffer.
  */
-import { Address } from '../address.ts'
+import { Address, readMac } from '../address.ts'
+import type { Mac } from '../address.ts'
 
 export const NLMSG_ERROR = 2
 export const NLMSG_DONE = 3
@@ -123,6 +124,12 @@ export class Attributes {
   address(type: number): Address | undefined {
     const found = this.find(type, 16)
     return found && Address.read(this.#bytes, found.start)
+  }
+
+  /** A link-layer address of exactly six bytes. */
+  mac(type: number): Mac | undefined {
+    const found = this.find(type)
+    return found && found.end - found.start === 6 ? readMac(this.#bytes, found.start) : undefined
   }
 
   /** Up to the first NUL. */

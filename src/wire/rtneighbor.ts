@@ -2,7 +2,6 @@
  * rtnetlink messages about neighbors (rtnetlink(7), linux/neighbour.h): entries of the IPv6 neighbor table (RFC 4861
  * 5.1), and entries of the forwarding tables of bridges, which come by the same messages in the family AF_BRIDGE.
  */
-import { readMac } from '../address.ts'
 import type { Address, Mac } from '../address.ts'
 import { assemble, JUMP_EQUAL, LOAD_BYTE, RETURN } from './filter.ts'
 import { Attributes, NLM_F_DUMP, NLM_F_REQUEST, readU16, readU32 } from './netlink.ts'
@@ -72,7 +71,7 @@ export function decodeNeighbor(message: Message): NeighborMessage | undefined {
   return {
     ifindex: readU32(bytes, start + 4),
     address,
-    lladdr: macOf(message, attributes),
+    lladdr: attributes.mac(NDA_LLADDR),
     state: readU16(bytes, start + 8),
     proxy: (bytes[start + 10] & NTF_PROXY) !== 0,
     router: (bytes[start + 10] & NTF_ROUTER) !== 0,
@@ -87,7 +86,7 @@ export function decodeStation(message: Message): StationMessage | undefined {
   const attributes = attributesOf(message, AF_BRIDGE)
   const bridge = attributes?.u32(NDA_MASTER)
   if (attributes === undefined || bridge === undefined) return undefined
-  const mac = macOf(message, attributes)
+  const mac = attributes.mac(NDA_LLADDR)
   if (mac === undefined) return undefined
   const { bytes, start } = message
   const vlan = attributes.find(NDA_VLAN, 2)
@@ -126,11 +125,6 @@ function attributesOf({ bytes, type, start, end }: Message, family: number): Att
   if (type !== RTM_NEWNEIGH && type !== RTM_DELNEIGH) return undefined
   if (end - start < HEADER || bytes[start] !== family) return undefined
   return new Attributes(bytes, start + HEADER, end)
-}
-
-function macOf({ bytes }: Message, attributes: Attributes): Mac | undefined {
-  const lladdr = attributes.find(NDA_LLADDR)
-  return lladdr !== undefined && lladdr.end - lladdr.start === 6 ? readMac(bytes, lladdr.start) : undefined
 }
 
 function dump(w: MessageWriter, sequence: number, family: number): void {

@@ -4,7 +4,7 @@
  *
  * Requests keep to what NETLINK_GET_STRICT_CHK allows, so that the kernel itself filters a dump.
  */
-import { Address, Prefix, readMac } from '../address.ts'
+import { Address, Prefix } from '../address.ts'
 import type { Mac } from '../address.ts'
 import {
   Attributes, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, readU16, readU32,
@@ -131,13 +131,11 @@ export function decodeLink(message: Message): LinkMessage | undefined {
   const attributes = new Attributes(bytes, start + 16, end)
   const name = attributes.text(IFLA_IFNAME)
   if (name === undefined) return undefined
-  const lladdr = attributes.find(IFLA_ADDRESS)
-  const ethernet = readU16(bytes, start + 2) === ARPHRD_ETHER && lladdr !== undefined && lladdr.end - lladdr.start === 6
   const up = IFF_UP | IFF_LOWER_UP | IFF_RUNNING
   return {
     ifindex: readU32(bytes, start + 4),
     name,
-    mac: ethernet ? readMac(bytes, lladdr.start) : undefined,
+    mac: readU16(bytes, start + 2) === ARPHRD_ETHER ? attributes.mac(IFLA_ADDRESS) : undefined,
     up: (readU32(bytes, start + 8) & up) === up,
     replugged: REPLUGGED.includes(attributes.u32(IFLA_EVENT) ?? 0),
   }

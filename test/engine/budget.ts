@@ -1,12 +1,11 @@
 /** How many probes may leave, and for whom (checklist M2 to M6): numbers first, then what the engine makes of them. */
 import t from 'tap'
 import fc from 'fast-check'
-import { formatMac } from '../../src/address.ts'
 import { ALIVE_WINDOW, Budget, VERIFY_BURST, VERIFY_RATE, WINDOW } from '../../src/engine/budget.ts'
 import type { Settings } from '../../src/config/config.ts'
 import { DEFAULTS } from '../../src/config/config.ts'
 import type { Instant, Lane } from '../../src/engine/types.ts'
-import { ip, mac, na } from './kit/frames.ts'
+import { ip, mac, na, nthMac } from './kit/frames.ts'
 import { chance, ETH0, ETH1, ETH2, linkOf, own, Recorder, ROUTER, Stage, SUBNET, twoLinks, VM2, VM3 } from './kit/stage.ts'
 
 const RATE = 500
@@ -52,13 +51,13 @@ t.test('one asker that takes all it gets leaves room for another, at once and fo
 
 t.test('random lladdrs on one link leave room for those who ask on another', async (t) => {
   const budget = new Budget(new Recorder(), chance(1))
-  for (let ms = 0; ms < 3000; ms++) for (let n = 0; n < 20; n++) drain(budget, 'unknown', ETH2, mac(macOf(20 * ms + n)), ms)
+  for (let ms = 0; ms < 3000; ms++) for (let n = 0; n < 20; n++) drain(budget, 'unknown', ETH2, mac(nthMac(20 * ms + n)), ms)
   t.ok(drain(budget, 'unknown', ETH0, A, 3000) >= 100)
 })
 
 t.test('seen before goes before never seen, and who showed itself has a budget of its own (M4)', async (t) => {
   const budget = new Budget(new Recorder(), chance(1))
-  for (let n = 0; n < 100; n++) drain(budget, 'unknown', ETH0, mac(macOf(n)), 0)
+  for (let n = 0; n < 100; n++) drain(budget, 'unknown', ETH0, mac(nthMac(n)), 0)
   t.notOk(budget.allows('unknown', SETTINGS, [ETH1], ETH0, B, at(0)))
   const alive = drain(budget, 'alive', ETH1, A, 0)
   t.ok(alive > 4 * RATE * ALIVE_WINDOW / 1000 / 2, `${alive} that showed themselves`)
@@ -129,7 +128,6 @@ t.test('whoever asks however: no more than the budget in any time (M2, M6)', asy
 })
 
 /** A host of its own for each number. */
-function macOf(n: number): string { return formatMac(mac('06:00:00:00:00:00') + n as ReturnType<typeof mac>) }
 
 function nth(n: number): string { return `2001:db8::1:${n.toString(16)}` }
 
@@ -178,7 +176,7 @@ t.test('during a scan by one asker another one finds who is there (M5)', async (
     for (let k = 0; k < 5; k++) stage.ns(ETH0, nth(5 * ms + k))
     if (ms % 20 === 0) stage.ns(ETH0, target(ms), { from: VM3, source: 'fe80::3' })
     // By then it had its turn, behind those of the scan that were first.
-    if (ms % 20 === 0 && ms >= 300 && stage.na(ETH1, target(ms - 300), macOf(ms)) === 'proof') found++
+    if (ms % 20 === 0 && ms >= 300 && stage.na(ETH1, target(ms - 300), nthMac(ms)) === 'proof') found++
     stage.wait(1)
   }
   t.equal(found, 235)
@@ -186,9 +184,9 @@ t.test('during a scan by one asker another one finds who is there (M5)', async (
 
 t.test('owners whose time is over together are verified one after the other, and stay owners', async (t) => {
   const stage = new Stage(SUBNET)
-  for (let n = 0; n < 2000; n++) stage.ns(ETH1, '2001:db8::1', { source: nth(n), from: macOf(n) })
+  for (let n = 0; n < 2000; n++) stage.ns(ETH1, '2001:db8::1', { source: nth(n), from: nthMac(n) })
   stage.wait(498)
-  for (let n = 0; n < 2000; n++) stage.na(ETH1, nth(n), macOf(n))
+  for (let n = 0; n < 2000; n++) stage.na(ETH1, nth(n), nthMac(n))
   stage.sink.take()
   let [most, sent, silent] = [0, 0, 0]
   for (let ms = 0; ms < 30_000; ms++) {
@@ -219,20 +217,20 @@ t.test('limit: one of several downstreams leaves a quarter to the others, the on
   const links = [...twoLinks(), linkOf(ETH2)]
   const config = SUBNET.replace('eth1', 'eth1 eth2').replace('host', 'limit 8\n host')
   const stage = new Stage(config, links)
-  for (let n = 0; n < 8; n++) stage.learn(nth(n), macOf(n))
+  for (let n = 0; n < 8; n++) stage.learn(nth(n), nthMac(n))
   const owners = (): number => Object.values(stage.known).filter((what) => what.startsWith('REACHABLE')).length - 1
   t.equal(owners(), 6)
-  for (let n = 10; n < 18; n++) stage.learn(nth(n), macOf(n), ETH2)
+  for (let n = 10; n < 18; n++) stage.learn(nth(n), nthMac(n), ETH2)
   t.equal(owners(), 8)
   const alone = new Stage(SUBNET.replace('host', 'limit 8\n host'), [linkOf(ETH0, { addresses: [own('fe80::ff:2')] }), linkOf(ETH1)])
-  for (let n = 0; n < 8; n++) alone.learn(nth(n), macOf(n))
+  for (let n = 0; n < 8; n++) alone.learn(nth(n), nthMac(n))
   t.equal(Object.values(alone.known).filter((what) => what.startsWith('REACHABLE eth1')).length, 8)
 })
 
 t.test('a flood of hosts that show themselves on one link leaves room in the cache for those of others, and is not told packet by packet (M1)', async (t) => {
   const stage = new Stage(SUBNET.replace('eth1', 'eth1 eth2'), [...twoLinks(), linkOf(ETH2)])
   for (let ms = 0; ms < 4000; ms++) {
-    for (let k = 0; k < 5; k++) stage.ns(ETH1, '2001:db8::1', { source: nth(5 * ms + k), from: macOf(5 * ms + k) })
+    for (let k = 0; k < 5; k++) stage.ns(ETH1, '2001:db8::1', { source: nth(5 * ms + k), from: nthMac(5 * ms + k) })
     stage.wait(1)
   }
   const words = stage.sink.take('limit')

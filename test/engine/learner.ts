@@ -1,8 +1,7 @@
 /** Evidence starts a probe and nothing more (checklist L; product: who is answered). */
 import t from 'tap'
-import { formatMac } from '../../src/address.ts'
 import type { Link } from '../../src/engine/types.ts'
-import { ip, mac, na, ns } from './kit/frames.ts'
+import { ip, mac, na, ns, nthMac } from './kit/frames.ts'
 import { ETH0, ETH1, ETH2, linkOf, LO, own, ROUTER, Stage, SUBNET, twoLinks, VM2, VM3 } from './kit/stage.ts'
 
 const VM = '2001:db8::2'
@@ -18,7 +17,6 @@ function twoDownstreams(): Stage {
 }
 
 /** A host of its own for each number. */
-function macOf(n: number): string { return formatMac(mac('06:00:00:00:00:00') + n as ReturnType<typeof mac>) }
 
 t.test('the source of a solicitation is evidence: asked there and upstream, and an owner after its proof', async (t) => {
   const stage = new Stage(TIMED)
@@ -155,7 +153,7 @@ t.test('an owner that moves to another link is found there', async (t) => {
 /** Hosts in DAD that are asked for when it is over. @param hosts the number of link-layer addresses that they share */
 function tentative(count: number, hosts: number, config: string): number {
   const stage = new Stage(config.replace('timeout 100', 'timeout 10\n deadtime 0'))
-  for (let n = 1; n <= count; n++) stage.dad(ETH1, `2001:db8::2:${n.toString(16)}`, macOf(n % hosts))
+  for (let n = 1; n <= count; n++) stage.dad(ETH1, `2001:db8::2:${n.toString(16)}`, nthMac(n % hosts))
   stage.wait(1000)
   stage.sink.take()
   // The end of the window, and a turn for each.
@@ -187,7 +185,7 @@ t.test('a host with as many addresses as it may have is not asked for more', asy
   t.same(stage.sink.take(), ['limit host 2'])
   stage.frame(ETH1, na({ target: '2001:db8::5', from: VM3 }))
   t.same(asks(stage).length, 2, 'another host is')
-  for (const n of [1, 2, 3]) stage.frame(ETH0, na({ target: `2001:db8::7:${n}`, from: macOf(7) }))
+  for (const n of [1, 2, 3]) stage.frame(ETH0, na({ target: `2001:db8::7:${n}`, from: nthMac(7) }))
   t.same(asks(stage).length, 2, 'upstream there may be other people\'s machines: no more of them either')
   stage.wait(1000)
   for (const n of [1, 2, 3]) stage.frame(ETH1, na({ target: `2001:db8::8:${n}`, from: ROUTER }))

@@ -1,12 +1,11 @@
 import t from 'tap'
-import { formatMac } from '../../src/address.ts'
 import { ALIVE_RESERVE, UNPROVEN_LIMIT } from '../../src/engine/census.ts'
 import { Links } from '../../src/engine/links.ts'
 import { ASKER_LIMIT } from '../../src/engine/neighbor.ts'
 import { Neighbors } from '../../src/engine/neighbors.ts'
 import { Rules } from '../../src/engine/rules.ts'
 import type { Instant } from '../../src/engine/types.ts'
-import { ip, mac, na } from './kit/frames.ts'
+import { ip, mac, na, nthMac } from './kit/frames.ts'
 import {
   chance, configOf, ETH0, ETH1, ETH2, linkOf, own, Recorder, ROUTER, Stage, SUBNET, twoLinks, VM2, VM3,
 } from './kit/stage.ts'
@@ -18,7 +17,6 @@ const TIMED = SUBNET.replace('host', 'timeout 500\n retries 3\n ttl 30s\n deadti
 function nth(n: number): string { return `2001:db8::1:${n.toString(16)}` }
 
 /** A host of its own for each number. */
-function macOf(n: number): string { return formatMac(mac('06:00:00:00:00:00') + n as ReturnType<typeof mac>) }
 
 t.test('INCOMPLETE: one probe per timeout, then FAILED, then forgotten', async (t) => {
   const stage = new Stage(TIMED)
@@ -159,7 +157,7 @@ t.test('who has waited in vain is not answered later', async (t) => {
 t.test('limit: owners that are learned, also when many prove at once', async (t) => {
   const stage = new Stage(TIMED.replace('host', 'limit 3\n host'))
   for (let n = 0; n < 6; n++) t.equal(stage.ns(ETH0, nth(n + 1)), 'asked')
-  for (let n = 0; n < 6; n++) stage.na(ETH1, nth(n + 1), macOf(n))
+  for (let n = 0; n < 6; n++) stage.na(ETH1, nth(n + 1), nthMac(n))
   const owners = () => Object.values(stage.known).filter((what) => what === 'REACHABLE eth1 routed').length
   t.equal(owners(), 3)
   t.match(stage.sink.take('limit'), [/^limit neighbors 3$/])
@@ -223,10 +221,9 @@ t.test('a scan does not keep out hosts that show themselves (M4)', async (t) => 
   for (let n = 1; n <= UNPROVEN_LIMIT + 1; n++) stage.ns(ETH0, nth(n))
   // A turn for each.
   stage.wait(1100)
-  const macOf = (n: number): string => formatMac(mac('06:00:00:00:00:00') + n as ReturnType<typeof mac>)
-  const show = (n: number): void => { stage.ns(ETH1, '2001:db8::1', { source: nth(0x9000 + n), from: macOf(n) }) }
+  const show = (n: number): void => { stage.ns(ETH1, '2001:db8::1', { source: nth(0x9000 + n), from: nthMac(n) }) }
   show(0)
-  stage.na(ETH1, nth(0x9000), macOf(0))
+  stage.na(ETH1, nth(0x9000), nthMac(0))
   t.equal(stage.known[nth(0x9000)], 'REACHABLE eth1 routed')
   stage.wait(10)
   stage.sink.take()

@@ -36,6 +36,7 @@ t.test('attributes', async (t) => {
   t.equal(attributes.text(3), 'eth0')
   t.equal(String(attributes.address(7)), '2001:db8::2')
   t.equal(attributes.u32(9), undefined, 'too short for a number')
+  t.equal(attributes.mac(3), undefined, 'five bytes')
   t.equal(attributes.find(8), undefined, 'cut off')
   t.equal(attributes.find(99), undefined)
   t.strictSame([...attributes].map((a) => a.type), [1, 3, 18, 7, 9])

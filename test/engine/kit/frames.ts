@@ -2,7 +2,7 @@
  * Frames for the engine's tests, byte by byte after RFC 2464 3, RFC 8200 3 and RFC 4861 4.3, 4.4. Nothing here comes from
  * our encoder, so that it and the decoder cannot agree on a mistake.
  */
-import { Address, parseMac, Prefix } from '../../../src/address.ts'
+import { Address, formatMac, parseMac, Prefix } from '../../../src/address.ts'
 import type { Mac } from '../../../src/address.ts'
 
 export interface Ns {
@@ -43,6 +43,9 @@ export function prefix(text: string): Prefix {
   if (parsed === undefined) throw new TypeError(`not a prefix: ${text}`)
   return parsed
 }
+
+/** The link-layer address of host `n` of many: 06:00:00:00:00:00 and up. */
+export function nthMac(n: number): string { return formatMac(mac('06:00:00:00:00:00') + n as Mac) }
 
 export function mac(text: string): Mac {
   const parsed = parseMac(text)

@@ -3,7 +3,7 @@
  * 7.2, 7.3), answers with Override to multicast, without it and without TLLA to unicast solicitations, echo replies, and
  * only what is sent to them or to their groups. A host that is not told to speak sends nothing by itself.
  */
-import { formatMac } from '../../../src/address.ts'
+import { Address, formatMac } from '../../../src/address.ts'
 import type { Mac } from '../../../src/address.ts'
 import type { KernelNeighbor } from '../../../src/engine/types.ts'
 import { RETRANS_TIMER } from '../../../src/wire/constants.ts'
@@ -12,9 +12,8 @@ import { addressOf, echoFrame, macOf, naFrame, nsFrame } from './frame.ts'
 import type { Frame, Message } from './frame.ts'
 import type { Port, Segment, World } from './world.ts'
 
-/** 33:33 and the low 32 bits of ff02::1 and ff02::2. */
-const ALL_NODES = 0x333300000001
-const ALL_ROUTERS = 0x333300000002
+const ALL_NODES = multicastMac(Address.allNodes.w3)
+const ALL_ROUTERS = multicastMac(Address.allRouters.w3)
 /** RFC 4861 10. */
 const DELAY_FIRST_PROBE_TIME = 5000
 const REACHABLE_TIME = 30_000
