@@ -47,12 +47,6 @@ export interface Settings {
   readonly snooping: Snooping
 }
 
-export const DEFAULTS: Settings = {
-  router: true, timeout: 500, ttl: 30_000, deadtime: 30_000, retries: 3, keepalive: true, routes: false, learn: true,
-  promiscuous: false, limit: 4096, hostLimit: 64, probeLimit: 500, override: 'auto',
-  source: 'link-local', announce: 'no', snooping: 'no',
-}
-
 export type Rule =
   | { readonly kind: 'static'; readonly prefix: Prefix }
   | { readonly kind: 'iface'; readonly prefix: Prefix; readonly ifaces: readonly string[]; readonly autovia: boolean }

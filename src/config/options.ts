@@ -3,7 +3,6 @@
  * printer read it. The words are ndppd 0.2.6's; what is new stands in a subnet or at the top.
  */
 import type { Settings } from './config.ts'
-import { DEFAULTS } from './config.ts'
 import { nearest } from './suggest.ts'
 
 export type Where = 'top' | 'proxy' | 'subnet' | 'rule'
@@ -62,11 +61,6 @@ export const OPTIONS: ReadonlyMap<string, Option> = new Map<string, Option>(Obje
   iface: { where: ['rule'], type: 'ifaces' },
   autovia: { where: ['rule'], type: 'bool', sets: 'autovia' },
 } as const satisfies Record<string, Option>))
-
-/** The default of every option that sets something, per kind of block. `deadtime` is `ttl` unless it is set. */
-export const TOP_DEFAULTS = { forwarding: false, grace: 10_000 }
-export const PROXY_DEFAULTS: Settings = DEFAULTS
-export const SUBNET_DEFAULTS: Settings = { ...DEFAULTS, routes: true, announce: 'yes' }
 
 /** Words of ndppd's other branches: what to do instead. */
 const FOREIGN: ReadonlyMap<string, string> = new Map(Object.entries({

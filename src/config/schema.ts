@@ -4,11 +4,10 @@
  */
 import type { Prefix } from '../address.ts'
 import { checkAddresses } from './check.ts'
-import type { Config, Proxy, Rule, Settings, Subnet } from './config.ts'
-import type { Contents } from './contents.ts'
+import type { Config, Proxy, Rule, Subnet } from './config.ts'
 import { onlyValue, readContents, reportMissing } from './contents.ts'
+import { DEFAULTS, SUBNET_DEFAULTS, TOP_DEFAULTS, withDefaults } from './defaults.ts'
 import type { Report } from './diagnostic.ts'
-import { PROXY_DEFAULTS, SUBNET_DEFAULTS, TOP_DEFAULTS } from './options.ts'
 import type { Placed, Statement, Word } from './parser.ts'
 import { readSubnet } from './subnet.ts'
 import { Reader } from './values.ts'
@@ -63,7 +62,7 @@ class Schema {
           `expected \`proxy ${iface} { rule PREFIX { ... } }\``)
       }
     }
-    const settings = this.#settings(PROXY_DEFAULTS, values)
+    const settings = withDefaults(DEFAULTS, values)
     return iface === undefined ? undefined : { iface, settings, rules: rules.filter((rule) => rule !== undefined) }
   }
 
@@ -144,16 +143,10 @@ class Schema {
     if (word === undefined) return
     const subnet = readSubnet(prefix, word, statements, this.#reader)
     if (subnet === undefined) return
-    const settings = this.#settings(SUBNET_DEFAULTS, values)
+    const settings = withDefaults(SUBNET_DEFAULTS, values)
     this.#subnets.push({ value: { ...subnet, settings }, word })
     if (!settings.learn && subnet.hosts.length === 0) {
       report.warning(word, 'with `learn no` and no `host` this subnet answers for nothing')
     }
-  }
-
-  /** 0.2.6: a failure lasts as long as a success unless `deadtime` says otherwise. */
-  #settings(defaults: Settings, values: Contents['values']): Settings {
-    const settings = { ...defaults, ...values } as Settings
-    return 'deadtime' in values ? settings : { ...settings, deadtime: settings.ttl }
   }
 }

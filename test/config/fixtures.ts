@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import type { Config, Settings } from '../../src/config/config.ts'
-import { DEFAULTS } from '../../src/config/config.ts'
+import { DEFAULTS } from '../../src/config/defaults.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { printConfig } from '../../src/config/print.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { DEFAULTS } from '../../src/config/config.ts'
+import { DEFAULTS } from '../../src/config/defaults.ts'
 import { arity, misfit, OPTIONS, wordsOf } from '../../src/config/options.ts'
 
 t.test('every setting has its word in both blocks, but for what one of them lacks', async (t) => {

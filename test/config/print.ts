@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Address, Prefix } from '../../src/address.ts'
-import { DEFAULTS } from '../../src/config/config.ts'
+import { DEFAULTS } from '../../src/config/defaults.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { printConfig } from '../../src/config/print.ts'
 

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { Advertiser } from '../../src/engine/advertiser.ts'
 import { Address } from '../../src/address.ts'
-import { DEFAULTS } from '../../src/config/config.ts'
+import { DEFAULTS } from '../../src/config/defaults.ts'
 import type { Settings } from '../../src/config/config.ts'
 import { Links } from '../../src/engine/links.ts'
 import { ip, mac } from './kit/frames.ts'

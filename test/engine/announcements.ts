@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Address } from '../../src/address.ts'
-import { DEFAULTS } from '../../src/config/config.ts'
+import { DEFAULTS } from '../../src/config/defaults.ts'
 import { Announcements } from '../../src/engine/announcements.ts'
 import type { Instant } from '../../src/engine/types.ts'
 

@@ -2,7 +2,7 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { Address, formatMac } from '../../src/address.ts'
-import { DEFAULTS } from '../../src/config/config.ts'
+import { DEFAULTS } from '../../src/config/defaults.ts'
 import type { Settings } from '../../src/config/config.ts'
 import { Announcer, QUEUE_LIMIT } from '../../src/engine/announcer.ts'
 import { Links } from '../../src/engine/links.ts'
