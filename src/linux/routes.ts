@@ -13,6 +13,7 @@ import type { OsError } from './errors.ts'
 import { native } from './native.ts'
 import { EventSocket } from './netlink.ts'
 import type { OpenNetlink } from './netlink.ts'
+import { ROUTE_MARK } from './route-mark.ts'
 import { RoutePace } from './route-pace.ts'
 import { NETLINK_ROUTE } from './rtnetlink.ts'
 import type { RouteFailure, Rtnetlink } from './rtnetlink.ts'
@@ -185,7 +186,7 @@ export class RouteWatcher {
         foreign = false
       },
       overrun: changed,
-    }, hostRouteFilter(kernel.port))
+    }, hostRouteFilter(ROUTE_MARK.protocol, kernel.port))
   }
 
   close(): void { this.#events.close() }

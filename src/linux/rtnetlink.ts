@@ -9,13 +9,14 @@ import { decodeNeighbor, decodeStation, dumpNeighbors, dumpStations } from '../w
 import type { NeighborMessage, StationMessage } from '../wire/rtneighbor.ts'
 import {
   decodeAddress, decodeLink, decodeOnLink, decodeRoute, deleteRoute, dumpAddresses, dumpHostRoutes, dumpLinkRoutes,
-  dumpLinks, HOST_ROUTE_METRIC, lookupRoute, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST, RTPROT_NDP6D, writeRoute,
+  dumpLinks, lookupRoute, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST, writeRoute,
 } from '../wire/rtnetlink.ts'
 import type { AddressMessage, LinkMessage } from '../wire/rtnetlink.ts'
 import type { OsError } from './errors.ts'
 import { native } from './native.ts'
 import { RequestSocket } from './netlink.ts'
 import type { OpenNetlink } from './netlink.ts'
+import { ROUTE_MARK } from './route-mark.ts'
 
 export const NETLINK_ROUTE = 0
 /** The kernel's answers to the deletion of a route that is not there, or just going. */
@@ -69,11 +70,11 @@ export class Rtnetlink {
    * @param isAll also those that have expired, and were not collected yet
    */
   hostRoutes(isAll = true): HostRoute[] {
-    return this.#socket.dump(dumpHostRoutes, (message) => {
+    return this.#socket.dump((w, sequence) => dumpHostRoutes(w, sequence, ROUTE_MARK.protocol), (message) => {
       const route = decodeRoute(message)
       if (route?.destination === undefined || route.length !== 128 || route.ifindex === undefined) return undefined
       // A kernel before 4.20 does not filter.
-      if (route.protocol !== RTPROT_NDP6D || route.metric !== HOST_ROUTE_METRIC || route.table !== RT_TABLE_MAIN
+      if (route.protocol !== ROUTE_MARK.protocol || route.metric !== ROUTE_MARK.metric || route.table !== RT_TABLE_MAIN
         || route.type !== RTN_UNICAST || (route.expired && !isAll)) return undefined
       const { destination: target, ifindex, gateway: via } = route
       return via === undefined ? { target, ifindex } : { target, ifindex, via }
@@ -101,8 +102,8 @@ export class Rtnetlink {
    */
   changeRoutes(changes: readonly RouteChange[]): RouteFailure[] {
     const failed = this.#batch(changes, (w, sequence, { op, route }) => {
-      if (op === 'add') writeRoute(w, sequence, 'add', route)
-      else deleteRoute(w, sequence, route)
+      if (op === 'add') writeRoute(w, sequence, 'add', route, ROUTE_MARK)
+      else deleteRoute(w, sequence, route, ROUTE_MARK)
     })
     return failed.filter(({ item, error }) => !(item.op === 'delete' && GONE.includes(error.code)))
       .map(({ item, error }) => ({ change: item, error }))
@@ -114,7 +115,7 @@ export class Rtnetlink {
    * @param expires seconds until the kernel ends them; undefined for ever.
    */
   replaceRoutes(routes: readonly HostRoute[], expires?: number): RouteFailure[] {
-    return this.#batch(routes, (w, sequence, route) => writeRoute(w, sequence, 'replace', route, expires))
+    return this.#batch(routes, (w, sequence, route) => writeRoute(w, sequence, 'replace', route, ROUTE_MARK, expires))
       .map(({ item, error }) => ({ change: { op: 'add', route: item }, error }))
   }
 

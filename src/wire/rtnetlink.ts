@@ -29,10 +29,6 @@ export const RTNLGRP_IPV6_ROUTE = 11
 const AF_UNSPEC = 0
 export const AF_INET6 = 10
 
-/** Ours; `ndp6d` in rt_protos.d. */
-export const RTPROT_NDP6D = 136
-/** Ours; a /128 that a routing daemon learned elsewhere has a worse one. */
-export const HOST_ROUTE_METRIC = 16
 /** Who else says what is on-link: kernel (an address), boot (by hand), static, ra. */
 const ON_LINK_PROTOCOLS = [2, 3, 4, 9]
 export const RT_TABLE_MAIN = 254
@@ -116,7 +112,13 @@ export interface OnLinkPrefix {
   readonly ifindex: number
 }
 
-/** A host route to write: protocol 136, metric 16, table main. */
+/** The protocol and metric of a host route, by which its owner finds it again. */
+export interface RouteMark {
+  readonly protocol: number
+  readonly metric: number
+}
+
+/** A /128 route to write to table main. */
 export interface RouteFields {
   readonly target: Address
   readonly ifindex: number
@@ -221,10 +223,10 @@ function routeHeader(w: MessageWriter, length: number, table: number, protocol: 
   w.u32(flags)
 }
 
-/** Asks for the routes of protocol 136 in table main, all lengths and metrics. */
-export function dumpHostRoutes(w: MessageWriter, sequence: number): void {
+/** Requests the routes of `protocol` in table main, all lengths and metrics. */
+export function dumpHostRoutes(w: MessageWriter, sequence: number, protocol: number): void {
   w.begin(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence)
-  routeHeader(w, 0, RT_TABLE_MAIN, RTPROT_NDP6D, 0, 0)
+  routeHeader(w, 0, RT_TABLE_MAIN, protocol, 0, 0)
   w.end()
 }
 
@@ -237,18 +239,18 @@ export function dumpLinkRoutes(w: MessageWriter, sequence: number, ifindex: numb
 }
 
 /**
- * Passes messages about routes of protocol 136 that others changed, for a socket in RTNLGRP_IPV6_ROUTE: the churn of their
+ * Passes messages about routes of `protocol` that others changed, for a socket in RTNLGRP_IPV6_ROUTE: the churn of their
  * own wakes nobody, nor do thousands of changes of ours.
  * @param port of the socket that our changes are made with; the kernel's own have 0
  */
-export function hostRouteFilter(port: number): Uint8Array {
+export function hostRouteFilter(protocol: number, port: number): Uint8Array {
   // A filter reads numbers in network order; this one is in the host's.
   const loaded = new DataView(Uint32Array.of(port).buffer).getUint32(0)
   return assemble([
     { code: LOAD_WORD, k: 12 },
     { code: JUMP_EQUAL, k: loaded, equal: 'drop' },
     { code: LOAD_BYTE, k: 16 + 5 },
-    { code: JUMP_EQUAL, k: RTPROT_NDP6D, other: 'drop' },
+    { code: JUMP_EQUAL, k: protocol, other: 'drop' },
     { code: RETURN, k: 0xffff },
     { label: 'drop', code: RETURN, k: 0 },
   ])
@@ -285,25 +287,25 @@ export function lookupRoute(w: MessageWriter, sequence: number, target: Address)
  * @param expires seconds until the kernel ends the route; undefined for ever.
  */
 export function writeRoute(
-  w: MessageWriter, sequence: number, op: 'add' | 'replace', route: RouteFields, expires?: number,
+  w: MessageWriter, sequence: number, op: 'add' | 'replace', route: RouteFields, mark: RouteMark, expires?: number,
 ): void {
   w.begin(RTM_NEWROUTE, NLM_F_REQUEST | (op === 'add' ? NLM_F_CREATE | NLM_F_EXCL : NLM_F_REPLACE), sequence)
-  hostRoute(w, route, expires)
+  hostRoute(w, route, mark, expires)
   w.end()
 }
 
-/** Deletes this route of protocol 136; ESRCH when it is not there. Routes of others do not match. */
-export function deleteRoute(w: MessageWriter, sequence: number, route: RouteFields): void {
+/** Deletes the route with this mark; ESRCH when it is not there. Routes of others do not match. */
+export function deleteRoute(w: MessageWriter, sequence: number, route: RouteFields, mark: RouteMark): void {
   w.begin(RTM_DELROUTE, NLM_F_REQUEST, sequence)
-  hostRoute(w, route)
+  hostRoute(w, route, mark)
   w.end()
 }
 
-function hostRoute(w: MessageWriter, { target, ifindex, via }: RouteFields, expires?: number): void {
+function hostRoute(w: MessageWriter, { target, ifindex, via }: RouteFields, mark: RouteMark, expires?: number): void {
   // The kernel has no use for a scope in IPv6 routes and shows all of them as global.
-  routeHeader(w, 128, RT_TABLE_MAIN, RTPROT_NDP6D, RTN_UNICAST, via === undefined ? 0 : RTNH_F_ONLINK)
+  routeHeader(w, 128, RT_TABLE_MAIN, mark.protocol, RTN_UNICAST, via === undefined ? 0 : RTNH_F_ONLINK)
   w.attributeAddress(RTA_DST, target)
-  w.attributeU32(RTA_PRIORITY, HOST_ROUTE_METRIC)
+  w.attributeU32(RTA_PRIORITY, mark.metric)
   if (via !== undefined) w.attributeAddress(RTA_GATEWAY, via)
   if (expires !== undefined) w.attributeU32(RTA_EXPIRES, expires)
   w.attributeU32(RTA_OIF, ifindex)

@@ -8,6 +8,7 @@ import {
   RTM_NEWROUTE, writeRoute,
 } from '../../src/wire/rtnetlink.ts'
 
+const MARK = { protocol: 136, metric: 16 }
 const TYPES = [2, 3, RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH, RTM_DELNEIGH]
 
 /** Reads everything that can be read. */
@@ -63,9 +64,9 @@ t.test('decode(encode(route)) = route', async () => {
   const address = fc.tuple(word, word, word, word).map(([a, b, c, d]) => new Address(a, b, c, d))
   fc.assert(fc.property(address, fc.option(address), fc.integer({ min: 1, max: 2 ** 31 - 1 }), (target, gateway, ifindex) => {
     const w = new MessageWriter()
-    writeRoute(w, 1, 'add', gateway === null ? { target, ifindex } : { target, ifindex, via: gateway })
+    writeRoute(w, 1, 'add', gateway === null ? { target, ifindex } : { target, ifindex, via: gateway }, MARK)
     const route = decodeRoute([...messages(w.bytes)][0])
-    return route !== undefined && route.destination!.equals(target) && route.ifindex === ifindex && route.protocol === 136
-      && route.metric === 16 && (gateway === null ? route.gateway === undefined : route.gateway!.equals(gateway))
+    return route !== undefined && route.destination!.equals(target) && route.ifindex === ifindex && route.protocol === MARK.protocol
+      && route.metric === MARK.metric && (gateway === null ? route.gateway === undefined : route.gateway!.equals(gateway))
   }))
 })

@@ -137,25 +137,26 @@ t.test('on-link prefixes', async (t) => {
 
 t.test('requests are those of iproute2', async (t) => {
   const SEQUENCE = 0x6b04133c
+  const MARK = { protocol: 136, metric: 16 }
   const request = (write: (w: MessageWriter) => void, expected: string): void => {
     const w = new MessageWriter()
     write(w)
     t.equal(Buffer.from(w.bytes).toString('hex'), Buffer.from(hex(expected)).toString('hex'))
   }
   request((w) => {
-    writeRoute(w, SEQUENCE, 'add', { target: address('2001:db8::2'), ifindex: 2 })
+    writeRoute(w, SEQUENCE, 'add', { target: address('2001:db8::2'), ifindex: 2 }, MARK)
     w.acknowledge()
   }, `40 00 00 00 18 00 05 06  3c 13 04 6b 00 00 00 00  0a 80 00 00 fe 88 00 01  00 00 00 00 14 00 01 00
       20 01 0d b8 00 00 00 00  00 00 00 00 00 00 00 02  08 00 06 00 10 00 00 00  08 00 04 00 02 00 00 00`)
   request((w) => {
-    writeRoute(w, SEQUENCE, 'replace', { target: address('2001:db8::3'), ifindex: 2, via: address('fe80::1') }, 10)
+    writeRoute(w, SEQUENCE, 'replace', { target: address('2001:db8::3'), ifindex: 2, via: address('fe80::1') }, MARK, 10)
     w.acknowledge()
   }, `5c 00 00 00 18 00 05 01  3c 13 04 6b 00 00 00 00  0a 80 00 00 fe 88 00 01  04 00 00 00 14 00 01 00
       20 01 0d b8 00 00 00 00  00 00 00 00 00 00 00 03  08 00 06 00 10 00 00 00  14 00 05 00 fe 80 00 00
       00 00 00 00 00 00 00 00  00 00 00 01 08 00 17 00  0a 00 00 00 08 00 04 00  02 00 00 00`)
   // Type unicast here, none in iproute2's: the kernel does not look at it.
   request((w) => {
-    deleteRoute(w, SEQUENCE, { target: address('2001:db8::2'), ifindex: 2 })
+    deleteRoute(w, SEQUENCE, { target: address('2001:db8::2'), ifindex: 2 }, MARK)
     w.acknowledge()
   }, `40 00 00 00 19 00 05 00  3c 13 04 6b 00 00 00 00  0a 80 00 00 fe 88 00 01  00 00 00 00 14 00 01 00
       20 01 0d b8 00 00 00 00  00 00 00 00 00 00 00 02  08 00 06 00 10 00 00 00  08 00 04 00 02 00 00 00`)
@@ -163,7 +164,7 @@ t.test('requests are those of iproute2', async (t) => {
       30 00 00 00 1a 00 05 00  3c 13 04 6b 00 00 00 00  0a 80 00 00 00 00 00 00  00 00 00 00 14 00 01 00
       20 01 0d b8 00 00 00 00  00 00 00 00 00 00 00 02`)
   // By hand: the table stands in the header, where iproute2 uses an attribute.
-  request((w) => dumpHostRoutes(w, SEQUENCE), '1c000000 1a00 0103 3c13046b 00000000 0a000000 fe880000 00000000')
+  request((w) => dumpHostRoutes(w, SEQUENCE, 136), '1c000000 1a00 0103 3c13046b 00000000 0a000000 fe880000 00000000')
   request((w) => dumpLinks(w, SEQUENCE),
     '28000000 1200 0103 3c13046b 00000000 00000000 00000000 00000000 00000000 08001d00 08000000')
   request((w) => dumpAddresses(w, SEQUENCE), '18000000 1600 0103 3c13046b 00000000 0a000000 00000000')
@@ -172,7 +173,7 @@ t.test('requests are those of iproute2', async (t) => {
 })
 
 t.test('the filter of our routes: of protocol 136, changed by others', async (t) => {
-  const passes = (port: string, protocol: string): boolean => run(hostRouteFilter(0x01020304),
+  const passes = (port: string, protocol: string): boolean => run(hostRouteFilter(136, 0x01020304),
     hex(`1c000000 1800 0006 00000000 ${port} 0a800000 fe${protocol}0001 00000000`)) > 0
   for (const port of ['00000000', '05030201', '01020304']) t.ok(passes(port, '88'), port)
   t.notOk(passes('04030201', '88'), 'by ourselves')
