@@ -1,13 +1,13 @@
 /**
- * The one table of the language: every statement, where it may stand, its type and what it sets. Parser, schema and
- * printer read it. The words are ndppd 0.2.6's; what is new stands in a subnet or at the top.
+ * Table of all statements: where each may stand, its type and the field it sets. Parser, schema and printer read it. The
+ * statements of ndppd 0.2.6 keep their names.
  */
 import type { Settings } from './config.ts'
 import { nearest } from './suggest.ts'
 
 export type Where = 'top' | 'proxy' | 'subnet' | 'rule'
 
-/** How values are read. `flag`: presence counts, as in 0.2.x. `unused`: without effect. A list: one of its words. */
+/** Types of values. `flag`: its presence counts, as in ndppd 0.2.x. `unused`: no effect. A list: one of its words. */
 export type Type =
   | 'block' | 'include' | 'ifaces' | 'iface' | 'host' | 'prefixes' | 'endpoint'
   | 'bool' | 'time' | 'count' | 'flag' | 'unused' | readonly string[]
@@ -62,33 +62,32 @@ export const OPTIONS: ReadonlyMap<string, Option> = new Map<string, Option>(Obje
   autovia: { where: ['rule'], type: 'bool', sets: 'autovia' },
 } as const satisfies Record<string, Option>))
 
-/** Words of ndppd's other branches: what to do instead. */
+/** Statements of other ndppd versions, with what to write instead. */
 const FOREIGN: ReadonlyMap<string, string> = new Map(Object.entries({
-  'use-kernel': 'ndp6d answers by itself and needs no kernel proxy entries',
-  target: 'advertisements carry the address of the link they leave by',
-  target_hwaddr: 'advertisements carry the address of the link they leave by',
-  rewrite: 'ndp6d does not translate addresses; nftables does',
-  table: '`auto` asks the kernel, which follows your policy routing',
+  'use-kernel': 'delete it: ndp6d answers without proxy entries in the kernel',
+  target: 'delete it: advertisements carry the link-layer address of the link that sends them',
+  target_hwaddr: 'delete it: advertisements carry the link-layer address of the link that sends them',
+  rewrite: 'translate addresses with nftables',
+  table: 'write `auto`: it uses the kernel\'s routing rules and tables',
   'valid-ttl': 'write `ttl` in the proxy block',
   'invalid-ttl': 'write `deadtime` in the proxy block',
   renew: 'write `keepalive` in the proxy block',
   'retrans-limit': 'write `retries` in the proxy block',
   'retrans-time': 'write `timeout` in the proxy block',
-  outgoing: 'host routes (`autowire`, or `routes` in a subnet) carry the traffic of this machine itself',
+  outgoing: 'write `autowire`, or `routes` in a subnet: traffic of this machine uses these host routes',
 }))
 
-/** Whether `key` takes one value or many; undefined for unknown words. */
+/** @returns whether `key` takes one value or many; undefined for an unknown key */
 export function arity(key: string): 'one' | 'many' | undefined {
   switch (OPTIONS.get(key)?.type) {
     case undefined: return undefined
-    // Of these only one is right as well, but the others on the line belong to the same mistake.
-    case 'block': case 'iface': return 'many'
-    case 'include': case 'ifaces': case 'host': case 'prefixes': return 'many'
+    // `block` and `iface` take one value; further words on the line belong to the same mistake.
+    case 'block': case 'iface': case 'include': case 'ifaces': case 'host': case 'prefixes': return 'many'
     default: return 'one'
   }
 }
 
-/** The words that may stand in a block. */
+/** @returns the keys allowed in a block of kind `where` */
 export function wordsOf(where: Where): readonly string[] {
   return [...OPTIONS].filter(([, option]) => option.where.includes(where)).map(([word]) => word)
 }
@@ -97,19 +96,19 @@ const PLACES: Readonly<Record<Where, string>> = {
   top: 'outside of all blocks', proxy: 'in a `proxy` block', subnet: 'in a `subnet` block', rule: 'in a `rule` block',
 }
 
-/** What is wrong with `key` standing in `where`, and what to do; undefined when it may stand there. */
+/** @returns the message and hint for `key` in a block of kind `where`; undefined if it is allowed there */
 export function misfit(key: string, where: Where): { message: string; hint: string | undefined } | undefined {
   const option = OPTIONS.get(key)
   if (option?.where.includes(where)) return undefined
   const here = PLACES[where]
   if (option !== undefined) {
     const places = option.where.map((place) => PLACES[place]).join(' or ')
-    const message = `\`${key}\` has no meaning ${here}: expected it ${places}`
-    if (where === 'subnet' && key === 'autowire') return { message, hint: 'in a subnet this is `routes`' }
+    const message = `\`${key}\` is not allowed ${here}: expected it ${places}`
+    if (where === 'subnet' && key === 'autowire') return { message, hint: 'write `routes` in a subnet' }
     return { message, hint: option.where[0] === 'top' ? 'is a `}` missing before it?' : undefined }
   }
   const foreign = FOREIGN.get(key)
-  if (foreign !== undefined) return { message: `\`${key}\` of another ndppd is not supported`, hint: foreign }
+  if (foreign !== undefined) return { message: `\`${key}\` of another ndppd version is not supported`, hint: foreign }
   const words = wordsOf(where)
   const near = nearest(key, words) ?? nearest(key, OPTIONS.keys())
   const hint = near !== undefined ? `did you mean \`${near}\`?` : `known words: ${words.join(', ')}`

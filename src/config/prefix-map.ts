@@ -1,7 +1,4 @@
-/**
- * Values by prefix, with longest-match lookup: one hash table per prefix length, so a lookup costs at most 129
- * probes and does not grow with the entries.
- */
+/** Map from prefixes to values with longest-prefix match: one hash table per length, so a lookup reads at most 129. */
 import type { Address } from '../address.ts'
 import { Prefix } from '../address.ts'
 
@@ -9,7 +6,6 @@ export class PrefixMap<T> {
   readonly #tables = new Map<number, Map<string, T>>()
   /** Lengths in use, longest first. */
   #lengths: number[] = []
-
 
   get(prefix: Prefix): T | undefined {
     return this.#tables.get(prefix.length)?.get(keyOf(prefix.address))
@@ -24,7 +20,7 @@ export class PrefixMap<T> {
     table.set(keyOf(prefix.address), value)
   }
 
-  /** The value of the longest prefix that holds `address` and is shorter than `below` bits. */
+  /** @returns the value of the longest prefix that contains `address` and has fewer than `below` bits */
   covering(address: Address, below = 129): T | undefined {
     for (const length of this.#lengths) {
       if (length >= below) continue

@@ -1,11 +1,9 @@
-/**
- * Config -> text that reads back as the same Config: the effective values, in canonical order and form.
- */
+/** Prints a Config as text that parses into the same Config: all effective values, in canonical order and form. */
 import type { Config, Rule, Settings } from './config.ts'
 import type { Where } from './options.ts'
 import { arity, OPTIONS } from './options.ts'
 
-/** Every statement with its effective value. Times are plain milliseconds, which ndppd reads too. */
+/** Prints every statement with its effective value. Times are plain milliseconds, which ndppd reads too. */
 export function printConfig(config: Config): string {
   const { forwarding, grace, metrics, proxies, subnets } = config
   const parts = [[`forwarding ${printValue(forwarding)}`, `grace ${grace}`]]
@@ -55,7 +53,7 @@ function printValue(value: boolean | number | string): string {
   return typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value)
 }
 
-/** Quoted when it would else be taken for a statement or a comment. */
+/** Quotes a name that would be read as a statement or a comment. */
 function printIface(name: string): string {
   return /^[\w.@~+*-]+$/.test(name) && arity(name) === undefined ? name : `"${name}"`
 }

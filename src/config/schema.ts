@@ -1,7 +1,4 @@
-/**
- * Blocks -> Config. The table of statements is in options.ts, one block is sorted in contents.ts; here is what the
- * statements mean together.
- */
+/** Compiles blocks into a Config. contents.ts reads one block by the table of options.ts; checks across statements are here. */
 import type { Prefix } from '../address.ts'
 import { checkAddresses } from './check.ts'
 import type { Config, Proxy, Rule, Subnet } from './config.ts'
@@ -12,22 +9,20 @@ import type { Placed, Statement, Word } from './parser.ts'
 import { readSubnet } from './subnet.ts'
 import { Reader } from './values.ts'
 
-/** RFC 6583 6.1: a blind answer for more addresses than this invites floods of neighbor entries. */
+/** Shortest prefix of a `static` rule without a warning: a scan of more addresses fills neighbor tables (RFC 6583 6.1). */
 const WIDEST_STATIC = 112
 
-/**
- * The configuration that `statements` describe. Every problem goes to `report`; the result is meaningful only
- * when no error was reported.
- */
+const FIRST_ONLY = 'ndppd 0.2.x probes only the first'
+
+/** Compiles `statements`. Problems go to `report`; the result is valid only if no error was reported. */
 export function compile(statements: readonly Statement[], report: Report): Config {
-  const schema = new Schema(report)
-  return schema.top(statements)
+  return new Schema(report).top(statements)
 }
 
 class Schema {
   readonly #report: Report
   readonly #reader: Reader
-  /** Prefixes of the rules, for checks across blocks. */
+  /** Prefixes of all rules, for checks across blocks. */
   readonly #rules: Placed<Prefix>[] = []
   readonly #subnets: Placed<Subnet>[] = []
 
@@ -56,67 +51,67 @@ class Schema {
     const { values, statements } = readContents(statement.block ?? [], 'proxy', this.#reader)
     const rules = statements.map((rule) => this.#rule(rule, iface))
     if (word !== undefined && iface !== undefined) {
-      if (iface === 'lo') report.warning(word, '`lo` has no neighbors: nobody will ask there')
+      if (iface === 'lo') report.warning(word, '`lo` has no neighbors: expected a link with solicitors')
       if (rules.length === 0) {
-        report.warning(word, `\`proxy ${iface}\` has no rules: it answers for nothing`,
-          `expected \`proxy ${iface} { rule PREFIX { ... } }\``)
+        report.warning(word, `\`proxy ${iface}\` has no rules and answers no solicitation: expected a \`rule\``,
+          `write \`proxy ${iface} { rule PREFIX { ... } }\``)
       }
     }
     const settings = withDefaults(DEFAULTS, values)
     return iface === undefined ? undefined : { iface, settings, rules: rules.filter((rule) => rule !== undefined) }
   }
 
-  #rule(statement: Statement, listener: string | undefined): Rule | undefined {
+  #rule(statement: Statement, proxyIface: string | undefined): Rule | undefined {
     const report = this.#report
     const word = onlyValue(statement, 'one prefix', 'write a rule for each prefix', this.#reader)
     const prefix = word && this.#reader.prefix(word)
     const { values, statements } = readContents(statement.block ?? [], 'rule', this.#reader)
     const place = word ?? statement.key
     if (statement.block === undefined) {
-      report.error(place, 'this rule has no block: expected `{ static }`, `{ auto }` or `{ iface IFACE }` behind it')
+      report.error(place, 'this rule has no block: expected `{ static }`, `{ auto }` or `{ iface IFACE }` after it')
       return undefined
     }
     const kinds = new Set(statements.map(({ key }) => key.text))
     if (kinds.size > 1) {
       const second = statements.find(({ key }) => key.text !== statements[0].key.text)!
-      report.error(second.key, `this rule is \`${statements[0].key.text}\` already: expected only one of \`static\`, `
-        + '`auto` and `iface`', 'write two rules with the same prefix if both are meant')
+      report.error(second.key, `\`${second.key.text}\` in a rule with \`${statements[0].key.text}\`: expected only one of \`static\`, `
+        + '`auto` and `iface`', 'to use both, write two rules with the same prefix')
     } else if (statement.block.length > 0 && kinds.size === 0) {
-      report.error(place, 'this rule does not say how to find its hosts: expected `static`, `auto` or `iface IFACE`')
+      report.error(place, 'this rule has no method to find hosts: expected `static`, `auto` or `iface IFACE`')
       return undefined
     }
-    const ifaces = this.#ruleIfaces(statements.filter(({ key }) => key.text === 'iface'), listener)
+    const ifaces = this.#ruleIfaces(statements.filter(({ key }) => key.text === 'iface'), proxyIface)
     if (prefix === undefined || word === undefined || (kinds.has('iface') && ifaces.length === 0)) return undefined
 
     this.#rules.push({ value: prefix, word })
     if (prefix.address.isLinkLocal || prefix.address.isMulticast) {
-      report.warning(word, `${prefix} is link-local or multicast: never answered for`)
+      report.warning(word, `${prefix} is link-local or multicast, which is never proxied: expected a global or unique local prefix`)
     }
     if ('autovia' in values && !kinds.has('iface')) {
-      report.warning(place, '`autovia` has no effect here: expected it beside `iface`')
+      report.warning(place, '`autovia` has no effect here: expected it in a rule with `iface`')
     }
     if (kinds.has('iface')) return { kind: 'iface', prefix, ifaces, autovia: values.autovia === true }
     if (kinds.has('auto')) return { kind: 'auto', prefix }
-    // Guides from before 0.2.5 leave the body empty and mean static; later versions refuse to start.
-    if (kinds.size === 0) report.warning(place, 'this rule is empty and is taken as `static`', 'write `{ static }`')
+    // Guides for ndppd before 0.2.5 write an empty body for static; later versions refuse to start.
+    if (kinds.size === 0) report.warning(place, 'this rule is empty and is read as `static`', 'write `{ static }`')
     if (prefix.length < WIDEST_STATIC) {
-      report.warning(word, `\`static\` answers for every address of ${prefix}, also where no host is`,
-        'anyone can fill the router\'s neighbor table by that (RFC 6583): prefer `auto`, `iface` or `subnet`, or '
-        + `a prefix of /${WIDEST_STATIC} or longer`)
+      report.warning(word, `\`static\` answers for every address of ${prefix}, with or without a host`,
+        'a scan fills the router\'s neighbor table (RFC 6583): write `auto`, `iface` or a `subnet`, or a prefix of '
+        + `/${WIDEST_STATIC} or longer`)
     }
     return { kind: 'static', prefix }
   }
 
-  #ruleIfaces(statements: readonly Statement[], listener: string | undefined): string[] {
+  #ruleIfaces(statements: readonly Statement[], proxyIface: string | undefined): string[] {
     const report = this.#report
     const words: Word[] = []
     for (const statement of statements) {
       if (statement.values.length === 0) reportMissing(statement, 'an interface', this.#reader)
       if (statement !== statements[0]) {
-        // Its user meant both; asking one link more does no harm, so ours asks all.
-        report.warning(statement.key, 'a second `iface`: all are asked', 'ndppd 0.2.x asks only the first')
+        // A probe on one more link does no harm, so this is no error.
+        report.warning(statement.key, 'a second `iface`: ndp6d probes all of them', FIRST_ONLY)
       } else if (statement.values.length > 1 && report.first('several ifaces')) {
-        report.warning(statement.values[1], 'several interfaces: all are asked', 'ndppd 0.2.x asks only the first')
+        report.warning(statement.values[1], 'several interfaces: ndp6d probes all of them', FIRST_ONLY)
       }
       for (const word of statement.values) words.push(word)
     }
@@ -126,10 +121,10 @@ class Schema {
       if (iface === undefined) continue
       if (ifaces.has(iface)) report.warning(word, `\`${iface}\` is named twice`)
       ifaces.add(iface)
-      if (iface === 'lo') report.warning(word, '`lo` has no neighbors: nothing will answer there', 'is `static` meant?')
-      if (iface === listener) {
-        report.warning(word, `\`${iface}\` is where the question came from and is never asked`,
-          'name the link that the hosts are on')
+      if (iface === 'lo') report.warning(word, '`lo` has no neighbors: expected a link with hosts', 'did you mean `static`?')
+      if (iface === proxyIface) {
+        report.warning(word, `\`${iface}\` receives the solicitations of this \`proxy\` and is never probed: expected another link`,
+          'write the link of the hosts')
       }
     }
     return [...ifaces]
@@ -146,7 +141,7 @@ class Schema {
     const settings = withDefaults(SUBNET_DEFAULTS, values)
     this.#subnets.push({ value: { ...subnet, settings }, word })
     if (!settings.learn && subnet.hosts.length === 0) {
-      report.warning(word, 'with `learn no` and no `host` this subnet answers for nothing')
+      report.warning(word, 'with `learn no` this subnet answers for no address: expected a `host`')
     }
   }
 }

@@ -1,6 +1,4 @@
-/**
- * What a `subnet` block says about links and hosts, and what must hold between its statements. In linear time.
- */
+/** Reads the links and hosts of a `subnet` block and checks them against each other, in linear time. */
 import type { Address } from '../address.ts'
 import { Prefix } from '../address.ts'
 import type { PinnedHost, Subnet } from './config.ts'
@@ -15,8 +13,9 @@ import type { Reader } from './values.ts'
 type Body = Omit<Subnet, 'settings'>
 
 /**
- * The subnet that the `statements` of one block describe; undefined when `prefix` is, or a link is missing.
- * @param word where the prefix stands
+ * Reads the `statements` of one block.
+ * @param word the word of the prefix
+ * @returns undefined if `prefix` is undefined or the upstream is missing
  */
 export function readSubnet(
   prefix: Prefix | 'auto' | undefined, word: Word, statements: readonly Statement[], reader: Reader): Body | undefined {
@@ -46,14 +45,14 @@ function readUpstream(word: Word, statements: readonly Statement[], reader: Read
   const { report } = reader
   const words = statements.flatMap(({ values }) => values)
   if (statements.length === 0) {
-    report.error(word, 'this subnet has no upstream: expected `upstream IFACE`', 'that is the link the router is on')
+    report.error(word, 'this subnet has no upstream: expected `upstream IFACE`', 'write the link of the router')
   }
   for (const extra of words.slice(1)) {
     report.error(extra, `${quote(extra.text)} is a second upstream: expected exactly one`,
-      'the links that the hosts are on are `downstream`')
+      'write the links of the hosts as `downstream`')
   }
   const name = words.length > 0 ? reader.iface(words[0], false) : undefined
-  if (name === 'lo') report.error(words[0], '`lo` has no neighbors: expected the link the router is on')
+  if (name === 'lo') report.error(words[0], '`lo` has no neighbors: expected the link of the router')
   return name
 }
 
@@ -62,17 +61,16 @@ function readDownstream(
   const { report } = reader
   const names = new Set<string>()
   if (statements.length === 0) {
-    report.error(word, 'this subnet has no downstream: expected `downstream IFACE...`',
-      'those are the links the hosts are on')
+    report.error(word, 'this subnet has no downstream: expected `downstream IFACE...`', 'write the links of the hosts')
   }
   for (const value of statements.flatMap(({ values }) => values)) {
     const name = reader.iface(value, true)
     if (name === undefined) continue
-    if (names.has(name)) report.warning(value, `${quote(name)} is a downstream already`)
-    else if (name === 'lo') report.error(value, '`lo` has no neighbors: expected a link that hosts are on')
+    if (names.has(name)) report.warning(value, `${quote(name)} is named twice`)
+    else if (name === 'lo') report.error(value, '`lo` has no neighbors: expected a link with hosts')
     else if (name === upstream) report.error(value, `\`${name}\` is the upstream: expected another link`)
     else if (upstream !== undefined && matchesIface(name, upstream)) {
-      report.warning(value, `\`${name}\` fits the upstream too: \`${upstream}\` stays upstream only`)
+      report.warning(value, `\`${name}\` matches the upstream too: \`${upstream}\` is used as upstream only`)
     }
     names.add(name)
   }
@@ -89,17 +87,17 @@ function readExcluded(prefix: Prefix | 'auto', statements: readonly Statement[],
     else if (!prefix.contains(found.address) || found.length < prefix.length) {
       const [text, length] = word.text.split('/')
       const meant = found.length < prefix.length ? undefined : reader.suggest(text, (a) => prefix.contains(a))
-      report.error(word, `${quote(word.text)} is not inside ${prefix}: expected a part of the subnet`,
+      report.error(word, `${quote(word.text)} is not inside ${prefix}: expected a prefix inside the subnet`,
         didYouMean(meant && (length === undefined ? meant : `${meant}/${length}`)))
     } else if (found.length === prefix.length) {
-      report.warning(word, `this excludes all of ${prefix}: nothing is answered for`)
+      report.warning(word, `this excludes all of ${prefix}: the subnet answers for no address`)
     }
     excluded.add(found)
   }
   return excluded
 }
 
-/** @param links upstream and downstream; undefined when they are not known well enough to judge by */
+/** @param links upstream and downstream; undefined if they are not known */
 function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], links: readonly string[] | undefined,
   exclude: Iterable<Prefix>, reader: Reader): PinnedHost[] {
   const { report } = reader
@@ -112,7 +110,7 @@ function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], li
   for (const { values: [word, link, ...more] } of statements) {
     if (word === undefined) continue
     for (const extra of more) {
-      report.error(extra, `${quote(extra.text)} is one too many: expected \`host ADDRESS [IFACE]\``)
+      report.error(extra, `unexpected ${quote(extra.text)}: expected \`host ADDRESS [IFACE]\``)
     }
     const address = reader.address(word)
     const iface = link && reader.iface(link, false)
@@ -120,7 +118,7 @@ function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], li
       if (patterns.some((pattern) => matchesIface(pattern, iface))) named.add(iface)
       else {
         const some = links.slice(0, 16)
-        report.error(link, `\`${iface}\` is no link of this subnet: expected ${some.join(', ')}`,
+        report.error(link, `\`${iface}\` is not a link of this subnet: expected ${some.join(', ')}`,
           didYouMean(nearest(iface, some)))
       }
     }
@@ -135,16 +133,16 @@ function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], li
     const single = new Prefix(address, 128)
     const before = pinned.get(single)
     if (before !== undefined) {
-      const again = `${address} is pinned already at ${whereIs(before.word, word)}`
-      const { iface: other = 'no link' } = before.value
-      if (before.value.iface === iface) report.warning(word, again)
-      else report.error(word, `${again}, to ${other}: expected one place for one host`)
+      const duplicate = `duplicate host ${address}, first at ${whereIs(before.word, word)}`
+      const { iface: other } = before.value
+      if (other === iface) report.warning(word, duplicate)
+      else report.error(word, `${duplicate}${other === undefined ? ' without a link' : `, on ${other}`}: expected one link per host`)
       continue
     }
     if (excluded.covering(address) !== undefined) {
-      report.warning(word, `${address} is excluded by ${excluded.covering(address)}: it is never answered for`)
+      report.warning(word, `${address} is excluded by ${excluded.covering(address)}: solicitations for it are not answered`)
     } else if (prefix !== 'auto' && prefix.length < 127 && address.equals(prefix.address)) {
-      report.warning(word, `${address} is the subnet-router anycast address (RFC 4291 2.6.1): it is never answered for`)
+      report.warning(word, `${address} is the subnet-router anycast address (RFC 4291 2.6.1): solicitations for it are not answered`)
     }
     pinned.set(single, { value: { address, iface }, word })
     hosts.push({ address, iface })
@@ -152,10 +150,10 @@ function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], li
   return hosts
 }
 
-/** All that can be said of an address while the prefix is not known; reported when it cannot be in any. */
+/** Reports an address that no prefix of a subnet can contain; for `auto`, whose prefixes are not known yet. */
 function checkGlobal(address: Address, word: Word, { report }: Reader): boolean {
   if (!address.isGlobal) {
-    report.error(word, `${quote(word.text)} can be in no subnet: expected a global or unique local address`)
+    report.error(word, `${quote(word.text)} cannot be in a subnet: expected a global or unique local address`)
   }
   return address.isGlobal
 }
@@ -163,4 +161,3 @@ function checkGlobal(address: Address, word: Word, { report }: Reader): boolean 
 function didYouMean(text: { toString(): string } | undefined): string | undefined {
   return text && `did you mean \`${text}\`?`
 }
-

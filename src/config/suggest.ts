@@ -1,9 +1,7 @@
-/**
- * "Did you mean": the nearest known word, and the address that was probably meant.
- */
+/** Suggestions for misspelt words and addresses. */
 import { Address } from '../address.ts'
 
-/** Edits (insert, delete, replace, swap neighbours: optimal string alignment) from `a` to `b`; case is free. */
+/** Counts the edits from `a` to `b` (insert, delete, replace, swap of neighbors: optimal string alignment), without case. */
 export function distance(a: string, b: string): number {
   const [from, to] = [a.toLowerCase(), b.toLowerCase()]
   let before: number[] = []
@@ -22,7 +20,7 @@ export function distance(a: string, b: string): number {
   return above[to.length]
 }
 
-/** The one of `known` that `word` is most likely a slip of: a third of its letters wrong at most. */
+/** @returns the word of `known` nearest to `word`, with edits in at most a third of its letters */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
   let least = Math.max(1, Math.floor(word.length / 3)) + 1
@@ -35,9 +33,8 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
 }
 
 /**
- * The address that `text` was probably meant to be: the first of its near misses that `fits` accepts. Tried in order:
- * characters that are never right, the `::` elsewhere, neighbouring groups or digits swapped, one character
- * left out or replaced.
+ * Returns the first near miss of `text` that is an address and that `fits` accepts. Near misses, in this order: invalid
+ * characters replaced, the `::` moved, neighboring groups or digits swapped, one character left out or replaced.
  */
 export function nearAddress(
   text: string, fits: (address: Address) => boolean, misses: (text: string) => Iterable<string> = nearMisses,
@@ -62,7 +59,7 @@ function* nearMisses(text: string): Generator<string> {
   }
 }
 
-/** `2001::db8:2` -> `2001:db8::2`: the `::` in every place that has `least` groups before it, and one behind it. */
+/** Moves the `::` (`2001::db8:2` to `2001:db8::2`) to each place with `least` groups before it and one after it. */
 function* movedColons(text: string, least = 0): Generator<string> {
   if (!text.includes('::')) return
   const groups = text.split(/:+/).filter((group) => group !== '')
@@ -71,7 +68,7 @@ function* movedColons(text: string, least = 0): Generator<string> {
   }
 }
 
-/** Only those with the `::` further right: whoever writes it too early has lost part of the prefix. */
+/** Moves the `::` to the right only: a `::` that is too early cuts the prefix short. */
 export function laterColons(text: string): Iterable<string> {
   return movedColons(text, text.slice(0, text.indexOf('::')).split(':').length + 1)
 }

@@ -2,7 +2,7 @@ import t from 'tap'
 import { DEFAULTS } from '../../src/config/defaults.ts'
 import { arity, misfit, OPTIONS, wordsOf } from '../../src/config/options.ts'
 
-t.test('every setting has its word in both blocks, but for what one of them lacks', async (t) => {
+t.test('proxy and subnet blocks have an option for each setting, except `learn`', async (t) => {
   const sets = (where: 'proxy' | 'subnet'): unknown[] => {
     return wordsOf(where).map((word) => OPTIONS.get(word)!.sets).filter((field) => field !== undefined).sort()
   }
@@ -21,11 +21,11 @@ t.test('arity', async (t) => {
 
 t.test('misfit', async (t) => {
   t.equal(misfit('ttl', 'proxy'), undefined)
-  t.match(misfit('ttl', 'top'), { message: '`ttl` has no meaning outside of all blocks: expected it in a `proxy`' })
+  t.match(misfit('ttl', 'top'), { message: '`ttl` is not allowed outside of all blocks: expected it in a `proxy`' })
   t.match(misfit('proxy', 'rule'), { hint: /`}` missing/ })
   t.match(misfit('autowire', 'subnet'), { hint: /`routes`/ })
   t.match(misfit('rotuer', 'proxy'), { message: /not known in a `proxy` block/, hint: 'did you mean `router`?' })
-  t.match(misfit('upstraem', 'proxy'), { hint: 'did you mean `upstream`?' }, 'a word of another place will do')
+  t.match(misfit('upstraem', 'proxy'), { hint: 'did you mean `upstream`?' }, 'a key of another block')
   t.match(misfit('rewrite', 'rule'), { message: /another ndppd/ })
   t.match(misfit('wurzel', 'rule'), { hint: 'known words: static, auto, iface, autovia' })
 })

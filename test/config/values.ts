@@ -3,7 +3,7 @@ import { Report, Source } from '../../src/config/diagnostic.ts'
 import type { Word } from '../../src/config/parser.ts'
 import { Reader } from '../../src/config/values.ts'
 
-/** What `read` makes of `text`, as text, and the problems it has with it. */
+/** @returns the value that `read` makes of `text`, as JSON, and the reported problems. */
 function reading(read: (reader: Reader, word: Word) => unknown, text: string): [unknown, ...string[]] {
   const report = new Report()
   const word = { source: new Source('x', text), start: 0, end: text.length, text, quoted: false }
@@ -62,7 +62,7 @@ t.test('prefix or auto', async (t) => {
   t.same(read('2001:db8::/64'), ['2001:db8::/64'])
   t.same(read('a::/64'), ['a::/64'])
   for (const text of ['auot', 'Auto', 'auto/64']) t.match(read(text), [undefined, /^error .*did you mean `auto`/])
-  t.match(read('banana'), [undefined, /^error .*no IPv6 address/])
+  t.match(read('banana'), [undefined, /^error .*not an IPv6 address/])
 })
 
 t.test('address', async (t) => {
@@ -82,7 +82,7 @@ t.test('iface', async (t) => {
   t.match(iface('vmtap*'), [undefined, /^error .*wildcard/])
   const bad = ['', '.', '..', 'a/b', 'a:b', 'a b', 'abcdefghijklmnop', 'ääääääää', '<x>', '$X', '[x]', '{']
   for (const text of bad) {
-    t.match(iface(text), [undefined, /^error .*no interface name/], text)
+    t.match(iface(text), [undefined, /^error .*not an interface name/], text)
   }
   t.match(iface('eth1#x'), ['eth1#x', /^warning .*a comment needs a blank/])
   t.match(iface('еth0'), ['еth0', /^warning .*unusual/], 'a Cyrillic letter')
@@ -106,7 +106,7 @@ t.test('choice', async (t) => {
   t.match(choice('no'), [undefined, /^error/])
 })
 
-t.test('choice where yes or no is one of the words', async (t) => {
+t.test('choice with yes or no among the words', async (t) => {
   const choice = (...words: string[]) => (text: string): unknown => {
     return reading((reader, word) => reader.choice(word, 'x', words), text)
   }
@@ -121,7 +121,7 @@ t.test('choice where yes or no is one of the words', async (t) => {
   for (const text of ['true', 'yes', 'on']) t.match(some(text), [undefined, /^error .*expected no, mirror \(\)/])
 })
 
-t.test('guesses are bounded', async (t) => {
+t.test('suggestions are limited', async (t) => {
   const reader = new Reader(new Report())
   for (let i = 0; i < 50; i++) t.ok(reader.suggest('2001:db8:::1'))
   t.notOk(reader.suggest('2001:db8:::1'))
