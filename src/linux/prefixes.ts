@@ -6,7 +6,7 @@
 import type { Prefix } from '../address.ts'
 import { NLM_F_REPLACE } from '../wire/netlink.ts'
 import type { Message } from '../wire/netlink.ts'
-import { decodeRoute, onLinkFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtnetlink.ts'
+import { decodeRoute, onLinkFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
 import { verdict } from './errors.ts'
 import { native } from './native.ts'
 import { EventSocket } from './netlink.ts'

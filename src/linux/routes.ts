@@ -7,7 +7,7 @@
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { HostRoute, Limit, RouteChange } from '../engine/types.ts'
-import { hostRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtnetlink.ts'
+import { hostRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
 import { verdict } from './errors.ts'
 import type { OsError } from './errors.ts'
 import { native } from './native.ts'

@@ -7,11 +7,12 @@ import type { HostRoute, RouteChange } from '../engine/types.ts'
 import type { MessageWriter } from '../wire/netlink.ts'
 import { decodeNeighbor, decodeStation, dumpNeighbors, dumpStations } from '../wire/rtneighbor.ts'
 import type { NeighborMessage, StationMessage } from '../wire/rtneighbor.ts'
-import {
-  decodeAddress, decodeLink, decodeOnLink, decodeRoute, deleteRoute, dumpAddresses, dumpHostRoutes, dumpLinkRoutes,
-  dumpLinks, lookupRoute, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST, writeRoute,
-} from '../wire/rtnetlink.ts'
+import { decodeAddress, decodeLink, dumpAddresses, dumpLinks } from '../wire/rtnetlink.ts'
 import type { AddressMessage, LinkMessage } from '../wire/rtnetlink.ts'
+import {
+  decodeOnLink, decodeRoute, deleteRoute, dumpHostRoutes, dumpLinkRoutes, lookupRoute, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST,
+  writeRoute,
+} from '../wire/rtroute.ts'
 import type { OsError } from './errors.ts'
 import { native } from './native.ts'
 import { RequestSocket } from './netlink.ts'

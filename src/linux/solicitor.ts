@@ -8,7 +8,7 @@
 import type { Socket } from 'raw-socket'
 import type { Address, Mac } from '../address.ts'
 import { ND_HOP_LIMIT } from '../wire/constants.ts'
-import { solicitationBody } from '../wire/ndisc.ts'
+import { solicitationBody } from '../wire/ndisc-encode.ts'
 import {
   IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_LOOP, IPV6_UNICAST_HOPS, openIcmp, sendTo,
   setOption, SO_BINDTODEVICE, SOL_SOCKET,

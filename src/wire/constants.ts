@@ -1,14 +1,14 @@
 /**
- * Constants under their RFC names: of Neighbor Discovery (RFC 4861 10 and 4), of Multicast Listener
- * Discovery (RFC 3810 9) and of Multicast Router Discovery (RFC 4286 3.1, 8). Times are milliseconds.
+ * Constants by their RFC names: Neighbor Discovery (RFC 4861 4, 10), Multicast Listener Discovery (RFC 3810 9) and Multicast
+ * Router Discovery (RFC 4286 3.1, 8). Times are milliseconds.
  */
 
-/** RFC 4861 10, node constants. */
+/** RFC 4861 10: node constants. */
 export const MAX_UNICAST_SOLICIT = 3
 export const MAX_NEIGHBOR_ADVERTISEMENT = 3
 export const RETRANS_TIMER = 1000
 
-/** Hop limit of every ND message (RFC 4861 7.1): proof that no router forwarded it. */
+/** Hop limit of every ND message (RFC 4861 7.1): a smaller one was forwarded by a router. */
 export const ND_HOP_LIMIT = 255
 
 /** ICMPv6 types (RFC 4861 4.3, 4.4). */
@@ -23,7 +23,7 @@ export const ECHO_REPLY = 129
 export const SOURCE_LINK_LAYER_ADDRESS = 1
 export const TARGET_LINK_LAYER_ADDRESS = 2
 
-/** Hop limit of every MLD and MRD message (RFC 3810 5, RFC 4286 3): it stays on the link. */
+/** Hop limit of every MLD and MRD message (RFC 3810 5, RFC 4286 3). */
 export const MLD_HOP_LIMIT = 1
 
 /** ICMPv6 types of MLD (RFC 2710 3.1, RFC 3810 5) and MRD (RFC 4286 3.2, 4.1, 5.1). */
@@ -35,7 +35,7 @@ export const MULTICAST_ROUTER_ADVERTISEMENT = 151
 export const MULTICAST_ROUTER_SOLICITATION = 152
 export const MULTICAST_ROUTER_TERMINATION = 153
 
-/** RFC 3810 9.1 to 9.7, 9.11, 9.12, defaults. */
+/** RFC 3810 9.1 to 9.7, 9.11, 9.12: defaults. */
 export const ROBUSTNESS_VARIABLE = 2
 export const QUERY_INTERVAL = 125_000
 export const QUERY_RESPONSE_INTERVAL = 10_000
@@ -44,11 +44,11 @@ export const OTHER_QUERIER_PRESENT_TIMEOUT = ROBUSTNESS_VARIABLE * QUERY_INTERVA
 export const STARTUP_QUERY_INTERVAL = QUERY_INTERVAL / 4
 export const STARTUP_QUERY_COUNT = ROBUSTNESS_VARIABLE
 export const UNSOLICITED_REPORT_INTERVAL = 1000
-/** Groups in one of our reports: headers of 56 bytes and records of 20 fit the least MTU (RFC 8200 5), which all links have. */
+/** Limit of groups in one report: 56 bytes of headers and 20 bytes per record fit the minimum MTU (RFC 8200 5). */
 export const MAX_REPORTED = Math.floor((1280 - 56) / 20)
 export const OLDER_VERSION_QUERIER_PRESENT_TIMEOUT = ROBUSTNESS_VARIABLE * QUERY_INTERVAL + QUERY_RESPONSE_INTERVAL
 
-/** RFC 4286 3.1, defaults; jitter is a part of the interval. MAX_MESSAGE_RATE is a number per second. */
+/** RFC 4286 3.1: defaults. The jitter is a fraction of the interval; MAX_MESSAGE_RATE is per second. */
 export const ADVERTISEMENT_INTERVAL = 20_000
 export const ADVERTISEMENT_JITTER = 0.025
 export const MAX_INITIAL_ADVERTISEMENT_INTERVAL = 2000

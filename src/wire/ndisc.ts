@@ -1,6 +1,6 @@
 /**
- * Neighbor Solicitations and Advertisements: validation, view and encoding.
- * RFC 4861 4.3, 4.4, 4.6.1 (formats), 7.1 (validation), 7.2.2, 7.2.4, 7.2.8 (contents); RFC 6980 5 (fragments).
+ * Neighbor Solicitations and Advertisements: format (RFC 4861 4.3, 4.4, 4.6.1), validation (RFC 4861 7.1, RFC 6980 5) and a
+ * view of a received message. ndisc-encode.ts writes them.
  *
  *      0                   1                   2                   3
  *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -14,77 +14,97 @@
  *     |  Option type  |  Length / 8   |  lladdr, nonce ...            |   any number of options
  *     +---------------+---------------+-------------------------------+
  */
-import { Address, readMac, readWord, writeMac, writeWord } from '../address.ts'
+import { Address, readMac, readWord } from '../address.ts'
 import type { Mac } from '../address.ts'
-import { icmpv6Checksum, read16, write16 } from './bytes.ts'
+import { icmpv6Checksum, read16 } from './bytes.ts'
 import {
   ND_HOP_LIMIT, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION, SOURCE_LINK_LAYER_ADDRESS, TARGET_LINK_LAYER_ADDRESS,
 } from './constants.ts'
 import {
-  DESTINATION, DESTINATION_OPTIONS, ETHER_SOURCE, FRAGMENT, HOP_BY_HOP, HOP_LIMIT, ICMPV6,
-  IPV6_HEADER, judgeHeaders, NEXT_HEADER, PAYLOAD_LENGTH, ROUTING, SOURCE, writeEthernet, writeIpv6,
+  checkHeaders, DESTINATION, DESTINATION_OPTIONS, ETHER_SOURCE, FRAGMENT, HOP_BY_HOP, HOP_LIMIT, ICMPV6, IPV6_HEADER, NEXT_HEADER,
+  PAYLOAD_LENGTH, ROUTING, SOURCE,
 } from './frame.ts'
 
 /**
- * Why a frame is not a valid NS or NA, in the order of the checks: first what the frame is, then whether it is whole,
- * then where it comes from, then what it says. The first that fails is the reason, so each one implies that those
- * above it passed, except `extension-header` and `fragment`, which are judged by their header alone.
+ * Reasons to drop a frame that is not a valid NS or NA, in the order of the checks. The reason is the first check that fails,
+ * so all checks before it passed. `extension-header` and `fragment` are exceptions: they depend on the headers only.
  */
 export const DROP_REASONS = [
-  // Given by the packet layer, before the frame is decoded.
-  'own-frame',                // we sent it
-  'vlan',                     // tagged: the VLAN interface's business
-  'other-host',               // to another MAC; seen because the link is promiscuous
-  // Given by NdiscView.decode. Up to 'length' the view is blank, from 'hop-limit' on it names source and target.
+  // Checks of the packet socket, before the frame is decoded.
+  'own-frame',                // sent by this machine
+  'vlan',                     // tagged: it belongs to a VLAN interface
+  'other-host',               // to another MAC; received because the link is promiscuous
+  // Checks of NdiscView.decode. Up to 'length' the view is blank, from 'hop-limit' on it has source and target.
   'not-ipv6',                 // ethertype or version
   'not-ndisc',                // neither NS nor NA
-  'extension-header',         // an NS or NA behind extension headers: nobody sends these, so not walked for options
-  'fragment',                 // an NS or NA behind a Fragment header, an atomic fragment too (RFC 6980 5)
-  'truncated',                // the frame ends before the headers or before the IPv6 payload does
+  'extension-header',         // an NS or NA after extension headers, which no host sends
+  'fragment',                 // an NS or NA after a Fragment header, also an atomic fragment (RFC 6980 5)
+  'truncated',                // the frame ends before the headers or the IPv6 payload do
   'length',                   // IPv6 payload below 24 bytes
-  'hop-limit',                // not 255: came through a router
+  'hop-limit',                // not 255: a router forwarded it
   'checksum',
   'code',                     // not 0
   'target-multicast',
   'source',                   // multicast, loopback, or (NS) the target itself
-  'dad-destination',          // NS from `::` to anything but a solicited-node group
+  'dad-destination',          // NS from `::` to an address that is not a solicited-node group
   'na-multicast-solicited',   // NA to a group, with S=1
-  'option-length',            // zero, or past the end
+  'option-length',            // zero, or beyond the end
   'dad-slla',                 // NS from `::` with a Source Link-Layer Address option
 ] as const
 
 export type DropReason = (typeof DROP_REASONS)[number]
 
+/** An NA to send (RFC 4861 7.2.4, 7.2.8). Destination and target are words, as in the NS. */
+export interface NeighborAdvertisement {
+  readonly source: Address
+  readonly d0: number; readonly d1: number; readonly d2: number; readonly d3: number
+  readonly t0: number; readonly t1: number; readonly t2: number; readonly t3: number
+  /** Ethernet destination. */
+  readonly to: Mac
+  readonly router: boolean
+  readonly solicited: boolean
+  readonly override: boolean
+}
+
+/** An NS to send to a known Ethernet destination (RFC 4861 7.2.2, 7.3.3). */
+export interface NeighborSolicitation {
+  readonly source: Address
+  readonly destination: Address
+  readonly target: Address
+  readonly to: Mac
+}
+
 /** Offsets in the message, and its length without options. */
 const CODE = 1
-const CHECKSUM = 2
-const FLAGS = 4
-const TARGET = 8
-const MESSAGE = 24
-/** Where the target is, counted from the IPv6 header (RFC 4861 4.3, 4.4). */
+export const CHECKSUM = 2
+export const FLAGS = 4
+export const TARGET = 8
+export const MESSAGE = 24
+/** Offset of the target from the IPv6 header. */
 export const TARGET_OFFSET = IPV6_HEADER + TARGET
 
-const ROUTER = 0x80
-const SOLICITED = 0x40
-const OVERRIDE = 0x20
+/** Flags of an NA. */
+export const ROUTER = 0x80
+export const SOLICITED = 0x40
+export const OVERRIDE = 0x20
 
 /** Length in bytes of a link-layer address option on Ethernet (RFC 2464 6). */
-const LLADDR_OPTION = 8
+export const LLADDR_OPTION = 8
 
 /** Absent link-layer address. */
-const NONE = -1 as Mac
+export const NO_LLADDR = -1 as Mac
 
 function isNdisc(type: number): boolean {
   return type === NEIGHBOR_SOLICITATION || type === NEIGHBOR_ADVERTISEMENT
 }
 
-/** In ff02::1:ff00:0/104 (RFC 4291 2.7.1). */
+/** Returns whether the address of these words is in ff02::1:ff00:0/104 (RFC 4291 2.7.1). */
 export function isSolicitedNode(w0: number, w1: number, w2: number, w3: number): boolean {
   return w0 === (0xff020000 | 0) && w1 === 0 && w2 === 1 && w3 >>> 24 === 0xff
 }
 
-/** What a packet is whose IPv6 header is not followed by ICMPv6: the headers are walked only to name it. */
-function judgeChain(slab: Uint8Array, ip: number, end: number): DropReason {
+/** Classifies a packet with a next header that is not ICMPv6. Extension headers are read only to find the ICMPv6 type. */
+function classifyExtended(slab: Uint8Array, ip: number, end: number): DropReason {
   let reason: DropReason = 'extension-header'
   let next = slab[ip + NEXT_HEADER]
   let p = ip + IPV6_HEADER
@@ -101,46 +121,43 @@ function judgeChain(slab: Uint8Array, ip: number, end: number): DropReason {
 }
 
 /**
- * A received NS or NA. One instance is reused: `decode` fills it, and everything but the addresses made by `target()`
- * and `source()` holds only until the next `decode`. Addresses are signed 32-bit words, as in `Address`.
+ * A received NS or NA. `decode` fills the one instance again for each frame, so only the results of `target()` and `source()`
+ * outlive the next call. Addresses are signed 32-bit words, as in `Address`.
  */
 export class NdiscView {
-  /** NEIGHBOR_SOLICITATION or NEIGHBOR_ADVERTISEMENT; 0 when the frame is too broken to tell. */
+  /** NEIGHBOR_SOLICITATION or NEIGHBOR_ADVERTISEMENT; 0 in a blank view. */
   type = 0
   /** IPv6 source, destination, and target. */
   s0 = 0; s1 = 0; s2 = 0; s3 = 0
   d0 = 0; d1 = 0; d2 = 0; d3 = 0
   t0 = 0; t1 = 0; t2 = 0; t3 = 0
   /** Ethernet source; -1 without link header. */
-  sourceMac = NONE
+  sourceMac = NO_LLADDR
   /** First Target Link-Layer Address option of an NA; -1: absent. */
-  tlla = NONE
+  tlla = NO_LLADDR
   /** Flags of an NA; false in an NS. */
   router = false
   solicited = false
   override = false
-  /** The IPv6 destination is the target itself. */
+  /** The IPv6 destination is the target. */
   unicastToTarget = false
 
   /**
-   * Validates the frame of `length` bytes at `at` (all of it within `slab`) and reads it.
-   * @param linkHeader 14 (Ethernet) or 0 (cooked socket); see `LinkHeader`.
-   * @param checksumPartial the kernel left the checksum to hardware that never saw it (TP_STATUS_CSUMNOTREADY):
-   *   not verified.
-   * @returns undefined for a valid NS or NA, else the reason to drop it. Up to `length` in the order of DROP_REASONS
-   *   the view is then blank; later ones leave `type`, the addresses and MACs readable, and the options unread.
+   * Validates and reads the frame of `length` bytes at `at`, all of it within `slab`.
+   * @param linkHeader 14 (Ethernet) or 0 (cooked socket); see `LinkHeader`
+   * @param checksumPartial the checksum was left to hardware (TP_STATUS_CSUMNOTREADY) and is not verified
+   * @returns undefined for a valid NS or NA, else the reason to drop it. Up to `length` in DROP_REASONS the view is then
+   *   blank; for later reasons it has the type, addresses and flags, without options.
    */
-  decode(
-    slab: Uint8Array, at: number, length: number, linkHeader: number, checksumPartial: boolean,
-  ): DropReason | undefined {
+  decode(slab: Uint8Array, at: number, length: number, linkHeader: number, checksumPartial: boolean): DropReason | undefined {
     const ip = at + linkHeader
     const icmp = ip + IPV6_HEADER
     const frameEnd = at + length
-    const broken = judgeHeaders(slab, at, length, linkHeader)
+    const broken = checkHeaders(slab, at, length, linkHeader)
     if (broken !== undefined) return this.#blank(broken)
-    if (slab[ip + NEXT_HEADER] !== ICMPV6) return this.#blank(judgeChain(slab, ip, frameEnd))
+    if (slab[ip + NEXT_HEADER] !== ICMPV6) return this.#blank(classifyExtended(slab, ip, frameEnd))
 
-    // What follows the payload is Ethernet padding, not part of the message.
+    // Bytes after the payload are Ethernet padding.
     const payload = read16(slab, ip + PAYLOAD_LENGTH)
     if (payload > 0 && icmp < frameEnd && !isNdisc(slab[icmp])) return this.#blank('not-ndisc')
     if (icmp + payload > frameEnd) return this.#blank('truncated')
@@ -165,7 +182,7 @@ export class NdiscView {
     return this.#readOptions(slab, icmp + MESSAGE, icmp + payload, solicitation, dad)
   }
 
-  /** Everything at a fixed place; no options. Apart from `decode`, so that V8 inlines the reads into both. */
+  /** Reads the fields at fixed offsets. Separate from `decode`, so that V8 inlines the reads into both. */
   #readFields(slab: Uint8Array, at: number, linkHeader: number): void {
     const ip = at + linkHeader
     const icmp = ip + IPV6_HEADER
@@ -174,7 +191,7 @@ export class NdiscView {
     this.router = (flags & ROUTER) !== 0
     this.solicited = (flags & SOLICITED) !== 0
     this.override = (flags & OVERRIDE) !== 0
-    this.sourceMac = linkHeader === 0 ? NONE : readMac(slab, at + ETHER_SOURCE)
+    this.sourceMac = linkHeader === 0 ? NO_LLADDR : readMac(slab, at + ETHER_SOURCE)
     this.s0 = readWord(slab, ip + SOURCE)
     this.s1 = readWord(slab, ip + SOURCE + 4)
     this.s2 = readWord(slab, ip + SOURCE + 8)
@@ -187,21 +204,23 @@ export class NdiscView {
     const t1 = this.t1 = readWord(slab, icmp + TARGET + 4)
     const t2 = this.t2 = readWord(slab, icmp + TARGET + 8)
     const t3 = this.t3 = readWord(slab, icmp + TARGET + 12)
-    // All of it always: a comparison that the first random address brings makes V8 compile this anew, in the middle of a scan.
+    // No branches: V8 would compile this function again at the first address that takes another one, in the middle of a scan.
     this.unicastToTarget = ((d0 ^ t0) | (d1 ^ t1) | (d2 ^ t2) | (d3 ^ t3)) === 0
-    this.tlla = NONE
+    this.tlla = NO_LLADDR
   }
 
-  /** The whole list must be well-formed before any of it counts (RFC 4861 7.1). Of equal options the first counts. */
+  /** Reads the options. Every length must be valid before any option counts (RFC 4861 7.1); the first TLLA counts. */
   #readOptions(slab: Uint8Array, at: number, end: number, solicitation: boolean, dad: boolean): DropReason | undefined {
-    let tlla = NONE
+    let tlla = NO_LLADDR
     let dadSlla = false
     for (let p = at, size = 0; p < end; p += size) {
       if (p + 2 > end) return 'option-length'
       size = 8 * slab[p + 1]
       if (size === 0 || p + size > end) return 'option-length'
       if (slab[p] === SOURCE_LINK_LAYER_ADDRESS) dadSlla = dad
-      else if (slab[p] === TARGET_LINK_LAYER_ADDRESS && !solicitation && size === LLADDR_OPTION && tlla === NONE) tlla = readMac(slab, p + 2)
+      else if (slab[p] === TARGET_LINK_LAYER_ADDRESS && !solicitation && size === LLADDR_OPTION && tlla === NO_LLADDR) {
+        tlla = readMac(slab, p + 2)
+      }
     }
     if (dadSlla) return 'dad-slla'
     this.tlla = tlla
@@ -210,125 +229,22 @@ export class NdiscView {
 
   /** Allocates. */
   target(): Address { return new Address(this.t0, this.t1, this.t2, this.t3) }
-  /** Allocates. */
   source(): Address { return new Address(this.s0, this.s1, this.s2, this.s3) }
 
-  /** Fills every field with nonsense, so that code which reads the view after its turn fails loudly (simulator). */
-  poison(): void {
-    this.#fill(0xdeadbeef | 0, 0xdeadbeefdead as Mac)
-    this.type = -1
-    this.router = this.solicited = this.override = this.unicastToTarget = true
-  }
+  /** Fills all fields with invalid values, so that a simulator detects a read after the turn of the frame. */
+  poison(): void { this.#fill(-1, 0xdeadbeef | 0, 0xdeadbeefdead as Mac, true) }
 
   #blank(reason: DropReason): DropReason {
-    this.#fill(0, NONE)
-    this.type = 0
-    this.router = this.solicited = this.override = this.unicastToTarget = false
+    this.#fill(0, 0, NO_LLADDR, false)
     return reason
   }
 
-  #fill(word: number, mac: Mac): void {
+  #fill(type: number, word: number, mac: Mac, flag: boolean): void {
+    this.type = type
     this.s0 = this.s1 = this.s2 = this.s3 = word
     this.d0 = this.d1 = this.d2 = this.d3 = word
     this.t0 = this.t1 = this.t2 = this.t3 = word
     this.sourceMac = this.tlla = mac
+    this.router = this.solicited = this.override = this.unicastToTarget = flag
   }
-}
-
-/** An NA to send (RFC 4861 7.2.4, 7.2.8). Destination and target are words, copied from the NS. */
-export interface NeighborAdvertisement {
-  readonly source: Address
-  readonly d0: number; readonly d1: number; readonly d2: number; readonly d3: number
-  readonly t0: number; readonly t1: number; readonly t2: number; readonly t3: number
-  /** Ethernet destination. */
-  readonly to: Mac
-  readonly router: boolean
-  readonly solicited: boolean
-  readonly override: boolean
-}
-
-/** An NS to send to a known Ethernet destination (RFC 4861 7.2.2, 7.3.3). */
-export interface NeighborSolicitation {
-  readonly source: Address
-  readonly destination: Address
-  readonly target: Address
-  readonly to: Mac
-}
-
-/** Room for any frame that is encoded here, with either link header. */
-export const MAX_ENCODED = 86
-
-/**
- * Writes an NA with its Target Link-Layer Address option at `at`.
- * @param lladdr Ethernet source and TLLA; -1 on a link without such addresses: no option (RFC 4861 4.4).
- * @param linkHeader 14 or 0.
- * @returns the frame's length, at most MAX_ENCODED.
- */
-export function encodeAdvertisement(
-  slab: Uint8Array, at: number, message: NeighborAdvertisement, lladdr: Mac, linkHeader: number,
-): number {
-  const payload = lladdr < 0 ? MESSAGE : MESSAGE + LLADDR_OPTION
-  const ip = at + linkHeader
-  writeIpv6(slab, ip, message.source, payload)
-  writeWord(slab, ip + DESTINATION, message.d0)
-  writeWord(slab, ip + DESTINATION + 4, message.d1)
-  writeWord(slab, ip + DESTINATION + 8, message.d2)
-  writeWord(slab, ip + DESTINATION + 12, message.d3)
-  const icmp = ip + IPV6_HEADER
-  const flags = (message.router ? ROUTER : 0) | (message.solicited ? SOLICITED : 0) | (message.override ? OVERRIDE : 0)
-  writeWord(slab, icmp, NEIGHBOR_ADVERTISEMENT << 24)
-  writeWord(slab, icmp + FLAGS, flags << 24)
-  writeWord(slab, icmp + TARGET, message.t0)
-  writeWord(slab, icmp + TARGET + 4, message.t1)
-  writeWord(slab, icmp + TARGET + 8, message.t2)
-  writeWord(slab, icmp + TARGET + 12, message.t3)
-  if (lladdr >= 0) writeLladdr(slab, icmp + MESSAGE, TARGET_LINK_LAYER_ADDRESS, lladdr)
-  return finish(slab, at, linkHeader, payload, message, lladdr)
-}
-
-/**
- * Writes an NS with its Source Link-Layer Address option at `at`. Parameters and result as in `encodeAdvertisement`.
- */
-export function encodeSolicitation(
-  slab: Uint8Array, at: number, message: NeighborSolicitation, lladdr: Mac, linkHeader: number,
-): number {
-  const payload = lladdr < 0 ? MESSAGE : MESSAGE + LLADDR_OPTION
-  const ip = at + linkHeader
-  writeIpv6(slab, ip, message.source, payload)
-  message.destination.write(slab, ip + DESTINATION)
-  writeSolicitation(slab, ip + IPV6_HEADER, message.target, lladdr)
-  return finish(slab, at, linkHeader, payload, message, lladdr)
-}
-
-/**
- * The ICMPv6 message of an NS, checksum 0, for a raw ICMPv6 socket, where the kernel fills it (RFC 3542 3.1).
- * @param lladdr goes into the Source Link-Layer Address option; undefined: no option, as a source of `::` demands.
- */
-export function solicitationBody(target: Address, lladdr: Mac | undefined): Uint8Array {
-  const body = new Uint8Array(lladdr === undefined ? MESSAGE : MESSAGE + LLADDR_OPTION)
-  writeSolicitation(body, 0, target, lladdr ?? NONE)
-  return body
-}
-
-function writeSolicitation(bytes: Uint8Array, at: number, target: Address, lladdr: Mac): void {
-  writeWord(bytes, at, NEIGHBOR_SOLICITATION << 24)
-  writeWord(bytes, at + FLAGS, 0)
-  target.write(bytes, at + TARGET)
-  if (lladdr >= 0) writeLladdr(bytes, at + MESSAGE, SOURCE_LINK_LAYER_ADDRESS, lladdr)
-}
-
-function writeLladdr(bytes: Uint8Array, at: number, type: number, lladdr: Mac): void {
-  bytes[at] = type
-  bytes[at + 1] = 1
-  writeMac(bytes, at + 2, lladdr)
-}
-
-/** Sets the checksum, whose field is zero, and the Ethernet header. Returns the frame's length. */
-function finish(
-  slab: Uint8Array, at: number, linkHeader: number, payload: number, message: { readonly to: Mac }, lladdr: Mac,
-): number {
-  const ip = at + linkHeader
-  write16(slab, ip + IPV6_HEADER + CHECKSUM, icmpv6Checksum(slab, ip, payload))
-  if (linkHeader !== 0) writeEthernet(slab, at, message, lladdr)
-  return linkHeader + IPV6_HEADER + payload
 }

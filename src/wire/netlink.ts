@@ -1,12 +1,11 @@
 /**
- * Netlink framing: messages and attributes, in host byte order (netlink(7), linux/netlink.h).
+ * Messages and attributes of netlink, in host byte order (netlink(7), linux/netlink.h).
  *
  *     0               4       6       8               12              16
  *     | length        | type  | flags | sequence      | port          | payload, padded to 4 ...
  *     | length | type | value, padded to 4 ...                            one attribute
  *
- * Reading is done in place: a {@link Message} and {@link Attributes} are offsets into the receive buffer, and what
- * does not fit in it is not there. Writing appends to one growing buffer.
+ * A {@link Message} and {@link Attributes} are offsets into the receive buffer; parts beyond its end are absent.
  */
 import { Address, readMac } from '../address.ts'
 import type { Mac } from '../address.ts'
@@ -21,7 +20,7 @@ export const NLM_F_DUMP = 0x300
 export const NLM_F_REPLACE = 0x100
 export const NLM_F_EXCL = 0x200
 export const NLM_F_CREATE = 0x400
-/** In NLMSG_ERROR and NLMSG_DONE: the request is not repeated; attributes follow. */
+/** Flags of NLMSG_ERROR and NLMSG_DONE: the request is not repeated; attributes follow. */
 const NLM_F_CAPPED = 0x100
 const NLM_F_ACK_TLVS = 0x200
 
@@ -29,10 +28,11 @@ const NLA_F_NESTED = 0x8000
 const NLA_TYPE_MASK = 0x3fff
 const NLMSGERR_ATTR_MSG = 1
 
+/** Lengths of the headers of messages and attributes. */
 const HEADER = 16
 const ATTRIBUTE = 4
 
-/** A host whose numbers have their low byte first. */
+/** Host byte order. */
 const little = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 const utf8 = new TextEncoder()
@@ -40,32 +40,32 @@ const text = new TextDecoder()
 
 const align = (length: number): number => (length + 3) & ~3
 
-/** The unsigned 16-bit number at `at`, host order. The caller has checked the range. */
+/** Reads an unsigned 16-bit number in host order. The caller checks the range. */
 export function readU16(bytes: Uint8Array, at: number): number {
   return little ? bytes[at] | (bytes[at + 1] << 8) : (bytes[at] << 8) | bytes[at + 1]
 }
 
-/** The unsigned 32-bit number at `at`, host order. The caller has checked the range. */
+/** Reads an unsigned 32-bit number in host order. The caller checks the range. */
 export function readU32(bytes: Uint8Array, at: number): number {
   const low = readU16(bytes, at)
   const high = readU16(bytes, at + 2)
   return (little ? (high << 16) | low : (low << 16) | high) >>> 0
 }
 
-/** One message in a receive buffer: valid until the buffer is filled again. */
+/** A message in a receive buffer, valid until the next receive. */
 export interface Message {
   readonly bytes: Uint8Array
   readonly type: number
   readonly flags: number
   readonly sequence: number
-  /** Of the socket it answers, or of the one whose request it tells of; 0 is the kernel. */
+  /** Port of the socket whose request caused the message; 0: the kernel. */
   readonly port: number
-  /** The payload is bytes[start, end). */
+  /** Payload: bytes[start, end). */
   readonly start: number
   readonly end: number
 }
 
-/** The messages in bytes[start, end). Ends in silence at the first one that is cut off or impossible. */
+/** Iterates over the messages in bytes[start, end), up to the first one that is invalid or not whole. */
 export function* messages(bytes: Uint8Array, start = 0, end = bytes.length): Generator<Message> {
   const limit = Math.min(end, bytes.length)
   for (let at = start; at + HEADER <= limit;) {
@@ -79,14 +79,14 @@ export function* messages(bytes: Uint8Array, start = 0, end = bytes.length): Gen
   }
 }
 
-/** One attribute: its value is bytes[start, end). */
+/** An attribute with the value bytes[start, end). */
 export interface Attribute {
   readonly type: number
   readonly start: number
   readonly end: number
 }
 
-/** The attributes in bytes[start, end), as a view. A getter gives undefined for what is absent or too short. */
+/** A view of the attributes in bytes[start, end). Getters return undefined for an attribute that is absent or too short. */
 export class Attributes {
   readonly #bytes: Uint8Array
   readonly #start: number
@@ -98,7 +98,7 @@ export class Attributes {
     this.#end = Math.min(end, bytes.length)
   }
 
-  /** In order; ends in silence at the first one that is cut off. */
+  /** Iterates over the attributes, up to the first one that is not whole. */
   *[Symbol.iterator](): Generator<Attribute> {
     for (let at = this.#start; at + ATTRIBUTE <= this.#end;) {
       const length = readU16(this.#bytes, at)
@@ -108,7 +108,7 @@ export class Attributes {
     }
   }
 
-  /** The first attribute of `type` with a value of at least `size` bytes. */
+  /** Returns the first attribute of `type` with at least `size` bytes. */
   find(type: number, size = 0): Attribute | undefined {
     for (const attribute of this) {
       if (attribute.type === type && attribute.end - attribute.start >= size) return attribute
@@ -132,7 +132,7 @@ export class Attributes {
     return found && found.end - found.start === 6 ? readMac(this.#bytes, found.start) : undefined
   }
 
-  /** Up to the first NUL. */
+  /** Text up to the first NUL. */
   text(type: number): string | undefined {
     const found = this.find(type)
     if (found === undefined) return undefined
@@ -142,19 +142,19 @@ export class Attributes {
   }
 }
 
-/** How a request ended: NLMSG_ERROR, or NLMSG_DONE after a dump. */
+/** Result of a request: NLMSG_ERROR, or NLMSG_DONE after a dump. */
 export interface Completion {
-  /** As in errno(3), positive; 0 is success. */
+  /** Positive number of errno(3); 0: success. */
   readonly errno: number
-  /** The kernel's own words (NETLINK_EXT_ACK), when it has any. */
+  /** Message of the kernel (NETLINK_EXT_ACK), if any. */
   readonly text: string | undefined
 }
 
-/** Reads an NLMSG_ERROR or NLMSG_DONE; undefined for any other message and for one that is too short. */
+/** Decodes NLMSG_ERROR or NLMSG_DONE. @returns undefined for other messages and those that are too short */
 export function decodeCompletion(message: Message): Completion | undefined {
   const { bytes, type, flags, start, end } = message
   if (type !== NLMSG_ERROR && type !== NLMSG_DONE) return undefined
-  // A dump that ends well may end without a status.
+  // A successful dump may have no status.
   if (end - start < 4) return type === NLMSG_DONE ? { errno: 0, text: undefined } : undefined
   const errno = -(readU32(bytes, start) | 0)
   let at = start + 4
@@ -165,16 +165,16 @@ export function decodeCompletion(message: Message): Completion | undefined {
   return { errno, text: flags & NLM_F_ACK_TLVS ? new Attributes(bytes, at, end).text(NLMSGERR_ATTR_MSG) : undefined }
 }
 
-/** Composes messages, one after another, in one buffer that grows. */
+/** Writes messages one after another into one growing buffer. */
 export class MessageWriter {
   #bytes = new Uint8Array(4096)
   #length = 0
   #message = 0
 
-  /** What was written; valid until the next write. */
+  /** All messages written so far; valid until the next write. */
   get bytes(): Uint8Array { return this.#bytes.subarray(0, this.#length) }
 
-  /** Starts a message; {@link end} completes it. The port is 0: the kernel fills it in. */
+  /** Begins a message; {@link end} completes it. The kernel fills in the port. */
   begin(type: number, flags: number, sequence: number): void {
     this.#message = this.#length
     this.u32(0)
@@ -189,7 +189,7 @@ export class MessageWriter {
     this.#pad()
   }
 
-  /** Asks for an acknowledgement of the message that was written last; refusals always come. */
+  /** Requests an acknowledgement of the last message; errors are always reported. */
   acknowledge(): void {
     const at = this.#message + 6
     this.#put16(at, readU16(this.#bytes, at) | NLM_F_ACK)
@@ -204,7 +204,6 @@ export class MessageWriter {
     this.#bytes.set(value, at)
   }
 
-  /** An attribute with the bytes given. */
   attribute(type: number, value: Uint8Array): void {
     const at = this.#open(type)
     this.raw(value)
@@ -217,12 +216,12 @@ export class MessageWriter {
     this.close(at)
   }
 
-  /** In network order, as netfilter has most of its numbers. */
+  /** Writes a number in network order, as in most attributes of netfilter. */
   attributeBe32(type: number, value: number): void {
     this.attribute(type, Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value))
   }
 
-  /** With its terminating NUL. */
+  /** Writes text with a terminating NUL. */
   attributeText(type: number, value: string): void {
     const at = this.#open(type)
     this.raw(utf8.encode(value))
@@ -237,17 +236,17 @@ export class MessageWriter {
     this.close(at)
   }
 
-  /** Starts a nested attribute; give the result to {@link close}. */
+  /** Begins a nested attribute. @returns the argument for {@link close} */
   open(type: number): number { return this.#open(type | NLA_F_NESTED) }
 
-  /** A nested attribute with what `fill` writes. Throws like {@link close}. */
+  /** Writes a nested attribute with the contents that `fill` writes. @throws RangeError as {@link close} */
   nest(type: number, fill: () => void): void {
     const at = this.open(type)
     fill()
     this.close(at)
   }
 
-  /** @throws RangeError when the attribute is longer than its 16-bit length can say. */
+  /** Ends an attribute. @throws RangeError if it is longer than 65535 bytes */
   close(at: number): void {
     if (this.#length - at > 0xffff) throw new RangeError(`netlink attribute of ${this.#length - at} bytes`)
     this.#put16(at, this.#length - at)
@@ -265,7 +264,7 @@ export class MessageWriter {
     while (this.#length & 3) this.u8(0)
   }
 
-  /** Makes room for `size` bytes and returns where they begin. */
+  /** Appends `size` bytes. @returns their offset */
   #take(size: number): number {
     const at = this.#length
     this.#length += size

@@ -1,7 +1,7 @@
 /**
- * The nf_tables messages of one small table: `ip6 ndp6d`, which drops Neighbor Solicitations before the kernel reacts
- * to them, and Neighbor Advertisements before it forwards them, and shows the multicast solicitations that the kernel sends
- * itself (linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h, nft(8)). In nft's language:
+ * nf_tables messages of the table `ip6 ndp6d` (linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h, nft(8)). It drops NSs
+ * before the kernel answers them and NAs before the kernel forwards them, and logs the multicast NSs of the kernel. In the
+ * language of nft:
  *
  *     table ip6 ndp6d {
  *       flags owner
@@ -16,10 +16,8 @@
  *       }
  *     }
  *
- * With br_netfilter, frames that a bridge of this machine passes between its ports come along, too, as if they had come in
- * on the bridge; they are not for its own link-layer address.
- *
- * What is forwarded, and what packet sockets send, passes no output chain. nft-rules.ts has the rules.
+ * With br_netfilter the rule also sees frames between the ports of a bridge, so it compares the link-layer address. Forwarded
+ * packets and those of packet sockets pass no output chain. nft-rules.ts writes the rules.
  */
 import { Address, wordMask } from '../address.ts'
 import type { Mac, Prefix } from '../address.ts'
@@ -29,7 +27,7 @@ import { NFTA_DATA_VALUE, NFTA_LIST_ELEM, writeDrop, writeLog } from './nft-rule
 
 export const TABLE = 'ndp6d'
 
-/** The kernel deletes the table when the socket that made it is closed (Linux 5.12). */
+/** The kernel deletes the table when the socket that created it is closed (Linux 5.12). */
 export const NFT_TABLE_F_OWNER = 2
 
 const NFNL_SUBSYS_NFTABLES = 10
@@ -47,45 +45,29 @@ const AF_UNSPEC = 0
 const NFPROTO_IPV6 = 10
 const NF_ACCEPT = 1
 
-/** Where our chains hook in, and with which priority: NF_INET_PRE_ROUTING at NF_IP_PRI_RAW, NF_INET_LOCAL_OUT at NF_IP_PRI_FILTER. */
+/** Hooks and priorities: NF_INET_PRE_ROUTING at NF_IP_PRI_RAW, NF_INET_LOCAL_OUT at NF_IP_PRI_FILTER. */
 const CHAINS = { prerouting: { hook: 0, priority: -300 }, output: { hook: 3, priority: 0 } } as const
 
-const NFTA_TABLE_NAME = 1
-const NFTA_TABLE_FLAGS = 2
-const NFTA_CHAIN_TABLE = 1
-const NFTA_CHAIN_NAME = 3
-const NFTA_CHAIN_HOOK = 4
-const NFTA_CHAIN_POLICY = 5
-const NFTA_CHAIN_TYPE = 7
-const NFTA_HOOK_HOOKNUM = 1
-const NFTA_HOOK_PRIORITY = 2
-const NFTA_SET_TABLE = 1
-const NFTA_SET_NAME = 2
-const NFTA_SET_FLAGS = 3
-const NFTA_SET_KEY_TYPE = 4
-const NFTA_SET_KEY_LEN = 5
-const NFTA_SET_ID = 10
-const NFTA_SET_ELEM_LIST_TABLE = 1
-const NFTA_SET_ELEM_LIST_SET = 2
-const NFTA_SET_ELEM_LIST_ELEMENTS = 3
-const NFTA_SET_ELEM_KEY = 1
-const NFTA_SET_ELEM_FLAGS = 3
-const NFTA_RULE_TABLE = 1
-const NFTA_RULE_CHAIN = 2
-const NFTA_RULE_EXPRESSIONS = 4
+const NFTA_TABLE_NAME = 1, NFTA_TABLE_FLAGS = 2
+const NFTA_CHAIN_TABLE = 1, NFTA_CHAIN_NAME = 3, NFTA_CHAIN_HOOK = 4, NFTA_CHAIN_POLICY = 5, NFTA_CHAIN_TYPE = 7
+const NFTA_HOOK_HOOKNUM = 1, NFTA_HOOK_PRIORITY = 2
+const NFTA_SET_TABLE = 1, NFTA_SET_NAME = 2, NFTA_SET_FLAGS = 3, NFTA_SET_KEY_TYPE = 4, NFTA_SET_KEY_LEN = 5, NFTA_SET_ID = 10
+const NFTA_SET_ELEM_LIST_TABLE = 1, NFTA_SET_ELEM_LIST_SET = 2, NFTA_SET_ELEM_LIST_ELEMENTS = 3
+const NFTA_SET_ELEM_KEY = 1, NFTA_SET_ELEM_FLAGS = 3
+const NFTA_RULE_TABLE = 1, NFTA_RULE_CHAIN = 2, NFTA_RULE_EXPRESSIONS = 4
 
 const NFT_SET_INTERVAL = 4
 const NFT_SET_ELEM_INTERVAL_END = 1
-/** nft's own number for ipv6_addr, so that `nft list` can print the set. */
+/** Number of the type ipv6_addr in nft, so that `nft list` can print the set. */
 const TYPE_IP6ADDR = 8
 
-/** Addresses from `first` up to, not including, `end`; without an end up to the last one. */
+/** Addresses from `first` up to `end`, without it; up to the last address if `end` is undefined. */
 export interface Range {
   readonly first: Address
   readonly end: Address | undefined
 }
 
-/** The address after the last one of `prefix`; undefined when there is none. */
+/** @returns the address after the last one of `prefix`; undefined if there is none */
 function after({ address: a, length }: Prefix): Address | undefined {
   const words = [a.w0, a.w1, a.w2, a.w3].map((word, i) => (word | ~wordMask(length, i)) >>> 0)
   for (let i = 3; i >= 0; i--) {
@@ -95,7 +77,7 @@ function after({ address: a, length }: Prefix): Address | undefined {
   return undefined
 }
 
-/** The same addresses as ranges in ascending order, none of which touches another: what an interval set wants. */
+/** Merges prefixes into ascending ranges with gaps between them, as an interval set requires. */
 export function ranges(prefixes: Iterable<Prefix>): Range[] {
   const sorted = [...prefixes].sort((a, b) => a.address.compare(b.address) || a.length - b.length)
   const result: Range[] = []
@@ -111,12 +93,13 @@ export function ranges(prefixes: Iterable<Prefix>): Range[] {
   return result
 }
 
-/** Numbers the messages of a batch, which the kernel carries out as a whole or not at all. */
+/** Writes the messages of one batch, which the kernel applies completely or not at all. */
 export class Batch {
   readonly #w: MessageWriter
   readonly #first: number
   #count = 0
 
+  /** @param first sequence number of the first message */
   constructor(w: MessageWriter, first: number) {
     this.#w = w
     this.#first = first
@@ -132,14 +115,14 @@ export class Batch {
     w.end()
   }
 
-  /** Deletes the table with all that is in it; the batch fails when it does not exist. */
+  /** Deletes the table with its contents; the batch fails if the table does not exist. */
   deleteTable(): void {
     const w = this.#start(NFT_MSG_DELTABLE, 0)
     w.attributeText(NFTA_TABLE_NAME, TABLE)
     w.end()
   }
 
-  /** A base chain, which lets pass what no rule stops. */
+  /** Creates a base chain with the policy accept. */
   newChain(name: keyof typeof CHAINS): void {
     const w = this.#start(NFT_MSG_NEWCHAIN, NLM_F_CREATE)
     w.attributeText(NFTA_CHAIN_TABLE, TABLE)
@@ -153,7 +136,7 @@ export class Batch {
     w.end()
   }
 
-  /** @param id unlike that of any other set in this batch, not 0 */
+  /** @param id unique in this batch, not 0 */
   newSet(name: string, id: number): void {
     const w = this.#start(NFT_MSG_NEWSET, NLM_F_CREATE)
     w.attributeText(NFTA_SET_TABLE, TABLE)
@@ -165,7 +148,7 @@ export class Batch {
     w.end()
   }
 
-  /** Puts `members` (at most 512, since an attribute ends at 64 KiB) into a set. */
+  /** Adds `members` to a set: at most 512, since an attribute is limited to 64 KiB. */
   newElements(set: string, members: readonly Range[]): void {
     const w = this.#start(NFT_MSG_NEWSETELEM, NLM_F_CREATE)
     w.attributeText(NFTA_SET_ELEM_LIST_TABLE, TABLE)
@@ -179,18 +162,15 @@ export class Batch {
     w.end()
   }
 
-  /**
-   * Drops unicast NS and NA to the addresses in `set` that arrive on `ifindex`, unless they are this machine's own.
-   * @param mac the link's; undefined when it has none
-   */
+  /** Adds the rule of {@link writeDrop}. */
   newDropRule(ifindex: number, mac: Mac | undefined, set: string, id: number): void {
     this.#rule('prerouting', (w) => writeDrop(w, ifindex, mac, set, id))
   }
 
-  /** Shows the kernel's own multicast solicitations to who has bound `group` of nfnetlink_log (nflog.ts). */
+  /** Adds the rule of {@link writeLog}; nflog.ts receives the packets. */
   newLogRule(group: number): void { this.#rule('output', (w) => writeLog(w, group)) }
 
-  /** Asks for an acknowledgement of the last message and closes the batch. @returns how many sequence numbers count. */
+  /** Requests an acknowledgement of the last message and ends the batch. @returns the number of messages before the end */
   end(): number {
     this.#w.acknowledge()
     const count = this.#count

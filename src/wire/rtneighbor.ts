@@ -1,6 +1,6 @@
 /**
- * rtnetlink messages about neighbors (rtnetlink(7), linux/neighbour.h): entries of the IPv6 neighbor table (RFC 4861
- * 5.1), and entries of the forwarding tables of bridges, which come by the same messages in the family AF_BRIDGE.
+ * rtnetlink messages of neighbors (rtnetlink(7), linux/neighbour.h): entries of the IPv6 neighbor table (RFC 4861 5.1), and
+ * entries of the forwarding tables of bridges, which use the same messages in the family AF_BRIDGE.
  */
 import type { Address, Mac } from '../address.ts'
 import { assemble, JUMP_EQUAL, LOAD_BYTE, RETURN } from './filter.ts'
@@ -14,12 +14,8 @@ const RTM_GETNEIGH = 30
 export const RTNLGRP_NEIGH = 3
 
 const AF_BRIDGE = 7
-const NDA_DST = 1
-const NDA_LLADDR = 2
-const NDA_VLAN = 5
-const NDA_MASTER = 9
-const NTF_PROXY = 0x08
-const NTF_ROUTER = 0x80
+const NDA_DST = 1, NDA_LLADDR = 2, NDA_VLAN = 5, NDA_MASTER = 9
+const NTF_PROXY = 0x08, NTF_ROUTER = 0x80
 export const NUD_INCOMPLETE = 0x01
 export const NUD_REACHABLE = 0x02
 export const NUD_STALE = 0x04
@@ -29,12 +25,12 @@ export const NUD_FAILED = 0x20
 export const NUD_NOARP = 0x40
 export const NUD_PERMANENT = 0x80
 
-/** In a neighbor's message: its address, which the kernel writes first of the attributes; and the first byte of a group's. */
-const DST = 16 + 12 + 4
-const MULTICAST = 0xff
-
-/** struct ndmsg: family, 3 of padding, ifindex, state, flags, type. */
+/** struct ndmsg: family, 3 bytes of padding, ifindex, state, flags, type. */
 const HEADER = 12
+
+/** Offset of the address in the datagram: NDA_DST is the first attribute. MULTICAST is the first byte of a group. */
+const DST = 16 + HEADER + 4
+const MULTICAST = 0xff
 
 /** RTM_NEWNEIGH, RTM_DELNEIGH. */
 export interface NeighborMessage {
@@ -45,24 +41,24 @@ export interface NeighborMessage {
   readonly state: number
   /** A kernel proxy entry (`ip neigh add proxy`), not a neighbor. */
   readonly proxy: boolean
-  /** It says that it is a router (IsRouter, RFC 4861 5.1). */
+  /** IsRouter (RFC 4861 5.1). */
   readonly router: boolean
 }
 
-/** RTM_NEWNEIGH, RTM_DELNEIGH of a bridge: behind which port a link-layer address is. */
+/** RTM_NEWNEIGH, RTM_DELNEIGH of a bridge: the port of a link-layer address. */
 export interface StationMessage {
-  /** Its ifindex. */
+  /** ifindex of the bridge. */
   readonly bridge: number
-  /** Its ifindex; that of the bridge for an address of the bridge itself. */
+  /** ifindex of the port, or of the bridge for the addresses of the bridge itself. */
   readonly port: number
   readonly mac: Mac
-  /** 0 where the bridge does not filter by VLAN. */
+  /** 0 if the bridge does not filter by VLAN. */
   readonly vlan: number
-  /** NUD_PERMANENT: frames to it are for this machine: an address of the bridge, or of a port. */
+  /** NUD_PERMANENT: an address of this machine, on the bridge or on a port. */
   readonly own: boolean
 }
 
-/** RTM_*NEIGH -> its fields; undefined when it is none, cut off, or not IPv6. */
+/** Decodes RTM_*NEIGH of IPv6. @returns undefined for other types, messages that are too short, and other families */
 export function decodeNeighbor(message: Message): NeighborMessage | undefined {
   const attributes = attributesOf(message, AF_INET6)
   const address = attributes?.address(NDA_DST)
@@ -79,8 +75,8 @@ export function decodeNeighbor(message: Message): NeighborMessage | undefined {
 }
 
 /**
- * RTM_*NEIGH -> its fields; undefined when it is none, cut off, or not of a bridge's table. Devices have tables of their
- * own too (`self`: VXLAN, addresses that a port accepts); those entries have no master.
+ * Decodes RTM_*NEIGH of a bridge.
+ * @returns undefined for other types, messages that are too short, and entries without a bridge (`self`: tables of devices)
  */
 export function decodeStation(message: Message): StationMessage | undefined {
   const attributes = attributesOf(message, AF_BRIDGE)
@@ -99,15 +95,15 @@ export function decodeStation(message: Message): StationMessage | undefined {
   }
 }
 
-/** Asks for all IPv6 neighbors. */
+/** Requests all IPv6 neighbors. */
 export function dumpNeighbors(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_INET6) }
 
-/** Asks for the forwarding tables of all bridges (and those of all other devices, which come along). */
+/** Requests the forwarding tables of all bridges; the answer contains those of other devices too. */
 export function dumpStations(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_BRIDGE) }
 
 /**
- * For a socket in RTNLGRP_NEIGH: passes IPv6 neighbors and bridges' entries, so that ARP wakes nobody, nor do groups: the
- * kernel has an entry for each that it sends to, so for each of our probes, and tells when it drops a thousand of them at once.
+ * Builds a filter for a socket in RTNLGRP_NEIGH: it passes entries of bridges and IPv6 neighbors, without groups. The kernel
+ * has an entry for each group that it sends to, so for each probe, and reports thousands of them at once when it drops them.
  */
 export function neighborFilter(): Uint8Array {
   return assemble([

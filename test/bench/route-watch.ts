@@ -3,7 +3,7 @@
  * prints `ready`, on SIGUSR1 the `RouteNews` since SIGUSR2. rtnetlink(7). Its receive buffer holds everything.
  */
 import { native } from '../../src/linux/native.ts'
-import { RTM_DELROUTE, RTM_NEWROUTE, RTNLGRP_IPV6_ROUTE } from '../../src/wire/rtnetlink.ts'
+import { RTM_DELROUTE, RTM_NEWROUTE, RTNLGRP_IPV6_ROUTE } from '../../src/wire/rtroute.ts'
 
 export interface RouteNews {
   readonly added: number

@@ -5,7 +5,7 @@ import { osError } from '../../src/linux/errors.ts'
 import { native } from '../../src/linux/native.ts'
 import { QUEUE_LIMIT, Routes, RouteWatcher } from '../../src/linux/routes.ts'
 import { NETLINK_ROUTE, Rtnetlink } from '../../src/linux/rtnetlink.ts'
-import { RTNLGRP_IPV6_ROUTE } from '../../src/wire/rtnetlink.ts'
+import { RTNLGRP_IPV6_ROUTE } from '../../src/wire/rtroute.ts'
 import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
 import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
 

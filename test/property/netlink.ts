@@ -3,10 +3,8 @@ import fc from 'fast-check'
 import { Address } from '../../src/address.ts'
 import { Attributes, decodeCompletion, messages, MessageWriter } from '../../src/wire/netlink.ts'
 import { decodeNeighbor, decodeStation, RTM_DELNEIGH, RTM_NEWNEIGH } from '../../src/wire/rtneighbor.ts'
-import {
-  decodeAddress, decodeLink, decodeOnLink, decodeRoute, RTM_DELADDR, RTM_DELLINK, RTM_DELROUTE, RTM_NEWADDR, RTM_NEWLINK,
-  RTM_NEWROUTE, writeRoute,
-} from '../../src/wire/rtnetlink.ts'
+import { decodeAddress, decodeLink, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK } from '../../src/wire/rtnetlink.ts'
+import { decodeOnLink, decodeRoute, RTM_DELROUTE, RTM_NEWROUTE, writeRoute } from '../../src/wire/rtroute.ts'
 
 const MARK = { protocol: 136, metric: 16 }
 const TYPES = [2, 3, RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH, RTM_DELNEIGH]

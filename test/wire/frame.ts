@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Address, parseMac } from '../../src/address.ts'
-import { judgeHeaders, multicastMac, writeEthernet, writeIpv6 } from '../../src/wire/frame.ts'
+import { checkHeaders, multicastMac, writeEthernet, writeIpv6 } from '../../src/wire/frame.ts'
 import { bytes } from '../fixtures/frames.ts'
 
 t.test('D13 multicast MAC: 33:33 and the last 32 bits of the group', async (t) => {
@@ -24,7 +24,7 @@ t.test('another next header and hop limit', async (t) => {
 
 t.test('whole headers, on Ethernet and without', async (t) => {
   const frame = bytes(`333300000001 020000000001 86dd 60${'00'.repeat(39)}`)
-  const judge = (length: number, linkHeader: number, at = 0) => judgeHeaders(frame, at, length, linkHeader)
+  const judge = (length: number, linkHeader: number, at = 0) => checkHeaders(frame, at, length, linkHeader)
   t.equal(judge(54, 14), undefined)
   t.equal(judge(40, 0, 14), undefined)
   t.equal(judge(53, 14), 'truncated')
