@@ -1,6 +1,6 @@
 /** Map from prefixes to values with longest-prefix match: one hash table per length, so a lookup reads at most 129. */
-import type { Address } from '../address.ts'
 import { Prefix } from '../address.ts'
+import type { Address } from '../address.ts'
 
 export class PrefixMap<T> {
   readonly #tables = new Map<number, Map<string, T>>()

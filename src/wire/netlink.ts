@@ -37,6 +37,7 @@ const little = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 const utf8 = new TextEncoder()
 const text = new TextDecoder()
+const addressBytes = new Uint8Array(16)
 
 const align = (length: number): number => (length + 3) & ~3
 
@@ -207,13 +208,13 @@ export class MessageWriter {
   attribute(type: number, value: Uint8Array): void {
     const at = this.#open(type)
     this.raw(value)
-    this.close(at)
+    this.#close(at)
   }
 
   attributeU32(type: number, value: number): void {
     const at = this.#open(type)
     this.u32(value)
-    this.close(at)
+    this.#close(at)
   }
 
   /** Writes a number in network order, as in most attributes of netfilter. */
@@ -222,32 +223,21 @@ export class MessageWriter {
   }
 
   /** Writes text with a terminating NUL. */
-  attributeText(type: number, value: string): void {
-    const at = this.#open(type)
-    this.raw(utf8.encode(value))
-    this.u8(0)
-    this.close(at)
-  }
+  attributeText(type: number, value: string): void { this.attribute(type, utf8.encode(`${value}\0`)) }
 
   attributeAddress(type: number, value: Address): void {
-    const at = this.#open(type)
-    const from = this.#take(16)
-    value.write(this.#bytes, from)
-    this.close(at)
+    value.write(addressBytes)
+    this.attribute(type, addressBytes)
   }
 
-  /** Begins a nested attribute. @returns the argument for {@link close} */
-  open(type: number): number { return this.#open(type | NLA_F_NESTED) }
-
-  /** Writes a nested attribute with the contents that `fill` writes. @throws RangeError as {@link close} */
+  /** Writes a nested attribute with the contents that `fill` writes. @throws RangeError if it is longer than 65535 bytes */
   nest(type: number, fill: () => void): void {
-    const at = this.open(type)
+    const at = this.#open(type | NLA_F_NESTED)
     fill()
-    this.close(at)
+    this.#close(at)
   }
 
-  /** Ends an attribute. @throws RangeError if it is longer than 65535 bytes */
-  close(at: number): void {
+  #close(at: number): void {
     if (this.#length - at > 0xffff) throw new RangeError(`netlink attribute of ${this.#length - at} bytes`)
     this.#put16(at, this.#length - at)
     this.#pad()

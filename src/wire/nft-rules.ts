@@ -54,11 +54,7 @@ export function writeDrop(w: MessageWriter, ifindex: number, mac: Mac | undefine
     w.attributeText(NFTA_LOOKUP_SET, set)
     w.attributeBe32(NFTA_LOOKUP_SET_ID, id)
   })
-  expression(w, 'fib', () => {
-    w.attributeBe32(NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR)
-    w.attributeBe32(NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE)
-    w.attributeBe32(NFTA_FIB_DREG, NFT_REG_1)
-  })
+  numbers(w, 'fib', [NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR], [NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE], [NFTA_FIB_DREG, NFT_REG_1])
   compare(w, NFT_CMP_NEQ, () => w.attributeU32(NFTA_DATA_VALUE, RTN_LOCAL))
   expression(w, 'immediate', () => {
     w.attributeBe32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT)
@@ -115,20 +111,18 @@ function expression(w: MessageWriter, name: string, fill: () => void): void {
   })
 }
 
+/** Writes an expression with numbers in network order. */
+function numbers(w: MessageWriter, name: string, ...attributes: readonly (readonly [type: number, value: number])[]): void {
+  expression(w, name, () => { for (const [type, value] of attributes) w.attributeBe32(type, value) })
+}
+
 function meta(w: MessageWriter, key: number): void {
-  expression(w, 'meta', () => {
-    w.attributeBe32(NFTA_META_KEY, key)
-    w.attributeBe32(NFTA_META_DREG, NFT_REG_1)
-  })
+  numbers(w, 'meta', [NFTA_META_KEY, key], [NFTA_META_DREG, NFT_REG_1])
 }
 
 function payload(w: MessageWriter, base: number, offset: number, length: number): void {
-  expression(w, 'payload', () => {
-    w.attributeBe32(NFTA_PAYLOAD_DREG, NFT_REG_1)
-    w.attributeBe32(NFTA_PAYLOAD_BASE, base)
-    w.attributeBe32(NFTA_PAYLOAD_OFFSET, offset)
-    w.attributeBe32(NFTA_PAYLOAD_LEN, length)
-  })
+  numbers(w, 'payload', [NFTA_PAYLOAD_DREG, NFT_REG_1], [NFTA_PAYLOAD_BASE, base], [NFTA_PAYLOAD_OFFSET, offset],
+    [NFTA_PAYLOAD_LEN, length])
 }
 
 function compareBytes(w: MessageWriter, op: number, ...bytes: readonly number[]): void {

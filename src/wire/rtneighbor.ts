@@ -16,13 +16,11 @@ export const RTNLGRP_NEIGH = 3
 const AF_BRIDGE = 7
 const NDA_DST = 1, NDA_LLADDR = 2, NDA_VLAN = 5, NDA_MASTER = 9
 const NTF_PROXY = 0x08, NTF_ROUTER = 0x80
-export const NUD_INCOMPLETE = 0x01
 export const NUD_REACHABLE = 0x02
 export const NUD_STALE = 0x04
 export const NUD_DELAY = 0x08
 export const NUD_PROBE = 0x10
 export const NUD_FAILED = 0x20
-export const NUD_NOARP = 0x40
 export const NUD_PERMANENT = 0x80
 
 /** struct ndmsg: family, 3 bytes of padding, ifindex, state, flags, type. */
@@ -125,10 +123,6 @@ function attributesOf({ bytes, type, start, end }: Message, family: number): Att
 
 function dump(w: MessageWriter, sequence: number, family: number): void {
   w.begin(RTM_GETNEIGH, NLM_F_REQUEST | NLM_F_DUMP, sequence)
-  w.u8(family)
-  w.u8(0)
-  w.u16(0)
-  w.u32(0)
-  w.u32(0)
+  w.raw(Uint8Array.of(family, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
   w.end()
 }

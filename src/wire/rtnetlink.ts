@@ -96,9 +96,6 @@ export function dumpLinks(w: MessageWriter, sequence: number): void {
 /** Requests all IPv6 addresses. */
 export function dumpAddresses(w: MessageWriter, sequence: number): void {
   w.begin(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, sequence)
-  w.u8(AF_INET6)
-  w.u8(0)
-  w.u16(0)
-  w.u32(0)
+  w.raw(Uint8Array.of(AF_INET6, 0, 0, 0, 0, 0, 0, 0))
   w.end()
 }

@@ -73,8 +73,8 @@ export function decodeRoute(message: Message): RouteMessage | undefined {
   let table = bytes[start + 4]
   let expires = 0
   // Tables can be large, so each attribute is read once.
-  for (const { type, start: at, end: behind } of new Attributes(bytes, start + 12, end)) {
-    const size = behind - at
+  for (const { type, start: at, end: limit } of new Attributes(bytes, start + 12, end)) {
+    const size = limit - at
     if (type === RTA_DST && size >= 16) destination = Address.read(bytes, at)
     else if (type === RTA_GATEWAY && size >= 16) gateway = Address.read(bytes, at)
     else if (type === RTA_OIF && size >= 4) ifindex = readU32(bytes, at)

@@ -9,7 +9,7 @@ import { decodeOnLink, decodeRoute, RTM_DELROUTE, RTM_NEWROUTE, writeRoute } fro
 const MARK = { protocol: 136, metric: 16 }
 const TYPES = [2, 3, RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH, RTM_DELNEIGH]
 
-/** Reads everything that can be read. */
+/** Calls all decoders on all messages. */
 function decodeAll(bytes: Uint8Array, start = 0, end = bytes.length): void {
   for (const message of messages(bytes, start, end)) {
     if (message.start > message.end || message.end > bytes.length) throw new Error('out of range')
@@ -26,17 +26,18 @@ function decodeAll(bytes: Uint8Array, start = 0, end = bytes.length): void {
   }
 }
 
-t.test('decoding never throws, and never leaves the buffer', async () => {
+t.test('decoders never throw, and read only the buffer', async () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), fc.integer({ min: 0, max: 250 }), fc.integer({ min: 0, max: 250 }),
     (bytes, start, end) => decodeAll(bytes, start, end)))
 })
 
-t.test('nor behind a header that is right', async () => {
+t.test('the same with a valid message header', async () => {
   const payload = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),
-    // Fixed header, then attributes whose lengths may lie.
+    // A fixed header, then attributes with valid and invalid lengths.
     fc.tuple(fc.constantFrom(7, 10), fc.constantFrom(8, 12, 16), fc.array(fc.tuple(
-      fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 20 }), fc.uint8Array({ maxLength: 24 })))).map(([family, size, attributes]) => {
+      fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 20 }), fc.uint8Array({ maxLength: 24 })))).map((parts) => {
+      const [family, size, attributes] = parts
       const w = new MessageWriter()
       for (let i = 0; i < size; i++) w.u8(i === 0 && size < 16 ? family : 0)
       for (const [length, type, value] of attributes) {

@@ -14,10 +14,10 @@ const mac = fc.integer({ min: 0, max: 2 ** 48 - 1 }) as fc.Arbitrary<Mac>
 const unicast = fc.tuple(word, word, word, word).map((w) => new Address(...w))
   .filter((a) => !a.isMulticast && !a.isLoopback && !a.isUnspecified)
 
-/** Any byte, more often one that means something. */
+/** Any byte; bytes with a meaning are more frequent. */
 const byte = fc.oneof(fc.nat(255), fc.constantFrom(0, 43, 44, 58, 60, 135, 136, 255))
 
-/** Noise, and good frames with a few bytes changed, cut or grown: most of them get past the first checks. */
+/** Random bytes, and valid frames with changed bytes or lengths, most of which pass the first checks. */
 const frame = fc.oneof(
   fc.uint8Array({ maxLength: 200 }),
   fc.record({
@@ -32,12 +32,12 @@ const frame = fc.oneof(
   }),
 )
 
-/** The frame as a socket with this link header hands it over. */
+/** @returns the frame as a socket with this link header receives it */
 function received(frame: Uint8Array, linkHeader: 14 | 0): Uint8Array {
   return linkHeader === 14 ? frame : frame.subarray(Math.min(14, frame.length))
 }
 
-t.test('decode never throws, and reads nothing outside its range', async () => {
+t.test('decode never throws, and reads only the frame', async () => {
   fc.assert(fc.property(frame, linkHeader, fc.boolean(), fc.nat(40), byte, (frame, linkHeader, partial, at, poison) => {
     const packet = received(frame, linkHeader)
     const decode = (at: number, size: number, fill: number) => {
@@ -53,7 +53,7 @@ t.test('decode never throws, and reads nothing outside its range', async () => {
   }), { numRuns: 3000 })
 })
 
-t.test('a view is the same whatever it held before', async () => {
+t.test('a view does not depend on the frame before', async () => {
   fc.assert(fc.property(frame, frame, linkHeader, fc.boolean(), (first, second, linkHeader, partial) => {
     const decode = (view: NdiscView, frame: Uint8Array) => {
       const packet = received(frame, linkHeader)
@@ -66,7 +66,7 @@ t.test('a view is the same whatever it held before', async () => {
   }), { numRuns: 2000 })
 })
 
-t.test('decode gives a reason of its list, and says valid only of an NS or NA', async () => {
+t.test('decode returns a drop reason, or undefined for an NS or NA', async () => {
   fc.assert(fc.property(frame, linkHeader, fc.boolean(), (frame, linkHeader, partial) => {
     const packet = received(frame, linkHeader)
     const view = new NdiscView()
@@ -111,11 +111,11 @@ t.test('decode(encode(solicitation)) is the solicitation', async () => {
     }))
 })
 
-t.test('the filter passes everything that the decoder calls valid', async (t) => {
+t.test('the filter passes every valid frame', async (t) => {
   let valid = 0
   fc.assert(fc.property(frame, linkHeader, (frame, linkHeader) => {
     const packet = received(frame, linkHeader)
-    // A checksum taken for right lets many more frames through to this property.
+    // With a partial checksum many more frames are valid.
     if (new NdiscView().decode(packet, 0, packet.length, linkHeader, true) !== undefined) return true
     valid++
     return run(ndiscFilter(linkHeader, [135, 136]), packet) !== 0

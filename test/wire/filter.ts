@@ -6,9 +6,9 @@ import { run } from '../property/bpf.ts'
 
 const TYPES = [135, 136]
 
-t.test('what a frame becomes in the kernel', async (t) => {
+t.test('each fixture passes or is dropped', async (t) => {
   for (const { id, hex, expect, filtered } of FRAMES) {
-    if (expect === 'vlan') continue  // The kernel takes the tag off before the filter runs.
+    if (expect === 'vlan') continue  // The kernel removes the tag before the filter runs.
     const frame = bytes(hex)
     t.equal(run(ndiscFilter(14, TYPES), frame), filtered ? 0 : 0xffff, id)
     if (expect === 'not-ipv6' || frame.length < 14) continue
@@ -16,7 +16,7 @@ t.test('what a frame becomes in the kernel', async (t) => {
   }
 })
 
-t.test('a tag that is still there is not IPv6', async (t) => {
+t.test('a frame with a tag is not IPv6', async (t) => {
   t.equal(run(ndiscFilter(14, TYPES), bytes(FRAMES.find(({ expect }) => expect === 'vlan')!.hex)), 0)
 })
 
@@ -28,7 +28,7 @@ t.test('a cooked packet must be of version 6', async (t) => {
   t.equal(run(ndiscFilter(0, TYPES), packet), 0)
 })
 
-t.test('more types may be asked for, plain or behind hop-by-hop', async (t) => {
+t.test('other types, also after a Hop-by-Hop header', async (t) => {
   const frame = (id: string) => bytes(FRAMES.find((fixture) => fixture.id === id)!.hex)
   const filter = ndiscFilter(14, [135, 136, 131, 132, 143, 128])
   t.equal(run(filter, frame('MLDv2 report')), 0xffff)
@@ -63,7 +63,7 @@ t.test('struct sock_filter in host order', async (t) => {
     : '0030 00 00 01020304  0015 01 00 0000003a  0006 00 00 00000000  0006 00 00 0000ffff'))
 })
 
-t.test('jumps lead forward to a label that exists', async (t) => {
+t.test('jumps go forward to an existing label', async (t) => {
   t.throws(() => assemble([{ code: JUMP_EQUAL, k: 0, equal: 'nowhere' }]), RangeError)
   t.throws(() => assemble([{ label: 'back', code: JUMP_EQUAL, k: 0, equal: 'back' }]), RangeError)
   const far = Array.from({ length: 256 }, () => ({ code: RETURN, k: 0 }))

@@ -56,7 +56,7 @@ t.test('addresses', async (t) => {
     ${cacheinfo} 08000800c0000000`), { ifindex: 3, address: '2001:db8::ff', prefixLength: 64, tentative: true })
   t.strictSame(show(`5c000000 1400 0200 07000000 00000000 0a408200 02000000 14000200 20010db800000000000000000000000a
     14000100 20010db800000000000000000000000b ${cacheinfo} 0800080082000000`),
-  { ifindex: 2, address: '2001:db8::a', prefixLength: 128, tentative: false }, 'with a peer: ours is the local one')
+  { ifindex: 2, address: '2001:db8::a', prefixLength: 128, tentative: false }, 'with a peer: IFA_LOCAL is the address')
   const flagged = (flags: string) => show(`34000000 1400 0200 07000000 00000000 0a40${flags.slice(0, 2)}00 03000000
     14000100 fe800000000000000000000000000001 08000800 ${flags}`)?.tentative
   t.equal(flagged('80000000'), false)

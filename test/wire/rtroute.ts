@@ -37,7 +37,7 @@ t.test('routes', async (t) => {
     14000100 20010db800000000000000000000000a 14000200 00000000000000000000000000000000
     14000700 20010db800000000000000000000000a 08000600 00000000 08000400 01000000
     24000c00 02000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 05001400 00 000000`),
-  { type: RTN_LOCAL, ifindex: 1, table: 255 }, 'a lookup of our own address')
+  { type: RTN_LOCAL, ifindex: 1, table: 255 }, 'a lookup of an own address')
   t.match(show('1c000000 1800 0000 00000000 00000000 0a000000 fe020001 00000000'), { length: 0, destination: undefined })
   t.equal(show('1c000000 1800 0000 00000000 00000000 02000000 fe020001 00000000'), undefined, 'IPv4')
   t.equal(show('18000000 1800 0000 00000000 00000000 0a000000 fe020001'), undefined, 'cut off')
@@ -63,14 +63,14 @@ t.test('on-link prefixes', async (t) => {
     ['0a400000 ff020001 00000000', 'of another table'], ['0a400000 fe020002 00000000', 'local'],
     ['0a000000 fe020001 00000000', 'all'], ['0a800000 fe020001 00000000', 'one host'], ['02400000 fe020001 00000000', 'IPv4'],
   ]) t.equal(route(header, `${PREFIX} ${REST}`), undefined, why)
-  t.equal(route(FIXED, `08000f00 37000000 ${PREFIX} ${REST}`), undefined, 'a table beyond 255 stands in an attribute')
+  t.equal(route(FIXED, `08000f00 37000000 ${PREFIX} ${REST}`), undefined, 'a table beyond 255 is in an attribute')
   t.equal(route(FIXED, PREFIX), undefined, 'without a link')
   t.equal(route(FIXED, REST), undefined, 'without a destination')
   t.equal(route('0a400000 fe020001 00000000', `14000100 fe800000000000000000000000000000 ${REST}`), undefined, 'link-local')
   t.equal(route('0a080000 fe020001 00000000', `14000100 ff000000000000000000000000000000 ${REST}`), undefined, 'multicast')
   t.equal(route('0a070000 fe020001 00000000', `14000100 fc000000000000000000000000000000 ${REST}`), 'fc00::/7 3', 'unique local')
   t.equal(route(FIXED, `${PREFIX} 14000500 fe800000000000000000000000000001 ${REST}`), undefined, 'a gateway')
-  t.equal(route(FIXED, `${PREFIX} 14000900 10000000 03000000 10000000 04000000 ${REST}`), undefined, 'many ways')
+  t.equal(route(FIXED, `${PREFIX} 14000900 10000000 03000000 10000000 04000000 ${REST}`), undefined, 'multipath')
   t.equal(route(FIXED, `${PREFIX} 0a001200 0200 c0000201 0000 ${REST}`), undefined, 'a gateway of another family')
   t.equal(route(FIXED, `${PREFIX} ${REST} 06001500 0500 0000 08001600 00000000`), undefined, 'a tunnel')
 })
@@ -94,7 +94,7 @@ t.test('requests are those of iproute2', async (t) => {
   }, `5c 00 00 00 18 00 05 01  3c 13 04 6b 00 00 00 00  0a 80 00 00 fe 88 00 01  04 00 00 00 14 00 01 00
       20 01 0d b8 00 00 00 00  00 00 00 00 00 00 00 03  08 00 06 00 10 00 00 00  14 00 05 00 fe 80 00 00
       00 00 00 00 00 00 00 00  00 00 00 01 08 00 17 00  0a 00 00 00 08 00 04 00  02 00 00 00`)
-  // Type unicast here, none in iproute2's: the kernel does not look at it.
+  // The type is unicast here and none in iproute2; the kernel ignores it.
   request((w) => {
     deleteRoute(w, SEQUENCE, { target: address('2001:db8::2'), ifindex: 2 }, MARK)
     w.acknowledge()
@@ -103,17 +103,17 @@ t.test('requests are those of iproute2', async (t) => {
   request((w) => lookupRoute(w, SEQUENCE, address('2001:db8::2')), `
       30 00 00 00 1a 00 05 00  3c 13 04 6b 00 00 00 00  0a 80 00 00 00 00 00 00  00 00 00 00 14 00 01 00
       20 01 0d b8 00 00 00 00  00 00 00 00 00 00 00 02`)
-  // By hand: the table stands in the header, where iproute2 uses an attribute.
+  // By hand: the table is in the header; iproute2 uses an attribute.
   request((w) => dumpHostRoutes(w, SEQUENCE, 136), '1c000000 1a00 0103 3c13046b 00000000 0a000000 fe880000 00000000')
   request((w) => dumpLinkRoutes(w, SEQUENCE, 3),
     '24000000 1a00 0103 3c13046b 00000000 0a000000 fe000001 00000000 08000400 03000000')
 })
 
-t.test('the filter of our routes: of protocol 136, changed by others', async (t) => {
+t.test('the filter of host routes passes protocol 136, changed by other programs', async (t) => {
   const passes = (port: string, protocol: string): boolean => run(hostRouteFilter(136, 0x01020304),
     hex(`1c000000 1800 0006 00000000 ${port} 0a800000 fe${protocol}0001 00000000`)) > 0
   for (const port of ['00000000', '05030201', '01020304']) t.ok(passes(port, '88'), port)
-  t.notOk(passes('04030201', '88'), 'by ourselves')
+  t.notOk(passes('04030201', '88'), 'changed by ndp6d')
   for (const protocol of ['00', '02', '04', 'ba']) t.notOk(passes('00000000', protocol), protocol)
 })
 
