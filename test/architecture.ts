@@ -26,10 +26,8 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   metrics: { values: ['engine/types', 'wire/ndisc'] },
   control: { values: ['node'], types: ['engine/known', 'engine/types'] },
   daemon: { values: ['engine', 'forwarding', 'linux', 'log', 'memory', 'metrics', 'netfilter'], types: ['address', 'config', 'wire', 'pino'] },
-  cli: { values: ['address', 'config', 'control', 'daemon', 'linux', 'log', 'memory', 'node'], types: ['engine/known', 'yargs', 'pino'] },
+  cli: { values: ['address', 'config', 'control', 'daemon', 'linux', 'log', 'memory', 'node', 'yargs'], types: ['engine/known', 'pino'] },
   main: { values: ['cli'] },
-  code: { values: ['node'] },
-  ndp6d: { values: ['code', 'node'], types: ['main'] },
 }
 const PURE = ['wire', 'engine', 'config']
 const IMPURE = new RegExp(`\\b(?:${['Date', 'performance', 'Math\\.random', 'crypto', 'process', 'require', 'console', 'fetch', 'setTimeout',

@@ -1,9 +1,8 @@
 /** `ndp6d --config FILE`: the daemon in the foreground, which is what systemd starts. */
 import { setImmediate } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
-import type { Argv } from 'yargs'
 import type { LevelWithSilent, Logger } from 'pino'
-import type { ControlServer } from '../control/server.ts'
+import { controlPath } from '../control/protocol.ts'
+import { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
 import { AlreadyRunning } from '../linux/claim.ts'
 import { useRealtime } from '../linux/realtime.ts'
@@ -20,34 +19,13 @@ const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 export const command = '$0'
 export const describe = 'run the daemon in the foreground'
 
-const OPTIONS = {
+export const builder = {
   config: { alias: 'c', type: 'string', requiresArg: true, default: DEFAULT_FILE, describe: 'configuration file' },
   level: { choices: LEVELS, requiresArg: true, default: 'info', describe: 'least severe records to log; debug tells of every packet' },
   log: { choices: ['auto', ...OUTPUTS], requiresArg: true, default: process.env.NDP6D_LOG ?? 'auto', describe: 'where records go' },
   state: { type: 'string', requiresArg: true, default: stateDirectory(), defaultDescription: 'the one that systemd gives, else none',
     describe: 'directory where what is known about hosts is kept over restarts' },
 } as const
-
-export function builder(yargs: Argv) {
-  return yargs.options(OPTIONS)
-}
-
-/** The options, when there is nothing else on the command line, and nothing to complain of; else undefined. */
-export function read(args: readonly string[]): Options | undefined {
-  const defaults = Object.fromEntries(Object.entries(OPTIONS).map(([name, option]) => [name, option.default]))
-  try {
-    const { values } = parseArgs({ args: [...args], options: {
-      config: { type: 'string', short: OPTIONS.config.alias }, level: { type: 'string' }, log: { type: 'string' }, state: { type: 'string' },
-    } })
-    const options = { ...defaults, ...values } as Options
-    const isGood = options.config !== '' && isOneOf(OPTIONS.level.choices, options.level) && isOneOf(OPTIONS.log.choices, options.log)
-    return isGood ? options : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function isOneOf(choices: readonly string[], value: string): boolean { return choices.includes(value) }
 
 /** systemd.exec(5): paths, separated by colons. */
 function stateDirectory(): string | undefined {
@@ -80,9 +58,7 @@ export async function handler({ config: file, level, log: output, state }: Optio
   try {
     const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })
     await daemon.start()
-    // First those who have asked meanwhile: what follows takes as long as hundreds of answers.
-    await setImmediate()
-    serve(daemon, await answerCommands(daemon, log), file, log)
+    serve(daemon, answerCommands(daemon, log), file, log)
     release()
   } catch (error) {
     process.exitCode = explain(error as NodeJS.ErrnoException, log)
@@ -156,8 +132,7 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
   if (unheard !== undefined) log.warn({ err: unheard }, `cannot tell systemd that the start is over: ${unheard.message}`)
 }
 
-async function answerCommands(daemon: Daemon, log: Logger): Promise<ControlServer> {
-  const [{ ControlServer }, { controlPath }] = await Promise.all([import('../control/server.ts'), import('../control/protocol.ts')])
+function answerCommands(daemon: Daemon, log: Logger): ControlServer {
   const control: ControlServer = new ControlServer(controlPath(), {
     summary: () => {
       const { links, limits } = daemon.usage

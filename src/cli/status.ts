@@ -7,7 +7,11 @@ import type { KnownNeighbor } from '../engine/known.ts'
 import { EXIT } from './exit.ts'
 import { table } from './table.ts'
 
-export async function handler(json: boolean): Promise<void> {
+export const command = 'status'
+export const describe = 'show links, neighbors and their routes, counters and limits of the running daemon'
+export const builder = { json: { type: 'boolean', default: false, describe: 'as one JSON document' } } as const
+
+export async function handler({ json }: { json: boolean }): Promise<void> {
   const path = controlPath()
   // Who reads may have seen enough (`| head`).
   process.stdout.on('error', () => {})

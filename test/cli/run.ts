@@ -1,7 +1,6 @@
 /** `ndp6d --config FILE`: the daemon as a process - privileges, signals, exit statuses. */
 import t from 'tap'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { read } from '../../src/cli/run.ts'
 import { ownNamespace, sh } from '../fixtures/own-namespace.ts'
 import { command, ENV, ndp6d, run, writeFiles } from '../fixtures/program.ts'
 import { parseRecord } from '../lab/kit/daemon.ts'
@@ -137,14 +136,4 @@ t.test('--level and --log', async (t) => {
   t.match(ndp6d('--config', file, '--level', 'error', '--log', 'terminal').stdout,
     /^\d\d:\d\d:\d\d error another ndp6d .*\n$/, 'one line, and no other')
   await daemon.stop()
-})
-
-t.test('the command line of a service is read without yargs, and as yargs reads it', (t) => {
-  const plain = { config: '/etc/ndp6d.conf', level: 'info', log: 'auto', state: undefined }
-  t.match(read([]), plain)
-  t.match(read(['--config', 'a', '--level=debug', '--log', 'json', '--state', '']), { config: 'a', level: 'debug', log: 'json', state: '' })
-  t.match(read(['-c', 'a', '--config', 'b']), { ...plain, config: 'b' })
-  for (const args of [['check'], ['--help'], ['--bogus'], ['--config'], ['--config', ''], ['--config', '--level'], ['--level', 'loud'],
-    ['--log', 'file'], ['--', 'a']]) t.equal(read(args), undefined, args.join(' '))
-  t.end()
 })
