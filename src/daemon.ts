@@ -27,9 +27,9 @@ import { QUEUE_LIMIT, Routes, RouteWatcher } from './linux/routes.ts'
 import { Rtnetlink } from './linux/rtnetlink.ts'
 import type { Lookup } from './linux/rtnetlink.ts'
 import { EventLog } from './log.ts'
-import { Memory } from './memory.ts'
 import { Counters } from './metrics.ts'
 import { Netfilter } from './netfilter.ts'
+import { StateFile } from './state-file.ts'
 import type { MulticastMessage } from './wire/mld.ts'
 import type { NdiscView } from './wire/ndisc.ts'
 
@@ -63,7 +63,7 @@ export class Daemon implements Sink {
   readonly #watcher: LinkWatcher
   readonly #neighborWatcher: NeighborWatcher
   readonly #prefixWatcher: PrefixWatcher
-  readonly #memory: Memory | undefined
+  readonly #memory: StateFile | undefined
   readonly #engine: Engine
   readonly #heard = new Map<number, HeardLink>()
   readonly #outbox = new Outbox()
@@ -120,7 +120,7 @@ export class Daemon implements Sink {
       full: () => this.event({ kind: 'limit', limit: 'known', size: MAX_KNOWN }),
     }, this.#kernel)
     this.#prefixWatcher = new PrefixWatcher((ifindex, prefixes) => this.#input({ kind: 'prefixes', ifindex, prefixes }), this.#kernel)
-    this.#memory = state === undefined ? undefined : new Memory(state, (message, err) => log.warn({ event: 'memory', err }, message))
+    this.#memory = state === undefined ? undefined : new StateFile(state, (message, err) => log.warn({ event: 'memory', err }, message))
   }
 
   /** Serves soon, and at the latest when it resolves. Rejects with an OsError. */

@@ -20,13 +20,13 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   engine: { values: ['address', 'wire/ndisc', 'wire/constants', 'config/config'], types: ['wire/mld'] },
   linux: { values: ['address', 'wire', 'node', 'raw-socket'], types: ['engine/types'] },
   log: { values: ['address', 'pino'], types: ['engine/types'] },
-  memory: { values: ['address', 'node'], types: ['engine/types'] },
+  'state-file': { values: ['address', 'node'], types: ['engine/types'] },
   forwarding: { values: ['linux'], types: ['pino'] },
   netfilter: { values: ['linux'], types: ['address', 'engine/types', 'pino'] },
   metrics: { values: ['engine/types', 'wire/ndisc'] },
   control: { values: ['node'], types: ['engine/known', 'engine/types'] },
-  daemon: { values: ['engine', 'forwarding', 'linux', 'log', 'memory', 'metrics', 'netfilter'], types: ['address', 'config', 'wire', 'pino'] },
-  cli: { values: ['address', 'config', 'control', 'daemon', 'linux', 'log', 'memory', 'node', 'yargs'], types: ['engine/known', 'pino'] },
+  daemon: { values: ['engine', 'forwarding', 'linux', 'log', 'metrics', 'netfilter', 'state-file'], types: ['address', 'config', 'wire', 'pino'] },
+  cli: { values: ['address', 'config', 'control', 'daemon', 'linux', 'log', 'node', 'yargs'], types: ['engine/known', 'pino'] },
   main: { values: ['cli'] },
 }
 const PURE = ['wire', 'engine', 'config']

@@ -11,6 +11,7 @@ import { chooseOutput, createLog, OUTPUTS } from '../log.ts'
 import { loadConfig } from './check.ts'
 import { DEFAULT_FILE } from './config-file.ts'
 import { EXIT } from './exit.ts'
+import { runtimeDirectory, stateDirectory } from './service-directories.ts'
 import { Settling } from './settling.ts'
 import { version } from './version.ts'
 
@@ -26,11 +27,6 @@ export const builder = {
   state: { type: 'string', requiresArg: true, default: stateDirectory(), defaultDescription: 'the one that systemd gives, else none',
     describe: 'directory where what is known about hosts is kept over restarts' },
 } as const
-
-/** systemd.exec(5): paths, separated by colons. */
-function stateDirectory(): string | undefined {
-  return process.env.STATE_DIRECTORY?.split(':')[0]
-}
 
 interface Options {
   readonly config: string
@@ -133,7 +129,7 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
 }
 
 function answerCommands(daemon: Daemon, log: Logger): ControlServer {
-  const control: ControlServer = new ControlServer(controlPath(), {
+  const control: ControlServer = new ControlServer(controlPath(runtimeDirectory()), {
     summary: () => {
       const { links, limits } = daemon.usage
       return { version: version(), pid: process.pid, uptime: process.uptime(), links, counters: daemon.counters,

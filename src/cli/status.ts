@@ -5,6 +5,7 @@ import { controlPath } from '../control/protocol.ts'
 import type { Status } from '../control/protocol.ts'
 import type { KnownNeighbor } from '../engine/known.ts'
 import { EXIT } from './exit.ts'
+import { runtimeDirectory } from './service-directories.ts'
 import { table } from './table.ts'
 
 export const command = 'status'
@@ -12,7 +13,7 @@ export const describe = 'show links, neighbors and their routes, counters and li
 export const builder = { json: { type: 'boolean', default: false, describe: 'as one JSON document' } } as const
 
 export async function handler({ json }: { json: boolean }): Promise<void> {
-  const path = controlPath()
+  const path = controlPath(runtimeDirectory())
   // Who reads may have seen enough (`| head`).
   process.stdout.on('error', () => {})
   try {

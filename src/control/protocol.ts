@@ -46,12 +46,12 @@ export interface Status extends Summary {
   readonly neighbors: readonly KnownNeighbor[]
 }
 
-/** Where both meet: one for each network namespace, as there is one daemon. systemd.exec(5), RuntimeDirectory=. */
-export function controlPath(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  return join(env.RUNTIME_DIRECTORY?.split(':')[0] || '/run/ndp6d', `control${namespace()}`)
+/** @returns the path of the control socket: one for each network namespace, as there is one daemon for each */
+export function controlPath(directory: string): string {
+  return join(directory, `control${namespace()}`)
 }
 
-/** `-4026531840`. Empty where there is one only: a kernel without CONFIG_NET_NS. */
+/** @returns `-4026531840`: the inode number of this network namespace. Empty without CONFIG_NET_NS */
 function namespace(): string {
   try {
     return `-${/\d+/.exec(readlinkSync('/proc/self/ns/net'))![0]}`

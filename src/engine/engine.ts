@@ -28,7 +28,7 @@ import { isUpstream, Rules } from './rules.ts'
 import type { ActiveRule } from './rules.ts'
 import { Snooping } from './snooping.ts'
 import type {
-  HostRoute, Input, Instant, KernelNeighbor, Limit, Link, Random, RememberedHost, Sink,
+  HostRoute, Input, Instant, KernelNeighbor, Limit, Link, Random, SavedHost, Sink,
 } from './types.ts'
 
 /** Prefixes of one upstream that `subnet auto` follows: anybody there can advertise more (RFC 4861 6.3.4). */
@@ -159,7 +159,7 @@ export class Engine {
   get revision(): number { return this.#neighbors.revision }
 
   /** What is worth knowing after a restart: the learned owners. May be read bit by bit while things change. */
-  get memory(): Iterable<RememberedHost> { return remembered(this.#neighbors, this.#links) }
+  get memory(): Iterable<SavedHost> { return remembered(this.#neighbors, this.#links) }
 
   /** @param now without it budgets are shown as if nothing of them were in use */
   snapshot(now = Number.POSITIVE_INFINITY as Instant): Snapshot {

@@ -8,7 +8,7 @@ import type { Owners } from './owners.ts'
 import { desiredRoute } from './routes.ts'
 import { isUpstream } from './rules.ts'
 import type { ActiveRule } from './rules.ts'
-import type { HostRoute, Instant, RememberedHost } from './types.ts'
+import type { HostRoute, Instant, SavedHost } from './types.ts'
 
 /** What takes part in it, and the rule by which an address may be learned on a link. */
 interface World {
@@ -45,7 +45,7 @@ export class Recall {
   }
 
   /** Hosts that were written down: answered for at once, and verified soon. */
-  remember(hosts: readonly RememberedHost[], now: Instant): void {
+  remember(hosts: readonly SavedHost[], now: Instant): void {
     const { links, neighbors, owners, hearings, absent } = this.#world
     const byName = new Map([...links.values()].map((link) => [link.name, link]))
     for (const { target, iface, mac, router } of hosts) {

@@ -55,7 +55,7 @@ export interface KernelNeighbor {
 }
 
 /** What is kept across restarts about an owner that was learned. Links are named, since their indexes change. */
-export interface RememberedHost {
+export interface SavedHost {
   readonly target: Address
   readonly iface: string
   readonly mac: Mac | undefined
@@ -232,4 +232,4 @@ export type Input =
   /** A valid Multicast Router Solicitation (RFC 4286 4). */
   | { readonly kind: 'router-solicitation'; readonly ifindex: number }
   /** What was known before a restart: answered for, while it is verified. */
-  | { readonly kind: 'memory'; readonly hosts: readonly RememberedHost[] }
+  | { readonly kind: 'memory'; readonly hosts: readonly SavedHost[] }

@@ -65,7 +65,7 @@ t.test('nobody is there', async (t) => {
 
 t.test('the one of this network namespace is asked, also after a former one was killed', async (t) => {
   await (await start()).stop('SIGKILL')
-  t.ok(existsSync(controlPath(RUN)), 'its socket is there yet')
+  t.ok(existsSync(controlPath(RUN.RUNTIME_DIRECTORY)), 'its socket is there yet')
   t.equal(ask().status, 3)
   const daemon = await start()
   t.equal(ask().status, 0)
@@ -75,7 +75,7 @@ t.test('the one of this network namespace is asked, also after a former one was 
 
 t.test('who may not ask', async (t) => {
   const daemon = await start()
-  chmodSync(controlPath(RUN), 0)
+  chmodSync(controlPath(RUN.RUNTIME_DIRECTORY), 0)
   const { status, stderr } = run(['setpriv', '--bounding-set', '-all', '--inh-caps', '-all', ...command('status')], RUN)
   t.equal(status, 4)
   t.match(stderr, /^ndp6d: not permitted to ask the daemon: run it as root/)

@@ -1,7 +1,7 @@
 /** What the engine remembers of its owners, and what it makes of that in its next life. */
 import t from 'tap'
 import { formatMac } from '../../src/address.ts'
-import type { RememberedHost } from '../../src/engine/types.ts'
+import type { SavedHost } from '../../src/engine/types.ts'
 import { ip, mac, na } from './kit/frames.ts'
 import { ETH0, ETH1, ETH2, linkOf, ROUTER, Stage, SUBNET, twoLinks, VM2, VM3 } from './kit/stage.ts'
 
@@ -15,7 +15,7 @@ function remembered(stage: Stage): string[] {
     `${target} ${iface} ${mac === undefined ? '-' : formatMac(mac)}${router ? ' R' : ''}`).sort()
 }
 
-function host(target: string, iface: string, from: string | undefined = VM2, router = false): RememberedHost {
+function host(target: string, iface: string, from: string | undefined = VM2, router = false): SavedHost {
   return { target: ip(target), iface, mac: from === undefined ? undefined : mac(from), router }
 }
 

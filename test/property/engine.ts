@@ -9,7 +9,7 @@ import { matchesIface } from '../../src/config/config.ts'
 import type { Config, Settings } from '../../src/config/config.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import type {
-  Advertisement, HostRoute, Input, Instant, Link, RememberedHost, RouteChange, UnicastProbe,
+  Advertisement, HostRoute, Input, Instant, Link, SavedHost, RouteChange, UnicastProbe,
 } from '../../src/engine/types.ts'
 import type { MulticastMessage } from '../../src/wire/mld.ts'
 import { NdiscView } from '../../src/wire/ndisc.ts'
@@ -57,7 +57,7 @@ function as<K extends string>(kind: K): fc.Arbitrary<K> { return fc.constant(kin
 
 const kernelNeighbor = fc.record({ target: target.map(ip), ifindex, mac: lladdr, router: fc.boolean(),
   state: fc.constantFrom('reachable' as const, 'known' as const, 'failed' as const) })
-const remembered = fc.record<RememberedHost>({ target: target.map(ip), mac: lladdr, router: fc.boolean(),
+const remembered = fc.record<SavedHost>({ target: target.map(ip), mac: lladdr, router: fc.boolean(),
   iface: fc.constantFrom('eth0', 'eth1', 'eth2', 'tap3') })
 
 /** What the engine is told as it is. */

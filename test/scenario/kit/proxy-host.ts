@@ -7,7 +7,7 @@ import type { Address, Mac } from '../../../src/address.ts'
 import type { Config } from '../../../src/config/config.ts'
 import { Engine } from '../../../src/engine/engine.ts'
 import type {
-  Advertisement, Event, Hearing, HostRoute, Input, Instant, Link, Outcome, RememberedHost, RouteChange, Sink, UnicastProbe,
+  Advertisement, Event, Hearing, HostRoute, Input, Instant, Link, Outcome, SavedHost, RouteChange, Sink, UnicastProbe,
 } from '../../../src/engine/types.ts'
 import { multicastMac } from '../../../src/wire/frame.ts'
 import type { MulticastMessage } from '../../../src/wire/mld.ts'
@@ -228,7 +228,7 @@ export class ProxyHost implements Sink {
     this.onEvent?.(event)
   }
 
-  #start(memory: readonly RememberedHost[]): void {
+  #start(memory: readonly SavedHost[]): void {
     this.#isDown = false
     this.#wakeAt = Number.POSITIVE_INFINITY
     this.engine = new Engine(this.#config, this.world.random, this)

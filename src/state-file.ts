@@ -1,9 +1,8 @@
 /**
- * What is known about hosts, kept across restarts in one file of the state directory (STATE_DIRECTORY of systemd.exec(5)).
+ * The learned hosts, kept across restarts in hosts.json of the state directory.
  *
- * The file is replaced as a whole by rename(2), so that a reader, or a crash, meets the old one or the new one. It is
- * never needed: whatever goes wrong is said, and hosts are learned anew. Links are not followed, except the
- * directory itself, which systemd makes one.
+ * rename(2) replaces the whole file, so a reader, also after a crash, meets the old or the new contents. The file is optional: errors
+ * are reported, and the hosts are learned again. Symbolic links are not followed, except for the directory, which systemd may make one.
  */
 import {
   closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync,
@@ -11,66 +10,67 @@ import {
 import { join } from 'node:path'
 import { Address, formatMac, parseMac } from './address.ts'
 import type { Mac } from './address.ts'
-import type { Limit, RememberedHost } from './engine/types.ts'
+import type { Limit, SavedHost } from './engine/types.ts'
 
 const VERSION = 1
-/** Hosts read and written; their file stays below the next limit. */
+/** Largest number of hosts in the file. Their text is shorter than {@link MAX_SIZE}. */
 const MAX_HOSTS = 131_072
-/** Bytes. */
+/** Largest file to read, bytes. */
 const MAX_SIZE = 16 * 2 ** 20
-/** Hosts written in one turn: they take half a millisecond. */
+/** Hosts written per turn of the event loop: about half a millisecond. */
 const SLICE = 128
 /** IFNAMSIZ - 1 of <linux/if.h>. */
 const IFACE = /^[^\s/\0-\x1f\x7f]{1,15}$/
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 
-/** The file is not what was written there. The message says why. */
+/** The file does not have the contents of a state file. The message is the reason. */
 class Damaged extends Error {}
 
-export class Memory {
+export class StateFile {
   readonly #directory: string
   readonly #file: string
   readonly #warn: (message: string, error?: Error) => void
+  /** The last write failed. */
   #failed = false
-  /** There are more than are written. */
+  /** The last write left hosts out. */
   #isFull = false
   #size = 0
-  /** What is written bit by bit. */
+  /** The write in progress. */
   #draft: Generator<void, void> | undefined
 
-  /** @param warn told of what went wrong, and what becomes of it; nothing here throws */
+  /** @param warn is called with a sentence for the log about each error. No method throws */
   constructor(directory: string, warn: (message: string, error?: Error) => void) {
     this.#directory = directory
     this.#file = join(directory, 'hosts.json')
     this.#warn = warn
   }
 
-  /** What was written last; nothing when there is no file. A damaged one is put aside as `hosts.json.damaged`. */
-  read(): RememberedHost[] {
+  /** Reads the file, and renames a damaged one to `hosts.json.damaged`. @returns the hosts; none without a file */
+  read(): SavedHost[] {
     try {
       return this.#parse(readRegular(this.#file))
     } catch (error) {
       if (error instanceof Damaged) this.#putAside(error)
       else if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-        this.#warn(`cannot read ${this.#file} (${(error as Error).message}): hosts are learned anew`, error as Error)
+        this.#warn(`cannot read ${this.#file} (${(error as Error).message}): hosts are learned again`, error as Error)
       }
       return []
     }
   }
 
-  get limits(): Limit[] { return [{ name: 'hosts remembered over a restart', used: this.#size, size: MAX_HOSTS }] }
+  get limits(): Limit[] { return [{ name: 'hosts in the state file', used: this.#size, size: MAX_HOSTS }] }
 
-  /** Replaces what was written before. A failure is said once, until it works again. */
-  write(hosts: Iterable<RememberedHost>): void {
-    // Nobody will miss it: this is newer.
+  /** Replaces the file. A failure is reported once, until a write succeeds. */
+  write(hosts: Iterable<SavedHost>): void {
+    // Discard the older draft.
     this.#draft?.return()
     this.#draft = undefined
     for (const _ of this.#writing(hosts)) continue
   }
 
-  /** The same bit by bit, in turns of their own, so that packets need not wait; hosts are read meanwhile. One at a time. */
-  writeSlowly(hosts: Iterable<RememberedHost>): void {
+  /** Replaces the file in slices, one per turn of the event loop, reading `hosts` meanwhile. Does nothing during another such write. */
+  writeSlowly(hosts: Iterable<SavedHost>): void {
     if (this.#draft !== undefined) return
     const draft = this.#draft = this.#writing(hosts)
     const go = (): void => {
@@ -81,7 +81,7 @@ export class Memory {
     go()
   }
 
-  * #writing(hosts: Iterable<RememberedHost>): Generator<void, void> {
+  * #writing(hosts: Iterable<SavedHost>): Generator<void, void> {
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
       yield* replace(this.#file, format(this.#first(hosts)))
@@ -89,17 +89,17 @@ export class Memory {
     } catch (error) {
       if (this.#failed) return
       this.#failed = true
-      this.#warn(`cannot write ${this.#file} (${(error as Error).message}): what is known about hosts will be lost at a `
-        + 'restart; let this user write there, or give another directory with `--state DIR`', error as Error)
+      this.#warn(`cannot write ${this.#file} (${(error as Error).message}): a restart will lose the learned hosts; `
+        + 'let this user write there, or give another directory with `--state DIR`', error as Error)
     }
   }
 
-  /** As many of them as there is room for. */
-  * #first(hosts: Iterable<RememberedHost>): Generator<RememberedHost, void> {
+  /** Yields the first {@link MAX_HOSTS}, and reports once that there are more. */
+  * #first(hosts: Iterable<SavedHost>): Generator<SavedHost, void> {
     let size = 0
     for (const host of hosts) {
       if (size === MAX_HOSTS) {
-        if (!this.#isFull) this.#warn(`no more than ${MAX_HOSTS} hosts are remembered over a restart`)
+        if (!this.#isFull) this.#warn(`only ${MAX_HOSTS} hosts are saved for a restart; the others will be learned again`)
         this.#isFull = true
         return
       }
@@ -110,12 +110,13 @@ export class Memory {
     this.#isFull = false
   }
 
-  #parse(text: string): RememberedHost[] {
+  #parse(text: string): SavedHost[] {
     const entries = readEntries(text)
     const hosts = entries.slice(0, MAX_HOSTS).map(readHost).filter((host) => host !== undefined)
     const dropped = entries.length - hosts.length
     if (dropped > 0) {
-      this.#warn(`${this.#file}: ${dropped} of ${entries.length} hosts are damaged or too many, and are learned anew`)
+      this.#warn(`${this.#file}: ${dropped} of ${entries.length} hosts are damaged or above the limit of ${MAX_HOSTS}: `
+        + 'they are learned again')
     }
     return hosts
   }
@@ -125,21 +126,21 @@ export class Memory {
     try {
       rmSync(aside, { recursive: true, force: true })
       renameSync(this.#file, aside)
-      this.#warn(`${this.#file} is damaged (${why.message}): it is now ${aside}, and hosts are learned anew`)
+      this.#warn(`${this.#file} is damaged (${why.message}): it is now ${aside}, and hosts are learned again`)
     } catch (error) {
       this.#warn(`${this.#file} is damaged (${why.message}) and cannot be renamed (${(error as Error).message}): `
-        + 'hosts are learned anew', error as Error)
+        + 'hosts are learned again', error as Error)
     }
   }
 }
 
-/** Throws Damaged, or an Error with `code`. */
+/** @throws Damaged, or an Error with `code` */
 function readRegular(file: string): string {
   const fd = open(file)
   try {
     const stat = fstatSync(fd)
-    if (!stat.isFile()) throw new Damaged('it is no regular file')
-    if (stat.size > MAX_SIZE) throw new Damaged(`it has ${stat.size} bytes, ${MAX_SIZE} are allowed`)
+    if (!stat.isFile()) throw new Damaged('it is not a regular file')
+    if (stat.size > MAX_SIZE) throw new Damaged(`it has ${stat.size} bytes, more than ${MAX_SIZE}`)
     return readFileSync(fd, 'utf8')
   } finally {
     closeSync(fd)
@@ -148,22 +149,22 @@ function readRegular(file: string): string {
 
 function open(file: string): number {
   try {
-    return openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) // a FIFO would make us wait for its writer
+    return openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) // without O_NONBLOCK, open(2) of a FIFO waits for its writer
   } catch (error) {
-    // open(2): a symbolic link; a socket.
+    // open(2): ELOOP for a symbolic link, ENXIO for a socket.
     const { code } = error as NodeJS.ErrnoException
-    throw code === 'ELOOP' || code === 'ENXIO' ? new Damaged('it is no regular file') : error
+    throw code === 'ELOOP' || code === 'ENXIO' ? new Damaged('it is not a regular file') : error
   }
 }
 
-/** All parts are in `file` afterwards, or the file is as it was: also when it is not gone on with. Throws an Error with `code`. */
+/** Replaces `file` when all parts are written. Returned early, the generator leaves the file unchanged. @throws an Error with `code` */
 function * replace(file: string, parts: Iterable<string>): Generator<void, void> {
   const temporary = `${file}.new`
   rmSync(temporary, { recursive: true, force: true }) // of a crash
   const fd = openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
   try {
     try {
-      // Not waited for: answers would wait as well. If a power cut comes first, hosts are learned anew.
+      // No fsync(2): answers would wait for the disk. A power failure may cost the file, and hosts are learned again.
       for (const part of parts) {
         writeFileSync(fd, part)
         yield
@@ -173,12 +174,12 @@ function * replace(file: string, parts: Iterable<string>): Generator<void, void>
     }
     renameSync(temporary, file)
   } finally {
-    rmSync(temporary, { force: true }) // unless it has its name
+    rmSync(temporary, { force: true }) // nothing after the rename
   }
 }
 
-/** One host a line; in parts. */
-function * format(hosts: Iterable<RememberedHost>): Generator<string, void> {
+/** Yields the text of the file in parts of {@link SLICE} hosts, one host per line. */
+function * format(hosts: Iterable<SavedHost>): Generator<string, void> {
   let part = `{"version":${VERSION},"hosts":[\n`
   let count = 0
   for (const { target, iface, mac, router } of hosts) {
@@ -191,13 +192,13 @@ function * format(hosts: Iterable<RememberedHost>): Generator<string, void> {
   yield `${part}\n]}\n`
 }
 
-/** Throws Damaged. */
+/** @throws Damaged */
 function readEntries(text: string): readonly unknown[] {
   let content: unknown
   try {
     content = JSON.parse(text)
   } catch {
-    throw new Damaged('it is no JSON')
+    throw new Damaged('it is not JSON')
   }
   const { version, hosts } = asRecord(content)
   if (version !== VERSION) throw new Damaged(`it is not of version ${VERSION}`)
@@ -205,8 +206,8 @@ function readEntries(text: string): readonly unknown[] {
   return hosts
 }
 
-/** Undefined when it is no host. */
-function readHost(entry: unknown): RememberedHost | undefined {
+/** @returns undefined for an entry that cannot be a host */
+function readHost(entry: unknown): SavedHost | undefined {
   const { target: text, iface, lladdr, router } = asRecord(entry)
   const target = typeof text === 'string' ? Address.parse(text) : undefined
   const mac = typeof lladdr === 'string' ? parseMac(lladdr) : undefined
@@ -216,12 +217,12 @@ function readHost(entry: unknown): RememberedHost | undefined {
   return { target, iface, mac, router }
 }
 
-/** The I/G bit of IEEE 802: nobody's own address. */
+/** Tests the I/G bit of IEEE 802: set in group addresses, which no host has as its own. */
 function isGroup(mac: Mac): boolean {
   return Math.floor(mac / 2 ** 40) % 2 === 1
 }
 
-/** The fields of an object; none of anything else. */
+/** @returns the fields of an object; none of any other value */
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? value as Record<string, unknown> : {}
 }
