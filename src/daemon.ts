@@ -9,7 +9,7 @@ import { Engine } from './engine/engine.ts'
 import type { Snapshot } from './engine/engine.ts'
 import type { KnownNeighbor } from './engine/known.ts'
 import type {
-  Advertisement, Event, Hearing, Input, Instant, Limit, Link, Outcome, QuietRule, RouteChange, Sink, UnicastProbe,
+  Advertisement, Event, Hearing, Input, Instant, Limit, Link, LinkUsage, Outcome, QuietRule, RouteChange, Sink, UnicastProbe,
 } from './engine/types.ts'
 import { Withheld } from './engine/withheld.ts'
 import { claim } from './linux/claim.ts'
@@ -17,7 +17,6 @@ import { forward, warnWithoutForwarding } from './forwarding.ts'
 import { verdict } from './linux/errors.ts'
 import type { OsError } from './linux/errors.ts'
 import { HeardLink, linkLimits } from './linux/heard-link.ts'
-import type { LinkUsage } from './linux/heard-link.ts'
 import { LinkWatcher } from './linux/links.ts'
 import type { NativeSocket } from './linux/native.ts'
 import { MAX_KNOWN, NeighborWatcher } from './linux/neighbors.ts'

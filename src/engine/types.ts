@@ -152,6 +152,20 @@ export interface Limit {
   readonly size: number
 }
 
+/** Usage of a link's packet socket since it was opened, in packets. */
+export interface LinkUsage {
+  readonly iface: string
+  /** Passed the filter. */
+  readonly received: number
+  /** Dropped by the kernel: they came faster than they were read. */
+  readonly drops: number
+  readonly sent: number
+  /** Not sent: the queue was full, or the kernel refused them. */
+  readonly unsent: number
+  /** Frames waiting to be sent. */
+  readonly queued: number
+}
+
 /** State changes, for log, metrics and monitor. Packets are told by {@link Sink.outcome}. */
 export type Event =
   | { readonly kind: 'neighbor'; readonly target: Address; readonly state: NeighborState | 'GONE'

@@ -3,7 +3,7 @@
  */
 import { randomInt } from 'node:crypto'
 import type { Address, Mac } from '../address.ts'
-import type { Advertisement, Hearing, Limit, Link, UnicastProbe } from '../engine/types.ts'
+import type { Advertisement, Hearing, Limit, Link, LinkUsage, UnicastProbe } from '../engine/types.ts'
 import { Discovery } from './discovery.ts'
 import type { MulticastMessage } from '../wire/mld.ts'
 import { verdict } from './errors.ts'
@@ -11,8 +11,8 @@ import { MulticastSocket } from './multicast.ts'
 import type { MulticastReader } from './multicast.ts'
 import type { Sender } from './outbox.ts'
 import { PacketSocket, SEND_LIMIT } from './packet.ts'
-import type { PacketCounters, PacketReader } from './packet.ts'
-import { QUEUE_LIMIT, Solicitor } from './solicitor.ts'
+import type { PacketReader } from './packet.ts'
+import { Solicitor } from './solicitor.ts'
 
 /** What comes in; trouble of all sockets goes to `failed`. */
 export interface LinkReader extends PacketReader, MulticastReader {
@@ -21,14 +21,6 @@ export interface LinkReader extends PacketReader, MulticastReader {
   opened(): void
   /** So many packets were lost since this was said last, for want of room. */
   dropped(count: number): void
-}
-
-/** What went through a link's packet socket, and what it holds. */
-export interface LinkUsage extends Readonly<PacketCounters> {
-  readonly iface: string
-  /** Messages that wait to be sent, and solicitations. */
-  readonly queued: number
-  readonly asking: number
 }
 
 /** Sockets that could not be opened are tried again after this time. Milliseconds. */
@@ -98,8 +90,7 @@ export class HeardLink implements Sender {
   get usage(): LinkUsage {
     this.#untold += this.#packets?.drops() ?? 0
     const { received = 0, drops = 0, sent = 0, unsent = 0 } = this.#packets?.counters ?? {}
-    return { iface: this.name, received, drops, sent, unsent: unsent + this.#unasked, queued: this.#packets?.queued ?? 0,
-      asking: this.#solicitor?.waiting ?? 0 }
+    return { iface: this.name, received, drops, sent, unsent: unsent + this.#unasked, queued: this.#packets?.queued ?? 0 }
   }
 
   close(): void {
@@ -138,13 +129,9 @@ export class HeardLink implements Sender {
   }
 }
 
-/** What each of these links has room for, by the fullest of them. */
+/** @returns the limit of each link's queue, with the usage of the fullest link */
 export function linkLimits(links: readonly LinkUsage[]): Limit[] {
-  const most = (key: 'queued' | 'asking'): number => links.reduce((most, link) => Math.max(most, link[key]), 0)
-  return [
-    { name: 'messages that wait to be sent on one link, at most', used: most('queued'), size: SEND_LIMIT },
-    { name: 'probes that wait to be sent on one link, at most', used: most('asking'), size: QUEUE_LIMIT },
-  ]
+  return [{ name: 'frames in the send queue of one link', used: Math.max(0, ...links.map(({ queued }) => queued)), size: SEND_LIMIT }]
 }
 
 function close(socket: { close(): void } | undefined): undefined {
