@@ -1,6 +1,6 @@
 /** `ndp6d status`: what the daemon knows, and how full it is. */
 import { Address } from '../address.ts'
-import { askStatus } from '../control/client.ts'
+import { requestStatus } from '../control/client.ts'
 import { controlPath } from '../control/protocol.ts'
 import type { Status } from '../control/protocol.ts'
 import type { KnownNeighbor } from '../engine/known.ts'
@@ -17,7 +17,7 @@ export async function handler({ json }: { json: boolean }): Promise<void> {
   // Who reads may have seen enough (`| head`).
   process.stdout.on('error', () => {})
   try {
-    const { neighbors, ...summary } = await askStatus(path)
+    const { neighbors, ...summary } = await requestStatus(path)
     const status = { ...summary, neighbors: inOrder(neighbors) }
     process.stdout.write(json ? `${JSON.stringify(status, undefined, 2)}\n` : print(status))
   } catch (error) {

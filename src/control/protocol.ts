@@ -1,6 +1,6 @@
 /**
- * What a running ndp6d and the commands say to each other: lines of JSON over a stream socket in the file system. The command
- * writes one `Request`. The reply is a line for each `Part`, the last one `end`, or a single `error`.
+ * The control protocol between commands and the daemon: lines of JSON on a stream socket in the file system. The command sends one
+ * {@link Request}. The reply has one line for each {@link Part}: the last one is `end`, or the only one is `error`.
  */
 import { readlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,16 +9,15 @@ import type { Limit, LinkUsage, Outcome } from '../engine/types.ts'
 
 export interface Request { readonly command: 'status' }
 
-/** All but the neighbors, who may be many. */
+/** The status without the neighbors, which may be thousands. */
 export interface Summary {
   readonly version: string
   readonly pid: number
   /** Seconds since the start. */
   readonly uptime: number
   readonly links: readonly LinkUsage[]
-  /** Packets since the start, by what became of them. */
+  /** Packets since the start, by outcome. */
   readonly counters: Readonly<Record<Outcome, number>>
-  /** All that has room for so many. */
   readonly limits: readonly Limit[]
 }
 
@@ -29,7 +28,7 @@ export type Part =
   | { readonly error: string }
 
 export interface Status extends Summary {
-  /** In no order. */
+  /** Unordered. */
   readonly neighbors: readonly KnownNeighbor[]
 }
 

@@ -44,7 +44,7 @@ t.test('links, neighbors, counters and limits', async (t) => {
   t.equal(told.counters.answered, 0)
   t.ok(told.limits.length > 20 && told.limits.every(({ used, size }) => used <= size), `${told.limits.length} limits`)
   t.ok(told.limits.some(({ size }) => size === 77), 'that of the file among them')
-  t.match(told.limits.at(-1), { name: 'commands that are answered', used: 1, size: 8 })
+  t.match(told.limits.at(-1), { name: 'control connections', used: 1, size: 8 })
 
   const text = ask().stdout
   t.match(text, new RegExp(`^ndp6d ${told.version.replaceAll('.', '\\.')}, process ${daemon.pid}, for \\d+s\n\nLINK +RECEIVED `))
