@@ -17,6 +17,7 @@ import { forward, warnWithoutForwarding } from './forwarding.ts'
 import { verdict } from './linux/errors.ts'
 import type { OsError } from './linux/errors.ts'
 import { HeardLink, linkLimits } from './linux/heard-link.ts'
+import { readNeighborLimit } from './linux/sysctl.ts'
 import { LinkWatcher } from './linux/links.ts'
 import type { NativeSocket } from './linux/native.ts'
 import { MAX_KNOWN, NeighborWatcher } from './linux/neighbors.ts'
@@ -25,7 +26,9 @@ import { Outbox } from './linux/outbox.ts'
 import { QUEUE_LIMIT, Routes, RouteWatcher } from './linux/routes.ts'
 import { Rtnetlink } from './linux/rtnetlink.ts'
 import type { Lookup } from './linux/rtnetlink.ts'
-import { EventLog } from './log.ts'
+import { EventLog } from './log/event-log.ts'
+import { LinkErrorLog } from './log/link-errors.ts'
+import { missingLinkSentence } from './log/sentences.ts'
 import { Counters } from './metrics.ts'
 import { Netfilter } from './netfilter.ts'
 import { StateFile } from './state-file.ts'
@@ -38,8 +41,6 @@ const LOG_INTERVAL = 5000
 const MEMORY_INTERVAL = 30_000
 /** Routes are compared again after this time, when they could not be now. Milliseconds. */
 const COMPARE_RETRY = 100
-/** Kinds of trouble with links that were said; when there are more, they are said again. */
-const TROUBLE_LIMIT = 256
 /** What a lookup finds when there is nothing. */
 const NO_WAY: Lookup = { ifindex: undefined, local: false }
 /** The longest wait of a timer. */
@@ -86,8 +87,7 @@ export class Daemon implements Sink {
   #ticker: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
-  /** What was said of each link, by its name and error code. */
-  readonly #linkTrouble = new Set<string>()
+  readonly #linkErrors: LinkErrorLog
   #compareTimer: NodeJS.Timeout | undefined
 
   /** Opens no link yet. Throws an OsError or AlreadyRunning. @param state where to keep what is known across restarts */
@@ -97,6 +97,7 @@ export class Daemon implements Sink {
     this.#log = log
     this.#now = clock()
     this.#events = new EventLog(log, (ifindex) => this.#nameOf(ifindex))
+    this.#linkErrors = new LinkErrorLog(log, readNeighborLimit)
     this.#kernel = new Rtnetlink()
     this.#routes = new Routes(this.#kernel, ({ change: { op, route }, error }) => this.#routeFailed(op, route.target, error),
       () => this.#release(this.#withheld.release()), () => {
@@ -116,7 +117,7 @@ export class Daemon implements Sink {
         this.#netfilter.neighbor(neighbor)
       },
       station: (ifindex, mac, present) => this.#input({ kind: 'station', ifindex, mac, present }),
-      full: () => this.event({ kind: 'limit', limit: 'known', size: MAX_KNOWN }),
+      full: () => this.event({ kind: 'limit', limit: 'kernel', size: MAX_KNOWN }),
     }, this.#kernel)
     this.#prefixWatcher = new PrefixWatcher((ifindex, prefixes) => this.#input({ kind: 'prefixes', ifindex, prefixes }), this.#kernel)
     this.#memory = state === undefined ? undefined : new StateFile(state, (message, err) => log.warn({ event: 'memory', err }, message))
@@ -173,9 +174,8 @@ export class Daemon implements Sink {
 
   get usage(): Usage {
     const links = [...this.#heard.values()].map(({ usage }) => usage)
-    const parts = [this.#routes, this.#withheld, this.#neighborWatcher, this.#events, this.#memory].flatMap((part) => part?.limits ?? [])
-    return { links, limits: [...this.#engine.limits(clock()), ...linkLimits(links), ...parts,
-      { name: 'kinds of trouble with links', used: this.#linkTrouble.size, size: TROUBLE_LIMIT }] }
+    const parts = [this.#routes, this.#withheld, this.#neighborWatcher, this.#events, this.#memory, this.#linkErrors].flatMap((part) => part?.limits ?? [])
+    return { links, limits: [...this.#engine.limits(clock()), ...linkLimits(links), ...parts] }
   }
 
   // --- Sink ---
@@ -317,7 +317,7 @@ export class Daemon implements Sink {
       // To those at the other end, we are as new as they would be.
       opened: () => take({ kind: 'link-replugged', ifindex }),
       dropped: (count) => this.event({ kind: 'overrun', ifindex, count }),
-      failed: (error) => this.#linkFailed(name, error),
+      failed: (error) => this.#linkErrors.failed(name, error, verdict(error) !== 'fatal'),
     }))
   }
 
@@ -355,17 +355,6 @@ export class Daemon implements Sink {
     this.#log.warn({ event: 'route', target: target.toString(), reason: error.code }, `cannot ${op} the route of ${target}: ${reason}`)
   }
 
-  #linkFailed(iface: string, error: Error): void {
-    // The link watcher tells when the link is back; until then there is nothing to do. Other trouble is said once.
-    const { code } = error as OsError
-    const key = `${iface} ${code}`
-    const isNews = verdict(error) === 'fatal' && !this.#linkTrouble.has(key)
-    if (isNews && this.#linkTrouble.size >= TROUBLE_LIMIT) this.#linkTrouble.clear()
-    if (isNews) this.#linkTrouble.add(key)
-    const hint = code === 'EPERM' ? ': a firewall drops outgoing Neighbor Solicitations; let ICMPv6 pass its output chain' : ''
-    this.#log[isNews ? 'error' : 'debug']({ iface, reason: code, err: error }, `${iface}: ${error.message}${hint}`)
-  }
-
   #nameOf(ifindex: number): string { return this.#heard.get(ifindex)?.name ?? `link ${ifindex}` }
 
   /** What a configuration asks of the machine before it can work. */
@@ -380,11 +369,10 @@ export class Daemon implements Sink {
     if (this.#machine.forwarding) forward(this.#engine.interfaces.upstreams, this.#log)
   }
 
-  /** Says once which links are not there; that is no fault. */
   #missing(): void {
     const present = new Set([...this.#watcher.links].map(({ name }) => name))
     for (const name of this.#engine.interfaces.names) {
-      if (!name.includes('*') && !present.has(name)) this.#log.info({ iface: name }, `${name} is not there yet: waiting for it`)
+      if (!name.includes('*') && !present.has(name)) this.#log.warn({ iface: name }, missingLinkSentence(name, [...present]))
     }
   }
 }

@@ -1,4 +1,4 @@
-/** `ndp6d --config FILE`: the daemon in the foreground, which is what systemd starts. */
+/** `ndp6d --config FILE`: runs the daemon in the foreground, as systemd does. */
 import { setImmediate } from 'node:timers/promises'
 import type { LevelWithSilent, Logger } from 'pino'
 import { controlPath } from '../control/protocol.ts'
@@ -7,7 +7,8 @@ import { Daemon } from '../daemon.ts'
 import { AlreadyRunning } from '../linux/claim.ts'
 import { useRealtime } from '../linux/realtime.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
-import { chooseOutput, createLog, OUTPUTS } from '../log.ts'
+import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
+import { countersSentence } from '../log/sentences.ts'
 import { loadConfig } from './check.ts'
 import { DEFAULT_FILE } from './config-file.ts'
 import { EXIT } from './exit.ts'
@@ -22,17 +23,17 @@ export const describe = 'run the daemon in the foreground'
 
 export const builder = {
   config: { alias: 'c', type: 'string', requiresArg: true, default: DEFAULT_FILE, describe: 'configuration file' },
-  level: { choices: LEVELS, requiresArg: true, default: 'info', describe: 'least severe records to log; debug tells of every packet' },
-  log: { choices: ['auto', ...OUTPUTS], requiresArg: true, default: process.env.NDP6D_LOG ?? 'auto', describe: 'where records go' },
-  state: { type: 'string', requiresArg: true, default: stateDirectory(), defaultDescription: 'the one that systemd gives, else none',
-    describe: 'directory where what is known about hosts is kept over restarts' },
+  level: { choices: LEVELS, requiresArg: true, default: 'info', describe: 'lowest level of the records to log; debug has every packet' },
+  log: { choices: ['auto', ...OUTPUTS], requiresArg: true, default: process.env.NDP6D_LOG ?? 'auto', describe: 'output of the log' },
+  state: { type: 'string', requiresArg: true, default: stateDirectory(), defaultDescription: 'StateDirectory= of the unit, else none',
+    describe: 'directory in which learned hosts are kept over restarts; an empty name keeps none' },
 } as const
 
 interface Options {
   readonly config: string
   readonly level: string
   readonly log: string
-  /** Empty: nothing is kept. */
+  /** Empty: no host is kept. */
   readonly state: string | undefined
 }
 
@@ -58,15 +59,15 @@ export async function handler({ config: file, level, log: output, state }: Optio
     release()
   } catch (error) {
     process.exitCode = explain(error as NodeJS.ErrnoException, log)
-    // Sockets may be open already: nothing more is to be waited for.
+    // Open sockets would keep the process alive.
     await setImmediate()
     process.exit()
   }
 }
 
 /**
- * While the daemon starts, signals wait: they would end the process, and what is done by then would stay behind.
- * @returns what lets them through, to the listeners of then
+ * Delays signals while the daemon starts: by default they end the process, and leave routes behind that never expire.
+ * @returns a function that ends the delay, and passes the signals to their listeners
  */
 function holdSignals(): () => void {
   const held: NodeJS.Signals[] = []
@@ -91,7 +92,7 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
     notifyReloading()
     const config = loadConfig(file)?.config
     if (config === undefined) {
-      log.error({ event: 'reload' }, `${file} is not good: the configuration in force stays; see \`ndp6d check ${file}\``)
+      log.error({ event: 'reload' }, `${file} has errors: the former configuration stays in force; see \`ndp6d check ${file}\``)
     } else {
       daemon.reload(config)
       settling.soon()
@@ -101,7 +102,8 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
   })
   // Without a handler Node opens its debugger port on this signal.
   process.on('SIGUSR1', () => {
-    log.info({ event: 'counters', counters: daemon.counters, ...daemon.snapshot() }, 'counters since the start')
+    const { counters } = daemon
+    log.info({ event: 'counters', counters, ...daemon.snapshot() }, countersSentence(counters))
   })
   const stop = (signal: string): void => {
     if (stopping) return
@@ -111,10 +113,10 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
     control.close()
     notify({ STOPPING: '1' })
     daemon.stop().then(() => {
-      log.info({ event: 'stop' }, `stopped (${signal})`)
+      log.info({ event: 'stop' }, `stopped by ${signal}`)
       process.exit(EXIT.good)
     }, (error: Error) => {
-      log.error({ err: error }, `stopped (${signal}), but not cleanly: ${error.message}`)
+      log.error({ err: error }, `stopped by ${signal}, but routes or settings may be left: ${error.message}`)
       process.exit(EXIT.failed)
     })
   }
@@ -122,10 +124,10 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
   process.on('SIGINT', stop)
 
   settling.soon()
-  // Last: whoever reads it may send a signal at once.
-  log.info({ event: 'ready' }, `ready (${file})`)
-  const unheard = notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })
-  if (unheard !== undefined) log.warn({ err: unheard }, `cannot tell systemd that the start is over: ${unheard.message}`)
+  // After the handlers: a reader of this line may send a signal at once.
+  log.info({ event: 'ready' }, `ready, with the configuration ${file}`)
+  const failed = notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })
+  if (failed !== undefined) log.warn({ err: failed }, `cannot notify systemd that the start is complete: ${failed.message}`)
 }
 
 function answerCommands(daemon: Daemon, log: Logger): ControlServer {
@@ -136,11 +138,11 @@ function answerCommands(daemon: Daemon, log: Logger): ControlServer {
         limits: [...limits, ...control.limits] }
     },
     neighbors: () => daemon.neighbors,
-  }, (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot reach this daemon: ${err.message}`))
+  }, (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`))
   return control
 }
 
-/** Says what went wrong and what to do. @returns the exit status */
+/** Logs why the start failed, and what to do. @returns the exit status */
 function explain(error: NodeJS.ErrnoException, log: Logger): number {
   if (error instanceof AlreadyRunning) {
     log.error(error.message)

@@ -19,7 +19,7 @@ export class AbsentHosts {
     else hosts.push(target)
     this.#size++
     if (this.#size <= HOST_LIMIT && this.#hosts.size <= LINK_LIMIT) return
-    this.#sink.event({ kind: 'limit', limit: 'absent', size: HOST_LIMIT })
+    this.#sink.event({ kind: 'limit', limit: 'gone-hosts', size: HOST_LIMIT })
     const [[first, others]] = this.#hosts
     if (first !== iface) {
       this.take(first)

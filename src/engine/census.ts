@@ -74,7 +74,7 @@ export class Census {
     if (this.isFull(rule)) return undefined
     const size = UNPROVEN_LIMIT + (alive ? ALIVE_RESERVE : 0)
     if (this.#unproven < size) return 'room'
-    if (this.oldestFailed === undefined) this.#sink.event({ kind: 'limit', limit: 'askers', size })
+    if (this.oldestFailed === undefined) this.#sink.event({ kind: 'limit', limit: 'targets', size })
     return this.oldestFailed
   }
 

@@ -71,7 +71,7 @@ export class Deafness {
         continue
       }
       due.said = true
-      this.#sink.event({ kind: 'deaf', iface: link.name, minutes: MINUTES })
+      this.#sink.event({ kind: 'snooped', iface: link.name, minutes: MINUTES })
     }
   }
 }

@@ -90,7 +90,7 @@ export class Learner {
     const neighbor = this.#neighbors.get(w0, w1, w2, w3)
     const isHome = neighbor?.isOwned === true && neighbor.ifindex === ifindex
     if (state === 'failed') {
-      if (isHome) this.#neighbors.verify(neighbor, now, 'the kernel lost it')
+      if (isHome) this.#neighbors.verify(neighbor, now, 'kernel')
       return
     }
     if (mac === undefined) return

@@ -9,7 +9,7 @@ import { MAX_UNICAST_SOLICIT, RETRANS_TIMER } from '../wire/constants.ts'
 import { FLAGS, HOME, IFINDEX, MAC, NO_DETAILS, NOWHERE, ROUTED, TARGET, VERIFIED } from './neighbor-rows.ts'
 import type { Asker, NeighborRows } from './neighbor-rows.ts'
 import type { ActiveRule } from './rules.ts'
-import type { HostRoute, Instant, Lane, NeighborState } from './types.ts'
+import type { HostRoute, Instant, Lane, NeighborReason, NeighborState } from './types.ts'
 
 export { NOWHERE } from './neighbor-rows.ts'
 export type { Asker } from './neighbor-rows.ts'
@@ -31,7 +31,7 @@ export interface Question {
   readonly asker?: Asker
   /** The downstream host that caused it: each has only so many questions under way. */
   readonly account?: Mac | undefined
-  readonly reason: string
+  readonly reason: NeighborReason
 }
 
 /** What follows from a change of owner. */

@@ -23,7 +23,7 @@ import { NeighborTable } from './neighbor-table.ts'
 import { Prober } from './prober.ts'
 import { isUpstream } from './rules.ts'
 import type { ActiveRule } from './rules.ts'
-import type { Instant, Limit, NeighborState, Outcome, Random, Sink } from './types.ts'
+import type { Instant, Limit, NeighborReason, NeighborState, Outcome, Random, Sink } from './types.ts'
 
 /** Claims on an owner's address make it be asked no more often than this. Milliseconds. */
 export const CONTEST_INTERVAL = 250
@@ -102,10 +102,10 @@ export class Neighbors {
     }
     if (asker !== undefined && !neighbor.wait(asker)) return 'limit'
     const asksRoute = byRoute && !neighbor.byRoute
-    if (neighbor.state !== 'INCOMPLETE') return 'asked'
+    if (neighbor.state !== 'INCOMPLETE') return 'probing'
     const asked = alive && now > neighbor.askedAt + REPEAT_INTERVAL ? neighbor.asking.filter((link) => !links.includes(link)) : neighbor.asking
     const fresh = links.filter((link) => !asked.includes(link))
-    if ((fresh.length === 0 && !asksRoute) || (!isNew && !allows(fresh))) return 'asked'
+    if (fresh.length === 0 && !asksRoute || !isNew && !allows(fresh)) return 'probing'
     neighbor.asking = asked
     this.#prober.widen(neighbor, fresh)
     if (!isNew) this.budget.charge(lane, rule.settings, fresh, from, mac, now)
@@ -113,7 +113,7 @@ export class Neighbors {
     neighbor.probes = 1
     if (asksRoute) this.#sink.lookup(target)
     this.#table.setDeadline(neighbor, neighbor.afterTimeout(now))
-    return 'asked'
+    return 'probing'
   }
 
   /** Asks on one more link. @returns false: there is no budget for it */
@@ -126,11 +126,11 @@ export class Neighbors {
     if (!neighbor.wait(asker)) return 'limit'
     if (neighbor.state === 'REACHABLE' && now - neighbor.verified < CONTEST_INTERVAL) this.#answer(neighbor)
     else this.verify(neighbor, now, 'DAD')
-    return 'asked'
+    return 'probing'
   }
 
   /** Verifies an owner now, unless that is under way. */
-  verify(neighbor: Neighbor, now: Instant, reason: string): void {
+  verify(neighbor: Neighbor, now: Instant, reason: NeighborReason): void {
     if (neighbor.state !== 'REACHABLE' || neighbor.isPinned) return
     neighbor.probes = 0
     neighbor.asking = NOWHERE
@@ -157,7 +157,7 @@ export class Neighbors {
     if (neighbor.isPinned) return
     neighbor.absent = true
     if (neighbor.state === 'PROBE') this.#probe(neighbor, now)
-    else this.verify(neighbor, now, 'left its bridge')
+    else this.verify(neighbor, now, 'bridge')
   }
 
   /**
@@ -167,11 +167,11 @@ export class Neighbors {
   contest(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): void {
     const { target, isPinned, rule, state } = neighbor
     if (isPinned || this.#isGuarded(neighbor, ifindex)) {
-      if (mac !== undefined && ifindex !== neighbor.ifindex) this.#sink.event({ kind: 'conflict', target, ifindex, mac })
-      return
+      if (mac === undefined || ifindex === neighbor.ifindex) return
+      return this.#sink.event({ kind: 'conflict', target, ifindex, mac, basis: isPinned ? 'pinned' : 'router' })
     }
     if (neighbor.proxied && ifindex !== neighbor.ifindex && !this.#isUpstream(rule, ifindex)) {
-      this.verify(neighbor, now, 'claimed by a host')
+      this.verify(neighbor, now, 'claimed')
       this.#prober.widen(neighbor, [ifindex])
       return
     }
@@ -181,13 +181,13 @@ export class Neighbors {
     neighbor.rivalMac = mac
     const early = neighbor.verified + CONTEST_INTERVAL as Instant
     if (state === 'REACHABLE' && now < early) this.#table.setDeadline(neighbor, Math.min(neighbor.deadline, early) as Instant)
-    else this.verify(neighbor, now, 'claimed by another')
+    else this.verify(neighbor, now, 'claimed')
   }
 
   /** Somebody downstream claims the address of a router that is silent. @returns whether it is one's */
   guards(neighbor: Neighbor, ifindex: number, mac: Mac | undefined): boolean {
     if (!this.#isGuarded(neighbor, ifindex)) return false
-    if (mac !== undefined) this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex, mac })
+    if (mac !== undefined) this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex, mac, basis: 'router' })
     return true
   }
 
@@ -203,7 +203,7 @@ export class Neighbors {
     if (judgement !== 'proof') return judgement
     const { rule: { autovia }, state, target, proxied, isOwned } = neighbor
     if (state === 'REACHABLE' && !proxied && neighbor.mac !== undefined) {
-      this.#sink.event({ kind: 'conflict', target, ifindex: neighbor.ifindex, mac: neighbor.mac })
+      this.#sink.event({ kind: 'conflict', target, ifindex: neighbor.ifindex, mac: neighbor.mac, basis: 'answered' })
     }
     const source = view.source()
     this.prove(neighbor, ifindex, mac, now, {
@@ -229,7 +229,7 @@ export class Neighbors {
     if (neighbor.router !== what.router) this.#census.revision++
     neighbor.router = what.router
     if (!changed && rival !== 0 && rivalMac !== undefined) {
-      this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex: rival, mac: rivalMac })
+      this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex: rival, mac: rivalMac, basis: 'answered' })
     }
     neighbor.forgetRival()
     neighbor.probes = 0
@@ -257,7 +257,7 @@ export class Neighbors {
     this.#census.add(neighbor)
     this.#restoreAt = Math.max(now, this.#restoreAt + RESTORE_INTERVAL)
     this.#table.setDeadline(neighbor, this.#restoreAt as Instant)
-    this.#tell(neighbor, 'PROBE', 'known before')
+    this.#tell(neighbor, 'PROBE', 'restart')
     return neighbor
   }
 
@@ -284,7 +284,7 @@ export class Neighbors {
   }
 
   /** The owner is gone, or nobody answered. */
-  fail(neighbor: Neighbor, reason: string, now: Instant, deadtime = neighbor.rule.settings.deadtime): void {
+  fail(neighbor: Neighbor, reason: NeighborReason, now: Instant, deadtime = neighbor.rule.settings.deadtime): void {
     this.#census.remove(neighbor)
     neighbor.state = 'FAILED'
     neighbor.ifindex = 0
@@ -297,7 +297,7 @@ export class Neighbors {
     this.#table.setDeadline(neighbor, (now + deadtime) as Instant)
   }
 
-  remove(neighbor: Neighbor, reason: string, now: Instant): void {
+  remove(neighbor: Neighbor, reason: NeighborReason, now: Instant): void {
     const wasOwned = neighbor.isOwned
     if (neighbor.verified !== Number.NEGATIVE_INFINITY) this.budget.remember(neighbor.target)
     this.#census.remove(neighbor)
@@ -326,7 +326,7 @@ export class Neighbors {
           break
         case 'REACHABLE':
           neighbor.asking = NOWHERE
-          if (neighbor.rival !== 0) this.verify(neighbor, now, 'claimed by another')
+          if (neighbor.rival !== 0) this.verify(neighbor, now, 'claimed')
           else if (now < neighbor.staleAt) this.#table.setDeadline(neighbor, neighbor.staleAt)
           else if (keepalive || neighbor.used) this.verify(neighbor, now, 'ttl')
           else if (now < verified + ttl) this.#table.setDeadline(neighbor, verified + ttl as Instant)
@@ -390,11 +390,11 @@ export class Neighbors {
     return place === undefined
   }
 
-  #tell(neighbor: Neighbor, state: NeighborState | 'GONE', reason: string): void {
+  #tell(neighbor: Neighbor, state: NeighborState | 'GONE', reason: NeighborReason): void {
     const { target, ifindex, mac, told } = neighbor
-    // What the file says of each of perhaps thousands is no news.
     const news = state === 'REACHABLE' ? !told && reason !== 'pinned' : told && (state === 'FAILED' || state === 'GONE')
     if (news) neighbor.told = !told
-    this.#sink.event({ kind: 'neighbor', target, state, ifindex: ifindex === 0 ? undefined : ifindex, mac, reason, news })
+    const link = ifindex === 0 ? undefined : ifindex
+    this.#sink.event({ kind: 'neighbor', target, state, ifindex: link, mac, reason, former: undefined, news })
   }
 }

@@ -44,7 +44,7 @@ export class Pace {
   /** Asks when those before it had their turn. False: too many wait. */
   defer(ask: (now: Instant) => void): boolean {
     const isFull = this.size >= PACE_LIMIT
-    if (isFull) this.#sink.event({ kind: 'limit', limit: 'questions', size: PACE_LIMIT })
+    if (isFull) this.#sink.event({ kind: 'limit', limit: 'queue', size: PACE_LIMIT })
     else this.#waiting.push(ask)
     return !isFull
   }

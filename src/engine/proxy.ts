@@ -94,7 +94,7 @@ export class Proxy {
     // Another link's rules may have found the owner: what counts is where the asker is.
     const rules = this.rules.match(asker.ifindex, w0, w1, w2, w3)
     if (rules.length === 0 || !allows(rules, ifindex) || (asker.source.isUnspecified && neighbor.proxied)) return
-    if (asker.source.isUnspecified) this.#sink.event({ kind: 'conflict', target, ifindex: asker.ifindex, mac: asker.mac })
+    if (asker.source.isUnspecified) this.#sink.event({ kind: 'conflict', target, ifindex: asker.ifindex, mac: asker.mac, basis: 'answered' })
     this.#answerAsker(rules[0], target, asker)
   }
 
@@ -109,9 +109,9 @@ export class Proxy {
       if (neighbor.proxied) return 'dad-unproven'
       if (!neighbor.isPinned) {
         const outcome = this.#neighbors.confirm(neighbor, askerOf(link, view), now)
-        return outcome === 'limit' ? this.#full('waiting', ASKER_LIMIT) : outcome
+        return outcome === 'limit' ? this.#full('solicitors', ASKER_LIMIT) : outcome
       }
-      this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex: link.ifindex, mac: view.sourceMac })
+      this.#sink.event({ kind: 'conflict', target: neighbor.target, ifindex: link.ifindex, mac: view.sourceMac, basis: 'pinned' })
     }
     return this.#answerView(link, view, rules[0])
   }
@@ -169,7 +169,7 @@ export class Proxy {
     const { budget, budget: { pace: { unknown: pace } } } = this.#neighbors
     budget.charge(search.lane, search.rule.settings, search.links, asker.ifindex, asker.mac, now)
     if (search.lane === 'seen' || pace.isFree(now)) return this.#ask(search, target, asker.ifindex, now, asker, true)
-    return pace.defer((later) => this.#askLater(target, asker, later)) ? 'asked' : 'limit'
+    return pace.defer((later) => this.#askLater(target, asker, later)) ? 'probing' : 'limit'
   }
 
   /** The turn of a question that had to wait; by now things may be otherwise. */
@@ -190,7 +190,7 @@ export class Proxy {
     const who = asker === undefined ? {} : { asker }
     const known = this.#neighbors.find(target)
     const outcome = this.#neighbors.ask({ target, rule, links, byRoute, lane, paid, from, account, reason: asker ? 'solicited' : 'local traffic', ...who }, now)
-    return outcome === 'limit' && known?.askers.length === ASKER_LIMIT ? this.#full('waiting', ASKER_LIMIT) : outcome
+    return outcome === 'limit' && known?.askers.length === ASKER_LIMIT ? this.#full('solicitors', ASKER_LIMIT) : outcome
   }
 
   #lookup(link: Link, view: NdiscView, rule: ActiveRule): Outcome {
@@ -207,7 +207,7 @@ export class Proxy {
     return 'dad-unproven'
   }
 
-  #full(limit: 'lookups' | 'waiting', size: number): 'limit' {
+  #full(limit: 'lookups' | 'solicitors', size: number): 'limit' {
     this.#sink.event({ kind: 'limit', limit, size })
     return 'limit'
   }

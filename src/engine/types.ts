@@ -116,7 +116,7 @@ export type SilentReason = (typeof SILENT_REASONS)[number]
 export const ACTIONS = [
   'answered',       // NS: NA sent
   'defended',       // NS of DAD: NA sent
-  'asked',          // NS: probing, the asker waits
+  'probing',        // NS: the solicitor waits for the owner's proof or for the host route
   'proof',          // NA that answers our probe
   'unsolicited',    // NA that answers none
   'proxied',        // NA with S=1, O=0 from a downstream link: another proxy's
@@ -127,23 +127,24 @@ export type Outcome = (typeof ACTIONS)[number] | SilentReason | DropReason
 /** Why somebody is asked for: an owner of before, a host that showed itself, or only because somebody wants to know. */
 export type Lane = 'seen' | 'alive' | 'unknown'
 
-/** What has room for so many, and tells when there are more. */
+/** Names of limits in events. */
 export type LimitName =
-  | 'neighbors'       // learned owners, in all or of one link
-  | 'host'            // addresses, or questions under way, of one host
-  | 'askers'          // targets that are asked for, or were in vain
-  | 'waiting'         // who waits for one target
-  | 'probes'          // for unknown targets
-  | 'questions'       // that wait for their turn
+  | 'neighbors'       // learned owners, in all or on one link
+  | 'host'            // addresses of one host, or probes on its account
+  | 'targets'         // targets being probed, or without an owner
+  | 'solicitors'      // solicitors that wait for one target
+  | 'probes'          // probes for unknown targets
+  | 'queue'           // targets that wait for their first probe
   | 'tentative'       // addresses in DAD
-  | 'lookups'         // questions to the kernel
-  | 'announcements'   // under way
-  | 'groups'          // that hosts report
-  | 'absent'          // hosts of links that are gone
-  | 'links'           // that are heard
-  | 'prefixes'        // of one upstream
-  | 'routes'          // changes that wait for the kernel
-  | 'known'           // entries of the kernel's neighbor table, or of bridges' forwarding tables
+  | 'lookups'         // questions to the kernel's routing
+  | 'announcements'   // announcements in the queue
+  | 'groups'          // groups that hosts reported
+  | 'gone-hosts'      // hosts of links that are gone
+  | 'gone-links'      // links that are gone and whose hosts are kept
+  | 'links'           // links to receive from
+  | 'prefixes'        // prefixes of one upstream
+  | 'routes'          // route changes that wait for the kernel
+  | 'kernel'          // entries of the kernel's neighbor table, or of bridges' forwarding tables
 
 /** A table, queue or budget: how much of it is in use. */
 export interface Limit {
@@ -166,24 +167,36 @@ export interface LinkUsage {
   readonly queued: number
 }
 
-/** State changes, for log, metrics and monitor. Packets are told by {@link Sink.outcome}. */
+/** Why a neighbor entry changed its state. */
+export type NeighborReason =
+  | 'solicited' | 'local traffic' | 'evidence' | 'link back' | 'owner silent'            // INCOMPLETE
+  | 'ttl' | 'DAD' | 'kernel' | 'bridge' | 'claimed' | 'link up' | 'restart'              // PROBE
+  | 'proof' | 'verified' | 'pinned'                                                      // REACHABLE
+  | 'no answer' | 'no route' | 'host-limit' | 'limit' | 'link gone'                      // FAILED
+  | 'configuration' | 'deadtime'                                                         // GONE
+
+/** State changes, for log, metrics and monitor. */
 export type Event =
   | { readonly kind: 'neighbor'; readonly target: Address; readonly state: NeighborState | 'GONE'
-      readonly ifindex: number | undefined; readonly mac: Mac | undefined; readonly reason: string
-      /** The owner is another than the one that such an event told of last, or there is none any more. */
+      readonly ifindex: number | undefined; readonly mac: Mac | undefined; readonly reason: NeighborReason
+      /** The link of the owner before, where it was another one or is none now. */
+      readonly former: number | undefined
+      /** The owner differs from the one of the last such event. */
       readonly news: boolean }
   | { readonly kind: 'link'; readonly iface: string; readonly state: 'up' | 'down' | 'gone' }
-  | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac }
+  /** A host claimed an address that is not its own. `basis`: why it is not: the owner answered, is pinned, or is a router upstream. */
+  | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac
+      readonly basis: 'answered' | 'pinned' | 'router' }
   /**
-   * There is no room. `ifindex`: on that link; `mac`: for, or asked for by, that host; `refused`: how often since this was
-   * said last, where it is not said each time.
+   * A limit was reached. `ifindex`: of that link; `mac`: of that host; `refused`: how often since the last such event, where not every
+   * refusal is one.
    */
   | { readonly kind: 'limit'; readonly limit: LimitName; readonly size: number
       readonly ifindex?: number; readonly mac?: Mac; readonly refused?: number }
-  /** So many packets of this link were dropped since the last such event: they came faster than they were read. */
+  /** `count` received packets of this link were dropped since the last such event: they came faster than they were read. */
   | { readonly kind: 'overrun'; readonly ifindex: number; readonly count: number }
-  /** Traffic for the prefix passes, but no multicast solicitation has been heard on its upstream for `minutes`. */
-  | { readonly kind: 'deaf'; readonly iface: string; readonly minutes: number }
+  /** Traffic for hosts behind us passes, but the upstream passed no multicast solicitation for `minutes`. */
+  | { readonly kind: 'snooped'; readonly iface: string; readonly minutes: number }
 
 /** One advertisement to send. The object is reused: read it during the call only. */
 export interface Advertisement extends NeighborAdvertisement {

@@ -43,6 +43,15 @@ export function writeSetting(iface: string, setting: Setting, value: number): vo
   writeFileSync(path(iface, setting), String(value), { flag: 'r+' })
 }
 
+/** @returns the largest number of entries in the kernel's neighbor table; undefined where it is not shown: in other network namespaces */
+export function readNeighborLimit(): number | undefined {
+  try {
+    return Number(readFileSync('/proc/sys/net/ipv6/neigh/default/gc_thresh3', 'latin1'))
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * `forwarding yes`: forwards on all links, and keeps the routers' advertisements alive on the upstreams, since a machine
  * that forwards takes accept_ra 1 for 0. That comes first: the kernel throws away its learned default routes,

@@ -164,7 +164,7 @@ t.test('during a scan a VM that was known, and one that shows itself, are found 
   t.notOk('2001:db8::2' in stage.known, 'silent for long: forgotten')
   for (let n = 0; n < 5000; n++) stage.ns(ETH0, nth(n))
   stage.sink.take()
-  t.equal(stage.ns(ETH0, '2001:db8::2'), 'asked')
+  t.equal(stage.ns(ETH0, '2001:db8::2'), 'probing')
   t.same(stage.sink.take('solicit'), ['solicit eth1 2001:db8::2'])
   stage.ns(ETH1, '2001:db8::1', { source: '2001:db8::3', from: VM3 })
   t.same(stage.sink.take('solicit').sort(), ['solicit eth0 2001:db8::3', 'solicit eth1 2001:db8::3'])
@@ -236,7 +236,7 @@ t.test('a flood of hosts that show themselves on one link leaves room in the cac
     stage.wait(1)
   }
   const words = stage.sink.take('limit')
-  t.ok(words.length <= 3 && !words.some((line) => line.startsWith('limit askers')), `${words}`)
+  t.ok(words.length <= 3 && !words.some((line) => line.startsWith('limit targets')), `${words}`)
   const [{ used, size }] = stage.engine.snapshot(stage.now).limits.filter(({ name }) => name.startsWith('targets asked for'))
   t.ok(used <= size, `${used} of ${size}`)
   stage.ns(ETH2, '2001:db8::1', { source: '2001:db8::9', from: VM3 })

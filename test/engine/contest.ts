@@ -34,7 +34,7 @@ t.test('claims, however many, make the owner be asked every 250 ms at most', asy
 t.test('the owner answers: its rival is told of', async (t) => {
   const stage = twoDownstreams()
   stage.frame(ETH2, na({ target: VM, from: VM3 }))
-  t.same(stage.sink.take(), [`neighbor ${VM} PROBE: claimed by another`, UNICAST])
+  t.same(stage.sink.take(), [`neighbor ${VM} PROBE: claimed`, UNICAST])
   stage.na(ETH1, VM, VM2)
   t.same(stage.sink.take(), [`conflict ${VM} eth2 ${VM3}`, `neighbor ${VM} REACHABLE: verified`])
 })
@@ -157,7 +157,7 @@ t.test('a router upstream is never displaced by a host downstream, not even when
   stage.kernel(RT, ETH1, VM3, 'reachable')
   t.equal(stage.ns(ETH0, RT), 'failed', 'for those upstream there is nobody to ask')
   t.same(stage.sink.take(), [`conflict ${RT} eth1 ${VM3}`, `conflict ${RT} eth1 ${VM3}`])
-  t.equal(stage.ns(ETH1, RT, { from: VM2, source: 'fe80::2' }), 'asked', 'those downstream may ask again')
+  t.equal(stage.ns(ETH1, RT, { from: VM2, source: 'fe80::2' }), 'probing', 'those downstream may ask again')
   t.same(asks(stage), [`solicit eth0 ${RT}`])
   t.equal(stage.na(ETH1, RT, VM3), 'conflict')
   stage.wait(3_600_000)

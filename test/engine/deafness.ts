@@ -32,10 +32,10 @@ function scene(): Scene {
 t.test('ten minutes of traffic without a solicitation: said once, and again after one was heard', async (t) => {
   const { sink, deafness, heard, traffic } = scene()
   for (let minute = 0; minute < 30; minute++) traffic(minute * MINUTE)
-  t.same(sink.take(), [`${10 * MINUTE} deaf`])
+  t.same(sink.take(), [`${10 * MINUTE} snooped`])
   heard(30 * MINUTE)
   for (let minute = 30; minute < 45; minute++) traffic(minute * MINUTE + 1)
-  t.same(sink.take(), [`${40 * MINUTE} deaf`])
+  t.same(sink.take(), [`${40 * MINUTE} snooped`])
   t.equal(deafness.deadline, undefined)
 })
 
@@ -58,7 +58,7 @@ t.test('without traffic nothing is amiss: the next packet begins anew', async (t
   sink.run(deafness, 29 * MINUTE)
   t.same(sink.take(), [])
   sink.run(deafness, 30 * MINUTE)
-  t.same(sink.take(), [`${30 * MINUTE} deaf`])
+  t.same(sink.take(), [`${30 * MINUTE} snooped`])
 })
 
 t.test('each link for itself; one that is gone is forgotten', async (t) => {
@@ -68,7 +68,7 @@ t.test('each link for itself; one that is gone is forgotten', async (t) => {
     traffic(minute * MINUTE)
     heard(minute * MINUTE)
   }
-  t.same(sink.take(), [`${10 * MINUTE} deaf`])
+  t.same(sink.take(), [`${10 * MINUTE} snooped`])
   traffic(12 * MINUTE)
   traffic(13 * MINUTE)
   links.delete(ETH0)

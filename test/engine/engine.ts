@@ -53,7 +53,7 @@ t.test('a pinned host that may be on several links is looked for', async (t) => 
     learn no
     host ${VM}
   }`, [...twoLinks(), linkOf(ETH2)])
-  t.equal(stage.ns(ETH0, VM), 'asked')
+  t.equal(stage.ns(ETH0, VM), 'probing')
   t.equal(stage.na(ETH2, VM, VM2), 'proof')
   t.equal(stage.ns(ETH0, VM), 'answered')
 })
@@ -327,13 +327,13 @@ t.test('an upstream that passes traffic for ten minutes, but no solicitation: sa
       stage.ns(ETH0, VM, { to: VM })
       stage.wait(60_000)
     }
-    return stage.sink.take('deaf')
+    return stage.sink.take('snooped')
   }
   t.same(minutes(9), [])
-  t.same(minutes(20), ['deaf eth0'], 'unicast ones do not count')
+  t.same(minutes(20), ['snooped eth0'], 'unicast ones do not count')
   stage.ns(ETH0, VM)
   t.same(minutes(9), [])
-  t.same(minutes(2), ['deaf eth0'])
+  t.same(minutes(2), ['snooped eth0'])
 })
 
 t.test('another switch at the other end of a link hears of the groups there', async (t) => {

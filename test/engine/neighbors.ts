@@ -22,10 +22,10 @@ function macOf(n: number): string { return formatMac(mac('06:00:00:00:00:00') + 
 
 t.test('INCOMPLETE: one probe per timeout, then FAILED, then forgotten', async (t) => {
   const stage = new Stage(TIMED)
-  t.equal(stage.ns(ETH0, VM), 'asked')
+  t.equal(stage.ns(ETH0, VM), 'probing')
   t.equal(stage.known[VM], 'INCOMPLETE -')
   t.same(stage.sink.take('solicit'), [`solicit eth1 ${VM}`], 'at once')
-  t.equal(stage.ns(ETH0, VM), 'asked')
+  t.equal(stage.ns(ETH0, VM), 'probing')
   stage.wait(499)
   t.same(stage.sink.take('solicit'), [], 'not again before the time is over, whoever asks (I3)')
   for (const at of [500, 1000, 1500]) {
@@ -38,7 +38,7 @@ t.test('INCOMPLETE: one probe per timeout, then FAILED, then forgotten', async (
   t.same(stage.sink.take('solicit', 'advertise'), [])
   stage.wait(20_000)
   t.equal(stage.known[VM], undefined, 'after deadtime')
-  t.equal(stage.ns(ETH0, VM), 'asked', 'and it starts again')
+  t.equal(stage.ns(ETH0, VM), 'probing', 'and it starts again')
 })
 
 t.test('REACHABLE: answered at once, verified before the end of ttl by unicast first (I5), then by its group', async (t) => {
@@ -133,8 +133,8 @@ t.test('another lladdr is believed only when the owner is silent at its own', as
 t.test('askers: each is answered once, those over the limit hear nothing', async (t) => {
   const stage = new Stage(TIMED)
   for (let n = 0; n < ASKER_LIMIT; n++) {
-    t.equal(stage.ns(ETH0, VM, { source: `fe80::a:${n}` }), 'asked')
-    t.equal(stage.ns(ETH0, VM, { source: `fe80::a:${n}` }), 'asked', 'again')
+    t.equal(stage.ns(ETH0, VM, { source: `fe80::a:${n}` }), 'probing')
+    t.equal(stage.ns(ETH0, VM, { source: `fe80::a:${n}` }), 'probing', 'again')
   }
   t.equal(stage.ns(ETH0, VM, { source: 'fe80::b' }), 'limit')
   stage.sink.take()
@@ -158,7 +158,7 @@ t.test('who has waited in vain is not answered later', async (t) => {
 
 t.test('limit: owners that are learned, also when many prove at once', async (t) => {
   const stage = new Stage(TIMED.replace('host', 'limit 3\n host'))
-  for (let n = 0; n < 6; n++) t.equal(stage.ns(ETH0, nth(n + 1)), 'asked')
+  for (let n = 0; n < 6; n++) t.equal(stage.ns(ETH0, nth(n + 1)), 'probing')
   for (let n = 0; n < 6; n++) stage.na(ETH1, nth(n + 1), macOf(n))
   const owners = () => Object.values(stage.known).filter((what) => what === 'REACHABLE eth1 routed').length
   t.equal(owners(), 3)
@@ -208,11 +208,11 @@ t.test('a scan: at most so many unproven entries, the oldest FAILED one makes ro
   // A turn for each.
   stage.wait(1100)
   t.equal(stage.ns(ETH0, nth(0xffff)), 'limit', 'all of them are being asked')
-  t.same(stage.sink.take('limit'), [`limit askers ${UNPROVEN_LIMIT}`])
+  t.same(stage.sink.take('limit'), [`limit targets ${UNPROVEN_LIMIT}`])
   t.equal(stage.ns(ETH0, VM), 'answered')
   stage.wait(2000)
   t.equal(stage.known[nth(1)], 'FAILED -')
-  t.equal(stage.ns(ETH0, nth(0xffff)), 'asked')
+  t.equal(stage.ns(ETH0, nth(0xffff)), 'probing')
   t.equal(stage.known[nth(1)], undefined, 'the oldest')
   t.equal(stage.known[nth(2)], 'FAILED -')
   t.equal(Object.keys(stage.known).length, UNPROVEN_LIMIT + 2)
@@ -233,7 +233,7 @@ t.test('a scan does not keep out hosts that show themselves (M4)', async (t) => 
   for (let n = 1; n <= ALIVE_RESERVE + 1; n++) show(n)
   stage.wait(1100)
   t.equal(Object.keys(stage.known).length, UNPROVEN_LIMIT + ALIVE_RESERVE + 2, 'not without end')
-  t.same(stage.sink.take('limit'), [`limit askers ${UNPROVEN_LIMIT + ALIVE_RESERVE}`])
+  t.same(stage.sink.take('limit'), [`limit targets ${UNPROVEN_LIMIT + ALIVE_RESERVE}`])
 })
 
 t.test('the counts are right: after every kind of end, all places are free again', async (t) => {
@@ -282,7 +282,7 @@ t.test('once no second answer can count, an owner remembers nothing of the quest
   const neighbors = new Neighbors(links, new Recorder(), { owner() {}, answer() {} }, chance(1))
   const target = ip(VM)
   const rule = rules.owning(ETH1, target.w0, target.w1, target.w2, target.w3)!
-  neighbors.ask({ target, rule, links: [ETH1, ETH0], lane: 'alive', from: ETH1, reason: 'test' }, 0 as Instant)
+  neighbors.ask({ target, rule, links: [ETH1, ETH0], lane: 'alive', from: ETH1, reason: 'evidence' }, 0 as Instant)
   const neighbor = neighbors.find(target)!
   neighbors.prove(neighbor, ETH1, mac(VM2), 100 as Instant)
   t.equal(neighbors.deadline, 1100 as Instant)
@@ -314,7 +314,7 @@ t.test('restored owners are known at once and verified by their group', async (t
   neighbors.prove(neighbor, ETH1, mac(VM2), 200 as Instant)
   t.same(answered, [VM])
   t.equal(neighbors.deadline, 28_200 as Instant)
-  neighbors.remove(neighbor, 'test', 300 as Instant)
+  neighbors.remove(neighbor, 'configuration', 300 as Instant)
   t.equal(neighbors.size, 0)
   t.equal(neighbors.deadline, undefined)
 })
@@ -322,15 +322,15 @@ t.test('restored owners are known at once and verified by their group', async (t
 t.test('host-limit: a host downstream has only so many questions under way', async (t) => {
   const stage = new Stage(TIMED.replace('host', 'host-limit 2\n host'))
   const ask = (n: number, from: string) => stage.ns(ETH1, nth(n), { from, source: 'fe80::2' })
-  t.same([ask(1, VM2), ask(2, VM2), ask(3, VM2)], ['asked', 'asked', 'limit'])
+  t.same([ask(1, VM2), ask(2, VM2), ask(3, VM2)], ['probing', 'probing', 'limit'])
   t.same(stage.sink.take('limit'), ['limit host 2'])
-  t.equal(ask(1, VM2), 'asked', 'what is asked already may be waited for')
-  t.equal(ask(4, VM3), 'asked', 'another host may')
-  t.same([5, 6, 7].map((n) => stage.ns(ETH0, nth(n))), ['asked', 'asked', 'asked'], 'the router asks for all the world')
+  t.equal(ask(1, VM2), 'probing', 'what is asked already may be waited for')
+  t.equal(ask(4, VM3), 'probing', 'another host may')
+  t.same([5, 6, 7].map((n) => stage.ns(ETH0, nth(n))), ['probing', 'probing', 'probing'], 'the router asks for all the world')
   stage.na(ETH0, nth(1), ROUTER)
-  t.equal(ask(3, VM2), 'asked', 'one is answered')
+  t.equal(ask(3, VM2), 'probing', 'one is answered')
   stage.wait(2000)
-  t.same([ask(8, VM2), ask(9, VM2), ask(10, VM2)], ['asked', 'asked', 'limit'], 'all are over')
+  t.same([ask(8, VM2), ask(9, VM2), ask(10, VM2)], ['probing', 'probing', 'limit'], 'all are over')
 })
 
 t.test('many hosts that went upstream at once, behind one lladdr, are all asked for there', async (t) => {

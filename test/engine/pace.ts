@@ -44,7 +44,7 @@ t.test('so many may wait', async (t) => {
   for (let n = 0; n < PACE_LIMIT; n++) pace.defer(() => {})
   t.same(sink.take(), [])
   t.equal(pace.defer(() => { throw new Error('nobody asks this') }), false)
-  t.same(sink.take(), [`limit questions ${PACE_LIMIT}`])
+  t.same(sink.take(), [`limit queue ${PACE_LIMIT}`])
   for (let now = 0; pace.deadline !== undefined; now++) pace.wake(at(now))
   t.equal(pace.size, 0)
 })

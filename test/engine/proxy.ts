@@ -96,11 +96,11 @@ t.test('row 6: a static rule answers at once, but defends DAD only for what is o
 
 t.test('row 7: unknown: the candidates are asked, never the asker\'s link, and every asker is answered (C11)', async (t) => {
   const stage = new Stage(SUBNET.replace('eth1', 'eth1 eth2'), [...twoLinks(), linkOf(ETH2)])
-  t.equal(stage.ns(ETH1, VM, { from: VM3, source: 'fe80::3' }), 'asked')
+  t.equal(stage.ns(ETH1, VM, { from: VM3, source: 'fe80::3' }), 'probing')
   t.same(stage.sink.take('solicit'), [`solicit eth0 ${VM}`, `solicit eth2 ${VM}`], 'not eth1')
-  t.equal(stage.ns(ETH0, VM), 'asked')
+  t.equal(stage.ns(ETH0, VM), 'probing')
   t.same(stage.sink.take('solicit'), ['solicit eth1 2001:db8::2'], 'the link that was left out')
-  t.equal(stage.ns(ETH0, VM, { source: '2001:db8::1' }), 'asked')
+  t.equal(stage.ns(ETH0, VM, { source: '2001:db8::1' }), 'probing')
   t.same(stage.sink.take('advertise'), [])
   t.equal(stage.na(ETH2, VM, VM2), 'proof')
   t.same(stage.sink.take('route', 'advertise'), [
@@ -139,11 +139,11 @@ t.test('row 7: after the retries silent for deadtime, ended early by any sign of
   stage.wait(4999)
   t.equal(stage.ns(ETH0, VM), 'failed')
   stage.wait(1)
-  t.equal(stage.ns(ETH0, VM), 'asked')
+  t.equal(stage.ns(ETH0, VM), 'probing')
   stage.wait(200)
   t.equal(stage.ns(ETH0, VM), 'failed')
   stage.ns(ETH1, '2001:db8::1', { from: VM2, source: VM })
-  t.equal(stage.ns(ETH0, VM), 'asked', 'the VM was heard')
+  t.equal(stage.ns(ETH0, VM), 'probing', 'the VM was heard')
 })
 
 t.test('row 7: who was there until lately may be back without a word, and is asked for whenever it is wanted', async (t) => {
@@ -152,7 +152,7 @@ t.test('row 7: who was there until lately may be back without a word, and is ask
   stage.wait(1200)
   t.equal(stage.known[VM], 'FAILED -')
   for (let round = 0; round < 3; round++) {
-    t.equal(stage.ns(ETH0, VM), 'asked')
+    t.equal(stage.ns(ETH0, VM), 'probing')
     stage.wait(200)
     t.equal(stage.known[VM], 'FAILED -')
   }
@@ -174,7 +174,7 @@ t.test('row 7: nobody to ask, or nobody may be asked', async (t) => {
 t.test('row 7: auto asks the kernel for the way', async (t) => {
   const auto = 'proxy eth0 { timeout 500\n rule 2001:db8::/64 { auto } }'
   const stage = new Stage(auto)
-  t.equal(stage.ns(ETH0, VM), 'asked')
+  t.equal(stage.ns(ETH0, VM), 'probing')
   t.same(stage.sink.take('lookup', 'solicit'), [`lookup ${VM}`])
   stage.route(VM, ETH1)
   t.same(stage.sink.take('listen', 'solicit'), ['listen eth1', `solicit eth1 ${VM}`], 'heard first')
@@ -187,7 +187,7 @@ t.test('row 7: auto asks the kernel for the way', async (t) => {
   t.same(back.sink.take('solicit', 'advertise'), [], 'the way leads back')
   t.equal(back.ns(ETH0, VM), 'failed')
   back.wait(500)
-  t.equal(back.ns(ETH0, VM), 'asked', 'but not for long')
+  t.equal(back.ns(ETH0, VM), 'probing', 'but not for long')
   back.route(VM, undefined)
   t.equal(back.ns(ETH0, VM), 'failed', 'no way at all')
 })
@@ -196,17 +196,17 @@ t.test('row 8: DAD for a known owner: it must prove that it lives, then it is de
   const stage = new Stage(SUBNET.replace('host', 'timeout 100\n retries 3\n host'))
   stage.learn(VM, VM2)
   stage.wait(1000)
-  t.equal(stage.dad(ETH0, VM, VM3), 'asked')
+  t.equal(stage.dad(ETH0, VM, VM3), 'probing')
   t.same(stage.sink.take('confirm', 'solicit', 'advertise'), [`confirm eth1 ${VM} from fe80::ff:3 to ${VM2}`])
   stage.na(ETH1, VM, VM2)
   t.same(stage.sink.take('advertise', 'conflict'), [`conflict ${VM} eth0 ${VM3}`, DEFENCE], 'and told of (G6)')
 
   stage.wait(249)
-  t.equal(stage.dad(ETH0, VM, VM3), 'asked')
+  t.equal(stage.dad(ETH0, VM, VM3), 'probing')
   t.same(stage.sink.take('confirm', 'advertise'), [DEFENCE], 'it proved that just now')
 
   stage.wait(1)
-  t.equal(stage.dad(ETH0, VM, VM3), 'asked', 'and once more, with a dead owner (G2)')
+  t.equal(stage.dad(ETH0, VM, VM3), 'probing', 'and once more, with a dead owner (G2)')
   stage.wait(500)
   t.same(stage.sink.take('advertise'), [])
   t.equal(stage.known[VM], 'FAILED -')
@@ -214,7 +214,7 @@ t.test('row 8: DAD for a known owner: it must prove that it lives, then it is de
 
 t.test('row 8: DAD for an unknown address: an owner that answers is defended', async (t) => {
   const stage = new Stage(SUBNET)
-  t.equal(stage.dad(ETH0, VM, VM3), 'asked')
+  t.equal(stage.dad(ETH0, VM, VM3), 'probing')
   stage.na(ETH1, VM, VM2)
   t.same(stage.sink.take('advertise'), [DEFENCE])
 })
@@ -232,7 +232,7 @@ t.test('row 8: the owner\'s own DAD is not defended against it (G3); a pinned ad
 t.test('row 8: another proxy\'s word is no reason to refuse a newcomer its address', async (t) => {
   const stage = new Stage(SUBNET)
   stage.ns(ETH1, VM, { from: VM3, source: 'fe80::3' })
-  t.equal(stage.dad(ETH1, VM, VM2), 'asked')
+  t.equal(stage.dad(ETH1, VM, VM2), 'probing')
   stage.sink.take()
   stage.na(ETH0, VM, ROUTER, { flags: 'S' })
   t.same(stage.sink.take('advertise'), [`advertise eth1 ${VM} RS from fe80::ff:3 to fe80::3 ${VM3}`],
@@ -287,7 +287,7 @@ t.test('the answer: target, flags, source as configured (D1 to D6, D10, D11)', a
 t.test('broken frames are counted by their reason and touch nothing', async (t) => {
   const stage = new Stage(SUBNET)
   stage.learn(VM, VM2)
-  t.equal(stage.dad(ETH0, '2001:db8::3', VM3), 'asked')
+  t.equal(stage.dad(ETH0, '2001:db8::3', VM3), 'probing')
   t.equal(stage.ns(ETH0, VM, { source: '::', slla: true }), 'dad-slla')
   t.equal(stage.ns(ETH0, VM, { source: VM }), 'source')
   t.equal(stage.ns(ETH0, VM, { source: '::', to: 'ff02::1' }), 'dad-destination')

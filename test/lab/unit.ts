@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Status } from '../../src/control/protocol.ts'
-import { MESSAGE_IDS } from '../../src/log.ts'
+import { MESSAGE_IDS } from '../../src/log/outputs.ts'
 import { nsFrame } from './kit/frames.ts'
 import { Lab } from './kit/lab.ts'
 import type { Capture, Host } from './kit/lab.ts'
@@ -87,7 +87,7 @@ if (canBoot()) t.test('a service of systemd', async (t) => {
   router.ip('link set eth0 down')
   const entry = await until('the journal has it', 5000,
     () => systemd.journal('NDP_EVENT=link', 'INTERFACE=eth0', 'NDP_STATE=down').at(0))
-  t.match(entry, { MESSAGE_ID: MESSAGE_IDS.link, PRIORITY: '6', SYSLOG_IDENTIFIER: 'ndp6d', MESSAGE: 'eth0 down',
+  t.match(entry, { MESSAGE_ID: MESSAGE_IDS.link, PRIORITY: '6', SYSLOG_IDENTIFIER: 'ndp6d', MESSAGE: 'eth0 is down',
     _SYSTEMD_UNIT: 'ndp6d.service' }, 'an event is an entry with fields of its own')
   router.ip('link set eth0 up')
   seen = await router.capture('eth0')      // the first one ended with the link

@@ -149,7 +149,7 @@ export class Recorder implements Sink {
       case 'link': this.lines.push(`link ${event.iface} ${event.state}`); break
       case 'conflict': this.lines.push(`conflict ${event.target} ${name(event.ifindex)} ${formatMac(event.mac)}`); break
       case 'limit': this.lines.push(`limit ${event.limit} ${event.size}`); break
-      case 'deaf': this.lines.push(`deaf ${event.iface}`); break
+      case 'snooped': this.lines.push(`snooped ${event.iface}`); break
     }
   }
 
