@@ -53,9 +53,9 @@ t.test('other work runs between the parts of a long reply', async (t) => {
   const { path } = serve(t, { count: 20_000 })
   let turns = 0
   let isDone = false
-  const asked = requestStatus(path).finally(() => { isDone = true })
+  const reply = requestStatus(path).finally(() => { isDone = true })
   for (; !isDone; turns++) await setImmediate()
-  t.equal((await asked).neighbors.length, 20_000)
+  t.equal((await reply).neighbors.length, 20_000)
   t.ok(turns > 20_000 / 256, `${turns} turns`)
 })
 
