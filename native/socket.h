@@ -107,12 +107,8 @@ bool readArguments(napi_env env, napi_callback_info info, size_t count, napi_val
 bool readArray(napi_env env, napi_value value, napi_typedarray_type type, const char* name, Array* array);
 bool readInteger(napi_env env, napi_value value, double low, double high, const char* name, double* result);
 
-// For all that is allocated from now on.
-void mapLargeMemory();
-
 // Exports.
 napi_value openPacket(napi_env env, napi_callback_info info);
 napi_value openNetlink(napi_env env, napi_callback_info info);
 napi_value openUnix(napi_env env, napi_callback_info info);
-napi_value trimMemory(napi_env env, napi_callback_info info);
 napi_value useRealtime(napi_env env, napi_callback_info info);

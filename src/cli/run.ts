@@ -12,7 +12,6 @@ import { chooseOutput, createLog, OUTPUTS } from '../log.ts'
 import { loadConfig } from './check.ts'
 import { DEFAULT_FILE } from './config-file.ts'
 import { EXIT } from './exit.ts'
-import { Settling } from './settling.ts'
 import { version } from './version.ts'
 
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const
@@ -111,8 +110,6 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
-  const settling = new Settling()
-
   let stopping = false
   process.on('SIGHUP', () => {
     if (stopping) return
@@ -122,7 +119,6 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
       log.error({ event: 'reload' }, `${file} is not good: the configuration in force stays; see \`ndp6d check ${file}\``)
     } else {
       daemon.reload(config)
-      settling.soon()
       log.info({ event: 'reload' }, `reloaded ${file}`)
     }
     notify({ READY: '1' })
@@ -135,7 +131,6 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
     if (stopping) return
     stopping = true
     clearInterval(watchdog)
-    settling.close()
     control.close()
     notify({ STOPPING: '1' })
     daemon.stop().then(() => {
@@ -149,7 +144,6 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
 
-  settling.soon()
   // Last: whoever reads it may send a signal at once.
   log.info({ event: 'ready' }, `ready (${file})`)
   const unheard = notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })

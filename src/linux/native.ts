@@ -70,8 +70,6 @@ export interface NativeAddon {
    * `bind` is our own name (EADDRINUSE when taken), `connect` the peer's.
    */
   openUnix(bind: string, connect: string): NativeSocket
-  /** Gives free heap back, and clean pages of program files: the kernel maps those again when they are touched. */
-  trimMemory(): void
   /**
    * SCHED_RR of the lowest priority for the calling thread, and none for those that it starts (sched(7)).
    * Throws an OsError (EPERM: neither CAP_SYS_NICE nor RLIMIT_RTPRIO, or the control group has no realtime).
