@@ -50,7 +50,7 @@ static napi_value finish(napi_env env, const Opened& opened, const char* failed)
 }
 
 struct PacketOptions {
-  int ifindex, protocol, receiveBuffer, ring, topic;
+  int ifindex, protocol, receiveBuffer, ring;
   bool promiscuous, allMulticast, cooked;
   Array filter;
 };
@@ -88,7 +88,6 @@ static bool readPacketOptions(napi_env env, napi_value object, PacketOptions* op
          readProperty(env, object, "protocol", 0xffff, &options->protocol) &&
          readProperty(env, object, "receiveBuffer", 0x3fffffff, &options->receiveBuffer) &&
          readProperty(env, object, "ring", 0x100000, &options->ring, true) &&
-         readProperty(env, object, "topic", 0xff, &options->topic, true) &&
          readFlag(env, object, "promiscuous", &options->promiscuous) &&
          readFlag(env, object, "allMulticast", &options->allMulticast, true) &&
          readFlag(env, object, "cooked", &options->cooked) &&
@@ -111,7 +110,7 @@ static const char* configurePacket(int fd, const PacketOptions& options, const s
   if (options.protocol != ETH_P_ALL) setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
   if (!attach(fd, options.filter)) return "setsockopt";
   if (options.ring > 0) {
-    const char* failed = mapRing(fd, static_cast<unsigned>(options.ring), static_cast<unsigned>(options.topic), ring);
+    const char* failed = mapRing(fd, static_cast<unsigned>(options.ring), ring);
     if (failed != nullptr) return failed;
   }
   if (options.allMulticast && !addMembership(fd, options.ifindex, PACKET_MR_ALLMULTI)) return "setsockopt";

@@ -11,6 +11,10 @@ union Control {
   char room[CMSG_SPACE(sizeof(tpacket_auxdata))];
 };
 
+int32_t packetType(const sockaddr_ll* name, int ifindex) {
+  return name->sll_ifindex == ifindex ? name->sll_pkttype : PACKET_OTHERHOST;
+}
+
 static void readAuxdata(msghdr* message, int ifindex, int32_t* meta) {
   meta[1] = packetType(static_cast<sockaddr_ll*>(message->msg_name), ifindex);
   for (cmsghdr* c = CMSG_FIRSTHDR(message); c != nullptr; c = CMSG_NXTHDR(message, c)) {

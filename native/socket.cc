@@ -214,7 +214,6 @@ static napi_value send(napi_env env, napi_callback_info info) {
   }
 
   if (!openOut(&socket->opened)) return throwErrno(env, errno, "sendmmsg");
-  Topics* topics = socket->opened.ring.topics;
   mmsghdr messages[BATCH];
   iovec buffers[BATCH];
   size_t done = 0;
@@ -234,9 +233,6 @@ static napi_value send(napi_env env, napi_callback_info info) {
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && done == 0 && errno != EAGAIN) return throwErrno(env, errno, "sendmmsg");
     if (sent < 0) break;
-    if (topics != nullptr) {
-      for (int i = 0; i < sent; i++) addTopic(topics, static_cast<uint8_t*>(buffers[i].iov_base), buffers[i].iov_len);
-    }
     done += sent;
     if (static_cast<size_t>(sent) < batch) break;
   }
@@ -291,9 +287,7 @@ static napi_value drops(napi_env env, napi_callback_info info) {
       getsockopt(socket->opened.fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) < 0) {
     return throwErrno(env, errno, "getsockopt");
   }
-  const uint32_t shed = socket->opened.ring.shed;
-  socket->opened.ring.shed = 0;
-  return toValue(env, stats.tp_drops + shed);
+  return toValue(env, stats.tp_drops);
 }
 
 static napi_value closeMethod(napi_env env, napi_callback_info info) {

@@ -24,28 +24,15 @@ struct Environment {
 
 enum class Kind { packet, netlink, local };
 
-// Which topics we have sent packets about. A packet's topic: 16 bytes of it.
-struct Topics;
-
-// @param offset of a topic in a packet, in bytes. Returns nullptr when there is no memory.
-Topics* createTopics(size_t offset);
-void freeTopics(Topics* topics);
-void addTopic(Topics* topics, const uint8_t* packet, size_t length);
-bool hasTopic(const Topics& topics, const uint8_t* packet, size_t length);
-
-// A receive ring of a packet socket (packet(7), TPACKET_V2): frames of one size, filled and emptied in turn.
+// The mapped frames of a receive ring (ring.cc). `frames` is nullptr without a ring.
 struct Ring {
   uint8_t* frames;
-  size_t size;   // of a frame, in bytes
-  size_t count;  // of frames
-  size_t next;   // to be emptied
-  size_t seen;   // from `next` on: what has precedence among them was received
-  uint32_t shed;  // packets dropped to have room, not told of yet
-  Topics* topics;  // those with precedence; nullptr: packets are received in turn
+  size_t count;
+  size_t next;  // index of the frame that the next packet comes in
 };
 
-// Maps `frames` frames, a multiple of 128. @param topic offset of a packet's, 0: none. Returns the call that failed, or nullptr.
-const char* mapRing(int fd, unsigned frames, unsigned topic, Ring* ring);
+// Maps `frames` frames, a multiple of 128. Returns the system call that failed, or nullptr.
+const char* mapRing(int fd, unsigned frames, Ring* ring);
 void unmapRing(const Ring& ring);
 
 // What receive() fills: message i goes to slab + i * slot, and into row i of four numbers (native.ts).
@@ -56,10 +43,11 @@ struct Batch {
   size_t count;
 };
 
-// Empties frames into the batch, as recvmmsg would fill it, but for those that overtake others. Returns how many.
+// Moves packets from the ring into the batch, in order, and fills the rows as recvmmsg would. Returns how many.
 uint32_t readRing(Ring* ring, int ifindex, const Batch& batch);
 
-// PACKET_HOST ... of a packet that a socket bound to `ifindex` received.
+// Returns the packet type (PACKET_HOST ...) for a socket bound to `ifindex`. A packet that a device on top of the link (VLAN, macvlan)
+// took has the ifindex of that device: PACKET_OTHERHOST.
 int32_t packetType(const sockaddr_ll* name, int ifindex);
 
 // What an opener found out; the wrapper adds the rest.

@@ -25,7 +25,7 @@ export interface NativeSocket {
   /** Calls `onReadable` from the event loop whenever a message or an error waits (level-triggered); again replaces it. */
   start(onReadable: () => void): void
   stop(): void
-  /** Messages dropped since the last call, by the kernel (PACKET_STATISTICS) or to have room in the ring; 0 on other sockets. */
+  /** Messages dropped since the last call, by the kernel (PACKET_STATISTICS); 0 on other sockets. */
   drops(): number
   close(): void
 }
@@ -43,12 +43,6 @@ export interface PacketOptions {
   readonly receiveBuffer: number
   /** Receive through a ring of so many frames, a multiple of 128 (packet(7), PACKET_RX_RING), which stay allocated; 0: none. */
   readonly ring?: number
-  /**
-   * With a ring: where 16 bytes of a packet say what it is about. What is about the same as a packet that this socket sent
-   * overtakes the others that wait, but for a quarter of each batch; when three quarters of the ring wait, the oldest of the
-   * others are dropped. 0 or absent: packets come in turn.
-   */
-  readonly topic?: number
   /** SOCK_DGRAM instead of SOCK_RAW: links without Ethernet headers. */
   readonly cooked: boolean
 }

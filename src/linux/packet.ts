@@ -10,7 +10,7 @@ import { ETHER_DESTINATION, ETHER_SOURCE, ETHERTYPE_IPV6 } from '../wire/frame.t
 import type { LinkHeader } from '../wire/frame.ts'
 import { decodeListenerMessage, encodeMulticast, MAX_ENCODED_LISTENER } from '../wire/mld.ts'
 import type { ListenerQuery, MulticastMessage } from '../wire/mld.ts'
-import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED, NdiscView, TARGET_OFFSET } from '../wire/ndisc.ts'
+import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED, NdiscView } from '../wire/ndisc.ts'
 import type { DropReason, NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc.ts'
 import { verdict } from './errors.ts'
 import { native } from './native.ts'
@@ -85,13 +85,13 @@ const REST = 0.05
 /** For Atomics.wait: nobody wakes it. */
 const NOBODY = new Int32Array(new SharedArrayBuffer(4))
 
-/** A ring, if there is memory for one. In it what is about a target that we answered for overtakes the rest: a scan does not delay it. */
+/** Opens the socket with a ring, or without where the kernel has no memory for a ring. */
 function openSocket({ ifindex, promiscuous, cooked, ring }: PacketSocketOptions, filter: Uint8Array,
   open: NativeAddon['openPacket']): NativeSocket {
   const options = { ifindex, promiscuous, cooked, protocol: ETHERTYPE_IPV6, filter, receiveBuffer: RECEIVE_BUFFER }
   if (!ring) return open(options)
   try {
-    return open({ ...options, ring: RING, topic: (cooked ? 0 : 14) + TARGET_OFFSET })
+    return open({ ...options, ring: RING })
   } catch {
     return open(options)
   }

@@ -63,8 +63,6 @@ const CHECKSUM = 2
 const FLAGS = 4
 const TARGET = 8
 const MESSAGE = 24
-/** Where the target is, counted from the IPv6 header (RFC 4861 4.3, 4.4). */
-export const TARGET_OFFSET = IPV6_HEADER + TARGET
 
 const ROUTER = 0x80
 const SOLICITED = 0x40

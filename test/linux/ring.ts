@@ -14,9 +14,9 @@ sh(`ip link add v0 address 02:00:00:00:00:ff type veth peer name v1 address 02:0
 
 const NS = bytes(FRAMES.find(({ id }) => id === 'NS multicast')!.hex)
 
-function open(name: string, ring = 0, topic = 0): NativeSocket {
+function open(name: string, ring = 0): NativeSocket {
   return native.openPacket({
-    ifindex: Number.parseInt(sh(`ip -o link show ${name}`)), protocol: 0x86dd, filter: ndiscFilter(14), ring, topic,
+    ifindex: Number.parseInt(sh(`ip -o link show ${name}`)), protocol: 0x86dd, filter: ndiscFilter(14), ring,
     promiscuous: false, receiveBuffer: 1 << 20, cooked: false,
   })
 }
@@ -46,69 +46,10 @@ t.test('full, emptied, round and round', async (t) => {
   b.close()
 })
 
-const TARGET = 62
-
-/** So many solicitations whose targets end in `from`, `from + 1` ... */
-function questions(from: number, count: number): Uint8Array {
-  const slab = new Uint8Array(86 * count)
-  for (let i = 0; i < count; i++) {
-    slab.set(NS, 86 * i)
-    new DataView(slab.buffer).setUint32(86 * i + TARGET + 12, from + i)
-  }
-  return slab
-}
-
-/** What waits, by the ends of the targets: one batch. */
-function take(socket: NativeSocket, room: number): number[] {
-  const into = new Uint8Array(86 * room)
-  const count = socket.receive(into, 86, new Int32Array(4 * room))
-  return Array.from({ length: count }, (_, i) => new DataView(into.buffer).getUint32(86 * i + TARGET + 12))
-}
-
 function send(socket: NativeSocket, slab: Uint8Array): void {
   const count = slab.length / 86
   socket.send(slab, 86, new Int32Array(count).fill(86), count)
 }
-
-const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i)
-
-t.test('what we have sent something about overtakes the rest', async (t) => {
-  const [a, b] = [open('v0', 128, TARGET), open('v1')]
-  for (const target of [7, 40, 0x01000007]) send(a, questions(target, 1))
-  send(b, questions(0, 50))
-  t.strictSame(take(a, 20), [7, 40, ...range(0, 7), ...range(8, 11)])
-  send(b, questions(0x01000000, 10))
-  t.strictSame(take(a, 20), [0x01000007, ...range(19, 19)])
-  t.strictSame(take(a, 60), [...range(38, 2), ...range(41, 9), ...range(0x01000000, 7), ...range(0x01000008, 2)])
-  t.strictSame(take(a, 60), [])
-
-  // Many of them: a quarter of each batch is left to others, and nobody waits for ever.
-  send(b, questions(100, 10))
-  for (let i = 0; i < 100; i++) send(b, questions(7, 1))
-  t.strictSame(take(a, 16), [...Array(12).fill(7), ...range(100, 4)])
-  t.strictSame(take(a, 16), [...Array(12).fill(7), ...range(104, 4)])
-  t.equal(a.drops(), 0)
-  a.close()
-  b.close()
-})
-
-t.test('in a flood there is room for them', async (t) => {
-  const [a, b] = [open('v0', 128, TARGET), open('v1')]
-  send(a, questions(1, 1))
-  for (let i = 0; i < 20; i++) {
-    send(b, questions(1000 * i + 1000, 31))
-    send(b, questions(1, 1))
-    const [first] = take(a, 8)
-    t.equal(first, 1)
-  }
-  const waiting = [take(a, 128), take(a, 128)].flat()
-  t.equal(waiting.includes(1), false)
-  t.strictSame(waiting.slice(-31), range(20_000, 31), 'the oldest ones made room')
-  t.equal(a.drops(), 20 * 31 - 20 * 7 - waiting.length, 'all that is missing is counted')
-  t.equal(a.drops(), 0)
-  a.close()
-  b.close()
-})
 
 t.test('waits for the first one', async (t) => {
   const [a, b] = [open('v0', 128), open('v1')]
@@ -121,7 +62,7 @@ t.test('waits for the first one', async (t) => {
   t.ok(wait(b, 1000) >= 1, 'without a ring, too')
   t.ok(Math.min(...Array.from({ length: 20 }, () => wait(a, 0))) < 0.5)
   const times = Array.from({ length: 20 }, () => {
-    send(b, questions(1, 1))
+    send(b, NS)
     const start = performance.now()
     const received = a.receive(new Uint8Array(86), 86, new Int32Array(4), 1000)
     return performance.now() - start + 1000 * Number(received !== 1)
