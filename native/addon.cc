@@ -30,10 +30,9 @@ static bool define(Environment* environment, napi_value exports) {
       {"openPacket", nullptr, openPacket, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"openNetlink", nullptr, openNetlink, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"openUnix", nullptr, openUnix, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
-      {"useRealtime", nullptr, useRealtime, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_value name;
-  return defineSocket(environment) && napi_define_properties(env, exports, 4, properties) == napi_ok &&
+  return defineSocket(environment) && napi_define_properties(env, exports, 3, properties) == napi_ok &&
          napi_get_uv_event_loop(env, &environment->loop) == napi_ok &&
          napi_create_string_utf8(env, "ndp6d", NAPI_AUTO_LENGTH, &name) == napi_ok &&
          napi_async_init(env, nullptr, name, &environment->context) == napi_ok &&

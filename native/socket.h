@@ -99,4 +99,3 @@ bool readInteger(napi_env env, napi_value value, double low, double high, const 
 napi_value openPacket(napi_env env, napi_callback_info info);
 napi_value openNetlink(napi_env env, napi_callback_info info);
 napi_value openUnix(napi_env env, napi_callback_info info);
-napi_value useRealtime(napi_env env, napi_callback_info info);

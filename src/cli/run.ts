@@ -6,7 +6,6 @@ import type { LevelWithSilent, Logger } from 'pino'
 import type { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
 import { AlreadyRunning } from '../linux/claim.ts'
-import { useRealtime } from '../linux/realtime.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log.ts'
 import { loadConfig } from './check.ts'
@@ -74,7 +73,6 @@ export async function handler({ config: file, level, log: output, state }: Optio
     output: chooseOutput(output, underJournal(), process.stdout.isTTY ?? false),
     journal: (fields) => journal.send(fields),
   })
-  if (!useRealtime()) log.debug('no realtime priority: answers may wait for other programs, some milliseconds where it is busy')
   const release = holdSignals()
   try {
     const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })

@@ -64,11 +64,6 @@ export interface NativeAddon {
    * `bind` is our own name (EADDRINUSE when taken), `connect` the peer's.
    */
   openUnix(bind: string, connect: string): NativeSocket
-  /**
-   * SCHED_RR of the lowest priority for the calling thread, and none for those that it starts (sched(7)).
-   * Throws an OsError (EPERM: neither CAP_SYS_NICE nor RLIMIT_RTPRIO, or the control group has no realtime).
-   */
-  useRealtime(): void
 }
 
 export const native = createRequire(import.meta.url)('#addon') as NativeAddon
