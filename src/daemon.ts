@@ -23,7 +23,7 @@ import type { NativeSocket } from './linux/native.ts'
 import { MAX_KNOWN, NeighborWatcher } from './linux/neighbors.ts'
 import { PrefixWatcher } from './linux/prefixes.ts'
 import { Outbox } from './linux/outbox.ts'
-import { QUEUE_LIMIT, Routes, RouteWatcher } from './linux/routes.ts'
+import { HostRoutes, QUEUE_LIMIT, RouteWatcher } from './linux/routes.ts'
 import { Rtnetlink } from './linux/rtnetlink.ts'
 import type { Lookup } from './linux/rtnetlink.ts'
 import { EventLog } from './log.ts'
@@ -58,7 +58,7 @@ export class Daemon implements Sink {
   readonly #events: EventLog
   readonly #counters = new Counters()
   readonly #kernel: Rtnetlink
-  readonly #routes: Routes
+  readonly #routes: HostRoutes
   readonly #netfilter: Netfilter
   readonly #watcher: LinkWatcher
   readonly #neighborWatcher: NeighborWatcher
@@ -99,11 +99,15 @@ export class Daemon implements Sink {
     this.#now = clock()
     this.#events = new EventLog(log, (ifindex) => this.#nameOf(ifindex))
     this.#kernel = new Rtnetlink()
-    this.#routes = new Routes(this.#kernel, ({ change: { op, route }, error }) => this.#routeFailed(op, route.target, error),
-      () => this.#release(this.#withheld.release()), () => {
+    this.#routes = new HostRoutes(this.#kernel, {
+      done: (changes) => this.#release(this.#withheld.made(changes)),
+      failed: ({ change: { op, route }, error }) => this.#routeFailed(op, route.target, error),
+      overrun: () => {
+        this.#release(this.#withheld.release())
         this.event({ kind: 'limit', limit: 'routes', size: QUEUE_LIMIT })
         this.#compareRoutes()
-      }, (made) => this.#release(this.#withheld.made(made)))
+      },
+    })
     this.#netfilter = new Netfilter(log, (ifindex, target) => this.#input({ kind: 'local-solicitation', ifindex, target }))
     this.#engine = new Engine(config, Math.random, this)
     this.#watcher = new LinkWatcher({

@@ -1,11 +1,11 @@
 /**
- * Carries out what the engine wants of the routing table: host routes of protocol 136, metric 16 (rtnetlink(7)).
- * Nothing here touches a route that does not carry that mark.
+ * Carries out the engine's changes of host routes (protocol 136, metric 16; rtnetlink(7)). Routes without this mark are never touched.
  *
- * Few changes go out at once, before the call returns, since the route has to be there before the NA leaves. Many are
- * paced (route-pace.ts), and the event loop has its turn in between.
+ * Up to 50 changes take effect before {@link HostRoutes.apply} returns, since a route must be in the kernel before its advertisement
+ * leaves. More are carried out at 50 per millisecond, and the event loop goes on in between. Each change costs routing daemons
+ * 1280 bytes of their receive buffer (212 992 by default); at this pace they lose none.
  */
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { HostRoute, Limit, RouteChange } from '../engine/types.ts'
 import { hostRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtnetlink.ts'
 import { verdict } from './errors.ts'
@@ -13,78 +13,76 @@ import type { OsError } from './errors.ts'
 import { native } from './native.ts'
 import { EventSocket } from './netlink.ts'
 import type { OpenNetlink } from './netlink.ts'
-import { RoutePace } from './route-pace.ts'
 import { NETLINK_ROUTE } from './rtnetlink.ts'
 import type { RouteFailure, Rtnetlink } from './rtnetlink.ts'
 
-/** Milliseconds: when others have no room for more, and when the kernel has none. */
-const WAIT = 1
+/** Changes per interval, and the interval in milliseconds. */
+const BURST = 50
+const INTERVAL = 1
+/** Milliseconds until changes that failed for lack of memory are tried again. */
 const RETRY = 20
-/** Changes that wait. Beyond that they are dropped, and the routes compared with what they should be. */
+/** Largest number of waiting changes. */
 export const QUEUE_LIMIT = 2 ** 18
 
-/**
- * A change that could not be made: judge the error by `verdict` (`wait`: the link is down or gone).
- * EEXIST: a route of another program has this destination and metric; it stays.
- */
-export type RouteFailed = (failure: RouteFailure) => void
+export interface RouteReader {
+  /** Each part of the changes once it is carried out or refused, in order. */
+  done(changes: readonly RouteChange[]): void
+  /**
+   * A change that the kernel refused; judge the error by `verdict` (`wait`: the link is down or gone). EEXIST: another program has a
+   * route of this destination and metric, which stays.
+   */
+  failed(failure: RouteFailure): void
+  /** More changes than QUEUE_LIMIT: all that waited are dropped. Compare with {@link HostRoutes.present} and start again. */
+  overrun(): void
+}
 
-export class Routes {
+export class HostRoutes {
   readonly #kernel: Rtnetlink
-  readonly #failed: RouteFailed
-  readonly #drained: () => void
-  readonly #overrun: () => void
-  readonly #made: (changes: readonly RouteChange[]) => void
+  readonly #reader: RouteReader
   #queue: RouteChange[] = []
-  /** Targets of our routes, once somebody was in the way, until the queue is empty: a dump for each part would be many. */
+  /** Targets of our routes after the first EEXIST, until the queue is empty: a dump per part would cost too much. */
   #ours: Set<string> | undefined
   #isBusy = false
-  readonly #pace = new RoutePace()
+  /** Start of the current interval (performance.now()), and the changes left in it. */
+  #intervalStart = Number.NEGATIVE_INFINITY
+  #left = 0
 
-  /**
-   * @param made called for each part of the changes, once it is done with
-   * @param drained called whenever nothing is pending any more
-   * @param overrun there were too many: all that waited is dropped, so compare with {@link present} and begin anew
-   */
-  constructor(kernel: Rtnetlink, failed: RouteFailed, drained: () => void = () => {}, overrun: () => void = () => {},
-    made: (changes: readonly RouteChange[]) => void = () => {}) {
+  constructor(kernel: Rtnetlink, reader: RouteReader) {
     this.#kernel = kernel
-    this.#failed = failed
-    this.#drained = drained
-    this.#overrun = overrun
-    this.#made = made
+    this.#reader = reader
   }
 
-  /** Changes not yet carried out. */
+  /** Changes not carried out yet. */
   get pending(): number { return this.#queue.length }
 
   get limits(): Limit[] { return [{ name: 'route changes that wait', used: this.pending, size: QUEUE_LIMIT }] }
 
-  /** Carries out `changes` in order: up to 50 before it returns, unless others wait; the rest as others can take it in. */
+  /** Carries out `changes` in order: up to 50 before it returns, unless others wait; the rest at 50 per millisecond. */
   apply(changes: readonly RouteChange[]): void {
     if (this.#queue.length > 0 && this.#queue.length + changes.length > QUEUE_LIMIT) {
       this.close()
-      return this.#overrun()
+      return this.#reader.overrun()
     }
     for (const change of changes) this.#queue.push(change)
     if (!this.#isBusy) void this.#drain()
   }
 
-  /** Our routes that carry traffic now. Throws an OsError. */
+  /** @returns our routes that carry traffic now. @throws OsError */
   present(): HostRoute[] { return this.#kernel.hostRoutes(false) }
 
   /**
-   * Takes over what a predecessor left: those of `routes` that are there still stay from now on, also what was about to
-   * expire. Paced. Rejects with an OsError.
+   * Adopts routes of the previous run: those of `routes` that are still in the kernel become permanent. Paced.
+   * @throws OsError
    */
   async adopt(routes: readonly HostRoute[]): Promise<void> {
-    // All of them: which ones expire cannot be seen for sure (within 10 ms of its end a route looks like any other).
+    // All of them: within 10 ms of its end an expiring route looks like a permanent one.
     await this.#paced(routes, (part) => this.#kernel.replaceRoutes(part))
   }
 
   /**
-   * Leaves all of our routes to expire in the kernel after `graceMs` milliseconds (rounded up to seconds), or deletes
-   * them when that is 0. Changes that still wait are dropped. Paced; ends when all is done. Rejects with an OsError.
+   * Lets the kernel expire all of our routes in `graceMs` milliseconds (rounded up to seconds), or deletes them if that is 0. Waiting
+   * changes are dropped. Paced.
+   * @throws OsError
    */
   async leave(graceMs: number): Promise<void> {
     this.close()
@@ -94,45 +92,54 @@ export class Routes {
       : this.#kernel.replaceRoutes(part, seconds))
   }
 
-  /** Forgets the changes that wait. */
+  /** Drops the waiting changes. */
   close(): void {
     this.#queue = []
   }
 
+  /** @returns how many of `wanted` changes may be made now */
+  #take(wanted: number): number {
+    const now = performance.now()
+    if (now >= this.#intervalStart + INTERVAL) {
+      this.#intervalStart = now
+      this.#left = BURST
+    }
+    const count = Math.min(wanted, this.#left)
+    this.#left -= count
+    return count
+  }
+
   async #paced(routes: readonly HostRoute[], change: (part: readonly HostRoute[]) => RouteFailure[]): Promise<void> {
-    for (let i = 0; i < routes.length;) {
-      const part = routes.slice(i, i + this.#pace.take(routes.length - i))
+    for (let i = 0; i < routes.length; await sleep(INTERVAL)) {
+      const part = routes.slice(i, i + this.#take(routes.length - i))
       i += part.length
-      // What has gone meanwhile needs nothing.
-      change(part).filter(({ error }) => error.code !== 'ENOENT').forEach(this.#failed)
-      await pause(part.length)
+      // ENOENT: the route is gone, so there is nothing to do.
+      for (const failure of change(part)) if (failure.error.code !== 'ENOENT') this.#reader.failed(failure)
     }
   }
 
   async #drain(): Promise<void> {
     this.#isBusy = true
-    for (;;) {
-      const part = this.#queue.splice(0, this.#pace.take(this.#queue.length))
-      const isMade = this.#attempt(part)
-      // Some may have been made: to make them again does no harm.
-      if (!isMade) this.#queue = part.concat(this.#queue)
-      if (this.#queue.length === 0) break
-      if (isMade) this.#made(part)
-      await (isMade ? pause(part.length) : sleep(RETRY))
+    while (this.#queue.length > 0) {
+      const part = this.#queue.splice(0, this.#take(this.#queue.length))
+      const isDone = this.#attempt(part)
+      // Some may have been made: making them again does no harm.
+      if (!isDone) this.#queue = part.concat(this.#queue)
+      else if (part.length > 0) this.#reader.done(part)
+      if (this.#queue.length > 0) await sleep(isDone ? INTERVAL : RETRY)
     }
     this.#isBusy = false
     this.#ours = undefined
-    this.#drained()
   }
 
-  /** @returns whether these changes are done with; else they are to be made again */
+  /** @returns false when the changes have to be tried again */
   #attempt(changes: readonly RouteChange[]): boolean {
     try {
       this.#execute(changes)
     } catch (error) {
       this.#ours = undefined
       if (verdict(error) === 'retry') return false
-      for (const change of changes) this.#failed({ change, error: error as OsError })
+      for (const change of changes) this.#reader.failed({ change, error: error as OsError })
     }
     return true
   }
@@ -140,10 +147,10 @@ export class Routes {
   #execute(changes: readonly RouteChange[]): void {
     const failures = this.#kernel.changeRoutes(changes)
     const taken = failures.filter(({ error }) => error.code === 'EEXIST')
-    for (const failure of failures) if (failure.error.code !== 'EEXIST') this.#failed(failure)
-    if (taken.length > 0) this.#settle(taken)
+    for (const failure of failures) if (failure.error.code !== 'EEXIST') this.#reader.failed(failure)
+    if (taken.length > 0) this.#replace(taken)
     if (this.#ours === undefined) return
-    // What was changed after the dump.
+    // Changes made after the dump.
     const failed = new Set(failures.map(({ change }) => change))
     for (const change of changes) {
       if (failed.has(change)) continue
@@ -152,29 +159,24 @@ export class Routes {
     }
   }
 
-  /** What is in the way: a route of ours (elsewhere, about to expire, or just right), or another's. */
-  #settle(taken: readonly RouteFailure[]): void {
+  /** Replaces existing routes where they are ours (on another link, expiring, or identical); reports the others as failed. */
+  #replace(taken: readonly RouteFailure[]): void {
     const ours = this.#ours ??= new Set(this.#kernel.hostRoutes().map((route) => route.target.toString()))
     const isOurs = ({ change }: RouteFailure): boolean => ours.has(change.route.target.toString())
-    this.#kernel.replaceRoutes(taken.filter(isOurs).map(({ change }) => change.route)).forEach(this.#failed)
-    taken.filter((failure) => !isOurs(failure)).forEach(this.#failed)
+    const failures = this.#kernel.replaceRoutes(taken.filter(isOurs).map(({ change }) => change.route))
+    for (const failure of [...failures, ...taken.filter((each) => !isOurs(each))]) this.#reader.failed(failure)
   }
 }
 
-/** Between two parts of many changes, of which `made` were made just now. */
-function pause(made: number): Promise<unknown> {
-  return made > 0 ? nextTurn() : sleep(WAIT)
-}
-
-/** Notices when the kernel or another program adds, changes or deletes a host route of ours (a link went down ...). */
+/** Detects that the kernel or another program added, changed or deleted one of our host routes (a link went down ...). */
 export class RouteWatcher {
   readonly #events: EventSocket
 
   /**
    * Listens at once.
-   * @param kernel where our own changes are made; it has been asked something already, so its port is known
-   * @param changed called once for each heap of such changes, and when notice of some may have been lost (P11): compare
-   *   with {@link Routes.present}. Throws an OsError.
+   * @param kernel the socket of our own changes, which do not count; its port is known after its first request
+   * @param changed called once per batch of such changes, and when notifications were lost: compare with {@link HostRoutes.present}
+   * @throws OsError
    */
   constructor(kernel: Rtnetlink, changed: () => void, open: OpenNetlink = native.openNetlink) {
     let foreign = false

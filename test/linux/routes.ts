@@ -3,7 +3,7 @@ import { Address } from '../../src/address.ts'
 import type { RouteChange } from '../../src/engine/types.ts'
 import { osError } from '../../src/linux/errors.ts'
 import { native } from '../../src/linux/native.ts'
-import { QUEUE_LIMIT, Routes, RouteWatcher } from '../../src/linux/routes.ts'
+import { HostRoutes, QUEUE_LIMIT, RouteWatcher } from '../../src/linux/routes.ts'
 import { NETLINK_ROUTE, Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { RTNLGRP_IPV6_ROUTE } from '../../src/wire/rtnetlink.ts'
 import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
@@ -18,16 +18,26 @@ const index = (name: string): number => kernel.links().find((link) => link.name 
 const up0 = index('up0')
 const down0 = index('down0')
 const failures: string[] = []
-const routes = new Routes(kernel, ({ change, error }) => failures.push(`${change.op} ${change.route.target} ${error.code}`))
+/** Changes reported as done. */
+let done = 0
+const routes = new HostRoutes(kernel, {
+  done: (changes) => { done += changes.length },
+  failed: ({ change, error }) => { failures.push(`${change.op} ${change.route.target} ${error.code}`) },
+  overrun: () => { failures.push('overrun') },
+})
 const add = (target: string, ifindex: number): RouteChange => ({ op: 'add', route: { target: address(target), ifindex } })
 const del = (target: string, ifindex: number): RouteChange => ({ op: 'delete', route: { target: address(target), ifindex } })
 const way = (target: string): number | undefined => kernel.lookup(address(target)).ifindex
 const show = (): string[] => sh('ip -6 route show proto 136').trim().split('\n').filter(Boolean)
-t.afterEach(() => { failures.length = 0 })
+t.beforeEach(() => {
+  failures.length = 0
+  done = 0
+})
 
 t.test('few changes are made at once', async (t) => {
   routes.apply([add('2001:db8::2', down0), add('2001:db8::3', down0)])
   t.equal(way('2001:db8::2'), down0)
+  t.equal(done, 2, 'reported within apply()')
   routes.apply([del('2001:db8::3', down0)])
   t.equal(way('2001:db8::3'), up0)
   t.equal(routes.pending, 0)
@@ -69,6 +79,7 @@ t.test('a failure is told: the link is down, or gone', async (t) => {
   sh('ip link set down0 down')
   routes.apply([add('2001:db8::2', down0), add('2001:db8::3', 999)])
   t.strictSame(failures, ['add 2001:db8::2 ENETDOWN', 'add 2001:db8::3 ENODEV'])
+  t.equal(done, 2, 'refused is done as well')
   sh('ip link set down0 up')
 })
 
@@ -79,7 +90,7 @@ t.test('leaving: the kernel ends our routes after the grace, unless a successor 
   t.equal(way('2001:db8::2'), down0, 'until then they carry traffic')
   t.equal(routes.present().length, 2)
 
-  const successor = new Routes(kernel, () => t.fail('a failure'))
+  const successor = new HostRoutes(kernel, { done: () => {}, failed: () => t.fail('a failure'), overrun: () => t.fail('overrun') })
   const inherited = successor.present()
   t.equal(inherited.length, 2)
   await successor.adopt(inherited)
@@ -105,14 +116,14 @@ t.test('leaving at once', async (t) => {
 
 t.test('many are paced', async (t) => {
   const many = Array.from({ length: 1000 }, (_, i) => add(`2001:db8::1:${(i + 1).toString(16)}`, down0))
-  // Who listens with a buffer of the default size, for some 160 changes, and takes in 40 in a millisecond at most.
+  // A routing daemon with a receive buffer of the default size, for some 160 changes, that reads every millisecond.
   const slow = native.openNetlink(NETLINK_ROUTE, Uint32Array.of(RTNLGRP_IPV6_ROUTE), new Uint8Array(0), 212_992 / 2)
-  const messages = new Uint8Array(40 * 512)
-  let heard = 0
+  const messages = new Uint8Array(100 * 512)
+  let received = 0
   const reading = setInterval(() => {
-    const count = slow.receive(messages, 512, new Int32Array(40 * 4))
-    // rtm_protocol: others make routes meanwhile, as the kernel does when it is done with DAD.
-    for (let i = 0; i < count; i++) if (messages[i * 512 + 21] === 136) heard++
+    const count = slow.receive(messages, 512, new Int32Array(100 * 4))
+    // rtm_protocol: other routes come meanwhile, such as the kernel's after DAD.
+    for (let i = 0; i < count; i++) if (messages[i * 512 + 21] === 136) received++
   }, 1)
   t.teardown(() => {
     clearInterval(reading)
@@ -126,21 +137,22 @@ t.test('many are paced', async (t) => {
   t.equal(routes.pending, 951, 'the order is kept')
   sh('ip -6 route add 2001:db8::21 dev up0; ip -6 route del 2001:db8::21')
   await until(() => routes.pending === 0)
-  await until(() => heard === 1001)
+  await until(() => received === 1001)
+  t.equal(done, 1001, 'all are reported')
   clearInterval(reading)
   t.equal(routes.present().length, 999)
   routes.apply(many)
   await routes.leave(0)
   t.equal(routes.pending, 0, 'what waits is dropped')
-  t.strictSame(show(), [], 'who does not read any more holds nobody up')
+  t.strictSame(show(), [], 'a routing daemon that does not read delays nothing')
   t.strictSame(failures, [])
 })
 
 t.test('many that are there already cost one look at all of them, and what comes meanwhile counts', async (t) => {
   const many = Array.from({ length: 500 }, (_, i) => `2001:db8::5:${i.toString(16)}`)
-  const done = () => until(() => routes.pending === 0)
+  const drained = () => until(() => routes.pending === 0)
   routes.apply(many.map((target) => add(target, down0)))
-  await done()
+  await drained()
   sh('ip -6 route add 2001:db8::7 dev up0 metric 16 proto static')
   let dumps = 0
   const dump = kernel.hostRoutes.bind(kernel)
@@ -148,7 +160,7 @@ t.test('many that are there already cost one look at all of them, and what comes
   // A new one, a foreign one, and the new one elsewhere, all after the dump.
   routes.apply([...many.map((target) => add(target, down0)), add('2001:db8::6', down0), add('2001:db8::7', down0),
     ...many.slice(0, 60).map((target) => del(target, down0)), add('2001:db8::6', up0), add('2001:db8::7', down0)])
-  await done()
+  await drained()
   t.equal(dumps, 1)
   kernel.hostRoutes = dump
   t.strictSame(failures.splice(0), Array(2).fill('add 2001:db8::7 EEXIST'))
@@ -184,35 +196,42 @@ t.test('changes by others are noticed, ours are not', async (t) => {
   t.equal(changes, 1, 'notice was lost')
 })
 
-t.test('a kernel without memory is asked again; other refusals are told', async (t) => {
+/** Routes of a fake kernel, and what their reader is told. */
+function scene(...kernel: Parameters<typeof fakeKernel>) {
+  const fake = fakeKernel(...kernel)
+  const events: string[] = []
+  const routes = new HostRoutes(new Rtnetlink(fake.open), {
+    done: (changes) => { events.push(`done ${changes.length}`) },
+    failed: ({ error }) => { events.push(error.code) },
+    overrun: () => { events.push('overrun') },
+  })
+  return { routes, sent: fake.sent, events }
+}
+
+t.test('changes are tried again when the kernel is out of memory; other refusals are reported', async (t) => {
   let attempts = 0
-  const fake = fakeKernel((request) => ++attempts === 1 ? [osError(105, 'recv')] : [acknowledgement(request)])
-  const told: string[] = []
-  const retrying = new Routes(new Rtnetlink(fake.open), ({ error }) => told.push(error.code))
-  retrying.apply([add('2001:db8::2', 2)])
-  t.equal(retrying.pending, 1)
-  await until(() => retrying.pending === 0)
-  t.equal(fake.sent.length, 2)
-  t.strictSame(told, [])
-  const refused = new Routes(new Rtnetlink(fakeKernel(() => [osError(1, 'recv')]).open), ({ error }) => told.push(error.code))
-  refused.apply([add('2001:db8::2', 2)])
-  t.strictSame(told, ['EPERM'])
-  retrying.apply([add('2001:db8::2', 2)])
-  retrying.close()
+  const retrying = scene((request) => ++attempts === 1 ? [osError(105, 'recv')] : [acknowledgement(request)])
+  retrying.routes.apply([add('2001:db8::2', 2)])
+  t.equal(retrying.routes.pending, 1)
+  t.strictSame(retrying.events, [])
+  await until(() => retrying.routes.pending === 0)
+  t.equal(retrying.sent.length, 2)
+  t.strictSame(retrying.events, ['done 1'])
+  const refused = scene(() => [osError(1, 'recv')])
+  refused.routes.apply([add('2001:db8::2', 2)])
+  t.strictSame(refused.events, ['EPERM', 'done 1'])
 })
 
-t.test('more than can wait are dropped, and said', async (t) => {
-  const fake = fakeKernel(() => [osError(105, 'recv')])
-  let overruns = 0
-  const stuck = new Routes(new Rtnetlink(fake.open), () => {}, () => {}, () => { overruns++ })
-  stuck.apply(Array(QUEUE_LIMIT + 1).fill(add('2001:db8::2', 2)))
-  t.equal(stuck.pending, QUEUE_LIMIT + 1, 'all that there is to do at a time')
-  t.equal(overruns, 0)
-  stuck.apply([add('2001:db8::3', 2)])
-  t.equal(stuck.pending, 0)
-  t.equal(overruns, 1)
-  t.same(stuck.limits, [{ name: 'route changes that wait', used: 0, size: QUEUE_LIMIT }])
-  stuck.close()
+t.test('changes beyond the limit are dropped and reported', async (t) => {
+  const { routes, events } = scene(() => [osError(105, 'recv')])
+  routes.apply(Array(QUEUE_LIMIT + 1).fill(add('2001:db8::2', 2)))
+  t.equal(routes.pending, QUEUE_LIMIT + 1, 'one call may exceed it')
+  t.strictSame(events, [])
+  routes.apply([add('2001:db8::3', 2)])
+  t.equal(routes.pending, 0)
+  t.strictSame(events, ['overrun'])
+  t.match(routes.limits, [{ used: 0, size: QUEUE_LIMIT }])
+  routes.close()
 })
 
 t.test('close', async () => { kernel.close() })
