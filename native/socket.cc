@@ -156,25 +156,16 @@ static int receiveBatch(Socket* socket, const Batch& batch) {
 }
 
 static napi_value receive(napi_env env, napi_callback_info info) {
-  napi_value values[4];
-  napi_valuetype type;
+  napi_value values[3];
   Array slab, meta;
   size_t slot;
-  double wait = 0;
-  Socket* socket = unwrap(env, info, "recvmmsg", 4, values);
+  Socket* socket = unwrap(env, info, "recvmmsg", 3, values);
   if (socket == nullptr || !readSlab(env, values, &slab, &slot)) return nullptr;
   if (!readArray(env, values[2], napi_int32_array, "meta: an Int32Array", &meta)) return nullptr;
-  if (napi_typeof(env, values[3], &type) != napi_ok) return nullptr;
-  if (type != napi_undefined && !readInteger(env, values[3], 0, 1000, "wait: microseconds, up to 1000", &wait)) return nullptr;
   const size_t count = meta.length / 4;
   if (!fits(env, slab, slot, count)) return nullptr;
   const Batch batch = {static_cast<uint8_t*>(slab.data), slot, static_cast<int32_t*>(meta.data), count};
-  int received = receiveBatch(socket, batch);
-  if (received == 0 && wait > 0) {
-    const uint64_t end = uv_hrtime() + static_cast<uint64_t>(wait) * 1000;
-    do received = receiveBatch(socket, batch);
-    while (received == 0 && uv_hrtime() < end);
-  }
+  const int received = receiveBatch(socket, batch);
   return received < 0 ? throwErrno(env, -received, "recvmmsg") : toValue(env, received);
 }
 

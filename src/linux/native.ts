@@ -13,10 +13,9 @@ export interface NativeSocket {
    * Receives up to `meta.length / 4` messages (recvmmsg, MSG_DONTWAIT). For message i, `meta[4i]` is its full length
    * (it may exceed `slot`: then it was cut), `meta[4i+1]` the packet type (packet(7): PACKET_HOST 0 ...;
    * PACKET_OTHERHOST 3 also for what a device on top of the link has taken, such as a VLAN), `meta[4i+2]` tp_status of PACKET_AUXDATA, `meta[4i+3]` the VLAN TCI. The last three are 0 on other sockets.
-   * @param wait for how long the first one is waited for, without rest: up to 1000 microseconds. None when absent.
    * @returns how many came; 0 when none waits. Throws the socket's pending error (ENETDOWN, ENOBUFS).
    */
-  receive(slab: Uint8Array, slot: number, meta: Int32Array, wait?: number): number
+  receive(slab: Uint8Array, slot: number, meta: Int32Array): number
   /**
    * Sends `count` messages, message i being `lengths[i]` bytes at i * slot (sendmmsg, MSG_DONTWAIT).
    * @returns how many the kernel took; fewer than `count` when it would block. Throws when the first one fails.

@@ -11,12 +11,12 @@ const TP_STATUS_CSUMNOTREADY = 1 << 3
 const TP_STATUS_VLAN_VALID = 1 << 4
 const VLAN_ID = 0xfff
 
-/** Receives a batch. @param wait microseconds @returns how many came: none, when that failed, which is told to `failed` */
+/** Receives a batch. @param failed called with the error of receiving. @returns how many messages came; 0 after an error */
 export function receiveBatch(
-  socket: NativeSocket, slab: Uint8Array, slot: number, meta: Int32Array, failed: (error: Error) => void, wait = 0,
+  socket: NativeSocket, slab: Uint8Array, slot: number, meta: Int32Array, failed: (error: Error) => void,
 ): number {
   try {
-    return socket.receive(slab, slot, meta, wait)
+    return socket.receive(slab, slot, meta)
   } catch (error) {
     failed(error as Error)
     return 0

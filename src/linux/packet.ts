@@ -13,6 +13,8 @@ import type { ListenerQuery, MulticastMessage } from '../wire/mld.ts'
 import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED, NdiscView } from '../wire/ndisc.ts'
 import type { DropReason, NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc.ts'
 import { verdict } from './errors.ts'
+import { restInFlood } from './flood-rest.ts'
+import type { Sleep } from './flood-rest.ts'
 import { native } from './native.ts'
 import type { NativeAddon, NativeSocket } from './native.ts'
 import { hasPartialChecksum, isTagged, PACKET_OTHERHOST, PACKET_OUTGOING, packetType, receiveBatch } from './packet-meta.ts'
@@ -74,17 +76,6 @@ const TYPES = [NEIGHBOR_SOLICITATION, NEIGHBOR_ADVERTISEMENT, LISTENER_QUERY]
 /** Sent before anything else is written to it. */
 const listenerFrame = new Uint8Array(MAX_ENCODED_LISTENER)
 
-/** Packets that come within this time after the last ones follow closely. Milliseconds. */
-const CLOSE = 0.04
-/** For how long the next ones are waited for then, in microseconds, and after how long other work has its turn, in milliseconds. */
-const WAIT = 10
-const STAY = 1
-/** So many packets at once of which most are not answered are a flood: the next ones may wait for this time, in milliseconds. */
-const FLOOD = 16
-const REST = 0.05
-/** For Atomics.wait: nobody wakes it. */
-const NOBODY = new Int32Array(new SharedArrayBuffer(4))
-
 /** Opens the socket with a ring, or without where the kernel has no memory for a ring. */
 function openSocket({ ifindex, promiscuous, cooked, ring }: PacketSocketOptions, filter: Uint8Array,
   open: NativeAddon['openPacket']): NativeSocket {
@@ -102,6 +93,7 @@ export class PacketSocket {
   mac: Mac | undefined
   readonly counters: PacketCounters = { received: 0, drops: 0, sent: 0, unsent: 0 }
   readonly #reader: PacketReader
+  readonly #sleep: Sleep | undefined
   readonly #socket: NativeSocket
   readonly #linkHeader: LinkHeader
   readonly #slab = new Uint8Array(SLOT * SLOTS)
@@ -111,13 +103,12 @@ export class PacketSocket {
   #queue = new Uint8Array(SEND_SLOT * SEND_SLOTS)
   #lengths = new Int32Array(SEND_SLOTS)
   #queued = 0
-  /** When there was nothing to do any more. */
-  #idleSince = Number.NEGATIVE_INFINITY
   #closed = false
 
   /** Listens at once; the reader is called from the event loop. Throws an OsError (ENODEV: no such link). */
-  constructor(options: PacketSocketOptions, reader: PacketReader, open: NativeAddon['openPacket'] = native.openPacket) {
+  constructor(options: PacketSocketOptions, reader: PacketReader, open: NativeAddon['openPacket'] = native.openPacket, sleep?: Sleep) {
     const { cooked } = options
+    this.#sleep = sleep
     this.mac = options.mac
     this.#reader = reader
     this.#linkHeader = cooked ? 0 : 14
@@ -193,37 +184,16 @@ export class PacketSocket {
     this.#socket.close()
   }
 
-  /**
-   * One batch in a turn. Where packets follow each other closely the next ones are waited for here, for a moment: to sleep
-   * and be woken takes longer than to answer. The event loop calls again while there is more, so that no link keeps the
-   * others waiting. In a flood it is the other way round: many at once take less time, and other programs have some of it.
-   */
+  /** Reads one batch. The event loop calls again while packets wait, so no link keeps the others waiting. */
   #readable(): void {
-    const start = performance.now()
-    const isClose = start < this.#idleSince + CLOSE
-    const { received: before, sent } = this.counters
-    let rests = false
-    for (let received = this.#receive(); received > 0;) {
-      this.#turn(received)
-      const count = this.counters.received - before
-      const isFlood = count >= FLOOD && this.counters.sent - sent < count / 2
-      // Who is behind does not: others may keep it waiting for long.
-      rests = isFlood && received < SLOTS
-      received = isClose && !isFlood && !this.#closed && performance.now() < start + STAY ? this.#receive(WAIT) : 0
-    }
-    if (rests) Atomics.wait(NOBODY, 0, 0, REST)
-    this.#idleSince = performance.now()
-  }
-
-  #turn(received: number): void {
+    const { sent } = this.counters
+    const received = receiveBatch(this.#socket, this.#slab, SLOT, this.#meta, this.#failed)
+    if (received === 0) return
     this.counters.received += received
     this.#reader.begin()
     for (let i = 0; i < received && !this.#closed; i++) this.#read(i)
     this.#reader.end()
-  }
-
-  #receive(wait = 0): number {
-    return receiveBatch(this.#socket, this.#slab, SLOT, this.#meta, this.#failed, wait)
+    restInFlood(received, this.counters.sent - sent, SLOTS, this.#sleep)
   }
 
   #read(i: number): void {

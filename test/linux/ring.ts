@@ -45,31 +45,3 @@ t.test('full, emptied, round and round', async (t) => {
   t.equal(maps(), 0, 'unmapped')
   b.close()
 })
-
-function send(socket: NativeSocket, slab: Uint8Array): void {
-  const count = slab.length / 86
-  socket.send(slab, 86, new Int32Array(count).fill(86), count)
-}
-
-t.test('waits for the first one', async (t) => {
-  const [a, b] = [open('v0', 128), open('v1')]
-  const wait = (socket: NativeSocket, time: unknown): number => {
-    const start = performance.now()
-    t.equal(socket.receive(new Uint8Array(86), 86, new Int32Array(4), time as number), 0)
-    return performance.now() - start
-  }
-  t.ok(wait(a, 1000) >= 1)
-  t.ok(wait(b, 1000) >= 1, 'without a ring, too')
-  t.ok(Math.min(...Array.from({ length: 20 }, () => wait(a, 0))) < 0.5)
-  const times = Array.from({ length: 20 }, () => {
-    send(b, NS)
-    const start = performance.now()
-    const received = a.receive(new Uint8Array(86), 86, new Int32Array(4), 1000)
-    return performance.now() - start + 1000 * Number(received !== 1)
-  })
-  t.ok(Math.min(...times) < 0.5 && Math.max(...times) < 1000, 'what is there already is not waited for')
-  for (const time of [-1, 1001, 0.5, Number.NaN]) t.throws(() => wait(a, time), { code: 'ERR_OUT_OF_RANGE' })
-  t.throws(() => wait(a, '1'), { code: 'ERR_INVALID_ARG_TYPE' })
-  a.close()
-  b.close()
-})
