@@ -9,7 +9,7 @@ import { Engine } from './engine/engine.ts'
 import type { Snapshot } from './engine/engine.ts'
 import type { KnownNeighbor } from './engine/known.ts'
 import type {
-  Advertisement, Event, Hearing, Input, Instant, Limit, Link, Outcome, QuietRule, RouteChange, Sink, UnicastProbe,
+  Advertisement, Event, Hearing, Input, Instant, Limit, Link, Outcome, PacketBatch, QuietRule, RouteChange, Sink, UnicastProbe,
 } from './engine/types.ts'
 import { Withheld } from './engine/withheld.ts'
 import { claim } from './linux/claim.ts'
@@ -22,7 +22,6 @@ import { LinkWatcher } from './linux/links.ts'
 import type { NativeSocket } from './linux/native.ts'
 import { MAX_KNOWN, NeighborWatcher } from './linux/neighbors.ts'
 import { PrefixWatcher } from './linux/prefixes.ts'
-import { Outbox } from './linux/outbox.ts'
 import { HostRoutes, QUEUE_LIMIT, RouteWatcher } from './linux/routes.ts'
 import { Rtnetlink } from './linux/rtnetlink.ts'
 import type { Lookup } from './linux/rtnetlink.ts'
@@ -33,11 +32,9 @@ import { Netfilter } from './netfilter.ts'
 import type { MulticastMessage } from './wire/mld.ts'
 import type { NdiscView } from './wire/ndisc.ts'
 
-/** How often the log may say what it counted. Milliseconds. */
+/** Milliseconds: between summaries in the log, between writes of the state file, and until routes are compared again after an error. */
 const LOG_INTERVAL = 5000
-/** What is known about hosts is written no more often than this. Milliseconds. */
 const MEMORY_INTERVAL = 30_000
-/** Routes are compared again after this time, when they could not be now. Milliseconds. */
 const COMPARE_RETRY = 100
 /** Kinds of trouble with links that were said; when there are more, they are said again. */
 const TROUBLE_LIMIT = 256
@@ -46,7 +43,6 @@ const NO_WAY: Lookup = { ifindex: undefined, local: false }
 /** The longest wait of a timer. */
 const TIMER_MAX = 2 ** 31 - 1
 
-/** What is in use. */
 export interface Usage {
   readonly links: readonly LinkUsage[]
   readonly limits: readonly Limit[]
@@ -66,9 +62,8 @@ export class Daemon implements Sink {
   readonly #memory: Memory | undefined
   readonly #engine: Engine
   readonly #heard = new Map<number, HeardLink>()
-  readonly #outbox = new Outbox()
-  /** The last of `#outbox`. */
-  #lastOut: HeardLink | undefined
+  /** Links with queued messages. */
+  readonly #unflushed = new Set<HeardLink>()
   /** Links whose on-link prefixes are to be told; undefined when the watcher knows them. */
   readonly #followed = new Set<number>()
   #isFollowing = true
@@ -212,18 +207,15 @@ export class Daemon implements Sink {
     const heard = this.#heard.get(probe.ifindex)
     if (heard === undefined) return
     heard.confirm(probe)
-    this.#outbox.add(heard)
+    this.#unflushed.add(heard)
   }
 
   advertise(advertisement: Advertisement): void {
     if (this.#withheld.keep(advertisement)) return
-    const { ifindex } = advertisement
-    // Most of a turn's go out of one link.
-    if (this.#lastOut?.ifindex !== ifindex) {
-      this.#lastOut = this.#heard.get(ifindex)
-      if (this.#lastOut !== undefined) this.#outbox.add(this.#lastOut)
-    }
-    this.#lastOut?.advertise(advertisement)
+    const heard = this.#heard.get(advertisement.ifindex)
+    if (heard === undefined) return
+    heard.advertise(advertisement)
+    this.#unflushed.add(heard)
   }
 
   discover(ifindex: number, sources: readonly Address[]): void { this.#heard.get(ifindex)?.discover(sources) }
@@ -255,6 +247,15 @@ export class Daemon implements Sink {
     this.#carryOut()
   }
 
+  #packets(ifindex: number, batch: PacketBatch): void {
+    this.#now = clock()
+    for (let i = 0; i < batch.size; i++) {
+      const view = batch.read(i)
+      if (view !== undefined) this.#engine.packet(ifindex, view, view.drop, this.#now)
+    }
+    this.#carryOut()
+  }
+
   #carryOut(): void {
     if (!this.#isFollowing) {
       this.#isFollowing = true
@@ -276,8 +277,8 @@ export class Daemon implements Sink {
   }
 
   #flush(): void {
-    this.#outbox.flush()
-    this.#lastOut = undefined
+    for (const link of this.#unflushed) link.flush()
+    this.#unflushed.clear()
   }
 
   #arm(): void {
@@ -312,9 +313,7 @@ export class Daemon implements Sink {
     const { ifindex, name } = link
     const take = (input: Input): void => this.#input(input)
     this.#heard.set(ifindex, new HeardLink(link, hearing, {
-      begin: () => { this.#now = clock() },
-      packet: (view, drop) => this.#engine.packet(ifindex, view, drop, this.#now),
-      end: () => this.#carryOut(),
+      packets: (batch) => this.#packets(ifindex, batch),
       echo: (source, mac) => take({ kind: 'echo', ifindex, source, mac }),
       report: (joined, left) => take({ kind: 'report', ifindex, joined, left }),
       query: (query) => take({ kind: 'query', ifindex, query }),
@@ -330,7 +329,7 @@ export class Daemon implements Sink {
     const heard = this.#heard.get(ifindex)
     if (heard === undefined) return
     this.#heard.delete(ifindex)
-    this.#lastOut = undefined
+    this.#unflushed.delete(heard)
     heard.close()
   }
 

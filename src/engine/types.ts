@@ -204,6 +204,13 @@ export interface Sink {
   event(event: Event): void
 }
 
+/** Packets that one link received together. Valid during the step that gets them. */
+export interface PacketBatch {
+  readonly size: number
+  /** Decodes packet `i`. @returns the shared view, valid until the next call, with the verdict in `drop`; undefined: not for the engine */
+  read(i: number): NdiscView | undefined
+}
+
 /** What the engine is told. Packets have a method of their own: `Engine.packet`. */
 export type Input =
   | { readonly kind: 'config'; readonly config: Config }

@@ -9,9 +9,9 @@ import type { MulticastMessage } from '../wire/mld.ts'
 import { verdict } from './errors.ts'
 import { MulticastSocket } from './multicast.ts'
 import type { MulticastReader } from './multicast.ts'
-import type { Sender } from './outbox.ts'
-import { PacketSocket, SEND_LIMIT } from './packet.ts'
+import { PacketSocket } from './packet.ts'
 import type { PacketCounters, PacketReader } from './packet.ts'
+import { SEND_LIMIT } from './send-queue.ts'
 import { QUEUE_LIMIT, Solicitor } from './solicitor.ts'
 
 /** What comes in; trouble of all sockets goes to `failed`. */
@@ -36,8 +36,7 @@ const RETRY = 1000
 /** Drops are told of no more often than this. Milliseconds. */
 const REPORT_INTERVAL = 10_000
 
-export class HeardLink implements Sender {
-  isWaiting = false
+export class HeardLink {
   #link: Link
   #hearing: Hearing
   readonly #reader: LinkReader

@@ -124,6 +124,8 @@ export class NdiscView {
   /** The first nonce: offset in the slab (-1: none) and length in bytes. */
   nonceAt = -1
   nonceLength = 0
+  /** Why the packet is to be dropped; undefined: valid. Stored by `decode`; a packet socket may replace it. */
+  drop: DropReason | undefined = undefined
   /** The IPv6 destination is the solicited-node group of the target, or the target itself; often neither in an NA. */
   solicitedNode = false
   unicastToTarget = false
@@ -133,12 +135,16 @@ export class NdiscView {
    * @param linkHeader 14 (Ethernet) or 0 (cooked socket); see `LinkHeader`.
    * @param checksumPartial the kernel left the checksum to hardware that never saw it (TP_STATUS_CSUMNOTREADY):
    *   not verified.
-   * @returns undefined for a valid NS or NA, else the reason to drop it. Up to `length` in the order of DROP_REASONS
+   * @returns undefined for a valid NS or NA, else the reason to drop it, which is also stored in `drop`. Up to `length` in the order of DROP_REASONS
    *   the view is then blank; later ones leave `type`, the addresses and MACs readable, and the options unread.
    */
   decode(
     slab: Uint8Array, at: number, length: number, linkHeader: number, checksumPartial: boolean,
   ): DropReason | undefined {
+    return this.drop = this.#read(slab, at, length, linkHeader, checksumPartial)
+  }
+
+  #read(slab: Uint8Array, at: number, length: number, linkHeader: number, checksumPartial: boolean): DropReason | undefined {
     const ip = at + linkHeader
     const icmp = ip + IPV6_HEADER
     const frameEnd = at + length

@@ -2,7 +2,7 @@
 import t from 'tap'
 import type { Address } from '../../src/address.ts'
 import { parseMac } from '../../src/address.ts'
-import type { Hearing, Link } from '../../src/engine/types.ts'
+import type { Hearing, Link, PacketBatch } from '../../src/engine/types.ts'
 import { HeardLink, linkLimits } from '../../src/linux/heard-link.ts'
 import type { LinkReader } from '../../src/linux/heard-link.ts'
 import { native } from '../../src/linux/native.ts'
@@ -18,9 +18,7 @@ const FRAME = Buffer.from(nsFrame({ target: '2001:db8::12:3456', source: 'fe80::
 class Reader implements LinkReader {
   readonly said: string[] = []
   readonly drops: number[] = []
-  begin(): void {}
-  end(): void {}
-  packet(): void { this.said.push('packet') }
+  packets(batch: PacketBatch): void { for (let i = 0; i < batch.size; i++) if (batch.read(i) !== undefined) this.said.push('packet') }
   echo(): void { this.said.push('echo') }
   report(joined: readonly Address[]): void { this.said.push(...joined.map((group) => `report ${group}`)) }
   query(): void { this.said.push('query') }

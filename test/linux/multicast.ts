@@ -10,6 +10,7 @@ import type { NativeSocket } from '../../src/linux/native.ts'
 import { bytes } from '../fixtures/frames.ts'
 import { LISTENER_FRAMES } from '../fixtures/listener-frames.ts'
 import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { readPackets } from './kit/links.ts'
 
 await ownNamespace()
 
@@ -38,7 +39,7 @@ function open(name: string, mac: Mac | undefined, hearing: { reports: boolean; r
 function openPackets(name: string, mac: Mac | undefined) {
   const told: string[] = []
   const socket = new PacketSocket({ ifindex: ifindex(name), mac, promiscuous: false, ring: false, cooked: mac === undefined }, {
-    begin: () => {}, end: () => {}, packet: () => {},
+    ...readPackets(() => {}),
     query: ({ source, version, groups, delay, toAll }) => {
       told.push(`query ${source} v${version} ${groups?.join() ?? 'all'} ${delay}${toAll ? '' : ' aside'}`)
     },
@@ -253,7 +254,7 @@ t.test('what the kernel has no room for now is nobody\'s trouble', async (t) => 
     receive: () => 0, send: () => { throw errors.shift()! }, start: () => {}, stop: () => {}, drops: () => 0, close: () => {},
   } satisfies NativeSocket
   const socket = new PacketSocket({ ifindex: 1, mac: OURS, promiscuous: false, ring: false, cooked: false }, {
-    begin: () => {}, packet: () => {}, end: () => {}, query: () => {}, failed: (error) => told.push(error),
+    ...readPackets(() => {}), failed: (error) => told.push(error),
   }, () => fake)
   socket.multicast({ kind: 'query', source: SOURCE })
   t.strictSame(told, [])

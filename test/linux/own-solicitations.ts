@@ -9,6 +9,7 @@ import { Quiet } from '../../src/linux/quiet.ts'
 import { Solicitor } from '../../src/linux/solicitor.ts'
 import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
 import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { readPackets } from './kit/links.ts'
 
 await ownNamespace()
 // Opt-in by each socket; 1, the default, is opt-out.
@@ -51,9 +52,7 @@ t.test('the kernel\'s, and only those', async (t) => {
   const { name, ifindex } = link(t, 's0')
   const { told, own, links } = hear(t, ifindex)
   const solicitor = new Solicitor({ name, mac: MAC }, (error) => t.fail(error.message))
-  const packets = new PacketSocket({ ifindex, mac: MAC, promiscuous: false, ring: false, cooked: false }, {
-    begin: () => {}, packet: () => {}, end: () => {}, query: () => {}, failed: (error) => t.fail(error.message),
-  })
+  const packets = new PacketSocket({ ifindex, mac: MAC, promiscuous: false, ring: false, cooked: false }, readPackets(() => {}))
   solicitor.solicit(TARGET)
   packets.solicit({ source: Address.parse('fe80::1')!, destination: TARGET, target: TARGET, to: OTHER })
   packets.flush()

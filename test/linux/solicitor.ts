@@ -3,6 +3,7 @@ import { Address, formatMac, parseMac } from '../../src/address.ts'
 import { PacketSocket } from '../../src/linux/packet.ts'
 import { QUEUE_LIMIT, Solicitor } from '../../src/linux/solicitor.ts'
 import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { readPackets } from './kit/links.ts'
 
 await ownNamespace()
 
@@ -20,13 +21,10 @@ function listen(name: string) {
   const heard: string[] = []
   const socket = new PacketSocket({
     ifindex: Number.parseInt(sh(`ip -o link show ${name}p`)), mac: undefined, promiscuous: false, ring: false, cooked: false,
-  }, {
-    begin: () => {}, end: () => {}, query: () => {}, failed: (error) => heard.push(error.message),
-    packet: (view, drop) => heard.push(drop ?? [
-      view.type, view.source(), new Address(view.d0, view.d1, view.d2, view.d3), view.target(),
-      formatMac(view.sourceMac), formatMac(view.destinationMac), view.slla === -1 ? 'none' : formatMac(view.slla),
-    ].join(' ')),
-  })
+  }, readPackets((view) => heard.push(view.drop ?? [
+    view.type, view.source(), new Address(view.d0, view.d1, view.d2, view.d3), view.target(),
+    formatMac(view.sourceMac), formatMac(view.destinationMac), view.slla === -1 ? 'none' : formatMac(view.slla),
+  ].join(' '))))
   t.teardown(() => socket.close())
   return heard
 }

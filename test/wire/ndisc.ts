@@ -173,7 +173,7 @@ t.test('after a drop: blank, or the addresses and no options', async (t) => {
     if (verdict === 'valid') continue
     const [, v] = decode(bytes(hex))
     const early = DROP_REASONS.indexOf(verdict) <= DROP_REASONS.indexOf('length')
-    if (early) t.strictSame({ ...v }, { ...new NdiscView() }, id)
+    if (early) t.strictSame({ ...v }, { ...new NdiscView(), drop: verdict }, id)
     else t.same([v.type !== 0, v.target().equals(Address.unspecified), v.sourceMac > 0], [true, false, true], id)
     t.same([v.slla, v.tlla, v.nonceAt], [-1, -1, -1], id)
   }
