@@ -9,15 +9,14 @@ import { Engine } from './engine/engine.ts'
 import type { Snapshot } from './engine/engine.ts'
 import type { KnownNeighbor } from './engine/known.ts'
 import type {
-  Advertisement, Event, Hearing, Input, Instant, Limit, Link, Outcome, PacketBatch, QuietRule, RouteChange, Sink, UnicastProbe,
+  Advertisement, Event, Hearing, Input, Instant, Limit, Link, LinkUsage, Outcome, PacketBatch, QuietRule, RouteChange, Sink, UnicastProbe,
 } from './engine/types.ts'
 import { Withheld } from './engine/withheld.ts'
 import { claim } from './linux/claim.ts'
 import { forward, warnWithoutForwarding } from './forwarding.ts'
 import { verdict } from './linux/errors.ts'
 import type { OsError } from './linux/errors.ts'
-import { HeardLink, linkLimits } from './linux/heard-link.ts'
-import type { LinkUsage } from './linux/heard-link.ts'
+import { linkLimits, LinkSockets } from './linux/link-sockets.ts'
 import { LinkWatcher } from './linux/links.ts'
 import type { NativeSocket } from './linux/native.ts'
 import { MAX_KNOWN, NeighborWatcher } from './linux/neighbors.ts'
@@ -61,9 +60,9 @@ export class Daemon implements Sink {
   readonly #prefixWatcher: PrefixWatcher
   readonly #memory: Memory | undefined
   readonly #engine: Engine
-  readonly #heard = new Map<number, HeardLink>()
+  readonly #heard = new Map<number, LinkSockets>()
   /** Links with queued messages. */
-  readonly #unflushed = new Set<HeardLink>()
+  readonly #unflushed = new Set<LinkSockets>()
   /** Links whose on-link prefixes are to be told; undefined when the watcher knows them. */
   readonly #followed = new Set<number>()
   #isFollowing = true
@@ -190,7 +189,7 @@ export class Daemon implements Sink {
     }
     this.#netfilter.hear(ifindex, hearing.ownSolicitations)
     if (heard === undefined) this.#open(link, hearing)
-    else heard.follow(link, hearing)
+    else heard.update(link, hearing)
     // An upstream that is late, or new by its name, needs its settings, too.
     if (heard === undefined && this.#engine.interfaces.upstreams.includes(name)) this.#forward()
   }
@@ -206,7 +205,7 @@ export class Daemon implements Sink {
   confirm(probe: UnicastProbe): void {
     const heard = this.#heard.get(probe.ifindex)
     if (heard === undefined) return
-    heard.confirm(probe)
+    heard.sendUnicast(probe)
     this.#unflushed.add(heard)
   }
 
@@ -295,7 +294,7 @@ export class Daemon implements Sink {
 
   #tick(now: Instant): void {
     this.#events.tick(now)
-    for (const heard of this.#heard.values()) heard.look(now)
+    for (const heard of this.#heard.values()) heard.checkDrops(now)
     if (now - this.#rememberedAt >= MEMORY_INTERVAL) this.#remember()
   }
 
@@ -312,12 +311,12 @@ export class Daemon implements Sink {
   #open(link: Link, hearing: Hearing): void {
     const { ifindex, name } = link
     const take = (input: Input): void => this.#input(input)
-    this.#heard.set(ifindex, new HeardLink(link, hearing, {
+    this.#heard.set(ifindex, new LinkSockets(link, hearing, {
       packets: (batch) => this.#packets(ifindex, batch),
       echo: (source, mac) => take({ kind: 'echo', ifindex, source, mac }),
       report: (joined, left) => take({ kind: 'report', ifindex, joined, left }),
       query: (query) => take({ kind: 'query', ifindex, query }),
-      solicitation: () => take({ kind: 'router-solicitation', ifindex }),
+      routerSolicitation: () => take({ kind: 'router-solicitation', ifindex }),
       // To those at the other end, we are as new as they would be.
       opened: () => take({ kind: 'link-replugged', ifindex }),
       dropped: (count) => this.event({ kind: 'overrun', ifindex, count }),

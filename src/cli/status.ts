@@ -30,7 +30,7 @@ function print({ version, pid, uptime, links, neighbors, counters, limits }: Sta
   const parts = [
     `ndp6d ${version}, process ${pid}, for ${duration(uptime)}\n`,
     section(['LINK', 'RECEIVED', 'DROPPED', 'SENT', 'UNSENT', 'WAITING'], 1,
-      links.map(({ iface, received, drops, sent, unsent, queued, asking }) => [iface, received, drops, sent, unsent, queued + asking])),
+      links.map(({ iface, received, drops, sent, unsent, queued }) => [iface, received, drops, sent, unsent, queued])),
     section(['NEIGHBOR', 'STATE', 'LINK', 'LINK-LAYER ADDRESS', 'ROUTE', 'PINNED'], 6, neighbors.map(
       ({ target, state, iface = '-', lladdr = '-', routed, pinned }) => [target, state, iface, lladdr, routed ? 'yes' : '-', pinned ? 'yes' : '-'])),
     section(['PACKETS', 'COUNT'], 1, packets),

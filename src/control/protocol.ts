@@ -5,22 +5,9 @@
 import { readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KnownNeighbor } from '../engine/known.ts'
-import type { Limit, Outcome } from '../engine/types.ts'
+import type { Limit, LinkUsage, Outcome } from '../engine/types.ts'
 
 export interface Request { readonly command: 'status' }
-
-/** What went through a heard link, and what it holds, in packets. */
-export interface LinkStatus {
-  readonly iface: string
-  readonly received: number
-  /** Lost for want of room, coming in and going out. */
-  readonly drops: number
-  readonly sent: number
-  readonly unsent: number
-  /** Answers that wait to be sent, and multicast probes. */
-  readonly queued: number
-  readonly asking: number
-}
 
 /** All but the neighbors, who may be many. */
 export interface Summary {
@@ -28,7 +15,7 @@ export interface Summary {
   readonly pid: number
   /** Seconds since the start. */
   readonly uptime: number
-  readonly links: readonly LinkStatus[]
+  readonly links: readonly LinkUsage[]
   /** Packets since the start, by what became of them. */
   readonly counters: Readonly<Record<Outcome, number>>
   /** All that has room for so many. */

@@ -79,6 +79,9 @@ export interface Hearing {
   readonly prefixes: boolean
 }
 
+export type Subscription = Hearing
+export type Filter = QuietRule
+
 /** Unicast ND messages that the kernel must not react to: one entry per link. */
 export interface QuietRule {
   readonly ifindex: number
@@ -150,6 +153,20 @@ export interface Limit {
   readonly name: string
   readonly used: number
   readonly size: number
+}
+
+/** Usage of a link's packet socket since it was opened, in packets. */
+export interface LinkUsage {
+  readonly iface: string
+  /** Passed the filter. */
+  readonly received: number
+  /** Dropped by the kernel: they came faster than they were read. */
+  readonly drops: number
+  readonly sent: number
+  /** Not sent: the queue was full, or the kernel refused them. */
+  readonly unsent: number
+  /** Frames waiting to be sent. */
+  readonly queued: number
 }
 
 /** State changes, for log, metrics and monitor. Packets are told by {@link Sink.outcome}. */

@@ -17,7 +17,7 @@ import { hasPartialChecksum, isTagged, PACKET_OTHERHOST, PACKET_OUTGOING, packet
 export interface MulticastReader {
   /** Solicited-node groups; at least one in either list. */
   report(joined: readonly Address[], left: readonly Address[]): void
-  solicitation(): void
+  routerSolicitation(): void
   /** Trouble in receiving, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
   failed(error: Error): void
 }
@@ -89,7 +89,7 @@ export class MulticastSocket {
         if (message.joined.length + message.left.length > 0) this.#reader.report(message.joined, message.left)
         break
       case 'router-solicitation':
-        this.#reader.solicitation()
+        this.#reader.routerSolicitation()
         break
       case 'query':
         // The packet socket for ND hears these.

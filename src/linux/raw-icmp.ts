@@ -9,7 +9,8 @@ import { osError } from './errors.ts'
 
 /** Levels and options: socket(7), ipv6(7), linux/in6.h, netinet/icmp6.h. */
 export const SOL_SOCKET = 1
-export const SO_BINDTODEVICE = 25
+/** By ifindex, since Linux 5.1. */
+export const SO_BINDTOIFINDEX = 62
 export const IPPROTO_IPV6 = 41
 export const IPV6_UNICAST_HOPS = 16
 export const IPV6_MULTICAST_IF = 17

@@ -28,7 +28,7 @@ function open(name: string, mac: Mac | undefined, hearing: { reports: boolean; r
   const last = (sign: string) => (group: Address) => `${sign}${`${group}`.replace('ff02::1:ff00:', '')}`
   const socket = new MulticastSocket({ ifindex: ifindex(name), mac, ...hearing }, {
     report: (joined, left) => { told.push([...joined.map(last('+')), ...left.map(last('-'))].join(' ')) },
-    solicitation: () => { told.push('solicitation') },
+    routerSolicitation: () => { told.push('solicitation') },
     failed: (error) => { told.push((error as { code?: string }).code ?? error.message) },
   })
   t.teardown(() => socket.close())
@@ -243,7 +243,7 @@ t.test('trouble is told once for each time', async (t) => {
   t.pass('heard again')
   socket.close()
   t.throws(() => open('v0', OURS, ALL).socket && new MulticastSocket({ ifindex: 99_999, mac: OURS, ...ALL }, {
-    report: () => {}, solicitation: () => {}, failed: () => {},
+    report: () => {}, routerSolicitation: () => {}, failed: () => {},
   }), { code: 'ENODEV' })
 })
 

@@ -49,9 +49,9 @@ const ask = (address: string) => sh(`ping -c 1 -W 0.05 ${address} || true`)
 const settle = () => new Promise((resolve) => setTimeout(resolve, 30))
 
 t.test('the kernel\'s, and only those', async (t) => {
-  const { name, ifindex } = link(t, 's0')
+  const { ifindex } = link(t, 's0')
   const { told, own, links } = hear(t, ifindex)
-  const solicitor = new Solicitor({ name, mac: MAC }, (error) => t.fail(error.message))
+  const solicitor = new Solicitor({ ifindex, mac: MAC }, (error) => t.fail(error.message))
   const packets = new PacketSocket({ ifindex, mac: MAC, promiscuous: false, ring: false, cooked: false }, readPackets(() => {}))
   solicitor.solicit(TARGET)
   packets.solicit({ source: Address.parse('fe80::1')!, destination: TARGET, target: TARGET, to: OTHER })
