@@ -13,13 +13,14 @@ import type {
 } from './engine/types.ts'
 import { Withheld } from './engine/withheld.ts'
 import { claim } from './linux/claim.ts'
-import { forward, warnWithoutForwarding } from './forwarding.ts'
 import { verdict } from './linux/errors.ts'
 import type { OsError } from './linux/errors.ts'
+import { forward, warnWithoutForwarding } from './linux/forwarding.ts'
 import { linkLimits, LinkSockets } from './linux/link-sockets.ts'
 import { LinkWatcher } from './linux/links.ts'
 import type { NativeSocket } from './linux/native.ts'
-import { MAX_KNOWN, NeighborWatcher } from './linux/neighbors.ts'
+import { KERNEL_LIMIT, NeighborWatcher } from './linux/neighbors.ts'
+import { Netfilter } from './linux/netfilter.ts'
 import { PrefixWatcher } from './linux/prefixes.ts'
 import { HostRoutes, QUEUE_LIMIT, RouteWatcher } from './linux/routes.ts'
 import { Rtnetlink } from './linux/rtnetlink.ts'
@@ -27,7 +28,6 @@ import type { Lookup } from './linux/rtnetlink.ts'
 import { EventLog } from './log.ts'
 import { Memory } from './memory.ts'
 import { Counters } from './metrics.ts'
-import { Netfilter } from './netfilter.ts'
 import type { MulticastMessage } from './wire/mld.ts'
 import type { NdiscView } from './wire/ndisc.ts'
 
@@ -115,7 +115,7 @@ export class Daemon implements Sink {
         this.#netfilter.neighbor(neighbor)
       },
       station: (ifindex, mac, present) => this.#input({ kind: 'station', ifindex, mac, present }),
-      full: () => this.event({ kind: 'limit', limit: 'known', size: MAX_KNOWN }),
+      full: () => this.event({ kind: 'limit', limit: 'known', size: KERNEL_LIMIT }),
     }, this.#kernel)
     this.#prefixWatcher = new PrefixWatcher((ifindex, prefixes) => this.#input({ kind: 'prefixes', ifindex, prefixes }), this.#kernel)
     this.#memory = state === undefined ? undefined : new Memory(state, (message, err) => log.warn({ event: 'memory', err }, message))
@@ -187,7 +187,7 @@ export class Daemon implements Sink {
       else this.#followed.delete(ifindex)
       this.#isFollowing = false
     }
-    this.#netfilter.hear(ifindex, hearing.ownSolicitations)
+    this.#netfilter.watch(ifindex, hearing.ownSolicitations)
     if (heard === undefined) this.#open(link, hearing)
     else heard.update(link, hearing)
     // An upstream that is late, or new by its name, needs its settings, too.
@@ -196,7 +196,7 @@ export class Daemon implements Sink {
 
   ignore(ifindex: number): void {
     this.#close(ifindex)
-    this.#netfilter.hear(ifindex, false)
+    this.#netfilter.watch(ifindex, false)
     if (this.#followed.delete(ifindex)) this.#isFollowing = false
   }
 
@@ -226,7 +226,7 @@ export class Daemon implements Sink {
     if (change.op === 'add') this.#withheld.await(change.route.target)
   }
 
-  quiet(rules: readonly QuietRule[]): void { this.#netfilter.quiet(rules) }
+  quiet(rules: readonly QuietRule[]): void { this.#netfilter.filter(rules) }
   event(event: Event): void { this.#events.event(event, this.#now) }
 
   outcome(outcome: Outcome, ifindex: number, view: NdiscView): void {

@@ -21,7 +21,7 @@ import type { Rtnetlink } from './rtnetlink.ts'
 /** After a loss, before all is asked for again: a full table takes 0.3 s to read, and may be flooded on purpose. */
 const PAUSE_MS = 1000
 /** Of each kind. */
-export const MAX_KNOWN = 65536
+export const KERNEL_LIMIT = 65536
 const KNOWN = NUD_STALE | NUD_DELAY | NUD_PERMANENT
 
 export interface NeighborListener {
@@ -32,7 +32,7 @@ export interface NeighborListener {
   neighbor(neighbor: KernelNeighbor): void
   /** A bridge (its ifindex) learned where `mac` is, or lost it: the port went down or away, or `mac` was silent for long. */
   station(bridge: number, mac: Mac, present: boolean): void
-  /** There are more than MAX_KNOWN; told once until all is asked for anew. */
+  /** There are more than KERNEL_LIMIT; told once until all is asked for anew. */
   full(): void
 }
 
@@ -43,9 +43,9 @@ export class NeighborWatcher {
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
   #isFull = false
-  /** Told as reachable or known. Beyond MAX_KNOWN neighbors are told of, but not missed. */
+  /** Told as reachable or known. Beyond KERNEL_LIMIT neighbors are told of, but not missed. */
   readonly #neighbors = new Map<string, KernelNeighbor>()
-  /** Entries of forwarding tables: one for each VLAN of a station. What is beyond MAX_KNOWN does not count. */
+  /** Entries of forwarding tables: one for each VLAN of a station. What is beyond KERNEL_LIMIT does not count. */
   readonly #entries = new Map<string, StationMessage>()
   /** How many entries a station has; told as present. */
   readonly #stations = new Map<string, number>()
@@ -90,8 +90,8 @@ export class NeighborWatcher {
   }
 
   get limits(): Limit[] {
-    return [{ name: 'entries of the kernel\'s neighbor table', used: this.#neighbors.size, size: MAX_KNOWN },
-      { name: 'entries of bridges\' forwarding tables', used: this.#entries.size, size: MAX_KNOWN }]
+    return [{ name: 'entries of the kernel\'s neighbor table', used: this.#neighbors.size, size: KERNEL_LIMIT },
+      { name: 'entries of bridges\' forwarding tables', used: this.#entries.size, size: KERNEL_LIMIT }]
   }
 
   close(): void {
@@ -131,7 +131,7 @@ export class NeighborWatcher {
 
   #tell(key: string, neighbor: KernelNeighbor): void {
     if (neighbor.state === 'failed') this.#neighbors.delete(key)
-    else if (this.#neighbors.has(key) || this.#neighbors.size < MAX_KNOWN) this.#neighbors.set(key, neighbor)
+    else if (this.#neighbors.has(key) || this.#neighbors.size < KERNEL_LIMIT) this.#neighbors.set(key, neighbor)
     else this.#full()
     this.#listener.neighbor(neighbor)
   }
@@ -139,7 +139,7 @@ export class NeighborWatcher {
   #learn(entry: StationMessage): void {
     const key = entryKey(entry)
     if (this.#entries.has(key)) return
-    if (this.#entries.size >= MAX_KNOWN) return this.#full()
+    if (this.#entries.size >= KERNEL_LIMIT) return this.#full()
     this.#entries.set(key, entry)
     const station = stationKey(entry)
     const count = this.#stations.get(station) ?? 0

@@ -1,6 +1,6 @@
 /**
- * The multicast solicitations that the kernel itself sends (RFC 4861 7.2.2), for packets that it has to deliver. A rule in our
- * nftables table (nftables.ts) shows them to a group of nfnetlink_log, which is bound here.
+ * The multicast solicitations that the kernel itself sends (RFC 4861 7.2.2) for packets that it has to deliver. A rule of our nftables
+ * table (kernel-filter.ts) logs them to a group of nfnetlink_log, and this socket receives them.
  */
 import type { Address } from '../address.ts'
 import { NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
@@ -11,7 +11,7 @@ import { native } from './native.ts'
 import { NETLINK_NETFILTER, RequestSocket } from './netlink.ts'
 import type { EventSocket, OpenNetlink } from './netlink.ts'
 
-/** The first of these that nobody has bound is ours. */
+/** Groups to try: another process may have bound some of them. */
 const FIRST_GROUP = 58135
 const LAST_GROUP = 58150
 const TAKEN = ['EPERM', 'EBUSY', 'EEXIST']
@@ -19,7 +19,7 @@ const TAKEN = ['EPERM', 'EBUSY', 'EEXIST']
 const RANGE = 128
 
 export class OwnSolicitations {
-  /** For {@link Quiet.apply}. */
+  /** For {@link KernelFilter.apply}. */
   readonly group: number
   readonly #links: ReadonlySet<number>
   readonly #solicited: (ifindex: number, target: Address) => void
@@ -28,10 +28,10 @@ export class OwnSolicitations {
 
   /**
    * Listens at once.
-   * @param links their ifindexes; may change
-   * @param solicited called from the event loop: the kernel wants to know where `target` is on one of `links`. It asks three
-   *   times, a second apart.
-   * @throws OsError: no nfnetlink_log, or no permission, or no group is left.
+   * @param links ifindexes of the links that count; the set may change
+   * @param solicited called from the event loop when the kernel solicits `target` on one of `links`; it does so three times, a second
+   *   apart
+   * @throws OsError: no nfnetlink_log, no permission, or no free group
    */
   constructor(
     links: ReadonlySet<number>, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink,
@@ -45,11 +45,11 @@ export class OwnSolicitations {
       socket.close()
       throw error
     }
-    // What is lost in an overrun is asked again.
+    // The kernel repeats what is lost in an overrun.
     this.#events = socket.listen({ message: (message) => this.#take(message), settled: () => {}, overrun: () => {} })
   }
 
-  /** Idempotent. Nothing is told afterwards. */
+  /** Idempotent. */
   close(): void { this.#events.close() }
 
   #take(message: Message): void {
@@ -61,7 +61,7 @@ export class OwnSolicitations {
   }
 }
 
-/** @returns the group that is ours now. Throws an OsError. */
+/** Binds the first free group. @returns its number. @throws OsError */
 function bind(socket: RequestSocket): number {
   for (let group = FIRST_GROUP; ; group++) {
     const error = socket.request((w, sequence) => {

@@ -1,11 +1,11 @@
-/** With the rule in place that `Quiet` makes, in a namespace with links of its own. */
+/** With the rule in place that `KernelFilter` makes, in a namespace with links of its own. */
 import t from 'tap'
 import type { Test } from 'tap'
 import { spawn } from 'node:child_process'
 import { Address, parseMac } from '../../src/address.ts'
 import { OwnSolicitations } from '../../src/linux/own-solicitations.ts'
 import { PacketSocket } from '../../src/linux/packet.ts'
-import { Quiet } from '../../src/linux/quiet.ts'
+import { KernelFilter } from '../../src/linux/kernel-filter.ts'
 import { Solicitor } from '../../src/linux/solicitor.ts'
 import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
 import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
@@ -34,10 +34,10 @@ function hear(t: Test, ...ifindexes: readonly number[]) {
   const told: string[] = []
   const links = new Set(ifindexes)
   const own = new OwnSolicitations(links, (ifindex, target) => told.push(`${ifindex} ${target}`))
-  const quiet = new Quiet()
-  t.equal(quiet.apply([], own.group), undefined)
+  const filter = new KernelFilter()
+  t.equal(filter.apply([], own.group), undefined)
   t.teardown(() => {
-    quiet.close()
+    filter.close()
     own.close()
   })
   return { told, links, own }

@@ -1,10 +1,10 @@
 import t from 'tap'
 import { spawn } from 'node:child_process'
 import { parseMac, Prefix } from '../../src/address.ts'
-import type { QuietRule } from '../../src/engine/types.ts'
+import type { Filter } from '../../src/engine/types.ts'
 import { native } from '../../src/linux/native.ts'
 import type { NativeSocket } from '../../src/linux/native.ts'
-import { Quiet } from '../../src/linux/quiet.ts'
+import { KernelFilter } from '../../src/linux/kernel-filter.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
 import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
@@ -12,16 +12,16 @@ import { naFrame, nsFrame } from '../lab/kit/frames.ts'
 
 await ownNamespace()
 
-const rule = (ifindex: number, ...prefixes: string[]): QuietRule =>
+const rule = (ifindex: number, ...prefixes: string[]): Filter =>
   ({ ifindex, mac: undefined, prefixes: prefixes.map((prefix) => Prefix.parse(prefix)!) })
-const ruleOf = (ifindex: number, mac: string, ...prefixes: string[]): QuietRule =>
+const ruleOf = (ifindex: number, mac: string, ...prefixes: string[]): Filter =>
   ({ ...rule(ifindex, ...prefixes), mac: parseMac(mac) })
 const list = (): string => sh('nft list ruleset')
 
 t.test('the table is the one that is meant, and goes with close', async (t) => {
   sh('ip link add q0 index 50 type veth peer name q1 index 51')
-  const quiet = new Quiet()
-  t.equal(quiet.apply([ruleOf(51, '02:00:00:00:00:51', '2001:db8:1::/64'),
+  const filter = new KernelFilter()
+  t.equal(filter.apply([ruleOf(51, '02:00:00:00:00:51', '2001:db8:1::/64'),
     rule(50, '2001:db8::/64', '2001:db8:0:1::/64', '2001:db8::5', 'ffff::/16', '2001:db8:ffff::7')]), undefined)
   t.equal(list().replace(/ # progname.*/, ''), `table ip6 ndp6d {
 	flags owner
@@ -47,13 +47,13 @@ t.test('the table is the one that is meant, and goes with close', async (t) => {
 	}
 }
 `)
-  t.equal(quiet.apply([rule(50, '::/0')]), undefined)
+  t.equal(filter.apply([rule(50, '::/0')]), undefined)
   t.match(list(), /elements = \{ ::\/0 \}/)
   t.notMatch(list(), /p51/, 'replaced, not added to')
-  t.equal(quiet.apply([rule(50), rule(51)]), undefined)
+  t.equal(filter.apply([rule(50), rule(51)]), undefined)
   t.equal(list(), '', 'nothing to be quiet about, no table')
-  t.equal(quiet.apply([], 58135), undefined)
-  t.equal(quiet.group, 58135)
+  t.equal(filter.apply([], 58135), undefined)
+  t.equal(filter.group, 58135)
   t.equal(list().replace(/ # progname.*/, ''), `table ip6 ndp6d {
 	flags owner
 
@@ -63,20 +63,20 @@ t.test('the table is the one that is meant, and goes with close', async (t) => {
 	}
 }
 `, 'what the kernel asks itself is shown, too')
-  t.equal(quiet.apply([rule(50, '::/0')], 58136), undefined)
+  t.equal(filter.apply([rule(50, '::/0')], 58136), undefined)
   t.match(list(), /chain prerouting[^]*chain output[^]*log group 58136/)
-  t.equal(quiet.apply([rule(50, '::/0')]), undefined, 'and back again')
-  t.equal(quiet.group, undefined)
+  t.equal(filter.apply([rule(50, '::/0')]), undefined, 'and back again')
+  t.equal(filter.group, undefined)
   t.notMatch(list(), /output/)
   t.match(list(), /p50/)
-  quiet.close()
-  quiet.close()
+  filter.close()
+  filter.close()
   t.equal(list(), '')
 })
 
 t.test('nothing is sent when nothing changes', async (t) => {
   let sent = 0
-  const quiet = new Quiet((...args) => {
+  const filter = new KernelFilter((...args) => {
     const socket = native.openNetlink(...args)
     const send = socket.send.bind(socket)
     socket.send = (...message) => {
@@ -85,52 +85,52 @@ t.test('nothing is sent when nothing changes', async (t) => {
     }
     return socket
   })
-  quiet.apply([rule(50, '2001:db8::/64', '2001:db8:0:1::/64'), rule(51, '::1')])
+  filter.apply([rule(50, '2001:db8::/64', '2001:db8:0:1::/64'), rule(51, '::1')])
   t.equal(sent, 1)
-  quiet.apply([rule(51, '::1'), rule(50, '2001:db8:0:1::/64'), rule(50, '2001:db8::/64')])
+  filter.apply([rule(51, '::1'), rule(50, '2001:db8:0:1::/64'), rule(50, '2001:db8::/64')])
   t.equal(sent, 1, 'the same in another order')
-  quiet.apply([rule(51, '::1'), rule(50, '2001:db8:0:1::/64')])
+  filter.apply([rule(51, '::1'), rule(50, '2001:db8:0:1::/64')])
   t.equal(sent, 2)
-  quiet.apply([ruleOf(51, '02:00:00:00:00:51', '::1'), rule(50, '2001:db8:0:1::/64')])
+  filter.apply([ruleOf(51, '02:00:00:00:00:51', '::1'), rule(50, '2001:db8:0:1::/64')])
   t.equal(sent, 3, 'another link-layer address')
-  for (const _ of [1, 2]) quiet.apply([ruleOf(51, '02:00:00:00:00:51', '::1'), rule(50, '2001:db8:0:1::/64')], 58135)
+  for (const _ of [1, 2]) filter.apply([ruleOf(51, '02:00:00:00:00:51', '::1'), rule(50, '2001:db8:0:1::/64')], 58135)
   t.equal(sent, 4, 'another group')
-  quiet.close()
+  filter.close()
 })
 
 t.test('100 000 prefixes', async (t) => {
   const many = Array.from({ length: 100_000 }, (_, i) => `2001:db8:${(i >> 8).toString(16)}:${((i & 255) * 2).toString(16)}::/64`)
-  const quiet = new Quiet()
-  const error = quiet.apply([rule(50, ...many)])
+  const filter = new KernelFilter()
+  const error = filter.apply([rule(50, ...many)])
   if (process.getuid!() === 0 && process.env.NDP6D_LAB_USERNS !== '1') {
     t.equal(error, undefined)
     t.equal(list().match(/\/64/g)?.length, 100_000)
   } else {
     t.ok(error === undefined || error.code === 'EMSGSIZE', 'an ordinary user may not enlarge the send buffer so far')
   }
-  quiet.close()
+  filter.close()
   t.equal(list(), '')
 })
 
 t.test('a predecessor without owner flag is replaced; another program\'s tables are left alone', async (t) => {
   sh(`nft 'table ip6 ndp6d { chain old { type filter hook input priority 0; }; chain prerouting { counter; }; }'
       nft 'table ip6 other { chain mine { counter; }; }'`)
-  const quiet = new Quiet()
-  t.equal(quiet.apply([rule(50, '2001:db8::/64')]), undefined)
+  const filter = new KernelFilter()
+  t.equal(filter.apply([rule(50, '2001:db8::/64')]), undefined)
   t.notMatch(list(), /chain old/)
   t.equal(list().match(/table ip6 ndp6d/g)?.length, 1)
-  quiet.close()
+  filter.close()
   t.match(list(), /^table ip6 other \{\n\tchain mine/)
   t.notMatch(list(), /ndp6d/)
   sh('nft \'table ip6 ndp6d { chain old { counter; }; }\'')
-  t.equal(new Quiet().apply([]), undefined)
+  t.equal(new KernelFilter().apply([]), undefined)
   t.notMatch(list(), /ndp6d/, 'even when there is nothing to be quiet about')
   sh('nft delete table ip6 other')
 })
 
 t.test('two at a time: the second is refused, the first stays', async (t) => {
-  const first = new Quiet()
-  const second = new Quiet()
+  const first = new KernelFilter()
+  const second = new KernelFilter()
   first.apply([rule(50, '2001:db8::/64')])
   t.equal(second.apply([rule(51, '2001:db8::/64')])?.code, 'EPERM')
   t.match(list(), /set p50/)
@@ -140,14 +140,14 @@ t.test('two at a time: the second is refused, the first stays', async (t) => {
 })
 
 t.test('after SIGKILL the table is gone', async (t) => {
-  const [quietUrl, addressUrl] = ['quiet', '../address'].map((name) => new URL(`../../src/linux/${name}.js`, import.meta.url).href)
+  const [filterUrl, addressUrl] = ['kernel-filter', '../address'].map((name) => new URL(`../../src/linux/${name}.js`, import.meta.url).href)
   const child = spawn(process.execPath, ['--input-type=module', '-e', `
-    import { Quiet } from '${quietUrl}'
+    import { KernelFilter } from '${filterUrl}'
     import { Prefix } from '${addressUrl}'
-    const quiet = new Quiet()
-    quiet.apply([{ ifindex: 50, mac: undefined, prefixes: [Prefix.parse('2001:db8::/64')] }], 58135)
+    const filter = new KernelFilter()
+    filter.apply([{ ifindex: 50, mac: undefined, prefixes: [Prefix.parse('2001:db8::/64')] }], 58135)
     // What nobody has any more is collected, and its table with it.
-    setInterval(() => quiet, 1000)`], { stdio: ['ignore', 'inherit', 'inherit'] })
+    setInterval(() => filter, 1000)`], { stdio: ['ignore', 'inherit', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
   await until(() => list().includes('table ip6 ndp6d'))
   child.kill('SIGKILL')
@@ -163,19 +163,19 @@ t.test('a kernel that knows no owner flag; one that knows no nf_tables', async (
     sizes.push(request.type)
     return owner ? [acknowledgement(request, 22)] : request.flags & 4 ? [acknowledgement(request)] : []
   })
-  const quiet = new Quiet(old.open)
-  t.equal(quiet.apply([rule(50, '::1')]), undefined)
+  const filter = new KernelFilter(old.open)
+  t.equal(filter.apply([rule(50, '::1')]), undefined)
   t.equal(old.sent.length, 2, 'once more, without')
-  t.equal(quiet.apply([rule(50, '::2')]), undefined)
+  t.equal(filter.apply([rule(50, '::2')]), undefined)
   t.equal(old.sent.length, 3, 'and never again with')
-  quiet.close()
+  filter.close()
   t.equal(old.sent.length, 4, 'without an owner somebody has to delete the table')
 
   const none = fakeKernel((request) => request.type === 0x10 ? [acknowledgement(request, 95)] : [])
-  const quietless = new Quiet(none.open)
-  t.equal(quietless.apply([rule(50, '::1')])?.code, 'ENOTSUP')
-  t.equal(quietless.apply([]), undefined)
-  const failing = new Quiet(() => { throw Object.assign(new Error('socket'), { code: 'EPROTONOSUPPORT' }) })
+  const none2 = new KernelFilter(none.open)
+  t.equal(none2.apply([rule(50, '::1')])?.code, 'ENOTSUP')
+  t.equal(none2.apply([]), undefined)
+  const failing = new KernelFilter(() => { throw Object.assign(new Error('socket'), { code: 'EPROTONOSUPPORT' }) })
   t.equal(failing.apply([rule(50, '::1')])?.code, 'EPROTONOSUPPORT')
   t.equal(failing.apply([]), undefined)
 })
@@ -234,9 +234,9 @@ t.test('a unicast NS or NA: no error, nothing leaks, and a packet socket sees it
   t.strictSame(await ask('2001:db8::1', '2001:db8::2'), { seen: 1, errors: 0, leaked: [254] }, 'without: forwarded')
   t.strictSame(await ask('fe80::99', '2001:db8::2'), { seen: 1, errors: 1, leaked: [] }, 'without: an error')
   t.strictSame(await tell('2001:db8::2'), { seen: 1, errors: 0, leaked: [254] }, 'without: forwarded, too')
-  const quiet = new Quiet()
+  const filter = new KernelFilter()
   for (const mac of [undefined, parseMac(macs.up)]) {
-    t.equal(quiet.apply([{ ...rule(index('up0'), '2001:db8::/64'), mac }]), undefined)
+    t.equal(filter.apply([{ ...rule(index('up0'), '2001:db8::/64'), mac }]), undefined)
     t.strictSame(await ask('2001:db8::1', '2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
     t.strictSame(await ask('fe80::99', '2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
     t.strictSame(await tell('2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
@@ -247,7 +247,7 @@ t.test('a unicast NS or NA: no error, nothing leaks, and a packet socket sees it
   let answers = 0
   await until(() => (answers += asker.take().filter(([type]) => type === 136).length) > 0)
   t.equal(answers, 1, 'its own addresses the kernel answers for, as ever')
-  quiet.close()
+  filter.close()
   for (const link of [asker, up, host]) link.close()
   kernel.close()
 })
@@ -262,8 +262,8 @@ t.test('frames between ports of our own bridge are none of our business, even wh
   const kernel = new Rtnetlink()
   const index = (name: string): number => kernel.links().find((link) => link.name === name)!.ifindex
   await until(() => kernel.links().filter(({ name, up }) => up && ['host8', 'host9', 'br9'].includes(name)).length === 3)
-  const quiet = new Quiet()
-  t.equal(quiet.apply([ruleOf(index('br9'), macs.bridge, '2001:db8:9::/64')]), undefined)
+  const filter = new KernelFilter()
+  t.equal(filter.apply([ruleOf(index('br9'), macs.bridge, '2001:db8:9::/64')]), undefined)
   const [a, b] = [tap(index('host8')), tap(index('host9'))]
   const ends = { source: '2001:db8:9::a', destination: '2001:db8:9::b', from: macs.a, to: macs.b }
   a.send(nsFrame({ ...ends, target: '2001:db8:9::b' }))
@@ -272,7 +272,7 @@ t.test('frames between ports of our own bridge are none of our business, even wh
   const more = () => arrived.push(...b.take().map(([type]) => type).filter((type) => type === 135 || type === 136))
   await until(() => more() >= 2).catch(() => {})
   t.strictSame(arrived, [135, 136])
-  quiet.close()
+  filter.close()
   for (const link of [a, b]) link.close()
   kernel.close()
   sh('ip link del br9; ip link del host8; ip link del host9')

@@ -1,14 +1,14 @@
 /**
- * Keeps the kernel quiet about the addresses that ndp6d answers for (checklist P1, P2, P4): without this it forwards a
- * unicast NS, or reports its target as unreachable, and forwards what routers answer to `announce solicit`. Packet sockets
- * see the frames all the same. The same table shows which solicitations the kernel sends itself, for {@link OwnSolicitations}.
+ * Keeps the kernel from reacting to unicast ND messages for addresses that ndp6d answers for. Without this filter the kernel forwards
+ * such an NS, or reports its target as unreachable (RFC 4443 3.1), and forwards replies of routers to `announce solicit`. Packet
+ * sockets get the frames all the same. The same nftables table logs the kernel's own solicitations for {@link OwnSolicitations}.
  *
- * The table is ours alone. With the owner flag (Linux 5.12) the kernel removes it together with our socket, however
- * this process ends; without, {@link Quiet.close} does, or the next start.
+ * The table is ours alone. With the owner flag (Linux 5.12) the kernel removes it with our socket, however this process ends. On older
+ * kernels {@link KernelFilter.close} removes it, or the next start.
  */
 import { createHash } from 'node:crypto'
 import type { Mac } from '../address.ts'
-import type { QuietRule } from '../engine/types.ts'
+import type { Filter } from '../engine/types.ts'
 import { Batch, NFT_TABLE_F_OWNER, ranges } from '../wire/nftables.ts'
 import type { Range } from '../wire/nftables.ts'
 import { native } from './native.ts'
@@ -16,22 +16,22 @@ import type { OsError } from './errors.ts'
 import { NETLINK_NETFILTER, RequestSocket } from './netlink.ts'
 import type { OpenNetlink } from './netlink.ts'
 
-/** One datagram carries the whole table; 100 000 prefixes take 6 MB. */
+/** Bytes. One datagram carries the whole table; 100 000 prefixes take 6 MB. */
 const SEND_BUFFER = 64 * 2 ** 20
-/** Ranges in one message. */
+/** Ranges per message. */
 const PART = 512
 
-/** One link's part of the table. */
+/** The part of the table for one link. */
 interface Part {
   readonly ifindex: number
   readonly mac: Mac | undefined
-  /** What its prefixes add up to, told from anything else. */
+  /** Hash of its ranges. */
   readonly digest: string
 }
 
 interface Table {
   readonly parts: readonly Part[]
-  /** Of nfnetlink_log, for the kernel's own solicitations; undefined: they are not shown. */
+  /** Group of nfnetlink_log for the kernel's own solicitations; undefined: they are not logged. */
   readonly group: number | undefined
 }
 
@@ -39,42 +39,41 @@ interface LinkRanges extends Part {
   readonly ranges: readonly Range[]
 }
 
-export class Quiet {
+export class KernelFilter {
   readonly #open: OpenNetlink
   #socket: RequestSocket | undefined
   #owner = true
-  /** What the kernel has of ours; undefined until we know: a predecessor's table may be there. */
+  /** The table in the kernel; undefined until the first change: a table of the previous run may be there. */
   #present: Table | undefined
-  /** The rules that said so. */
-  #rules: readonly QuietRule[] = []
+  /** The filters of the table. */
+  #filters: readonly Filter[] = []
 
   constructor(open: OpenNetlink = native.openNetlink) { this.#open = open }
 
-  /** The group that sees the kernel's own solicitations, as things are. */
+  /** The group of the table in force. */
   get group(): number | undefined { return this.#present?.group }
 
   /**
-   * Makes the kernel drop what `rules` say, and nothing else; several rules of one link add up. All or nothing, at
-   * once; nothing is sent when nothing changes.
-   * @param group of nfnetlink_log, which is to see the kernel's own solicitations, if any
-   * @returns why it could not be done (no nf_tables, no permission: OsError); what was in force before stays so.
+   * Replaces the table in one transaction, if it differs. Several filters of one link add up.
+   * @param group of nfnetlink_log for the kernel's own solicitations; undefined: do not log them
+   * @returns the error if the kernel refused (no nf_tables, no permission); then the previous table stays
    */
-  apply(rules: readonly QuietRule[], group?: number): OsError | undefined {
-    if (this.#present?.group === group && this.#present !== undefined && sameRules(this.#rules, rules)) return undefined
-    const desired = merge(rules)
+  apply(filters: readonly Filter[], group?: number): OsError | undefined {
+    if (this.#present?.group === group && this.#present !== undefined && haveSamePrefixes(this.#filters, filters)) return undefined
+    const desired = merge(filters)
     if (this.#present === undefined || this.#present.group !== group || !same(this.#present.parts, desired)) {
-      // Where there was nothing to keep quiet, and is nothing, a kernel that cannot do it is no failure.
+      // A kernel without nf_tables is no error as long as nothing is to be filtered.
       const isIdle = this.#present === undefined && desired.length === 0 && group === undefined
       const error = this.#put(desired, group)
       if (error !== undefined && !isIdle) return error
     }
-    // Without the ranges: there may be very many.
+    // Without the ranges, which may be many.
     this.#present = { parts: desired.map(({ ifindex, mac, digest }) => ({ ifindex, mac, digest })), group }
-    this.#rules = rules
+    this.#filters = filters
     return undefined
   }
 
-  /** Removes the table. Idempotent; failures leave it to the kernel or to the next start. */
+  /** Removes the table. Idempotent. After an error the kernel or the next start removes it. */
   close(): void {
     if (this.#present !== undefined) this.apply([])
     this.#socket?.close()
@@ -95,12 +94,12 @@ export class Quiet {
     }
   }
 
-  /** One batch: away with the table that is there, ours or a predecessor's, and up with the new one. */
+  /** Deletes the present table and makes the new one, in one transaction. */
   #replace(links: readonly LinkRanges[], group: number | undefined): OsError | undefined {
     const flags = this.#owner ? NFT_TABLE_F_OWNER : 0
     const failed = this.#socket!.request((w, first) => {
       const batch = new Batch(w, first)
-      // Only what exists can be deleted. A predecessor's table has no owner: he is dead, or the kernel refuses us.
+      // Creates the table first if it may not exist: deleting it would fail. One of the previous run has no owner any more.
       if (this.#present === undefined || isEmpty(this.#present)) batch.newTable(0)
       batch.deleteTable()
       if (!isEmpty({ parts: links, group })) batch.newTable(flags)
@@ -123,11 +122,11 @@ export class Quiet {
 
 function isEmpty({ parts, group }: Table): boolean { return parts.length === 0 && group === undefined }
 
-/** One entry per link that has prefixes, by ifindex. */
-function merge(rules: readonly QuietRule[]): LinkRanges[] {
-  return [...new Map(rules.map(({ ifindex, mac }) => [ifindex, mac]))].sort(([a], [b]) => a - b)
+/** @returns one entry per link that has prefixes, ordered by ifindex */
+function merge(filters: readonly Filter[]): LinkRanges[] {
+  return [...new Map(filters.map(({ ifindex, mac }) => [ifindex, mac]))].sort(([a], [b]) => a - b)
     .map(([ifindex, mac]) => {
-      const all = ranges(rules.filter((rule) => rule.ifindex === ifindex).flatMap(({ prefixes }) => [...prefixes]))
+      const all = ranges(filters.filter((filter) => filter.ifindex === ifindex).flatMap(({ prefixes }) => [...prefixes]))
       return { ifindex, mac, ranges: all, digest: digestOf(all) }
     })
     .filter((link) => link.ranges.length > 0)
@@ -147,8 +146,8 @@ function same(a: readonly Part[], b: readonly Part[]): boolean {
     && a.every(({ ifindex, mac, digest }, i) => ifindex === b[i].ifindex && mac === b[i].mac && digest === b[i].digest)
 }
 
-/** As far as can be seen without a look at the prefixes. */
-function sameRules(a: readonly QuietRule[], b: readonly QuietRule[]): boolean {
+/** @returns whether the prefixes are the same objects: contents are not compared */
+function haveSamePrefixes(a: readonly Filter[], b: readonly Filter[]): boolean {
   return a.length === b.length
     && a.every(({ ifindex, mac, prefixes }, i) => ifindex === b[i].ifindex && mac === b[i].mac && prefixes === b[i].prefixes)
 }
