@@ -1,5 +1,5 @@
-// The addon's exports, its data per environment, and the cleanup hook: it moves datagrams and understands none.
-// The hook is asynchronous, because the environment's event loop must still run the close callbacks of poll handles.
+// The addon's exports, its data per environment (the main thread or a Worker), and the cleanup hook. The hook is asynchronous, because
+// the event loop must still run the close callbacks of poll handles.
 
 #include <stdlib.h>
 
@@ -13,7 +13,7 @@ Environment* environmentOf(napi_env env) {
 
 void leave(Environment* environment) {
   napi_async_destroy(environment->env, environment->context);
-  // Drops the last hold on the environment.
+  // After this the environment may be freed.
   napi_remove_async_cleanup_hook(environment->hook);
 }
 

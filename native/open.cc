@@ -1,5 +1,5 @@
-// Openers: packet(7), netlink(7) and unix(7) datagram sockets, with their options. Each socket is ready before it can
-// receive anything: the filter is attached before bind.
+// Openers of packet(7), netlink(7) and unix(7) datagram sockets with their options. The filter is attached before bind, so nothing
+// arrives unfiltered.
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -22,7 +22,7 @@ static bool setOption(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
-// The forced size needs CAP_NET_ADMIN; without it the system's limit holds.
+// Sets a buffer size. The forced size needs CAP_NET_ADMIN; without it the system's limit applies.
 static bool setBuffer(int fd, int forced, int option, int bytes) {
   return bytes == 0 || setOption(fd, SOL_SOCKET, forced, bytes) || setOption(fd, SOL_SOCKET, option, bytes);
 }
@@ -41,7 +41,7 @@ static bool readFilter(napi_env env, napi_value value, Array* filter) {
   return false;
 }
 
-// Wraps `opened`, or closes it and throws errno when `failed` names a system call.
+// Wraps `opened`. If `failed` names a system call, closes it and throws errno.
 static napi_value finish(napi_env env, const Opened& opened, const char* failed) {
   if (failed == nullptr) return wrapSocket(environmentOf(env), opened);
   int error = errno;
@@ -55,7 +55,7 @@ struct PacketOptions {
   Array filter;
 };
 
-// Where the property is absent, `result` stays as it is, if it may be `optional`.
+// Reads a property. `result` keeps its value if the property is `optional` and absent.
 static bool readProperty(napi_env env, napi_value object, const char* name, double high, int* result, bool optional = false) {
   napi_value value;
   napi_valuetype type;
@@ -106,7 +106,7 @@ static bool addMembership(int fd, int ifindex, unsigned short type) {
 static const char* configurePacket(int fd, const PacketOptions& options, const sockaddr_ll& link, Ring* ring) {
   if (!setOption(fd, SOL_PACKET, PACKET_AUXDATA, 1)) return "setsockopt";
   if (!setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.receiveBuffer)) return "setsockopt";
-  // Since Linux 4.20; only a saving.
+  // Since Linux 4.20. Without it the reader drops own packets.
   if (options.protocol != ETH_P_ALL) setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
   if (!attach(fd, options.filter)) return "setsockopt";
   if (options.ring > 0) {
@@ -173,11 +173,11 @@ napi_value openNetlink(napi_env env, napi_callback_info info) {
 
 struct Name {
   sockaddr_un address;
-  socklen_t size;  // 0: none
+  socklen_t size;  // 0: no name
 };
 
 static bool readName(napi_env env, napi_value value, Name* name) {
-  // A buffer one byte larger than what fits, to tell when it does not.
+  // One byte more than fits, to detect longer names.
   char text[sizeof name->address.sun_path + 2];
   size_t length;
   if (napi_get_value_string_utf8(env, value, text, sizeof text, &length) != napi_ok) {

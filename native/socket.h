@@ -1,5 +1,5 @@
-// One non-blocking datagram socket and what it shares with the others of its environment (thread). Node-API only, no
-// C++ library, no exceptions. A function that returns false or nullptr has thrown, or left an exception pending.
+// Declarations of the addon: sockets that move datagrams and parse none. Node-API only, no C++ library, no exceptions. A function that
+// returns false or nullptr has left a JavaScript exception pending, unless it says otherwise.
 #pragma once
 
 #include <linux/if_packet.h>
@@ -9,6 +9,7 @@
 #include <uv.h>
 
 struct Socket;
+struct Poll;
 
 // One per environment: the main thread and every Worker that loads the addon.
 struct Environment {
@@ -18,7 +19,7 @@ struct Environment {
   napi_async_context context;
   napi_async_cleanup_hook_handle hook;
   Socket* sockets;  // open ones
-  int closing;      // poll handles on their way to their close callback
+  int closing;      // poll handles whose close callback is still to come
   bool leaving;
 };
 
@@ -35,7 +36,7 @@ struct Ring {
 const char* mapRing(int fd, unsigned frames, Ring* ring);
 void unmapRing(const Ring& ring);
 
-// What receive() fills: message i goes to slab + i * slot, and into row i of four numbers (native.ts).
+// The memory that receive() fills: message i goes to slab + i * slot and into row i of four numbers (native.ts).
 struct Batch {
   uint8_t* slab;
   size_t slot;
@@ -50,39 +51,47 @@ uint32_t readRing(Ring* ring, int ifindex, const Batch& batch);
 // took has the ifindex of that device: PACKET_OTHERHOST.
 int32_t packetType(const sockaddr_ll* name, int ifindex);
 
-// What an opener found out; the wrapper adds the rest.
+// An open descriptor with its properties.
 struct Opened {
   int fd;
-  int out;  // what send() uses; -1: opened with the first packet
+  int out;  // the descriptor of send(); -1: opened with the first packet
   Kind kind;
-  sockaddr_ll to;  // the link; destination of send(), when `addressed`: a packet socket without link headers
-  bool addressed;
-  Ring ring;  // `frames` is nullptr where packets are received by system calls
+  sockaddr_ll to;  // the link of a packet socket, and the destination of send() if `addressed`
+  bool addressed;  // a packet socket without link headers
+  Ring ring;
 };
 
-// Messages in one system call.
-const unsigned BATCH = 256;
+struct Socket {
+  Opened opened;
+  Environment* environment;
+  Poll* poll;
+  bool failed;  // an error is pending
+  napi_ref self;  // this and the next one while started
+  napi_ref onReadable;
+  Socket* next;
+  Socket** link;  // what points here in the environment's list
+};
 
-// Receives what waits, up to BATCH. Returns how many, or a negative errno.
-int receiveMessages(const Opened& opened, const Batch& batch);
+// Largest number of messages in one system call.
+const unsigned BATCH = 256;
 
 // Defines the class and fills `environment->constructor`.
 bool defineSocket(Environment* environment);
 
 void closeOpened(const Opened& opened);
 
-// Wraps an open descriptor, which it closes when that fails.
+// Wraps an open descriptor; closes it if that fails.
 napi_value wrapSocket(Environment* environment, const Opened& opened);
 
-// Closes what is open. The poll handles are gone when `environment->closing` is 0.
+// Closes all sockets. Their poll handles are closed once `environment->closing` is 0.
 void closeAll(Environment* environment);
 
-// Called once no poll handle is left while the environment is leaving; `environment` may be gone when it returns.
+// Ends the environment once no poll handle is left; it may be freed when this returns.
 void leave(Environment* environment);
 
 Environment* environmentOf(napi_env env);
 
-// Throws an Error with code, errno (negative, as Node has it) and syscall. Returns nullptr.
+// Throws an Error with code, errno (negative, as in Node) and syscall. Returns nullptr.
 napi_value throwErrno(napi_env env, int error, const char* syscall);
 
 struct Array {
@@ -90,12 +99,24 @@ struct Array {
   size_t length;  // in elements
 };
 
-// Arguments; `name` is for the message of the TypeError or RangeError.
+// Read arguments; `name` goes into the message of the TypeError or RangeError.
 bool readArguments(napi_env env, napi_callback_info info, size_t count, napi_value* values, napi_value* self);
 bool readArray(napi_env env, napi_value value, napi_typedarray_type type, const char* name, Array* array);
 bool readInteger(napi_env env, napi_value value, double low, double high, const char* name, double* result);
+bool readSlab(napi_env env, napi_value* values, Array* slab, size_t* slot);
+// Throws a RangeError if `count` slots exceed the slab.
+bool fitsSlab(napi_env env, const Array& slab, size_t slot, size_t count);
 
-// Exports.
+napi_value toValue(napi_env env, uint32_t number);
+
+// Returns the socket behind `this`, and reads the arguments. Throws if `this` is no socket, or a closed one.
+Socket* unwrap(napi_env env, napi_callback_info info, const char* syscall, size_t count, napi_value* values);
+
+// Methods of the class.
+napi_value receiveBatch(napi_env env, napi_callback_info info);
+napi_value sendBatch(napi_env env, napi_callback_info info);
+
+// Exports of the module.
 napi_value openPacket(napi_env env, napi_callback_info info);
 napi_value openNetlink(napi_env env, napi_callback_info info);
 napi_value openUnix(napi_env env, napi_callback_info info);

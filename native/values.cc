@@ -1,4 +1,4 @@
-// Arguments from JavaScript, and errors to it.
+// Arguments from JavaScript, results and errors to it.
 
 #include <string.h>
 #include <uv.h>
@@ -53,4 +53,24 @@ bool readInteger(napi_env env, napi_value value, double low, double high, const 
     return false;
   }
   return true;
+}
+
+napi_value toValue(napi_env env, uint32_t number) {
+  napi_value value = nullptr;
+  napi_create_uint32(env, number, &value);
+  return value;
+}
+
+bool readSlab(napi_env env, napi_value* values, Array* slab, size_t* slot) {
+  double size;
+  if (!readArray(env, values[0], napi_uint8_array, "slab: a Uint8Array", slab)) return false;
+  if (!readInteger(env, values[1], 1, 0x7fffffff, "slot: a positive integer", &size)) return false;
+  *slot = static_cast<size_t>(size);
+  return true;
+}
+
+bool fitsSlab(napi_env env, const Array& slab, size_t slot, size_t count) {
+  if (count <= slab.length / slot) return true;
+  napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "slots beyond the slab");
+  return false;
 }

@@ -5,7 +5,7 @@
  * It passes what `NdiscView` should see, and what is broken about an NS or NA too, so that it can be counted. A load
  * past the end of the packet drops it: a frame cut before its ICMPv6 type cannot be told from any other.
  */
-import { ECHO_REPLY, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from './constants.ts'
+import { ECHO_REPLY } from './constants.ts'
 import {
   DESTINATION_OPTIONS, ETHER_TYPE, ETHERTYPE_IPV6, FRAGMENT, HOP_BY_HOP, ICMPV6, IPV6_HEADER, NEXT_HEADER,
   ROUTING,
@@ -64,9 +64,7 @@ function isIpv6(linkHeader: LinkHeader): readonly Instruction[] {
  * header of 8 bytes (Hop-by-Hop, Routing, Fragment, Destination Options).
  * @param linkHeader 14 (SOCK_RAW on Ethernet) or 0 (SOCK_DGRAM).
  */
-export function ndiscFilter(
-  linkHeader: LinkHeader, types: readonly number[] = [NEIGHBOR_SOLICITATION, NEIGHBOR_ADVERTISEMENT],
-): Uint8Array {
+export function ndiscFilter(linkHeader: LinkHeader, types: readonly number[]): Uint8Array {
   const next = linkHeader + NEXT_HEADER
   const first = linkHeader + IPV6_HEADER
   const passTypes: Instruction[] = types.map((k) => ({ code: JUMP_EQUAL, k, equal: 'pass' }))

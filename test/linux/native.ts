@@ -27,7 +27,7 @@ const ifindex = (name: string) => Number.parseInt(sh(`ip -o link show ${name}`))
 
 function open(name: string, options: Partial<PacketOptions> = {}): NativeSocket {
   return native.openPacket({
-    ifindex: ifindex(name), protocol: 0x86dd, filter: ndiscFilter(options.cooked ? 0 : 14),
+    ifindex: ifindex(name), protocol: 0x86dd, filter: ndiscFilter(options.cooked ? 0 : 14, [135, 136]),
     promiscuous: false, receiveBuffer: 1 << 20, cooked: false, ...options,
   })
 }

@@ -16,7 +16,7 @@ const NS = bytes(FRAMES.find(({ id }) => id === 'NS multicast')!.hex)
 
 function open(name: string, ring = 0): NativeSocket {
   return native.openPacket({
-    ifindex: Number.parseInt(sh(`ip -o link show ${name}`)), protocol: 0x86dd, filter: ndiscFilter(14), ring,
+    ifindex: Number.parseInt(sh(`ip -o link show ${name}`)), protocol: 0x86dd, filter: ndiscFilter(14, [135]), ring,
     promiscuous: false, receiveBuffer: 1 << 20, cooked: false,
   })
 }

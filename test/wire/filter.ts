@@ -4,26 +4,29 @@ import { assemble, echoReplyFilter, JUMP_EQUAL, LOAD_BYTE, ndiscFilter, RETURN }
 import { bytes, FRAMES } from '../fixtures/frames.ts'
 import { run } from '../property/bpf.ts'
 
+/** Neighbor Solicitation and Advertisement. */
+const ND = [135, 136]
+
 t.test('what a frame becomes in the kernel', async (t) => {
   for (const { id, hex, expect, filtered } of FRAMES) {
     if (expect === 'vlan') continue  // The kernel takes the tag off before the filter runs.
     const frame = bytes(hex)
-    t.equal(run(ndiscFilter(14), frame), filtered ? 0 : 0xffff, id)
+    t.equal(run(ndiscFilter(14, ND), frame), filtered ? 0 : 0xffff, id)
     if (expect === 'not-ipv6' || frame.length < 14) continue
-    t.equal(run(ndiscFilter(0), frame.subarray(14)), filtered ? 0 : 0xffff, `${id}, cooked`)
+    t.equal(run(ndiscFilter(0, ND), frame.subarray(14)), filtered ? 0 : 0xffff, `${id}, cooked`)
   }
 })
 
 t.test('a tag that is still there is not IPv6', async (t) => {
-  t.equal(run(ndiscFilter(14), bytes(FRAMES.find(({ expect }) => expect === 'vlan')!.hex)), 0)
+  t.equal(run(ndiscFilter(14, ND), bytes(FRAMES.find(({ expect }) => expect === 'vlan')!.hex)), 0)
 })
 
 t.test('a cooked packet must be of version 6', async (t) => {
   const packet = bytes(FRAMES[0].hex).subarray(14)
   packet[0] = 0x6f
-  t.equal(run(ndiscFilter(0), packet), 0xffff, 'traffic class')
+  t.equal(run(ndiscFilter(0, ND), packet), 0xffff, 'traffic class')
   packet[0] = 0x40
-  t.equal(run(ndiscFilter(0), packet), 0)
+  t.equal(run(ndiscFilter(0, ND), packet), 0)
 })
 
 t.test('more types may be asked for, plain or behind hop-by-hop', async (t) => {
