@@ -1,18 +1,20 @@
-/** One ndp6d serves a network namespace: two would take each other's routes for leftovers. */
+/** The lock of a network namespace: two daemons would adopt each other's routes as those of a previous run. */
 import type { OsError } from './errors.ts'
 import { native } from './native.ts'
 import type { NativeSocket } from './native.ts'
 
-/** Another ndp6d runs here. */
+/** Another ndp6d runs in this network namespace. */
 export class AlreadyRunning extends Error {
   override readonly name = 'AlreadyRunning'
   constructor() {
-    super('another ndp6d is running in this network namespace, and serves its interfaces: stop it, or put both '
-      + 'configurations into one file (`include`)')
+    super('another ndp6d runs in this network namespace: stop it, or put both configurations into one file (`include`)')
   }
 }
 
-/** An abstract name belongs to the network namespace and ends with the process (unix(7)). Throws AlreadyRunning or an OsError. */
+/**
+ * Takes the lock: an abstract name, which belongs to the network namespace and ends with the process (unix(7)).
+ * @throws AlreadyRunning, OsError
+ */
 export function claim(): NativeSocket {
   try {
     return native.openUnix('@ndp6d', '')

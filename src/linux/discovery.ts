@@ -1,9 +1,9 @@
 /**
- * Finds the hosts of one link: an Echo Request to all nodes (RFC 4443 4.1, RFC 4291 2.7.1), to which each host answers
- * with an address of the kind that asked. The source may be an address of this machine that sits on another link,
- * which no socket option achieves: the raw socket sends packets with an IPv6 header of ours (IPV6_HDRINCL).
+ * Finds the hosts of one link by Echo Requests to all nodes (RFC 4443 4.1, RFC 4291 2.7.1). Each host replies from an address of the
+ * same scope as the source. The source may be an address of another link, so the raw socket sends an IPv6 header of ours
+ * (IPV6_HDRINCL).
  *
- * Replies are heard on a packet socket (packet(7)) that lives no longer than they may take.
+ * Replies arrive on a packet socket (packet(7)) that is open only while they are expected.
  */
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'raw-socket'
@@ -21,26 +21,26 @@ import {
   IPPROTO_IPV6, IPV6_HDRINCL, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP, openIcmp, sendTo, setOption,
 } from './raw-icmp.ts'
 
-/** How long after the last request replies count. Milliseconds. */
-const PATIENCE = 3000
+/** Time after the last request in which replies count. Milliseconds. */
+const REPLY_TIME = 3000
 /** A reply takes 70 bytes. */
 const SLOT = 128
 const SLOTS = 64
-/** A thousand hosts may answer at once. */
+/** Bytes: a thousand hosts may reply at once. */
 const RECEIVE_BUFFER = 2 ** 20
 
 export interface DiscoveryReader {
-  /** Somebody answered. @param mac undefined on a link without Ethernet addresses */
+  /** A reply. @param mac undefined on a link without Ethernet addresses */
   echo(source: Address, mac: Mac | undefined): void
-  /** Trouble in sending or receiving, to be judged by `verdict`. */
+  /** An error of sending or receiving, to be judged by `verdict`. */
   failed(error: Error): void
 }
 
-/** What is open while replies may come. */
+/** The open sockets while replies are expected. */
 interface Search extends EchoTag {
   readonly requests: Socket
   readonly replies: NativeSocket
-  /** Who asked: replies to nobody else count. */
+  /** Sources of the requests: only replies to them count. */
   readonly sources: Set<string>
 }
 
@@ -53,7 +53,7 @@ export class Discovery {
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
-  /** Opens nothing yet. @param identifier of the requests, 16 bits: others on this machine may ping, too */
+  /** Opens nothing yet. @param identifier of the requests, 16 bits: other programs of this machine may ping as well */
   constructor(
     link: { readonly ifindex: number; readonly mac: Mac | undefined }, identifier: number, reader: DiscoveryReader,
   ) {
@@ -67,7 +67,7 @@ export class Discovery {
   discover(sources: readonly Address[]): void {
     if (this.#closed || sources.length === 0) return
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#stop(), PATIENCE).unref()
+    this.#timer = setTimeout(() => this.#stop(), REPLY_TIME).unref()
     try {
       this.#search ??= this.#start()
       for (const source of sources) {
@@ -79,13 +79,13 @@ export class Discovery {
     }
   }
 
-  /** Idempotent. Nothing is told to the reader afterwards. */
+  /** Idempotent. The reader is not called again. */
   close(): void {
     this.#closed = true
     this.#stop()
   }
 
-  /** Throws an OsError. */
+  /** @throws OsError */
   #start(): Search {
     const linkHeader = this.#linkHeader
     const requests = openIcmp((socket) => {
@@ -118,7 +118,7 @@ export class Discovery {
   #readable(slab: Uint8Array, meta: Int32Array): void {
     const received = receiveBatch(this.#search!.replies, slab, SLOT, meta, (error) => this.#reader.failed(error))
     for (let i = 0; i < received && this.#search !== undefined; i++) {
-      // What came with a VLAN tag is not said to be for this host.
+      // Frames with a VLAN tag have another packet type.
       if (packetType(meta, i) !== PACKET_HOST) continue
       const partial = hasPartialChecksum(meta, i)
       const reply = decodeEchoReply(

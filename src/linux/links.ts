@@ -1,7 +1,6 @@
 /**
- * The link watcher: turns the kernel's messages about links and IPv6 addresses (rtnetlink(7)) into {@link Link}
- * values, and tells only what changed. Lost messages (checklist P11) cost a new dump, of which again only the
- * differences are told.
+ * The link watcher: turns the kernel's messages about links and IPv6 addresses (rtnetlink(7)) into {@link Link} values, and reports
+ * only changes. After lost messages it dumps everything again and reports the differences.
  */
 import type { Link, LinkAddress } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
@@ -19,11 +18,11 @@ import type { Rtnetlink } from './rtnetlink.ts'
 const RETRY_MS = 100
 
 export interface LinkListener {
-  /** A link that is new, or of which something that {@link Link} shows is different now. */
+  /** A new link, or one with a changed property. */
   link(link: Link): void
-  /** A link that is no more; another of the same name may follow, under another index or even the same one. */
+  /** A deleted link. Another one may follow with the same name, and even the same ifindex. */
   gone(ifindex: number, name: string): void
-  /** Switches at the other end of a link may know nothing of us. */
+  /** The other end of a link was replaced: switches there have not learned our addresses. */
   replugged(ifindex: number): void
 }
 
@@ -35,12 +34,12 @@ export class LinkWatcher {
   readonly #open: OpenNetlink
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
-  /** As the kernel tells it, by ifindex. */
+  /** State of the kernel, by ifindex. */
   #links = new Map<number, LinkMessage>()
   #addresses = new Map<number, Addresses>()
-  /** As the listener knows it. */
-  readonly #told = new Map<number, Link>()
-  /** What may differ between the two. */
+  /** Links as they were reported last. */
+  readonly #reported = new Map<number, Link>()
+  /** Links that may differ from the last report. */
   readonly #touched = new Set<number>()
   readonly #replugged = new Set<number>()
 
@@ -50,21 +49,21 @@ export class LinkWatcher {
     this.#open = open
   }
 
-  /** Tells all links (loopback too), then every change, until {@link close}. Throws an OsError. */
+  /** Reports all links, loopback as well, then every change until {@link close}. @throws OsError */
   start(): void {
-    // Listen first: what changes during the dump waits in the socket.
+    // Listen first: changes during the dump wait in the socket.
     this.#events = new EventSocket(this.#open, NETLINK_ROUTE, [RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR], {
       message: (message) => this.#take(message),
-      settled: () => this.#tell(),
+      settled: () => this.#report(),
       overrun: () => this.resync(),
     })
     this.resync()
   }
 
-  /** The links as they were told last. */
-  get links(): readonly Link[] { return [...this.#told.values()] }
+  /** Links as they were reported last. */
+  get links(): readonly Link[] { return [...this.#reported.values()] }
 
-  /** Asks the kernel for everything and tells the differences. Throws an OsError. */
+  /** Dumps everything and reports the differences. @throws OsError */
   resync(): void {
     clearTimeout(this.#timer)
     let links, addresses
@@ -79,9 +78,9 @@ export class LinkWatcher {
     this.#links = new Map(links.map((link) => [link.ifindex, link]))
     this.#addresses = new Map()
     for (const address of addresses) this.#addAddress(address)
-    for (const ifindex of this.#told.keys()) this.#forget(ifindex)
+    for (const ifindex of this.#reported.keys()) this.#forget(ifindex)
     for (const ifindex of this.#links.keys()) this.#touched.add(ifindex)
-    this.#tell()
+    this.#report()
   }
 
   close(): void {
@@ -95,7 +94,7 @@ export class LinkWatcher {
     if (link !== undefined && message.type === RTM_DELLINK) {
       this.#links.delete(link.ifindex)
       this.#addresses.delete(link.ifindex)
-      // At once: if the same index comes back, it is another link.
+      // At once: a link that follows with the same ifindex is another one.
       this.#forget(link.ifindex)
     } else if (link !== undefined) {
       this.#links.set(link.ifindex, link)
@@ -116,28 +115,28 @@ export class LinkWatcher {
     addresses.set(address.toString(), { address, prefixLength, tentative })
   }
 
-  /** Tells that a link is gone, if it is and was known. */
+  /** Reports that a link is gone, if it was reported before. */
   #forget(ifindex: number): void {
-    const told = this.#told.get(ifindex)
-    if (told === undefined || this.#links.has(ifindex)) return
-    this.#told.delete(ifindex)
-    this.#listener.gone(ifindex, told.name)
+    const reported = this.#reported.get(ifindex)
+    if (reported === undefined || this.#links.has(ifindex)) return
+    this.#reported.delete(ifindex)
+    this.#listener.gone(ifindex, reported.name)
   }
 
-  #tell(): void {
+  #report(): void {
     for (const ifindex of this.#touched) {
       const message = this.#links.get(ifindex)
       if (message === undefined) continue
       const { name, mac, up } = message
       const addresses = [...this.#addresses.get(ifindex)?.values() ?? []].sort((a, b) => a.address.compare(b.address))
       const link: Link = { ifindex, name, mac, up, addresses }
-      const told = this.#told.get(ifindex)
-      if (told !== undefined && sameLink(told, link)) continue
-      this.#told.set(ifindex, link)
+      const reported = this.#reported.get(ifindex)
+      if (reported !== undefined && sameLink(reported, link)) continue
+      this.#reported.set(ifindex, link)
       this.#listener.link(link)
     }
     this.#touched.clear()
-    for (const ifindex of this.#replugged) if (this.#told.has(ifindex)) this.#listener.replugged(ifindex)
+    for (const ifindex of this.#replugged) if (this.#reported.has(ifindex)) this.#listener.replugged(ifindex)
     this.#replugged.clear()
   }
 }

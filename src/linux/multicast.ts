@@ -1,6 +1,6 @@
 /**
- * Multicast listeners' reports and multicast router solicitations on one link: a packet socket (packet(7)) of its own,
- * beside the one for ND, since these are heard on few links, seldom, and in longer frames.
+ * Multicast listener reports and Multicast Router Solicitations of one link. They need another packet socket (packet(7)) than ND: few
+ * links receive them, and their frames are longer.
  */
 import { readMac } from '../address.ts'
 import type { Address, Mac } from '../address.ts'
@@ -13,12 +13,12 @@ import { native } from './native.ts'
 import type { NativeAddon, NativeSocket } from './native.ts'
 import { hasPartialChecksum, isTagged, PACKET_OTHERHOST, PACKET_OUTGOING, packetType, receiveBatch } from './packet-meta.ts'
 
-/** What valid messages of others say. */
+/** Receives valid messages of other nodes. */
 export interface MulticastReader {
-  /** Solicited-node groups; at least one in either list. */
+  /** Solicited-node groups that a node joined and left: at least one. */
   report(joined: readonly Address[], left: readonly Address[]): void
   routerSolicitation(): void
-  /** Trouble in receiving, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
+  /** An error of receiving, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
   failed(error: Error): void
 }
 
@@ -26,19 +26,19 @@ export interface MulticastSocketOptions {
   readonly ifindex: number
   /** Undefined on a link without Ethernet addresses. */
   readonly mac: Mac | undefined
-  /** Hear reports. */
+  /** Receive reports. */
   readonly reports: boolean
-  /** Hear multicast router solicitations. */
+  /** Receive Multicast Router Solicitations. */
   readonly routerSolicitations: boolean
 }
 
-/** A report of Linux fits a page, and the MTU. */
+/** Bytes: reports of Linux fit into the MTU. */
 const SLOT = 4096
 const SLOTS = 16
 const RECEIVE_BUFFER = 256 * 1024
 
 export class MulticastSocket {
-  /** Follows the link's address: frames that come from it are ours. */
+  /** Address of the link: frames from it are our own. */
   mac: Mac | undefined
   readonly #reader: MulticastReader
   readonly #socket: NativeSocket
@@ -47,10 +47,8 @@ export class MulticastSocket {
   readonly #meta = new Int32Array(4 * SLOTS)
   #closed = false
 
-  /** Listens at once; the reader is called from the event loop. Throws an OsError (ENODEV: no such link). */
-  constructor(
-    options: MulticastSocketOptions, reader: MulticastReader, open: NativeAddon['openPacket'] = native.openPacket,
-  ) {
+  /** Listens at once; the reader is called from the event loop. @throws OsError; ENODEV: there is no such link */
+  constructor(options: MulticastSocketOptions, reader: MulticastReader, open: NativeAddon['openPacket'] = native.openPacket) {
     const { ifindex, mac, reports, routerSolicitations } = options
     this.mac = mac
     this.#reader = reader
@@ -66,13 +64,13 @@ export class MulticastSocket {
     this.#socket.start(() => this.#readable())
   }
 
-  /** Idempotent. Nothing is told to the reader afterwards. */
+  /** Idempotent. The reader is not called again. */
   close(): void {
     this.#closed = true
     this.#socket.close()
   }
 
-  /** One batch in a turn; the event loop calls again while there is more. */
+  /** Reads one batch; the event loop calls again while more packets wait. */
   #readable(): void {
     const received = receiveBatch(this.#socket, this.#slab, SLOT, this.#meta, (error) => this.#reader.failed(error))
     for (let i = 0; i < received && !this.#closed; i++) this.#read(i)
@@ -92,11 +90,11 @@ export class MulticastSocket {
         this.#reader.routerSolicitation()
         break
       case 'query':
-        // The packet socket for ND hears these.
+        // Received by the packet socket for ND.
     }
   }
 
-  /** Not ours, nor a VLAN's: what a device above takes, the kernel calls another host's (packet.ts). */
+  /** @returns false for own frames and for those of a VLAN, which have the packet type of another host (packet-batch.ts) */
   #concerns(i: number, at: number, length: number): boolean {
     const type = packetType(this.#meta, i)
     if (type === PACKET_OUTGOING || type === PACKET_OTHERHOST || isTagged(this.#meta, i)) return false

@@ -1,7 +1,6 @@
 /**
- * The neighbor watcher: what the kernel itself knows of neighbors (its IPv6 neighbor table, RFC 4861 5.1) and of stations
- * (the forwarding tables of bridges), by rtnetlink(7). It tells only what changed. Lost messages (checklist P11) cost a
- * new dump, of which again only the differences are told.
+ * The neighbor watcher: reports changes of the kernel's IPv6 neighbor table (RFC 4861 5.1) and of the forwarding tables of bridges, by
+ * rtnetlink(7). After lost messages it dumps both tables again and reports the differences.
  */
 import type { Mac } from '../address.ts'
 import type { KernelNeighbor, Limit } from '../engine/types.ts'
@@ -18,21 +17,21 @@ import type { OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE } from './rtnetlink.ts'
 import type { Rtnetlink } from './rtnetlink.ts'
 
-/** After a loss, before all is asked for again: a full table takes 0.3 s to read, and may be flooded on purpose. */
+/** Milliseconds between a loss and the next dump: a full table takes 0.3 s to read, and may be flooded on purpose. */
 const PAUSE_MS = 1000
-/** Of each kind. */
+/** Largest number of neighbor entries, and of bridge entries. */
 export const KERNEL_LIMIT = 65536
 const KNOWN = NUD_STALE | NUD_DELAY | NUD_PERMANENT
 
 export interface NeighborListener {
   /**
-   * An entry that is new, or different now. `failed` also when one that was told as something else is deleted, which
-   * happens to idle ones too: it is a reason to ask, not a proof. Link-local addresses are told of routers only.
+   * A new or changed entry. `failed` also stands for a deleted entry: the kernel deletes idle ones, so this is a reason to probe and no
+   * proof. Link-local addresses are reported for routers only.
    */
   neighbor(neighbor: KernelNeighbor): void
-  /** A bridge (its ifindex) learned where `mac` is, or lost it: the port went down or away, or `mac` was silent for long. */
+  /** A bridge (its ifindex) learned the port of `mac`, or lost it: the port went down or away, or `mac` was silent for long. */
   station(bridge: number, mac: Mac, present: boolean): void
-  /** There are more than KERNEL_LIMIT; told once until all is asked for anew. */
+  /** A table has more than KERNEL_LIMIT entries. Called once per dump. */
   full(): void
 }
 
@@ -43,11 +42,11 @@ export class NeighborWatcher {
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
   #isFull = false
-  /** Told as reachable or known. Beyond KERNEL_LIMIT neighbors are told of, but not missed. */
+  /** Entries that were reported and did not fail. Those beyond KERNEL_LIMIT are reported, but their end is not. */
   readonly #neighbors = new Map<string, KernelNeighbor>()
-  /** Entries of forwarding tables: one for each VLAN of a station. What is beyond KERNEL_LIMIT does not count. */
+  /** Entries of forwarding tables: one for each VLAN of a station. Those beyond KERNEL_LIMIT are ignored. */
   readonly #entries = new Map<string, StationMessage>()
-  /** How many entries a station has; told as present. */
+  /** Number of entries per station that was reported as present. */
   readonly #stations = new Map<string, number>()
 
   constructor(listener: NeighborListener, kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
@@ -56,9 +55,9 @@ export class NeighborWatcher {
     this.#open = open
   }
 
-  /** Tells all that is known, then every change, until {@link close}. Throws an OsError. */
+  /** Reports all entries, then every change until {@link close}. @throws OsError */
   start(): void {
-    // Listen first: what changes during the dump waits in the socket.
+    // Listen first: changes during the dump wait in the socket.
     this.#events = new EventSocket(this.#open, NETLINK_ROUTE, [RTNLGRP_NEIGH], {
       message: (message) => this.#take(message),
       settled: () => {},
@@ -67,7 +66,7 @@ export class NeighborWatcher {
     this.resync()
   }
 
-  /** Asks the kernel for everything and tells the differences. Throws an OsError. */
+  /** Dumps everything and reports the differences. @throws OsError */
   resync(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -104,7 +103,7 @@ export class NeighborWatcher {
   #take(message: Message): void {
     const deleted = message.type === RTM_DELNEIGH
     const neighbor = decodeNeighbor(message)
-    // A deleted one may show any state: the kernel changes that of an entry in use when its link goes.
+    // A deleted entry may show any state: the kernel changes it when the link goes.
     if (neighbor !== undefined) return deleted ? this.#forget(neighborKey(neighbor)) : this.#neighbor(neighbor)
     const station = decodeStation(message)
     if (station === undefined) return
@@ -117,19 +116,19 @@ export class NeighborWatcher {
     const state = stateOf(message)
     if (state === undefined || proxy || target.isMulticast) return
     const key = neighborKey(message)
-    const told = this.#neighbors.get(key)
-    // One that was told as a router's is told also when it is none any more.
-    if (target.isLinkLocal && !router && told === undefined) return
-    if (told?.state === state && told.mac === mac && told.router === router) return
-    this.#tell(key, { target, ifindex, mac, state, router })
+    const reported = this.#neighbors.get(key)
+    // An entry that was reported as a router's is also reported when it is none any more.
+    if (target.isLinkLocal && !router && reported === undefined) return
+    if (reported?.state === state && reported.mac === mac && reported.router === router) return
+    this.#report(key, { target, ifindex, mac, state, router })
   }
 
   #forget(key: string): void {
-    const told = this.#neighbors.get(key)
-    if (told !== undefined) this.#tell(key, { ...told, state: 'failed' })
+    const reported = this.#neighbors.get(key)
+    if (reported !== undefined) this.#report(key, { ...reported, state: 'failed' })
   }
 
-  #tell(key: string, neighbor: KernelNeighbor): void {
+  #report(key: string, neighbor: KernelNeighbor): void {
     if (neighbor.state === 'failed') this.#neighbors.delete(key)
     else if (this.#neighbors.has(key) || this.#neighbors.size < KERNEL_LIMIT) this.#neighbors.set(key, neighbor)
     else this.#full()
@@ -167,10 +166,10 @@ export class NeighborWatcher {
 
 const neighborKey = ({ ifindex, address }: NeighborMessage): string => `${ifindex} ${address}`
 const stationKey = ({ bridge, mac }: StationMessage): string => `${bridge} ${mac}`
-// Not the port: a station that moves to another one is told of by a message of the new port alone.
+// Without the port: for a station that moves to another port the kernel sends only the message of the new port.
 const entryKey = ({ bridge, mac, vlan }: StationMessage): string => `${bridge} ${mac} ${vlan}`
 
-/** Undefined: it says nothing of the neighbor (no answer yet, or a link that needs no resolution). */
+/** @returns undefined for a state without meaning: no reply yet, or a link without address resolution */
 function stateOf({ state }: NeighborMessage): KernelNeighbor['state'] | undefined {
   if (state === NUD_REACHABLE) return 'reachable'
   if (state === NUD_FAILED) return 'failed'

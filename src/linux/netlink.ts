@@ -1,6 +1,6 @@
 /**
- * Netlink sockets (netlink(7)): one for requests, which the kernel carries out inside send(), so that the answer
- * waits in the receive buffer when send() returns; and one for events, which is used for requests at most before.
+ * Netlink sockets (netlink(7)). The kernel carries out requests inside send(), so the reply waits in the receive buffer when send()
+ * returns. Sockets for events are separate.
  */
 import { decodeCompletion, messages, MessageWriter, NLM_F_DUMP_INTR, NLMSG_DONE } from '../wire/netlink.ts'
 import type { Message } from '../wire/netlink.ts'
@@ -12,13 +12,13 @@ export const NETLINK_NETFILTER = 12
 
 export type OpenNetlink = NativeAddon['openNetlink']
 
-/** The kernel never makes a dump's part larger than this. */
+/** Bytes: the kernel never makes a part of a dump larger. */
 const SLOT = 32 * 1024
 const SLOTS = 8
 const RECEIVE_BUFFER = 4 * 2 ** 20
-/** A dump that changed under the kernel's hands is asked for again this often. */
+/** How often a dump is tried that was interrupted by changes. */
 const DUMP_ATTEMPTS = 10
-/** Receive calls in one turn of the event loop. */
+/** Largest number of receive calls in one turn of the event loop. */
 const EVENT_ROUNDS = 32
 const NO_FILTER: Uint8Array = new Uint8Array(0)
 const ENOBUFS = 105
@@ -37,22 +37,23 @@ export class RequestSocket {
 
   /**
    * @param protocol NETLINK_ROUTE or NETLINK_NETFILTER
-   * @param sendBuffer bytes, for datagrams beyond the system's default of about 200 KB. Throws an OsError.
+   * @param sendBuffer bytes, for datagrams larger than the default of about 200 KB
+   * @throws OsError
    */
   constructor(open: OpenNetlink, protocol: number, sendBuffer = 0) {
     this.#socket = open(protocol, new Uint32Array(0), NO_FILTER, RECEIVE_BUFFER, sendBuffer)
   }
 
   /**
-   * Sends one datagram of messages and takes in the answers.
-   * @param compose writes `count` messages (any number up to 2^16) with the sequence numbers `first`, `first` + 1 ...;
-   *   the last that matters asks for an acknowledgement or is a dump.
-   * @param answer called for everything but acknowledgements; the message is a view.
-   * @returns what failed, by index; empty when all went well.
-   * @throws OsError when the datagram could not be sent or its answers were lost (ENOBUFS): judge it by `verdict`.
+   * Sends one datagram of messages and receives the replies.
+   * @param compose writes up to 2^16 messages with the sequence numbers `first`, `first` + 1 ..., and returns their number. The last
+   *   message requests an acknowledgement or is a dump.
+   * @param reply called for everything but acknowledgements; the message is a view
+   * @returns the errors of refused messages, by index
+   * @throws OsError when the datagram could not be sent or replies were lost (ENOBUFS): judge it by `verdict`
    */
   request(
-    compose: (w: MessageWriter, first: number) => number, answer: (message: Message) => void = ignore,
+    compose: (w: MessageWriter, first: number) => number, reply: (message: Message) => void = ignore,
   ): Map<number, OsError> {
     const first = this.#sequence
     const writer = new MessageWriter()
@@ -61,12 +62,12 @@ export class RequestSocket {
     const bytes = writer.bytes
     this.#length[0] = bytes.length
     if (this.#socket.send(bytes, bytes.length, this.#length, 1) !== 1) throw osError(ENOBUFS, 'send')
-    return this.#collect(first, count, answer)
+    return this.#collect(first, count, reply)
   }
 
   /**
-   * Asks for a whole table and hands over its rows, all of one consistent state.
-   * @throws OsError of the kernel's refusal; EINTR when the table never held still.
+   * Dumps a table. @returns its rows, all of one consistent state
+   * @throws OsError of the kernel's refusal; EINTR when the table changed during every attempt
    */
   dump<Row>(compose: (w: MessageWriter, sequence: number) => void, decode: (message: Message) => Row | undefined): Row[] {
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
@@ -84,39 +85,39 @@ export class RequestSocket {
       if (error !== undefined && error.code !== 'EINTR') throw error
       if (error === undefined && !interrupted) return rows
     }
-    throw osError(EINTR, 'netlink dump', 'the table changes all the time')
+    throw osError(EINTR, 'netlink dump', 'the table changed during every attempt')
   }
 
-  /** Our netlink address, by which others' changes are told from ours; 0 before the first answer. */
+  /** Our netlink address, which marks our changes in notifications; 0 before the first reply. */
   get port(): number { return this.#port }
 
-  /** Hands the socket over, for what a request made the kernel send it from now on. No request may follow. */
+  /** Turns this socket into one for the messages that a request subscribed it to. No request may follow. */
   listen(listener: EventListener): EventSocket { return new EventSocket(() => this.#socket, 0, [], listener) }
 
   close(): void { this.#socket.close() }
 
-  /** Reads until the last of `count` requests is answered for, or nothing is left to read. */
-  #collect(first: number, count: number, answer: (message: Message) => void): Map<number, OsError> {
+  /** Receives until the last of `count` requests is acknowledged, or nothing is left. */
+  #collect(first: number, count: number, reply: (message: Message) => void): Map<number, OsError> {
     const failed = new Map<number, OsError>()
     let complete = false
     while (!complete) {
       const received = this.#socket.receive(this.#slab, SLOT, this.#meta)
-      // A refused batch is answered for once, at its first message.
+      // A batch that is refused as a whole has one acknowledgement, at its first message.
       if (received === 0 && failed.size > 0) break
-      if (received === 0) throw osError(ENOBUFS, 'recv', 'no answer')
+      if (received === 0) throw osError(ENOBUFS, 'recv', 'no reply')
       for (let i = 0; i < received; i++) {
         for (const message of messages(this.#slab, i * SLOT, i * SLOT + Math.min(SLOT, this.#meta[4 * i]))) {
           const index = message.sequence - first
-          // What an earlier request that was given up left behind.
+          // A late reply to an earlier request.
           if (index < 0 || index >= count) continue
           this.#port = message.port
           const completion = decodeCompletion(message)
           if (completion === undefined) {
-            answer(message)
+            reply(message)
             continue
           }
-          // The mark of an interrupted dump may stand on its end alone.
-          if (message.type === NLMSG_DONE) answer(message)
+          // NLM_F_DUMP_INTR may be set on the end of a dump only.
+          if (message.type === NLMSG_DONE) reply(message)
           if (completion.errno !== 0) failed.set(index, osError(completion.errno, 'netlink', completion.text))
           complete ||= index === count - 1
         }
@@ -129,13 +130,13 @@ export class RequestSocket {
 export interface EventListener {
   /** One message; a view. */
   message(message: Message): void
-  /** All that waited has been handed over. */
+  /** All waiting messages have been handed over. */
   settled(): void
-  /** Messages were lost: what is known may be wrong; ask for everything again (checklist P11). */
+  /** Messages were lost: dump everything again. */
   overrun(): void
 }
 
-/** A socket that listens: to multicast groups, or to what was requested. */
+/** A socket for events: of multicast groups, or of a request. */
 export class EventSocket {
   readonly #socket: NativeSocket
   readonly #listener: EventListener
@@ -145,7 +146,8 @@ export class EventSocket {
 
   /**
    * Listens at once; the listener is called from the event loop.
-   * @param filter classic BPF that passes what is wanted, or empty. Throws an OsError.
+   * @param filter classic BPF that passes the wanted messages, or empty
+   * @throws OsError
    */
   constructor(
     open: OpenNetlink, protocol: number, groups: readonly number[], listener: EventListener, filter = NO_FILTER,

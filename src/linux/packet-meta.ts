@@ -1,4 +1,4 @@
-/** Packets as a packet socket receives them: a batch, and what the kernel tells of each besides its bytes (packet(7), linux/if_packet.h). */
+/** The four numbers by which `NativeSocket.receive` describes each message of a batch (packet(7), linux/if_packet.h). */
 import type { NativeSocket } from './native.ts'
 
 /** Packet types. */
@@ -23,17 +23,17 @@ export function receiveBatch(
   }
 }
 
-/** The packet type of message `i`, from the four numbers that `NativeSocket.receive` gives for each. */
+/** @returns the packet type of message `i` */
 export function packetType(meta: Int32Array, i: number): number {
   return meta[4 * i + 1]
 }
 
-/** The checksum is not filled in yet: the packet comes from this machine, through a virtual link. */
+/** @returns whether the checksum is not filled in: the packet comes from this machine, through a virtual link */
 export function hasPartialChecksum(meta: Int32Array, i: number): boolean {
   return (meta[4 * i + 2] & TP_STATUS_CSUMNOTREADY) !== 0
 }
 
-/** The packet belongs to a VLAN. VLAN 0 is a priority tag, not a VLAN (IEEE 802.1Q 9.6). */
+/** @returns whether the packet belongs to a VLAN. VLAN 0 is a priority tag (IEEE 802.1Q 9.6). */
 export function isTagged(meta: Int32Array, i: number): boolean {
   return (meta[4 * i + 2] & TP_STATUS_VLAN_VALID) !== 0 && (meta[4 * i + 3] & VLAN_ID) !== 0
 }

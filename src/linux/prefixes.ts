@@ -1,7 +1,7 @@
 /**
- * The prefix watcher: which prefixes the kernel takes for on-link (RFC 4861 2.1), by its routes without gateway
- * (rtnetlink(7)), whether they came with an address, by hand, or by a Router Advertisement. Of some links only: the
- * kernel filters both events and dumps, so that a machine with the whole Internet's routes pays little.
+ * The prefix watcher: reports the prefixes that the kernel treats as on-link (RFC 4861 2.1), which are its routes without gateway
+ * (rtnetlink(7)). They come from addresses, Router Advertisements or an administrator. The kernel filters events and dumps by link, so
+ * a large routing table costs little.
  */
 import type { Prefix } from '../address.ts'
 import { NLM_F_REPLACE } from '../wire/netlink.ts'
@@ -16,7 +16,7 @@ import type { Rtnetlink } from './rtnetlink.ts'
 
 const RETRY_MS = 100
 
-/** All of them, in order, each once. */
+/** @param prefixes all of the link, sorted, without duplicates */
 export type PrefixesFound = (ifindex: number, prefixes: readonly Prefix[]) => void
 
 export class PrefixWatcher {
@@ -25,9 +25,9 @@ export class PrefixWatcher {
   readonly #open: OpenNetlink
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
-  /** As it was told last of each link that is followed; undefined before. */
-  readonly #told = new Map<number, string | undefined>()
-  /** Links to ask for. */
+  /** Last reported prefixes of each followed link, as text; undefined before the first report. */
+  readonly #reported = new Map<number, string | undefined>()
+  /** Links to dump. */
   readonly #touched = new Set<number>()
 
   constructor(found: PrefixesFound, kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
@@ -37,36 +37,37 @@ export class PrefixWatcher {
   }
 
   /**
-   * From now on these links and no others: tells the prefixes of those that are new, before it returns, then every
-   * change. A link that does not exist has none. Throws an OsError.
+   * Follows these links and no others. Reports the prefixes of new links before it returns, then every change. A link that does not
+   * exist has no prefixes.
+   * @throws OsError
    */
   follow(ifindexes: Iterable<number>): void {
     const wanted = new Set(ifindexes)
-    for (const ifindex of this.#told.keys()) if (!wanted.has(ifindex)) this.#told.delete(ifindex)
+    for (const ifindex of this.#reported.keys()) if (!wanted.has(ifindex)) this.#reported.delete(ifindex)
     if (wanted.size === 0) return this.close()
-    // Listen first: what changes during the dump waits in the socket.
+    // Listen first: changes during the dump wait in the socket.
     this.#events ??= new EventSocket(this.#open, NETLINK_ROUTE, [RTNLGRP_IPV6_ROUTE], {
       message: (message) => this.#take(message),
-      settled: () => this.#ask(),
+      settled: () => this.#dump(),
       overrun: () => this.resync(),
     }, onLinkFilter())
     for (const ifindex of wanted) {
-      if (this.#told.has(ifindex)) continue
-      this.#told.set(ifindex, undefined)
+      if (this.#reported.has(ifindex)) continue
+      this.#reported.set(ifindex, undefined)
       this.#touched.add(ifindex)
     }
-    this.#ask()
+    this.#dump()
   }
 
-  /** Asks for all links that are followed and tells the differences. Throws an OsError. */
+  /** Dumps the prefixes of all followed links and reports the differences. @throws OsError */
   resync(): void {
-    for (const ifindex of this.#told.keys()) this.#touched.add(ifindex)
-    this.#ask()
+    for (const ifindex of this.#reported.keys()) this.#touched.add(ifindex)
+    this.#dump()
   }
 
   close(): void {
     clearTimeout(this.#timer)
-    this.#told.clear()
+    this.#reported.clear()
     this.#touched.clear()
     this.#events?.close()
     this.#events = undefined
@@ -74,12 +75,12 @@ export class PrefixWatcher {
 
   #take(message: Message): void {
     const ifindex = decodeRoute(message)?.ifindex
-    if (ifindex !== undefined && this.#told.has(ifindex)) this.#touched.add(ifindex)
-    // The route that was replaced, perhaps on another link, has no message of its own.
-    if ((message.flags & NLM_F_REPLACE) !== 0) for (const each of this.#told.keys()) this.#touched.add(each)
+    if (ifindex !== undefined && this.#reported.has(ifindex)) this.#touched.add(ifindex)
+    // The replaced route may have been on any link, and has no message of its own.
+    if ((message.flags & NLM_F_REPLACE) !== 0) for (const each of this.#reported.keys()) this.#touched.add(each)
   }
 
-  #ask(): void {
+  #dump(): void {
     clearTimeout(this.#timer)
     for (const ifindex of this.#touched) {
       let prefixes
@@ -87,13 +88,13 @@ export class PrefixWatcher {
         prefixes = this.#prefixes(ifindex)
       } catch (error) {
         if (verdict(error) !== 'retry') throw error
-        this.#timer = setTimeout(() => this.#ask(), RETRY_MS)
+        this.#timer = setTimeout(() => this.#dump(), RETRY_MS)
         return
       }
       this.#touched.delete(ifindex)
       const text = prefixes.join(' ')
-      if (!this.#told.has(ifindex) || this.#told.get(ifindex) === text) continue
-      this.#told.set(ifindex, text)
+      if (!this.#reported.has(ifindex) || this.#reported.get(ifindex) === text) continue
+      this.#reported.set(ifindex, text)
       this.#found(ifindex, prefixes)
     }
   }

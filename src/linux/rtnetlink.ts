@@ -1,6 +1,6 @@
 /**
- * Routing requests to the kernel (rtnetlink(7)). All of them are carried out while they are sent, so that a route is
- * in the kernel when {@link Rtnetlink.changeRoutes} returns.
+ * Routing requests to the kernel (rtnetlink(7)). They are carried out while they are sent: a route is in the kernel when
+ * {@link Rtnetlink.changeRoutes} returns.
  */
 import type { Address, Prefix } from '../address.ts'
 import type { HostRoute, RouteChange } from '../engine/types.ts'
@@ -18,12 +18,12 @@ import { RequestSocket } from './netlink.ts'
 import type { OpenNetlink } from './netlink.ts'
 
 export const NETLINK_ROUTE = 0
-/** The kernel's answers to the deletion of a route that is not there, or just going. */
+/** Errors of deleting a route that does not exist, or is being deleted. */
 const GONE = ['ESRCH', 'ENOENT']
 
-/** Where the kernel would send a packet. */
+/** The kernel's routing decision. */
 export interface Lookup {
-  /** Undefined when there is no way (unreachable, prohibited, no route at all). */
+  /** Undefined without a usable route (unreachable, prohibited, none). */
   readonly ifindex: number | undefined
   /** An address of this machine. */
   readonly local: boolean
@@ -35,7 +35,7 @@ export interface RouteFailure {
   readonly error: OsError
 }
 
-/** The kernel's routing tables, links and neighbors. Every method throws an OsError when the kernel refuses. */
+/** The kernel's routing tables, links and neighbors. Every method throws an OsError when the kernel refuses it. */
 export class Rtnetlink {
   readonly #socket: RequestSocket
 
@@ -48,15 +48,15 @@ export class Rtnetlink {
   /** All IPv6 addresses of this machine. */
   addresses(): AddressMessage[] { return this.#socket.dump(dumpAddresses, decodeAddress) }
 
-  /** All IPv6 neighbors, not the kernel's proxy entries. */
+  /** All IPv6 neighbors except proxy entries. */
   neighbors(): NeighborMessage[] { return this.#socket.dump(dumpNeighbors, decodeNeighbor) }
 
-  /** The entries of all bridges' forwarding tables, own addresses too. */
+  /** The forwarding tables of all bridges, including their own addresses. */
   stations(): StationMessage[] { return this.#socket.dump(dumpStations, decodeStation) }
 
   /**
-   * The prefixes that are on-link there, in the kernel's order; one may come twice, with different metrics. The kernel
-   * filters by link. ENODEV: there is no such link.
+   * The on-link prefixes of a link, in the kernel's order; the same prefix may occur with several metrics. ENODEV: there is no such
+   * link.
    */
   onLinkPrefixes(ifindex: number): Prefix[] {
     const rows = this.#socket.dump((w, sequence) => dumpLinkRoutes(w, sequence, ifindex), decodeOnLink)
@@ -66,7 +66,7 @@ export class Rtnetlink {
 
   /**
    * Our host routes: protocol 136, metric 16, /128, table main. The kernel filters, so the table may be large.
-   * @param isAll also those that have expired, and were not collected yet
+   * @param isAll includes expired routes that the kernel has not collected yet
    */
   hostRoutes(isAll = true): HostRoute[] {
     return this.#socket.dump(dumpHostRoutes, (message) => {
@@ -80,10 +80,10 @@ export class Rtnetlink {
     })
   }
 
-  /** Which way would a packet to `target` go? Policy routing and all tables count. */
+  /** Asks the kernel for the route of a packet to `target`; policy routing and all tables count. */
   lookup(target: Address): Lookup {
     let found: Lookup = { ifindex: undefined, local: false }
-    // An error is the table's way of saying no: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), EINVAL (blackhole).
+    // Errors mean that there is no usable route: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), EINVAL (blackhole).
     this.#socket.request((w, sequence) => {
       lookupRoute(w, sequence, target)
       return 1
@@ -96,8 +96,9 @@ export class Rtnetlink {
   }
 
   /**
-   * Carries out `changes` in order, in one datagram with one acknowledgement. An addition fails with EEXIST where a
-   * route of the same destination and metric is already, ours or not; a deletion of what is gone is no failure.
+   * Carries out `changes` in order, in one datagram with one acknowledgement. Adding fails with EEXIST where a route has the same
+   * destination and metric, ours or not. Deleting a route that is gone does not fail.
+   * @returns the refused changes
    */
   changeRoutes(changes: readonly RouteChange[]): RouteFailure[] {
     const failed = this.#batch(changes, (w, sequence, { op, route }) => {
@@ -109,9 +110,10 @@ export class Rtnetlink {
   }
 
   /**
-   * Overwrites routes that are ours and there, as {@link hostRoutes} has just shown (the kernel would as well take
-   * another's of the same metric). ENOENT: it is not there any more.
-   * @param expires seconds until the kernel ends them; undefined for ever.
+   * Replaces routes of ours that exist, as {@link hostRoutes} has just shown: the kernel would also replace another program's of the
+   * same metric. ENOENT: the route is gone.
+   * @param expires seconds until the kernel removes them; undefined: never
+   * @returns the refused changes
    */
   replaceRoutes(routes: readonly HostRoute[], expires?: number): RouteFailure[] {
     return this.#batch(routes, (w, sequence, route) => writeRoute(w, sequence, 'replace', route, expires))

@@ -1,6 +1,6 @@
 /**
- * The kernel settings that make this machine a router: net.ipv6.conf.*.forwarding and accept_ra
- * (Linux Documentation/networking/ip-sysctl). Files are read and written at once, while starting and reloading only.
+ * The settings of the kernel that make this machine a router: net.ipv6.conf.*.forwarding and accept_ra (Linux
+ * Documentation/networking/ip-sysctl).
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 
@@ -8,7 +8,7 @@ const CONF = '/proc/sys/net/ipv6/conf'
 
 export type Setting = 'forwarding' | 'accept_ra'
 
-/** A setting that was changed. */
+/** A change of a setting. */
 export interface SettingChange {
   /** `all` or a link's name. */
   readonly iface: string
@@ -26,7 +26,8 @@ function path(iface: string, setting: Setting): string {
 
 /**
  * @param iface a link's name, `all` or `default`
- * @returns undefined when there is no such link. Throws an OsError otherwise, RangeError for what cannot be a name.
+ * @returns undefined when there is no such link
+ * @throws OsError; RangeError for an impossible name
  */
 export function readSetting(iface: string, setting: Setting): number | undefined {
   const file = path(iface, setting)
@@ -38,16 +39,17 @@ export function readSetting(iface: string, setting: Setting): number | undefined
   }
 }
 
-/** Throws an OsError: ENOENT without the link, EROFS or EACCES without the right. */
+/** @throws OsError: ENOENT without the link, EROFS or EACCES without permission */
 export function writeSetting(iface: string, setting: Setting, value: number): void {
   writeFileSync(path(iface, setting), String(value), { flag: 'r+' })
 }
 
 /**
- * `forwarding yes`: forwards on all links, and keeps the routers' advertisements alive on the upstreams, since a machine
- * that forwards takes accept_ra 1 for 0. That comes first: the kernel throws away its learned default routes,
- * except where accept_ra is 2, in the moment in which forwarding begins.
- * @returns what was changed; nothing when all was right already. Throws an OsError.
+ * Enables forwarding on all links, and sets accept_ra from 1 to 2 on the upstreams: a machine that forwards ignores Router
+ * Advertisements otherwise. accept_ra comes first, because the kernel removes the default routes of links with another value as soon as
+ * forwarding begins.
+ * @returns the changes; empty when nothing had to be changed
+ * @throws OsError
  */
 export function enableForwarding(upstreams: readonly string[]): SettingChange[] {
   const changes: SettingChange[] = []
