@@ -65,7 +65,9 @@ export class LinkSockets {
     this.#link = link
     this.#subscription = subscription
     if (subscription.promiscuous !== promiscuous || subscription.ring !== ring) this.#packets = close(this.#packets)
-    if (subscription.reports !== reports || subscription.routerSolicitations !== routerSolicitations) this.#multicast = close(this.#multicast)
+    if (subscription.reports !== reports || subscription.routerSolicitations !== routerSolicitations) {
+      this.#multicast = close(this.#multicast)
+    }
     for (const socket of [this.#packets, this.#solicitor, this.#multicast]) {
       if (socket !== undefined) socket.mac = link.mac
     }

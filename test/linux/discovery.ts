@@ -3,9 +3,9 @@ import t from 'tap'
 import { Address, formatMac, parseMac } from '../../src/address.ts'
 import type { Mac } from '../../src/address.ts'
 import { Discovery } from '../../src/linux/discovery.ts'
-import { native } from '../../src/linux/native.ts'
 import { ndiscFilter } from '../../src/wire/filter.ts'
 import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { codeOf, ifindex, Wire } from './kit/links.ts'
 
 await ownNamespace()
 
@@ -20,32 +20,25 @@ sh('ip -6 addr add 2001:db8::ff/128 dev lo')
 function link(name: string) {
   sh(`ip link add ${name} address 02:00:00:00:00:ff type veth peer name ${name}p address 02:00:00:00:00:01
       sysctl -qw net.ipv6.conf.${name}.addr_gen_mode=1; ip link set ${name} up; ip -6 addr add fe80::ff/64 dev ${name} nodad`)
-  return { ifindex: Number.parseInt(sh(`ip -o link show ${name}`)), mac: MAC }
+  return { ifindex: ifindex(name), mac: MAC }
 }
 
 function reader() {
-  const told: string[] = []
+  const events: string[] = []
   return {
-    told,
-    echo: (source: Address, mac: Mac | undefined) => { told.push(`${source} ${mac === undefined ? 'none' : formatMac(mac)}`) },
-    failed: (error: Error) => { told.push((error as { code?: string }).code ?? error.message) },
+    events,
+    echo: (source: Address, mac: Mac | undefined) => { events.push(`${source} ${mac === undefined ? 'none' : formatMac(mac)}`) },
+    failed: (error: Error) => { events.push(codeOf(error)) },
   }
 }
 
-/** Frames that leave `name`, and a way to answer them. */
+/** Echo requests that arrive at `name`, and a way to reply. */
 function wire(name: string) {
-  const heard: Buffer[] = []
-  const socket = native.openPacket({
-    ifindex: Number.parseInt(sh(`ip -o link show ${name}`)), protocol: 0x86dd, filter: ndiscFilter(14, [128]),
-    promiscuous: false, receiveBuffer: 0, cooked: false,
-  })
-  const slab = Buffer.alloc(256)
-  const meta = new Int32Array(4)
-  socket.start(() => {
-    while (socket.receive(slab, 256, meta) === 1) heard.push(Buffer.from(slab.subarray(0, meta[0])))
-  })
-  t.teardown(() => socket.close())
-  return { heard, send: (frame: Uint8Array) => socket.send(frame, frame.length, Int32Array.of(frame.length), 1) }
+  const requests: Buffer[] = []
+  const wire = new Wire(name, { filter: ndiscFilter(14, [128]) })
+  wire.socket.start(() => { requests.push(...wire.take()) })
+  t.teardown(() => wire.close())
+  return { requests, send: (frame: Uint8Array) => wire.send(frame) }
 }
 
 /** Internet checksum of what lies at 14 + 8 and after it: 0xffff when the message's own is right (RFC 8200 8.1). */
@@ -94,29 +87,29 @@ t.test(`${HOSTS} Linux hosts on a bridge`, async (t) => {
   }).sort()
 
   discovery.discover([GLOBAL])
-  await until(() => to.told.length >= HOSTS)
-  t.strictSame(to.told.splice(0).sort(), answers((_, i) => `2001:db8::1:${i}`))
+  await until(() => to.events.length >= HOSTS)
+  t.strictSame(to.events.splice(0).sort(), answers((_, i) => `2001:db8::1:${i}`))
 
   discovery.discover([LOCAL])
-  await until(() => to.told.length >= HOSTS)
-  t.strictSame(to.told.splice(0).sort(), answers((hex) => `fe80::ff:fe00:1${hex}`), 'no global one')
+  await until(() => to.events.length >= HOSTS)
+  t.strictSame(to.events.splice(0).sort(), answers((hex) => `fe80::ff:fe00:1${hex}`), 'no global address')
 
   discovery.discover([GLOBAL, LOCAL])
-  await until(() => to.told.length >= 2 * HOSTS)
-  t.equal(new Set(to.told.splice(0)).size, 2 * HOSTS)
+  await until(() => to.events.length >= 2 * HOSTS)
+  t.equal(new Set(to.events.splice(0)).size, 2 * HOSTS)
   discovery.close()
 })
 
-t.test('the request, and what is no reply to it', async (t) => {
+t.test('the request, and packets that are no reply to it', async (t) => {
   const { ifindex, mac } = link('d1')
   sh('sysctl -qw net.ipv6.conf.d1p.disable_ipv6=1; ip link set d1p up')
   const to = reader()
-  const { heard, send } = wire('d1p')
+  const { requests, send } = wire('d1p')
   const discovery = new Discovery({ ifindex, mac }, IDENTIFIER, to)
   discovery.discover([])
   discovery.discover([GLOBAL])
-  await until(() => heard.length === 1)
-  const [request] = heard
+  await until(() => requests.length === 1)
+  const [request] = requests
   t.match(request.toString('hex'), new RegExp(`^333300000001 0200000000ff 86dd
     6000000000103aff 20010db80000000000000000000000ff ff020000000000000000000000000001
     8000....beef0000 [0-9a-f]{16}$`.replace(/\s+/g, '')))
@@ -125,40 +118,40 @@ t.test('the request, and what is no reply to it', async (t) => {
   const host = '20010db8000000000000000000000002'
   send(replyTo(request, host, (reply) => { reply[69] ^= 1 }))                        // cookie
   send(replyTo(request, host, (reply) => { reply[59] ^= 1 }))                        // identifier
-  send(replyTo(request, host, (reply) => { reply[53] = 0xfe }))                      // to who did not ask
+  send(replyTo(request, host, (reply) => { reply[53] = 0xfe }))                      // to another source
   send(replyTo(request, host, (reply) => { reply[5] = 0xfe }))                       // to another's MAC
   send(replyTo(request, 'ff020000000000000000000000000002'))
   const wrong = replyTo(request, host)
   wrong[56] ^= 1
   send(wrong)                                                                        // checksum
   send(replyTo(request, '20010db8000000000000000000000003'))
-  await until(() => to.told.length > 0)
-  t.strictSame(to.told.splice(0), ['2001:db8::3 02:00:00:00:00:02'])
+  await until(() => to.events.length > 0)
+  t.strictSame(to.events.splice(0), ['2001:db8::3 02:00:00:00:00:02'])
   t.match(sh('ip -d link show d1'), /allmulti 0/)
 
   discovery.discover([LOCAL])
-  await until(() => heard.length === 2)
-  t.equal(heard[1].toString('hex', 22, 38), 'fe8000000000000000000000000000ff')
-  t.equal(heard[1].toString('hex', 62), request.toString('hex', 62), 'one cookie while replies may come')
+  await until(() => requests.length === 2)
+  t.equal(requests[1].toString('hex', 22, 38), 'fe8000000000000000000000000000ff')
+  t.equal(requests[1].toString('hex', 62), request.toString('hex', 62), 'one cookie while replies may come')
   send(replyTo(request, '20010db8000000000000000000000004'))
-  await until(() => to.told.length > 0)
-  t.strictSame(to.told.splice(0), ['2001:db8::4 02:00:00:00:00:02'], 'a late one')
+  await until(() => to.events.length > 0)
+  t.strictSame(to.events.splice(0), ['2001:db8::4 02:00:00:00:00:02'], 'a late reply')
   discovery.close()
   send(replyTo(request, host))
   discovery.discover([GLOBAL])
   await new Promise((resolve) => setTimeout(resolve, 30))
-  t.strictSame([to.told, heard.length], [[], 2])
+  t.strictSame([to.events, requests.length], [[], 2])
 })
 
-t.test('it closes by itself three seconds after the last request, and opens again', async (t) => {
+t.test('the sockets close three seconds after the last request, and open again', async (t) => {
   const { ifindex, mac } = link('d2')
   sh('sysctl -qw net.ipv6.conf.d2p.disable_ipv6=1; ip link set d2p up')
   const before = [packetSockets(), rawSockets()]
-  const { heard } = wire('d2p')
+  const { requests } = wire('d2p')
   const to = reader()
   const discovery = new Discovery({ ifindex, mac }, IDENTIFIER, to)
   discovery.discover([])
-  t.strictSame([packetSockets(), rawSockets()], [before[0] + 1, before[1]], 'nothing open before it is asked')
+  t.strictSame([packetSockets(), rawSockets()], [before[0] + 1, before[1]], 'nothing open without sources')
   discovery.discover([GLOBAL])
   await new Promise((resolve) => setTimeout(resolve, 1000))
   discovery.discover([LOCAL])
@@ -168,28 +161,28 @@ t.test('it closes by itself three seconds after the last request, and opens agai
   await until(() => packetSockets() === before[0] + 1, 1000)
   t.equal(rawSockets(), before[1])
   discovery.discover([GLOBAL])
-  await until(() => heard.length === 3)
-  t.not(heard[2].toString('hex', 62), heard[1].toString('hex', 62), 'another cookie')
-  t.strictSame(to.told, [])
+  await until(() => requests.length === 3)
+  t.not(requests[2].toString('hex', 62), requests[1].toString('hex', 62), 'another cookie')
+  t.strictSame(to.events, [])
   discovery.close()
   t.strictSame([packetSockets(), rawSockets()], [before[0] + 1, before[1]])
 })
 
-t.test('trouble is told', async (t) => {
+t.test('errors are reported', async (t) => {
   const to = reader()
   const { ifindex, mac } = link('d3')
   const discovery = new Discovery({ ifindex, mac }, IDENTIFIER, to)
   discovery.discover([GLOBAL])
   sh('ip link set d3 down')
-  await until(() => to.told.length > 0)
-  to.told.length = 0
+  await until(() => to.events.length > 0)
+  to.events.length = 0
   discovery.discover([GLOBAL])
-  t.strictSame(to.told.splice(0), ['ENETUNREACH'])
+  t.strictSame(to.events.splice(0), ['ENETUNREACH'])
   discovery.close()
   const before = rawSockets()
   const gone = new Discovery({ ifindex: 9999, mac }, IDENTIFIER, to)
   gone.discover([GLOBAL])
-  t.strictSame(to.told, ['ENODEV'])
+  t.strictSame(to.events, ['ENODEV'])
   t.equal(rawSockets(), before)
   gone.close()
 })

@@ -3,12 +3,12 @@ import { spawn } from 'node:child_process'
 import { parseMac, Prefix } from '../../src/address.ts'
 import type { Filter } from '../../src/engine/types.ts'
 import { native } from '../../src/linux/native.ts'
-import type { NativeSocket } from '../../src/linux/native.ts'
 import { KernelFilter } from '../../src/linux/kernel-filter.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
 import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
 import { naFrame, nsFrame } from '../lab/kit/frames.ts'
+import { ifindex, Wire } from './kit/links.ts'
 
 await ownNamespace()
 
@@ -18,7 +18,7 @@ const ruleOf = (ifindex: number, mac: string, ...prefixes: string[]): Filter =>
   ({ ...rule(ifindex, ...prefixes), mac: parseMac(mac) })
 const list = (): string => sh('nft list ruleset')
 
-t.test('the table is the one that is meant, and goes with close', async (t) => {
+t.test('the table as nft lists it; close removes it', async (t) => {
   sh('ip link add q0 index 50 type veth peer name q1 index 51')
   const filter = new KernelFilter()
   t.equal(filter.apply([ruleOf(51, '02:00:00:00:00:51', '2001:db8:1::/64'),
@@ -51,7 +51,7 @@ t.test('the table is the one that is meant, and goes with close', async (t) => {
   t.match(list(), /elements = \{ ::\/0 \}/)
   t.notMatch(list(), /p51/, 'replaced, not added to')
   t.equal(filter.apply([rule(50), rule(51)]), undefined)
-  t.equal(list(), '', 'nothing to be quiet about, no table')
+  t.equal(list(), '', 'no prefixes, no table')
   t.equal(filter.apply([], 58135), undefined)
   t.equal(filter.group, 58135)
   t.equal(list().replace(/ # progname.*/, ''), `table ip6 ndp6d {
@@ -62,7 +62,7 @@ t.test('the table is the one that is meant, and goes with close', async (t) => {
 		icmpv6 type nd-neighbor-solicit ip6 daddr ff02::1:ff00:0/104 ip6 saddr != :: ip6 flowlabel 0 log group 58135
 	}
 }
-`, 'what the kernel asks itself is shown, too')
+`, 'logs the kernel\'s own solicitations')
   t.equal(filter.apply([rule(50, '::/0')], 58136), undefined)
   t.match(list(), /chain prerouting[^]*chain output[^]*log group 58136/)
   t.equal(filter.apply([rule(50, '::/0')]), undefined, 'and back again')
@@ -112,7 +112,7 @@ t.test('100 000 prefixes', async (t) => {
   t.equal(list(), '')
 })
 
-t.test('a predecessor without owner flag is replaced; another program\'s tables are left alone', async (t) => {
+t.test('a table of the previous run without owner flag is replaced; tables of other programs stay', async (t) => {
   sh(`nft 'table ip6 ndp6d { chain old { type filter hook input priority 0; }; chain prerouting { counter; }; }'
       nft 'table ip6 other { chain mine { counter; }; }'`)
   const filter = new KernelFilter()
@@ -124,11 +124,11 @@ t.test('a predecessor without owner flag is replaced; another program\'s tables 
   t.notMatch(list(), /ndp6d/)
   sh('nft \'table ip6 ndp6d { chain old { counter; }; }\'')
   t.equal(new KernelFilter().apply([]), undefined)
-  t.notMatch(list(), /ndp6d/, 'even when there is nothing to be quiet about')
+  t.notMatch(list(), /ndp6d/, 'even without filters')
   sh('nft delete table ip6 other')
 })
 
-t.test('two at a time: the second is refused, the first stays', async (t) => {
+t.test('of two at a time the second is refused', async (t) => {
   const first = new KernelFilter()
   const second = new KernelFilter()
   first.apply([rule(50, '2001:db8::/64')])
@@ -146,7 +146,7 @@ t.test('after SIGKILL the table is gone', async (t) => {
     import { Prefix } from '${addressUrl}'
     const filter = new KernelFilter()
     filter.apply([{ ifindex: 50, mac: undefined, prefixes: [Prefix.parse('2001:db8::/64')] }], 58135)
-    // What nobody has any more is collected, and its table with it.
+    // The garbage collector would close the socket, and the kernel remove the table.
     setInterval(() => filter, 1000)`], { stdio: ['ignore', 'inherit', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
   await until(() => list().includes('table ip6 ndp6d'))
@@ -155,7 +155,7 @@ t.test('after SIGKILL the table is gone', async (t) => {
   t.equal(list(), '')
 })
 
-t.test('a kernel that knows no owner flag; one that knows no nf_tables', async (t) => {
+t.test('a kernel without owner flag; one without nf_tables', async (t) => {
   const sizes: number[] = []
   const old = fakeKernel((request) => {
     // NEWTABLE with flags 2 is refused with EINVAL; NFNL_MSG_BATCH_BEGIN and all else pass.
@@ -165,94 +165,83 @@ t.test('a kernel that knows no owner flag; one that knows no nf_tables', async (
   })
   const filter = new KernelFilter(old.open)
   t.equal(filter.apply([rule(50, '::1')]), undefined)
-  t.equal(old.sent.length, 2, 'once more, without')
+  t.equal(old.sent.length, 2, 'again without it')
   t.equal(filter.apply([rule(50, '::2')]), undefined)
-  t.equal(old.sent.length, 3, 'and never again with')
+  t.equal(old.sent.length, 3, 'and never with it again')
   filter.close()
-  t.equal(old.sent.length, 4, 'without an owner somebody has to delete the table')
+  t.equal(old.sent.length, 4, 'close deletes a table without owner')
 
   const none = fakeKernel((request) => request.type === 0x10 ? [acknowledgement(request, 95)] : [])
-  const none2 = new KernelFilter(none.open)
-  t.equal(none2.apply([rule(50, '::1')])?.code, 'ENOTSUP')
-  t.equal(none2.apply([]), undefined)
+  const unsupported = new KernelFilter(none.open)
+  t.equal(unsupported.apply([rule(50, '::1')])?.code, 'ENOTSUP')
+  t.equal(unsupported.apply([]), undefined)
   const failing = new KernelFilter(() => { throw Object.assign(new Error('socket'), { code: 'EPROTONOSUPPORT' }) })
   t.equal(failing.apply([rule(50, '::1')])?.code, 'EPROTONOSUPPORT')
   t.equal(failing.apply([]), undefined)
 })
 
-/** ICMPv6 frames that have come in on a link since the last call, as [type, hop limit]. */
-function tap(ifindex: number): { take(): Array<readonly [number, number]>, send(frame: string): void, close(): void } {
-  const all = new Uint8Array(8)
-  new DataView(all.buffer).setUint16(0, 6, true)
-  new DataView(all.buffer).setUint32(4, 65535, true)
-  const socket: NativeSocket = native.openPacket(
-    { ifindex, protocol: 0x86dd, filter: all, promiscuous: false, receiveBuffer: 2 ** 18, cooked: false })
-  const slab = new Uint8Array(64 * 2048)
-  const meta = new Int32Array(64 * 4)
+/** ICMPv6 frames of a link: sends them by their hex, and shows those that arrived since the last call as [type, hop limit]. */
+function tap(name: string) {
+  const wire = new Wire(name)
   return {
-    take: () => Array.from({ length: socket.receive(slab, 2048, meta) },
-      (_, i) => slab.subarray(i * 2048, i * 2048 + meta[4 * i])).filter((f) => f[20] === 58).map((f) => [f[54], f[21]] as const),
-    send: (frame) => {
-      const bytes = Uint8Array.from(Buffer.from(frame, 'hex'))
-      socket.send(bytes, bytes.length, Int32Array.of(bytes.length), 1)
-    },
-    close: () => socket.close(),
+    take: () => wire.take().filter((frame) => frame[20] === 58).map((frame) => [frame[54], frame[21]] as const),
+    send: (frame: string) => wire.send(Buffer.from(frame, 'hex')),
+    close: () => wire.close(),
   }
 }
 
-t.test('a unicast NS or NA: no error, nothing leaks, and a packet socket sees it all the same', async (t) => {
-  const macs = { asker: '52:54:00:00:00:01', up: '52:54:00:00:00:02', down: '52:54:00:00:00:03', host: '52:54:00:00:00:04' }
-  sh(`ip link add asker0 address ${macs.asker} type veth peer name up0 address ${macs.up}
+t.test('a unicast NS or NA is neither rejected nor forwarded, and reaches the packet socket', async (t) => {
+  const macs = { solicitor: '52:54:00:00:00:01', up: '52:54:00:00:00:02', down: '52:54:00:00:00:03', host: '52:54:00:00:00:04' }
+  sh(`ip link add solicitor0 address ${macs.solicitor} type veth peer name up0 address ${macs.up}
       ip link add host0 address ${macs.host} type veth peer name down0 address ${macs.down}
-      for i in asker0 host0; do echo 1 > /proc/sys/net/ipv6/conf/$i/disable_ipv6; done
-      for i in asker0 up0 host0 down0; do ip link set $i up; done
+      for i in solicitor0 host0; do echo 1 > /proc/sys/net/ipv6/conf/$i/disable_ipv6; done
+      for i in solicitor0 up0 host0 down0; do ip link set $i up; done
       echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
       ip -6 addr add 2001:db8::ff/64 dev up0 nodad
       ip -6 route add 2001:db8::2 dev down0
       ip -6 neigh add 2001:db8::2 dev down0 lladdr ${macs.host}
-      ip -6 neigh add fe80::99 dev up0 lladdr ${macs.asker}
-      ip -6 neigh add 2001:db8::1 dev up0 lladdr ${macs.asker}`)
+      ip -6 neigh add fe80::99 dev up0 lladdr ${macs.solicitor}
+      ip -6 neigh add 2001:db8::1 dev up0 lladdr ${macs.solicitor}`)
   const kernel = new Rtnetlink()
-  const index = (name: string): number => kernel.links().find((link) => link.name === name)!.ifindex
   await until(() => kernel.links().filter((link) => link.up && link.kind === 'veth').length === 4)
-  const [asker, up, host] = [tap(index('asker0')), tap(index('up0')), tap(index('host0'))]
+  const [solicitor, up, host] = [tap('solicitor0'), tap('up0'), tap('host0')]
   const send = async (type: 135 | 136, frame: string) => {
-    for (const link of [asker, up, host]) link.take()
-    asker.send(frame)
+    for (const link of [solicitor, up, host]) link.take()
+    solicitor.send(frame)
     await new Promise((resolve) => setTimeout(resolve, 150))
     return {
       seen: up.take().filter((seen) => seen[0] === type).length,
-      errors: asker.take().filter((seen) => seen[0] === 1).length,
+      errors: solicitor.take().filter((seen) => seen[0] === 1).length,
       // The kernel's own have 255.
       leaked: host.take().filter((seen) => seen[0] === type && seen[1] !== 255).map(([, hopLimit]) => hopLimit),
     }
   }
-  const ask = (source: string, target: string) =>
-    send(135, nsFrame({ from: macs.asker, source, target, destination: target, to: macs.up }))
-  const tell = (destination: string) => send(136,
-    naFrame({ from: macs.asker, source: '2001:db8::1', target: '2001:db8::1', destination, to: macs.up, flags: 'RSO' }))
-  t.strictSame(await ask('2001:db8::1', '2001:db8::2'), { seen: 1, errors: 0, leaked: [254] }, 'without: forwarded')
-  t.strictSame(await ask('fe80::99', '2001:db8::2'), { seen: 1, errors: 1, leaked: [] }, 'without: an error')
-  t.strictSame(await tell('2001:db8::2'), { seen: 1, errors: 0, leaked: [254] }, 'without: forwarded, too')
+  const solicit = (source: string, target: string) =>
+    send(135, nsFrame({ from: macs.solicitor, source, target, destination: target, to: macs.up }))
+  const advertise = (destination: string) => send(136,
+    naFrame({ from: macs.solicitor, source: '2001:db8::1', target: '2001:db8::1', destination, to: macs.up, flags: 'RSO' }))
+  t.strictSame(await solicit('2001:db8::1', '2001:db8::2'), { seen: 1, errors: 0, leaked: [254] }, 'without: forwarded')
+  t.strictSame(await solicit('fe80::99', '2001:db8::2'), { seen: 1, errors: 1, leaked: [] }, 'without: an error')
+  t.strictSame(await advertise('2001:db8::2'), { seen: 1, errors: 0, leaked: [254] }, 'without: forwarded, too')
   const filter = new KernelFilter()
   for (const mac of [undefined, parseMac(macs.up)]) {
-    t.equal(filter.apply([{ ...rule(index('up0'), '2001:db8::/64'), mac }]), undefined)
-    t.strictSame(await ask('2001:db8::1', '2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
-    t.strictSame(await ask('fe80::99', '2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
-    t.strictSame(await tell('2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
+    t.equal(filter.apply([{ ...rule(ifindex('up0'), '2001:db8::/64'), mac }]), undefined)
+    t.strictSame(await solicit('2001:db8::1', '2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
+    t.strictSame(await solicit('fe80::99', '2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
+    t.strictSame(await advertise('2001:db8::2'), { seen: 1, errors: 0, leaked: [] })
   }
 
-  asker.take()
-  asker.send(nsFrame({ from: macs.asker, source: 'fe80::99', target: '2001:db8::ff', destination: '2001:db8::ff', to: macs.up }))
+  solicitor.take()
+  solicitor.send(nsFrame({ from: macs.solicitor, source: 'fe80::99', target: '2001:db8::ff', destination: '2001:db8::ff', to: macs.up }))
   let answers = 0
-  await until(() => (answers += asker.take().filter(([type]) => type === 136).length) > 0)
-  t.equal(answers, 1, 'its own addresses the kernel answers for, as ever')
+  await until(() => (answers += solicitor.take().filter(([type]) => type === 136).length) > 0)
+  t.equal(answers, 1, 'the kernel still answers for its own addresses')
   filter.close()
-  for (const link of [asker, up, host]) link.close()
+  for (const link of [solicitor, up, host]) link.close()
   kernel.close()
 })
 
-t.test('frames between ports of our own bridge are none of our business, even where netfilter sees them', async (t) => {
+t.test('frames between ports of our own bridge pass, even where netfilter sees them', async (t) => {
   const macs = { bridge: '52:54:00:00:01:00', a: '52:54:00:00:01:01', b: '52:54:00:00:01:02' }
   sh(`ip link add br9 address ${macs.bridge} type bridge mcast_snooping 0
       for i in host8 host9; do ip link add $i type veth peer name $i.port; ip link set $i.port master br9; done
@@ -260,11 +249,10 @@ t.test('frames between ports of our own bridge are none of our business, even wh
       for i in host8 host8.port host9 host9.port br9; do ip link set $i up; done
       f=/proc/sys/net/bridge/bridge-nf-call-ip6tables; [ ! -e $f ] || echo 1 > $f`)
   const kernel = new Rtnetlink()
-  const index = (name: string): number => kernel.links().find((link) => link.name === name)!.ifindex
   await until(() => kernel.links().filter(({ name, up }) => up && ['host8', 'host9', 'br9'].includes(name)).length === 3)
   const filter = new KernelFilter()
-  t.equal(filter.apply([ruleOf(index('br9'), macs.bridge, '2001:db8:9::/64')]), undefined)
-  const [a, b] = [tap(index('host8')), tap(index('host9'))]
+  t.equal(filter.apply([ruleOf(ifindex('br9'), macs.bridge, '2001:db8:9::/64')]), undefined)
+  const [a, b] = [tap('host8'), tap('host9')]
   const ends = { source: '2001:db8:9::a', destination: '2001:db8:9::b', from: macs.a, to: macs.b }
   a.send(nsFrame({ ...ends, target: '2001:db8:9::b' }))
   a.send(naFrame({ ...ends, target: '2001:db8:9::a', flags: 'S' }))

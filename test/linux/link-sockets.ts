@@ -9,7 +9,8 @@ import { codeOf, Wire } from './kit/links.ts'
 
 await ownNamespace()
 
-const PLAIN: Subscription = { promiscuous: false, ring: true, ownSolicitations: false, reports: false, routerSolicitations: false, prefixes: false }
+const PLAIN: Subscription = { promiscuous: false, ring: true, ownSolicitations: false, reports: false, routerSolicitations: false,
+  prefixes: false }
 const LINK: Link = { ifindex: 77, name: 'h0', mac: parseMac('02:00:00:00:00:01'), up: true, addresses: [] }
 const FRAME = Buffer.from(nsFrame({ target: '2001:db8::12:3456', source: 'fe80::2', from: '02:00:00:00:00:02' }), 'hex')
 

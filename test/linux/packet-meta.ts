@@ -11,16 +11,16 @@ t.test('the numbers of each message, and of no other', async (t) => {
   t.same([0, 1, 2].map((i) => isTagged(META, i)), [false, true, false], 'a priority tag is no VLAN')
 })
 
-t.test('a VLAN number without the bit that says that there is one means nothing', async (t) => {
+t.test('a VLAN number without TP_STATUS_VLAN_VALID is ignored', async (t) => {
   t.equal(isTagged(Int32Array.of(86, 0, 0, 5), 0), false)
 })
 
-t.test('a batch that cannot be received is none, and is told', async (t) => {
-  const told: string[] = []
+t.test('an error of receiving is reported, and the batch is empty', async (t) => {
+  const errors: string[] = []
   const receive = (work: () => number): number => receiveBatch({ receive: work } as unknown as NativeSocket, new Uint8Array(8), 8,
-    new Int32Array(4), ({ message }) => { told.push(message) })
+    new Int32Array(4), ({ message }) => { errors.push(message) })
   t.equal(receive(() => 1), 1)
-  t.same(told, [])
+  t.same(errors, [])
   t.equal(receive(() => { throw new Error('ENETDOWN') }), 0)
-  t.same(told, ['ENETDOWN'])
+  t.same(errors, ['ENETDOWN'])
 })

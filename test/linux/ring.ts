@@ -1,28 +1,18 @@
-/** The receive ring of a packet socket: whether packets go through it as through a buffer is tested in native.ts and packet.ts. */
+/** The receive ring of a packet socket; native-packet.ts and packet.ts test that it works like a receive buffer. */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { native } from '../../src/linux/native.ts'
-import type { NativeSocket } from '../../src/linux/native.ts'
-import { ndiscFilter } from '../../src/wire/filter.ts'
 import { bytes, FRAMES } from '../fixtures/frames.ts'
-import { ownNamespace, sh } from '../fixtures/own-namespace.ts'
+import { ownNamespace } from '../fixtures/own-namespace.ts'
+import { makePair, openPacket } from './kit/links.ts'
 
 await ownNamespace()
 
-sh(`ip link add v0 address 02:00:00:00:00:ff type veth peer name v1 address 02:00:00:00:00:01
-    sysctl -qw net.ipv6.conf.v0.disable_ipv6=1 net.ipv6.conf.v1.disable_ipv6=1; ip link set v0 up; ip link set v1 up`)
-
+makePair()
 const NS = bytes(FRAMES.find(({ id }) => id === 'NS multicast')!.hex)
-
-function open(name: string, ring = 0): NativeSocket {
-  return native.openPacket({
-    ifindex: Number.parseInt(sh(`ip -o link show ${name}`)), protocol: 0x86dd, filter: ndiscFilter(14, [135]), ring,
-    promiscuous: false, receiveBuffer: 1 << 20, cooked: false,
-  })
-}
+const open = (ring: number) => openPacket('v0', { ring })
 
 t.test('full, emptied, round and round', async (t) => {
-  const [a, b] = [open('v0', 128), open('v1')]
+  const [a, b] = [open(128), openPacket('v1')]
   const slab = new Uint8Array(86 * 200)
   for (let i = 0; i < 200; i++) slab.set([...NS.subarray(0, 85), i], 86 * i)
   const lengths = new Int32Array(200).fill(86)
@@ -37,8 +27,9 @@ t.test('full, emptied, round and round', async (t) => {
   t.equal(a.receive(into, 86, new Int32Array(4 * 200)), 108)
   t.strictSame(last(108), [...upTo(50, 78), ...upTo(0, 30)])
   t.equal(a.receive(into, 86, new Int32Array(4 * 200)), 0)
-  t.throws(() => open('v0', 100), { code: 'EINVAL' })
-  t.throws(() => open('v0', -1), { code: 'ERR_OUT_OF_RANGE' })
+  t.equal(a.drops(), 0)
+  for (const frames of [100, 200]) t.throws(() => open(frames), { code: 'EINVAL' })
+  t.throws(() => open(-1), { code: 'ERR_OUT_OF_RANGE' })
   const maps = (): number => readFileSync('/proc/self/maps', 'latin1').split('\n').filter((line) => line.includes('socket:')).length
   t.equal(maps(), 1)
   a.close()

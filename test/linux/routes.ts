@@ -34,7 +34,7 @@ t.beforeEach(() => {
   done = 0
 })
 
-t.test('few changes are made at once', async (t) => {
+t.test('few changes take effect at once', async (t) => {
   routes.apply([add('2001:db8::2', down0), add('2001:db8::3', down0)])
   t.equal(way('2001:db8::2'), down0)
   t.equal(done, 2, 'reported within apply()')
@@ -44,7 +44,7 @@ t.test('few changes are made at once', async (t) => {
   t.strictSame(routes.present(), [{ target: address('2001:db8::2'), ifindex: down0 }])
 })
 
-t.test('what is there already is no failure; what is elsewhere is moved', async (t) => {
+t.test('an existing route is no failure; one elsewhere is moved', async (t) => {
   routes.apply([add('2001:db8::2', down0)])
   t.equal(show().length, 1)
   routes.apply([add('2001:db8::2', up0)])
@@ -62,7 +62,7 @@ t.test('a foreign route is never touched', async (t) => {
   sh(`ip -6 route add 2001:db8::7 dev up0 metric 16 proto static; ip -6 route add 2001:db8::8 dev up0 metric 20 proto static
       ip -6 route add 2001:db8::9 dev up0 metric 10 proto static`)
   routes.apply([add('2001:db8::7', down0), add('2001:db8::8', down0), add('2001:db8::9', down0)])
-  t.strictSame(failures.splice(0), ['add 2001:db8::7 EEXIST'], 'of the same metric: it stays, and we are told')
+  t.strictSame(failures.splice(0), ['add 2001:db8::7 EEXIST'], 'of the same metric: it stays, and the failure is reported')
   t.equal(way('2001:db8::7'), up0)
   t.equal(way('2001:db8::8'), down0, 'ours is better than one of a worse metric')
   t.equal(sh('ip -6 route show 2001:db8::8').trim().split('\n').length, 2)
@@ -75,7 +75,7 @@ t.test('a foreign route is never touched', async (t) => {
   t.strictSame(failures, [])
 })
 
-t.test('a failure is told: the link is down, or gone', async (t) => {
+t.test('failures are reported: the link is down, or gone', async (t) => {
   sh('ip link set down0 down')
   routes.apply([add('2001:db8::2', down0), add('2001:db8::3', 999)])
   t.strictSame(failures, ['add 2001:db8::2 ENETDOWN', 'add 2001:db8::3 ENODEV'])
@@ -83,7 +83,7 @@ t.test('a failure is told: the link is down, or gone', async (t) => {
   sh('ip link set down0 up')
 })
 
-t.test('leaving: the kernel ends our routes after the grace, unless a successor takes them over', async (t) => {
+t.test('leaving: the kernel expires our routes after the grace, unless the next run adopts them', async (t) => {
   routes.apply([add('2001:db8::2', down0), { op: 'add', route: { target: address('2001:db8::4'), ifindex: down0, via: address('fe80::1') } }])
   await routes.leave(4200)
   t.match(show(), [/2001:db8::2 dev down0 metric 16 expires [45]sec/, /2001:db8::4 via fe80::1 dev down0 metric 16.* expires [45]sec/])
@@ -96,7 +96,7 @@ t.test('leaving: the kernel ends our routes after the grace, unless a successor 
   await successor.adopt(inherited)
   t.notMatch(sh('ip -6 route show proto 136'), /expires/)
   await successor.leave(1)
-  t.match(show(), [/expires [01]sec/, /expires [01]sec/], 'a part of a second is a whole one')
+  t.match(show(), [/expires [01]sec/, /expires [01]sec/], 'rounded up to seconds')
   await until(() => way('2001:db8::2') === up0)
   successor.apply([add('2001:db8::2', down0)])
   t.equal(way('2001:db8::2'), down0, 'one that has expired can be added again')
@@ -104,7 +104,7 @@ t.test('leaving: the kernel ends our routes after the grace, unless a successor 
   // At its end, and up to 10 ms before and after, it looks like any other.
   await until(() => successor.present().length < 2)
   t.strictSame(successor.present().map((route) => String(route.target)), ['2001:db8::2'],
-    'another that has expired, and was not collected yet, counts as gone')
+    'an expired route that was not collected yet counts as gone')
   successor.apply([add('2001:db8::4', down0)])
   t.equal(way('2001:db8::4'), down0)
 })
@@ -130,7 +130,7 @@ t.test('many are paced', async (t) => {
     slow.close()
   })
   routes.apply(many)
-  t.equal(routes.pending, 950, 'the first fifty at once')
+  t.equal(routes.pending, 950, 'the first 50 at once')
   t.equal(way('2001:db8::1:32'), down0)
   t.equal(way('2001:db8::1:33'), up0)
   routes.apply([del('2001:db8::1:3e8', down0)])
@@ -143,12 +143,12 @@ t.test('many are paced', async (t) => {
   t.equal(routes.present().length, 999)
   routes.apply(many)
   await routes.leave(0)
-  t.equal(routes.pending, 0, 'what waits is dropped')
+  t.equal(routes.pending, 0, 'waiting changes are dropped')
   t.strictSame(show(), [], 'a routing daemon that does not read delays nothing')
   t.strictSame(failures, [])
 })
 
-t.test('many that are there already cost one look at all of them, and what comes meanwhile counts', async (t) => {
+t.test('many existing routes cost one dump, and later changes count', async (t) => {
   const many = Array.from({ length: 500 }, (_, i) => `2001:db8::5:${i.toString(16)}`)
   const drained = () => until(() => routes.pending === 0)
   routes.apply(many.map((target) => add(target, down0)))
@@ -170,7 +170,7 @@ t.test('many that are there already cost one look at all of them, and what comes
   await routes.leave(0)
 })
 
-t.test('changes by others are noticed, ours are not', async (t) => {
+t.test('changes by others are reported, ours are not', async (t) => {
   let changes = 0
   const watcher = new RouteWatcher(kernel, () => { changes++ })
   const settle = async (): Promise<number> => {
@@ -193,10 +193,10 @@ t.test('changes by others are noticed, ours are not', async (t) => {
   const fake = fakeKernel(() => [])
   new RouteWatcher(kernel, () => { changes++ }, fake.open)
   fake.emit(osError(105, 'recv'))
-  t.equal(changes, 1, 'notice was lost')
+  t.equal(changes, 1, 'notifications were lost')
 })
 
-/** Routes of a fake kernel, and what their reader is told. */
+/** Routes of a fake kernel, and the calls of their reader. */
 function scene(...kernel: Parameters<typeof fakeKernel>) {
   const fake = fakeKernel(...kernel)
   const events: string[] = []

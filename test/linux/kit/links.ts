@@ -35,9 +35,8 @@ export class Wire {
   /** Sends a frame, `count` times. */
   send(frame: Uint8Array, count = 1): void {
     const slab = Buffer.concat(Array<Uint8Array>(count).fill(frame))
-    for (let sent = 0; sent < count;) {
-      sent += this.socket.send(slab.subarray(sent * frame.length), frame.length, new Int32Array(count - sent).fill(frame.length), count - sent)
-    }
+    const lengths = new Int32Array(count).fill(frame.length)
+    for (let sent = 0; sent < count;) sent += this.socket.send(slab.subarray(sent * frame.length), frame.length, lengths, count - sent)
   }
 
   /** Frames that arrived since the last call, up to 64. */
