@@ -31,7 +31,7 @@ function steal(world: World, thief: Host, target: string): void {
 function watch({ proxy }: Story, target: string, owner: Host, route: number | undefined): void {
   const wanted = addressOf(target)
   proxy.onEvent = (event) => {
-    if (event.kind !== 'neighbor' || event.target) return
+    if (event.kind !== 'neighbor' || !event.target.equals(wanted)) return
     const { state, mac: found } = event
     if (state === 'FAILED' || state === 'GONE') throw new Error(`${state}: ${event.reason}`)
     if (state === 'REACHABLE' && found !== macOf(owner.mac)) throw new Error(`${found} has it: ${event.reason}`)
