@@ -86,7 +86,7 @@ t.test('only what was asked for', async (t) => {
   const reports = open('v0', OURS, { reports: true, routerSolicitations: false })
   const routers = open('v0', OURS, { reports: false, routerSolicitations: true })
   const neither = open('v0', OURS, { reports: false, routerSolicitations: false })
-  for (const id of ['done', 'J14 solicitation', 'query', 'J14 solicitation', 'report of version 1']) inject(fixture(id))
+  for (const id of ['done', 'solicitation', 'query', 'solicitation', 'report of version 1']) inject(fixture(id))
   await until(() => reports.told.length === 2 && routers.told.length === 2)
   t.strictSame(reports.told, ['-2', '+2'])
   t.strictSame(routers.told, ['solicitation', 'solicitation'])

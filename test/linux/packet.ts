@@ -77,13 +77,13 @@ for (const ring of [false, true]) {
 
   t.test(`${how}: our own address may change`, async (t) => {
     const { socket, verdicts, told } = open('v0', OTHER, { ring })
-    inject(hex('A14 from our own MAC'))
+    inject(hex('from our own MAC'))
     await until(() => told.includes('end'))
     socket.mac = OURS
-    inject(hex('A14 from our own MAC'))
+    inject(hex('from our own MAC'))
     await until(() => told.filter((word) => word === 'end').length === 2)
     socket.mac = undefined
-    inject(hex('A14 from our own MAC'))
+    inject(hex('from our own MAC'))
     await until(() => told.filter((word) => word === 'end').length === 3)
     t.strictSame(verdicts(), ['valid', 'own-frame', 'valid'])
     socket.close()

@@ -103,8 +103,8 @@ t.test('a cooked packet has no MAC but that of its option', async (t) => {
 })
 
 t.test('A2, P6 a partial checksum is not verified, everything else is', async (t) => {
-  t.equal(decode(frame('A2 partial checksum'), true)[0], undefined)
-  t.equal(decode(frame('A1 hop limit 64'), true)[0], 'hop-limit')
+  t.equal(decode(frame('partial checksum'), true)[0], undefined)
+  t.equal(decode(frame('hop limit 64'), true)[0], 'hop-limit')
 })
 
 t.test('A2 any bit changed in what the checksum covers is noticed', async (t) => {
@@ -125,14 +125,14 @@ t.test('A4 every length from 0 to 23', async (t) => {
 })
 
 t.test('A9 what an option hides or does not', async (t) => {
-  for (const id of ['A9 nonce before SLLA', 'A9 TLLA before SLLA', 'A9 MTU before SLLA', 'A9 type 253 before SLLA']) {
+  for (const id of ['nonce before SLLA', 'TLLA before SLLA', 'MTU before SLLA', 'type 253 before SLLA']) {
     t.equal(mac(view(id).slla), '02:00:00:00:00:01', id)
   }
-  t.equal(mac(view('A9 TLLA before SLLA').tlla), 'none', 'not meant for an NS')
+  t.equal(mac(view('TLLA before SLLA').tlla), 'none', 'not meant for an NS')
 })
 
 t.test('A11 a frame cut anywhere is not valid', async (t) => {
-  for (const id of ['NS multicast', 'A17 hop-by-hop', 'A10 atomic fragment', 'NA solicited']) {
+  for (const id of ['NS multicast', 'hop-by-hop', 'atomic fragment', 'NA solicited']) {
     const f = frame(id)
     for (let length = 0; length < f.length; length++) {
       t.not(decode(f.subarray(0, length))[0], undefined, `${id}, ${length} bytes`)
@@ -145,24 +145,24 @@ t.test('A13 what the destination is', async (t) => {
   const seen = (id: string) => [view(id).solicitedNode, view(id).unicastToTarget]
   t.same(seen('NS multicast'), [true, false])
   t.same(seen('NS unicast'), [false, true])
-  t.same(seen('A13 to ff02::1'), [false, false])
-  t.same(seen('A13 to another solicited-node group'), [false, false])
-  t.same(seen('A13 to another unicast address'), [false, false])
-  for (const word of [0, 1, 2]) t.same(seen(`A13 to an address that differs in word ${word}`), [false, false])
+  t.same(seen('to ff02::1'), [false, false])
+  t.same(seen('to another solicited-node group'), [false, false])
+  t.same(seen('to another unicast address'), [false, false])
+  for (const word of [0, 1, 2]) t.same(seen(`to an address that differs in word ${word}`), [false, false])
 })
 
 t.test('A15 SLLA: length 1 only, the first of several', async (t) => {
-  t.equal(mac(view('A15 SLLA of length 2').slla), 'none')
-  t.equal(mac(view('A15 SLLA of length 2, then of length 1').slla), '02:00:00:00:00:01')
-  t.equal(mac(view('A15 two SLLAs').slla), '02:00:00:00:00:01')
+  t.equal(mac(view('SLLA of length 2').slla), 'none')
+  t.equal(mac(view('SLLA of length 2, then of length 1').slla), '02:00:00:00:00:01')
+  t.equal(mac(view('two SLLAs').slla), '02:00:00:00:00:01')
   t.equal(mac(view('NA with TLLA of length 2').tlla), 'none')
-  t.equal(mac(view('C10 NS unicast without SLLA').slla), 'none')
+  t.equal(mac(view('NS unicast without SLLA').slla), 'none')
 })
 
 t.test('H1 the nonce is found where it is', async (t) => {
-  const dad = view('H1 DAD with nonce')
+  const dad = view('DAD with nonce')
   t.same([dad.nonceAt, dad.nonceLength, dad.source().isUnspecified], [80, 6, true])
-  const long = view('H1 nonce of 14 bytes after SLLA')
+  const long = view('nonce of 14 bytes after SLLA')
   t.same([long.nonceAt, long.nonceLength], [88, 14])
   t.equal(view('DAD').nonceAt, -1)
 })
@@ -180,7 +180,7 @@ t.test('after a drop: blank, or the addresses and no options', async (t) => {
 })
 
 t.test('poison leaves nothing of the packet', async (t) => {
-  const v = view('H1 nonce of 14 bytes after SLLA')
+  const v = view('nonce of 14 bytes after SLLA')
   const before: Record<string, unknown> = { ...v }
   v.poison()
   for (const [field, value] of Object.entries(v)) {
