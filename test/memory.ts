@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { Address, parseMac } from '../src/address.ts'
 import type { RememberedHost } from '../src/engine/types.ts'
 import { Memory } from '../src/memory.ts'
-import { enterNamespaces } from './lab/kit/unshare.ts'
+import { enterNamespaces } from './kit/namespace.ts'
 
 await enterNamespaces()   // to mount file systems
 

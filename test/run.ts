@@ -14,7 +14,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { enterNamespaces } from './lab/kit/unshare.ts'
+import { enterNamespaces } from './kit/namespace.ts'
 
 const HERE = dirname(fileURLToPath(import.meta.url))
 const TAP = createRequire(import.meta.url).resolve('tap').replace(/commonjs.*/, 'esm/run.mjs')

@@ -19,7 +19,7 @@
  */
 import { cpus, release } from 'node:os'
 import { parseArgs } from 'node:util'
-import { enterNamespaces } from '../lab/kit/unshare.ts'
+import { enterNamespaces } from '../kit/namespace.ts'
 import { cases, FULL, QUICK } from './cases.ts'
 import type { Case } from './manners.ts'
 import { measureMemory } from './memory.ts'

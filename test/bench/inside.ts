@@ -12,7 +12,7 @@ import { icmpv6Checksum, write16 } from '../../src/wire/bytes.ts'
 import { NEIGHBOR_SOLICITATION } from '../../src/wire/constants.ts'
 import { ETHERTYPE_IPV6 } from '../../src/wire/frame.ts'
 import { ndiscFilter } from '../../src/wire/filter.ts'
-import { naFrame } from '../lab/kit/frames.ts'
+import { na } from '../kit/frames.ts'
 import { Questions, SLOT, target } from './questions.ts'
 
 export interface Hosts {
@@ -47,9 +47,9 @@ const { ifindex, hosts, announce } = JSON.parse(process.argv[2]) as Hosts
 const socket = native.openPacket({ ifindex, protocol: ETHERTYPE_IPV6, promiscuous: true, receiveBuffer: 16 << 20,
   filter: ndiscFilter(14, [NEIGHBOR_SOLICITATION]), cooked: false })
 const questions = new Questions('02:00:00:00:00:01', 'fe80::1')
-const frame = { from: '02:00:00:00:00:01', source: target(0), target: target(0), destination: 'ff02::1' }
-const answer = Buffer.from(naFrame({ ...frame, flags: 'SO' }), 'hex')
-const announcement = Buffer.from(naFrame(frame), 'hex')
+const frame = { from: '02:00:00:00:00:01', target: target(0) }
+const answer = na({ ...frame, flags: 'SO' })
+const announcement = na(frame)
 
 const slab = new Uint8Array(BATCH * SLOT)
 const meta = new Int32Array(BATCH * 4)

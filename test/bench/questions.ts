@@ -5,7 +5,7 @@
 import { readWord, writeWord } from '../../src/address.ts'
 import { read16, write16 } from '../../src/wire/bytes.ts'
 import { NEIGHBOR_ADVERTISEMENT } from '../../src/wire/constants.ts'
-import { nsFrame } from '../lab/kit/frames.ts'
+import { ns } from '../kit/frames.ts'
 
 /** Bytes of a slot in the slabs of frames. */
 export const SLOT = 128
@@ -32,7 +32,7 @@ export class Questions {
 
   /** @param mac @param source the asker's own addresses */
   constructor(mac: string, source: string) {
-    this.#stamp = Buffer.from(nsFrame({ from: mac, source, target: '2001:db8::' }), 'hex')
+    this.#stamp = ns({ from: mac, source, target: '2001:db8::' })
     this.#sum = ~read16(this.#stamp, CHECKSUM) & 0xffff
   }
 

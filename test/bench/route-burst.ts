@@ -14,7 +14,7 @@ import { target } from './questions.ts'
 import type { RouteNews } from './route-watch.ts'
 import type { Stage } from './stage.ts'
 import type { Tally } from './ticker.ts'
-import { until } from '../lab/kit/process.ts'
+import { until } from '../kit/until.ts'
 import type { Proc } from '../lab/kit/process.ts'
 
 /** Milliseconds. */
@@ -54,13 +54,13 @@ async function heard(watch: Proc, what: 'adding' | 'deleting', count: number, wo
   watch.child.kill('SIGUSR2')
   await watch.line(/^begun/, LIMIT, from)
   work()
-  const news = await until(`${count} routes, ${what}`, LIMIT, async () => {
+  const news = await until(async () => {
     const news = await report<RouteNews>(watch)
     if (news.overrun) throw new Error('route-watch lost notifications')
     if ((what === 'adding' ? news.added : news.deleted) >= count) return news
     await sleep(STEP)
     return undefined
-  })
+  }, LIMIT, `${count} routes, ${what}`)
   return news[what]
 }
 
@@ -90,7 +90,7 @@ async function missedByBird(
   const bird = responder.host.spawn(['bird', '-f', '-c', config, '-s', socket])
   try {
     const count = () => birdRoutes(responder, socket)
-    const before = await until('BIRD', LIMIT, count)
+    const before = await until(count, LIMIT)
     await heard(watch, 'adding', hosts, () => responder.reload(burst(asked.targets, hosts)))
     const missed = Math.abs(before + hosts - await settled(count))
     await heard(watch, 'deleting', hosts, () => responder.reload(burst(asked.targets, 0)))

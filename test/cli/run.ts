@@ -2,13 +2,13 @@
 import t from 'tap'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { read } from '../../src/cli/run.ts'
-import { ownNamespace, sh } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
 import { command, ENV, ndp6d, run, writeFiles } from '../fixtures/program.ts'
 import { parseRecord } from '../lab/kit/daemon.ts'
 import { Proc } from '../lab/kit/process.ts'
 
 await ownNamespace()
-sh('ip link add eth0 type veth peer name far0; ip link set eth0 up; ip link set far0 up')
+veth('eth0', 'far0')
 
 const SUBNET = 'subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n  host 2001:db8::1 eth0\n}\n'
 const files = writeFiles({ 'ndp6d.conf': SUBNET, 'other.conf': 'proxy eth0 {\n  rule 2001:db8:7::/64 { auto }\n}\n' })

@@ -4,14 +4,14 @@ import { chmodSync, existsSync } from 'node:fs'
 import { duration } from '../../src/cli/status.ts'
 import { controlPath } from '../../src/control/protocol.ts'
 import type { Status } from '../../src/control/protocol.ts'
-import { ownNamespace, sh } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
 import { command, ENV, run, writeFiles } from '../fixtures/program.ts'
 import type { Ended } from '../fixtures/program.ts'
 import { Proc } from '../lab/kit/process.ts'
 
 await ownNamespace()
-sh(`ip link add eth0 type veth peer name far0; ip link set eth0 up; ip link set far0 up
-    ip link add eth1 type veth peer name far1; ip link set eth1 up; ip link set far1 up`)
+veth('eth0', 'far0')
+veth('eth1', 'far1')
 
 const PINNED = ['::a', '::9', '::1000', '::1:0', '::20']
 const files = writeFiles({ 'ndp6d.conf': `subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n  limit 77\n  host 2001:db8::1 eth0\n${

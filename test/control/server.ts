@@ -11,7 +11,7 @@ import type { Summary } from '../../src/control/protocol.ts'
 import { ControlServer } from '../../src/control/server.ts'
 import type { KnownNeighbor } from '../../src/engine/known.ts'
 import { writeFiles } from '../fixtures/program.ts'
-import { until } from '../lab/kit/process.ts'
+import { until } from '../kit/until.ts'
 
 const SUMMARY = { version: '1.2.3', pid: 7, uptime: 60, links: [], limits: [] } as unknown as Summary
 const REQUEST = '{"command":"status"}\n'
@@ -73,11 +73,11 @@ t.test('what is no request is told so', async (t) => {
 t.test('so many at a time', async (t) => {
   const { path, server } = serve(t)
   const idle = Array.from({ length: 8 }, () => connect(path))
-  await until('all are connected', 2000, () => server.limits[0].used === 8)
+  await until(() => server.limits[0].used === 8)
   await t.rejects(askStatus(path), { message: '8 other commands are being answered: try again in a moment' }, 'the ninth is turned away')
   t.same(server.limits, [{ name: 'commands that are answered', used: 8, size: 8 }])
   for (const socket of idle) socket.destroy()
-  await until('they are gone', 2000, () => server.limits[0].used === 0)
+  await until(() => server.limits[0].used === 0)
   t.equal((await askStatus(path)).pid, 7)
 })
 

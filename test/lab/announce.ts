@@ -3,11 +3,10 @@
  * that nothing depends on it.
  */
 import t from 'tap'
-import { until } from './kit/lab.ts'
-import type { Capture } from './kit/lab.ts'
+import { until } from '../kit/until.ts'
+import type { Capture, Seen } from './kit/lab.ts'
 import { goodManners, scene } from './kit/scene.ts'
 import type { Scene } from './kit/scene.ts'
-import type { Seen } from './kit/frames.ts'
 import { CONFIG, ROUTER, SERVER, vmAddress } from './kit/topology.ts'
 
 const MAC0 = '02:00:00:00:00:ff'
@@ -47,7 +46,7 @@ t.test('a new owner: three advertisements to all routers, the first at once; a r
   await stage.start()
   const targets = [2, 3, 4, 5, 6].map(vmAddress)
   await Promise.all(targets.map((_, i) => stage.addVm(i + 2, { dad: true })))
-  await until('all announcements', 8000, () => targets.every((target) => told(eth0, 'ff02::2', target).length >= 3))
+  await until(() => targets.every((target) => told(eth0, 'ff02::2', target).length >= 3))
   const delays = spread(targets.map((target) => told(eth0, 'ff02::2', target)[0].at - known(stage, target)))
   t.ok(delays[1] < 50, `announced ${delays} ms after the proof (min, median, max)`)
   for (const target of targets) t.equal(entry(stage, target), `STALE ${MAC0}`, `the router has ${target}`)
@@ -89,13 +88,13 @@ t.test('400 hosts: a thousand announcements a second, at least', async (t) => {
     vm.sysctl({ 'conf/eth0/accept_dad': 1 })
     vm.ip(...Array.from({ length: 49 }, (_, k) => `addr add 2001:db8::${i + 2}:${k + 1}/64 dev eth0`))
   })
-  await until('all are known', 8000, () => proxy.ourRoutes().length === 400)
+  await until(() => proxy.ourRoutes().length === 400)
   // The rest of the announcements that they came.
   await new Promise((resolve) => setTimeout(resolve, 2500))
   t.equal(told(eth0, 'ff02::2').length, 3 * 400)
 
   proxy.ip(`link set eth0 address ${OTHER}`)
-  const all = await until('all told', 5000, () => told(eth0, 'ff02::1').length >= 400 ? told(eth0, 'ff02::1') : undefined)
+  const all = await until(() => told(eth0, 'ff02::1').length >= 400 ? told(eth0, 'ff02::1') : undefined)
   const first = all.slice(0, 400)
   t.equal(new Set(first.map(({ target }) => target)).size, 400, 'each once, before any is told again')
   const rate = Math.round(399_000 / (first[399].at - first[0].at))
@@ -109,7 +108,7 @@ t.test('announce solicit: the router learns from a solicitation, and nothing lea
   await stage.start(announcing('solicit'))
   await stage.addVm(2, { dad: true })
   const first = (capture: Capture) => capture.of('NS', ROUTER).find(({ source }) => source === vmAddress(2))
-  const heard = await until('a solicitation', 4000, () => first(asked))
+  const heard = await until(() => first(asked))
   t.match(heard, { destination: 'ff02::1:ff00:1', lladdr: MAC0, from: MAC0, hopLimit: 255 })
   await new Promise((resolve) => setTimeout(resolve, 2500))
   t.match(entry(stage, vmAddress(2)), RegExp(`^(STALE|DELAY) ${MAC0}$`), 'the router has it')

@@ -1,7 +1,7 @@
 /** Several who ask at once, and many questions at once: each gets its own answer (product: who is answered). */
 import t from 'tap'
-import { nsFrame } from './kit/frames.ts'
-import { until } from './kit/lab.ts'
+import { ns } from '../kit/frames.ts'
+import { until } from '../kit/until.ts'
 import { goodManners, scene } from './kit/scene.ts'
 import { CONFIG, vmAddress } from './kit/topology.ts'
 
@@ -28,9 +28,9 @@ t.test('a burst of 1000 solicitations for 1000 pinned hosts gets 1000 answers', 
   const targets = Array.from({ length: 1000 }, (_, i) => `2001:db8::1:${(i + 1).toString(16)}`)
   await stage.start(CONFIG.replace('}', `${targets.map((target) => `host ${target} eth1`).join('\n')}\n}`))
   const asker = { from: router.mac('eth0'), source: router.linkLocal('eth0') }
-  await router.inject('eth0', targets.map((target) => nsFrame({ ...asker, target })))
+  await router.inject('eth0', targets.map((target) => ns({ ...asker, target })))
   const answers = () => eth0.of('NA').filter((na) => na.outgoing && na.flags.includes('S'))
-  await until('1000 answers', 3000, () => answers().length >= 1000).catch(() => {})
+  await until(() => answers().length >= 1000).catch(() => {})
   const times = answers().map((na) => na.at)
   t.equal(answers().length, 1000)
   t.same([...new Set(answers().map((na) => na.target))].sort(), [...targets].sort(), 'one for each')
@@ -48,11 +48,11 @@ t.test('while thousands of routes are made, who asks for another target does not
   const daemon = await stage.start(withHosts([known]))
   // A routing daemon that does not read: a moment is waited for it, then it goes on slowly.
   const stuck = proxy.spawn(['ip', '-6', 'monitor', 'route'])
-  await until('it listens', 3000, () => / 0 +\d+ +00000400 /.test(proxy.exec('cat', '/proc/self/net/netlink')))
+  await until(() => / 0 +\d+ +00000400 /.test(proxy.exec('cat', '/proc/self/net/netlink')))
   stuck.child.kill('SIGSTOP')
   const asker = { from: router.mac('eth0'), source: router.linkLocal('eth0') }
   daemon.reload(withHosts([known, ...Array.from({ length: 2000 }, (_, i) => `2001:db8::1:${i.toString(16)}`), last]))
-  await router.inject('eth0', Array.from({ length: 300 }, () => [known, last]).flat().map((target) => nsFrame({ ...asker, target })), 2)
+  await router.inject('eth0', Array.from({ length: 300 }, () => [known, last]).flat().map((target) => ns({ ...asker, target })), 2)
   const answers = (target: string) => eth0.of('NA', target).filter((na) => na.outgoing && na.flags.includes('S'))
   const [{ at }] = answers(last)
   t.ok(answers(known).filter((na) => na.at > at - 100 && na.at < at - 5).length > 10, 'answered while the other one waits for its route')

@@ -1,7 +1,7 @@
 /** Duplicate address detection across the proxy, by real Linux hosts (RFC 4862 5.4; product: who is answered, 8). */
 import t from 'tap'
 import type { Host } from './kit/lab.ts'
-import { until } from './kit/lab.ts'
+import { until } from '../kit/until.ts'
 import { goodManners, scene } from './kit/scene.ts'
 import { vmAddress } from './kit/topology.ts'
 
@@ -19,7 +19,7 @@ async function claim(host: Host, address: string): Promise<{ verdict: string; to
   host.sysctl({ 'conf/eth0/router_solicitation_delay': 0, 'conf/eth0/accept_dad': 1 })
   const start = performance.now()
   host.ip(`addr add ${address}/64 dev eth0`)
-  const verdict = await until('a verdict', 5000, () => {
+  const verdict = await until(() => {
     const info = addressOf(host, address)
     return info?.dadfailed ? 'dadfailed' : info?.tentative ? undefined : 'kept'
   })

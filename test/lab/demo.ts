@@ -6,12 +6,11 @@
  * `npm start -- --keep` leaves all of it up, until Enter or a signal. Exit status 0 when every datagram came through.
  */
 import { Daemon, parseRecord } from './kit/daemon.ts'
-import type { Seen } from './kit/frames.ts'
 import { Lab } from './kit/lab.ts'
-import type { Host } from './kit/lab.ts'
+import type { Host, Seen } from './kit/lab.ts'
 import { CONFIG, PROXY, ROUTER, SERVER, buildTopology, vmAddress } from './kit/topology.ts'
 import type { Topology } from './kit/topology.ts'
-import { enterNamespaces, inUserNamespace } from './kit/unshare.ts'
+import { enterNamespaces, inUserNamespace } from '../kit/namespace.ts'
 
 const PICTURE = `
   server ---- router ==== eth0 [proxy] eth1 ==== vm2   vm3   vm4 (later)

@@ -5,9 +5,9 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { naFrame, nsFrame } from './kit/frames.ts'
+import { na, ns } from '../kit/frames.ts'
 import type { Host } from './kit/lab.ts'
-import { until } from './kit/lab.ts'
+import { until } from '../kit/until.ts'
 import { SERVER, vmAddress } from './kit/topology.ts'
 import { twoLinks } from './kit/two-links.ts'
 
@@ -21,8 +21,8 @@ async function claimMany(hog: Host, wave: string, count: number): Promise<void> 
   const from = hog.mac('eth0')
   const frames = Array.from({ length: count }, (_, i) => {
     const address = `2001:db8::${wave}:${(i + 1).toString(16)}`
-    if (i % 3 === 0) return nsFrame({ from, source: address, target: vmAddress(0xee) })
-    return i % 3 === 1 ? nsFrame({ from, source: '::', target: address }) : naFrame({ from, source: address, target: address })
+    if (i % 3 === 0) return ns({ from, source: address, target: vmAddress(0xee) })
+    return i % 3 === 1 ? ns({ from, source: '::', target: address }) : na({ from, target: address })
   })
   const started = performance.now()
   for (let i = 0; i < count; i += 100) {
@@ -42,12 +42,12 @@ t.test('one host claims 10 000 addresses: the others do not notice, and it gets 
   const questions = await hog.capture('eth0')
   questions.onFrame = ({ kind, outgoing, from: to, source, target }) => {
     if (kind !== 'NS' || outgoing || !/^2001:db8::[ab]:/.test(target)) return
-    hog.inject('eth0', [naFrame({ from, source: target, target, to, destination: source, flags: 'SO' })]).catch(() => {})
+    hog.inject('eth0', [na({ from, target, to: source, toMac: to })]).catch(() => {})
   }
   // What a busy Node takes for its work is not what the claims cost: it gives it back when it rests.
   await claimMany(hog, 'a', 4000)
   const memory = (): number => residentOf(daemon.proc.pid)
-  await until('memory is given back', 20_000, () => memory() < 35)
+  await until(() => memory() < 35)
   const resident = memory()
   const traffic = { rate: 100, seconds: 6, patience: 1000 }
   const reports = Promise.all([server.traffic(vmAddress(2), traffic), victim.traffic(SERVER, traffic)])
@@ -71,8 +71,8 @@ t.test('one host claims 10 000 addresses: the others do not notice, and it gets 
   const limits = () => daemon.records.filter(({ event, lladdr, reason }) => event === 'limit' && lladdr === from && reason === 'host')
   const summed = () => limits().slice(1).reduce((sum, { count }) => sum + Number(count), 0)
   // Each 10 s, so the first may come while it still claims.
-  await until('summaries', 26_000, () => summed() > 1000)
+  await until(() => summed() > 1000)
   t.match(limits()[0], { size: 64, count: undefined }, 'said once')
   t.ok(limits().length <= 3, `and summed up (${summed()} more)`)
-  await until('memory is given back again', 30_000, () => memory() < resident + 3)
+  await until(() => memory() < resident + 3)
 })

@@ -1,8 +1,8 @@
 /** How soon hosts are known when they are silent, new, gone, and back (product: who is answered). */
 import t from 'tap'
 import { crowd } from './kit/crowd.ts'
-import { raFrame } from './kit/frames.ts'
-import { until } from './kit/lab.ts'
+import { ra } from '../kit/frames.ts'
+import { until } from '../kit/until.ts'
 import { Monitor } from './kit/monitor.ts'
 import { goodManners, scene } from './kit/scene.ts'
 import { CONFIG, PREFIX, PROXY, ROUTER, vmAddress } from './kit/topology.ts'
@@ -45,7 +45,7 @@ t.test('a new address works 200 ms after its DAD, whether from a command or from
   }))
   const manual = await Promise.all([4, 5, 6].map(async (n) =>
     ({ events: await Monitor.start(await stage.addVm(n, { dad: true })), address: vmAddress(n) })))
-  await proxy.inject('eth1', [raFrame({ from: proxy.mac('eth1'), source: proxy.linkLocal('eth1'), prefix: PREFIX })])
+  await proxy.inject('eth1', [ra({ from: proxy.mac('eth1'), source: proxy.linkLocal('eth1'), prefix: PREFIX })])
   const wanted = [vmAddress(6), '2001:db8::ff:fe00:9']
   const impatience = Promise.all(wanted.map((address) => server.traffic(address, { rate: 20, seconds: 2 })))
 
@@ -84,7 +84,7 @@ t.test('a VM that is powered off is forgotten within `ttl` and the retries, and 
   vm2.ip('link set eth0 up', `addr replace ${vmAddress(2)}/64 dev eth0`, `route replace default via ${ROUTER} dev eth0`)
   inside.ip('link set vm3 master br0')
   await Promise.all([2, 3].map(async (n) => {
-    await until(`VM ${n} works`, 10_000, () => server.reaches(vmAddress(n), 100))
+    await until(() => server.reaches(vmAddress(n), 100))
     t.ok(after(on) < 1000, `VM ${n}: works after ${after(on)} ms`)
   }))
 })
@@ -103,7 +103,7 @@ t.test('where the bridge is the proxy itself, it tells at once of a port that is
   for (const n of [2, 3, 4]) plug(n)      // the last one stays: without a port the bridge would have no carrier
   await stage.start(CONFIG.replace('eth1', 'br0'))
   const routes = await Monitor.start(proxy)
-  const works = (n: number) => until(`VM ${n} works`, 10_000, () => server.reaches(vmAddress(n), 100))
+  const works = (n: number) => until(() => server.reaches(vmAddress(n), 100))
   for (const n of [2, 3]) await works(n)
   const off = performance.now()
   proxy.ip('link del tap2')

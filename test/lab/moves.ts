@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 import type { Host } from './kit/lab.ts'
-import { until } from './kit/lab.ts'
+import { until } from '../kit/until.ts'
 import { ROUTER, SERVER, vmAddress } from './kit/topology.ts'
 import { goodMannersOf, PINNED, twoLinks } from './kit/two-links.ts'
 import type { TwoLinks } from './kit/two-links.ts'
@@ -41,8 +41,7 @@ async function startHosts(stage: TwoLinks, numbers: readonly number[], config: s
   }
   await start(config)
   const all = numbers.flatMap(addressesOf)
-  await until('each address is reached', 5000,
-    async () => (await Promise.all(all.map((to) => server.reaches(to, 500)))).every(Boolean))
+  await until(async () => (await Promise.all(all.map((to) => server.reaches(to, 500)))).every(Boolean))
   return vms
 }
 
@@ -119,7 +118,7 @@ t.test('two addresses of a host are two neighbors: one goes, the other stays', a
   t.same(known(), [second, first])
   const traffic = server.traffic(first, { rate: 100, seconds: 4 })
   vms.get(2)!.ip(`addr del ${second}/64 dev eth0`)
-  await until('the route of the one that went is gone', 4000, () => !known().includes(second))
+  await until(() => !known().includes(second))
   t.match(await traffic, { sent: 400, lost: 0 }, 'the other is not disturbed')
   t.same(known(), [first])
   t.equal(await server.reaches(second, 300), false)

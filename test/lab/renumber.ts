@@ -8,7 +8,7 @@ import type { Test } from 'tap'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Host, Lab } from './kit/lab.ts'
-import { until } from './kit/lab.ts'
+import { until } from '../kit/until.ts'
 import type { Daemon } from './kit/daemon.ts'
 import type { Proc } from './kit/process.ts'
 import { goodManners, scene } from './kit/scene.ts'
@@ -66,16 +66,16 @@ async function settled(t: Test, lifetime: number): Promise<Renumbered> {
     lab.link(vm, 'eth0', inside, vm.name, { macs: [`02:00:00:00:00:0${i + 2}`, `02:00:00:02:00:0${i + 2}`] })
   })
   advertise({ [OLD]: lifetime })
-  for (const host of HOSTS) await until(`${host} works`, 10_000, () => server.reaches(OLD + host, 200))
+  for (const host of HOSTS) await until(() => server.reaches(OLD + host, 200))
   vms[0].ip(`addr add ${OLD}aa:2/64 dev eth0 nodad`)
-  await until('its other address works', 2000, () => server.reaches(`${OLD}aa:2`, 200))
+  await until(() => server.reaches(`${OLD}aa:2`, 200))
   return { ...stage, vms, daemon, advertise }
 }
 
 /** Waits until both hosts are reached by their new addresses, and asserts how long that took. */
 async function follow(t: Test, { server, eth1 }: Renumbered): Promise<void> {
   await Promise.all(HOSTS.map(async (host) => {
-    await until(`${host} works`, 12_000, () => server.reaches(NEW + host, 100))
+    await until(() => server.reaches(NEW + host, 100))
     const dad = eth1.of('NS', NEW + host).find(({ source }) => source === '::')!
     const took = Math.round(Number(process.hrtime.bigint()) / 1e6 - dad.at)
     t.ok(took < 2000, `${host} is reached ${took} ms after its SLAAC, of which DAD takes a second`)
@@ -101,7 +101,7 @@ for (const how of ['at once, by lifetimes of 0', 'by the end of its lifetime'] a
     advertise(ends ? { [NEW]: 3600 } : { [NEW]: 3600, [OLD]: 0 })
     await follow(t, stage)
     goodManners(t, stage)       // as long as the old address of the proxy can be told from others
-    await until('nothing is left', 45_000, () => left(stage).length === 0)
+    await until(() => left(stage).length === 0)
     t.pass(`nothing of the old prefix ${Math.round(performance.now() - began)} ms after the change`)
     t.same(proxy.ourRoutes(), HOSTS.map((host) => NEW + host), daemon.proc.lines.slice(-30).join('\n'))
     const before = eth0.frames.length

@@ -6,7 +6,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import type { Daemon } from './kit/daemon.ts'
 import type { Host } from './kit/lab.ts'
-import { until } from './kit/lab.ts'
+import { until } from '../kit/until.ts'
 import { goodManners, scene, unanswered } from './kit/scene.ts'
 import type { Scene } from './kit/scene.ts'
 import { CONFIG, vmAddress } from './kit/topology.ts'
@@ -90,7 +90,7 @@ t.test('a stop without a start: routes without effect after `grace`', async (t) 
   t.equal(ruleset(proxy), '')
   const way = () => proxy.show(`route get ${vmAddress(3)}`)[0].dev as string
   t.equal(way(), 'eth1', 'it goes on')
-  await until('the end of the route', 4000, () => way() === 'eth0')
+  await until(() => way() === 'eth0')
   const end = performance.now()
   t.ok(end - before >= 1900 && end - stopped <= 2300, `it ended after ${Math.round(end - stopped)} ms`)
   const { sent, lost, lostAt } = await traffic
@@ -109,7 +109,7 @@ t.test('the memory brings all back though the routes are gone; a damaged one is 
   vm3.ip('link set eth0 down')
   const second = await stage.start(config, { state })
   t.same(proxy.ourRoutes(), [2, 3].map(vmAddress), 'all are back when it is ready')
-  await until('the one that is gone meanwhile goes', 3000, () => proxy.ourRoutes().join() === vmAddress(2))
+  await until(() => proxy.ourRoutes().join() === vmAddress(2))
   t.equal(await second.stop(), 0)
 
   const file = join(state, 'hosts.json')
@@ -117,7 +117,7 @@ t.test('the memory brings all back though the routes are gone; a damaged one is 
   const third = await stage.start(config, { state })
   t.match(third.records.find(({ event }) => event === 'memory'), { level: 40, msg: /is damaged .*hosts\.json\.damaged/ }, 'a warning')
   t.equal(existsSync(`${file}.damaged`), true, 'it is there for whoever wants to look')
-  await until('it works', 2000, () => server.reaches(vmAddress(2), 200))
+  await until(() => server.reaches(vmAddress(2), 200))
   t.equal(await third.stop(), 0)
   t.match(JSON.parse(readFileSync(file, 'utf8')), { hosts: [{ target: vmAddress(2), iface: 'eth1' }] }, 'and remembers again')
   goodManners(t, stage)

@@ -1,6 +1,6 @@
 /** The rule kinds of a proxy block, by real neighbors: the IPv6-pool recipe, `iface` with autowire, and `auto`. */
 import t from 'tap'
-import { until } from './kit/lab.ts'
+import { until } from '../kit/until.ts'
 import { goodManners, scene } from './kit/scene.ts'
 import { ROUTER, SERVER, vmAddress } from './kit/topology.ts'
 
@@ -19,7 +19,7 @@ t.test('the IPv6-pool recipe: a static rule over a local route answers, and defe
   thief.ip('addr add 2001:db8::a:0:99/64 dev eth0')
   const failed = () => thief.show('addr show dev eth0')[0].addr_info
     .some((info: { local: string; dadfailed?: boolean }) => info.local === '2001:db8::a:0:99' && info.dadfailed)
-  await until('the pool defends its addresses', 1500, failed)
+  await until(failed)
   goodManners(t, stage)
 })
 
@@ -59,7 +59,7 @@ t.test('own addresses: the kernel answers on their link, we on the others', asyn
   proxy.ip('addr add 2001:db8::8000:0:0:fe/128 dev lo')
   await stage.start()
   // Its question makes the VM known; the answer to its first datagram may be ahead of its route.
-  await until('the address of eth0, asked for on eth1', 2000, () => vm2.reaches('2001:db8::ff', 200))
+  await until(() => vm2.reaches('2001:db8::ff', 200))
   t.equal(await router.reaches('2001:db8::ff', 2000), true, 'and on eth0')
   t.equal(await router.reaches('2001:db8::8000:0:0:fe', 2000), true, 'one of loopback')
   t.equal(stage.eth0.of('NA', '2001:db8::ff').filter((na) => na.outgoing).length,

@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { nsFrame } from './kit/frames.ts'
-import { until } from './kit/lab.ts'
+import { ns } from '../kit/frames.ts'
+import { until } from '../kit/until.ts'
 import { goodManners, scene } from './kit/scene.ts'
 import { CONFIG, SERVER, vmAddress } from './kit/topology.ts'
 
@@ -29,11 +29,11 @@ t.test('a scan by a host on the uplink, while others are asked for', async (t) =
   const daemon = await stage.start(CONFIG, { isBare: true })
   const known = await stage.addVm(2)
   // How soon a newcomer is reached is tested elsewhere; on a busy machine its link may take a second to come up.
-  await until('VM 2 works', 10_000, () => known.reaches(SERVER, 500))
+  await until(() => known.reaches(SERVER, 500))
   t.equal(await server.reaches(vmAddress(2), 2000), true)
 
   const from = scanner.mac('eth0')
-  const question = nsFrame({ from, source: scanner.linkLocal('eth0'), target: '2001:db8::8000:0:0:1' })
+  const question = ns({ from, source: scanner.linkLocal('eth0'), target: '2001:db8::8000:0:0:1' })
   // The first one is for what a busy Node keeps.
   await scanner.scan('eth0', question, 30_000, 2)
   await sleep(5000)
@@ -44,7 +44,7 @@ t.test('a scan by a host on the uplink, while others are asked for', async (t) =
   const answers = await router.capture('eth0')
   const asker = { from: router.mac('eth0'), source: router.linkLocal('eth0') }
   const asking = (async () => {
-    const frame = nsFrame({ ...asker, target: vmAddress(2) })
+    const frame = ns({ ...asker, target: vmAddress(2) })
     for (let i = 0; i < 10 * SECONDS; i++) {
       await router.inject('eth0', Array(20).fill(frame))
       await sleep(80)

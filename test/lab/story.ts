@@ -1,6 +1,6 @@
 /** The story of the rented server, with the five lines of the manual (product: the story it exists for). */
 import t from 'tap'
-import { until } from './kit/lab.ts'
+import { until } from '../kit/until.ts'
 import { goodManners, scene } from './kit/scene.ts'
 import { CONFIG, ROUTER, SERVER, vmAddress } from './kit/topology.ts'
 
@@ -34,7 +34,7 @@ t.test('a stop leaves routes that expire, or none with grace 0', async (t) => {
   const { server, proxy } = stage
   const daemon = await stage.start(`grace 3s\n${CONFIG}`)
   for (const n of [2, 3]) t.equal(await server.reaches(vmAddress(n), 2000), true)
-  await until('the routes of both VMs', 3000, () => proxy.ourRoutes().length === 2)
+  await until(() => proxy.ourRoutes().length === 2)
   t.equal(await daemon.stop(), 0)
   const left = proxy.show('route show proto 136')
   t.equal(left.length, 2, 'still there')
@@ -42,8 +42,7 @@ t.test('a stop leaves routes that expire, or none with grace 0', async (t) => {
 
   const next = await stage.start(`grace 0\n${CONFIG}`)
   t.equal(await server.reaches(vmAddress(3), 2000), true)
-  await until('routes for good again', 3000,
-    () => proxy.show('route show proto 136').filter((route) => route.expires === undefined).length === 2)
+  await until(() => proxy.show('route show proto 136').filter((route) => route.expires === undefined).length === 2)
   t.equal(await next.stop(), 0)
   t.same(proxy.ourRoutes(), [], 'nothing left at once')
 })
@@ -54,7 +53,7 @@ t.test('SIGKILL and a new start: traffic never stops, and the routes are right a
   const first = await stage.start()
   t.equal(await server.reaches(vmAddress(2), 2000) && await server.reaches(vmAddress(3), 2000)
     && await server.reaches(vmAddress(4), 2000), true)
-  await until('three routes', 2000, () => proxy.ourRoutes().length === 3)
+  await until(() => proxy.ourRoutes().length === 3)
   proxy.ip('route add 2001:db8::77/128 dev eth1 proto static')
   const traffic = Promise.all([server.traffic(vmAddress(2), { seconds: 5 }), vm2.traffic(SERVER, { seconds: 5 })])
   t.equal(await first.kill(), 'SIGKILL')
@@ -62,8 +61,7 @@ t.test('SIGKILL and a new start: traffic never stops, and the routes are right a
   vm3.ip(`addr del ${vmAddress(3)}/64 dev eth0`)
   proxy.ip('route add 2001:db8::99/128 dev eth1 proto 136 metric 16')
   await stage.start()
-  await until('routes of exactly the hosts that live', 8000,
-    () => proxy.ourRoutes().join() === [vmAddress(2), vmAddress(4)].join())
+  await until(() => proxy.ourRoutes().join() === [vmAddress(2), vmAddress(4)].join())
   t.match(proxy.show('route show 2001:db8::77'), [{ dev: 'eth1', protocol: 'static' }], 'a foreign route is not touched')
   const [there, back] = await traffic
   t.match(there, { sent: 500, lost: 0 })

@@ -8,9 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 import type { Daemon, LogRecord } from './kit/daemon.ts'
-import { naFrame, nsFrame } from './kit/frames.ts'
+import { na, ns } from '../kit/frames.ts'
 import type { Capture, Host } from './kit/lab.ts'
-import { until } from './kit/lab.ts'
+import { until } from '../kit/until.ts'
 import { SERVER, vmAddress } from './kit/topology.ts'
 import { goodMannersOf, PINNED, twoLinks } from './kit/two-links.ts'
 import type { TwoLinks } from './kit/two-links.ts'
@@ -21,8 +21,8 @@ const SECONDS = 4
 
 interface AddressInfo { readonly local: string; readonly dadfailed?: boolean }
 
-async function flood(thief: Host, frame: string): Promise<void> {
-  await thief.inject('eth0', Array<string>(CLAIMS).fill(frame), 10)
+async function flood(thief: Host, frame: Uint8Array): Promise<void> {
+  await thief.inject('eth0', Array<Uint8Array>(CLAIMS).fill(frame), 10)
 }
 
 interface Claim {
@@ -30,7 +30,7 @@ interface Claim {
   readonly from: string
   /** The proxy on the thief's link. */
   readonly to: string
-  readonly destination: string
+  readonly toMac: string
 }
 
 /** Ways to claim an address. */
@@ -40,14 +40,14 @@ const METHODS: Record<string, (thief: Host, claim: Claim) => Promise<void>> = {
       .find(({ local }) => local === address)
     for (let i = 0; i < 3; i++) {
       thief.ip(`addr add ${address}/64 dev eth0`)
-      await until(`${address} is refused`, 1500, () => info()?.dadfailed)
+      await until(() => info()?.dadfailed)
       thief.ip(`addr del ${address}/64 dev eth0`)
     }
   },
-  solicitations: (thief, { address, from }) => flood(thief, nsFrame({ from, source: address, target: vmAddress(0xee) })),
-  advertisements: (thief, { address, from }) => flood(thief, naFrame({ from, source: address, target: address })),
+  solicitations: (thief, { address, from }) => flood(thief, ns({ from, source: address, target: vmAddress(0xee) })),
+  advertisements: (thief, { address, from }) => flood(thief, na({ from, target: address })),
   'solicited advertisements': (thief, { address, ...claim }) =>
-    flood(thief, naFrame({ ...claim, source: address, target: address, flags: 'RSO' })),
+    flood(thief, na({ ...claim, target: address, flags: 'RSO' })),
 }
 
 function conflicts(daemon: Daemon, target: string): LogRecord[] {
@@ -93,7 +93,7 @@ async function attack(t: Test, isPinned: boolean): Promise<void> {
   const ofNeighbor = server.traffic(vmAddress(4), traffic)
   await sleep(300)
   const lladdr = thief.mac('eth0')
-  const claim = { from: lladdr, to: proxy.mac('eth2'), destination: proxy.linkLocal('eth2') }
+  const claim = { from: lladdr, to: proxy.linkLocal('eth2'), toMac: proxy.mac('eth2') }
   await Promise.all(victims.flatMap(({ name, address: own, gateway }) =>
     [own, gateway].map((address) => METHODS[name](thief, { ...claim, address }))))
   for (const [i, [there, back]] of (await ofVictims).entries()) {
@@ -124,13 +124,13 @@ t.test('a stranger on the uplink that claims a VM\'s address is told of, and the
   t.equal(await vm.reaches(SERVER, 2000), true)
   const from = stranger.mac('eth0')
   const claim = { from, source: vmAddress(2), target: vmAddress(2) }
-  const toProxy = { to: proxy.mac('eth0'), destination: proxy.linkLocal('eth0') }
+  const toProxy = { to: proxy.linkLocal('eth0'), toMac: proxy.mac('eth0') }
   // When a host is new, whoever is upstream is asked as well: for a second an answer from there is right.
   await sleep(1100)
   // The kernel's word that it lives is no new question.
   proxy.ip(`neigh replace ${vmAddress(2)} dev eth1 lladdr ${vm.mac('eth0')} nud stale`,
     `neigh replace ${vmAddress(2)} dev eth1 lladdr ${vm.mac('eth0')} nud reachable`)
-  await Promise.all([flood(stranger, naFrame(claim)), flood(stranger, naFrame({ ...claim, ...toProxy, flags: 'SO' }))])
+  await Promise.all([flood(stranger, na(claim)), flood(stranger, na({ ...claim, ...toProxy, flags: 'SO' }))])
   t.match(conflicts(daemon, vmAddress(2)), [{ lladdr: from, iface: 'eth0' }], 'said once')
   const { conflict } = await daemon.counters()
   t.ok(conflict >= 2 * CLAIMS, `each is counted (${conflict})`)

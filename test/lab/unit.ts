@@ -9,12 +9,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Status } from '../../src/control/protocol.ts'
 import { MESSAGE_IDS } from '../../src/log.ts'
-import { nsFrame } from './kit/frames.ts'
+import { ns } from '../kit/frames.ts'
 import { Lab } from './kit/lab.ts'
 import type { Capture, Host } from './kit/lab.ts'
-import { until } from './kit/process.ts'
+import { until } from '../kit/until.ts'
 import { ROOT, Systemd, canBoot } from './kit/systemd.ts'
-import { enterNamespaces } from './kit/unshare.ts'
+import { enterNamespaces } from '../kit/namespace.ts'
 
 await enterNamespaces()
 
@@ -32,8 +32,8 @@ function unitForLab(): string {
 /** Asks for `target` on the wire. @returns whether an NA for it came back within `limit` milliseconds */
 async function answered(router: Host, seen: Capture, target: string, limit = 2000): Promise<boolean> {
   const before = seen.of('NA', target).length
-  await router.inject('eth0', [nsFrame({ from: ASKER, source: 'fe80::ff:fe00:1', target })])
-  return until('an NA', limit, () => seen.of('NA', target).length > before).catch(() => false)
+  await router.inject('eth0', [ns({ from: ASKER, source: 'fe80::ff:fe00:1', target })])
+  return until(() => seen.of('NA', target).length > before, limit).catch(() => false)
 }
 
 t.test('systemd-analyze finds nothing wrong with the unit', (t) => {
@@ -85,8 +85,7 @@ if (canBoot()) t.test('a service of systemd', async (t) => {
   t.equal(String(told.pid), show('MainPID'), 'root may ask it')
 
   router.ip('link set eth0 down')
-  const entry = await until('the journal has it', 5000,
-    () => systemd.journal('NDP_EVENT=link', 'INTERFACE=eth0', 'NDP_STATE=down').at(0))
+  const entry = await until(() => systemd.journal('NDP_EVENT=link', 'INTERFACE=eth0', 'NDP_STATE=down').at(0))
   t.match(entry, { MESSAGE_ID: MESSAGE_IDS.link, PRIORITY: '6', SYSLOG_IDENTIFIER: 'ndp6d', MESSAGE: 'eth0 down',
     _SYSTEMD_UNIT: 'ndp6d.service' }, 'an event is an entry with fields of its own')
   router.ip('link set eth0 up')
@@ -94,13 +93,13 @@ if (canBoot()) t.test('a service of systemd', async (t) => {
 
   systemd.write('/etc/ndp6d.conf', CONFIG.replace('db8:1:', 'db8:2:'))
   systemd.exec('systemctl', 'reload', 'ndp6d')
-  await until('the new rule is in force', 5000, () => answered(router, seen, '2001:db8:2::5', 100))
+  await until(() => answered(router, seen, '2001:db8:2::5', 100))
   t.notOk(await answered(router, seen, '2001:db8:1::6', 300), 'after a reload the old one is not')
 
   await new Promise((resolve) => setTimeout(resolve, 1500))
   t.equal(show('NRestarts'), '0', 'the watchdog hears that all is well')
   systemd.exec('systemctl', 'kill', '--signal=KILL', 'ndp6d')
-  await until('it is restarted', 10_000, () => show('NRestarts') === '1' && show('ActiveState') === 'active')
+  await until(() => show('NRestarts') === '1' && show('ActiveState') === 'active')
   t.ok(await answered(router, seen, '2001:db8:2::7'), 'it answers again after SIGKILL')
 
   // A capability in place of the limit, which not every root may raise: what is tested is that nothing else is in the way.

@@ -5,7 +5,8 @@ import type { Mac } from '../../src/address.ts'
 import { Discovery } from '../../src/linux/discovery.ts'
 import { native } from '../../src/linux/native.ts'
 import { ndiscFilter } from '../../src/wire/filter.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
 
 await ownNamespace()
 

@@ -6,14 +6,15 @@ import type { Hearing, Link } from '../../src/engine/types.ts'
 import { HeardLink, linkLimits } from '../../src/linux/heard-link.ts'
 import type { LinkReader } from '../../src/linux/heard-link.ts'
 import { native } from '../../src/linux/native.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
-import { nsFrame } from '../lab/kit/frames.ts'
+import { ns } from '../kit/frames.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
 
 await ownNamespace()
 
 const PLAIN: Hearing = { promiscuous: false, ring: true, ownSolicitations: false, reports: false, routerSolicitations: false, prefixes: false }
 const LINK: Link = { ifindex: 77, name: 'h0', mac: parseMac('02:00:00:00:00:01'), up: true, addresses: [] }
-const FRAME = Buffer.from(nsFrame({ target: '2001:db8::12:3456', source: 'fe80::2', from: '02:00:00:00:00:02' }), 'hex')
+const FRAME = ns({ target: '2001:db8::12:3456', source: 'fe80::2', from: '02:00:00:00:00:02' })
 
 class Reader implements LinkReader {
   readonly said: string[] = []
@@ -31,8 +32,7 @@ class Reader implements LinkReader {
 }
 
 function make(): void {
-  sh(`ip link add h0 index 77 address 02:00:00:00:00:01 type veth peer name h1 index 78 address 02:00:00:00:00:02
-      ip link set h0 up; ip link set h1 up`)
+  veth('h0 index 77 address 02:00:00:00:00:01', 'h1 index 78 address 02:00:00:00:00:02')
 }
 
 /** Puts the solicitation on the other end of the link. */

@@ -6,7 +6,8 @@ import { LinkWatcher } from '../../src/linux/links.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { answering, done, fakeKernel, hex } from '../fixtures/fake-kernel.ts'
 import type { Reply } from '../fixtures/fake-kernel.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
 
 await ownNamespace()
 

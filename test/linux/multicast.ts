@@ -9,7 +9,8 @@ import { PacketSocket } from '../../src/linux/packet.ts'
 import type { NativeSocket } from '../../src/linux/native.ts'
 import { bytes } from '../fixtures/frames.ts'
 import { LISTENER_FRAMES } from '../fixtures/listener-frames.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
 
 await ownNamespace()
 
@@ -18,8 +19,7 @@ const SOURCE = Address.parse('fe80::ff')!
 const ALL = { reports: true, routerSolicitations: true }
 
 /** v0 is ours and has no addresses; v1 is the peer's. */
-sh(`ip link add v0 address 02:00:00:00:00:ff type veth peer name v1 address 02:00:00:00:00:01
-    sysctl -qw net.ipv6.conf.v0.disable_ipv6=1 net.ipv6.conf.v1.disable_ipv6=1; ip link set v0 up; ip link set v1 up`)
+veth('v0 address 02:00:00:00:00:ff', 'v1 address 02:00:00:00:00:01', 'v0', 'v1')
 const ifindex = (name: string) => Number.parseInt(sh(`ip -o link show ${name}`))
 
 function open(name: string, mac: Mac | undefined, hearing: { reports: boolean; routerSolicitations: boolean }) {

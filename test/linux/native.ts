@@ -9,7 +9,8 @@ import { native } from '../../src/linux/native.ts'
 import type { NativeSocket, PacketOptions } from '../../src/linux/native.ts'
 import { ndiscFilter } from '../../src/wire/filter.ts'
 import { bytes, FRAMES } from '../fixtures/frames.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
 
 await ownNamespace()
 
@@ -21,8 +22,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
 const frame = (id: string) => bytes(FRAMES.find((fixture) => fixture.id === id)!.hex)
 
 /** Each receives what the other sends; nobody else speaks. */
-sh(`ip link add v0 address 02:00:00:00:00:ff type veth peer name v1 address 02:00:00:00:00:01
-    sysctl -qw net.ipv6.conf.v0.disable_ipv6=1 net.ipv6.conf.v1.disable_ipv6=1; ip link set v0 up; ip link set v1 up`)
+veth('v0 address 02:00:00:00:00:ff', 'v1 address 02:00:00:00:00:01', 'v0', 'v1')
 const ifindex = (name: string) => Number.parseInt(sh(`ip -o link show ${name}`))
 
 function open(name: string, options: Partial<PacketOptions> = {}): NativeSocket {
@@ -136,16 +136,17 @@ for (const [ring, how] of [[0, ''], [256, ', in a ring']] as const) {
     sh('ip link del m0')
 
     // UDP is what the kernel leaves unfinished on a veth.
-    sh('ip link add p0 type veth peer name p1; ip link set p0 up; ip link set p1 up; ip -6 addr add fe80::5/64 dev p1 nodad')
-    const veth = open('p0', { ring, filter: NONE })
+    veth('p0', 'p1')
+    sh('ip -6 addr add fe80::5/64 dev p1 nodad')
+    const socket = open('p0', { ring, filter: NONE })
     sh(`${process.execPath} -e "
       const s = require('dgram').createSocket('udp6'); s.bind(0, 'fe80::5%p1', () => s.send('x', 9, 'ff02::1%p1', () => s.close()))"`)
     const slab = new Uint8Array(64 * 128)
     const metas = new Int32Array(4 * 64)
-    const udp = Array.from({ length: veth.receive(slab, 128, metas) }, (_, i) => i).filter((i) => slab[i * 128 + 20] === 17)
+    const udp = Array.from({ length: socket.receive(slab, 128, metas) }, (_, i) => i).filter((i) => slab[i * 128 + 20] === 17)
     t.equal(udp.length, 1)
     t.equal(metas[4 * udp[0] + 2] & 8, 8)
-    veth.close()
+    socket.close()
     sh('ip link del p0')
   })
 }

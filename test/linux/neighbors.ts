@@ -6,7 +6,8 @@ import { NeighborWatcher } from '../../src/linux/neighbors.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { answering, done, fakeKernel, hex } from '../fixtures/fake-kernel.ts'
 import type { Reply } from '../fixtures/fake-kernel.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
 
 await ownNamespace()
 
@@ -26,8 +27,8 @@ const settle = () => new Promise((resolve) => setTimeout(resolve, 50))
 const ifindex = (name: string) => Number.parseInt(sh(`ip -o link show ${name}`))
 
 t.test('neighbors of a real kernel', async (t) => {
-  sh(`ip link add n0 type veth peer name n1; sysctl -qw net.ipv6.conf.n1.disable_ipv6=1; ip link set n0 up; ip link set n1 up
-      ip -6 addr add 2001:db8::ff/64 dev n0 nodad`)
+  veth('n0', 'n1', 'n1')
+  sh('ip -6 addr add 2001:db8::ff/64 dev n0 nodad')
   const add = (target: string, more: string) => sh(`ip -6 neigh add ${target} dev n0 ${more}`)
   add('2001:db8::1', 'lladdr 52:54:00:00:00:01 nud reachable')
   add('2001:db8::2', 'lladdr 52:54:00:00:00:02 nud stale')

@@ -8,7 +8,8 @@ import { PacketSocket } from '../../src/linux/packet.ts'
 import { Quiet } from '../../src/linux/quiet.ts'
 import { Solicitor } from '../../src/linux/solicitor.ts'
 import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
 
 await ownNamespace()
 // Opt-in by each socket; 1, the default, is opt-out.
@@ -21,8 +22,8 @@ const TARGET = Address.parse('2001:db8::12:3456')!
 /** `prefix`::/64 is on the link until the test ends; its other end has no IPv6. */
 function link(t: Test, name: string, prefix = '2001:db8') {
   t.teardown(() => sh(`ip link del ${name} || true`))
-  sh(`ip link add ${name} address 02:00:00:00:00:01 type veth peer name ${name}p; sysctl -qw net.ipv6.conf.${name}p.disable_ipv6=1
-      ip link set ${name} up; ip link set ${name}p up; ip -6 addr flush dev ${name}
+  veth(`${name} address 02:00:00:00:00:01`, `${name}p`, `${name}p`)
+  sh(`ip -6 addr flush dev ${name}
       ip -6 addr add fe80::1/64 dev ${name} nodad; ip -6 addr add ${prefix}::1/64 dev ${name} nodad`)
   return { name, ifindex: indexOf(name) }
 }

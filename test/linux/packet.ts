@@ -8,7 +8,8 @@ import type { NativeSocket } from '../../src/linux/native.ts'
 import { PacketSocket } from '../../src/linux/packet.ts'
 import type { NeighborAdvertisement, NeighborSolicitation } from '../../src/wire/ndisc.ts'
 import { bytes, FRAMES } from '../fixtures/frames.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
 
 await ownNamespace()
 
@@ -18,8 +19,7 @@ const OTHER = parseMac('02:00:00:00:00:77')!
 const TARGET = Address.parse('2001:db8::2')!
 const SOURCE = Address.parse('2001:db8::ff')!
 
-sh(`ip link add v0 address 02:00:00:00:00:ff type veth peer name v1 address 02:00:00:00:00:01
-    sysctl -qw net.ipv6.conf.v0.disable_ipv6=1 net.ipv6.conf.v1.disable_ipv6=1; ip link set v0 up; ip link set v1 up`)
+veth('v0 address 02:00:00:00:00:ff', 'v1 address 02:00:00:00:00:01', 'v0', 'v1')
 const ifindex = (name: string) => Number.parseInt(sh(`ip -o link show ${name}`))
 
 function reader() {
@@ -195,8 +195,7 @@ for (const ring of [false, true]) {
   })
 
   t.test(`${how}: a link that goes down, comes back, and goes away`, async (t) => {
-    sh(`ip link add w0 type veth peer name w1
-      sysctl -qw net.ipv6.conf.w0.disable_ipv6=1 net.ipv6.conf.w1.disable_ipv6=1; ip link set w0 up; ip link set w1 up`)
+    veth('w0', 'w1', 'w0', 'w1')
     const { socket, told } = open('w0', OURS, { ring })
     told.length = 0
     sh('ip link set w0 down')

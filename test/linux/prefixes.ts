@@ -3,7 +3,8 @@ import { osError } from '../../src/linux/errors.ts'
 import { PrefixWatcher } from '../../src/linux/prefixes.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { acknowledgement, answering, done, fakeKernel, hex } from '../fixtures/fake-kernel.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
 
 await ownNamespace()
 
@@ -16,7 +17,8 @@ function watch(kernel: Rtnetlink, open?: ConstructorParameters<typeof PrefixWatc
 
 t.test('with a real kernel', async (t) => {
   // The kernel takes away what has expired every 30 s; root may have it done sooner.
-  sh(`echo 1 >/proc/sys/net/ipv6/route/gc_interval || :; ip link add e0 type veth peer name e1; ip link set e0 up; ip link set e1 up
+  veth('e0', 'e1')
+  sh(`echo 1 >/proc/sys/net/ipv6/route/gc_interval || :
       ip -6 addr add 2001:db8:2::1/64 dev e0 nodad; ip -6 addr add 2001:db8:2::2/64 dev e0 nodad metric 5
       ip -6 addr add 2001:db8:5::1/128 dev e0 nodad; ip -6 route add 2001:db8:6::/48 via fe80::1 dev e0
       ip -6 route add default via fe80::1 dev e0; ip -6 route add 2001:db8:7::/64 dev e0 proto 186

@@ -7,8 +7,9 @@ import type { NativeSocket } from '../../src/linux/native.ts'
 import { Quiet } from '../../src/linux/quiet.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
-import { naFrame, nsFrame } from '../lab/kit/frames.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
+import { na, ns } from '../kit/frames.ts'
 
 await ownNamespace()
 
@@ -181,7 +182,7 @@ t.test('a kernel that knows no owner flag; one that knows no nf_tables', async (
 })
 
 /** ICMPv6 frames that have come in on a link since the last call, as [type, hop limit]. */
-function tap(ifindex: number): { take(): Array<readonly [number, number]>, send(frame: string): void, close(): void } {
+function tap(ifindex: number): { take(): Array<readonly [number, number]>, send(frame: Uint8Array): void, close(): void } {
   const all = new Uint8Array(8)
   new DataView(all.buffer).setUint16(0, 6, true)
   new DataView(all.buffer).setUint32(4, 65535, true)
@@ -192,21 +193,16 @@ function tap(ifindex: number): { take(): Array<readonly [number, number]>, send(
   return {
     take: () => Array.from({ length: socket.receive(slab, 2048, meta) },
       (_, i) => slab.subarray(i * 2048, i * 2048 + meta[4 * i])).filter((f) => f[20] === 58).map((f) => [f[54], f[21]] as const),
-    send: (frame) => {
-      const bytes = Uint8Array.from(Buffer.from(frame, 'hex'))
-      socket.send(bytes, bytes.length, Int32Array.of(bytes.length), 1)
-    },
+    send: (frame) => { socket.send(frame, frame.length, Int32Array.of(frame.length), 1) },
     close: () => socket.close(),
   }
 }
 
 t.test('a unicast NS or NA: no error, nothing leaks, and a packet socket sees it all the same', async (t) => {
   const macs = { asker: '52:54:00:00:00:01', up: '52:54:00:00:00:02', down: '52:54:00:00:00:03', host: '52:54:00:00:00:04' }
-  sh(`ip link add asker0 address ${macs.asker} type veth peer name up0 address ${macs.up}
-      ip link add host0 address ${macs.host} type veth peer name down0 address ${macs.down}
-      for i in asker0 host0; do echo 1 > /proc/sys/net/ipv6/conf/$i/disable_ipv6; done
-      for i in asker0 up0 host0 down0; do ip link set $i up; done
-      echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+  veth(`asker0 address ${macs.asker}`, `up0 address ${macs.up}`, 'asker0')
+  veth(`host0 address ${macs.host}`, `down0 address ${macs.down}`, 'host0')
+  sh(`echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
       ip -6 addr add 2001:db8::ff/64 dev up0 nodad
       ip -6 route add 2001:db8::2 dev down0
       ip -6 neigh add 2001:db8::2 dev down0 lladdr ${macs.host}
@@ -216,7 +212,7 @@ t.test('a unicast NS or NA: no error, nothing leaks, and a packet socket sees it
   const index = (name: string): number => kernel.links().find((link) => link.name === name)!.ifindex
   await until(() => kernel.links().filter((link) => link.up && link.kind === 'veth').length === 4)
   const [asker, up, host] = [tap(index('asker0')), tap(index('up0')), tap(index('host0'))]
-  const send = async (type: 135 | 136, frame: string) => {
+  const send = async (type: 135 | 136, frame: Uint8Array) => {
     for (const link of [asker, up, host]) link.take()
     asker.send(frame)
     await new Promise((resolve) => setTimeout(resolve, 150))
@@ -228,9 +224,9 @@ t.test('a unicast NS or NA: no error, nothing leaks, and a packet socket sees it
     }
   }
   const ask = (source: string, target: string) =>
-    send(135, nsFrame({ from: macs.asker, source, target, destination: target, to: macs.up }))
-  const tell = (destination: string) => send(136,
-    naFrame({ from: macs.asker, source: '2001:db8::1', target: '2001:db8::1', destination, to: macs.up, flags: 'RSO' }))
+    send(135, ns({ from: macs.asker, source, target, to: target, toMac: macs.up }))
+  const tell = (to: string) => send(136,
+    na({ from: macs.asker, target: '2001:db8::1', to, toMac: macs.up, flags: 'RSO' }))
   t.strictSame(await ask('2001:db8::1', '2001:db8::2'), { seen: 1, errors: 0, leaked: [254] }, 'without: forwarded')
   t.strictSame(await ask('fe80::99', '2001:db8::2'), { seen: 1, errors: 1, leaked: [] }, 'without: an error')
   t.strictSame(await tell('2001:db8::2'), { seen: 1, errors: 0, leaked: [254] }, 'without: forwarded, too')
@@ -243,7 +239,7 @@ t.test('a unicast NS or NA: no error, nothing leaks, and a packet socket sees it
   }
 
   asker.take()
-  asker.send(nsFrame({ from: macs.asker, source: 'fe80::99', target: '2001:db8::ff', destination: '2001:db8::ff', to: macs.up }))
+  asker.send(ns({ from: macs.asker, source: 'fe80::99', target: '2001:db8::ff', to: '2001:db8::ff', toMac: macs.up }))
   let answers = 0
   await until(() => (answers += asker.take().filter(([type]) => type === 136).length) > 0)
   t.equal(answers, 1, 'its own addresses the kernel answers for, as ever')
@@ -265,9 +261,9 @@ t.test('frames between ports of our own bridge are none of our business, even wh
   const quiet = new Quiet()
   t.equal(quiet.apply([ruleOf(index('br9'), macs.bridge, '2001:db8:9::/64')]), undefined)
   const [a, b] = [tap(index('host8')), tap(index('host9'))]
-  const ends = { source: '2001:db8:9::a', destination: '2001:db8:9::b', from: macs.a, to: macs.b }
-  a.send(nsFrame({ ...ends, target: '2001:db8:9::b' }))
-  a.send(naFrame({ ...ends, target: '2001:db8:9::a', flags: 'S' }))
+  const ends = { source: '2001:db8:9::a', to: '2001:db8:9::b', from: macs.a, toMac: macs.b }
+  a.send(ns({ ...ends, target: '2001:db8:9::b' }))
+  a.send(na({ ...ends, target: '2001:db8:9::a', flags: 'S' }))
   const arrived: number[] = []
   const more = () => arrived.push(...b.take().map(([type]) => type).filter((type) => type === 135 || type === 136))
   await until(() => more() >= 2).catch(() => {})

@@ -4,7 +4,7 @@ import { Address } from '../../src/address.ts'
 import {
   IPPROTO_IPV6, IPV6_HDRINCL, IPV6_MULTICAST_IF, openIcmp, sendTo, setOption, SO_BINDTODEVICE, SOL_SOCKET,
 } from '../../src/linux/raw-icmp.ts'
-import { ownNamespace } from '../fixtures/own-namespace.ts'
+import { ownNamespace } from '../kit/namespace.ts'
 
 await ownNamespace()
 

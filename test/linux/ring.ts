@@ -5,12 +5,11 @@ import { native } from '../../src/linux/native.ts'
 import type { NativeSocket } from '../../src/linux/native.ts'
 import { ndiscFilter } from '../../src/wire/filter.ts'
 import { bytes, FRAMES } from '../fixtures/frames.ts'
-import { ownNamespace, sh } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
 
 await ownNamespace()
 
-sh(`ip link add v0 address 02:00:00:00:00:ff type veth peer name v1 address 02:00:00:00:00:01
-    sysctl -qw net.ipv6.conf.v0.disable_ipv6=1 net.ipv6.conf.v1.disable_ipv6=1; ip link set v0 up; ip link set v1 up`)
+veth('v0 address 02:00:00:00:00:ff', 'v1 address 02:00:00:00:00:01', 'v0', 'v1')
 
 const NS = bytes(FRAMES.find(({ id }) => id === 'NS multicast')!.hex)
 

@@ -7,12 +7,14 @@ import { QUEUE_LIMIT, Routes, RouteWatcher } from '../../src/linux/routes.ts'
 import { NETLINK_ROUTE, Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { RTNLGRP_IPV6_ROUTE } from '../../src/wire/rtnetlink.ts'
 import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
 
 await ownNamespace()
 
 const address = (text: string): Address => Address.parse(text)!
-sh('ip link add up0 type veth peer name down0; ip link set up0 up; ip link set down0 up; ip -6 addr add 2001:db8::ff/64 dev up0 nodad')
+veth('up0', 'down0')
+sh('ip -6 addr add 2001:db8::ff/64 dev up0 nodad')
 const kernel = new Rtnetlink()
 const index = (name: string): number => kernel.links().find((link) => link.name === name)!.ifindex
 const up0 = index('up0')

@@ -2,13 +2,13 @@ import t from 'tap'
 import { Address, formatMac } from '../../src/address.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import type { RouteChange } from '../../src/engine/types.ts'
-import { ownNamespace, sh } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
 
 await ownNamespace()
 
 const address = (text: string): Address => Address.parse(text)!
-sh(`ip link add up0 address 52:54:00:12:34:56 type veth peer name down0; ip link set up0 up; ip link set down0 up
-    ip -6 addr add 2001:db8::ff/64 dev up0 nodad; ip -6 route add default via 2001:db8::1 dev up0`)
+veth('up0 address 52:54:00:12:34:56', 'down0')
+sh(`ip -6 addr add 2001:db8::ff/64 dev up0 nodad; ip -6 route add default via 2001:db8::1 dev up0`)
 const kernel = new Rtnetlink()
 const index = (name: string): number => kernel.links().find((link) => link.name === name)!.ifindex
 const up0 = index('up0')

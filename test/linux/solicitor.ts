@@ -2,7 +2,8 @@ import t from 'tap'
 import { Address, formatMac, parseMac } from '../../src/address.ts'
 import { PacketSocket } from '../../src/linux/packet.ts'
 import { QUEUE_LIMIT, Solicitor } from '../../src/linux/solicitor.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
 
 await ownNamespace()
 
@@ -10,8 +11,8 @@ const MAC = parseMac('02:00:00:00:00:01')!
 const TARGET = Address.parse('2001:db8::12:3456')!
 
 function link(name: string) {
-  sh(`ip link add ${name} address 02:00:00:00:00:01 type veth peer name ${name}p
-      ip link set ${name} up; ip link set ${name}p up; ip -6 addr flush dev ${name}; ip -6 addr add fe80::1/64 dev ${name} nodad`)
+  veth(`${name} address 02:00:00:00:00:01`, `${name}p`)
+  sh(`ip -6 addr flush dev ${name}; ip -6 addr add fe80::1/64 dev ${name} nodad`)
   return { name, mac: MAC }
 }
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { enableForwarding, readSetting, writeSetting } from '../../src/linux/sysctl.ts'
-import { ownNamespace, sh } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh } from '../kit/namespace.ts'
 
 await ownNamespace()
 

@@ -1,6 +1,6 @@
 /** The story of the rented server in virtual time: first without trouble, then in bad weather. */
 import t from 'tap'
-import { ip } from '../engine/kit/frames.ts'
+import { ip } from '../kit/frames.ts'
 import { chance } from '../engine/kit/stage.ts'
 import { Host } from './kit/host.ts'
 import { everySeed } from './kit/seeds.ts'

@@ -1,4 +1,5 @@
 /** Many hosts of which only their kernels live: no agent, so fifty of them cost next to nothing, and say nothing. */
+import { pairOf } from '../../kit/namespace.ts'
 import type { Bridge } from './lab.ts'
 import { vmAddress } from './topology.ts'
 
@@ -11,7 +12,7 @@ export async function crowd(bridge: Bridge, numbers: readonly number[]): Promise
   await Promise.all(holders.map((holder) => holder.line(/here/)))
   // Ends with equal ifindexes would get their carrier late; see `Lab.link`.
   bridge.ip(...numbers.flatMap((n, i) => [
-    `link add crowd${n} index ${1000 + 2 * i} type veth peer name eth0 index ${1001 + 2 * i} netns ${holders[i].pid}`,
+    pairOf(`crowd${n} index ${1000 + 2 * i}`, `eth0 index ${1001 + 2 * i} netns ${holders[i].pid}`),
     `link set crowd${n} master br0`, `link set crowd${n} up`]))
   for (const [i, n] of numbers.entries()) {
     bridge.run(['nsenter', `--net=/proc/${holders[i].pid}/ns/net`, '--', 'ip', '-6', '-batch', '-'],

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Host, Lab } from './lab.ts'
-import { until } from './process.ts'
+import { until } from '../../kit/until.ts'
 import type { Proc } from './process.ts'
 
 export const MAIN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'ndp6d.cjs')
@@ -64,8 +64,7 @@ export class Daemon {
   async counters(): Promise<Record<string, number>> {
     const from = this.proc.lines.length
     this.proc.child.kill('SIGUSR1')
-    const record = await until('the counters', 3000,
-      () => this.records.slice(from).find((r) => typeof r.counters === 'object'))
+    const record = await until(() => this.records.slice(from).find((r) => typeof r.counters === 'object'))
     return record.counters as Record<string, number>
   }
 

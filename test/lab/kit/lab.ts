@@ -13,9 +13,10 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Reply, Request, SeenFrame, TrafficReport } from './agent.ts'
-import { decode } from './frames.ts'
-import type { Seen } from './frames.ts'
-import { Proc, until } from './process.ts'
+import { pairOf } from '../../kit/namespace.ts'
+import { readFrame } from '../../kit/read-frame.ts'
+import type { ReadFrame } from '../../kit/read-frame.ts'
+import { Proc } from './process.ts'
 
 const AGENT = join(dirname(fileURLToPath(import.meta.url)), 'agent.js')
 
@@ -38,6 +39,9 @@ export interface LinkOptions {
   readonly macs?: readonly [string, string]
 }
 
+/** A captured frame. */
+export type Seen = SeenFrame & ReadFrame
+
 /** What was seen on one link since the capture began: NS, NA and other ICMPv6, in order. */
 export class Capture {
   readonly frames: Seen[] = []
@@ -49,7 +53,7 @@ export class Capture {
   }
 
   add(frame: SeenFrame): void {
-    const seen = decode(frame)
+    const seen = { ...frame, ...readFrame(Buffer.from(frame.hex, 'hex')) }
     this.frames.push(seen)
     this.onFrame?.(seen)
   }
@@ -159,14 +163,14 @@ export class Host {
     return (await this.traffic(to, { rate: 1000, seconds: 0.001, patience })).received === 1
   }
 
-  /** Puts raw frames on a link, as hex, `gap` milliseconds apart. @returns how many were sent */
-  inject(iface: string, frames: readonly string[], gap = 0): Promise<number> {
-    return this.#ask({ op: 'inject', ifindex: this.ifindex(iface), frames, gap })
+  /** Sends raw frames on a link, `gap` milliseconds apart. @returns how many were sent */
+  inject(iface: string, frames: readonly Uint8Array[], gap = 0): Promise<number> {
+    return this.#ask({ op: 'inject', ifindex: this.ifindex(iface), frames: frames.map(hexOf), gap })
   }
 
-  /** Sends a solicitation (hex) for ever other addresses of its target's /64, 8000:: and above there. @returns how many were sent */
-  scan(iface: string, frame: string, rate: number, seconds: number): Promise<number> {
-    return this.#ask({ op: 'scan', ifindex: this.ifindex(iface), frame, rate, seconds })
+  /** Sends a solicitation for ever other addresses of its target's /64, 8000:: and above there. @returns how many were sent */
+  scan(iface: string, frame: Uint8Array, rate: number, seconds: number): Promise<number> {
+    return this.#ask({ op: 'scan', ifindex: this.ifindex(iface), frame: hexOf(frame), rate, seconds })
   }
 
   /** Records ICMPv6 (or `all`) on a link, both directions, until it is stopped. */
@@ -212,6 +216,8 @@ export class Host {
   }
 }
 
+function hexOf(frame: Uint8Array): string { return Buffer.from(frame).toString('hex') }
+
 /** A host whose only work is a Linux bridge `br0`; the ends of links that lead here become its ports. */
 export class Bridge extends Host {}
 
@@ -250,8 +256,7 @@ export class Lab {
     const hex = n.toString(16).padStart(4, '0').replace(/..$/, ':$&')
     const [macA, macB] = options.macs ?? [`02:00:00:03:${hex}`, `02:00:00:04:${hex}`]
     // Ends with equal ifindexes would get their carrier up to a second late (net/core/link_watch.c).
-    a.ip(`link add ${ifaceA} address ${macA} index ${2 * n + 8} type veth `
-      + `peer name ${ifaceB} address ${macB} index ${2 * n + 9} netns ${b.pid}`)
+    a.ip(pairOf(`${ifaceA} address ${macA} index ${2 * n + 8}`, `${ifaceB} address ${macB} index ${2 * n + 9} netns ${b.pid}`))
     for (const [host, iface] of [[a, ifaceA], [b, ifaceB]] as const) {
       host.ip(...host instanceof Bridge ? [`link set ${iface} master br0`] : [], `link set ${iface} up`)
     }
@@ -280,5 +285,3 @@ export class Lab {
     return host
   }
 }
-
-export { until }

@@ -1,6 +1,6 @@
 /** What ip-monitor(8) tells of addresses and routes in a lab host, and when. */
 import type { Host } from './lab.ts'
-import { until } from './process.ts'
+import { until } from '../../kit/until.ts'
 
 const MARK = 'fd00::1/128'
 
@@ -14,7 +14,7 @@ export class Monitor {
     const proc = host.spawn(['ip', '-6', 'monitor', 'address', 'route'])
     proc.onLine = (text) => monitor.#events.push({ at: performance.now(), text })
     // It says nothing of its start: an address comes and goes until it tells of that.
-    await until('ip monitor listens', 5000, () => {
+    await until(() => {
       host.ip(`addr add ${MARK} dev lo`, `addr del ${MARK} dev lo`)
       return monitor.#events.length > 0
     })
@@ -23,8 +23,7 @@ export class Monitor {
 
   /** When the first event since `since` was told whose line matches, or comes within `limit` milliseconds. */
   async at(pattern: RegExp, limit: number, since = 0): Promise<number> {
-    const event = await until(`${pattern}`, limit,
-      () => this.#events.find(({ at, text }) => at >= since && pattern.test(text)))
+    const event = await until(() => this.#events.find(({ at, text }) => at >= since && pattern.test(text)), limit, `${pattern}`)
     return event.at
   }
 

@@ -2,20 +2,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { setTimeout as sleep } from 'node:timers/promises'
-
-/**
- * Polls until `condition` gives something true, and returns it.
- * @param limit milliseconds @throws Error naming `what` when time is up
- */
-export async function until<T>(what: string, limit: number, condition: () => T | Promise<T>): Promise<NonNullable<T>> {
-  for (const end = performance.now() + limit; ;) {
-    const value = await condition()
-    if (value) return value
-    if (performance.now() > end) throw new Error(`not within ${limit} ms: ${what}`)
-    await sleep(20)
-  }
-}
+import { until } from '../../kit/until.ts'
 
 export class Proc {
   readonly child: ChildProcess
@@ -51,7 +38,7 @@ export class Proc {
   /** The first line that matches, printed already or within `limit` milliseconds. `from`: index into `lines`. */
   async line(pattern: RegExp, limit = 5000, from = 0): Promise<string> {
     const found = () => this.lines.slice(from).find((line) => pattern.test(line))
-    await until(`${pattern}`, limit, () => found() !== undefined || !this.running).catch(() => {})
+    await until(() => found() !== undefined || !this.running, limit).catch(() => {})
     const line = found()
     if (line === undefined) {
       throw new Error(`it ${this.running ? 'runs' : 'ended'} without printing ${pattern}:\n${this.lines.join('\n')}`)

@@ -2,9 +2,8 @@
 import type { Test } from 'tap'
 import { Daemon } from './daemon.ts'
 import type { DaemonOptions } from './daemon.ts'
-import type { Seen } from './frames.ts'
 import { Lab } from './lab.ts'
-import type { Capture } from './lab.ts'
+import type { Capture, Seen } from './lab.ts'
 import { CONFIG, buildTopology } from './topology.ts'
 import type { Bridges, Topology } from './topology.ts'
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Host } from './lab.ts'
-import { until } from './process.ts'
+import { until } from '../../kit/until.ts'
 import type { Proc } from './process.ts'
 
 /** The package's own directory, seen from dist/test/lab/kit. */
@@ -41,7 +41,7 @@ export class Systemd {
     const proc = host.spawn(['sh', SCRIPT, ...binds])
     const [, pid] = (await proc.line(/^pid \d+$/)).split(' ')
     const systemd = new Systemd(proc, pid)
-    await until('systemd is up', 20_000, () => systemd.run(['systemctl', 'is-active', '-q', 'lab.target']).status === 0)
+    await until(() => systemd.run(['systemctl', 'is-active', '-q', 'lab.target']).status === 0)
     return systemd
   }
 

@@ -8,9 +8,8 @@
  * The bridges are elsewhere (the proxy has their uplinks eth1 and eth2), or the proxy's own (br1 and br2).
  */
 import type { Test } from 'tap'
-import type { Capture, Host } from './lab.ts'
-import { naFrame } from './frames.ts'
-import type { Seen } from './frames.ts'
+import { na } from '../../kit/frames.ts'
+import type { Capture, Host, Seen } from './lab.ts'
 import type { Proc } from './process.ts'
 import { offences, scene } from './scene.ts'
 import type { Scene } from './scene.ts'
@@ -88,7 +87,7 @@ export async function twoLinks(t: Test, where: Where = 'elsewhere'): Promise<Two
       return vm
     },
     announce: (vm, addresses) =>
-      vm.inject('eth0', addresses.map((target) => naFrame({ from: vm.mac('eth0'), source: target, target }))),
+      vm.inject('eth0', addresses.map((target) => na({ from: vm.mac('eth0'), target }))),
     watchRoutes: () => new RouteWatch(proxy),
   }
 }

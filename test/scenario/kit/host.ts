@@ -9,7 +9,8 @@ import type { KernelNeighbor } from '../../../src/engine/types.ts'
 import { DELAY_FIRST_PROBE_TIME, REACHABLE_TIME, RETRANS_TIMER } from '../../../src/wire/constants.ts'
 import { multicastMac } from '../../../src/wire/frame.ts'
 import { addressOf, echoFrame, macOf, naFrame, nsFrame } from './frame.ts'
-import type { Frame, Message } from './frame.ts'
+import type { ReadFrame } from '../../kit/read-frame.ts'
+import type { Frame } from './frame.ts'
 import type { Port, Segment, World } from './world.ts'
 
 /** 33:33 and the low 32 bits of ff02::1 and ff02::2. */
@@ -160,12 +161,11 @@ export class Host implements Port {
   receive(frame: Frame): void {
     this.#told?.frame(frame)
     if (!this.#isFor(frame.to)) return
-    const { message } = frame
-    switch (message.kind) {
-      case 'ns': return this.#solicited(message)
-      case 'na': return this.#advertised(message)
-      case 'echo-request': return this.#echo(message)
-      case 'echo-reply': return
+    const { content } = frame
+    switch (content.kind) {
+      case 'NS': return this.#solicited(content)
+      case 'NA': return this.#advertised(content)
+      case 'echo-request': return this.#echo(content)
     }
   }
 
@@ -210,20 +210,20 @@ export class Host implements Port {
     this.#world.after(ms, () => { if (entry.epoch === epoch) work() })
   }
 
-  #solicited({ target, source, from, lladdr, isUnicast }: Message): void {
+  #solicited({ target, source, destination, from, lladdr }: ReadFrame): void {
     const mine = this.addresses.get(target)
     if (mine === 'tentative' && source === '::') this.addresses.set(target, 'duplicate')
     if (mine !== 'valid') return
     if (source === '::') return this.send(naFrame({ target, from: this.mac, flags: this.#flags('O') }))
-    if (lladdr !== undefined) this.#heard(source, lladdr)
-    this.send(isUnicast ? naFrame({ target, from: this.mac, to: source, toMac: from, flags: this.#flags('S'), tlla: '' })
+    if (lladdr !== '') this.#heard(source, lladdr)
+    this.send(destination === target ? naFrame({ target, from: this.mac, to: source, toMac: from, flags: this.#flags('S'), tlla: '' })
       : naFrame({ target, from: this.mac, to: source, toMac: from, flags: this.#flags('SO') }))
   }
 
-  #echo({ source }: Message): void {
+  #echo({ source }: ReadFrame): void {
     if (this.isShy) return
     const own = source.startsWith('fe80:') ? this.linkLocal : this.#source
-    this.use(source, () => this.send(echoFrame('echo-reply', this.mac, own, source, this.reaches(source))))
+    this.use(source, () => this.send(echoFrame('echo-reply', { from: this.mac, source: own, to: source, toMac: this.reaches(source) })))
   }
 
   /** RFC 4861 7.2.3: the source of a solicitation. */
@@ -240,20 +240,21 @@ export class Host implements Port {
   }
 
   /** RFC 4861 7.2.5. */
-  #advertised({ target, lladdr, from, solicited, override, router }: Message): void {
+  #advertised({ target, lladdr, from, flags }: ReadFrame): void {
+    const [router, solicited, override] = ['R', 'S', 'O'].map((flag) => flags.includes(flag))
     const mine = this.addresses.get(target)
     if (mine === 'tentative') this.addresses.set(target, 'duplicate')
     if (mine !== undefined) return
     const entry = this.#cache.get(target)
     if (entry === undefined || entry.state === 'FAILED') return
-    const mac = lladdr ?? from
+    const mac = lladdr || from
     if (entry.state === 'INCOMPLETE') {
-      if (lladdr === undefined) return
+      if (lladdr === '') return
       entry.mac = mac
       entry.router = router
       return this.#enter(target, entry, solicited ? 'REACHABLE' : 'STALE')
     }
-    const differs = lladdr !== undefined && mac !== entry.mac
+    const differs = lladdr !== '' && mac !== entry.mac
     if (differs && !override) {
       if (entry.state === 'REACHABLE') this.#enter(target, entry, 'STALE')
       return

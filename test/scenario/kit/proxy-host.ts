@@ -12,7 +12,7 @@ import type {
 import { multicastMac } from '../../../src/wire/frame.ts'
 import type { MulticastMessage } from '../../../src/wire/mld.ts'
 import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED, NdiscView } from '../../../src/wire/ndisc.ts'
-import { prefix } from '../../engine/kit/frames.ts'
+import { prefix } from '../../kit/frames.ts'
 import { configOf, groupOf, own } from '../../engine/kit/stage.ts'
 import { addressOf, echoFrame, Frame, macOf, textOf } from './frame.ts'
 import { Host } from './host.ts'
@@ -217,7 +217,7 @@ export class ProxyHost implements Sink {
 
   discover(ifindex: number, sources: readonly Address[]): void {
     const kernel = this.#ports.get(ifindex)?.kernel
-    for (const source of sources) kernel?.send(echoFrame('echo-request', kernel.mac, textOf(source), ALL_NODES))
+    for (const source of sources) kernel?.send(echoFrame('echo-request', { from: kernel.mac, source: textOf(source), to: ALL_NODES }))
   }
 
   quiet(): void {}
@@ -243,8 +243,8 @@ export class ProxyHost implements Sink {
 
   #receive({ hearing, link: { ifindex, mac } }: Port, frame: Frame): void {
     if (this.#isDown) return
-    if (frame.isEcho) {
-      const { kind, source, from } = frame.message
+    const { kind, source, from } = frame.content
+    if (kind.startsWith('echo')) {
       if (kind === 'echo-reply') this.tell({ kind: 'echo', ifindex, source: addressOf(source), mac: macOf(from) })
       return
     }
