@@ -4,7 +4,7 @@
  */
 import t from 'tap'
 import { until } from '../kit/until.ts'
-import type { Capture, Seen } from './kit/lab.ts'
+import type { Capture, CapturedFrame } from './kit/lab.ts'
 import { goodManners, scene } from './kit/scene.ts'
 import type { Scene } from './kit/scene.ts'
 import { CONFIG, ROUTER, SERVER, vmAddress } from './kit/topology.ts'
@@ -15,7 +15,7 @@ const OTHER = '02:00:00:aa:aa:aa'
 const announcing = (how: string): string => CONFIG.replace('}', `  announce ${how}\n}`)
 
 /** Unsolicited advertisements that went out of this link, to one group. */
-function told(capture: Capture, group: string, target?: string): Seen[] {
+function told(capture: Capture, group: string, target?: string): CapturedFrame[] {
   return capture.of('NA', target).filter((na) => na.outgoing && na.destination === group)
 }
 

@@ -7,7 +7,7 @@
  */
 import { Daemon, parseRecord } from './kit/daemon.ts'
 import { Lab } from './kit/lab.ts'
-import type { Host, Seen } from './kit/lab.ts'
+import type { CapturedFrame, Host } from './kit/lab.ts'
 import { CONFIG, PROXY, ROUTER, SERVER, buildTopology, vmAddress } from './kit/topology.ts'
 import type { Topology } from './kit/topology.ts'
 import { enterNamespaces, inUserNamespace } from '../kit/namespace.ts'
@@ -47,7 +47,7 @@ function check(what: string, holds: boolean): void {
 async function narrate(proxy: Host, iface: string, names: ReadonlyMap<string, string>, told: Set<string>) {
   const capture = await proxy.capture(iface)
   const name = (mac: string) => names.get(mac) ?? mac
-  capture.onFrame = ({ kind, from, to, target, lladdr }: Seen) => {
+  capture.onFrame = ({ kind, from, to, target, lladdr }: CapturedFrame) => {
     if ((kind !== 'NS' && kind !== 'NA') || !target.startsWith('2001:db8:')) return
     const what = kind === 'NS' ? `who has ${target}?` : `to ${name(to)}: ${target} is at ${lladdr || from}`
     const line = `  ${iface}  ${name(from).padEnd(6)}  ${what}`

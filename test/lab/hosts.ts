@@ -5,7 +5,7 @@ import { ra } from '../kit/frames.ts'
 import { until } from '../kit/until.ts'
 import { Monitor } from './kit/monitor.ts'
 import { goodManners, scene } from './kit/scene.ts'
-import { CONFIG, PREFIX, PROXY, ROUTER, vmAddress } from './kit/topology.ts'
+import { CONFIG, PROXY, ROUTER, vmAddress } from './kit/topology.ts'
 
 /** How long after `since` something was. */
 const after = (since: number, at = performance.now()): number => Math.round(at - since)
@@ -45,7 +45,7 @@ t.test('a new address works 200 ms after its DAD, whether from a command or from
   }))
   const manual = await Promise.all([4, 5, 6].map(async (n) =>
     ({ events: await Monitor.start(await stage.addVm(n, { dad: true })), address: vmAddress(n) })))
-  await proxy.inject('eth1', [ra({ from: proxy.mac('eth1'), source: proxy.linkLocal('eth1'), prefix: PREFIX })])
+  await proxy.inject('eth1', [ra({ from: proxy.mac('eth1'), source: proxy.linkLocal('eth1'), prefix: '2001:db8::' })])
   const wanted = [vmAddress(6), '2001:db8::ff:fe00:9']
   const impatience = Promise.all(wanted.map((address) => server.traffic(address, { rate: 20, seconds: 2 })))
 

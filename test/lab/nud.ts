@@ -3,7 +3,8 @@
  * they go on. `NDP6D_LAB_SECONDS` makes it last longer than its 15 s; below 10 s a STALE entry would hide a failure.
  */
 import t from 'tap'
-import { goodManners, scene, unanswered } from './kit/scene.ts'
+import { unanswered } from '../kit/manners.ts'
+import { goodManners, scene } from './kit/scene.ts'
 import { SERVER, vmAddress } from './kit/topology.ts'
 
 const SECONDS = Number(process.env.NDP6D_LAB_SECONDS ?? 15)
@@ -25,7 +26,7 @@ t.test('unicast solicitations are answered, and nothing is lost for as long as t
   for (const [capture, target] of [[eth0, vmAddress(2)], [eth0, vmAddress(3)], [eth1, '2001:db8::1']] as const) {
     const checks = capture.of('NS', target).filter((ns) => !ns.outgoing && UNICAST(ns.destination))
     t.ok(checks.length >= SECONDS / 6, `${target} was checked by unicast NS (${checks.length} times)`)
-    t.same(unanswered(capture, checks), [], 'each one answered')
+    t.same(unanswered(capture.frames, checks), [], 'each one answered')
   }
   goodManners(t, stage)
 })

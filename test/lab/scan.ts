@@ -75,6 +75,6 @@ t.test('a scan by a host on the uplink, while others are asked for', async (t) =
   t.match(record.links, [{ iface: 'eth0', drops: 0 }, { iface: 'eth1', drops: 0 }], 'no packet was dropped')
   const limits = record.limits as { name: string; used: number; size: number }[]
   t.ok(limits.length > 15 && limits.every(({ used, size }) => used <= size), 'no table holds more than it may')
-  goodManners(t, { ...stage, eth0: { ...eth0, frames: [] } as unknown as typeof eth0 })
+  goodManners(t, stage, [], { eth1 })
   t.same(proxy.ourRoutes(), [vmAddress(2), vmAddress(3)])
 })

@@ -17,6 +17,7 @@ export type Request =
   | { readonly op: 'scan'; readonly ifindex: number; readonly frame: string; readonly rate: number; readonly seconds: number }
   | { readonly op: 'capture'; readonly ifindex: number; readonly all: boolean }
   | { readonly op: 'release'; readonly capture: number }
+  | { readonly op: 'echoed' }
 
 /** What became of numbered datagrams sent to an echo server. Times are milliseconds. */
 export interface TrafficReport {
@@ -48,6 +49,8 @@ const PACKET_OUTGOING = 4
 const SLOT = 2048
 
 const captures = new Map<number, NativeSocket>()
+/** Datagrams that the echo server got. */
+let echoed = 0
 
 function clock(): number {
   return Number(process.hrtime.bigint() / 1000n) / 1000
@@ -199,12 +202,16 @@ async function carryOut(id: number, request: Request): Promise<unknown> {
     case 'scan': return scan(request)
     case 'capture': return capture(id, request.ifindex, request.all)
     case 'release': return release(request.capture)
+    case 'echoed': return echoed
   }
 }
 
 function main(): void {
   const echo = createSocket('udp6')
-  echo.on('message', (message, peer) => echo.send(message, peer.port, peer.address, () => {}))
+  echo.on('message', (message, peer) => {
+    echoed++
+    echo.send(message, peer.port, peer.address, () => {})
+  })
   echo.on('error', () => {})
   echo.bind(ECHO_PORT, () => say({ id: 0, result: 'ready' }))
   const requests = createInterface({ input: process.stdin })

@@ -13,9 +13,10 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Reply, Request, SeenFrame, TrafficReport } from './agent.ts'
+import { framesOf } from '../../kit/manners.ts'
+import type { Seen } from '../../kit/manners.ts'
 import { pairOf } from '../../kit/namespace.ts'
 import { readFrame } from '../../kit/read-frame.ts'
-import type { ReadFrame } from '../../kit/read-frame.ts'
 import { Proc } from './process.ts'
 
 const AGENT = join(dirname(fileURLToPath(import.meta.url)), 'agent.js')
@@ -40,13 +41,13 @@ export interface LinkOptions {
 }
 
 /** A captured frame. */
-export type Seen = SeenFrame & ReadFrame
+export type CapturedFrame = SeenFrame & Seen
 
 /** What was seen on one link since the capture began: NS, NA and other ICMPv6, in order. */
 export class Capture {
-  readonly frames: Seen[] = []
+  readonly frames: CapturedFrame[] = []
   readonly #end: () => Promise<unknown>
-  onFrame: ((seen: Seen) => void) | undefined
+  onFrame: ((seen: CapturedFrame) => void) | undefined
 
   constructor(end: () => Promise<unknown>) {
     this.#end = end
@@ -59,9 +60,7 @@ export class Capture {
   }
 
   /** Frames of one kind, perhaps of one target. */
-  of(kind: Seen['kind'], target?: string): Seen[] {
-    return this.frames.filter((f) => f.kind === kind && (target === undefined || f.target === target))
-  }
+  of(kind: Seen['kind'], target?: string): CapturedFrame[] { return framesOf(this.frames, kind, target) }
 
   async stop(): Promise<this> {
     await this.#end()
@@ -162,6 +161,9 @@ export class Host {
   async reaches(to: string, patience = 1000): Promise<boolean> {
     return (await this.traffic(to, { rate: 1000, seconds: 0.001, patience })).received === 1
   }
+
+  /** @returns the datagrams that its echo server got so far */
+  echoed(): Promise<number> { return this.#ask({ op: 'echoed' }) }
 
   /** Sends raw frames on a link, `gap` milliseconds apart. @returns how many were sent */
   inject(iface: string, frames: readonly Uint8Array[], gap = 0): Promise<number> {

@@ -9,9 +9,9 @@
  */
 import type { Test } from 'tap'
 import { na } from '../../kit/frames.ts'
-import type { Capture, Host, Seen } from './lab.ts'
+import type { Capture, Host } from './lab.ts'
 import type { Proc } from './process.ts'
-import { offences, scene } from './scene.ts'
+import { goodManners, scene } from './scene.ts'
 import type { Scene } from './scene.ts'
 import { ROUTER, vmAddress } from './topology.ts'
 
@@ -92,19 +92,8 @@ export async function twoLinks(t: Test, where: Where = 'elsewhere'): Promise<Two
   }
 }
 
-/** An NA to all nodes that replaces what they know (RFC 4861 7.2.6), which no answer does. */
-function isReplacement({ kind, outgoing, destination, flags }: Seen): boolean {
-  return kind === 'NA' && outgoing && destination === 'ff02::1' && flags.includes('O')
-}
-
-/** Asserts that nothing offends on the links of the proxy, and that only `moved` was ever announced with Override. */
-export function goodMannersOf(t: Test, { proxy, eth0, captures, links }: TwoLinks, moved: readonly string[] = []): void {
-  const ours = proxy.show('addr show').flatMap((link) => link.addr_info ?? []).map((info: { local: string }) => info.local)
-  for (const [iface, { frames }] of [['eth0', eth0], [links[0], captures[0]], [links[1], captures[1]]] as const) {
-    const own = proxy.show(`addr show dev ${iface}`)[0].addr_info.map((info: { local: string }) => info.local)
-    const others = frames.filter((frame) => !isReplacement(frame))
-    t.same(offences({ frames: others }, own, ours), [], `nothing on ${iface} that a proxy may not do`)
-    const replaced = new Set(frames.filter(isReplacement).map(({ target }) => target))
-    t.same([...replaced].filter((target) => ![...moved, ...own].includes(target)), [], 'nothing replaced without reason')
-  }
+/** {@link goodManners} on all three links. */
+export function goodMannersOf(t: Test, stage: TwoLinks, moved: readonly string[] = []): void {
+  const { eth0, links, captures } = stage
+  goodManners(t, stage, moved, { eth0, [links[0]]: captures[0], [links[1]]: captures[1] })
 }

@@ -146,6 +146,12 @@ export class Host implements Port {
     this.#world.after(ms, () => this.talk(target, ms))
   }
 
+  /** Empties its neighbor cache. */
+  forget(): void {
+    for (const entry of this.#cache.values()) entry.epoch++
+    this.#cache.clear()
+  }
+
   /** The link-layer address that packets for `target` go to. */
   reaches(target: string): string | undefined {
     const entry = this.#cache.get(target)

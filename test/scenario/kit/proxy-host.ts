@@ -107,10 +107,16 @@ export class ProxyHost implements Sink {
   /** Tells the engine of the routes that there are, as at its start. */
   adopt(): void { this.tell({ kind: 'routes', present: [...this.routes.values()] }) }
 
-  /** The engine ends, and after `ms` another begins with what it knew, and with the routes that it left, unless they expired. */
-  restart(ms: number, isLate = false): void {
-    const memory = [...this.engine.memory]
-    this.engine.stop()
+  /** Its kernel on a link. */
+  kernel(ifindex: number): Host { return this.#ports.get(ifindex)!.kernel }
+
+  /**
+   * Ends the engine and after `ms` starts another with the saved hosts and the routes of the first one.
+   * @param isLate the routes expire meanwhile @param isKilled no saved hosts
+   */
+  restart(ms: number, { isLate = false, isKilled = false } = {}): void {
+    const memory = isKilled ? [] : [...this.engine.memory]
+    if (!isKilled) this.engine.stop()
     this.#isDown = true
     for (const port of this.#ports.values()) {
       port.hearing = undefined

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { chance } from '../../engine/kit/stage.ts'
 import { World } from './world.ts'
 
-const { SEEDS = '1000', SEED } = process.env
+const { SEEDS = '100', SEED } = process.env
 
 /** @returns what there is in the end, a line for each thing. @throws when something is wrong on the way */
 export type Play = (world: World, seed: number) => readonly string[]

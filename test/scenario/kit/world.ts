@@ -59,12 +59,17 @@ export class World {
   /** Lets `ms` pass. */
   run(ms: number): void {
     const until = this.now + ms
-    for (let next = this.#queue[0]; next !== undefined && next.at <= until; next = this.#queue[0]) {
-      this.#shift()
-      this.now = next.at
-      next.work()
-    }
+    while (this.#queue.length > 0 && this.#queue[0].at <= until) this.step()
     this.now = until
+  }
+
+  /** Does what is due next, at its time. */
+  step(): void {
+    const next = this.#queue[0]
+    if (next === undefined) return
+    this.#shift()
+    this.now = next.at
+    next.work()
   }
 
   record(bytes: Uint8Array): void { this.#frames?.push({ at: this.now, bytes }) }
@@ -112,6 +117,7 @@ export class Segment {
   readonly world: World
   /** Its switch passes multicast to members only (RFC 4541 2.1). */
   readonly isSnooping: boolean
+  onFrame: ((frame: Frame, from: Port) => void) | undefined
   readonly #ports = new Set<Port>()
   /** Who accepts frames to a link-layer address, as found before. */
   readonly #receivers = new Map<number, readonly Port[]>()
@@ -139,6 +145,7 @@ export class Segment {
     if (!this.#ports.has(from)) return
     const { world, world: { weather: { loss, duplication, delay } } } = this
     world.record(frame.bytes)
+    this.onFrame?.(frame, from)
     let receivers = this.#receivers.get(frame.to)
     if (receivers === undefined) {
       this.#receivers.set(frame.to, receivers = [...this.#ports].filter((port) => port.accepts(frame.to)))
