@@ -50,6 +50,8 @@ export class Host implements Port {
   readonly #macNumber: number
   readonly #cache = new Map<string, Entry>()
   readonly #groups = new Set<number>()
+  /** The newest DAD for each address. */
+  readonly #claims = new Map<string, object>()
   #segment: Segment
   #isRouter = false
   #told: Told | undefined
@@ -103,13 +105,14 @@ export class Host implements Port {
 
   /** Takes an address, with DAD (one probe, within a second). */
   claim(address: string): void {
+    const claim = {}
+    const isTentative = (): boolean => this.#claims.get(address) === claim && this.addresses.get(address) === 'tentative'
+    this.#claims.set(address, claim)
     this.assign(address, 'tentative')
     this.#world.after(this.#world.random() * 1000, () => {
-      if (this.addresses.get(address) !== 'tentative') return
+      if (!isTentative()) return
       this.probe(address)
-      this.#world.after(RETRANS_TIMER, () => {
-        if (this.addresses.get(address) === 'tentative') this.addresses.set(address, 'valid')
-      })
+      this.#world.after(RETRANS_TIMER, () => { if (isTentative()) this.addresses.set(address, 'valid') })
     })
   }
 
