@@ -4,10 +4,10 @@
  */
 import t from 'tap'
 import { na, ns } from '../kit/frames.ts'
-import { addressOf, macOf } from './kit/frame.ts'
+import { addressOf, macOf, naFrame } from './kit/frame.ts'
 import { Host } from './kit/host.ts'
 import { everySeed } from './kit/seeds.ts'
-import { CONFIG, ETH1, ETH2, ROUTER, SERVER, story, UNPINNED, vmAddress } from './kit/story.ts'
+import { CONFIG, ETH0, ETH1, ETH2, ROUTER, SERVER, story, UNPINNED, vmAddress } from './kit/story.ts'
 import type { Story } from './kit/story.ts'
 import { inBoth } from './kit/testbed.ts'
 import type { Node } from './kit/testbed.ts'
@@ -76,7 +76,7 @@ const VM = vmAddress(2)
 const PEER = vmAddress(3)
 
 /** Claims `target` until the thief is unplugged. */
-function steal(world: World, thief: Host, target: string): void {
+function steal(world: World, thief: Host, target: string, proxy: Host): void {
   thief.assign(target)
   const again = (ms: number, work: () => void): void => world.after(ms * (0.5 + world.random()), () => {
     work()
@@ -84,6 +84,8 @@ function steal(world: World, thief: Host, target: string): void {
   })
   again(700, () => thief.probe(target))
   again(800, () => thief.announce(target))
+  // As if the proxy had probed the thief.
+  again(30, () => thief.send(naFrame({ target, from: thief.mac, to: proxy.linkLocal, toMac: proxy.mac, flags: 'SO' })))
   // A packet for an address that no host has: the thief solicits.
   again(900, () => thief.use(vmAddress(0x40 + Math.floor(8 * world.random()))))
 }
@@ -117,7 +119,7 @@ for (const [which, config] of [['pinned', CONFIG], ['learned', UNPINNED]]) {
       }
       const thief = new Host(inside, 8)
       world.weather = STORM
-      steal(world, thief, ROUTER)
+      steal(world, thief, ROUTER, proxy.kernel(ETH1))
       world.run(40_000)
       thief.unplug()
       peer.talk(ROUTER, 3000)
@@ -131,7 +133,7 @@ for (const [which, config] of [['pinned', CONFIG], ['learned', UNPINNED]]) {
 const PLACES = ['near', 'far', 'upstream'] as const
 
 /** A VM on eth1, and a thief of its address: beside it, on another segment inside, or beside the router. */
-function stageOf(world: World, place: (typeof PLACES)[number]): Story & { vm: Host; thief: Host } {
+function stageOf(world: World, place: (typeof PLACES)[number]): Story & { readonly vm: Host; readonly thief: Host; readonly ours: Host } {
   const stage = story(world, CONFIG.replace('eth1', 'eth1 eth2'))
   const { proxy, router, outside, inside, addVm } = stage
   const there = new Segment(world)
@@ -141,7 +143,8 @@ function stageOf(world: World, place: (typeof PLACES)[number]): Story & { vm: Ho
   vm.talk(ROUTER)
   world.run(3000)
   const thief = new Host(place === 'upstream' ? outside : place === 'near' ? inside : there, 8)
-  return { ...stage, vm, thief }
+  const ours = proxy.kernel(place === 'upstream' ? ETH0 : place === 'near' ? ETH1 : ETH2)
+  return { ...stage, vm, thief, ours }
 }
 
 /** Each of the places for a third of the seeds. */
@@ -150,10 +153,10 @@ function placeOf(seed: number): (typeof PLACES)[number] { return PLACES[seed % P
 t.test('the address of a VM, on any segment: never given away while no frame is lost', async (t) => {
   everySeed(t, [`${ROUTER} eth0`, `${VM} eth1 routed`], (world, seed) => {
     const stage = stageOf(world, placeOf(seed))
-    const { vm, thief, proxy } = stage
+    const { vm, thief, proxy, ours } = stage
     watch(stage, VM, vm, ETH1)
     world.weather = GUSTY
-    steal(world, thief, VM)
+    steal(world, thief, VM, ours)
     world.run(60_000)
     return proxy.owners
   })
@@ -161,9 +164,9 @@ t.test('the address of a VM, on any segment: never given away while no frame is 
 
 t.test('in bad weather, where the owner\'s answers may be lost, the owner has its address in the end', async (t) => {
   everySeed(t, [`${ROUTER} eth0`, `${VM} eth1 routed`, 'the router reaches the proxy'], (world, seed) => {
-    const { thief, proxy, router, mac0 } = stageOf(world, placeOf(seed))
+    const { thief, proxy, router, mac0, ours } = stageOf(world, placeOf(seed))
     world.weather = STORM
-    steal(world, thief, VM)
+    steal(world, thief, VM, ours)
     world.run(30_000)
     thief.unplug()
     world.run(10_000)
