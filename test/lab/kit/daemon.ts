@@ -1,5 +1,5 @@
 /** The real daemon in a lab host: started from the compiled tree, read through its log (one JSON record per line). */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Host, Lab } from './lab.ts'
@@ -66,6 +66,11 @@ export class Daemon {
     this.proc.child.kill('SIGUSR1')
     const record = await until(() => this.records.slice(from).find((r) => typeof r.counters === 'object'))
     return record.counters as Record<string, number>
+  }
+
+  /** @returns its private memory, in MiB (proc_pid_status(5)) */
+  memory(): number {
+    return Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${this.proc.pid}/status`, 'utf8'))?.[1]) / 1024
   }
 
   stop(): Promise<number | string> { return this.proc.stop('SIGTERM') }
