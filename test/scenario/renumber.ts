@@ -23,7 +23,7 @@ for (const how of ['at once, by a lifetime of 0', 'at the end of its lifetime'] 
     const isLate = how.startsWith('at the end')
     const bed = await world.create(t)
     await bed.start(CONFIG)
-    const [vm2] = await Promise.all([2, 3].map((n) => bed.addSlaacVm(n)))
+    const [vm2] = await Promise.all([2, 3].map((n) => bed.addHost(n, 'eth1')))
     bed.advertise({ [FORMER]: isLate ? 15 : 3600 })
     for (const id of IDS) await untilReached(FORMER + id)
     vm2.assign(`${FORMER}aa:2`)

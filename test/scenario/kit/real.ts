@@ -11,6 +11,7 @@ import type { Daemon } from '../../lab/kit/daemon.ts'
 import type { Capture, Host } from '../../lab/kit/lab.ts'
 import { goodManners, scene } from '../../lab/kit/scene.ts'
 import type { Scene } from '../../lab/kit/scene.ts'
+import { twoLinks } from '../../lab/kit/two-links.ts'
 import type { Node, Testbed, TestbedKind, Traffic, VmOptions } from './testbed.ts'
 
 await enterNamespaces()
@@ -18,17 +19,11 @@ await enterNamespaces()
 export const real: TestbedKind = {
   name: 'real',
   async create(t, { hasEth2 = false, isImpatient = false } = {}) {
-    const stage = await scene(t, [])
-    const captures: Record<string, Capture> = { eth0: stage.eth0, eth1: stage.eth1 }
+    const both = hasEth2 ? await twoLinks(t) : undefined
+    const stage = both ?? await scene(t, [])
+    const [eth1, eth2] = both?.captures ?? [stage.eth1]
     if (isImpatient) stage.router.sysctl({ 'neigh/eth0/base_reachable_time_ms': 500, 'neigh/eth0/delay_first_probe_time': 1 })
-    if (hasEth2) {
-      const { lab, proxy, inside } = stage
-      inside.ip('link add br1 address 02:00:00:00:b1:ff type bridge mcast_snooping 0', 'link set br1 up')
-      lab.link(proxy, 'eth2', inside, 'proxy2', { macs: ['02:00:00:00:02:ff', '02:00:00:01:02:ff'] })
-      inside.ip('link set proxy2 master br1')
-      captures.eth2 = await proxy.capture('eth2')
-    }
-    return new RealTestbed(stage, captures)
+    return new RealTestbed(stage, { eth0: stage.eth0, eth1, ...eth2 !== undefined && { eth2 } })
   },
 }
 
@@ -91,11 +86,11 @@ class RealTestbed implements Testbed {
     return new RealNode(vm)
   }
 
-  async addSlaacVm(n: number): Promise<RealNode> {
-    const { lab, inside } = this.#scene
-    const vm = await lab.host(`vm${n}`, { dad: true })
-    lab.link(vm, 'eth0', inside, vm.name, { macs: [`02:00:00:00:00:0${n}`, `02:00:00:02:00:0${n}`] })
-    return new RealNode(vm)
+  async addHost(n: number, link: 'eth0' | 'eth1'): Promise<RealNode> {
+    const { lab, inside, outside } = this.#scene
+    const host = await lab.host(`host${n}`, { dad: true })
+    lab.link(host, 'eth0', link === 'eth0' ? outside : inside, host.name, { macs: [`02:00:00:00:00:0${n}`, `02:00:00:02:00:0${n}`] })
+    return new RealNode(host)
   }
 
   /** By radvd(8): the router's to the proxy, and the proxy's to the VMs. */

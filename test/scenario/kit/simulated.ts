@@ -125,9 +125,9 @@ class SimulatedTestbed implements Testbed {
     return this.#add(new SimulatedNode(this, host, `vm${n}`, vmAddress(n), gateway))
   }
 
-  async addSlaacVm(n: number): Promise<SimulatedNode> {
-    const node = this.#add(new SimulatedNode(this, new Host(this.#segments.get('eth1')!, n), `vm${n}`, '', this.proxyOn('eth1').linkLocal))
-    this.#slaac.push({ node, n })
+  async addHost(n: number, link: 'eth0' | 'eth1'): Promise<SimulatedNode> {
+    const node = this.#add(new SimulatedNode(this, new Host(this.#segments.get(link)!, n), `host${n}`, '', this.proxyOn(link).linkLocal))
+    if (link === 'eth1') this.#slaac.push({ node, n })
     this.#configureByPrefixes(this.#prefixes)
     return node
   }

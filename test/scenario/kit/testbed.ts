@@ -54,8 +54,8 @@ export interface Testbed {
   proxyOn(iface: string): { readonly mac: string; readonly linkLocal: string }
   /** Adds a VM with the address `2001:db8::N`. */
   addVm(n: number, options?: VmOptions): Promise<Node>
-  /** Adds a VM that makes addresses of advertised prefixes: `PREFIX:0:ff:fe00:N`. */
-  addSlaacVm(n: number): Promise<Node>
+  /** Adds a host without global addresses. On eth1 it makes some of advertised prefixes: `PREFIXff:fe00:N`. */
+  addHost(n: number, link: 'eth0' | 'eth1'): Promise<Node>
   /** Advertises prefixes (/64) from now on, to the proxy and to the VMs, with their lifetimes in seconds. */
   advertise(lifetimes: Readonly<Record<string, number>>): void
   /** Starts the proxy. */
