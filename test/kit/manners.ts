@@ -15,7 +15,7 @@ export function framesOf<F extends ReadFrame>(frames: readonly F[], kind: F['kin
 
 /**
  * @param own addresses of the proxy on that link: the kernel answers for them
- * @param ours all addresses of the proxy: errors from others are forwarded, as they should be
+ * @param ours all addresses of the proxy: errors from other hosts are rightly forwarded
  * @param moved targets that may be announced with Override, since their owner moved
  * @returns violations, in words
  */
@@ -41,8 +41,8 @@ export function offences(
     if (flags.includes('S') === (destination === 'ff02::1')) list.push(`${describe(frame)} with flags ${flags}`)
   }
   for (const [target, count] of answered) {
-    const asked = solicited.get(target) ?? 0
-    if (count > asked) list.push(`${count} NA for ${asked} NS of ${target}`)
+    const solicitations = solicited.get(target) ?? 0
+    if (count > solicitations) list.push(`${count} NA for ${solicitations} NS of ${target}`)
   }
   return list
 }
@@ -52,10 +52,10 @@ function isAnnouncement({ destination, flags, target }: Seen, ours: readonly str
   return flags === 'R' && (destination === 'ff02::2' || (destination === 'ff02::1' && ours.includes(target)))
 }
 
-/** @returns in words, the solicitations among `asked` that no NA to their sender followed within `limit` milliseconds */
-export function unanswered(frames: readonly Seen[], asked: readonly Seen[], limit = 1000): string[] {
+/** @returns in words, those of `solicitations` that no NA to their sender followed within `limit` milliseconds */
+export function unanswered(frames: readonly Seen[], solicitations: readonly Seen[], limit = 1000): string[] {
   const answers = framesOf(frames, 'NA').filter((na) => na.outgoing)
-  return asked
+  return solicitations
     .filter((ns) => !answers.some((na) => na.target === ns.target && na.to === ns.from && na.at >= ns.at && na.at - ns.at < limit))
     .map((ns) => `${describe(ns)} from ${ns.source} to ${ns.destination}`)
 }

@@ -1,4 +1,4 @@
-/** One host that claims thousands of addresses (RFC 6957 4.1, RFC 6583 7): it gets as many as one host may have, others are not affected. */
+/** One host claims thousands of addresses (RFC 6957 4.1, RFC 6583 7): it gets as many as one host may have, and no other is affected. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { na, ns } from '../kit/frames.ts'

@@ -1,6 +1,6 @@
 /**
- * The unit that we ship, under a real systemd: readiness, watchdog, journal, reload, restart, and what is left at the end.
- * Root of a user namespace cannot boot one; then the unit is only read.
+ * The shipped unit under a real systemd: readiness, watchdog, journal, reload, restart, and the end without traces. Root of a user
+ * namespace cannot boot systemd; then the unit is only verified.
  */
 import t from 'tap'
 import { spawnSync } from 'node:child_process'
@@ -20,19 +20,19 @@ await enterNamespaces()
 
 const UNIT = join(ROOT, 'systemd', 'ndp6d.service')
 const CONFIG = 'proxy eth0 {\n  rule 2001:db8:1::/64 {\n    static\n  }\n}\n'
-const ASKER = '02:00:00:00:00:01'
+const SOLICITOR = '02:00:00:00:00:01'
 
-/** The unit with the build in place of the installed program, and a watchdog that barks soon. */
+/** @returns the unit with the build in place of the installed program, and a short watchdog */
 function unitForLab(): string {
   return readFileSync(UNIT, 'utf8')
     .replace(/^ExecStart=.*/m, 'ExecStart=/opt/node /opt/ndp6d/dist/ndp6d.cjs --config /etc/ndp6d.conf')
     .replace(/^WatchdogSec=.*/m, 'WatchdogSec=1s')
 }
 
-/** Asks for `target` on the wire. @returns whether an NA for it came back within `limit` milliseconds */
-async function answered(router: Host, seen: Capture, target: string, limit = 2000): Promise<boolean> {
+/** Solicits `target`. @returns whether an NA for it arrives within `limit` milliseconds */
+async function answered(router: Host, seen: Capture, target: string, limit = 10_000): Promise<boolean> {
   const before = seen.of('NA', target).length
-  await router.inject('eth0', [ns({ from: ASKER, source: 'fe80::ff:fe00:1', target })])
+  await router.inject('eth0', [ns({ from: SOLICITOR, source: 'fe80::ff:fe00:1', target })])
   return until(() => seen.of('NA', target).length > before, limit).catch(() => false)
 }
 
@@ -40,10 +40,10 @@ t.test('systemd-analyze finds nothing wrong with the unit', (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'ndp6d-unit-'))
   t.teardown(() => rmSync(directory, { recursive: true }))
   const file = join(directory, 'ndp6d.service')
-  // A program that is not installed would be found wanting.
+  // systemd-analyze refuses a program that is not installed.
   writeFileSync(file, readFileSync(UNIT, 'utf8').replace(/^ExecStart=\S+/m, `ExecStart=${process.execPath}`))
   const verify = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' })
-  t.equal(verify.stderr, '', 'no word of it is unknown')
+  t.equal(verify.stderr, '', 'no unknown directive')
   t.equal(verify.status, 0, 'verified')
   const security = spawnSync('systemd-analyze', ['security', '--offline=true', '--threshold=20', '--no-pager', file],
     { encoding: 'utf8' })
@@ -55,11 +55,11 @@ if (canBoot()) t.test('a service of systemd', async (t) => {
   const lab = Lab.create()
   t.teardown(() => lab.close())
   const [router, proxy] = await Promise.all([lab.host('router'), lab.host('proxy')])
-  lab.link(router, 'eth0', proxy, 'eth0', { macs: [ASKER, '02:00:00:00:00:ff'] })
+  lab.link(router, 'eth0', proxy, 'eth0', { macs: [SOLICITOR, '02:00:00:00:00:ff'] })
   const systemd = await Systemd.boot(proxy, [`${ROOT}:/opt/ndp6d`, `${process.execPath}:/opt/node`])
   t.teardown(() => systemd.close())      // before the lab, which would leave its cgroup
   let seen = await router.capture('eth0')
-  // One of them cannot be read while it is unset.
+  // One setting cannot be read while it is unset.
   const readSettings = (): string => proxy.exec('sh', '-c', 'cd /proc/sys/net/ipv6/conf; grep -rs . all eth0; true')
   const settings = readSettings()
   const show = (property: string): string => systemd.show('ndp6d', property)
@@ -71,10 +71,10 @@ if (canBoot()) t.test('a service of systemd', async (t) => {
   t.not(systemd.run(['systemctl', 'start', 'ndp6d']).status, 0, 'a bad configuration does not start')
   t.equal(show('ExecMainStatus'), '78', 'EX_CONFIG')
   t.equal(show('ActiveState'), 'failed', 'and is not tried again')
-  t.match(log(), /ndp6d\.conf:2:/, 'the journal says where')
+  t.match(log(), /ndp6d\.conf:2:/, 'the journal has the line')
 
   systemd.write('/etc/ndp6d.conf', CONFIG)
-  t.equal(systemd.run(['systemctl', 'start', 'ndp6d']).stderr, '', 'a good one does, and says READY=1')
+  t.equal(systemd.run(['systemctl', 'start', 'ndp6d']).stderr, '', 'a good one does, and is ready')
   t.equal(show('ActiveState'), 'active', 'active')
   t.ok(await answered(router, seen, '2001:db8:1::5'), 'answers on the wire')
   const status = systemd.exec('cat', `/proc/${show('MainPID')}/status`)
@@ -97,7 +97,7 @@ if (canBoot()) t.test('a service of systemd', async (t) => {
   t.notOk(await answered(router, seen, '2001:db8:1::6', 300), 'after a reload the old one is not')
 
   await new Promise((resolve) => setTimeout(resolve, 1500))
-  t.equal(show('NRestarts'), '0', 'the watchdog hears that all is well')
+  t.equal(show('NRestarts'), '0', 'the watchdog is fed')
   systemd.exec('systemctl', 'kill', '--signal=KILL', 'ndp6d')
   await until(() => show('NRestarts') === '1' && show('ActiveState') === 'active')
   t.ok(await answered(router, seen, '2001:db8:2::7'), 'it answers again after SIGKILL')

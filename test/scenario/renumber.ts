@@ -57,7 +57,7 @@ const VMS = numbers(2, 9)
 const END = [`${NEW}1 eth0`, ...VMS.map((n) => `${NEW}${n} eth1 routed`), ...VMS.map((n) => `ff02::1:ff00:${n}`),
   'reached']
 
-t.test('only the new addresses are known, routed and joined in the end', async (t) => {
+t.test('in bad weather only the new addresses are known, routed and joined in the end', async (t) => {
   everySeed(t, END, (world) => {
     const { inside, proxy, router, mac0, mac1 } = story(world, CONFIG)
     proxy.renumber(ETH0, `${OLD}ff`)
@@ -79,7 +79,7 @@ t.test('only the new addresses are known, routed and joined in the end', async (
     }
     for (const [i, vm] of vms.entries()) {
       const n = VMS[i]
-      // Some take long to give up what they had.
+      // Some hosts keep the old address for long.
       world.after(world.random() * 10_000, () => {
         vm.claim(`${NEW}${n}`)
         vm.talk(`${NEW}1`, 2000)

@@ -70,7 +70,7 @@ t.test('a VM that leaves is forgotten, and its route with it', async (t) => {
   t.same(proxy.engine.snapshot().neighbors.map(({ target }) => target), [ROUTER])
 })
 
-t.test('a host that has nothing but a static address is known by its first words', async (t) => {
+t.test('a host with a static address is known by its first packet', async (t) => {
   const stage = story(new World(chance(3)))
   const { world, proxy, router, mac0 } = stage
   stage.addVm(2).use(ROUTER)
@@ -95,9 +95,9 @@ t.test('a VM that moves to another bridge of the same machine keeps its address'
   world.run(1000)
   t.same(proxy.routed, [`${vmAddress(2)} ${ETH1}`])
   vm.move(other)
-  // The VM notices that its router is silent after 45 + 5 + 3 s at most, and asks.
+  // The VM's NUD notices after 45 + 5 + 3 s at most that its router is silent, and solicits.
   world.run(60_000)
-  t.same(proxy.routed, [`${vmAddress(2)} 4`], 'found at the next sign of life or check')
+  t.same(proxy.routed, [`${vmAddress(2)} 4`], 'found by the next evidence or check')
   t.equal(router.reaches(vmAddress(2)), mac0)
 })
 
@@ -112,11 +112,11 @@ t.test('the proxy loses a link and gets it back as another', async (t) => {
   world.run(1000)
   proxy.attach(7, 'eth1', inside)
   world.run(1000)
-  t.same(proxy.routed, [`${vmAddress(2)} 7`], 'without a new question')
+  t.same(proxy.routed, [`${vmAddress(2)} 7`], 'without another solicitation')
   t.equal(router.reaches(vmAddress(2)), mac0)
 })
 
-t.test('the proxy starts anew and takes over what it left', async (t) => {
+t.test('the proxy starts again and takes over the routes of its previous run', async (t) => {
   const before = story(new World(chance(6)))
   before.addVm(2)
   before.router.talk(vmAddress(2))
@@ -132,9 +132,9 @@ t.test('the proxy starts anew and takes over what it left', async (t) => {
   proxy.adopt()
   router.use(vmAddress(2))
   world.run(1)
-  t.equal(router.reaches(vmAddress(2)), mac0, 'answered before the VM has said a word')
+  t.equal(router.reaches(vmAddress(2)), mac0, 'answered before the VM sends a packet')
   world.run(5000)
-  t.same(proxy.routed, [`${vmAddress(2)} ${ETH1}`], 'and who is gone has no route')
+  t.same(proxy.routed, [`${vmAddress(2)} ${ETH1}`], 'a host that is gone has no route')
 })
 
 t.test('bad weather: a fifth of the frames lost, a fifth doubled, all out of order', async (t) => {
@@ -159,7 +159,7 @@ t.test('bad weather: a fifth of the frames lost, a fifth doubled, all out of ord
     world.run(60_000)
     world.weather = GUSTY
     world.run(70_000)
-    const isAnswered = [router, second].every((asker) => NUMBERS.every((n) => asker.reaches(vmAddress(n)) === mac0))
+    const isAnswered = [router, second].every((solicitor) => NUMBERS.every((n) => solicitor.reaches(vmAddress(n)) === mac0))
       && vms.every((vm) => vm.reaches(ROUTER) === mac1)
     return [...proxy.owners, isAnswered ? 'answered' : 'not answered']
   })

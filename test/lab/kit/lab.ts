@@ -1,8 +1,7 @@
 /**
- * Network namespaces as objects: hosts, links between them, bridges, addresses, processes, captures, traffic.
- * A host is a network namespace held by its agent process (`agent.ts`); it vanishes with it, and the agent ends when
- * its stdin does, so a lab leaves nothing behind even after SIGKILL. Nothing has a name outside its own namespace:
- * labs run side by side. Works as root and as root of a user namespace; see `unshare.ts`.
+ * Network namespaces as objects: hosts, links, bridges, addresses, processes, captures, traffic. A host is a network namespace
+ * held by its agent process (`agent.ts`), which ends when its stdin does: a lab leaves nothing behind even after SIGKILL. Nothing
+ * has a name outside its own namespace, so labs run side by side. Works as root and as root of a user namespace.
  * ip(8), nsenter(1), veth(4), namespaces(7), ip-sysctl of the kernel documentation.
  */
 import { spawn, spawnSync } from 'node:child_process'
@@ -29,9 +28,9 @@ export interface HostOptions {
 
 export interface BridgeOptions {
   readonly snooping?: boolean
-  /** It asks for listeners itself; only then does it withhold multicast, from half a second after it is up. */
+  /** It sends MLD queries; only a querier withholds multicast, from half a second after it is up. */
   readonly querier?: boolean
-  /** Groups that it has room for; the kernel's default is 4096. */
+  /** Capacity of its group table; default: 4096, as in the kernel. */
   readonly groups?: number
 }
 
@@ -43,7 +42,7 @@ export interface LinkOptions {
 /** A captured frame. */
 export type CapturedFrame = SeenFrame & Seen
 
-/** What was seen on one link since the capture began: NS, NA and other ICMPv6, in order. */
+/** ICMPv6 (or all) frames on one link since the capture began, in order. */
 export class Capture {
   readonly frames: CapturedFrame[] = []
   readonly #end: () => Promise<unknown>
@@ -75,16 +74,16 @@ export class Host {
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
   readonly #captures = new Map<number, Capture>()
   #requests = 0
-  /** Settles when the agent is there; `Lab.host` waits for it. */
+  /** Settles when the agent runs; `Lab.host` waits for it. */
   readonly ready: Promise<unknown>
 
   constructor(lab: Lab, name: string) {
     this.name = name
     this.#lab = lab
     this.#agent = spawn('unshare', ['-n', process.execPath, AGENT],
-      { stdio: ['pipe', 'pipe', 'inherit'], detached: true })      // a terminal's Ctrl-C is not meant for it
+      { stdio: ['pipe', 'pipe', 'inherit'], detached: true })      // Ctrl-C must not reach it
     this.ready = new Promise((resolve, reject) => this.#waiting.set(0, { resolve, reject }))
-    createInterface({ input: this.#agent.stdout! }).on('line', (line) => this.#hear(JSON.parse(line) as Reply))
+    createInterface({ input: this.#agent.stdout! }).on('line', (line) => this.#receive(JSON.parse(line) as Reply))
     this.#agent.on('exit', () => {
       for (const { reject } of this.#waiting.values()) reject(new Error(`the agent of ${name} is gone`))
       this.#waiting.clear()
@@ -150,43 +149,43 @@ export class Host {
     return Number(this.exec('cat', `/proc/sys/net/ipv6/${key}`))
   }
 
-  /** Numbered datagrams to another host's echo server, and what became of them. See `TrafficReport`. */
+  /** Sends numbered datagrams to another host's echo server. */
   traffic(to: string, options: { rate?: number; seconds?: number; from?: string; patience?: number } = {},
   ): Promise<TrafficReport> {
     const { rate = 100, seconds = 1, patience = 500, from } = options
-    return this.#ask({ op: 'traffic', to, rate, seconds, patience, ...from !== undefined && { from } })
+    return this.#request({ op: 'traffic', to, rate, seconds, patience, ...from !== undefined && { from } })
   }
 
-  /** Whether one datagram goes there and comes back. */
+  /** @returns whether one datagram gets there and is echoed */
   async reaches(to: string, patience = 1000): Promise<boolean> {
     return (await this.traffic(to, { rate: 1000, seconds: 0.001, patience })).received === 1
   }
 
   /** @returns the datagrams that its echo server got so far */
-  echoed(): Promise<number> { return this.#ask({ op: 'echoed' }) }
+  echoed(): Promise<number> { return this.#request({ op: 'echoed' }) }
 
   /** Sends raw frames on a link, `gap` milliseconds apart. @returns how many were sent */
   inject(iface: string, frames: readonly Uint8Array[], gap = 0): Promise<number> {
-    return this.#ask({ op: 'inject', ifindex: this.ifindex(iface), frames: frames.map(hexOf), gap })
+    return this.#request({ op: 'inject', ifindex: this.ifindex(iface), frames: frames.map(hexOf), gap })
   }
 
-  /** Sends a solicitation for ever other addresses of its target's /64, 8000:: and above there. @returns how many were sent */
+  /** Sends a solicitation for random addresses of its target's /64, 8000:: and above there. @returns how many were sent */
   scan(iface: string, frame: Uint8Array, rate: number, seconds: number): Promise<number> {
-    return this.#ask({ op: 'scan', ifindex: this.ifindex(iface), frame: hexOf(frame), rate, seconds })
+    return this.#request({ op: 'scan', ifindex: this.ifindex(iface), frame: hexOf(frame), rate, seconds })
   }
 
   /** Records ICMPv6 (or `all`) on a link, both directions, until it is stopped. */
   async capture(iface: string, all = false): Promise<Capture> {
     const id = this.#requests + 1
     const capture = new Capture(async () => {
-      await this.#ask({ op: 'release', capture: id })
+      await this.#request({ op: 'release', capture: id })
     })
     this.#captures.set(id, capture)
-    await this.#ask({ op: 'capture', ifindex: this.ifindex(iface), all })
+    await this.#request({ op: 'capture', ifindex: this.ifindex(iface), all })
     return capture
   }
 
-  /** Ends the namespace; what runs in it must have ended. */
+  /** Ends the namespace. Programs in it must have ended. */
   async close(): Promise<void> {
     const gone = new Promise((resolve) => this.#agent.once('exit', resolve))
     if (this.#agent.exitCode !== null || this.#agent.signalCode !== null) return
@@ -200,13 +199,13 @@ export class Host {
     return [`--net=/proc/${this.pid}/ns/net`, '--']
   }
 
-  #ask<T>(request: Request): Promise<T> {
+  #request<T>(request: Request): Promise<T> {
     const id = ++this.#requests
     this.#agent.stdin!.write(`${JSON.stringify({ id, ...request })}\n`)
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve: resolve as (v: unknown) => void, reject }))
   }
 
-  #hear(reply: Reply): void {
+  #receive(reply: Reply): void {
     if ('capture' in reply) {
       const { capture, ...frame } = reply
       return this.#captures.get(capture)?.add(frame)
@@ -220,7 +219,7 @@ export class Host {
 
 function hexOf(frame: Uint8Array): string { return Buffer.from(frame).toString('hex') }
 
-/** A host whose only work is a Linux bridge `br0`; the ends of links that lead here become its ports. */
+/** A host that is a Linux bridge `br0`: the ends of links that lead here become ports of it. */
 export class Bridge extends Host {}
 
 export class Lab {
@@ -234,7 +233,7 @@ export class Lab {
     return new Lab()
   }
 
-  /** A host with `lo` up and, unless asked otherwise, neither DAD nor router solicitations (they only cost time). */
+  /** Adds a host with `lo` up, by default without DAD and router solicitations, which cost time. */
   async host(name: string, options: HostOptions = {}): Promise<Host> {
     return this.#prepare(new Host(this, name), options)
   }
@@ -243,11 +242,11 @@ export class Lab {
     const bridge = await this.#prepare(new Bridge(this, name), {})
     const { snooping = false, querier = false, groups = 4096 } = options
     bridge.sysctl({ 'conf/default/disable_ipv6': querier ? 0 : 1 })   // a querier needs a link-local source
-    // A querier waits as long as answers may take before it withholds anything, by what that is when it becomes one.
+    // A querier withholds nothing during the response interval that was set when it became one.
     bridge.ip(`link add br0 type bridge mcast_snooping ${Number(snooping)} mcast_hash_max ${groups}`,
       'link set br0 type bridge mcast_query_response_interval 50',
       `link set br0 type bridge mcast_querier ${Number(querier)}`, 'link set br0 up')
-    // Where br_netfilter is loaded, it would judge IPv6 headers before the hosts do.
+    // br_netfilter, where it is loaded, would drop frames with bad IPv6 headers.
     bridge.exec('sh', '-c', 'f=/proc/sys/net/bridge/bridge-nf-call-ip6tables; [ ! -e $f ] || echo 0 >$f')
     return bridge
   }
@@ -257,7 +256,7 @@ export class Lab {
     const n = ++this.#links
     const hex = n.toString(16).padStart(4, '0').replace(/..$/, ':$&')
     const [macA, macB] = options.macs ?? [`02:00:00:03:${hex}`, `02:00:00:04:${hex}`]
-    // Ends with equal ifindexes would get their carrier up to a second late (net/core/link_watch.c).
+    // Ends with equal indexes would get their carrier up to a second late (net/core/link_watch.c).
     a.ip(pairOf(`${ifaceA} address ${macA} index ${2 * n + 8}`, `${ifaceB} address ${macB} index ${2 * n + 9} netns ${b.pid}`))
     for (const [host, iface] of [[a, ifaceA], [b, ifaceB]] as const) {
       host.ip(...host instanceof Bridge ? [`link set ${iface} master br0`] : [], `link set ${iface} up`)

@@ -1,4 +1,4 @@
-/** A real systemd in the network namespace of a lab host, by `systemd-lab.sh`: for the unit, not for the protocol. */
+/** A real systemd in the network namespace of a lab host, by `systemd-lab.sh`. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -17,7 +17,7 @@ export interface Done {
   readonly stderr: string
 }
 
-/** Whether this machine lets us boot one: it takes cgroups and devices, which root of a user namespace has not. */
+/** @returns whether systemd can boot: it needs cgroups and devices, which root of a user namespace does not have */
 export function canBoot(): boolean {
   return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'))
 }
@@ -33,9 +33,9 @@ export class Systemd {
   }
 
   /**
-   * Boots one; about half a second.
+   * Boots systemd, in about half a second.
    * @param binds `SOURCE:TARGET`, shown read-only inside
-   * @throws Error with what it printed
+   * @throws Error with its output
    */
   static async boot(host: Host, binds: readonly string[]): Promise<Systemd> {
     const proc = host.spawn(['sh', SCRIPT, ...binds])

@@ -57,7 +57,7 @@ export async function buildTopology(lab: Lab, vms: readonly number[] = [2, 3],
   return { server, router, proxy, outside, inside, addVm, addNeighbor, vms: await Promise.all(vms.map((n) => addVm(n))) }
 }
 
-/** What it takes without ndp6d: the kernel's own proxy and routes, for VMs that never change. */
+/** Configures the kernel's own proxy and routes in place of ndp6d, for VMs that never change. */
 export function proxyByHand(proxy: Host, vms: readonly number[]): void {
   proxy.sysctl({ 'conf/all/proxy_ndp': 1, 'conf/eth0/proxy_ndp': 1, 'conf/eth1/proxy_ndp': 1,
     'neigh/eth0/proxy_delay': 0, 'neigh/eth1/proxy_delay': 0 })

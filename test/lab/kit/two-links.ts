@@ -1,6 +1,6 @@
 /**
- * One /64 on two downstream links of the proxy, between which VMs move as by live migration: the port of the VM leaves
- * one bridge and enters the other; the VM itself sees nothing of it, not even its carrier.
+ * One /64 on two downstream links of the proxy. VMs move between them as by live migration: the VM's port leaves one bridge and
+ * enters the other, and the VM keeps its carrier.
  *
  *     server ---- router ==== eth0 [proxy] eth1 ==== vm2 ...
  *                                          eth2 ==== vm3 ...
@@ -26,15 +26,15 @@ export interface TwoLinks extends Scene {
   /** A VM at `2001:db8::N` on one of the links (0 or 1). */
   addVmOn(link: 0 | 1, n: number): Promise<Host>
   move(vm: Host, link: 0 | 1): void
-  /** Says what Linux says after a live migration (NETDEV_NOTIFY_PEERS): an unsolicited NA for each address. */
+  /** Sends what Linux sends after a live migration (NETDEV_NOTIFY_PEERS): an unsolicited NA for each address. */
   announce(vm: Host, addresses: readonly string[]): Promise<unknown>
-  /** Looks at the host routes some fifty times a second until `stop`. */
+  /** Reads the host routes about fifty times a second until `stop`. */
   watchRoutes(): RouteWatch
 }
 
 export const PINNED = `host ${ROUTER} eth0`
 
-/** What `ip -6 route` said of our routes, again and again. */
+/** The host routes of the proxy, read again and again by `ip -6 route`. */
 export class RouteWatch {
   readonly #proc: Proc
 
@@ -42,7 +42,7 @@ export class RouteWatch {
     this.#proc = proxy.spawn(['sh', '-c', 'while :; do ip -6 route show proto 136; echo; sleep 0.015; done'])
   }
 
-  /** @returns for each look the `dev` of every route, by address */
+  /** @returns for each reading the `dev` of every route, by address */
   async stop(): Promise<ReadonlyMap<string, readonly string[]>[]> {
     await this.#proc.stop('SIGKILL')
     const looks = [new Map<string, string[]>()]

@@ -29,7 +29,7 @@ export class Frame {
   }
 }
 
-function remembered<K, V>(known: Map<K, V>, key: K, make: (key: K) => V): V {
+function cached<K, V>(known: Map<K, V>, key: K, make: (key: K) => V): V {
   let value = known.get(key)
   if (value === undefined) known.set(key, value = make(key))
   return value
@@ -39,9 +39,9 @@ const addresses = new Map<string, Address>()
 const macs = new Map<string, Mac>()
 const macTexts = new Map<Mac, string>()
 
-export function addressOf(text: string): Address { return remembered(addresses, text, ip) }
-export function macOf(text: string): Mac { return remembered(macs, text, parse) }
-export function macText(mac: Mac): string { return remembered(macTexts, mac, formatMac) }
+export function addressOf(text: string): Address { return cached(addresses, text, ip) }
+export function macOf(text: string): Mac { return cached(macs, text, parse) }
+export function macText(mac: Mac): string { return cached(macTexts, mac, formatMac) }
 
 /** A tree whose branches are the fields of a frame. */
 interface Tree { frame?: Frame; readonly more: Map<string | undefined, Tree> }
@@ -49,7 +49,7 @@ const frames: Tree = { more: new Map() }
 
 function once(make: () => Uint8Array, ...fields: (string | undefined)[]): Frame {
   let tree = frames
-  for (const field of fields) tree = remembered(tree.more, field, () => ({ more: new Map() }))
+  for (const field of fields) tree = cached(tree.more, field, () => ({ more: new Map() }))
   tree.frame ??= new Frame(make())
   return tree.frame
 }

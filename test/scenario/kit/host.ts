@@ -1,7 +1,7 @@
 /**
- * Hosts that do what Linux does, as far as an ND proxy can tell: DAD (RFC 4862 5.4), address resolution and NUD (RFC 4861
- * 7.2, 7.3), answers with Override to multicast, without it and without TLLA to unicast solicitations, echo replies, and
- * only what is sent to them or to their groups. A host that is not told to speak sends nothing by itself.
+ * Hosts that behave like Linux, as seen by an ND proxy: DAD (RFC 4862 5.4), address resolution and NUD (RFC 4861 7.2, 7.3), answers
+ * with Override to multicast solicitations, without it and without TLLA to unicast ones, and echo replies. A host receives only
+ * frames to itself and to its groups, and sends nothing by itself.
  */
 import { formatMac } from '../../../src/address.ts'
 import type { Mac } from '../../../src/address.ts'
@@ -24,19 +24,19 @@ interface Entry {
   mac: string
   router: boolean
   probes: number
-  /** Outdates what was planned for an earlier state. */
+  /** Invalidates timers of an earlier state. */
   epoch: number
   waiting: (() => void)[]
 }
 
-/** What a kernel tells of itself over netlink and packet sockets. */
-export interface Told {
-  /** It sends a multicast solicitation of its own. */
+/** Reports of a kernel over netlink and packet sockets. */
+export interface Observer {
+  /** The kernel sends a multicast solicitation. */
   solicited(target: string): void
   neighbor(target: string, mac: Mac | undefined, state: KernelNeighbor['state'], router: boolean): void
-  /** Each frame that comes in, before the kernel has it. */
+  /** A frame arrives; the kernel gets it afterwards. */
   frame(frame: Frame): void
-  /** Groups that programs are members of. */
+  /** @returns whether a program is a member of the group */
   accepts(mac: number): boolean
 }
 
@@ -54,7 +54,7 @@ export class Host implements Port {
   readonly #claims = new Map<string, object>()
   #segment: Segment
   #isRouter = false
-  #told: Told | undefined
+  #observer: Observer | undefined
 
   /** @param n makes its link-layer and link-local addresses; `valid`: its other addresses, without DAD */
   constructor(segment: Segment, n: number, ...valid: string[]) {
@@ -67,19 +67,19 @@ export class Host implements Port {
     for (const address of [this.linkLocal, ...valid]) this.assign(address)
   }
 
-  /** Its advertisements have R=1 from now on. */
+  /** Becomes a router: its advertisements have R=1. */
   route(): void {
     this.#isRouter = true
     this.#segment.changed()
   }
 
-  /** Tells of what it does from now on. */
-  tell(told: Told): void {
-    this.#told = told
+  /** Reports to the observer from now on. */
+  observe(observer: Observer): void {
+    this.#observer = observer
     this.#segment.changed()
   }
 
-  /** Takes the plug elsewhere, or puts it back. */
+  /** Connects it to another segment, or again to the same. */
   move(segment: Segment): void {
     this.unplug()
     this.#segment = segment
@@ -88,14 +88,14 @@ export class Host implements Port {
 
   unplug(): void { this.#segment.unplug(this) }
 
-  /** Has an address from now on, without DAD. */
+  /** Adds an address without DAD. */
   assign(address: string, state: 'tentative' | 'valid' | 'duplicate' = 'valid'): void {
     this.addresses.set(address, state)
     this.#groups.add(multicastMac(addressOf(address).solicitedNode.w3))
     this.#segment.changed()
   }
 
-  /** Gives an address up, without a word. */
+  /** Removes an address. */
   release(address: string): void {
     this.addresses.delete(address)
     this.#groups.clear()
@@ -103,7 +103,7 @@ export class Host implements Port {
     this.#segment.changed()
   }
 
-  /** Takes an address, with DAD (one probe, within a second). */
+  /** Adds an address with DAD: one probe within a second. */
   claim(address: string): void {
     const claim = {}
     const isTentative = (): boolean => this.#claims.get(address) === claim && this.addresses.get(address) === 'tentative'
@@ -116,13 +116,13 @@ export class Host implements Port {
     })
   }
 
-  /** The solicitation of DAD, whatever comes of it. */
+  /** Sends a solicitation of DAD. */
   probe(target: string): void { this.send(nsFrame({ target, from: this.mac, source: '::' })) }
 
-  /** An unsolicited NA with O=1 to all nodes, as of a guest that has moved. */
+  /** Sends an unsolicited NA with O=1 to all nodes, like a guest that has moved. */
   announce(target: string): void { this.send(naFrame({ target, from: this.mac, flags: this.#flags('O') })) }
 
-  /** Has a packet for `target`: resolves it, or uses what it knows. */
+  /** Sends a packet to `target`, after address resolution where it is needed. @param send sends it */
   use(target: string, send?: () => void): void {
     let entry = this.#cache.get(target)
     if (entry === undefined || entry.state === 'FAILED') {
@@ -155,7 +155,7 @@ export class Host implements Port {
     this.#cache.clear()
   }
 
-  /** The link-layer address that packets for `target` go to. */
+  /** @returns the link-layer address that packets for `target` go to */
   reaches(target: string): string | undefined {
     const entry = this.#cache.get(target)
     return entry === undefined || entry.state === 'INCOMPLETE' || entry.state === 'FAILED' ? undefined : entry.mac
@@ -164,11 +164,11 @@ export class Host implements Port {
   send(frame: Frame): void { this.#segment.send(frame, this) }
 
   accepts(mac: number): boolean {
-    return this.#isFor(mac) || this.#told?.accepts(mac) === true
+    return this.#isFor(mac) || this.#observer?.accepts(mac) === true
   }
 
   receive(frame: Frame): void {
-    this.#told?.frame(frame)
+    this.#observer?.frame(frame)
     if (!this.#isFor(frame.to)) return
     const { content } = frame
     switch (content.kind) {
@@ -188,11 +188,11 @@ export class Host implements Port {
     if (entry.probes++ === 3) return this.#enter(target, entry, 'FAILED')
     const unicast = entry.state === 'PROBE' ? { to: target, toMac: entry.mac } : {}
     this.send(nsFrame({ target, from: this.mac, source: this.#source, ...unicast }))
-    if (entry.state === 'INCOMPLETE') this.#told?.solicited(target)
+    if (entry.state === 'INCOMPLETE') this.#observer?.solicited(target)
     this.#later(entry, RETRANS_TIMER, () => this.#solicit(target, entry))
   }
 
-  /** The newest global address, as for a packet of its own; a router takes its link-local one. */
+  /** Source of its packets: the newest global address, of a router the link-local one. */
   get #source(): string {
     let source = this.linkLocal
     if (!this.#isRouter) for (const [address, state] of this.addresses) if (state === 'valid') source = address
@@ -210,7 +210,7 @@ export class Host implements Port {
       entry.waiting = []
       if (state !== 'FAILED') for (const send of waiting) send()
     }
-    this.#told?.neighbor(target, state === 'FAILED' ? undefined : macOf(mac),
+    this.#observer?.neighbor(target, state === 'FAILED' ? undefined : macOf(mac),
       state === 'REACHABLE' ? 'reachable' : state === 'FAILED' ? 'failed' : state === 'PROBE' ? 'probing' : 'known', router)
   }
 
@@ -224,7 +224,7 @@ export class Host implements Port {
     if (mine === 'tentative' && source === '::') this.addresses.set(target, 'duplicate')
     if (mine !== 'valid') return
     if (source === '::') return this.send(naFrame({ target, from: this.mac, flags: this.#flags('O') }))
-    if (lladdr !== '') this.#heard(source, lladdr)
+    if (lladdr !== '') this.#learn(source, lladdr)
     this.send(destination === target ? naFrame({ target, from: this.mac, to: source, toMac: from, flags: this.#flags('S'), tlla: '' })
       : naFrame({ target, from: this.mac, to: source, toMac: from, flags: this.#flags('SO') }))
   }
@@ -236,7 +236,7 @@ export class Host implements Port {
   }
 
   /** RFC 4861 7.2.3: the source of a solicitation. */
-  #heard(source: string, mac: string): void {
+  #learn(source: string, mac: string): void {
     const entry = this.#cache.get(source)
     if (entry === undefined) {
       const fresh: Entry = { state: 'STALE', mac, router: false, probes: 0, epoch: 0, waiting: [] }

@@ -27,7 +27,7 @@ interface Port {
   readonly kernel: Host
   readonly segment: Segment
   hearing: Hearing | undefined
-  /** What the switch passes, by link-layer address: it heard the reports. */
+  /** Reported groups, which the switch passes, by link-layer address. */
   readonly groups: Map<number, string>
 }
 
@@ -66,7 +66,7 @@ export class ProxyHost implements Sink {
     const addresses = [kernel.linkLocal, ...globals].map((address) => own(address))
     const link: Link = { ifindex, name, mac: macOf(kernel.mac), up: true, addresses }
     const port: Port = { link, kernel, segment, hearing: undefined, groups: new Map() }
-    kernel.tell({
+    kernel.observe({
       frame: (frame) => this.#receive(port, frame),
       accepts: (mac) => segment.isSnooping ? port.groups.has(mac) : Math.floor(mac / 2 ** 32) === 0x3333,
       solicited: (target) => {

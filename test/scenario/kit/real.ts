@@ -9,6 +9,7 @@ import { enterNamespaces } from '../../kit/namespace.ts'
 import { until } from '../../kit/until.ts'
 import type { Daemon } from '../../lab/kit/daemon.ts'
 import type { Capture, Host } from '../../lab/kit/lab.ts'
+import type { Proc } from '../../lab/kit/process.ts'
 import { goodManners, scene } from '../../lab/kit/scene.ts'
 import type { Scene } from '../../lab/kit/scene.ts'
 import { twoLinks } from '../../lab/kit/two-links.ts'
@@ -38,7 +39,9 @@ class RealNode implements Node {
 
   get name(): string { return this.host.name }
   reaches(target: string, ms = PATIENCE): Promise<boolean> { return this.host.reaches(target, ms) }
-  traffic(target: string, seconds: number, rate = 100): Promise<Traffic> { return this.host.traffic(target, { rate, seconds, patience: PATIENCE }) }
+  traffic(target: string, seconds: number, rate = 100): Promise<Traffic> {
+    return this.host.traffic(target, { rate, seconds, patience: PATIENCE })
+  }
   echoed(): Promise<number> { return this.host.echoed() }
   assign(...addresses: readonly string[]): void { this.host.ip(...addresses.map((address) => `addr add ${address}/64 dev eth0 nodad`)) }
   release(address: string): void { this.host.ip(`addr del ${address}/64 dev eth0`) }
@@ -62,6 +65,7 @@ class RealTestbed implements Testbed {
   readonly server: RealNode
   readonly #scene: Scene
   readonly #captures: Readonly<Record<string, Capture>>
+  readonly #radvd = new Map<Host, Proc>()
   #config = CONFIG
   #daemon!: Daemon
 
@@ -100,13 +104,13 @@ class RealTestbed implements Testbed {
       AdvValidLifetime ${seconds}; AdvPreferredLifetime ${seconds}; };`)
     for (const [host, iface] of [[router, 'eth0'], [proxy, 'eth1']] as const) {
       const file = join(lab.directory, `radvd.${host.name}`)
-      writeFileSync(`${file}.conf`, `interface ${iface} { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; ${list.join(' ')} };\n`)
+      writeFileSync(`${file}.conf`, `interface ${iface} {
+        AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; ${list.join(' ')} };\n`)
       if (this.#radvd.has(host)) this.#radvd.get(host)!.child.kill('SIGHUP')
       else this.#radvd.set(host, host.spawn(['radvd', '-n', '-C', `${file}.conf`, '-p', `${file}.pid`]))
     }
     for (const prefix of Object.keys(lifetimes)) router.ip(`addr replace ${prefix}1/64 dev eth0 nodad`)
   }
-  readonly #radvd = new Map<Host, ReturnType<Host['spawn']>>()
 
   async start(config = CONFIG): Promise<void> {
     const { lab, proxy, router } = this.#scene

@@ -171,7 +171,8 @@ class SimulatedTestbed implements Testbed {
   }
 
   stateOf(prefix: string): string[] {
-    return [...this.routes(), ...this.#proxy.engine.snapshot().neighbors.map(({ target }) => target)].filter((text) => text.startsWith(prefix))
+    const neighbors = this.#proxy.engine.snapshot().neighbors.map(({ target }) => target)
+    return [...this.routes(), ...neighbors].filter((text) => text.startsWith(prefix))
   }
 
   conflicts(target: string): { lladdr: string; iface: string }[] {

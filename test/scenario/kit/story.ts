@@ -22,11 +22,11 @@ export interface Story {
   /** The proxy's link-layer addresses. */
   readonly mac0: string
   readonly mac1: string
-  /** One more VM, at `2001:db8::N`, with its address. */
+  /** Adds a VM with the address `2001:db8::N`. */
   addVm(n: number): Host
 }
 
-/** Router and proxy, no VM yet. @param isSnooping the router's segment passes multicast to members only */
+/** @returns a router and a proxy, without VMs @param isSnooping the router's segment passes multicast to members only */
 export function story(world: World, config = CONFIG, isSnooping = false): Story {
   const [outside, inside] = [new Segment(world, isSnooping), new Segment(world)]
   const router = new Host(outside, 1, ROUTER)
