@@ -20,4 +20,4 @@ export function numbers(first: number, last: number): number[] {
 }
 
 /** Milliseconds that a datagram may take, address resolution included. */
-export const PATIENCE = 5000
+export const PATIENCE = 20_000

@@ -28,6 +28,9 @@ export const real: TestbedKind = {
   },
 }
 
+/** Address resolution and NUD give up after 20 s: on a busy machine a restart may take longer than the usual 3 s. */
+const TENACIOUS = { 'neigh/eth0/mcast_solicit': 20, 'neigh/eth0/ucast_solicit': 20 }
+
 class RealNode implements Node {
   readonly host: Host
   readonly mac: string
@@ -74,6 +77,7 @@ class RealTestbed implements Testbed {
     this.#captures = captures
     this.router = new RealNode(stage.router)
     this.server = new RealNode(stage.server)
+    stage.router.sysctl(TENACIOUS)
   }
 
   get now(): number { return Number(process.hrtime.bigint() / 1000n) / 1000 }
@@ -85,6 +89,7 @@ class RealTestbed implements Testbed {
 
   async addVm(n: number, { link = 'eth1', gateway = ROUTER, dad = false }: VmOptions = {}): Promise<RealNode> {
     const vm = await this.#scene.addVm(n, { dad })
+    vm.sysctl(TENACIOUS)
     if (link === 'eth2') this.#scene.inside.ip(`link set ${vm.name} master br1`)
     if (gateway !== ROUTER) vm.ip(`route replace default via ${gateway} dev eth0`)
     return new RealNode(vm)
