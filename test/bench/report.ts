@@ -1,5 +1,6 @@
 /** The figures of the bench: combined over the rounds, compared with their bars, and printed as tables. */
 import { table } from '../../src/cli/table.ts'
+import type { Contender } from './responder.ts'
 import type { Case, Testbed } from './testbed.ts'
 
 /** The figures of one round of one contender. */
@@ -119,6 +120,17 @@ export function conclude(
     bars: bars.map((bar) => ({ ...compare(bar, rounds), ...failed.has(bar.of) && { reached: false } })),
     failed: Object.fromEntries(failed),
   }
+}
+
+/**
+ * @param present the contenders whose program is installed; other programs than ndp6d may fail @param isComplete whether all are
+ * @returns the contenders that gave no figures, and the figures that could not be compared with their bars
+ */
+export function gaps({ rows, bars, failed }: Result, present: readonly Contender[], isComplete: boolean): string[] {
+  const silent = present.filter(({ name, program }) => program === 'ndp6d' || !(name in failed))
+    .filter(({ name }) => !Object.values(rows.find((row) => row.name === name)?.figures ?? {}).some((value) => value > 0))
+  const open = isComplete && Object.keys(failed).length === 0 ? bars.filter(({ value }) => value === undefined) : []
+  return [...silent.map(({ name }) => name), ...open.map(({ figure, of }) => `${figure} of ${of}`)]
 }
 
 function text(value: number | undefined, digits: number): string {
