@@ -1,5 +1,5 @@
-// The addon's exports, its data per environment, and the cleanup hook: it moves datagrams and understands none.
-// The hook is asynchronous, because the environment's event loop must still run the close callbacks of poll handles.
+// The addon's exports, its data per environment (the main thread or a Worker), and the cleanup hook. The hook is asynchronous, because
+// the event loop must still run the close callbacks of poll handles.
 
 #include <stdlib.h>
 
@@ -13,7 +13,7 @@ Environment* environmentOf(napi_env env) {
 
 void leave(Environment* environment) {
   napi_async_destroy(environment->env, environment->context);
-  // Drops the last hold on the environment.
+  // After this the environment may be freed.
   napi_remove_async_cleanup_hook(environment->hook);
 }
 
@@ -30,11 +30,9 @@ static bool define(Environment* environment, napi_value exports) {
       {"openPacket", nullptr, openPacket, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"openNetlink", nullptr, openNetlink, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"openUnix", nullptr, openUnix, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
-      {"trimMemory", nullptr, trimMemory, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
-      {"useRealtime", nullptr, useRealtime, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_value name;
-  return defineSocket(environment) && napi_define_properties(env, exports, 5, properties) == napi_ok &&
+  return defineSocket(environment) && napi_define_properties(env, exports, 3, properties) == napi_ok &&
          napi_get_uv_event_loop(env, &environment->loop) == napi_ok &&
          napi_create_string_utf8(env, "ndp6d", NAPI_AUTO_LENGTH, &name) == napi_ok &&
          napi_async_init(env, nullptr, name, &environment->context) == napi_ok &&
@@ -42,7 +40,6 @@ static bool define(Environment* environment, napi_value exports) {
 }
 
 NAPI_MODULE_INIT() {
-  mapLargeMemory();
   Environment* environment = static_cast<Environment*>(calloc(1, sizeof(Environment)));
   if (environment == nullptr) return nullptr;
   environment->env = env;

@@ -1,5 +1,5 @@
-// Openers: packet(7), netlink(7) and unix(7) datagram sockets, with their options. Each socket is ready before it can
-// receive anything: the filter is attached before bind.
+// Openers of packet(7), netlink(7) and unix(7) datagram sockets with their options. The filter is attached before bind, so nothing
+// arrives unfiltered.
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -22,26 +22,24 @@ static bool setOption(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
-// The forced size needs CAP_NET_ADMIN; without it the system's limit holds.
+// Sets a buffer size. The forced size needs CAP_NET_ADMIN; without it the system's limit applies.
 static bool setBuffer(int fd, int forced, int option, int bytes) {
   return bytes == 0 || setOption(fd, SOL_SOCKET, forced, bytes) || setOption(fd, SOL_SOCKET, option, bytes);
 }
 
 static bool attach(int fd, const Array& filter) {
   if (filter.length == 0) return true;
-  sock_fprog program = {static_cast<unsigned short>(filter.length / sizeof(sock_filter)),
-                        static_cast<sock_filter*>(filter.data)};
+  sock_fprog program = {static_cast<unsigned short>(filter.length / sizeof(sock_filter)), static_cast<sock_filter*>(filter.data)};
   return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
 }
 
 static bool readFilter(napi_env env, napi_value value, Array* filter) {
   if (!readArray(env, value, napi_uint8_array, "filter: a Uint8Array", filter)) return false;
-  if (filter->length % sizeof(sock_filter) == 0 && filter->length / sizeof(sock_filter) <= BPF_MAXINSNS) return true;
-  napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "filter: up to 4096 instructions of 8 bytes");
-  return false;
+  const bool isWhole = filter->length % sizeof(sock_filter) == 0;
+  return (isWhole && filter->length / sizeof(sock_filter) <= BPF_MAXINSNS) || throwRange(env, "filter: up to 4096 instructions of 8 bytes");
 }
 
-// Wraps `opened`, or closes it and throws errno when `failed` names a system call.
+// Wraps `opened`; or, if `failed` names a system call, closes `opened` and throws errno.
 static napi_value finish(napi_env env, const Opened& opened, const char* failed) {
   if (failed == nullptr) return wrapSocket(environmentOf(env), opened);
   int error = errno;
@@ -50,18 +48,22 @@ static napi_value finish(napi_env env, const Opened& opened, const char* failed)
 }
 
 struct PacketOptions {
-  int ifindex, protocol, receiveBuffer, ring, topic;
+  int ifindex, protocol, receiveBuffer, ring;
   bool promiscuous, allMulticast, cooked;
   Array filter;
 };
 
-// Where the property is absent, `result` stays as it is, if it may be `optional`.
+static bool isUndefined(napi_env env, napi_value value) {
+  napi_valuetype type;
+  return napi_typeof(env, value, &type) == napi_ok && type == napi_undefined;
+}
+
+// Reads a property. `result` keeps its value if the property is `optional` and absent.
 static bool readProperty(napi_env env, napi_value object, const char* name, double high, int* result, bool optional = false) {
   napi_value value;
-  napi_valuetype type;
   double number;
   if (napi_get_named_property(env, object, name, &value) != napi_ok) return false;
-  if (optional && napi_typeof(env, value, &type) == napi_ok && type == napi_undefined) return true;
+  if (optional && isUndefined(env, value)) return true;
   if (!readInteger(env, value, 0, high, name, &number)) return false;
   *result = static_cast<int>(number);
   return true;
@@ -69,26 +71,18 @@ static bool readProperty(napi_env env, napi_value object, const char* name, doub
 
 static bool readFlag(napi_env env, napi_value object, const char* name, bool* result, bool optional = false) {
   napi_value value;
-  napi_valuetype type;
   if (napi_get_named_property(env, object, name, &value) != napi_ok) return false;
-  if (optional && napi_typeof(env, value, &type) == napi_ok && type == napi_undefined) return true;
-  if (napi_get_value_bool(env, value, result) == napi_ok) return true;
-  napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", name);
-  return false;
+  return (optional && isUndefined(env, value)) || napi_get_value_bool(env, value, result) == napi_ok || throwType(env, name);
 }
 
 static bool readPacketOptions(napi_env env, napi_value object, PacketOptions* options) {
   napi_valuetype type;
   napi_value filter;
-  if (napi_typeof(env, object, &type) != napi_ok || type != napi_object) {
-    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "options: an object");
-    return false;
-  }
+  if (napi_typeof(env, object, &type) != napi_ok || type != napi_object) return throwType(env, "options: an object");
   return readProperty(env, object, "ifindex", 0x7fffffff, &options->ifindex) &&
          readProperty(env, object, "protocol", 0xffff, &options->protocol) &&
          readProperty(env, object, "receiveBuffer", 0x3fffffff, &options->receiveBuffer) &&
          readProperty(env, object, "ring", 0x100000, &options->ring, true) &&
-         readProperty(env, object, "topic", 0xff, &options->topic, true) &&
          readFlag(env, object, "promiscuous", &options->promiscuous) &&
          readFlag(env, object, "allMulticast", &options->allMulticast, true) &&
          readFlag(env, object, "cooked", &options->cooked) &&
@@ -107,11 +101,11 @@ static bool addMembership(int fd, int ifindex, unsigned short type) {
 static const char* configurePacket(int fd, const PacketOptions& options, const sockaddr_ll& link, Ring* ring) {
   if (!setOption(fd, SOL_PACKET, PACKET_AUXDATA, 1)) return "setsockopt";
   if (!setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.receiveBuffer)) return "setsockopt";
-  // Since Linux 4.20; only a saving.
+  // Linux before 4.20 lacks this option; there the reader drops own packets.
   if (options.protocol != ETH_P_ALL) setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
   if (!attach(fd, options.filter)) return "setsockopt";
   if (options.ring > 0) {
-    const char* failed = mapRing(fd, static_cast<unsigned>(options.ring), static_cast<unsigned>(options.topic), ring);
+    const char* failed = mapRing(fd, static_cast<unsigned>(options.ring), ring);
     if (failed != nullptr) return failed;
   }
   if (options.allMulticast && !addMembership(fd, options.ifindex, PACKET_MR_ALLMULTI)) return "setsockopt";
@@ -137,11 +131,11 @@ napi_value openPacket(napi_env env, napi_callback_info info) {
 }
 
 static const char* configureNetlink(int fd, const Array& groups, const Array& filter, int receive, int send) {
-  if (!setOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1)) return "setsockopt";
-  if (!setOption(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)) return "setsockopt";
-  if (!setOption(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1)) return "setsockopt";
-  if (!setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, receive)) return "setsockopt";
-  if (!setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, send)) return "setsockopt";
+  const int flags[] = {NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK, NETLINK_CAP_ACK};
+  for (int option : flags) {
+    if (!setOption(fd, SOL_NETLINK, option, 1)) return "setsockopt";
+  }
+  if (!setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, receive) || !setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, send)) return "setsockopt";
   if (!attach(fd, filter)) return "setsockopt";
   sockaddr_nl address = {};
   address.nl_family = AF_NETLINK;
@@ -157,14 +151,10 @@ napi_value openNetlink(napi_env env, napi_callback_info info) {
   napi_value values[5];
   Array groups, filter;
   double protocol, receive, send = 0;
-  napi_valuetype type;
-  if (!readArguments(env, info, 5, values, nullptr) ||
-      !readInteger(env, values[0], 0, 255, "protocol", &protocol) ||
+  if (!readArguments(env, info, 5, values, nullptr) || !readInteger(env, values[0], 0, 255, "protocol", &protocol) ||
       !readArray(env, values[1], napi_uint32_array, "groups: a Uint32Array", &groups) ||
-      !readFilter(env, values[2], &filter) ||
-      !readInteger(env, values[3], 0, 0x3fffffff, "receiveBuffer", &receive) ||
-      napi_typeof(env, values[4], &type) != napi_ok ||
-      (type != napi_undefined && !readInteger(env, values[4], 0, 0x3fffffff, "sendBuffer", &send))) {
+      !readFilter(env, values[2], &filter) || !readInteger(env, values[3], 0, 0x3fffffff, "receiveBuffer", &receive) ||
+      (!isUndefined(env, values[4]) && !readInteger(env, values[4], 0, 0x3fffffff, "sendBuffer", &send))) {
     return nullptr;
   }
   const int fd = socket(AF_NETLINK, SOCK_RAW | TYPE, static_cast<int>(protocol));
@@ -174,21 +164,15 @@ napi_value openNetlink(napi_env env, napi_callback_info info) {
 
 struct Name {
   sockaddr_un address;
-  socklen_t size;  // 0: none
+  socklen_t size;  // 0: no name
 };
 
 static bool readName(napi_env env, napi_value value, Name* name) {
-  // A buffer one byte larger than what fits, to tell when it does not.
+  // Longer than `sun_path`, to detect names that do not fit.
   char text[sizeof name->address.sun_path + 2];
   size_t length;
-  if (napi_get_value_string_utf8(env, value, text, sizeof text, &length) != napi_ok) {
-    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "name: a string");
-    return false;
-  }
-  if (length >= sizeof name->address.sun_path) {
-    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "name: up to 107 bytes");
-    return false;
-  }
+  if (napi_get_value_string_utf8(env, value, text, sizeof text, &length) != napi_ok) return throwType(env, "name: a string");
+  if (length >= sizeof name->address.sun_path) return throwRange(env, "name: up to 107 bytes");
   memset(name, 0, sizeof *name);
   name->address.sun_family = AF_UNIX;
   memcpy(name->address.sun_path, text, length);
@@ -207,10 +191,8 @@ static const char* configureUnix(int fd, const Name& own, const Name& peer) {
 napi_value openUnix(napi_env env, napi_callback_info info) {
   napi_value values[2];
   Name own, peer;
-  if (!readArguments(env, info, 2, values, nullptr) || !readName(env, values[0], &own) ||
-      !readName(env, values[1], &peer)) {
-    return nullptr;
-  }
+  if (!readArguments(env, info, 2, values, nullptr)) return nullptr;
+  if (!readName(env, values[0], &own) || !readName(env, values[1], &peer)) return nullptr;
   const int fd = socket(AF_UNIX, SOCK_DGRAM | TYPE, 0);
   Opened opened = {fd, fd, Kind::local, {}, false, {}};
   return finish(env, opened, opened.fd < 0 ? "socket" : configureUnix(opened.fd, own, peer));

@@ -1,4 +1,4 @@
-// Receiving by system calls: recvmmsg(2), with what packet(7) tells of a packet besides its bytes.
+// Receiving batches: from a ring (ring.cc), or by recvmmsg(2) with the ancillary data of packet(7).
 
 #include <errno.h>
 #include <string.h>
@@ -8,8 +8,12 @@
 
 union Control {
   cmsghdr header;
-  char room[CMSG_SPACE(sizeof(tpacket_auxdata))];
+  char space[CMSG_SPACE(sizeof(tpacket_auxdata))];
 };
+
+int32_t packetType(const sockaddr_ll* name, int ifindex) {
+  return name->sll_ifindex == ifindex ? name->sll_pkttype : PACKET_OTHERHOST;
+}
 
 static void readAuxdata(msghdr* message, int ifindex, int32_t* meta) {
   meta[1] = packetType(static_cast<sockaddr_ll*>(message->msg_name), ifindex);
@@ -22,7 +26,8 @@ static void readAuxdata(msghdr* message, int ifindex, int32_t* meta) {
   }
 }
 
-int receiveMessages(const Opened& opened, const Batch& batch) {
+// Receives the waiting messages, up to BATCH. Returns how many, or a negative errno.
+static int receiveMessages(const Opened& opened, const Batch& batch) {
   mmsghdr messages[BATCH];
   iovec buffers[BATCH];
   sockaddr_ll names[BATCH];
@@ -54,4 +59,34 @@ int receiveMessages(const Opened& opened, const Batch& batch) {
     if (packet) readAuxdata(&messages[i].msg_hdr, opened.to.sll_ifindex, row);
   }
   return received;
+}
+
+// Returns the errno that recvmmsg would report, or 0. Reading a ring reports no error.
+static int pendingError(Socket* socket) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (socket->failed) getsockopt(socket->opened.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  socket->failed = false;
+  return error;
+}
+
+static int fillBatch(Socket* socket, const Batch& batch) {
+  Ring* ring = &socket->opened.ring;
+  if (ring->frames == nullptr) return receiveMessages(socket->opened, batch);
+  const int received = static_cast<int>(readRing(ring, socket->opened.to.sll_ifindex, batch));
+  return received > 0 ? received : -pendingError(socket);
+}
+
+napi_value receiveBatch(napi_env env, napi_callback_info info) {
+  napi_value values[3];
+  Array slab, meta;
+  size_t slot;
+  Socket* socket = unwrap(env, info, "recvmmsg", 3, values);
+  if (socket == nullptr || !readSlab(env, values, &slab, &slot)) return nullptr;
+  if (!readArray(env, values[2], napi_int32_array, "meta: an Int32Array", &meta)) return nullptr;
+  const size_t count = meta.length / 4;
+  if (!fitsSlab(env, slab, slot, count)) return nullptr;
+  const Batch batch = {static_cast<uint8_t*>(slab.data), slot, static_cast<int32_t*>(meta.data), count};
+  const int received = fillBatch(socket, batch);
+  return received < 0 ? throwErrno(env, -received, "recvmmsg") : toValue(env, received);
 }

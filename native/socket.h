@@ -1,5 +1,5 @@
-// One non-blocking datagram socket and what it shares with the others of its environment (thread). Node-API only, no
-// C++ library, no exceptions. A function that returns false or nullptr has thrown, or left an exception pending.
+// Declarations of the addon: sockets that move datagrams and parse none. Node-API only, no C++ library, no exceptions. A function that
+// returns false or nullptr has left a JavaScript exception pending, unless it says otherwise.
 #pragma once
 
 #include <linux/if_packet.h>
@@ -9,6 +9,7 @@
 #include <uv.h>
 
 struct Socket;
+struct Poll;
 
 // One per environment: the main thread and every Worker that loads the addon.
 struct Environment {
@@ -17,38 +18,25 @@ struct Environment {
   napi_ref constructor;
   napi_async_context context;
   napi_async_cleanup_hook_handle hook;
-  Socket* sockets;  // open ones
-  int closing;      // poll handles on their way to their close callback
+  Socket* sockets;  // list of the open sockets
+  int closing;      // poll handles whose close callback is still to come
   bool leaving;
 };
 
 enum class Kind { packet, netlink, local };
 
-// Which topics we have sent packets about. A packet's topic: 16 bytes of it.
-struct Topics;
-
-// @param offset of a topic in a packet, in bytes. Returns nullptr when there is no memory.
-Topics* createTopics(size_t offset);
-void freeTopics(Topics* topics);
-void addTopic(Topics* topics, const uint8_t* packet, size_t length);
-bool hasTopic(const Topics& topics, const uint8_t* packet, size_t length);
-
-// A receive ring of a packet socket (packet(7), TPACKET_V2): frames of one size, filled and emptied in turn.
+// The mapped frames of a receive ring (ring.cc). `frames` is nullptr without a ring.
 struct Ring {
   uint8_t* frames;
-  size_t size;   // of a frame, in bytes
-  size_t count;  // of frames
-  size_t next;   // to be emptied
-  size_t seen;   // from `next` on: what has precedence among them was received
-  uint32_t shed;  // packets dropped to have room, not told of yet
-  Topics* topics;  // those with precedence; nullptr: packets are received in turn
+  size_t count;
+  size_t next;  // index of the frame for the next packet
 };
 
-// Maps `frames` frames, a multiple of 128. @param topic offset of a packet's, 0: none. Returns the call that failed, or nullptr.
-const char* mapRing(int fd, unsigned frames, unsigned topic, Ring* ring);
+// Sets up and maps a ring of `frames` frames, a multiple of 128. Returns the system call that failed, or nullptr.
+const char* mapRing(int fd, unsigned frames, Ring* ring);
 void unmapRing(const Ring& ring);
 
-// What receive() fills: message i goes to slab + i * slot, and into row i of four numbers (native.ts).
+// The memory that receive() fills: message i goes to slab + i * slot and into row i of four numbers (native.ts).
 struct Batch {
   uint8_t* slab;
   size_t slot;
@@ -56,63 +44,83 @@ struct Batch {
   size_t count;
 };
 
-// Empties frames into the batch, as recvmmsg would fill it, but for those that overtake others. Returns how many.
+// Moves packets from the ring into the batch, in order, and fills the rows as recvmmsg would. Returns how many.
 uint32_t readRing(Ring* ring, int ifindex, const Batch& batch);
 
-// PACKET_HOST ... of a packet that a socket bound to `ifindex` received.
+// Returns the packet type (PACKET_HOST ...) for a socket bound to `ifindex`. Returns PACKET_OTHERHOST for a packet
+// that a device on top of the link (VLAN, macvlan) took, because the packet has the ifindex of that device.
 int32_t packetType(const sockaddr_ll* name, int ifindex);
 
-// What an opener found out; the wrapper adds the rest.
+// An open descriptor with its properties.
 struct Opened {
   int fd;
-  int out;  // what send() uses; -1: opened with the first packet
+  int out;  // the descriptor that send() uses; -1 until the first packet is sent
   Kind kind;
-  sockaddr_ll to;  // the link; destination of send(), when `addressed`: a packet socket without link headers
-  bool addressed;
-  Ring ring;  // `frames` is nullptr where packets are received by system calls
+  sockaddr_ll to;  // the link of a packet socket, and the destination of send() if `addressed`
+  bool addressed;  // a packet socket without link headers
+  Ring ring;
 };
 
-// Messages in one system call.
-const unsigned BATCH = 256;
+struct Socket {
+  Opened opened;
+  Environment* environment;
+  Poll* poll;
+  bool failed;  // an error is pending
+  napi_ref self;  // set while started, like onReadable
+  napi_ref onReadable;
+  Socket* next;
+  Socket** link;  // the pointer to this socket in the environment's list
+};
 
-// Receives what waits, up to BATCH. Returns how many, or a negative errno.
-int receiveMessages(const Opened& opened, const Batch& batch);
+// Largest number of messages in one system call.
+const unsigned BATCH = 256;
 
 // Defines the class and fills `environment->constructor`.
 bool defineSocket(Environment* environment);
 
 void closeOpened(const Opened& opened);
 
-// Wraps an open descriptor, which it closes when that fails.
+// Wraps an open descriptor; closes it if that fails.
 napi_value wrapSocket(Environment* environment, const Opened& opened);
 
-// Closes what is open. The poll handles are gone when `environment->closing` is 0.
+// Closes all sockets. Their poll handles are closed once `environment->closing` is 0.
 void closeAll(Environment* environment);
 
-// Called once no poll handle is left while the environment is leaving; `environment` may be gone when it returns.
+// Ends the environment, which may be freed when this returns. Called once no poll handle is left.
 void leave(Environment* environment);
 
 Environment* environmentOf(napi_env env);
 
-// Throws an Error with code, errno (negative, as Node has it) and syscall. Returns nullptr.
+// Throws an Error with code, errno (negative, as in Node) and syscall. Returns nullptr.
 napi_value throwErrno(napi_env env, int error, const char* syscall);
+
+// Throw a TypeError or a RangeError, and return false.
+bool throwType(napi_env env, const char* message);
+bool throwRange(napi_env env, const char* message);
 
 struct Array {
   void* data;
   size_t length;  // in elements
 };
 
-// Arguments; `name` is for the message of the TypeError or RangeError.
+// Read arguments; `name` goes into the message of the TypeError or RangeError.
 bool readArguments(napi_env env, napi_callback_info info, size_t count, napi_value* values, napi_value* self);
 bool readArray(napi_env env, napi_value value, napi_typedarray_type type, const char* name, Array* array);
 bool readInteger(napi_env env, napi_value value, double low, double high, const char* name, double* result);
+bool readSlab(napi_env env, napi_value* values, Array* slab, size_t* slot);
+// Throws a RangeError if `count` slots exceed the slab.
+bool fitsSlab(napi_env env, const Array& slab, size_t slot, size_t count);
 
-// For all that is allocated from now on.
-void mapLargeMemory();
+napi_value toValue(napi_env env, uint32_t number);
 
-// Exports.
+// Returns the socket behind `this`, and reads the arguments. Throws if `this` is no socket, or a closed one.
+Socket* unwrap(napi_env env, napi_callback_info info, const char* syscall, size_t count, napi_value* values);
+
+// Methods of the class.
+napi_value receiveBatch(napi_env env, napi_callback_info info);
+napi_value sendBatch(napi_env env, napi_callback_info info);
+
+// Exports of the module.
 napi_value openPacket(napi_env env, napi_callback_info info);
 napi_value openNetlink(napi_env env, napi_callback_info info);
 napi_value openUnix(napi_env env, napi_callback_info info);
-napi_value trimMemory(napi_env env, napi_callback_info info);
-napi_value useRealtime(napi_env env, napi_callback_info info);

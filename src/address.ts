@@ -1,15 +1,13 @@
 /**
- * IPv6 addresses, prefixes and link-layer addresses as immutable values.
- *
- * Text is read and written by ipaddr.js (RFC 4291 2.2, RFC 5952). Inside, an address is four 32-bit
- * words, signed, so that the engine keeps them as small integers and compares them without allocation.
+ * IPv6 addresses, prefixes and link-layer addresses as immutable values. ipaddr.js reads and writes their text (RFC 4291 2.2,
+ * RFC 5952). An address is four signed 32-bit words, so that it is compared without allocation.
  */
 import ipaddr from 'ipaddr.js'
 
 /** A 48-bit link-layer address as an integer; see {@link parseMac}, {@link formatMac}. */
 export type Mac = number & { readonly unit: 'mac' }
 
-/** Reads the 32-bit word at `at`, big-endian, signed. */
+/** Reads the signed big-endian 32-bit word at `at`. */
 export function readWord(bytes: Uint8Array, at: number): number {
   return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]
 }
@@ -22,11 +20,22 @@ export function writeWord(bytes: Uint8Array, at: number, word: number): void {
   bytes[at + 3] = word
 }
 
-/** The mask of word `index` (0 to 3) of a prefix of `length` bits, signed. */
+/** Writes the four words of an address at `at`, from the most significant one on. */
+export function writeWords(bytes: Uint8Array, at: number, w0: number, w1: number, w2: number, w3: number): void {
+  writeWord(bytes, at, w0)
+  writeWord(bytes, at + 4, w1)
+  writeWord(bytes, at + 8, w2)
+  writeWord(bytes, at + 12, w3)
+}
+
+/** @returns the signed mask of word `index` (0 to 3) of a prefix of `length` bits */
 export function wordMask(length: number, index: number): number {
   const bits = length - 32 * index
   return bits <= 0 ? 0 : bits >= 32 ? -1 : -1 << (32 - bits)
 }
+
+/** Returns whether an address with the first word `w0` is in fe80::/10 (RFC 4291 2.5.6). */
+export function isLinkLocalWord(w0: number): boolean { return w0 >>> 22 === 0x3fa }
 
 export class Address {
   readonly w0: number
@@ -34,7 +43,7 @@ export class Address {
   readonly w2: number
   readonly w3: number
 
-  /** @param w0 most significant 32 bits; w1, w2, w3 follow. Each is taken modulo 2^32. */
+  /** @param w0 most significant word, followed by w1, w2 and w3; each is taken modulo 2^32 */
   constructor(w0: number, w1: number, w2: number, w3: number) {
     this.w0 = w0 | 0
     this.w1 = w1 | 0
@@ -43,12 +52,14 @@ export class Address {
   }
 
   static readonly unspecified = new Address(0, 0, 0, 0)
-  /** ff02::1 (RFC 4291 2.7.1). */
+  /** ff02::1 and ff02::2 (RFC 4291 2.7.1). */
   static readonly allNodes = new Address(0xff020000, 0, 0, 1)
+  static readonly allRouters = new Address(0xff020000, 0, 0, 2)
 
-  /** The address that `text` names, or undefined. No zone, no prefix length, no dotted quad. */
+  /** @returns undefined if `text` is not an address, or has a zone, a prefix length or a dotted quad */
   static parse(text: string): Address | undefined {
-    if (!/^[0-9a-fA-F:]+$/.test(text)) return undefined
+    // Eight groups of four digits and seven colons have 39 characters.
+    if (text.length > 39 || !/^[0-9a-fA-F:]+$/.test(text)) return undefined
     try {
       const p = ipaddr.IPv6.parse(text).parts
       return new Address((p[0] << 16) | p[1], (p[2] << 16) | p[3], (p[4] << 16) | p[5], (p[6] << 16) | p[7])
@@ -57,23 +68,19 @@ export class Address {
     }
   }
 
-  /** The 16 bytes at `at`, network order. */
+  /** Reads 16 bytes at `at` in network order. */
   static read(bytes: Uint8Array, at = 0): Address {
     return new Address(readWord(bytes, at), readWord(bytes, at + 4), readWord(bytes, at + 8), readWord(bytes, at + 12))
   }
 
-  write(bytes: Uint8Array, at = 0): void {
-    writeWord(bytes, at, this.w0)
-    writeWord(bytes, at + 4, this.w1)
-    writeWord(bytes, at + 8, this.w2)
-    writeWord(bytes, at + 12, this.w3)
-  }
+  /** Writes 16 bytes at `at` in network order. */
+  write(bytes: Uint8Array, at = 0): void { writeWords(bytes, at, this.w0, this.w1, this.w2, this.w3) }
 
   equals(other: Address): boolean {
     return this.w3 === other.w3 && this.w2 === other.w2 && this.w1 === other.w1 && this.w0 === other.w0
   }
 
-  /** Numeric order, as `Array.prototype.sort` wants it. */
+  /** Compares in numeric order, for `Array.prototype.sort`. */
   compare(other: Address): number {
     return (this.w0 >>> 0) - (other.w0 >>> 0) || (this.w1 >>> 0) - (other.w1 >>> 0)
       || (this.w2 >>> 0) - (other.w2 >>> 0) || (this.w3 >>> 0) - (other.w3 >>> 0)
@@ -82,15 +89,12 @@ export class Address {
   get isUnspecified(): boolean { return (this.w0 | this.w1 | this.w2 | this.w3) === 0 }
   get isLoopback(): boolean { return (this.w0 | this.w1 | this.w2) === 0 && this.w3 === 1 }
   get isMulticast(): boolean { return this.w0 >>> 24 === 0xff }
-  /** In fe80::/10 (RFC 4291 2.5.6). */
-  get isLinkLocal(): boolean { return this.w0 >>> 22 === 0x3fa }
-  /** Global unicast, unique local addresses included (RFC 4291 2.4): none of the above. */
+  get isLinkLocal(): boolean { return isLinkLocalWord(this.w0) }
+  /** Global unicast (RFC 4291 2.4), including unique local addresses. */
   get isGlobal(): boolean { return !(this.isUnspecified || this.isLoopback || this.isMulticast || this.isLinkLocal) }
 
-  /** ff02::1:ffXX:XXXX of this address (RFC 4291 2.7.1). */
-  get solicitedNode(): Address {
-    return new Address(0xff020000, 0, 1, 0xff000000 | (this.w3 & 0xffffff))
-  }
+  /** Solicited-node group ff02::1:ffXX:XXXX (RFC 4291 2.7.1). */
+  get solicitedNode(): Address { return new Address(0xff020000, 0, 1, 0xff000000 | (this.w3 & 0xffffff)) }
 
   /** RFC 5952 text. */
   toString(): string {
@@ -107,7 +111,7 @@ export class Prefix {
   /** Bits, 0 to 128. */
   readonly length: number
 
-  /** Masks the host bits of `address`. */
+  /** Sets the host bits of `address` to zero. */
   constructor(address: Address, length: number) {
     this.length = length
     this.address = new Address(
@@ -115,7 +119,7 @@ export class Prefix {
       address.w2 & wordMask(length, 2), address.w3 & wordMask(length, 3))
   }
 
-  /** `ADDRESS` (128 bits) or `ADDRESS/LENGTH`; undefined when it is neither. */
+  /** Parses `ADDRESS` (128 bits) or `ADDRESS/LENGTH`. @returns undefined for other text */
   static parse(text: string): Prefix | undefined {
     const slash = text.indexOf('/')
     const address = Address.parse(slash < 0 ? text : text.slice(0, slash))
@@ -130,9 +134,7 @@ export class Prefix {
       && ((p.w2 ^ address.w2) & wordMask(length, 2)) === 0 && ((p.w3 ^ address.w3) & wordMask(length, 3)) === 0
   }
 
-  equals(other: Prefix): boolean {
-    return this.length === other.length && this.address.equals(other.address)
-  }
+  equals(other: Prefix): boolean { return this.length === other.length && this.address.equals(other.address) }
 
   toString(): string { return `${this.address}/${this.length}` }
   toJSON(): string { return this.toString() }
@@ -151,11 +153,9 @@ export function writeMac(bytes: Uint8Array, at: number, mac: Mac): void {
   writeWord(bytes, at + 2, mac | 0)
 }
 
-/** `52:54:00:12:34:56` -> Mac; undefined for anything else. */
+/** Parses `52:54:00:12:34:56`. @returns undefined for other text */
 export function parseMac(text: string): Mac | undefined {
   return /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text) ? Number.parseInt(text.replaceAll(':', ''), 16) as Mac : undefined
 }
 
-export function formatMac(mac: Mac): string {
-  return mac.toString(16).padStart(12, '0').replace(/..(?!$)/g, '$&:')
-}
+export function formatMac(mac: Mac): string { return mac.toString(16).padStart(12, '0').replace(/..(?!$)/g, '$&:') }

@@ -1,395 +1,292 @@
 /**
- * The composition root: joins the engine with the clock, chance, the sockets and the kernel. All of its work happens in
- * turns: inputs go to the engine, then what it asked for is carried out: routes, advertisements, each after its own route, timer.
+ * Joins the engine with the clock, the sockets and the kernel. Each input runs one step of the engine. The effects of a step are
+ * carried out in the order of the members of `Effects`; inputs that these cause wait meanwhile. Events are logged after the answers.
  */
 import type { Logger } from 'pino'
-import type { Address } from './address.ts'
 import type { Config } from './config/config.ts'
-import { Engine } from './engine/engine.ts'
-import type { Snapshot } from './engine/engine.ts'
-import type { KnownNeighbor } from './engine/known.ts'
-import type {
-  Advertisement, Event, Hearing, Input, Instant, Limit, Link, Outcome, QuietRule, RouteChange, Sink, UnicastProbe,
-} from './engine/types.ts'
-import { Withheld } from './engine/withheld.ts'
-import { claim } from './linux/claim.ts'
-import { forward, warnWithoutForwarding } from './forwarding.ts'
-import { verdict } from './linux/errors.ts'
-import type { OsError } from './linux/errors.ts'
-import { HeardLink, linkLimits } from './linux/heard-link.ts'
-import type { LinkUsage } from './linux/heard-link.ts'
+import { Engine, type NeighborSnapshot, type Snapshot } from './engine.ts'
+import type { Effects, Event, Input, Instant, Limit, Link, LinkUsage, Listening, Outcome } from './engine/types.ts'
+import { claim } from './linux/single-instance.ts'
+import { verdict, type OsError } from './linux/errors.ts'
+import type { LinkReader } from './linux/link-sockets.ts'
 import { LinkWatcher } from './linux/links.ts'
 import type { NativeSocket } from './linux/native.ts'
-import { MAX_KNOWN, NeighborWatcher } from './linux/neighbors.ts'
+import { KERNEL_LIMIT, NeighborWatcher } from './linux/neighbors.ts'
+import { Netfilter } from './linux/netfilter.ts'
 import { PrefixWatcher } from './linux/prefixes.ts'
-import { Outbox } from './linux/outbox.ts'
-import { QUEUE_LIMIT, Routes, RouteWatcher } from './linux/routes.ts'
-import { Rtnetlink } from './linux/rtnetlink.ts'
-import type { Lookup } from './linux/rtnetlink.ts'
-import { EventLog } from './log.ts'
-import { Memory } from './memory.ts'
+import { HostRoutes, QUEUE_LIMIT, RouteWatcher } from './linux/route-changes.ts'
+import { Rtnetlink, type Lookup } from './linux/rtnetlink.ts'
+import { Sockets } from './linux/sockets.ts'
+import { forward, readNeighborLimit, warnWithoutForwarding } from './linux/sysctl.ts'
+import { EventLog } from './log/event-log.ts'
+import { LinkErrorLog } from './log/link-errors.ts'
+import { missingLinkSentence } from './log/sentences.ts'
 import { Counters } from './metrics.ts'
-import { Netfilter } from './netfilter.ts'
-import type { MulticastMessage } from './wire/mld.ts'
-import type { NdiscView } from './wire/ndisc.ts'
+import { StateFile } from './state-file.ts'
 
-/** How often the log may say what it counted. Milliseconds. */
-const LOG_INTERVAL = 5000
-/** What is known about hosts is written no more often than this. Milliseconds. */
-const MEMORY_INTERVAL = 30_000
-/** Routes are compared again after this time, when they could not be now. Milliseconds. */
+/** Interval of summaries in the log, and of reading drop counters. Milliseconds. */
+const TICK = 5000
+/** Least time between two saves of learned hosts. Milliseconds. */
+const SAVE_INTERVAL = 30_000
+/** Time until routes are compared, if they cannot be compared at once. Milliseconds. */
 const COMPARE_RETRY = 100
-/** Kinds of trouble with links that were said; when there are more, they are said again. */
-const TROUBLE_LIMIT = 256
-/** What a lookup finds when there is nothing. */
-const NO_WAY: Lookup = { ifindex: undefined, local: false }
-/** The longest wait of a timer. */
-const TIMER_MAX = 2 ** 31 - 1
+const NO_ROUTE: Lookup = { ifindex: undefined, local: false }
+const TIMER_MAX = 2 ** 31 - 1 // the longest delay of setTimeout
 
-/** What is in use. */
 export interface Usage {
   readonly links: readonly LinkUsage[]
   readonly limits: readonly Limit[]
 }
 
-export class Daemon implements Sink {
+export class Daemon {
   readonly #log: Logger
   readonly #claim: NativeSocket
   readonly #events: EventLog
+  readonly #linkErrors: LinkErrorLog
   readonly #counters = new Counters()
-  readonly #kernel: Rtnetlink
-  readonly #routes: Routes
+  readonly #engine: Engine
+  readonly #kernel = new Rtnetlink()
+  readonly #routes: HostRoutes
   readonly #netfilter: Netfilter
-  readonly #watcher: LinkWatcher
+  readonly #linkWatcher: LinkWatcher
   readonly #neighborWatcher: NeighborWatcher
   readonly #prefixWatcher: PrefixWatcher
-  readonly #memory: Memory | undefined
-  readonly #engine: Engine
-  readonly #heard = new Map<number, HeardLink>()
-  readonly #outbox = new Outbox()
-  /** The last of `#outbox`. */
-  #lastOut: HeardLink | undefined
-  /** Links whose on-link prefixes are to be told; undefined when the watcher knows them. */
-  readonly #followed = new Set<number>()
-  #isFollowing = true
-  /** What the memory holds, by the engine's revision, and since when. */
-  #remembered = 0
-  #rememberedAt = Number.NEGATIVE_INFINITY
-  /** What is needed of the configuration after the engine took it in: the rest may be large. */
-  #machine: Pick<Config, 'forwarding' | 'grace'>
   #routeWatcher: RouteWatcher | undefined
-  /** The engine knows the kernel's routes: from then on it says what is to be changed. */
+  readonly #stateFile: StateFile | undefined
+  readonly #sockets = new Sockets((link) => this.#reader(link))
+  /** Links whose on-link prefixes are followed. */
+  readonly #followed = new Set<number>()
+  /** Inputs that wait for the end of a step. */
+  readonly #inputs: Input[] = []
+  /** Events that are logged once the answers are sent. */
+  readonly #unlogged: Event[] = []
+  #isStepping = false
+  /** Whether the engine knows the kernel's routes. Before that, the engine's route changes are not carried out. */
   #isCompared = false
-  #now: Instant
-  #lookups: Address[] = []
-  readonly #routeChanges: RouteChange[] = []
-  readonly #withheld = new Withheld(Math.random)
+  /** The last save: the engine's revision, and the time. */
+  #saved = { revision: 0, at: Number.NEGATIVE_INFINITY }
+  /** The part of the configuration that is not the engine's. */
+  #machine: Pick<Config, 'forwarding' | 'grace'>
   #ticker: NodeJS.Timeout | undefined
+  #compareTimer: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
-  /** What was said of each link, by its name and error code. */
-  readonly #linkTrouble = new Set<string>()
-  #compareTimer: NodeJS.Timeout | undefined
 
-  /** Opens no link yet. Throws an OsError or AlreadyRunning. @param state where to keep what is known across restarts */
+  /** Opens no link socket yet. @param state directory of the saved hosts; undefined: none are saved @throws OsError, AlreadyRunning */
   constructor(config: Config, log: Logger, { state }: { state?: string | undefined } = {}) {
     this.#claim = claim()
-    this.#machine = { forwarding: config.forwarding, grace: config.grace }
+    this.#machine = config
     this.#log = log
-    this.#now = clock()
-    this.#events = new EventLog(log, (ifindex) => this.#nameOf(ifindex))
-    this.#kernel = new Rtnetlink()
-    this.#routes = new Routes(this.#kernel, ({ change: { op, route }, error }) => this.#routeFailed(op, route.target, error),
-      () => this.#release(this.#withheld.release()), () => {
-        this.event({ kind: 'limit', limit: 'routes', size: QUEUE_LIMIT })
+    this.#events = new EventLog(log, (ifindex) => this.#sockets.nameOf(ifindex) ?? `link ${ifindex}`)
+    this.#linkErrors = new LinkErrorLog(log, readNeighborLimit)
+    this.#engine = new Engine(config, Math.random)
+    const step = this.#step
+    this.#routes = new HostRoutes(this.#kernel, {
+      done: (changes) => step({ kind: 'routes-done', changes }),
+      failed: ({ change: { op, route }, error }) => this.#routeFailed(op, String(route.target), error),
+      overrun: () => {
+        this.#events.event({ kind: 'limit', limit: 'routes', size: QUEUE_LIMIT }, clock())
         this.#compareRoutes()
-      }, (made) => this.#release(this.#withheld.made(made)))
-    this.#netfilter = new Netfilter(log, (ifindex, target) => this.#input({ kind: 'local-solicitation', ifindex, target }))
-    this.#engine = new Engine(config, Math.random, this)
-    this.#watcher = new LinkWatcher({
-      link: (link) => this.#input({ kind: 'link', link }),
-      gone: (ifindex) => this.#input({ kind: 'link-gone', ifindex }),
-      replugged: (ifindex) => this.#input({ kind: 'link-replugged', ifindex }),
+      },
+    })
+    this.#netfilter = new Netfilter(log, (ifindex, target) => step({ kind: 'local-solicitation', ifindex, target }))
+    this.#linkWatcher = new LinkWatcher({
+      link: (link) => step({ kind: 'link', link }),
+      gone: (ifindex) => step({ kind: 'link-gone', ifindex }),
+      replugged: (ifindex) => step({ kind: 'link-replugged', ifindex }),
     }, this.#kernel)
     this.#neighborWatcher = new NeighborWatcher({
       neighbor: (neighbor) => {
-        this.#input({ kind: 'neighbor', neighbor })
+        step({ kind: 'neighbor', neighbor })
         this.#netfilter.neighbor(neighbor)
       },
-      station: (ifindex, mac, present) => this.#input({ kind: 'station', ifindex, mac, present }),
-      full: () => this.event({ kind: 'limit', limit: 'known', size: MAX_KNOWN }),
+      station: (ifindex, mac, present) => step({ kind: 'station', ifindex, mac, present }),
+      full: () => this.#events.event({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }, clock()),
     }, this.#kernel)
-    this.#prefixWatcher = new PrefixWatcher((ifindex, prefixes) => this.#input({ kind: 'prefixes', ifindex, prefixes }), this.#kernel)
-    this.#memory = state === undefined ? undefined : new Memory(state, (message, err) => log.warn({ event: 'memory', err }, message))
+    this.#prefixWatcher = new PrefixWatcher((ifindex, prefixes) => step({ kind: 'prefixes', ifindex, prefixes }), this.#kernel)
+    this.#stateFile = state === undefined ? undefined : new StateFile(state, (message, err) => log.warn({ event: 'memory', err }, message))
   }
 
-  /** Serves soon, and at the latest when it resolves. Rejects with an OsError. */
+  /** Resolves when every existing link is served. Rejects with an OsError. */
   async start(): Promise<void> {
-    this.#watcher.start()
+    this.#linkWatcher.start()
     this.#prepare()
-    if (this.#memory !== undefined) this.#input({ kind: 'memory', hosts: this.#memory.read() })
+    if (this.#stateFile !== undefined) this.#step({ kind: 'saved-hosts', hosts: this.#stateFile.read() })
     this.#routeWatcher = new RouteWatcher(this.#kernel, () => this.#compareRoutes())
     const present = this.#routes.present()
     this.#isCompared = true
-    this.#input({ kind: 'routes', present })
+    this.#step({ kind: 'routes', present })
     this.#neighborWatcher.start()
-    this.#ticker = setInterval(() => this.#tick(clock()), LOG_INTERVAL)
+    this.#ticker = setInterval(() => this.#tick(clock()), TICK)
     await this.#routes.adopt(present)
-    if (present.length > 0) this.#compareRoutes() // some may have moved, or expired, before it was their turn
+    // A route may have moved or expired before it was adopted.
+    if (present.length > 0) this.#compareRoutes()
   }
 
-  /** Leaves nothing behind but routes that expire after `grace`. */
+  /** Stops the daemon, which leaves nothing in the kernel except routes that expire after `grace`. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer)
     clearTimeout(this.#compareTimer)
     clearInterval(this.#ticker)
-    this.#routeWatcher?.close()
-    this.#watcher.close()
-    this.#neighborWatcher.close()
-    this.#prefixWatcher.close()
-    this.#memory?.write(this.#engine.memory)
-    this.#engine.stop()
-    for (const link of this.#heard.values()) link.close()
-    this.#heard.clear()
+    for (const watcher of [this.#routeWatcher, this.#linkWatcher, this.#neighborWatcher, this.#prefixWatcher]) watcher?.close()
+    this.#stateFile?.write(this.#engine.savedHosts)
+    this.#carryOut(this.#engine.stop())
+    this.#sockets.close()
     this.#netfilter.close()
     await this.#routes.leave(this.#machine.grace)
     this.#kernel.close()
     this.#claim.close()
   }
 
-  /** Applies another configuration; keeps what was learned and still fits. */
+  /** Applies another configuration, and keeps the learned hosts that still fit. */
   reload(config: Config): void {
-    this.#machine = { forwarding: config.forwarding, grace: config.grace }
-    this.#input({ kind: 'config', config })
+    this.#machine = config
+    this.#step({ kind: 'config', config })
     this.#prepare()
   }
 
   get counters(): Readonly<Record<Outcome, number>> { return this.#counters.values }
 
-  /** May be read bit by bit while things change. */
-  get neighbors(): Iterable<KnownNeighbor> { return this.#engine.known() }
+  /** Entries may come and go while they are read. */
+  get neighbors(): Iterable<NeighborSnapshot> { return this.#engine.neighbors() }
 
-  /** All neighbors at once, which may take a while, and what is in use. */
+  /** All neighbors at once, which may take a while, and the usage. */
   snapshot(): Snapshot & Usage { return { ...this.#engine.snapshot(clock()), ...this.usage } }
 
   get usage(): Usage {
-    const links = [...this.#heard.values()].map(({ usage }) => usage)
-    const parts = [this.#routes, this.#withheld, this.#neighborWatcher, this.#events, this.#memory].flatMap((part) => part?.limits ?? [])
-    return { links, limits: [...this.#engine.limits(clock()), ...linkLimits(links), ...parts,
-      { name: 'kinds of trouble with links', used: this.#linkTrouble.size, size: TROUBLE_LIMIT }] }
+    const parts = [this.#sockets, this.#routes, this.#neighborWatcher, this.#events, this.#linkErrors, this.#stateFile]
+    return { links: this.#sockets.usage, limits: [...this.#engine.limits(clock()), ...parts.flatMap((part) => part?.limits ?? [])] }
   }
 
-  // --- Sink ---
-
-  listen(link: Link, hearing: Hearing): void {
-    const { ifindex, name } = link
-    const heard = this.#heard.get(ifindex)
-    if (hearing.prefixes !== this.#followed.has(ifindex)) {
-      if (hearing.prefixes) this.#followed.add(ifindex)
-      else this.#followed.delete(ifindex)
-      this.#isFollowing = false
-    }
-    this.#netfilter.hear(ifindex, hearing.ownSolicitations)
-    if (heard === undefined) this.#open(link, hearing)
-    else heard.follow(link, hearing)
-    // An upstream that is late, or new by its name, needs its settings, too.
-    if (heard === undefined && this.#engine.interfaces.upstreams.includes(name)) this.#forward()
+  readonly #step = (input: Input): void => {
+    this.#inputs.push(input)
+    if (!this.#isStepping) this.#run(undefined)
   }
 
-  ignore(ifindex: number): void {
-    this.#close(ifindex)
-    this.#netfilter.hear(ifindex, false)
-    if (this.#followed.delete(ifindex)) this.#isFollowing = false
-  }
-
-  solicit(ifindex: number, target: Address): void { this.#heard.get(ifindex)?.solicit(target) }
-
-  confirm(probe: UnicastProbe): void {
-    const heard = this.#heard.get(probe.ifindex)
-    if (heard === undefined) return
-    heard.confirm(probe)
-    this.#outbox.add(heard)
-  }
-
-  advertise(advertisement: Advertisement): void {
-    if (this.#withheld.keep(advertisement)) return
-    const { ifindex } = advertisement
-    // Most of a turn's go out of one link.
-    if (this.#lastOut?.ifindex !== ifindex) {
-      this.#lastOut = this.#heard.get(ifindex)
-      if (this.#lastOut !== undefined) this.#outbox.add(this.#lastOut)
-    }
-    this.#lastOut?.advertise(advertisement)
-  }
-
-  discover(ifindex: number, sources: readonly Address[]): void { this.#heard.get(ifindex)?.discover(sources) }
-  multicast(ifindex: number, message: MulticastMessage): void { this.#heard.get(ifindex)?.multicast(message) }
-  lookup(target: Address): void { this.#lookups.push(target) }
-  route(change: RouteChange): void {
-    if (!this.#isCompared) return
-    this.#routeChanges.push(change)
-    if (change.op === 'add') this.#withheld.await(change.route.target)
-  }
-
-  quiet(rules: readonly QuietRule[]): void { this.#netfilter.quiet(rules) }
-  event(event: Event): void { this.#events.event(event, this.#now) }
-
-  outcome(outcome: Outcome, ifindex: number, view: NdiscView): void {
-    this.#counters.count(outcome)
-    this.#events.outcome(outcome, ifindex, view.t0, view.t1, view.t2, view.t3)
-  }
-
-  // --- turns ---
-
-  #input(input: Input): void {
-    this.#turn(() => this.#engine.handle(input, this.#now))
-  }
-
-  #turn(work: () => void): void {
-    this.#now = clock()
-    work()
-    this.#carryOut()
-  }
-
-  #carryOut(): void {
-    if (!this.#isFollowing) {
-      this.#isFollowing = true
-      this.#prefixWatcher.follow(this.#followed)
-    }
-    for (let target = this.#lookups.shift(); target !== undefined; target = this.#lookups.shift()) {
-      const way = this.#ask(() => this.#kernel.lookup(target)) ?? NO_WAY
-      this.#engine.handle({ kind: 'route', target, ...way }, this.#now)
-    }
-    if (this.#routeChanges.length > 0) this.#routes.apply(this.#routeChanges.splice(0))
-    this.#flush()
+  /** Runs `first`, then a step for each input until none waits; then sends, logs and sets the timer. */
+  #run(first: ((now: Instant) => Effects) | undefined): void {
+    this.#isStepping = true
+    const now = clock()
+    if (first !== undefined) this.#carryOut(first(now))
+    for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) this.#carryOut(this.#engine.step(input, now))
+    this.#isStepping = false
+    this.#sockets.flush()
+    for (const event of this.#unlogged.splice(0)) this.#events.event(event, now)
     this.#arm()
   }
 
-  /** What waited for routes that are there now goes out. */
-  #release(advertisements: readonly Advertisement[]): void {
-    for (const advertisement of advertisements) this.advertise(advertisement)
-    this.#flush()
+  #carryOut(effects: Effects): void {
+    const { listening, filters, routes, answers, probes, multicasts, discoveries, lookups, events, outcomes } = effects
+    for (const entry of listening.values()) if (entry !== undefined) this.#listen(entry)
+    if (filters !== undefined) this.#netfilter.filter(filters)
+    if (routes.length > 0 && this.#isCompared) this.#routes.apply([...routes])
+    for (const discovery of discoveries) this.#sockets.discover(discovery)
+    for (let i = 0; i < answers.size; i++) this.#sockets.advertise(answers.at(i))
+    // Answers leave before probes, each of which takes as long as dozens of answers.
+    if (probes.length > 0) this.#sockets.flush()
+    for (const probe of probes) this.#sockets.probe(probe)
+    for (const multicast of multicasts) this.#sockets.multicast(multicast)
+    for (const [ifindex, entry] of listening) if (entry === undefined) this.#ignore(ifindex)
+    if (listening.size > 0) this.#prefixWatcher.follow(this.#followed)
+    for (const target of lookups) {
+      this.#inputs.push({ kind: 'lookup', target, ...this.#ask(() => this.#kernel.lookup(target)) ?? NO_ROUTE })
+    }
+    this.#unlogged.push(...events)
+    for (let i = 0; i < outcomes.size; i++) {
+      const { outcome, ifindex, t0, t1, t2, t3 } = outcomes.at(i)
+      this.#counters.count(outcome)
+      this.#events.outcome(outcome, ifindex, t0, t1, t2, t3)
+    }
   }
 
-  #flush(): void {
-    this.#outbox.flush()
-    this.#lastOut = undefined
+  #listen(entry: Listening): void {
+    const { link: { ifindex, name }, subscription: { prefixes, ownSolicitations } } = entry
+    if (prefixes) this.#followed.add(ifindex)
+    else this.#followed.delete(ifindex)
+    this.#netfilter.watch(ifindex, ownSolicitations)
+    const isNew = this.#sockets.listen(entry)
+    // An upstream that appears, or gets its name, after the start needs its settings as well.
+    if (isNew && this.#engine.interfaces.upstreams.includes(name)) this.#forward()
+  }
+
+  #ignore(ifindex: number): void {
+    this.#followed.delete(ifindex)
+    this.#netfilter.watch(ifindex, false)
+    this.#sockets.ignore(ifindex)
+  }
+
+  #reader({ ifindex, name }: Link): LinkReader {
+    const step = this.#step
+    return {
+      packets: (batch) => step({ kind: 'packets', ifindex, batch }),
+      echo: (source, mac) => step({ kind: 'echo', ifindex, source, mac }),
+      report: (joined, left) => step({ kind: 'report', ifindex, joined, left }),
+      query: (query) => step({ kind: 'query', ifindex, query }),
+      routerSolicitation: () => step({ kind: 'router-solicitation', ifindex }),
+      // Announces hosts again: messages that could not be sent until now did not reach the switches at the other end.
+      opened: () => step({ kind: 'link-replugged', ifindex }),
+      dropped: (count) => this.#events.event({ kind: 'overrun', ifindex, count }, clock()),
+      failed: (error) => this.#linkErrors.failed(name, error, verdict(error) !== 'fatal'),
+    }
   }
 
   #arm(): void {
     const { deadline } = this.#engine
-    // A timer that is early does no harm: it is set again when it fires. So a later deadline costs nothing now.
+    // A timer that fires before the deadline is then set again, so a later deadline needs no change now.
     if (deadline === undefined || deadline >= this.#timerAt) return
     clearTimeout(this.#timer)
     this.#timerAt = deadline
     this.#timer = setTimeout(() => {
       this.#timerAt = Number.POSITIVE_INFINITY
-      this.#turn(() => this.#engine.wake(this.#now))
+      this.#run((now) => this.#engine.wake(now))
     }, Math.min(TIMER_MAX, Math.max(0, Math.ceil(deadline - clock()))))
   }
 
   #tick(now: Instant): void {
     this.#events.tick(now)
-    for (const heard of this.#heard.values()) heard.look(now)
-    if (now - this.#rememberedAt >= MEMORY_INTERVAL) this.#remember()
-  }
-
-  /** Begins to write down what is known about hosts, if that changed. */
-  #remember(): void {
+    this.#sockets.checkDrops(now)
     const { revision } = this.#engine
-    if (this.#memory === undefined || revision === this.#remembered) return
-    this.#memory.writeSlowly(this.#engine.memory)
-    this.#remembered = revision
-    this.#rememberedAt = clock()
+    if (this.#stateFile === undefined || revision === this.#saved.revision || now - this.#saved.at < SAVE_INTERVAL) return
+    this.#stateFile.writeSlowly(this.#engine.savedHosts)
+    this.#saved = { revision, at: now }
   }
 
-  /** Throws an OsError. */
-  #open(link: Link, hearing: Hearing): void {
-    const { ifindex, name } = link
-    const take = (input: Input): void => this.#input(input)
-    this.#heard.set(ifindex, new HeardLink(link, hearing, {
-      begin: () => { this.#now = clock() },
-      packet: (view, drop) => this.#engine.packet(ifindex, view, drop, this.#now),
-      end: () => this.#carryOut(),
-      echo: (source, mac) => take({ kind: 'echo', ifindex, source, mac }),
-      report: (joined, left) => take({ kind: 'report', ifindex, joined, left }),
-      query: (query) => take({ kind: 'query', ifindex, query }),
-      solicitation: () => take({ kind: 'router-solicitation', ifindex }),
-      // To those at the other end, we are as new as they would be.
-      opened: () => take({ kind: 'link-replugged', ifindex }),
-      dropped: (count) => this.event({ kind: 'overrun', ifindex, count }),
-      failed: (error) => this.#linkFailed(name, error),
-    }))
+  /** Prepares the machine for the configuration: netfilter and forwarding; warns about missing links. */
+  #prepare(): void {
+    this.#netfilter.apply()
+    const present = this.#linkWatcher.links.map(({ name }) => name)
+    for (const iface of this.#engine.interfaces.names) {
+      if (!iface.includes('*') && !present.includes(iface)) this.#log.warn({ iface }, missingLinkSentence(iface, present))
+    }
+    this.#forward()
+    if (!this.#machine.forwarding) warnWithoutForwarding(this.#log)
   }
 
-  #close(ifindex: number): void {
-    const heard = this.#heard.get(ifindex)
-    if (heard === undefined) return
-    this.#heard.delete(ifindex)
-    this.#lastOut = undefined
-    heard.close()
+  #forward(): void { if (this.#machine.forwarding) forward(this.#engine.interfaces.upstreams, this.#log) }
+
+  #routeFailed(op: string, target: string, error: OsError): void {
+    if (verdict(error) === 'wait') return
+    const reason = error.code === 'EEXIST' ? 'another program has a route for it, which stays' : error.message
+    this.#log.warn({ event: 'route', target, reason: error.code }, `cannot ${op} the route of ${target}: ${reason}`)
   }
 
-  // --- the kernel ---
-
-  /** Later, while changes of ours are under way or the kernel is too busy to say. */
+  /** Compares the kernel's routes with the engine's: now, or later if changes are under way or the kernel is too busy. */
   #compareRoutes(): void {
     clearTimeout(this.#compareTimer)
     const present = !this.#isCompared || this.#routes.pending > 0 ? undefined : this.#ask(() => this.#routes.present())
-    if (present !== undefined) this.#input({ kind: 'routes', present })
+    if (present !== undefined) this.#step({ kind: 'routes', present })
     else this.#compareTimer = setTimeout(() => this.#compareRoutes(), COMPARE_RETRY)
   }
 
-  /** Undefined when the kernel is too busy to say. */
-  #ask<T>(question: () => T): T | undefined {
+  /** @returns undefined when the kernel is too busy to reply */
+  #ask<T>(request: () => T): T | undefined {
     try {
-      return question()
+      return request()
     } catch (error) {
       if (verdict(error) === 'retry') return undefined
       throw error
     }
   }
-
-  #routeFailed(op: string, target: Address, error: OsError): void {
-    if (verdict(error) === 'wait') return
-    const reason = error.code === 'EEXIST' ? 'somebody else has a route for it, which stays' : error.message
-    this.#log.warn({ event: 'route', target: target.toString(), reason: error.code }, `cannot ${op} the route of ${target}: ${reason}`)
-  }
-
-  #linkFailed(iface: string, error: Error): void {
-    // The link watcher tells when the link is back; until then there is nothing to do. Other trouble is said once.
-    const { code } = error as OsError
-    const key = `${iface} ${code}`
-    const isNews = verdict(error) === 'fatal' && !this.#linkTrouble.has(key)
-    if (isNews && this.#linkTrouble.size >= TROUBLE_LIMIT) this.#linkTrouble.clear()
-    if (isNews) this.#linkTrouble.add(key)
-    const hint = code === 'EPERM' ? ': a firewall drops outgoing Neighbor Solicitations; let ICMPv6 pass its output chain' : ''
-    this.#log[isNews ? 'error' : 'debug']({ iface, reason: code, err: error }, `${iface}: ${error.message}${hint}`)
-  }
-
-  #nameOf(ifindex: number): string { return this.#heard.get(ifindex)?.name ?? `link ${ifindex}` }
-
-  /** What a configuration asks of the machine before it can work. */
-  #prepare(): void {
-    this.#netfilter.apply()
-    this.#missing()
-    this.#forward()
-    if (!this.#machine.forwarding) warnWithoutForwarding(this.#log)
-  }
-
-  #forward(): void {
-    if (this.#machine.forwarding) forward(this.#engine.interfaces.upstreams, this.#log)
-  }
-
-  /** Says once which links are not there; that is no fault. */
-  #missing(): void {
-    const present = new Set([...this.#watcher.links].map(({ name }) => name))
-    for (const name of this.#engine.interfaces.names) {
-      if (!name.includes('*') && !present.has(name)) this.#log.info({ iface: name }, `${name} is not there yet: waiting for it`)
-    }
-  }
 }
 
-function clock(): Instant {
-  return performance.now() as Instant
-}
+function clock(): Instant { return performance.now() as Instant }

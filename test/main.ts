@@ -1,9 +1,9 @@
-/** The command line as such: help, version, and what it says to mistakes. */
+/** The command line: help, version, errors. */
 import t from 'tap'
 import { readFileSync } from 'node:fs'
 import { command, ndp6d, run } from './fixtures/program.ts'
 
-const MISTAKES: readonly (readonly [string[], RegExp])[] = [
+const ERRORS: readonly (readonly [string[], RegExp])[] = [
   [['--bogus'], /^ndp6d: Unknown argument: bogus\n/],
   [['stats'], /^ndp6d: Unknown argument: stats\n/],
   [['-d'], /^ndp6d: Unknown argument: d\n/],
@@ -14,7 +14,7 @@ const MISTAKES: readonly (readonly [string[], RegExp])[] = [
   [['check', 'a', 'b'], /^ndp6d: Unknown argument: b\n/],
 ]
 
-t.test('--help names every command and option', (t) => {
+t.test('--help has every command and option', (t) => {
   const { status, stdout, stderr } = ndp6d('--help')
   t.equal(status, 0)
   t.equal(stderr, '')
@@ -25,14 +25,14 @@ t.test('--help names every command and option', (t) => {
   t.end()
 })
 
-t.test('--version is that of the package', (t) => {
+t.test('--version is the version of the package', (t) => {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
   t.match(ndp6d('--version'), { status: 0, stdout: `${version}\n`, stderr: '' })
   t.end()
 })
 
-t.test('a mistake on the command line', (t) => {
-  for (const [args, message] of MISTAKES) {
+t.test('an error on the command line', (t) => {
+  for (const [args, message] of ERRORS) {
     const { status, stdout, stderr } = ndp6d(...args)
     t.equal(status, 2, args.join(' '))
     t.match(stderr, message)
@@ -42,7 +42,7 @@ t.test('a mistake on the command line', (t) => {
   t.end()
 })
 
-t.test('it speaks one language, whatever the terminal does', (t) => {
+t.test('the language is English in every locale', (t) => {
   const { stderr } = run(command('--bogus'), { LC_ALL: 'de_DE.UTF-8', LANG: 'de_DE.UTF-8' })
   t.match(stderr, /^ndp6d: Unknown argument/)
   t.end()

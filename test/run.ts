@@ -1,9 +1,8 @@
 /**
- * `npm test [-- PATTERN...]`: every test, in namespaces of its own, so that the machine's network is never touched.
+ * `npm test [-- PATTERN...]`: runs every test, in namespaces of its own, so that the machine's network is never touched.
  *
- * A test is a compiled file under dist/test that imports tap; everything else there is a tool of the tests (the lab's
- * kit, the demo, fixtures). Unit tests mirror src; files in lab/ and linux/ work with real namespaces, take seconds of
- * waiting, and run after the others. A PATTERN is a part of a path: `npm test -- lab/story`.
+ * A test is a compiled file under dist/test that imports tap; all other files are tools of the tests. Unit tests mirror src. Tests
+ * that make namespaces mostly wait; they run after the others, two at a time. A PATTERN is a part of a path: `npm test -- lab/dad`.
  *
  * The last line is `N passed, N failed`, counting assertions; a skipped or todo one counts as failed.
  */
@@ -14,12 +13,12 @@ import { availableParallelism } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { enterNamespaces } from './lab/kit/unshare.ts'
+import { enterNamespaces } from './kit/namespace.ts'
 
 const HERE = dirname(fileURLToPath(import.meta.url))
 const TAP = createRequire(import.meta.url).resolve('tap').replace(/commonjs.*/, 'esm/run.mjs')
-/** For one file, seconds: several times what the longest take, since machines are slow and shared. */
-const TIMEOUT = 240
+/** Limit for one file, seconds: several times what the longest one takes, since machines are slow and shared. */
+const TIMEOUT = 300
 const WORKERS = Math.min(4, availableParallelism())
 
 interface Count { readonly passed: number; readonly failed: number }
@@ -32,13 +31,13 @@ function testFiles(patterns: readonly string[]): string[] {
 }
 
 /**
- * Counts the assertions of a TAP stream (version 14), line by line. A line that sums up the indented ones before it is
- * not one more, except a failed one with nothing failed inside (a timeout, a crash).
+ * Counts the assertions of a TAP stream (version 14), line by line. The summary of indented lines is not counted, except a failed
+ * one without a failure inside (a timeout, a crash).
  */
 class Counter {
   passed = 0
   failed = 0
-  /** By indentation: failures since the last summary; undefined where no test was. */
+  /** By indentation: failures since the last summary; undefined where no test ran. */
   readonly #below: (number | undefined)[] = []
 
   line(text: string): void {
@@ -56,7 +55,7 @@ class Counter {
   }
 }
 
-/** Runs tap over some files; prints a line for each, and all that tap says of one with a failure. */
+/** Runs tap over some files. Prints a line for each file, and the whole output of a file with a failure. */
 async function runTap(name: string, files: readonly string[], jobs: number): Promise<Count> {
   const counter = new Counter()
   if (files.length === 0) return counter
@@ -84,10 +83,11 @@ async function runTap(name: string, files: readonly string[], jobs: number): Pro
 await enterNamespaces()
 process.chdir(dirname(dirname(HERE)))
 const files = testFiles(process.argv.slice(2))
-const slow = (path: string) => /^(bench|lab|linux)\//.test(relative(HERE, path))
+/** Whether a test works with namespaces: those of the lab, also in a story of both worlds, and those of linux/. */
+const isSlow = (path: string) => /^(lab|linux)\//.test(relative(HERE, path)) || readFileSync(path, 'utf8').includes('/kit/testbed.js')
 const counts = [
-  await runTap('units', files.filter((path) => !slow(path)), WORKERS),
-  await runTap('namespaces', files.filter(slow), 2),
+  await runTap('units', files.filter((path) => !isSlow(path)), WORKERS),
+  await runTap('namespaces', files.filter(isSlow), 2),
 ]
 const passed = counts.reduce((sum, c) => sum + c.passed, 0)
 const failed = counts.reduce((sum, c) => sum + c.failed, 0)

@@ -1,4 +1,4 @@
-/** `ndp6d check [FILE]`: every problem of a configuration in one run. */
+/** `ndp6d check [FILE]`: reports all problems of a configuration. */
 import type { Argv } from 'yargs'
 import { renderDiagnostic } from '../config/diagnostic.ts'
 import type { Parsed } from '../config/load.ts'
@@ -7,11 +7,10 @@ import { DEFAULT_FILE, readConfig } from './config-file.ts'
 import { EXIT } from './exit.ts'
 
 export const command = 'check [FILE]'
-export const describe = 'validate a configuration'
+export const describe = 'check a configuration'
 
 export function builder(yargs: Argv) {
-  return yargs
-    .positional('FILE', { type: 'string', default: DEFAULT_FILE, describe: 'configuration file' })
+  return yargs.positional('FILE', { type: 'string', default: DEFAULT_FILE, describe: 'configuration file' })
     .option('print', { type: 'boolean', default: false, describe: 'print the effective configuration' })
 }
 
@@ -27,7 +26,7 @@ export function handler({ FILE, print }: { FILE: string; print: boolean }): void
   }
 }
 
-/** Reads and reports; undefined when the file cannot be read, which is reported too. */
+/** Reads a configuration, and prints its problems. @returns undefined when the file cannot be read, which is printed as well */
 export function loadConfig(file: string): Parsed | undefined {
   try {
     const parsed = readConfig(file)
@@ -42,8 +41,8 @@ export function loadConfig(file: string): Parsed | undefined {
 
 function unreadable(file: string, { code, message }: NodeJS.ErrnoException): string {
   switch (code) {
-    case 'ENOENT': return `there is no ${file}: write it, or name another with \`--config FILE\` or \`check FILE\``
-    case 'EACCES': return `${file} cannot be read by this user: \`chmod a+r ${file}\`, or run as one who can`
+    case 'ENOENT': return `${file} does not exist: create it, or name another file with \`--config FILE\` or \`check FILE\``
+    case 'EACCES': return `this user cannot read ${file}: \`chmod a+r ${file}\`, or run as another user`
     default: return `cannot read ${file}: ${message}`
   }
 }

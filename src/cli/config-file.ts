@@ -1,18 +1,15 @@
-/** The configuration as files: reads one, and what it includes. */
+/** Reads a configuration file, and the files that it includes. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { matchesIface } from '../config/config.ts'
-import { parseConfig } from '../config/load.ts'
-import type { Included, Parsed } from '../config/load.ts'
+import { type Included, parseConfig, type Parsed } from '../config/load.ts'
 
 export const DEFAULT_FILE = '/etc/ndp6d.conf'
 
-/** Throws an Error with `code` when the file itself cannot be read. */
-export function readConfig(file: string): Parsed {
-  return parseConfig(readFileSync(file, 'utf8'), file, include)
-}
+/** @throws an Error with `code` when the file itself cannot be read */
+export function readConfig(file: string): Parsed { return parseConfig(readFileSync(file, 'utf8'), file, include) }
 
-/** `*` in the last part of the path only; names that start with a dot are left out, as a shell does. */
+/** Expands `*` in the last part of the path; without names that start with a dot, as a shell does. @throws an Error with `code` */
 function include(glob: string, fromFile: string): readonly Included[] {
   const path = resolve(dirname(fromFile), glob)
   const pattern = basename(path)

@@ -1,26 +1,30 @@
-/** `ndp6d status`: what the daemon knows, and how full it is. */
+/** `ndp6d status`: links, neighbors, counters and limits of the running daemon. */
 import { Address } from '../address.ts'
-import { askStatus } from '../control/client.ts'
-import { controlPath } from '../control/protocol.ts'
-import type { Status } from '../control/protocol.ts'
-import type { KnownNeighbor } from '../engine/known.ts'
+import { requestStatus } from '../control/client.ts'
+import { controlPath, type Status } from '../control/protocol.ts'
+import type { NeighborSnapshot } from '../engine.ts'
 import { EXIT } from './exit.ts'
+import { runtimeDirectory } from './service-directories.ts'
 import { table } from './table.ts'
 
-export async function handler(json: boolean): Promise<void> {
-  const path = controlPath()
-  // Who reads may have seen enough (`| head`).
+export const command = 'status'
+export const describe = 'show links, neighbors and their routes, counters and limits of the running daemon'
+export const builder = { json: { type: 'boolean', default: false, describe: 'as one JSON document' } } as const
+
+export async function handler({ json }: { json: boolean }): Promise<void> {
+  const path = controlPath(runtimeDirectory())
+  // Ignores the error of a pipe that its reader closes early (`| head`).
   process.stdout.on('error', () => {})
   try {
-    const { neighbors, ...summary } = await askStatus(path)
-    const status = { ...summary, neighbors: inOrder(neighbors) }
+    const { neighbors, ...summary } = await requestStatus(path)
+    const status = { ...summary, neighbors: sorted(neighbors) }
     process.stdout.write(json ? `${JSON.stringify(status, undefined, 2)}\n` : print(status))
   } catch (error) {
     process.exitCode = explain(error as NodeJS.ErrnoException, path)
   }
 }
 
-function inOrder(neighbors: readonly KnownNeighbor[]): KnownNeighbor[] {
+function sorted(neighbors: readonly NeighborSnapshot[]): NeighborSnapshot[] {
   return neighbors.map((neighbor) => ({ neighbor, address: Address.parse(neighbor.target)! }))
     .sort((a, b) => a.address.compare(b.address)).map(({ neighbor }) => neighbor)
 }
@@ -28,24 +32,25 @@ function inOrder(neighbors: readonly KnownNeighbor[]): KnownNeighbor[] {
 function print({ version, pid, uptime, links, neighbors, counters, limits }: Status): string {
   const packets = Object.entries(counters).filter(([, count]) => count > 0)
   const parts = [
-    `ndp6d ${version}, process ${pid}, for ${duration(uptime)}\n`,
-    section(['LINK', 'RECEIVED', 'DROPPED', 'SENT', 'UNSENT', 'WAITING'], 1,
-      links.map(({ iface, received, drops, sent, unsent, queued, asking }) => [iface, received, drops, sent, unsent, queued + asking])),
-    section(['NEIGHBOR', 'STATE', 'LINK', 'LINK-LAYER ADDRESS', 'ROUTE', 'PINNED'], 6, neighbors.map(
-      ({ target, state, iface = '-', lladdr = '-', routed, pinned }) => [target, state, iface, lladdr, routed ? 'yes' : '-', pinned ? 'yes' : '-'])),
-    section(['PACKETS', 'COUNT'], 1, packets),
-    section(['ROOM FOR', 'IN USE', 'AT MOST'], 1, limits.map(({ name, used, size }) => [name, used, size])),
+    `ndp6d ${version}, process ${pid}, running for ${duration(uptime)}\n`,
+    section(['LINK', 'RECEIVED', 'DROPPED', 'SENT', 'UNSENT', 'QUEUED'], 1,
+      links.map(({ iface, received, drops, sent, unsent, queued }) => [iface, received, drops, sent, unsent, queued])),
+    section(['NEIGHBOR', 'STATE', 'LINK', 'LINK-LAYER ADDRESS', 'ROUTE', 'PINNED'], 6,
+      neighbors.map(({ target, state, iface = '-', lladdr = '-', routed, pinned }) =>
+        [target, state, iface, lladdr, routed ? 'yes' : '-', pinned ? 'yes' : '-'])),
+    section(['OUTCOME', 'PACKETS'], 1, packets),
+    section(['LIMIT', 'USED', 'MAX'], 1, limits.map(({ name, used, size }) => [name, used, size])),
   ]
-  // An interface may be named with control characters: they do not get to the terminal.
+  // Interface names may contain control characters.
   return parts.filter((part) => part !== '').join('\n').replace(/(?!\n)\p{Cc}/gu, '?')
 }
 
-/** @param left columns of text. Empty without rows */
+/** @param left how many leading columns are text, aligned to the left. @returns a table, or '' if there are no rows */
 function section(head: readonly string[], left: number, rows: readonly (readonly (string | number)[])[]): string {
   return rows.length === 0 ? '' : table([head, ...rows.map((row) => row.map(String))], { left })
 }
 
-/** Seconds as the two largest units: `3d 4h`. */
+/** Formats seconds by the two largest units: `3d 4h`. */
 export function duration(seconds: number): string {
   const [days, hours, minutes] = [86_400, 3600, 60].map((unit) => Math.floor(seconds / unit))
   if (days > 0) return `${days}d ${hours % 24}h`
@@ -53,15 +58,15 @@ export function duration(seconds: number): string {
   return minutes > 0 ? `${minutes}min ${Math.floor(seconds % 60)}s` : `${Math.floor(seconds)}s`
 }
 
-/** Says what went wrong and what to do. @returns the exit status */
+/** Prints the reason of an error, and what to do. @returns the exit status */
 function explain({ code, message }: NodeJS.ErrnoException, path: string): number {
   switch (code) {
     case 'ENOENT': case 'ECONNREFUSED':
-      process.stderr.write(`ndp6d: no ndp6d runs in this network namespace (nobody listens at ${path}): `
-        + '`systemctl start ndp6d` starts it, `journalctl -u ndp6d` says why it ended\n')
+      process.stderr.write(`ndp6d: no ndp6d runs in this network namespace (no process listens at ${path}): `
+        + '`systemctl start ndp6d` starts it, `journalctl -u ndp6d` shows why it ended\n')
       return EXIT.notRunning
     case 'EACCES': case 'EPERM':
-      process.stderr.write('ndp6d: not permitted to ask the daemon: run it as root (`sudo ndp6d status`)\n')
+      process.stderr.write('ndp6d: not permitted to connect to the daemon: run this command as root (`sudo ndp6d status`)\n')
       return EXIT.notPermitted
     default:
       process.stderr.write(`ndp6d: ${message}\n`)

@@ -1,4 +1,4 @@
 import { createRequire } from 'node:module'
 
-/** That of the package. */
+/** @returns the version of the package */
 export function version(): string { return (createRequire(import.meta.url)('#package') as { version: string }).version }

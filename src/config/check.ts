@@ -1,82 +1,48 @@
-/**
- * What must hold between the blocks of a configuration. In time linear in its size.
- */
+/** Checks between the blocks of a configuration, in time linear in its size. */
 import type { Prefix } from '../address.ts'
 import type { Subnet } from './config.ts'
-import type { Report } from './diagnostic.ts'
-import { whereIs } from './diagnostic.ts'
+import { type Report, whereIs } from './diagnostic.ts'
 import type { Placed, Word } from './parser.ts'
 import { PrefixMap } from './prefix-map.ts'
 import { laterColons, nearAddress } from './suggest.ts'
 
-/** Addresses that a guess is made for: enough for files written by hand, and bounded for the others. */
-const MAX_GUESSES = 10_000
-const ONE_BLOCK = 'one block can have several downstream links'
-
-type Fixed = Subnet & { readonly prefix: Prefix }
-
-function isFixed(entry: Placed<Subnet>): entry is Placed<Fixed> {
-  return entry.value.prefix !== 'auto'
-}
+/** The most addresses per run for which a correction is searched, so that generated files are checked in linear time. */
+const MAX_SUGGESTIONS = 10_000
 
 /**
- * Checks across blocks: subnets that overlap, and rules for one address that lies in no prefix of the file but would
- * with its `::` elsewhere (`2001::db8:2` beside `2001:db8::/64`). What an `auto` subnet holds is not known here.
+ * Reports overlapping subnets, and rules for one address with a misplaced `::` (`2001::db8:2` beside `2001:db8::/64`).
+ * The prefixes of an `auto` subnet are not known here.
  */
-export function checkAddresses(
-  rules: readonly Placed<Prefix>[], subnets: readonly Placed<Subnet>[], report: Report): void {
-  checkAuto(subnets, report)
-  const fixed = subnets.filter(isFixed)
-  const bySubnet = new PrefixMap<Placed<Fixed>>()
+export function checkAddresses(rules: readonly Placed<Prefix>[], subnets: readonly Placed<Subnet>[], report: Report): void {
+  const first = new Map<string, Word>()
+  const fixed = new PrefixMap<{ prefix: Prefix; word: Word; excluded: PrefixMap<Prefix> }>()
   const wide = new PrefixMap<Prefix>()
-  for (const entry of fixed) {
-    const { value: { prefix }, word } = entry
-    const other = bySubnet.get(prefix)
-    if (other === undefined) bySubnet.set(prefix, entry)
-    else {
-      const place = whereIs(other.word, word)
-      report.error(word, `subnet ${prefix} is there already at ${place}: expected one block for it`, ONE_BLOCK)
+  for (const { value: { prefix, upstream, exclude }, word } of subnets) {
+    const [name, unit] = prefix === 'auto' ? [`auto with upstream ${upstream}`, 'upstream'] : [String(prefix), 'prefix']
+    const other = first.get(name)
+    if (other !== undefined) {
+      report.error(word, `duplicate subnet ${name}, first at ${whereIs(other, word)}: expected one block per ${unit}`,
+        'write all downstream links in one block')
+      continue
     }
+    first.set(name, word)
+    if (prefix === 'auto') continue
+    fixed.set(prefix, { prefix, word, excluded: PrefixMap.of(exclude) })
     wide.set(prefix, prefix)
   }
-  const holes = new Map<Placed<Subnet>, PrefixMap<Prefix>>()
-  for (const { value: { prefix }, word } of fixed) {
-    const outer = bySubnet.covering(prefix.address, prefix.length)
-    if (outer === undefined || isExcluded(prefix, outer, holes)) continue
-    report.warning(word, `subnet ${prefix} lies inside ${outer.value.prefix} of ${whereIs(outer.word, word)}: `
-      + 'expected subnets that do not overlap', `add \`exclude ${prefix}\` to the outer one`)
+  for (const { value: { prefix }, word } of subnets) {
+    const outer = prefix === 'auto' ? undefined : fixed.covering(prefix.address, prefix.length)
+    if (prefix === 'auto' || outer === undefined || outer.excluded.covering(prefix.address, prefix.length + 1) !== undefined) continue
+    report.warning(word, `subnet ${prefix} is inside ${outer.prefix} of ${whereIs(outer.word, word)}: expected subnets that do not overlap`,
+      `write \`exclude ${prefix}\` in the outer subnet`)
   }
-  let guesses = MAX_GUESSES
+  let suggestions = MAX_SUGGESTIONS
   for (const { value } of rules) if (value.length < 128) wide.set(value, value)
   for (const { value: { address, length }, word } of rules) {
-    if (length < 128 || wide.covering(address) !== undefined || !word.text.includes('::') || guesses === 0) continue
-    guesses--
+    if (length < 128 || wide.covering(address) !== undefined || !word.text.includes('::') || suggestions === 0) continue
+    suggestions--
     const meant = nearAddress(word.text.split('/')[0], (a) => wide.covering(a) !== undefined, laterColons)
     if (meant === undefined) continue
-    report.warning(word, `${address} is in no other prefix of this configuration`,
-      `did you mean \`${meant}\`, in ${wide.covering(meant)}?`)
+    report.warning(word, `${address} is in no other prefix of this configuration`, `did you mean \`${meant}\`, in ${wide.covering(meant)}?`)
   }
-}
-
-function checkAuto(subnets: readonly Placed<Subnet>[], report: Report): void {
-  const byUpstream = new Map<string, Word>()
-  for (const { value: { prefix, upstream }, word } of subnets) {
-    if (prefix !== 'auto') continue
-    const other = byUpstream.get(upstream)
-    if (other === undefined) byUpstream.set(upstream, word)
-    else {
-      report.error(word, `subnet auto with upstream ${upstream} is there already at ${whereIs(other, word)}: `
-        + 'expected one block for it', ONE_BLOCK)
-    }
-  }
-}
-
-/** @param holes what is excluded of each subnet that was asked about */
-function isExcluded(inner: Prefix, outer: Placed<Subnet>, holes: Map<Placed<Subnet>, PrefixMap<Prefix>>): boolean {
-  let excluded = holes.get(outer)
-  if (excluded === undefined) {
-    holes.set(outer, excluded = new PrefixMap())
-    for (const part of outer.value.exclude) excluded.set(part, part)
-  }
-  return excluded.covering(inner.address, inner.length + 1) !== undefined
 }

@@ -1,56 +1,50 @@
 /**
- * What the configuration file says, as typed values. Pure data: the schema makes it, the engine reads it.
- * Times are milliseconds. Interface fields hold names; a `*` in them stands for any run of characters.
+ * The configuration as typed values: compiler.ts makes it, the engine reads it. Times are milliseconds. Interface fields
+ * hold names; `*` in a name matches any run of characters.
  */
 import type { Address, Prefix } from '../address.ts'
 
 export type Override = 'auto' | 'always' | 'never'
 export type SourceChoice = 'link-local' | 'global' | 'target'
 
-/** How new owners are told to the asking side: not at all, by unsolicited NAs, or by an NS to its routers. */
+/** Announcement of new owners on the link of the solicitors: none, unsolicited NAs, or an NS to each router. */
 export type Announce = 'no' | 'yes' | 'solicit'
-/** What makes switches with MLD snooping pass solicitations for hosts that are not known yet. */
+/** Method that makes switches with MLD snooping forward solicitations for unknown hosts. */
 export type Snooping = 'no' | 'mirror' | 'mrd'
 
-/** Options that a `proxy` and a `subnet` block share. */
+/** Options that `proxy` and `subnet` blocks share. */
 export interface Settings {
-  /** Router flag of advertisements. */
+  /** R flag of advertisements (RFC 4861 4.4). */
   readonly router: boolean
-  /** Wait for an answer to one probe. */
+  /** Time to wait for the answer to one probe. */
   readonly timeout: number
-  /** An owner counts as verified for this long. */
+  /** Lifetime of a verified owner. */
   readonly ttl: number
-  /** Life of a negative (FAILED) entry. */
+  /** Lifetime of a negative (FAILED) entry. */
   readonly deadtime: number
-  /** Probes after the first one. */
+  /** Number of probes after the first one. */
   readonly retries: number
-  /** Verify at the end of `ttl` even when nobody asked. */
+  /** Verify owners at the end of `ttl`, also without solicitations. */
   readonly keepalive: boolean
-  /** Keep host routes to owners (`autowire` in a proxy block, `routes` in a subnet). */
+  /** Install host routes to owners (`autowire` in a proxy block, `routes` in a subnet). */
   readonly routes: boolean
-  /** Learn hosts from evidence, and probe for unknown ones. Without it only pinned hosts are answered for. */
+  /** Learn hosts from evidence and probe for unknown ones. Otherwise only pinned hosts are answered for. */
   readonly learn: boolean
-  /** PACKET_MR_PROMISC on the listening link. */
+  /** PACKET_MR_PROMISC on the link that receives solicitations. */
   readonly promiscuous: boolean
-  /** Learned addresses in all, and per link-layer address. */
+  /** Limits of learned addresses: in total, and per link-layer address. */
   readonly limit: number
   readonly hostLimit: number
-  /** Probes per second on one link for targets that nobody is known to have. */
+  /** Limit of probes per second and link for unknown targets. */
   readonly probeLimit: number
-  /** Override flag of advertisements: `auto` is RFC 4861 7.2.8 (0). */
+  /** O flag of advertisements: `auto` is 0 (RFC 4861 7.2.8). */
   readonly override: Override
   /** Source address of advertisements. */
   readonly source: SourceChoice
   /** Announcements of new owners (RFC 4861 7.2.6, RFC 9131). */
   readonly announce: Announce
-  /** `mirror`: join the solicited-node groups that hosts report (RFC 4605 in spirit); `mrd`: RFC 4286. */
+  /** `mirror`: join the solicited-node groups that hosts report, as in RFC 4605; `mrd`: RFC 4286. */
   readonly snooping: Snooping
-}
-
-export const DEFAULTS: Settings = {
-  router: true, timeout: 500, ttl: 30_000, deadtime: 30_000, retries: 3, keepalive: true, routes: false, learn: true,
-  promiscuous: false, limit: 4096, hostLimit: 64, probeLimit: 500, override: 'auto',
-  source: 'link-local', announce: 'no', snooping: 'no',
 }
 
 export type Rule =
@@ -58,14 +52,14 @@ export type Rule =
   | { readonly kind: 'iface'; readonly prefix: Prefix; readonly ifaces: readonly string[]; readonly autovia: boolean }
   | { readonly kind: 'auto'; readonly prefix: Prefix }
 
-/** `proxy IFACE { ... }`: solicitations heard on `iface` are judged by the rules, in file order. */
+/** `proxy IFACE { ... }`: rules for solicitations received on `iface`, in file order. */
 export interface Proxy {
   readonly iface: string
   readonly settings: Settings
   readonly rules: readonly Rule[]
 }
 
-/** `host ADDRESS [IFACE]`: an owner that is always known and never taken over. */
+/** `host ADDRESS [IFACE]`: an owner that is always known; no other owner replaces it. */
 export interface PinnedHost {
   readonly address: Address
   readonly iface: string | undefined
@@ -73,7 +67,7 @@ export interface PinnedHost {
 
 /** `subnet PREFIX { ... }`: one prefix spread over several links. */
 export interface Subnet {
-  /** `auto`: the on-link prefixes of the upstream, whatever they are. */
+  /** `auto`: the current on-link prefixes of the upstream. */
   readonly prefix: Prefix | 'auto'
   readonly upstream: string
   readonly downstream: readonly string[]
@@ -89,15 +83,15 @@ export interface Endpoint {
 
 export interface Config {
   readonly forwarding: boolean
-  /** At a clean stop routes stay this long before they expire; 0 deletes them at once. */
+  /** Lifetime of host routes after a clean stop; 0 deletes them at once. */
   readonly grace: number
-  /** Where metrics are served; nowhere without it. */
+  /** Endpoint where metrics are to be served; absent: they are not served. */
   readonly metrics?: Endpoint
   readonly proxies: readonly Proxy[]
   readonly subnets: readonly Subnet[]
 }
 
-/** Whether `name` matches an interface pattern. */
+/** Returns whether the interface name `name` matches `pattern`. */
 export function matchesIface(pattern: string, name: string): boolean {
   if (!pattern.includes('*')) return pattern === name
   const parts = pattern.split(/\*+/).map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'))

@@ -1,28 +1,29 @@
 /**
- * Problems of a configuration file as values, and how they are shown: `file:line:column: error: ...`, the source
- * line and a caret (the form of the GNU coding standards, section 4.4, that editors and CI logs recognise).
+ * Diagnostics of a configuration file, and their text: `file:line:column: error: ...`, the source line and a caret.
+ * Editors and CI logs recognise this form (GNU coding standards, section 4.4).
  */
 
 export interface Diagnostic {
   readonly severity: 'error' | 'warning'
   readonly file: string
-  /** From 1. Columns count UTF-16 units; a tab is one. */
+  /** Line and column from 1. Columns count UTF-16 units; a tab counts 1. */
   readonly line: number
   readonly column: number
-  /** UTF-16 units to underline, at least 1, never past the end of the line. */
+  /** UTF-16 units to underline: at least 1, up to the end of the line. */
   readonly length: number
-  /** What was found and what was expected. */
+  /** What was found, and what was expected. */
   readonly message: string
-  /** What to do about it. */
+  /** What to write instead. */
   readonly hint?: string
   /** The source line. */
   readonly text: string
 }
 
-/** One file's text, without a byte order mark, and where its lines begin. */
+/** The text of one file, without a byte order mark. */
 export class Source {
   readonly file: string
   readonly text: string
+  /** Offsets at which the lines begin; undefined until they are needed. */
   #lines: readonly number[] | undefined
 
   constructor(file: string, text: string) {
@@ -30,9 +31,9 @@ export class Source {
     this.text = text.startsWith('\ufeff') ? text.slice(1) : text
   }
 
-  /** Line and column (from 1) of `offset`, and the bounds of that line, without its line end. */
+  /** @returns line and column (from 1) of `offset`, and where that line starts and ends, without its line end */
   locate(offset: number): { line: number; column: number; start: number; end: number } {
-    const lines = this.#lines ??= lineStarts(this.text)
+    const lines = this.#lines ??= [0, ...Array.from(this.text.matchAll(/\n/g), ({ index }) => index + 1)]
     let low = 0
     for (let high = lines.length; high - low > 1;) {
       const middle = (low + high) >> 1
@@ -46,13 +47,7 @@ export class Source {
   }
 }
 
-function lineStarts(text: string): readonly number[] {
-  const starts = [0]
-  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
-  return starts
-}
-
-/** A piece of a source: offsets in UTF-16 units, `end` excluded. */
+/** A part of a source: offsets in UTF-16 units; `end` is the offset after the last one. */
 export interface Span {
   readonly source: Source
   readonly start: number
@@ -62,25 +57,16 @@ export interface Span {
 /** Collects diagnostics. */
 export class Report {
   readonly diagnostics: Diagnostic[] = []
-  readonly #said = new Set<string>()
-  #errors = 0
+  readonly #topics = new Set<string>()
 
-  /** Whether an error was reported. */
-  get failed(): boolean { return this.#errors > 0 }
+  get hasErrors(): boolean { return this.diagnostics.some(({ severity }) => severity === 'error') }
 
-  error(span: Span, message: string, hint?: string): void {
-    this.#errors++
-    this.#add('error', span, message, hint)
-  }
+  error(span: Span, message: string, hint?: string): void { this.#add('error', span, message, hint) }
 
-  warning(span: Span, message: string, hint?: string): void {
-    this.#add('warning', span, message, hint)
-  }
+  warning(span: Span, message: string, hint?: string): void { this.#add('warning', span, message, hint) }
 
-  /** True the first time it is asked about `topic`: for what needs saying once. */
-  first(topic: string): boolean {
-    return !this.#said.has(topic) && this.#said.add(topic) !== undefined
-  }
+  /** @returns true on the first call for `topic`, for problems that are reported once per run */
+  first(topic: string): boolean { return !this.#topics.has(topic) && this.#topics.add(topic) !== undefined }
 
   #add(severity: Diagnostic['severity'], { source, start, end }: Span, message: string, hint?: string): void {
     const { line, column, start: from, end: to } = source.locate(start)
@@ -90,38 +76,32 @@ export class Report {
   }
 }
 
-/** `line N`, or `FILE line N` when `span` is in another file than `seenFrom`. */
+/** @returns `line N`, or `FILE line N` if `span` is in another file than `seenFrom` */
 export function whereIs(span: Span, seenFrom: Span): string {
   const { line } = span.source.locate(span.start)
   return span.source === seenFrom.source ? `line ${line}` : `${span.source.file} line ${line}`
 }
 
-/** Text of the file inside a message: shortened, control characters and odd blanks made visible. */
+/** Quotes text of the file in a message: shortened, with control characters and unusual blanks as `<U+XXXX>`. */
 export function quote(text: string): string {
   const short = text.length > 60 ? `${text.slice(0, 57)}...` : text
-  return `\`${visible(short)}\``
-}
-
-function visible(text: string): string {
-  return text.replace(/[^\P{C}\p{Co}]|[^\P{Z} ]/gu, (character) => {
-    return `<U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}>`
-  })
+  const visible = short.replace(/[^\P{C}\p{Co}]|[^\P{Z} ]/gu,
+    (character) => `<U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}>`)
+  return `\`${visible}\``
 }
 
 const NARROW = /[\p{M}\u200b-\u200f]/u
 const WIDE = /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hangul}\p{Emoji_Presentation}\u3000-\u303f\uff00-\uff60]/u
 
-/** Columns that `character` takes on a terminal, near enough for a caret: 0, 1 or 2. */
-function columns(character: string): number {
-  return NARROW.test(character) ? 0 : WIDE.test(character) ? 2 : 1
-}
+/** @returns the columns of `character` on a terminal, approximately: 0, 1 or 2 */
+function columns(character: string): number { return NARROW.test(character) ? 0 : WIDE.test(character) ? 2 : 1 }
 
-/** Source lines are shown up to this many characters, cut around the caret. */
+/** The most characters of a source line that are shown; longer lines are cut around the caret. */
 const WINDOW = 120
 
 /**
- * One diagnostic as text, several lines, no newline at the end. Tabs stay tabs under the caret, and wide
- * characters count twice, so that it points at the right place.
+ * Formats one diagnostic as several lines, without a final newline. Tabs are kept before the caret and wide characters
+ * count twice, so that the caret is in the right column.
  */
 export function renderDiagnostic(diagnostic: Diagnostic): string {
   const { file, line, column, length, severity, message, hint, text } = diagnostic

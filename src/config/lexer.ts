@@ -1,30 +1,29 @@
 /**
- * Text -> tokens, in ndppd 0.2.x's manner: what a character means depends on whether a key or a value is expected,
- * so the parser says which. A comment begins only at the start of a token (`eth1#x` is a name), newlines end a
- * statement's values but mean nothing before a key, and there is no escape in quotes.
+ * Splits text into tokens by the rules of ndppd 0.2.x. The meaning of a character depends on whether the parser expects a
+ * key or a value. A comment begins only where a token could begin: `eth1#x` is a name. A newline ends the values of a
+ * statement and means nothing before a key. Quoted text has no escapes.
  *
- * Beyond 0.2.x: a byte order mark, odd blanks and non-ASCII text do not hang it, `;` may end a statement or begin a
- * comment line, and what is unclosed is reported.
+ * Unlike ndppd 0.2.x, this lexer accepts byte order marks, unusual blanks and non-ASCII text, accepts `;` after a statement
+ * and before a comment line, and reports unclosed quotes and comments.
  */
-import type { Report, Source, Span } from './diagnostic.ts'
-import { quote } from './diagnostic.ts'
+import { quote, type Report, type Source, type Span } from './diagnostic.ts'
 
 export type TokenKind = 'word' | 'open' | 'close' | 'newline' | 'semicolon' | 'equals' | 'end'
 
 export interface Token extends Span {
   readonly kind: TokenKind
-  /** Of a word, without its quotes; may be empty. */
+  /** The characters of the token, without the quotes around a word; may be empty. */
   readonly text: string
   readonly quoted: boolean
-  /** The first one on its line. */
-  readonly fresh: boolean
+  /** The token is the first one on its line. */
+  readonly isFirst: boolean
 }
 
 const KEY = /[A-Za-z0-9_-]*/y
-// 0.2.x: a run of isgraph() bytes but braces. Every other non-ASCII character hung it; here it is part of the run.
+// In ndppd 0.2.x a value is a run of isgraph() bytes without braces. Here non-ASCII characters belong to the run too.
 const VALUE = /[^\s\0-\x1f\x7f{}]*/y
 const BLANK = /[ \t\r\v\f]+/y
-const ODD_BLANK = /[\0-\x08\x0e-\x1f\x7f]|[^\S\n \t\r\v\f]/y
+const UNUSUAL_BLANK = /[\0-\x08\x0e-\x1f\x7f]|[^\S\n \t\r\v\f]/y
 const PUNCTUATION: Readonly<Record<string, TokenKind>> = { '{': 'open', '}': 'close', ';': 'semicolon', '=': 'equals' }
 
 export class Lexer {
@@ -32,8 +31,8 @@ export class Lexer {
   readonly #text: string
   readonly #report: Report
   #at = 0
-  /** Nothing but blanks since the last newline. */
-  #fresh = true
+  /** No token was read since the last newline. */
+  #isFirst = true
 
   constructor(source: Source, report: Report) {
     this.source = source
@@ -43,8 +42,8 @@ export class Lexer {
   }
 
   /**
-   * The next token. For a `key`, newlines are skipped and the word is `[A-Za-z0-9_-]*` (empty when something else
-   * stands there). For a `value`, a newline is a token, and the word runs to the next blank or brace.
+   * Reads the next token. A `key` is `[A-Za-z0-9_-]*` after any newlines; it is empty if any other character comes first.
+   * A `value` ends at the next blank or brace; where only a newline follows, the newline is returned as a token.
    */
   next(expected: 'key' | 'value'): Token {
     this.#skip(expected === 'key')
@@ -58,28 +57,24 @@ export class Lexer {
     return this.#bare(start)
   }
 
-  /** The word on this line that may be read as a key next; empty when what stands there can only be a value. */
+  /** @returns the next word on this line if it can be a key, else an empty string */
   peekKey(): string {
     this.#skip(false)
     const end = this.#run(KEY, this.#at)
     return /[^\s{}=;]/.test(this.#text[end] ?? '') ? '' : this.#text.slice(this.#at, end)
   }
 
-  /** Goes back to `token`, to read it again as something else. */
-  back(token: Token): void {
-    this.#at = token.start
-  }
+  /** Goes back to `token`, so that it is read again as another kind. */
+  back(token: Token): void { this.#at = token.start }
 
   #token(kind: TokenKind, start: number, end: number, text = this.#text.slice(start, end), quoted = false): Token {
-    const fresh = this.#fresh
+    const isFirst = this.#isFirst
     this.#at = Math.max(this.#at, end)
-    this.#fresh = false
-    return { kind, source: this.source, start, end, text, quoted, fresh }
+    this.#isFirst = false
+    return { kind, source: this.source, start, end, text, quoted, isFirst }
   }
 
-  #span(start: number, end: number): Span {
-    return { source: this.source, start, end }
-  }
+  #span(start: number, end: number): Span { return { source: this.source, start, end } }
 
   #run(pattern: RegExp, at: number): number {
     pattern.lastIndex = at
@@ -101,13 +96,13 @@ export class Lexer {
     let last = end
     while (this.#text[last - 1] === ';') last--
     if (last < end) {
-      this.#report.warning(this.#span(last, end), `\`;\` after ${quote(this.#text.slice(start, last))} is left out`,
-        'ndppd 0.2.x takes it as part of the value; statements end with the line')
+      this.#report.warning(this.#span(last, end), `\`;\` after ${quote(this.#text.slice(start, last))} is ignored`,
+        'ndppd 0.2.x takes it as part of the value; a statement ends with its line')
     }
     return this.#token('word', start, last)
   }
 
-  /** Blanks and comments, and with `newlines` line ends and comment lines of the `;` kind. */
+  /** Skips blanks and comments; with `newlines` also line ends and comment lines that begin with `;`. */
   #skip(newlines: boolean): void {
     const text = this.#text
     for (;;) {
@@ -115,16 +110,22 @@ export class Lexer {
       const first = text[at]
       if (first === '\n' && newlines) {
         this.#at++
-        this.#fresh = true
+        this.#isFirst = true
       } else if (first === '#' || (first === '/' && text[at + 1] === '/')) this.#skipLine()
       else if (first === '/' && text[at + 1] === '*') this.#skipComment()
-      else if (first === ';' && newlines && this.#fresh && this.#startsComment()) this.#skipLine()
+      else if (first === ';' && newlines && this.#isFirst && this.#startsComment()) this.#skipLine()
       else {
         this.#at = this.#run(BLANK, at)
         if (this.#at > at) continue
-        this.#at = this.#run(ODD_BLANK, at)
+        this.#at = this.#run(UNUSUAL_BLANK, at)
         if (this.#at === at) return
-        this.#reportOdd(this.#span(at, this.#at), text[at])
+        const span = this.#span(at, this.#at)
+        if (text[at] === '\0') continue // reported by #checkText
+        if (text[at] < '\x80') this.#report.error(span, `control character ${quote(text[at])}: expected text`)
+        else if (this.#report.first(`blank ${this.source.file}`)) {
+          this.#report.warning(span, `unusual blank ${quote(text[at])} is read as a space`,
+            'probably pasted from a web page; ndppd 0.2.x hangs on it')
+        }
       }
     }
   }
@@ -135,35 +136,26 @@ export class Lexer {
   }
 
   #skipComment(): void {
-    // As in 0.2.x the star may serve twice: `/*/` is a whole comment.
+    // As in ndppd 0.2.x one star can open and close: `/*/` is a whole comment.
     const end = this.#text.indexOf('*/', this.#at + 1)
     if (end < 0) {
       this.#report.error(this.#span(this.#at, this.#at + 2), 'this comment is never closed: expected `*/`',
-        'everything after it would be ignored')
+        'otherwise the rest of the file belongs to the comment')
     }
     this.#at = end < 0 ? this.#text.length : end + 2
   }
 
-  /** A `;` that begins a line: a comment, unless only `;`, `}` or a comment follows (`; }`, `;;`). */
+  /** Returns whether the `;` that begins a line begins a comment: not if a brace, `#` or the line end follows (after any `;`). */
   #startsComment(): boolean {
     const rest = /;[;\s]*?(\n|[^;\s]|$)/y
     rest.lastIndex = this.#at
     const next = rest.exec(this.#text)?.[1] ?? ''
     if (/^[\n}{#]?$/.test(next)) return false
     if (this.#report.first(`semicolon ${this.source.file}`)) {
-      this.#report.warning(this.#span(this.#at, this.#at + 1), 'this line is taken as a comment',
+      this.#report.warning(this.#span(this.#at, this.#at + 1), 'this line is read as a comment',
         'ndppd 0.2.x reads the words after `;` as statements; begin a comment with `#`')
     }
     return true
-  }
-
-  #reportOdd(span: Span, character: string): void {
-    if (character === '\0') return // reported by #checkText
-    if (character < '\x80') this.#report.error(span, `control character ${quote(character)}: expected text`)
-    else if (this.#report.first(`blank ${this.source.file}`)) {
-      this.#report.warning(span, `odd blank ${quote(character)} is read as a space`,
-        'probably pasted from a web page; ndppd 0.2.x hangs on it')
-    }
   }
 
   #checkText(): void {

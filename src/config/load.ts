@@ -1,56 +1,49 @@
-/**
- * The way in: text -> Config or the list of all its problems, includes followed. Files are read by the caller.
- */
+/** Parses a configuration with its includes into a Config, or reports all problems. The caller reads the files. */
 import type { Config } from './config.ts'
-import type { Diagnostic } from './diagnostic.ts'
-import { quote, Report, Source } from './diagnostic.ts'
-import { arity } from './options.ts'
-import type { Statement, Word } from './parser.ts'
-import { parse } from './parser.ts'
-import { compile } from './schema.ts'
+import { type Diagnostic, quote, Report, Source } from './diagnostic.ts'
+import { arity } from './option-table.ts'
+import { parse, type Statement, type Word } from './parser.ts'
+import { compile } from './compiler.ts'
 
-/** One file that an include named, or why it could not be read. */
-export type Included =
-  | { readonly file: string; readonly text: string }
-  | { readonly file: string; readonly error: string }
+/** An included file: its text, or the reason why it cannot be read. */
+export type Included = { readonly file: string; readonly text: string } | { readonly file: string; readonly error: string }
 
 /**
- * The files that `glob` names, in the order they apply; relative to the directory of `fromFile`. None when nothing
- * matches. An Error with `code` (a directory that cannot be read) is taken as an unreadable include.
+ * Returns the files that match `glob`, relative to the directory of `fromFile`, in the order in which they apply.
+ * @throws Error with `code` for a directory that cannot be read; the parser reports this error
  */
 export type ReadInclude = (glob: string, fromFile: string) => readonly Included[]
 
 export interface Parsed {
-  /** Undefined when there is an error. */
+  /** Undefined if there is an error. */
   readonly config: Config | undefined
-  /** Per file, in the order of its lines. */
+  /** Sorted by file, in the order of reading, then by line. */
   readonly diagnostics: readonly Diagnostic[]
 }
 
 const MAX_DEPTH = 8
 
-/** Reads the configuration `text` of `file`. Never throws, whatever the text. */
+/** Parses the configuration `text` of `file`. Never throws because of the text. */
 export function parseConfig(text: string, file: string, readInclude: ReadInclude = () => []): Parsed {
   const report = new Report()
   const source = new Source(file, text)
   const files = new Map([[file, 0]])
-  const statements = expand(source, [file], files, readInclude, report)
-  const config = compile(statements, report)
-  if (!report.failed && config.proxies.length + config.subnets.length === 0) {
+  const config = compile(expand(source, [file], files, readInclude, report), report)
+  if (!report.hasErrors && config.proxies.length + config.subnets.length === 0) {
     report.warning({ source, start: 0, end: 0 }, 'nothing is proxied: expected a `subnet` or `proxy` block')
   }
   const order = (diagnostic: Diagnostic): number => files.get(diagnostic.file) ?? files.size
   report.diagnostics.sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
-  return { config: report.failed ? undefined : config, diagnostics: report.diagnostics }
+  return { config: report.hasErrors ? undefined : config, diagnostics: report.diagnostics }
 }
 
 /**
- * The statements of `source`, with those of the files it includes in the place of each `include`.
- * @param chain the files that lead here, `source` last
- * @param files every file that was read, with its number
+ * Parses `source` and replaces each `include` by the statements of its files.
+ * @param chain the main file, and the nested includes from it down to `source`
+ * @param files all files read so far, numbered in the order of reading
  */
-function expand(source: Source, chain: readonly string[], files: Map<string, number>, readInclude: ReadInclude,
-  report: Report): readonly Statement[] {
+function expand(
+  source: Source, chain: readonly string[], files: Map<string, number>, readInclude: ReadInclude, report: Report): readonly Statement[] {
   const statements: Statement[] = []
   for (const statement of parse(source, arity, report)) {
     if (statement.key.text !== 'include') {
@@ -58,17 +51,16 @@ function expand(source: Source, chain: readonly string[], files: Map<string, num
       continue
     }
     const { key, values, block } = statement
-    if (values.length === 0) report.error(key, '`include` has no value: expected a path or a pattern')
-    if (block !== undefined) report.warning(key, '`include` takes no block: what is in it is ignored')
+    if (values.length === 0) report.error(key, '`include` has no value: expected a path or a pattern after it, on the same line')
+    if (block !== undefined) report.warning(key, '`include` takes no block: the block is ignored')
     for (const word of values) {
       for (const { file, text } of readAll(word, source.file, readInclude, report)) {
         if (chain.includes(file)) report.error(word, `${quote(file)} includes itself`, [...chain, file].join(' -> '))
-        else if (files.has(file)) report.warning(word, `${quote(file)} is included already and not read again`)
-        else if (chain.length > MAX_DEPTH) report.error(word, `nested too deep: expected ${MAX_DEPTH} levels at most`)
+        else if (files.has(file)) report.warning(word, `duplicate include of ${quote(file)}: it is not read again`)
+        else if (chain.length > MAX_DEPTH) report.error(word, `include is nested too deeply: expected at most ${MAX_DEPTH} levels`)
         else {
           files.set(file, files.size)
-          const inner = expand(new Source(file, text), [...chain, file], files, readInclude, report)
-          for (const each of inner) statements.push(each)
+          for (const inner of expand(new Source(file, text), [...chain, file], files, readInclude, report)) statements.push(inner)
         }
       }
     }
@@ -86,7 +78,7 @@ function readAll(word: Word, from: string, readInclude: ReadInclude, report: Rep
     return []
   }
   if (found.length === 0) {
-    // A drop-in directory may well be empty; a file that is named in full is missed.
+    // A drop-in directory can be empty, so only a missing file without wildcards is an error.
     if (/[*?[]/.test(word.text)) report.warning(word, `${quote(word.text)} matches no file`)
     else report.error(word, `${quote(word.text)} does not exist: expected a file`)
   }

@@ -1,34 +1,32 @@
 /**
- * Tokens -> blocks, by the grammar of ndppd 0.2.x: a block is a run of `KEY [=] [VALUE] [{ BLOCK }]`. Nothing ends
- * a statement; a value must be on its key's line. Ours on top of it: some keys take several values, and `{` may
- * stand on a line of its own. No key is judged here; that is the schema's.
+ * Parses tokens into blocks by the grammar of ndppd 0.2.x: a block is a list of `KEY [=] [VALUE] [{ BLOCK }]`. A statement
+ * has no terminator; its value is on the line of its key. Extensions: some keys take several values, and `{` may be on a
+ * line of its own. The compiler checks the keys.
  */
-import type { Report, Source, Span } from './diagnostic.ts'
-import { quote } from './diagnostic.ts'
-import type { Token } from './lexer.ts'
-import { Lexer } from './lexer.ts'
+import { quote, type Report, type Source, type Span } from './diagnostic.ts'
+import { Lexer, type Token } from './lexer.ts'
 
 export interface Word extends Span {
   readonly text: string
   readonly quoted: boolean
 }
 
-/** A value and the word that gave it. */
+/** A value and the word it was read from. */
 export interface Placed<T> {
   readonly value: T
   readonly word: Word
 }
 
 export interface Statement {
-  /** Empty text when something else than a key stands there. */
+  /** Empty text if there is no key. */
   readonly key: Word
   readonly values: readonly Word[]
-  /** It begins right behind another statement's value, on the same line. */
+  /** The statement follows the value of another one on the same line. */
   readonly trailing: boolean
   readonly block: readonly Statement[] | undefined
 }
 
-/** What the parser must know of a key: whether it takes one value or as many as follow; undefined for unknown keys. */
+/** Number of values that a key takes: one or all that follow; undefined for an unknown key. */
 export type Arity = (key: string) => 'one' | 'many' | undefined
 
 interface Draft extends Statement {
@@ -36,7 +34,7 @@ interface Draft extends Statement {
   block: Draft[] | undefined
 }
 
-/** A block that is still open: its statements, and what it belongs to. */
+/** An open block and the statement it belongs to; `statements` is the enclosing block. */
 interface Open {
   readonly statements: Draft[]
   readonly brace: Token
@@ -44,8 +42,8 @@ interface Open {
 }
 
 /**
- * The statements of `source`, whatever it contains; every problem goes to `report`, and parsing goes on behind it.
- * Nesting is bounded by memory only: blocks are kept on a stack of our own.
+ * Parses `source`. Problems go to `report`, and parsing continues after them. Open blocks are on a stack in memory, so that
+ * deep nesting cannot overflow the call stack.
  */
 export function parse(source: Source, arity: Arity, report: Report): readonly Statement[] {
   const lexer = new Lexer(source, report)
@@ -53,15 +51,18 @@ export function parse(source: Source, arity: Arity, report: Report): readonly St
   const stack: Open[] = []
   let statements = top
   const strays: Token[] = []
-  let last: Draft | undefined // the statement that a `{` would belong to
+  let last: Draft | undefined // the owner of a `{` that comes next
   let trailing = false
 
   for (;;) {
     const token = lexer.next('key')
-    trailing &&= !token.fresh
+    trailing &&= !token.isFirst
     switch (token.kind) {
       case 'end':
-        for (const open of stack) reportUnclosed(open, report)
+        for (const { brace, owner } of stack) {
+          const name = [owner.key, ...owner.values].map((word) => word.text).join(' ')
+          report.error(brace, `the block of ${quote(name)} is never closed: expected \`}\` before the end of the file`)
+        }
         for (const stray of strays) reportStray(stray, top, report)
         return top
       case 'open': {
@@ -83,9 +84,8 @@ export function parse(source: Source, arity: Arity, report: Report): readonly St
       case 'semicolon':
         trailing = false
         break
-      case 'newline': // between statements it means nothing
-        break
-      case 'word': case 'equals': {
+      case 'word':
+      case 'equals': {
         if (token.kind === 'equals') lexer.back(token)
         const key = token.kind === 'word' ? token : nothing(token)
         last = { key, values: readValues(lexer, key, arity), trailing, block: undefined }
@@ -96,7 +96,7 @@ export function parse(source: Source, arity: Arity, report: Report): readonly St
   }
 }
 
-/** The values of `key`: one, or all on its line up to the next known key. */
+/** Reads the values of `key`: one, or all on its line up to the next known key. */
 function readValues(lexer: Lexer, key: Word, arity: Arity): Word[] {
   const values: Word[] = []
   let token = lexer.next('value')
@@ -104,7 +104,7 @@ function readValues(lexer: Lexer, key: Word, arity: Arity): Word[] {
   while (token.kind === 'word' || token.kind === 'equals') {
     values.push(token)
     if (arity(key.text) !== 'many') return values
-    // A quoted word is never a key: that is how a link may be called `host`.
+    // A quoted word is never a key, so a link can be named `host`.
     if (arity(lexer.peekKey()) !== undefined) return values
     token = lexer.next('value')
   }
@@ -112,19 +112,12 @@ function readValues(lexer: Lexer, key: Word, arity: Arity): Word[] {
   return values
 }
 
-function nothing({ source, start }: Token): Word {
-  return { source, start, end: start, text: '', quoted: false }
-}
+function nothing({ source, start }: Token): Word { return { source, start, end: start, text: '', quoted: false } }
 
-function reportUnclosed({ brace, owner }: Open, report: Report): void {
-  const name = [owner.key, ...owner.values].map((word) => word.text).join(' ')
-  report.error(brace, `the block of ${quote(name)} is never closed: expected \`}\` before the end of the file`)
-}
-
-/** 0.2.x ends the file here, in silence. What follows was surely meant, so it may not be dropped: an error. */
+/** Reports a `}` without block. ndppd 0.2.x silently ignores all that follows, so it is an error if statements follow. */
 function reportStray(stray: Token, top: readonly Statement[], report: Report): void {
   const after = top.at(-1)
-  const found = '`}` closes nothing: expected a statement'
+  const found = 'unmatched `}`: expected a statement'
   if (after === undefined || after.key.start < stray.start) report.warning(stray, found, 'delete it')
-  else report.error(stray, found, 'delete it; ndppd 0.2.x ignores everything after it, without a word')
+  else report.error(stray, found, 'delete it; ndppd 0.2.x silently ignores everything after it')
 }

@@ -1,19 +1,19 @@
-/**
- * Values by prefix, with longest-match lookup: one hash table per prefix length, so a lookup costs at most 129
- * probes and does not grow with the entries.
- */
-import type { Address } from '../address.ts'
-import { Prefix } from '../address.ts'
+/** Map from prefixes to values with longest-prefix match: one hash table per length, so a lookup reads at most 129 tables. */
+import { type Address, Prefix } from '../address.ts'
 
 export class PrefixMap<T> {
   readonly #tables = new Map<number, Map<string, T>>()
   /** Lengths in use, longest first. */
   #lengths: number[] = []
 
-
-  get(prefix: Prefix): T | undefined {
-    return this.#tables.get(prefix.length)?.get(keyOf(prefix.address))
+  /** @returns a map with each prefix as its own value */
+  static of(prefixes: Iterable<Prefix>): PrefixMap<Prefix> {
+    const map = new PrefixMap<Prefix>()
+    for (const prefix of prefixes) map.set(prefix, prefix)
+    return map
   }
+
+  get(prefix: Prefix): T | undefined { return this.#tables.get(prefix.length)?.get(keyOf(prefix.address)) }
 
   set(prefix: Prefix, value: T): void {
     let table = this.#tables.get(prefix.length)
@@ -24,7 +24,7 @@ export class PrefixMap<T> {
     table.set(keyOf(prefix.address), value)
   }
 
-  /** The value of the longest prefix that holds `address` and is shorter than `below` bits. */
+  /** @returns the value of the longest prefix that contains `address` and has fewer than `below` bits */
   covering(address: Address, below = 129): T | undefined {
     for (const length of this.#lengths) {
       if (length >= below) continue
@@ -35,6 +35,4 @@ export class PrefixMap<T> {
   }
 }
 
-function keyOf({ w0, w1, w2, w3 }: Address): string {
-  return `${w0},${w1},${w2},${w3}`
-}
+function keyOf({ w0, w1, w2, w3 }: Address): string { return `${w0},${w1},${w2},${w3}` }

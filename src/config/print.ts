@@ -1,11 +1,8 @@
-/**
- * Config -> text that reads back as the same Config: the effective values, in canonical order and form.
- */
+/** Prints a Config as text that parses into the same Config: all effective values, in canonical order and form. */
 import type { Config, Rule, Settings } from './config.ts'
-import type { Where } from './options.ts'
-import { arity, OPTIONS } from './options.ts'
+import { arity, OPTIONS, type Where } from './option-table.ts'
 
-/** Every statement with its effective value. Times are plain milliseconds, which ndppd reads too. */
+/** Prints every statement with its effective value. Times are plain milliseconds, which ndppd reads too. */
 export function printConfig(config: Config): string {
   const { forwarding, grace, metrics, proxies, subnets } = config
   const parts = [[`forwarding ${printValue(forwarding)}`, `grace ${grace}`]]
@@ -42,20 +39,13 @@ function printSettings(settings: Settings, where: Where): string[] {
 }
 
 function printRule(rule: Rule): string {
-  switch (rule.kind) {
-    case 'static': case 'auto': return `rule ${rule.prefix} { ${rule.kind} }`
-    case 'iface': {
-      const autovia = rule.autovia ? ' autovia yes' : ''
-      return `rule ${rule.prefix} { iface ${rule.ifaces.map(printIface).join(' ')}${autovia} }`
-    }
-  }
+  if (rule.kind !== 'iface') return `rule ${rule.prefix} { ${rule.kind} }`
+  return `rule ${rule.prefix} { iface ${rule.ifaces.map(printIface).join(' ')}${rule.autovia ? ' autovia yes' : ''} }`
 }
 
 function printValue(value: boolean | number | string): string {
   return typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value)
 }
 
-/** Quoted when it would else be taken for a statement or a comment. */
-function printIface(name: string): string {
-  return /^[\w.@~+*-]+$/.test(name) && arity(name) === undefined ? name : `"${name}"`
-}
+/** Quotes a name that would be read as a statement or a comment. */
+function printIface(name: string): string { return /^[\w.@~+*-]+$/.test(name) && arity(name) === undefined ? name : `"${name}"` }

@@ -1,30 +1,23 @@
-/**
- * What a `subnet` block says about links and hosts, and what must hold between its statements. In linear time.
- */
-import type { Address } from '../address.ts'
-import { Prefix } from '../address.ts'
-import type { PinnedHost, Subnet } from './config.ts'
-import { matchesIface } from './config.ts'
-import { reportMissing } from './contents.ts'
+/** Reads the links and hosts of a `subnet` block and checks them against each other, in linear time. */
+import { type Address, Prefix } from '../address.ts'
+import { matchesIface, type PinnedHost, type Subnet } from './config.ts'
+import { onlyValue, readContents, reportMissing } from './contents.ts'
+import { SUBNET_DEFAULTS, withDefaults } from './defaults.ts'
 import { quote, whereIs } from './diagnostic.ts'
 import type { Placed, Statement, Word } from './parser.ts'
 import { PrefixMap } from './prefix-map.ts'
 import { nearest } from './suggest.ts'
 import type { Reader } from './values.ts'
 
-type Body = Omit<Subnet, 'settings'>
-
-/**
- * The subnet that the `statements` of one block describe; undefined when `prefix` is, or a link is missing.
- * @param word where the prefix stands
- */
-export function readSubnet(
-  prefix: Prefix | 'auto' | undefined, word: Word, statements: readonly Statement[], reader: Reader): Body | undefined {
+/** Reads one block. @returns undefined if the prefix or the upstream is missing */
+export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet> | undefined {
   const { report } = reader
-  const of = (key: string): Statement[] => statements.filter((statement) => statement.key.text === key)
-  for (const statement of statements) {
-    if (statement.values.length === 0) reportMissing(statement, VALUES[statement.key.text], reader)
-  }
+  const word = onlyValue(statement, 'one prefix, or `auto`', 'write a subnet block for each prefix', reader)
+  const prefix = word && reader.prefixOrAuto(word)
+  const { values, statements } = readContents(statement.block ?? [], 'subnet', reader)
+  if (word === undefined) return undefined
+  for (const each of statements) if (each.values.length === 0) reportMissing(each, VALUES[each.key.text], reader)
+  const of = (key: string): Statement[] => statements.filter((each) => each.key.text === key)
   const upstream = readUpstream(word, of('upstream'), reader)
   const downstream = readDownstream(word, of('downstream'), upstream, reader)
   if (prefix === undefined) return undefined
@@ -35,7 +28,9 @@ export function readSubnet(
   const links = upstream === undefined || downstream.length === 0 ? undefined : [upstream, ...downstream]
   const hosts = readHosts(prefix, of('host'), links, exclude, reader)
   if (upstream === undefined) return undefined
-  return { prefix, upstream, downstream, hosts, exclude: [...exclude] }
+  const settings = withDefaults(SUBNET_DEFAULTS, values)
+  if (!settings.learn && hosts.length === 0) report.warning(word, 'with `learn no` this subnet answers for no address: expected a `host`')
+  return { value: { prefix, upstream, downstream, hosts, exclude: [...exclude], settings }, word }
 }
 
 const VALUES: Readonly<Record<string, string>> = {
@@ -45,34 +40,29 @@ const VALUES: Readonly<Record<string, string>> = {
 function readUpstream(word: Word, statements: readonly Statement[], reader: Reader): string | undefined {
   const { report } = reader
   const words = statements.flatMap(({ values }) => values)
-  if (statements.length === 0) {
-    report.error(word, 'this subnet has no upstream: expected `upstream IFACE`', 'that is the link the router is on')
-  }
+  if (statements.length === 0) report.error(word, 'this subnet has no upstream: expected `upstream IFACE`', 'write the link of the router')
   for (const extra of words.slice(1)) {
-    report.error(extra, `${quote(extra.text)} is a second upstream: expected exactly one`,
-      'the links that the hosts are on are `downstream`')
+    report.error(extra, `${quote(extra.text)} is a second upstream: expected exactly one`, 'write the links of the hosts as `downstream`')
   }
   const name = words.length > 0 ? reader.iface(words[0], false) : undefined
-  if (name === 'lo') report.error(words[0], '`lo` has no neighbors: expected the link the router is on')
+  if (name === 'lo') report.error(words[0], '`lo` has no neighbors: expected the link of the router')
   return name
 }
 
-function readDownstream(
-  word: Word, statements: readonly Statement[], upstream: string | undefined, reader: Reader): string[] {
+function readDownstream(word: Word, statements: readonly Statement[], upstream: string | undefined, reader: Reader): string[] {
   const { report } = reader
   const names = new Set<string>()
   if (statements.length === 0) {
-    report.error(word, 'this subnet has no downstream: expected `downstream IFACE...`',
-      'those are the links the hosts are on')
+    report.error(word, 'this subnet has no downstream: expected `downstream IFACE...`', 'write the links of the hosts')
   }
   for (const value of statements.flatMap(({ values }) => values)) {
     const name = reader.iface(value, true)
     if (name === undefined) continue
-    if (names.has(name)) report.warning(value, `${quote(name)} is a downstream already`)
-    else if (name === 'lo') report.error(value, '`lo` has no neighbors: expected a link that hosts are on')
+    if (names.has(name)) report.warning(value, `${quote(name)} is named twice`)
+    else if (name === 'lo') report.error(value, '`lo` has no neighbors: expected a link with hosts')
     else if (name === upstream) report.error(value, `\`${name}\` is the upstream: expected another link`)
     else if (upstream !== undefined && matchesIface(name, upstream)) {
-      report.warning(value, `\`${name}\` fits the upstream too: \`${upstream}\` stays upstream only`)
+      report.warning(value, `\`${name}\` matches the upstream too: \`${upstream}\` is used as upstream only`)
     }
     names.add(name)
   }
@@ -89,39 +79,35 @@ function readExcluded(prefix: Prefix | 'auto', statements: readonly Statement[],
     else if (!prefix.contains(found.address) || found.length < prefix.length) {
       const [text, length] = word.text.split('/')
       const meant = found.length < prefix.length ? undefined : reader.suggest(text, (a) => prefix.contains(a))
-      report.error(word, `${quote(word.text)} is not inside ${prefix}: expected a part of the subnet`,
+      report.error(word, `${quote(word.text)} is not inside ${prefix}: expected a prefix inside the subnet`,
         didYouMean(meant && (length === undefined ? meant : `${meant}/${length}`)))
     } else if (found.length === prefix.length) {
-      report.warning(word, `this excludes all of ${prefix}: nothing is answered for`)
+      report.warning(word, `this excludes all of ${prefix}: the subnet answers for no address`)
     }
     excluded.add(found)
   }
   return excluded
 }
 
-/** @param links upstream and downstream; undefined when they are not known well enough to judge by */
+/** @param links upstream and downstream; undefined if they are not known */
 function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], links: readonly string[] | undefined,
   exclude: Iterable<Prefix>, reader: Reader): PinnedHost[] {
   const { report } = reader
   const hosts: PinnedHost[] = []
-  const excluded = new PrefixMap<Prefix>()
-  for (const part of exclude) excluded.set(part, part)
+  const excluded = PrefixMap.of(exclude)
   const pinned = new PrefixMap<Placed<PinnedHost>>()
   const named = new Set(links)
   const patterns = links?.filter((link) => link.includes('*')) ?? []
   for (const { values: [word, link, ...more] } of statements) {
     if (word === undefined) continue
-    for (const extra of more) {
-      report.error(extra, `${quote(extra.text)} is one too many: expected \`host ADDRESS [IFACE]\``)
-    }
+    for (const extra of more) report.error(extra, `unexpected ${quote(extra.text)}: expected \`host ADDRESS [IFACE]\``)
     const address = reader.address(word)
     const iface = link && reader.iface(link, false)
     if (link !== undefined && iface !== undefined && links !== undefined && !named.has(iface)) {
       if (patterns.some((pattern) => matchesIface(pattern, iface))) named.add(iface)
       else {
         const some = links.slice(0, 16)
-        report.error(link, `\`${iface}\` is no link of this subnet: expected ${some.join(', ')}`,
-          didYouMean(nearest(iface, some)))
+        report.error(link, `\`${iface}\` is not a link of this subnet: expected ${some.join(', ')}`, didYouMean(nearest(iface, some)))
       }
     }
     if (address === undefined || (link !== undefined && iface === undefined)) continue
@@ -135,16 +121,16 @@ function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], li
     const single = new Prefix(address, 128)
     const before = pinned.get(single)
     if (before !== undefined) {
-      const again = `${address} is pinned already at ${whereIs(before.word, word)}`
-      const { iface: other = 'no link' } = before.value
-      if (before.value.iface === iface) report.warning(word, again)
-      else report.error(word, `${again}, to ${other}: expected one place for one host`)
+      const duplicate = `duplicate host ${address}, first at ${whereIs(before.word, word)}`
+      const { iface: other } = before.value
+      if (other === iface) report.warning(word, duplicate)
+      else report.error(word, `${duplicate}${other === undefined ? ' without a link' : `, on ${other}`}: expected one link per host`)
       continue
     }
     if (excluded.covering(address) !== undefined) {
-      report.warning(word, `${address} is excluded by ${excluded.covering(address)}: it is never answered for`)
+      report.warning(word, `${address} is excluded by ${excluded.covering(address)}: solicitations for it are not answered`)
     } else if (prefix !== 'auto' && prefix.length < 127 && address.equals(prefix.address)) {
-      report.warning(word, `${address} is the subnet-router anycast address (RFC 4291 2.6.1): it is never answered for`)
+      report.warning(word, `${address} is the subnet-router anycast address (RFC 4291 2.6.1): solicitations for it are not answered`)
     }
     pinned.set(single, { value: { address, iface }, word })
     hosts.push({ address, iface })
@@ -152,15 +138,10 @@ function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], li
   return hosts
 }
 
-/** All that can be said of an address while the prefix is not known; reported when it cannot be in any. */
+/** Checks an address for `subnet auto`, whose prefixes are not known yet. @returns false: no subnet can contain it, which is reported */
 function checkGlobal(address: Address, word: Word, { report }: Reader): boolean {
-  if (!address.isGlobal) {
-    report.error(word, `${quote(word.text)} can be in no subnet: expected a global or unique local address`)
-  }
+  if (!address.isGlobal) report.error(word, `${quote(word.text)} cannot be in a subnet: expected a global or unique local address`)
   return address.isGlobal
 }
 
-function didYouMean(text: { toString(): string } | undefined): string | undefined {
-  return text && `did you mean \`${text}\`?`
-}
-
+function didYouMean(text: { toString(): string } | undefined): string | undefined { return text && `did you mean \`${text}\`?` }

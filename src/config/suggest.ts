@@ -1,9 +1,7 @@
-/**
- * "Did you mean": the nearest known word, and the address that was probably meant.
- */
+/** Suggestions for misspelt words and addresses. */
 import { Address } from '../address.ts'
 
-/** Edits (insert, delete, replace, swap neighbours: optimal string alignment) from `a` to `b`; case is free. */
+/** Counts the edits from `a` to `b` (insert, delete, replace, swap of neighbors: optimal string alignment), without case. */
 export function distance(a: string, b: string): number {
   const [from, to] = [a.toLowerCase(), b.toLowerCase()]
   let before: number[] = []
@@ -12,9 +10,7 @@ export function distance(a: string, b: string): number {
     const row = [i]
     for (let j = 1; j <= to.length; j++) {
       row[j] = Math.min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1))
-      if (i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]) {
-        row[j] = Math.min(row[j], before[j - 2] + 1)
-      }
+      if (i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]) row[j] = Math.min(row[j], before[j - 2] + 1)
     }
     before = above
     above = row
@@ -22,7 +18,7 @@ export function distance(a: string, b: string): number {
   return above[to.length]
 }
 
-/** The one of `known` that `word` is most likely a slip of: a third of its letters wrong at most. */
+/** @returns the word of `known` nearest to `word`, with at most one edit per three letters of `word`, but at least one allowed */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
   let least = Math.max(1, Math.floor(word.length / 3)) + 1
@@ -35,9 +31,8 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
 }
 
 /**
- * The address that `text` was probably meant to be: the first of its near misses that `fits` accepts. Tried in order:
- * characters that are never right, the `::` elsewhere, neighbouring groups or digits swapped, one character
- * left out or replaced.
+ * Returns the first near miss of `text` that is an address and that `fits` accepts. Near misses, in this order: invalid
+ * characters replaced, the `::` moved, neighboring groups or digits swapped, one character left out or replaced.
  */
 export function nearAddress(
   text: string, fits: (address: Address) => boolean, misses: (text: string) => Iterable<string> = nearMisses,
@@ -54,7 +49,8 @@ function* nearMisses(text: string): Generator<string> {
   const clean = text.replace(/[oO]/g, '0').replace(/[lI]/g, '1').replace(/[.;,]/g, ':').replace(/:{3,}/g, '::')
   if (clean !== text) yield clean
   yield* movedColons(clean)
-  yield* swappedGroups(clean)
+  const groups = clean.split(':')
+  for (let i = 0; i + 1 < groups.length; i++) yield groups.with(i, groups[i + 1]).with(i + 1, groups[i]).join(':')
   for (let i = 0; i + 1 < clean.length; i++) yield clean.slice(0, i) + clean[i + 1] + clean[i] + clean.slice(i + 2)
   for (let i = 0; i < clean.length; i++) yield clean.slice(0, i) + clean.slice(i + 1)
   for (let i = 0; i < clean.length; i++) {
@@ -62,23 +58,14 @@ function* nearMisses(text: string): Generator<string> {
   }
 }
 
-/** `2001::db8:2` -> `2001:db8::2`: the `::` in every place that has `least` groups before it, and one behind it. */
+/** Moves the `::` (`2001::db8:2` to `2001:db8::2`) to each place with at least `least` groups before and one after. */
 function* movedColons(text: string, least = 0): Generator<string> {
   if (!text.includes('::')) return
   const groups = text.split(/:+/).filter((group) => group !== '')
-  for (let at = groups.length - 1; at >= least; at--) {
-    yield `${groups.slice(0, at).join(':')}::${groups.slice(at).join(':')}`
-  }
+  for (let at = groups.length - 1; at >= least; at--) yield `${groups.slice(0, at).join(':')}::${groups.slice(at).join(':')}`
 }
 
-/** Only those with the `::` further right: whoever writes it too early has lost part of the prefix. */
+/** Moves the `::` to the right only: a `::` that is too early cuts the prefix short. */
 export function laterColons(text: string): Iterable<string> {
   return movedColons(text, text.slice(0, text.indexOf('::')).split(':').length + 1)
-}
-
-function* swappedGroups(text: string): Generator<string> {
-  const groups = text.split(':')
-  for (let i = 0; i + 1 < groups.length; i++) {
-    yield [...groups.slice(0, i), groups[i + 1], groups[i], ...groups.slice(i + 2)].join(':')
-  }
 }

@@ -1,18 +1,21 @@
-/** Asks a running ndp6d. */
+/** The client of the control socket. */
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
-import type { KnownNeighbor } from '../engine/known.ts'
+import type { NeighborSnapshot } from '../engine.ts'
 import type { Part, Request, Status, Summary } from './protocol.ts'
 
-/** For how long the daemon may be silent, in milliseconds. */
-const PATIENCE = 10_000
+/** Longest silence of the daemon, milliseconds. */
+const TIMEOUT = 10_000
 
-/** Rejects with what connect(2) has to say (ENOENT and ECONNREFUSED: nobody listens; EACCES), or an Error that says more. */
-export async function askStatus(path: string, patience = PATIENCE): Promise<Status> {
+/**
+ * Requests the status of the daemon.
+ * @throws the error of connect(2): ENOENT or ECONNREFUSED without a daemon, EACCES without permission; an Error for other failures
+ */
+export async function requestStatus(path: string, timeout = TIMEOUT): Promise<Status> {
   const socket = connect(path)
   const request: Request = { command: 'status' }
   socket.write(`${JSON.stringify(request)}\n`)
-  socket.setTimeout(patience, () => socket.destroy(new Error(`ndp6d has not answered for ${patience / 1000} s`)))
+  socket.setTimeout(timeout, () => socket.destroy(new Error(`the daemon has not answered for ${timeout / 1000} s`)))
   const failed = new Promise<never>((_, reject) => socket.on('error', reject))
   try {
     return await Promise.race([read(createInterface({ input: socket, crlfDelay: Infinity })), failed])
@@ -23,7 +26,7 @@ export async function askStatus(path: string, patience = PATIENCE): Promise<Stat
 
 async function read(lines: AsyncIterable<string>): Promise<Status> {
   let summary: Summary | undefined
-  const neighbors: KnownNeighbor[] = []
+  const neighbors: NeighborSnapshot[] = []
   for await (const line of lines) {
     const part = JSON.parse(line) as Part
     if ('error' in part) throw new Error(part.error)
@@ -31,5 +34,5 @@ async function read(lines: AsyncIterable<string>): Promise<Status> {
     else if ('neighbors' in part) neighbors.push(...part.neighbors)
     else if (summary !== undefined) return { ...summary, neighbors }
   }
-  throw new Error('ndp6d ended before it had told all')
+  throw new Error('the daemon closed the connection before the end of its reply')
 }

@@ -1,57 +1,41 @@
 /**
- * What a running ndp6d and the commands say to each other: lines of JSON over a stream socket in the file system. The command
- * writes one `Request`. The reply is a line for each `Part`, the last one `end`, or a single `error`.
+ * The control protocol between commands and the daemon: lines of JSON on a stream socket in the file system. The command sends one
+ * {@link Request}. The reply has one line for each {@link Part}. The last part is `end`, or `error` is the only part.
  */
 import { readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import type { KnownNeighbor } from '../engine/known.ts'
-import type { Limit, Outcome } from '../engine/types.ts'
+import type { NeighborSnapshot } from '../engine.ts'
+import type { Limit, LinkUsage, Outcome } from '../engine/types.ts'
 
 export interface Request { readonly command: 'status' }
 
-/** What went through a heard link, and what it holds, in packets. */
-export interface LinkStatus {
-  readonly iface: string
-  readonly received: number
-  /** Lost for want of room, coming in and going out. */
-  readonly drops: number
-  readonly sent: number
-  readonly unsent: number
-  /** Answers that wait to be sent, and multicast probes. */
-  readonly queued: number
-  readonly asking: number
-}
-
-/** All but the neighbors, who may be many. */
+/** The status without the neighbors, which may be thousands. */
 export interface Summary {
   readonly version: string
   readonly pid: number
   /** Seconds since the start. */
   readonly uptime: number
-  readonly links: readonly LinkStatus[]
-  /** Packets since the start, by what became of them. */
+  readonly links: readonly LinkUsage[]
+  /** Packets since the start, by outcome. */
   readonly counters: Readonly<Record<Outcome, number>>
-  /** All that has room for so many. */
   readonly limits: readonly Limit[]
 }
 
 export type Part =
   | { readonly summary: Summary }
-  | { readonly neighbors: readonly KnownNeighbor[] }
+  | { readonly neighbors: readonly NeighborSnapshot[] }
   | { readonly end: true }
   | { readonly error: string }
 
 export interface Status extends Summary {
-  /** In no order. */
-  readonly neighbors: readonly KnownNeighbor[]
+  /** In no particular order. */
+  readonly neighbors: readonly NeighborSnapshot[]
 }
 
-/** Where both meet: one for each network namespace, as there is one daemon. systemd.exec(5), RuntimeDirectory=. */
-export function controlPath(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  return join(env.RUNTIME_DIRECTORY?.split(':')[0] || '/run/ndp6d', `control${namespace()}`)
-}
+/** @returns the path of the control socket: one for each network namespace, as there is one daemon for each */
+export function controlPath(directory: string): string { return join(directory, `control${namespace()}`) }
 
-/** `-4026531840`. Empty where there is one only: a kernel without CONFIG_NET_NS. */
+/** @returns `-4026531840`: the inode number of this network namespace. Empty without CONFIG_NET_NS */
 function namespace(): string {
   try {
     return `-${/\d+/.exec(readlinkSync('/proc/self/ns/net'))![0]}`

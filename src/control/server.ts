@@ -1,26 +1,27 @@
-/** Answers the commands. Only root, and the user that the daemon runs as, may ask. */
+/** The server of the control socket. Only root and the daemon's own user have access. */
 import { mkdirSync, rmdirSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { Server, Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { pipeline, Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
-import type { KnownNeighbor } from '../engine/known.ts'
+import type { NeighborSnapshot } from '../engine.ts'
 import type { Limit } from '../engine/types.ts'
 import type { Part, Request, Summary } from './protocol.ts'
 
-/** Commands at a time, the longest request in characters, and for how long one may be silent, in milliseconds. */
-const CONNECTIONS = 8
-const REQUEST_LIMIT = 1024
-const PATIENCE = 10_000
-/** Neighbors in a part: the daemon has other work between two of them. */
-const PART = 256
+/** The most connections at a time. */
+const MAX_CONNECTIONS = 8
+/** Longest request, characters. */
+const MAX_REQUEST = 1024
+/** Longest silence of a client, milliseconds. */
+const TIMEOUT = 10_000
+/** The most neighbors in one part of the reply. Packets are processed between two parts. */
+const PART_SIZE = 256
 
-/** What is told of the daemon. */
+/** The data of the daemon for the reply. */
 export interface StatusSource {
   summary(): Summary
-  /** May be read bit by bit while things change. */
-  neighbors(): Iterable<KnownNeighbor>
+  /** Read in parts, between which neighbors may change. */
+  neighbors(): Iterable<NeighborSnapshot>
 }
 
 export class ControlServer {
@@ -28,14 +29,14 @@ export class ControlServer {
   readonly #source: StatusSource
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
-  /** The directory is ours. */
-  #isMade = false
+  /** Whether this process made the directory of the socket. */
+  #madeDirectory = false
 
-  /** Listens soon; what is left at `path` of a former life is removed. @param failed nobody can ask: why */
-  constructor(path: string, source: StatusSource, failed: (error: Error) => void, patience = PATIENCE) {
+  /** Replaces a socket of a previous run at `path`, and begins to listen. @param failed called if listening fails */
+  constructor(path: string, source: StatusSource, failed: (error: Error) => void, timeout = TIMEOUT) {
     this.#path = path
     this.#source = source
-    this.#server = createServer((socket) => this.#connected(socket, patience))
+    this.#server = createServer((socket) => this.#connected(socket, timeout))
     this.#server.on('error', failed)
     const mask = process.umask(0o077)
     try {
@@ -48,32 +49,32 @@ export class ControlServer {
     }
   }
 
-  get limits(): Limit[] { return [{ name: 'commands that are answered', used: this.#sockets.size, size: CONNECTIONS }] }
+  get limits(): Limit[] { return [{ name: 'control connections', used: this.#sockets.size, size: MAX_CONNECTIONS }] }
 
-  /** Leaves nothing behind. */
+  /** Closes all connections, and removes the socket and a directory made by this process. */
   close(): void {
     this.#server.close()
     for (const socket of this.#sockets) socket.destroy()
-    if (this.#isMade) {
+    if (this.#madeDirectory) {
       try {
         rmdirSync(dirname(this.#path))
       } catch {
-        // That of another network namespace uses it, too.
+        // The daemon of another network namespace has its socket there.
       }
     }
   }
 
   #prepare(): void {
     rmSync(this.#path, { force: true })
-    this.#isMade = mkdirSync(dirname(this.#path), { recursive: true }) !== undefined
+    this.#madeDirectory = mkdirSync(dirname(this.#path), { recursive: true }) !== undefined
   }
 
-  #connected(socket: Socket, patience: number): void {
-    // Whoever asked is gone: there is nobody to tell.
+  #connected(socket: Socket, timeout: number): void {
+    // Ignores errors of a client that is gone.
     socket.on('error', () => {})
-    socket.setTimeout(patience, () => socket.destroy())
-    if (this.#sockets.size >= CONNECTIONS) {
-      socket.end(print({ error: `${CONNECTIONS} other commands are being answered: try again in a moment` }))
+    socket.setTimeout(timeout, () => socket.destroy())
+    if (this.#sockets.size >= MAX_CONNECTIONS) {
+      socket.end(print({ error: `${MAX_CONNECTIONS} other commands are being answered: try again in a moment` }))
       return
     }
     this.#sockets.add(socket)
@@ -83,7 +84,7 @@ export class ControlServer {
     socket.on('data', (more: string) => {
       text += more
       const [line, rest] = text.split('\n', 2)
-      if (rest === undefined && text.length <= REQUEST_LIMIT) return
+      if (rest === undefined && text.length <= MAX_REQUEST) return
       socket.removeAllListeners('data')
       pipeline(Readable.from(reply(rest === undefined ? '' : line, this.#source)), socket, () => {})
     })
@@ -93,9 +94,9 @@ export class ControlServer {
 async function * reply(line: string, source: StatusSource): AsyncGenerator<string> {
   if (!isRequest(line)) return yield print({ error: 'expected one line: {"command":"status"}' })
   yield print({ summary: source.summary() })
-  let neighbors: KnownNeighbor[] = []
+  let neighbors: NeighborSnapshot[] = []
   for (const neighbor of source.neighbors()) {
-    if (neighbors.push(neighbor) < PART) continue
+    if (neighbors.push(neighbor) < PART_SIZE) continue
     yield print({ neighbors })
     neighbors = []
     await setImmediate()

@@ -1,39 +1,38 @@
-/**
- * What goes into the engine and what comes out. The engine is told everything: packets, links, routes, time,
- * randomness. It acts only through the {@link Sink} it was given. Nothing here does I/O.
- */
+/** The types of the engine's inputs and effects. The engine does no I/O: time and randomness are inputs as well. */
 import type { Address, Mac, Prefix } from '../address.ts'
 import type { Config } from '../config/config.ts'
-import type { ListenerQuery, MulticastMessage } from '../wire/mld.ts'
-import type { DropReason, NdiscView, NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc.ts'
+import type { ListenerQuery, MulticastMessage } from '../wire/mld-decode.ts'
+import type { DropReason, NdiscView, NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc-decode.ts'
+import type { Pool } from './tables/pool.ts'
 
+/** Milliseconds on a monotonic clock. */
 export type Instant = number & { readonly unit: 'monotonic ms' }
-/** In [0, 1). */
+/** Returns a number in [0, 1). */
 export type Random = () => number
 
 export interface LinkAddress {
   readonly address: Address
   readonly prefixLength: number
-  /** Tentative, optimistic or dadfailed: not to be used as a source, nor answered for (RFC 4862 5.4). */
+  /** Tentative, optimistic or dadfailed: neither a source nor answered for (RFC 4862 5.4). */
   readonly tentative: boolean
 }
 
-/** The kernel's object: an interface as rtnetlink shows it. */
+/** An interface of this machine, as rtnetlink shows it. */
 export interface Link {
   readonly ifindex: number
   readonly name: string
-  /** Undefined for links without Ethernet addresses. */
+  /** Undefined on links without Ethernet addresses. */
   readonly mac: Mac | undefined
   /** Administratively up and with carrier. */
   readonly up: boolean
   readonly addresses: readonly LinkAddress[]
 }
 
-/** A /128 route of ours (protocol 136). */
+/** A /128 route with our mark (protocol 136, metric 16). */
 export interface HostRoute {
   readonly target: Address
   readonly ifindex: number
-  /** `autovia`: the answering router. */
+  /** Gateway, for `autovia`: the router that answered. */
   readonly via?: Address
 }
 
@@ -42,194 +41,239 @@ export interface RouteChange {
   readonly route: HostRoute
 }
 
-/** An entry of the kernel's neighbor table, or of a bridge's forwarding table, as netlink shows it. */
+/** An entry of the kernel's neighbor table, as rtnetlink shows it. */
 export interface KernelNeighbor {
   readonly target: Address
   readonly ifindex: number
-  /** Undefined while the kernel has none. */
+  /** Undefined while the entry has no link-layer address. */
   readonly mac: Mac | undefined
-  /** NUD_REACHABLE; NUD_PROBE: it has packets for it; NUD_FAILED; any other that has a link-layer address. */
+  /** NUD_REACHABLE; NUD_PROBE (packets for the target wait); any other state with a link-layer address; NUD_FAILED. */
   readonly state: 'reachable' | 'probing' | 'known' | 'failed'
-  /** NTF_ROUTER: it says that it is a router. */
+  /** NTF_ROUTER. */
   readonly router: boolean
 }
 
-/** What is kept across restarts about an owner that was learned. Links are named, since their indexes change. */
-export interface RememberedHost {
+/** A learned owner, kept across a restart. The link is named, because its ifindex may change. */
+export interface SavedHost {
   readonly target: Address
   readonly iface: string
   readonly mac: Mac | undefined
-  /** A router on an upstream: nobody downstream may have its address. */
+  /** A router on an upstream: no host downstream may take its address. */
   readonly router: boolean
 }
 
-/** How a link is to be heard. */
-export interface Hearing {
+/** Packets that one link received together. Valid only during the step that gets the batch. */
+export interface PacketBatch {
+  readonly size: number
+  /** Decodes packet `i`. @returns the shared view, valid until the next call, with the verdict in `drop`; undefined: not for the engine */
+  read(i: number): NdiscView | undefined
+}
+
+export type Input =
+  | { readonly kind: 'packets'; readonly ifindex: number; readonly batch: PacketBatch }
+  | { readonly kind: 'config'; readonly config: Config }
+  | { readonly kind: 'link'; readonly link: Link }
+  | { readonly kind: 'link-gone'; readonly ifindex: number }
+  /** The device at the other end of the link is another one: a bond failed over, or this virtual machine was migrated. */
+  | { readonly kind: 'link-replugged'; readonly ifindex: number }
+  /** The kernel's reply to a lookup. `ifindex`: undefined without a route; `local`: the target is an address of this machine. */
+  | { readonly kind: 'lookup'; readonly target: Address; readonly ifindex: number | undefined; readonly local: boolean }
+  /** All routes with our mark, as the kernel has them. */
+  | { readonly kind: 'routes'; readonly present: readonly HostRoute[] }
+  /** Changes of `Effects.routes` that the kernel carried out or refused. */
+  | { readonly kind: 'routes-done'; readonly changes: readonly RouteChange[] }
+  /** Entries of the kernel's neighbor table: all of them at the start, then every change. */
+  | { readonly kind: 'neighbor'; readonly neighbor: KernelNeighbor }
+  /** The bridge `ifindex` learned or lost the port of a link-layer address. */
+  | { readonly kind: 'station'; readonly ifindex: number; readonly mac: Mac; readonly present: boolean }
+  /** An echo reply to a discovery. */
+  | { readonly kind: 'echo'; readonly ifindex: number; readonly source: Address; readonly mac: Mac | undefined }
+  /** The kernel solicits on this link (RFC 4861 7.2.2), because it has a packet for the target. */
+  | { readonly kind: 'local-solicitation'; readonly ifindex: number; readonly target: Address }
+  /** All prefixes that the kernel treats as on-link on this link. */
+  | { readonly kind: 'prefixes'; readonly ifindex: number; readonly prefixes: readonly Prefix[] }
+  /** A multicast listener report (RFC 2710, RFC 3810): the groups that the sender joined or left. */
+  | { readonly kind: 'report'; readonly ifindex: number; readonly joined: readonly Address[]; readonly left: readonly Address[] }
+  /** A valid multicast listener query of another router (RFC 2710, RFC 3810). */
+  | { readonly kind: 'query'; readonly ifindex: number; readonly query: ListenerQuery }
+  /** A valid Multicast Router Solicitation (RFC 4286 4). */
+  | { readonly kind: 'router-solicitation'; readonly ifindex: number }
+  /** Owners of the previous run, which are answered for while they are verified. */
+  | { readonly kind: 'saved-hosts'; readonly hosts: readonly SavedHost[] }
+
+/** What to receive from one link. */
+export interface Subscription {
   /** PACKET_MR_PROMISC. */
   readonly promiscuous: boolean
-  /** Receive through a mapped ring (packet(7)): routers ask there, perhaps for a whole prefix at once. */
+  /** Receive through a mapped ring (packet(7)): routers solicit there, perhaps for a whole prefix at once. */
   readonly ring: boolean
-  /** Tell of solicitations that this machine sends there (`Input` local-solicitation). */
+  /** Report the solicitations that this machine sends on the link, as an `Input` of kind `local-solicitation`. */
   readonly ownSolicitations: boolean
-  /** Tell of multicast listener reports (`Input` report): for `snooping mirror`. */
+  /** Pass on multicast listener reports, as an `Input` of kind `report`, for `snooping mirror`. */
   readonly reports: boolean
-  /** Tell of multicast router solicitations (`Input` router-solicitation): for `snooping mrd`. */
+  /** Report Multicast Router Solicitations, as an `Input` of kind `router-solicitation`, for `snooping mrd`. */
   readonly routerSolicitations: boolean
-  /** Tell its on-link prefixes (`Input` prefixes): for `subnet auto`. */
+  /** Report on-link prefixes, as an `Input` of kind `prefixes`, for `subnet auto`. */
   readonly prefixes: boolean
 }
 
-/** Unicast ND messages that the kernel must not react to: one entry per link. */
-export interface QuietRule {
+/** A link to receive from. */
+export interface Listening {
+  readonly link: Link
+  readonly subscription: Subscription
+}
+
+/** The unicast ND messages of one link that the kernel must not react to. */
+export interface Filter {
   readonly ifindex: number
-  /** The link's: what is for others passes, where a bridge lets this machine see it. Undefined when it has none. */
+  /** Frames to other link-layer addresses still reach the kernel. Undefined on links without link-layer addresses. */
   readonly mac: Mac | undefined
-  /** They may overlap. The same object says the same. */
+  /** Prefixes of the targets, which may overlap. A change of the prefixes makes a new object. */
   readonly prefixes: Iterable<Prefix>
 }
 
-/**
- * RFC 4861 5.1 and 7.3.2, as far as a proxy needs them: it never sends traffic, so an owner is verified (REACHABLE), being
- * verified again (PROBE), or not an owner. FAILED is the kernel's NUD_FAILED and our negative cache.
- */
+/** A Neighbor Advertisement to send: an answer or an announcement. */
+export type Advertisement = NeighborAdvertisement & { readonly ifindex: number }
+
+/** A Neighbor Solicitation to send. */
+export type Probe =
+  /** To the solicited-node group; the kernel chooses the source (RFC 4861 7.2.2). */
+  | { readonly kind: 'multicast'; readonly ifindex: number; readonly target: Address }
+  /** With a source and a link-layer destination that the engine chooses: a reachability probe, or `announce solicit`. */
+  | { readonly kind: 'unicast'; readonly ifindex: number } & NeighborSolicitation
+
+/** An MLD or MRD message to send. */
+export type Multicast = { readonly ifindex: number; readonly message: MulticastMessage }
+
+/** Echo requests to all nodes of a link, one from each source. Replies come back as an `Input` of kind `echo`. */
+export interface Discovery {
+  readonly ifindex: number
+  readonly sources: readonly Address[]
+}
+
+/** The outcome of one received packet. */
+export interface PacketOutcome {
+  readonly outcome: Outcome
+  readonly ifindex: number
+  /** Target, all zero where the packet has none. */
+  readonly t0: number; readonly t1: number; readonly t2: number; readonly t3: number
+}
+
+/** What is to be done after a step, in the order of the members. The object is reused, so it is valid until the next step. */
+export interface Effects {
+  /** New subscriptions by ifindex; undefined: stop receiving from the link, after all messages of this step are sent. */
+  readonly listening: Map<number, Listening | undefined>
+  /** All filters; undefined: they did not change. */
+  filters: readonly Filter[] | undefined
+  /** Changes to be carried out before `answers` are sent. The results come back as an `Input` of kind `routes-done`. */
+  readonly routes: RouteChange[]
+  /** Sent before `answers`: a discovery makes hosts solicit, and `answers` may contain the reply to these hosts. */
+  readonly discoveries: Discovery[]
+  readonly answers: Pool<Advertisement>
+  readonly probes: Probe[]
+  readonly multicasts: Multicast[]
+  /** Targets whose route is to be requested from the kernel. Replies come back as an `Input` of kind `lookup`. */
+  readonly lookups: Address[]
+  readonly events: Event[]
+  readonly outcomes: Pool<PacketOutcome>
+}
+
+/** States of RFC 4861 7.3.2. REACHABLE: the owner is verified; PROBE: it is being verified again; FAILED: the negative cache. */
 export type NeighborState = 'INCOMPLETE' | 'REACHABLE' | 'PROBE' | 'FAILED'
 
-/** Why a valid solicitation was not answered. */
+/** Reasons for not answering a valid solicitation. */
 export const SILENT_REASONS = [
   'link-local',     // target in fe80::/10
   'anycast',        // subnet-router or reserved anycast address
   'excluded',       // by `exclude`
-  'no-rule',        // no rule of this link holds the target
-  'own-address',    // of this machine on this link: the kernel answers
-  'same-link',      // the owner sits on the asker's own link
-  'no-candidate',   // no link, other than the asker's, where the owner may be
+  'no-rule',        // no rule of this link covers the target
+  'own-address',    // an address of this machine on this link: the kernel answers
+  'same-link',      // the owner is on the solicitor's own link
+  'no-candidate',   // no other link where the owner may be
   'unknown-host',   // `learn no`, and not pinned
-  'failed',         // probed in vain a short while ago
+  'failed',         // no host answered a short while ago
   'dad-unproven',   // DAD for an address that a static rule covers, without evidence
   'dad-own-mac',    // DAD by the owner itself
   'no-source',      // our link has no usable address
-  'limit',          // a table is full
+  'limit',          // a table or budget is full
 ] as const
 export type SilentReason = (typeof SILENT_REASONS)[number]
 
-/** What became of a valid packet, when it was not a reason to stay silent. */
+/** Other outcomes of a valid packet. */
 export const ACTIONS = [
   'answered',       // NS: NA sent
   'defended',       // NS of DAD: NA sent
-  'asked',          // NS: probing, the asker waits
-  'proof',          // NA that answers our probe
-  'unsolicited',    // NA that answers none
-  'proxied',        // NA with S=1, O=0 from a downstream link: another proxy's
-  'conflict',       // NA that claims an address whose owner is another
+  'probing',        // NS: the solicitor waits for the owner's proof or for the host route
+  'proof',          // NA: answers our probe
+  'unsolicited',    // NA: answers no probe
+  'proxied',        // NA with S=1 and O=0 that counts as the answer of another proxy
+  'conflict',       // NA: claims an address that another host owns
 ] as const
 export type Outcome = (typeof ACTIONS)[number] | SilentReason | DropReason
 
-/** Why somebody is asked for: an owner of before, a host that showed itself, or only because somebody wants to know. */
-export type Lane = 'seen' | 'alive' | 'unknown'
-
-/** What has room for so many, and tells when there are more. */
+/** Names of limits in events. */
 export type LimitName =
-  | 'neighbors'       // learned owners, in all or of one link
-  | 'host'            // addresses, or questions under way, of one host
-  | 'askers'          // targets that are asked for, or were in vain
-  | 'waiting'         // who waits for one target
-  | 'probes'          // for unknown targets
-  | 'questions'       // that wait for their turn
+  | 'neighbors'       // learned owners, in total or on one link
+  | 'host'            // addresses of one host, or targets that are probed on account of one host
+  | 'targets'         // targets being probed, or without an owner
+  | 'solicitors'      // solicitors that wait for one target
+  | 'probes'          // probes for unknown targets
+  | 'queue'           // targets that wait for their first probe
   | 'tentative'       // addresses in DAD
-  | 'lookups'         // questions to the kernel
-  | 'announcements'   // under way
-  | 'groups'          // that hosts report
-  | 'absent'          // hosts of links that are gone
-  | 'links'           // that are heard
-  | 'prefixes'        // of one upstream
-  | 'routes'          // changes that wait for the kernel
-  | 'known'           // entries of the kernel's neighbor table, or of bridges' forwarding tables
+  | 'lookups'         // targets in DAD that wait for the kernel's reply to a route lookup
+  | 'announcements'   // announcements in the queue
+  | 'groups'          // groups that hosts reported
+  | 'gone-hosts'      // hosts of links that are gone
+  | 'gone-links'      // links that are gone and whose hosts are kept
+  | 'links'           // links to receive from
+  | 'prefixes'        // prefixes of one upstream
+  | 'routes'          // route changes that wait for the kernel
+  | 'kernel'          // entries of the kernel's neighbor table, or of bridges' forwarding tables
 
-/** A table, queue or budget: how much of it is in use. */
+/** Usage of a table, queue or budget. */
 export interface Limit {
   readonly name: string
   readonly used: number
   readonly size: number
 }
 
-/** State changes, for log, metrics and monitor. Packets are told by {@link Sink.outcome}. */
+/** Packet counters of the sockets of one link. */
+export interface LinkUsage {
+  readonly iface: string
+  readonly received: number
+  /** Received packets that the kernel or the ring dropped. */
+  readonly drops: number
+  readonly sent: number
+  /** Messages that could not be sent. */
+  readonly unsent: number
+  /** Frames that wait to be sent. */
+  readonly queued: number
+}
+
+/** Why a neighbor entry changed its state. */
+export type NeighborReason =
+  | 'solicited' | 'local traffic' | 'evidence' | 'link back' | 'owner silent'            // INCOMPLETE
+  | 'ttl' | 'DAD' | 'kernel' | 'bridge' | 'claimed' | 'link up' | 'restart'              // PROBE
+  | 'proof' | 'verified' | 'pinned'                                                      // REACHABLE
+  | 'no answer' | 'no route' | 'host-limit' | 'limit' | 'link gone'                      // FAILED
+  | 'configuration' | 'deadtime'                                                         // GONE
+
+/** State changes, for log, metrics and monitor. */
 export type Event =
   | { readonly kind: 'neighbor'; readonly target: Address; readonly state: NeighborState | 'GONE'
-      readonly ifindex: number | undefined; readonly mac: Mac | undefined; readonly reason: string
-      /** The owner is another than the one that such an event told of last, or there is none any more. */
+      readonly ifindex: number | undefined; readonly mac: Mac | undefined; readonly reason: NeighborReason
+      /** The link of the former owner, if it differs from `ifindex`. */
+      readonly former: number | undefined
+      /** The event reports a new owner, or the loss of an owner that was reported as new. */
       readonly news: boolean }
   | { readonly kind: 'link'; readonly iface: string; readonly state: 'up' | 'down' | 'gone' }
-  | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac }
-  /**
-   * There is no room. `ifindex`: on that link; `mac`: for, or asked for by, that host; `refused`: how often since this was
-   * said last, where it is not said each time.
-   */
+  /** A host claimed the address of an owner. `basis`: the owner answered, is pinned, or is a router upstream. */
+  | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac
+      readonly basis: 'answered' | 'pinned' | 'router' }
+  /** A limit was reached, on link `ifindex` or by host `mac` if set. `refused`: refusals since the last such event, if counted. */
   | { readonly kind: 'limit'; readonly limit: LimitName; readonly size: number
       readonly ifindex?: number; readonly mac?: Mac; readonly refused?: number }
-  /** So many packets of this link were dropped since the last such event: they came faster than they were read. */
+  /** `count` received packets of this link were dropped since the last such event: they came faster than they were read. */
   | { readonly kind: 'overrun'; readonly ifindex: number; readonly count: number }
-  /** Traffic for the prefix passes, but no multicast solicitation has been heard on its upstream for `minutes`. */
-  | { readonly kind: 'deaf'; readonly iface: string; readonly minutes: number }
-
-/** One advertisement to send. The object is reused: read it during the call only. */
-export interface Advertisement extends NeighborAdvertisement {
-  readonly ifindex: number
-}
-
-/** A solicitation whose source and link-layer destination we choose: a unicast probe, or `announce solicit`. */
-export interface UnicastProbe extends NeighborSolicitation {
-  readonly ifindex: number
-}
-
-/** What the engine does to the world. Calls come in the order in which they must take effect. */
-export interface Sink {
-  /** Hear this link from now on; called again when the link or the manner of hearing changed. */
-  listen(link: Link, hearing: Hearing): void
-  ignore(ifindex: number): void
-  /** Multicast probe, source chosen by the kernel (RFC 4861 7.2.2). */
-  solicit(ifindex: number, target: Address): void
-  confirm(probe: UnicastProbe): void
-  advertise(advertisement: Advertisement): void
-  /** Echo requests to all nodes of a link, one from each source; replies are the input `echo`. */
-  discover(ifindex: number, sources: readonly Address[]): void
-  multicast(ifindex: number, message: MulticastMessage): void
-  /** Which link would the kernel use? The reply is the input `route`. */
-  lookup(target: Address): void
-  /** In the kernel before any later advertisement leaves. */
-  route(change: RouteChange): void
-  /** All of it: replaces what was said before. */
-  quiet(rules: readonly QuietRule[]): void
-  /** The view is valid during the call only. */
-  outcome(outcome: Outcome, ifindex: number, view: NdiscView): void
-  event(event: Event): void
-}
-
-/** What the engine is told. Packets have a method of their own: `Engine.packet`. */
-export type Input =
-  | { readonly kind: 'config'; readonly config: Config }
-  | { readonly kind: 'link'; readonly link: Link }
-  | { readonly kind: 'link-gone'; readonly ifindex: number }
-  /** Something else is at the other end of a link: a bond failed over, this virtual machine was migrated. */
-  | { readonly kind: 'link-replugged'; readonly ifindex: number }
-  /** Reply to `lookup`; `local`: an address of this machine, by a local route. */
-  | { readonly kind: 'route'; readonly target: Address; readonly ifindex: number | undefined; readonly local: boolean }
-  /** All routes of ours, as the kernel has them. */
-  | { readonly kind: 'routes'; readonly present: readonly HostRoute[] }
-  /** The kernel's neighbor table: each entry at the start, then every change. */
-  | { readonly kind: 'neighbor'; readonly neighbor: KernelNeighbor }
-  /** A bridge learned where a link-layer address is, or lost it; `ifindex`: the bridge. */
-  | { readonly kind: 'station'; readonly ifindex: number; readonly mac: Mac; readonly present: boolean }
-  /** Somebody answered `discover`. */
-  | { readonly kind: 'echo'; readonly ifindex: number; readonly source: Address; readonly mac: Mac | undefined }
-  /** The kernel itself solicits on this link (RFC 4861 7.2.2): it has a packet for the target. */
-  | { readonly kind: 'local-solicitation'; readonly ifindex: number; readonly target: Address }
-  /** All prefixes that the kernel takes for on-link there; empty when there are none. */
-  | { readonly kind: 'prefixes'; readonly ifindex: number; readonly prefixes: readonly Prefix[] }
-  /** A multicast listener's report (RFC 2710, RFC 3810): the groups that it listens to, and those it left. */
-  | { readonly kind: 'report'; readonly ifindex: number; readonly joined: readonly Address[]; readonly left: readonly Address[] }
-  /** Another router's valid query for multicast listeners (RFC 2710, RFC 3810). */
-  | { readonly kind: 'query'; readonly ifindex: number; readonly query: ListenerQuery }
-  /** A valid Multicast Router Solicitation (RFC 4286 4). */
-  | { readonly kind: 'router-solicitation'; readonly ifindex: number }
-  /** What was known before a restart: answered for, while it is verified. */
-  | { readonly kind: 'memory'; readonly hosts: readonly RememberedHost[] }
+  /** An upstream passed no multicast solicitation for `minutes`, although there was traffic for downstream hosts. */
+  | { readonly kind: 'snooped'; readonly iface: string; readonly minutes: number }

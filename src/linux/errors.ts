@@ -1,27 +1,23 @@
-/**
- * What an OS failure means for us: the one place that judges it (design: three kinds of wrong). errno(3).
- */
+/** Errors of the operating system (errno(3)), and a verdict for each: may another attempt succeed? */
 import { getSystemErrorName } from 'node:util'
 
-/** As Node and the native addon throw it. */
+/** An error as Node and the native addon throw it. */
 export interface OsError extends Error {
-  /** `ENETDOWN` ... */
+  /** The name of the error: `ENETDOWN` ... */
   code: string
-  /** Negative, as Node has it. */
+  /** The number of the error, negative as in Node. */
   errno: number
   syscall: string
 }
 
-/**
- * @param errno positive, as in errno(3); @param detail the kernel's own words, or what was being done
- */
+/** @param errno positive, as in errno(3). @param detail the kernel's message, or the failed operation */
 export function osError(errno: number, syscall: string, detail?: string): OsError {
   const code = getSystemErrorName(-errno)
   const message = detail === undefined ? `${syscall} ${code}` : `${syscall} ${code}: ${detail}`
   return Object.assign(new Error(message), { code, errno: -errno, syscall })
 }
 
-/** `retry`: it may work in a moment. `wait`: it may work when the link comes back. `fatal`: it will not. */
+/** When another attempt may succeed. `retry`: in a moment. `wait`: once the link is back. `fatal`: never. */
 export type Verdict = 'retry' | 'wait' | 'fatal'
 
 const verdicts: Readonly<Record<string, Verdict>> = {
@@ -29,7 +25,7 @@ const verdicts: Readonly<Record<string, Verdict>> = {
   ENETDOWN: 'wait', ENODEV: 'wait', ENXIO: 'wait', EADDRNOTAVAIL: 'wait', ENETUNREACH: 'wait', EHOSTUNREACH: 'wait',
 }
 
-/** Judges anything that was thrown by, or came back from, the operating system. */
+/** Judges a thrown value. @returns `fatal` also for a value that is no {@link OsError} */
 export function verdict(error: unknown): Verdict {
   const code = (error as { code?: unknown } | null | undefined)?.code
   return (typeof code === 'string' && Object.hasOwn(verdicts, code)) ? verdicts[code] : 'fatal'

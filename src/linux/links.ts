@@ -1,101 +1,71 @@
 /**
- * The link watcher: turns the kernel's messages about links and IPv6 addresses (rtnetlink(7)) into {@link Link}
- * values, and tells only what changed. Lost messages (checklist P11) cost a new dump, of which again only the
- * differences are told.
+ * The link watcher: turns the kernel's messages about links and IPv6 addresses (rtnetlink(7)) into {@link Link} values, and reports
+ * only changes. After lost messages the watcher dumps all links and addresses again and reports the differences.
  */
 import type { Link, LinkAddress } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
 import {
-  decodeAddress, decodeLink, RTM_DELADDR, RTM_DELLINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_LINK,
+  decodeAddress, decodeLink, RTM_DELADDR, RTM_DELLINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_LINK, type AddressMessage, type LinkMessage,
 } from '../wire/rtnetlink.ts'
-import type { AddressMessage, LinkMessage } from '../wire/rtnetlink.ts'
-import { verdict } from './errors.ts'
-import { native } from './native.ts'
-import { EventSocket } from './netlink.ts'
 import type { OpenNetlink } from './netlink.ts'
-import { NETLINK_ROUTE } from './rtnetlink.ts'
 import type { Rtnetlink } from './rtnetlink.ts'
-
-const RETRY_MS = 100
+import { TableWatcher } from './table-watcher.ts'
 
 export interface LinkListener {
-  /** A link that is new, or of which something that {@link Link} shows is different now. */
+  /** A new link, or one with a changed property. */
   link(link: Link): void
-  /** A link that is no more; another of the same name may follow, under another index or even the same one. */
+  /** A deleted link. Another link may follow with the same name, and even the same ifindex. */
   gone(ifindex: number, name: string): void
-  /** Switches at the other end of a link may know nothing of us. */
+  /** The other end of a link was replaced: switches there have not learned our addresses. */
   replugged(ifindex: number): void
 }
 
-type Addresses = Map<string, LinkAddress>
+interface Tables { readonly links: LinkMessage[]; readonly addresses: AddressMessage[] }
 
-export class LinkWatcher {
+export class LinkWatcher extends TableWatcher<Tables> {
+  protected readonly pause = 100
   readonly #listener: LinkListener
-  readonly #kernel: Rtnetlink
-  readonly #open: OpenNetlink
-  #events: EventSocket | undefined
-  #timer: NodeJS.Timeout | undefined
-  /** As the kernel tells it, by ifindex. */
+  /** The kernel's links and their addresses, by ifindex. */
   #links = new Map<number, LinkMessage>()
-  #addresses = new Map<number, Addresses>()
-  /** As the listener knows it. */
-  readonly #told = new Map<number, Link>()
-  /** What may differ between the two. */
+  #addresses = new Map<number, Map<string, LinkAddress>>()
+  /** Links as they were reported last. */
+  readonly #reported = new Map<number, Link>()
+  /** Links that may differ from the last report. */
   readonly #touched = new Set<number>()
   readonly #replugged = new Set<number>()
 
-  constructor(listener: LinkListener, kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
+  constructor(listener: LinkListener, kernel: Rtnetlink, open?: OpenNetlink) {
+    super(kernel, open)
     this.#listener = listener
-    this.#kernel = kernel
-    this.#open = open
   }
 
-  /** Tells all links (loopback too), then every change, until {@link close}. Throws an OsError. */
+  /** Reports all links, loopback as well, then every change until {@link close}. @throws OsError */
   start(): void {
-    // Listen first: what changes during the dump waits in the socket.
-    this.#events = new EventSocket(this.#open, NETLINK_ROUTE, [RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR], {
-      message: (message) => this.#take(message),
-      settled: () => this.#tell(),
-      overrun: () => this.resync(),
-    })
+    this.listen([RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR])
     this.resync()
   }
 
-  /** The links as they were told last. */
-  get links(): readonly Link[] { return [...this.#told.values()] }
+  /** Links as they were reported last. */
+  get links(): readonly Link[] { return [...this.#reported.values()] }
 
-  /** Asks the kernel for everything and tells the differences. Throws an OsError. */
-  resync(): void {
-    clearTimeout(this.#timer)
-    let links, addresses
-    try {
-      links = this.#kernel.links()
-      addresses = this.#kernel.addresses()
-    } catch (error) {
-      if (verdict(error) !== 'retry') throw error
-      this.#timer = setTimeout(() => this.resync(), RETRY_MS)
-      return
-    }
+  protected dump(): Tables { return { links: this.kernel.links(), addresses: this.kernel.addresses() } }
+
+  protected compare({ links, addresses }: Tables): void {
     this.#links = new Map(links.map((link) => [link.ifindex, link]))
     this.#addresses = new Map()
     for (const address of addresses) this.#addAddress(address)
-    for (const ifindex of this.#told.keys()) this.#forget(ifindex)
+    for (const ifindex of this.#reported.keys()) this.#forget(ifindex)
     for (const ifindex of this.#links.keys()) this.#touched.add(ifindex)
-    this.#tell()
+    this.settled()
   }
 
-  close(): void {
-    clearTimeout(this.#timer)
-    this.#events?.close()
-  }
-
-  #take(message: Message): void {
+  override message(message: Message): void {
     const link = decodeLink(message)
     const address = link === undefined ? decodeAddress(message) : undefined
     if (link !== undefined && message.type === RTM_DELLINK) {
       this.#links.delete(link.ifindex)
       this.#addresses.delete(link.ifindex)
-      // At once: if the same index comes back, it is another link.
+      // Reports the end at once, because a link that follows with the same ifindex is another link.
       this.#forget(link.ifindex)
     } else if (link !== undefined) {
       this.#links.set(link.ifindex, link)
@@ -116,28 +86,29 @@ export class LinkWatcher {
     addresses.set(address.toString(), { address, prefixLength, tentative })
   }
 
-  /** Tells that a link is gone, if it is and was known. */
+  /** Reports that a link is gone, if the link was reported before and exists no more. */
   #forget(ifindex: number): void {
-    const told = this.#told.get(ifindex)
-    if (told === undefined || this.#links.has(ifindex)) return
-    this.#told.delete(ifindex)
-    this.#listener.gone(ifindex, told.name)
+    const reported = this.#reported.get(ifindex)
+    if (reported === undefined || this.#links.has(ifindex)) return
+    this.#reported.delete(ifindex)
+    this.#listener.gone(ifindex, reported.name)
   }
 
-  #tell(): void {
+  /** Reports the links that changed. */
+  override settled(): void {
     for (const ifindex of this.#touched) {
       const message = this.#links.get(ifindex)
       if (message === undefined) continue
       const { name, mac, up } = message
       const addresses = [...this.#addresses.get(ifindex)?.values() ?? []].sort((a, b) => a.address.compare(b.address))
       const link: Link = { ifindex, name, mac, up, addresses }
-      const told = this.#told.get(ifindex)
-      if (told !== undefined && sameLink(told, link)) continue
-      this.#told.set(ifindex, link)
+      const reported = this.#reported.get(ifindex)
+      if (reported !== undefined && sameLink(reported, link)) continue
+      this.#reported.set(ifindex, link)
       this.#listener.link(link)
     }
     this.#touched.clear()
-    for (const ifindex of this.#replugged) if (this.#told.has(ifindex)) this.#listener.replugged(ifindex)
+    for (const ifindex of this.#replugged) if (this.#reported.has(ifindex)) this.#listener.replugged(ifindex)
     this.#replugged.clear()
   }
 }

@@ -1,24 +1,21 @@
 /**
- * Multicast listeners' reports and multicast router solicitations on one link: a packet socket (packet(7)) of its own,
- * beside the one for ND, since these are heard on few links, seldom, and in longer frames.
+ * Multicast listener reports and Multicast Router Solicitations of one link. Their packet socket (packet(7)) is not the
+ * one for ND messages, because few links receive them and their frames are longer.
  */
-import { readMac } from '../address.ts'
-import type { Address, Mac } from '../address.ts'
+import { readMac, type Address, type Mac } from '../address.ts'
 import { LISTENER_DONE, LISTENER_REPORT, LISTENER_REPORT_V2, MULTICAST_ROUTER_SOLICITATION } from '../wire/constants.ts'
 import { ndiscFilter } from '../wire/filter.ts'
-import { ETHER_SOURCE, ETHERTYPE_IPV6 } from '../wire/frame.ts'
-import type { LinkHeader } from '../wire/frame.ts'
-import { decodeListenerMessage } from '../wire/mld.ts'
-import { native } from './native.ts'
-import type { NativeAddon, NativeSocket } from './native.ts'
-import { hasPartialChecksum, isTagged, PACKET_OTHERHOST, PACKET_OUTGOING, packetType, receiveBatch } from './packet-meta.ts'
+import { ETHER_SOURCE, ETHERTYPE_IPV6, type LinkHeader } from '../wire/frame.ts'
+import { decodeListenerMessage } from '../wire/mld-decode.ts'
+import { Frames } from './frames.ts'
+import { native, type NativeAddon, type NativeSocket } from './native.ts'
 
-/** What valid messages of others say. */
+/** Receives valid messages of other nodes. */
 export interface MulticastReader {
-  /** Solicited-node groups; at least one in either list. */
+  /** Solicited-node groups that a node joined and groups that it left, together at least one. */
   report(joined: readonly Address[], left: readonly Address[]): void
-  solicitation(): void
-  /** Trouble in receiving, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
+  routerSolicitation(): void
+  /** An error of receiving, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
   failed(error: Error): void
 }
 
@@ -26,31 +23,28 @@ export interface MulticastSocketOptions {
   readonly ifindex: number
   /** Undefined on a link without Ethernet addresses. */
   readonly mac: Mac | undefined
-  /** Hear reports. */
+  /** Receive reports. */
   readonly reports: boolean
-  /** Hear multicast router solicitations. */
+  /** Receive Multicast Router Solicitations. */
   readonly routerSolicitations: boolean
 }
 
-/** A report of Linux fits a page, and the MTU. */
+/** Bytes of a slot (Linux limits reports to the MTU, usually 1500), and the most frames of a batch. */
 const SLOT = 4096
 const SLOTS = 16
 const RECEIVE_BUFFER = 256 * 1024
 
 export class MulticastSocket {
-  /** Follows the link's address: frames that come from it are ours. */
+  /** Address of the link; frames with this source are our own. */
   mac: Mac | undefined
   readonly #reader: MulticastReader
   readonly #socket: NativeSocket
   readonly #linkHeader: LinkHeader
-  readonly #slab = new Uint8Array(SLOT * SLOTS)
-  readonly #meta = new Int32Array(4 * SLOTS)
+  readonly #frames = new Frames(SLOT, SLOTS)
   #closed = false
 
-  /** Listens at once; the reader is called from the event loop. Throws an OsError (ENODEV: no such link). */
-  constructor(
-    options: MulticastSocketOptions, reader: MulticastReader, open: NativeAddon['openPacket'] = native.openPacket,
-  ) {
+  /** Listens at once; the reader is called from the event loop. @throws OsError; ENODEV: there is no such link */
+  constructor(options: MulticastSocketOptions, reader: MulticastReader, open: NativeAddon['openPacket'] = native.openPacket) {
     const { ifindex, mac, reports, routerSolicitations } = options
     this.mac = mac
     this.#reader = reader
@@ -66,40 +60,28 @@ export class MulticastSocket {
     this.#socket.start(() => this.#readable())
   }
 
-  /** Idempotent. Nothing is told to the reader afterwards. */
+  /** Idempotent. The reader is not called again. */
   close(): void {
     this.#closed = true
     this.#socket.close()
   }
 
-  /** One batch in a turn; the event loop calls again while there is more. */
+  /** Reads one batch; the event loop calls again while more packets wait. */
   #readable(): void {
-    const received = receiveBatch(this.#socket, this.#slab, SLOT, this.#meta, (error) => this.#reader.failed(error))
+    const received = this.#frames.receive(this.#socket, (error) => this.#reader.failed(error))
     for (let i = 0; i < received && !this.#closed; i++) this.#read(i)
   }
 
   #read(i: number): void {
+    const { slab } = this.#frames
     const at = i * SLOT
-    const length = Math.min(this.#meta[4 * i], SLOT)
-    if (!this.#concerns(i, at, length)) return
-    const message = decodeListenerMessage(this.#slab, at, length, this.#linkHeader, hasPartialChecksum(this.#meta, i))
-    if (typeof message === 'string') return
-    switch (message.kind) {
-      case 'report':
-        if (message.joined.length + message.left.length > 0) this.#reader.report(message.joined, message.left)
-        break
-      case 'router-solicitation':
-        this.#reader.solicitation()
-        break
-      case 'query':
-        // The packet socket for ND hears these.
-    }
-  }
-
-  /** Not ours, nor a VLAN's: what a device above takes, the kernel calls another host's (packet.ts). */
-  #concerns(i: number, at: number, length: number): boolean {
-    const type = packetType(this.#meta, i)
-    if (type === PACKET_OUTGOING || type === PACKET_OTHERHOST || isTagged(this.#meta, i)) return false
-    return this.#linkHeader === 0 || length < this.#linkHeader || readMac(this.#slab, at + ETHER_SOURCE) !== this.mac
+    const length = this.#frames.length(i)
+    const isOwn = this.#linkHeader !== 0 && length >= this.#linkHeader && readMac(slab, at + ETHER_SOURCE) === this.mac
+    if (isOwn || !this.#frames.isForLink(i)) return
+    const message = decodeListenerMessage(slab, at, length, this.#linkHeader, this.#frames.hasPartialChecksum(i))
+    // The packet socket for ND (packet.ts) handles queries.
+    if (typeof message === 'string' || message.kind === 'query') return
+    if (message.kind === 'router-solicitation') return this.#reader.routerSolicitation()
+    if (message.joined.length + message.left.length > 0) this.#reader.report(message.joined, message.left)
   }
 }

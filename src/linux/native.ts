@@ -1,82 +1,71 @@
 /**
- * The typed face of the native addon, and the one place that finds its binary. The addon moves datagrams and
- * understands none: JavaScript allocates, native code fills. Errors are `Error`s with `code`, `errno` and `syscall`.
+ * Types of the native addon, and the one place that loads its binary. The addon moves datagrams and parses none. JavaScript allocates
+ * the memory, and native code fills it. The addon throws `Error`s with `code`, `errno` and `syscall`.
  */
 import { createRequire } from 'node:module'
 
 /**
- * One non-blocking datagram socket. A batch is one slab cut into slots of `slot` bytes: message i starts at i * slot.
- * Use after close throws EBADF; close is idempotent.
+ * A non-blocking datagram socket. A batch is one slab of slots of `slot` bytes: message i starts at i * slot. Using a closed
+ * socket throws EBADF; closing it again does nothing.
  */
 export interface NativeSocket {
   /**
-   * Receives up to `meta.length / 4` messages (recvmmsg, MSG_DONTWAIT). For message i, `meta[4i]` is its full length
-   * (it may exceed `slot`: then it was cut), `meta[4i+1]` the packet type (packet(7): PACKET_HOST 0 ...;
-   * PACKET_OTHERHOST 3 also for what a device on top of the link has taken, such as a VLAN), `meta[4i+2]` tp_status of PACKET_AUXDATA, `meta[4i+3]` the VLAN TCI. The last three are 0 on other sockets.
-   * @param wait for how long the first one is waited for, without rest: up to 1000 microseconds. None when absent.
-   * @returns how many came; 0 when none waits. Throws the socket's pending error (ENETDOWN, ENOBUFS).
+   * Receives up to `meta.length / 4` messages (recvmmsg, MSG_DONTWAIT), and describes each by four numbers:
+   * - `meta[4i]`: its full length. A message longer than `slot` was cut.
+   * - `meta[4i+1]`: the packet type (packet(7)), such as PACKET_HOST (0). PACKET_OTHERHOST (3) also marks a packet that a device on top of
+   *   the link took, such as a VLAN. On sockets of other families this number and the next two are 0.
+   * - `meta[4i+2]`: tp_status of PACKET_AUXDATA.
+   * - `meta[4i+3]`: the VLAN TCI.
+   * @returns the number of messages; 0 when none waits
+   * @throws OsError that is pending on the socket (ENETDOWN, ENOBUFS)
    */
-  receive(slab: Uint8Array, slot: number, meta: Int32Array, wait?: number): number
+  receive(slab: Uint8Array, slot: number, meta: Int32Array): number
   /**
-   * Sends `count` messages, message i being `lengths[i]` bytes at i * slot (sendmmsg, MSG_DONTWAIT).
-   * @returns how many the kernel took; fewer than `count` when it would block. Throws when the first one fails.
+   * Sends `count` messages (sendmmsg, MSG_DONTWAIT). Message i has `lengths[i]` bytes at i * slot.
+   * @returns how many the kernel took; fewer than `count` if the next message would block or was refused
+   * @throws OsError if the first message was refused
    */
   send(slab: Uint8Array, slot: number, lengths: Int32Array, count: number): number
-  /** Calls `onReadable` from the event loop whenever a message or an error waits (level-triggered); again replaces it. */
+  /** Calls `onReadable` from the event loop whenever a message or an error waits (level-triggered). Replaces the previous callback. */
   start(onReadable: () => void): void
   stop(): void
-  /** Messages dropped since the last call, by the kernel (PACKET_STATISTICS) or to have room in the ring; 0 on other sockets. */
+  /** @returns packets that the kernel dropped since the last call (PACKET_STATISTICS); 0 on other sockets */
   drops(): number
   close(): void
 }
 
 export interface PacketOptions {
   readonly ifindex: number
-  /** Ethertype, host order; 0x86dd for IPv6, 0x0003 for all (then own frames are seen too). */
+  /** Ethertype in host byte order: 0x86dd for IPv6, or 0x0003 for all frames, including own ones. */
   readonly protocol: number
   /** Classic BPF, an array of struct sock_filter in host order (8 bytes each); attached before bind. */
   readonly filter: Uint8Array
   readonly promiscuous: boolean
-  /** PACKET_MR_ALLMULTI; true when absent. */
+  /** Receive the frames of all multicast groups (PACKET_MR_ALLMULTI); true when absent. */
   readonly allMulticast?: boolean
   /** SO_RCVBUF in bytes; SO_RCVBUFFORCE is tried first. */
   readonly receiveBuffer: number
-  /** Receive through a ring of so many frames, a multiple of 128 (packet(7), PACKET_RX_RING), which stay allocated; 0: none. */
+  /** Number of frames in the receive ring, a multiple of 128 (packet(7), PACKET_RX_RING); 0 or absent: no ring. */
   readonly ring?: number
-  /**
-   * With a ring: where 16 bytes of a packet say what it is about. What is about the same as a packet that this socket sent
-   * overtakes the others that wait, but for a quarter of each batch; when three quarters of the ring wait, the oldest of the
-   * others are dropped. 0 or absent: packets come in turn.
-   */
-  readonly topic?: number
-  /** SOCK_DGRAM instead of SOCK_RAW: links without Ethernet headers. */
+  /** Use SOCK_DGRAM instead of SOCK_RAW, for links without Ethernet headers. */
   readonly cooked: boolean
 }
 
 export interface NativeAddon {
-  /** AF_PACKET with PACKET_AUXDATA, bound to one link (packet(7)). */
+  /** Opens an AF_PACKET socket with PACKET_AUXDATA, bound to one link (packet(7)). */
   openPacket(options: PacketOptions): NativeSocket
   /**
-   * AF_NETLINK (netlink(7)), with NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK and NETLINK_CAP_ACK.
-   * @param groups group numbers to join; @param filter as in PacketOptions, or empty.
-   * @param sendBuffer SO_SNDBUF in bytes, SO_SNDBUFFORCE is tried first; 0 or absent leaves the default. It bounds the
-   *   size of one datagram.
+   * Opens an AF_NETLINK socket (netlink(7)) with NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK and NETLINK_CAP_ACK.
+   * @param groups numbers of groups to join
+   * @param filter as in PacketOptions, or empty
+   * @param sendBuffer SO_SNDBUF in bytes, which limits the size of a datagram; SO_SNDBUFFORCE is tried first. 0 or absent: the default
    */
-  openNetlink(
-    protocol: number, groups: Uint32Array, filter: Uint8Array, receiveBuffer: number, sendBuffer?: number,
-  ): NativeSocket
+  openNetlink(protocol: number, groups: Uint32Array, filter: Uint8Array, receiveBuffer: number, sendBuffer?: number): NativeSocket
   /**
-   * AF_UNIX SOCK_DGRAM (unix(7)). A name that starts with `@` is abstract. An empty name means none:
-   * `bind` is our own name (EADDRINUSE when taken), `connect` the peer's.
+   * Opens an AF_UNIX SOCK_DGRAM socket (unix(7)). `bind` is our own name (EADDRINUSE if it is taken), and `connect` is the name of the
+   * peer. An empty string means no name. A name that starts with `@` is abstract.
    */
   openUnix(bind: string, connect: string): NativeSocket
-  /** Gives free heap back, and clean pages of program files: the kernel maps those again when they are touched. */
-  trimMemory(): void
-  /**
-   * SCHED_RR of the lowest priority for the calling thread, and none for those that it starts (sched(7)).
-   * Throws an OsError (EPERM: neither CAP_SYS_NICE nor RLIMIT_RTPRIO, or the control group has no realtime).
-   */
-  useRealtime(): void
 }
 
 export const native = createRequire(import.meta.url)('#addon') as NativeAddon

@@ -1,86 +1,65 @@
 /**
- * The neighbor watcher: what the kernel itself knows of neighbors (its IPv6 neighbor table, RFC 4861 5.1) and of stations
- * (the forwarding tables of bridges), by rtnetlink(7). It tells only what changed. Lost messages (checklist P11) cost a
- * new dump, of which again only the differences are told.
+ * The neighbor watcher: reports changes of the kernel's IPv6 neighbor table (RFC 4861 5.1) and of the forwarding tables of bridges, by
+ * rtnetlink(7). After lost messages it dumps both tables again and reports the differences.
  */
 import type { Mac } from '../address.ts'
 import type { KernelNeighbor, Limit } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
 import {
-  decodeNeighbor, decodeStation, neighborFilter, NUD_DELAY, NUD_FAILED, NUD_PERMANENT, NUD_PROBE, NUD_REACHABLE, NUD_STALE,
-  RTM_DELNEIGH, RTNLGRP_NEIGH,
+  decodeNeighbor, decodeStation, neighborFilter, NUD_DELAY, NUD_FAILED, NUD_PERMANENT, NUD_PROBE, NUD_REACHABLE, NUD_STALE, RTM_DELNEIGH,
+  RTNLGRP_NEIGH, type NeighborMessage, type StationMessage,
 } from '../wire/rtneighbor.ts'
-import type { NeighborMessage, StationMessage } from '../wire/rtneighbor.ts'
-import { verdict } from './errors.ts'
-import { native } from './native.ts'
-import { EventSocket } from './netlink.ts'
 import type { OpenNetlink } from './netlink.ts'
-import { NETLINK_ROUTE } from './rtnetlink.ts'
 import type { Rtnetlink } from './rtnetlink.ts'
+import { TableWatcher } from './table-watcher.ts'
 
-/** After a loss, before all is asked for again: a full table takes 0.3 s to read, and may be flooded on purpose. */
-const PAUSE_MS = 1000
-/** Of each kind. */
-export const MAX_KNOWN = 65536
+/** The most neighbor entries that the watcher keeps, and the most entries of bridges' forwarding tables. */
+export const KERNEL_LIMIT = 65536
 const KNOWN = NUD_STALE | NUD_DELAY | NUD_PERMANENT
 
 export interface NeighborListener {
   /**
-   * An entry that is new, or different now. `failed` also when one that was told as something else is deleted, which
-   * happens to idle ones too: it is a reason to ask, not a proof. Link-local addresses are told of routers only.
+   * A new or changed entry. `failed` also stands for a deleted entry. The kernel deletes idle entries, so `failed` is a reason to
+   * probe, not a proof that the host is gone. Link-local addresses are reported for routers only.
    */
   neighbor(neighbor: KernelNeighbor): void
-  /** A bridge (its ifindex) learned where `mac` is, or lost it: the port went down or away, or `mac` was silent for long. */
+  /** A bridge (by ifindex) learned the port of `mac`, or forgot `mac`: the port went down or away, or `mac` was silent for long. */
   station(bridge: number, mac: Mac, present: boolean): void
-  /** There are more than MAX_KNOWN; told once until all is asked for anew. */
+  /** A table has more than KERNEL_LIMIT entries. Called at most once until the next dump. */
   full(): void
 }
 
-export class NeighborWatcher {
+interface Tables { readonly neighbors: NeighborMessage[]; readonly stations: StationMessage[] }
+
+export class NeighborWatcher extends TableWatcher<Tables> {
+  /** Also precedes the dump after lost messages: reading a full table takes 0.3 s, and an attacker may cause losses on purpose. */
+  protected readonly pause = 1000
   readonly #listener: NeighborListener
-  readonly #kernel: Rtnetlink
-  readonly #open: OpenNetlink
-  #events: EventSocket | undefined
-  #timer: NodeJS.Timeout | undefined
   #isFull = false
-  /** Told as reachable or known. Beyond MAX_KNOWN neighbors are told of, but not missed. */
+  /** Reported entries that have not failed. Entries beyond KERNEL_LIMIT are reported, but their deletion is not. */
   readonly #neighbors = new Map<string, KernelNeighbor>()
-  /** Entries of forwarding tables: one for each VLAN of a station. What is beyond MAX_KNOWN does not count. */
+  /** Entries of forwarding tables, one for each VLAN of a station. Entries beyond KERNEL_LIMIT are ignored. */
   readonly #entries = new Map<string, StationMessage>()
-  /** How many entries a station has; told as present. */
+  /** Number of entries of each station that is reported as present. */
   readonly #stations = new Map<string, number>()
 
-  constructor(listener: NeighborListener, kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
+  constructor(listener: NeighborListener, kernel: Rtnetlink, open?: OpenNetlink) {
+    super(kernel, open)
     this.#listener = listener
-    this.#kernel = kernel
-    this.#open = open
   }
 
-  /** Tells all that is known, then every change, until {@link close}. Throws an OsError. */
+  /** Reports all entries, then every change until {@link close}. @throws OsError */
   start(): void {
-    // Listen first: what changes during the dump waits in the socket.
-    this.#events = new EventSocket(this.#open, NETLINK_ROUTE, [RTNLGRP_NEIGH], {
-      message: (message) => this.#take(message),
-      settled: () => {},
-      overrun: () => this.#resyncLater(),
-    }, neighborFilter())
+    this.listen([RTNLGRP_NEIGH], neighborFilter())
     this.resync()
   }
 
-  /** Asks the kernel for everything and tells the differences. Throws an OsError. */
-  resync(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+  override overrun(): void { this.resyncLater() }
+
+  protected dump(): Tables { return { neighbors: this.kernel.neighbors(), stations: this.kernel.stations() } }
+
+  protected compare({ neighbors, stations }: Tables): void {
     this.#isFull = false
-    let neighbors, stations
-    try {
-      neighbors = this.#kernel.neighbors()
-      stations = this.#kernel.stations()
-    } catch (error) {
-      if (verdict(error) !== 'retry') throw error
-      this.#resyncLater()
-      return
-    }
     const alive = new Set(neighbors.filter((neighbor) => stateOf(neighbor) !== undefined).map(neighborKey))
     for (const key of this.#neighbors.keys()) if (!alive.has(key)) this.#forget(key)
     const entries = new Set(stations.filter(({ own }) => !own).map(entryKey))
@@ -90,21 +69,14 @@ export class NeighborWatcher {
   }
 
   get limits(): Limit[] {
-    return [{ name: 'entries of the kernel\'s neighbor table', used: this.#neighbors.size, size: MAX_KNOWN },
-      { name: 'entries of bridges\' forwarding tables', used: this.#entries.size, size: MAX_KNOWN }]
+    return [{ name: 'entries of the kernel\'s neighbor table', used: this.#neighbors.size, size: KERNEL_LIMIT },
+      { name: 'entries of bridges\' forwarding tables', used: this.#entries.size, size: KERNEL_LIMIT }]
   }
 
-  close(): void {
-    clearTimeout(this.#timer)
-    this.#events?.close()
-  }
-
-  #resyncLater(): void { this.#timer ??= setTimeout(() => this.resync(), PAUSE_MS) }
-
-  #take(message: Message): void {
+  override message(message: Message): void {
     const deleted = message.type === RTM_DELNEIGH
     const neighbor = decodeNeighbor(message)
-    // A deleted one may show any state: the kernel changes that of an entry in use when its link goes.
+    // The state of a deleted entry means nothing: the kernel changes the state when the link goes away.
     if (neighbor !== undefined) return deleted ? this.#forget(neighborKey(neighbor)) : this.#neighbor(neighbor)
     const station = decodeStation(message)
     if (station === undefined) return
@@ -117,21 +89,21 @@ export class NeighborWatcher {
     const state = stateOf(message)
     if (state === undefined || proxy || target.isMulticast) return
     const key = neighborKey(message)
-    const told = this.#neighbors.get(key)
-    // One that was told as a router's is told also when it is none any more.
-    if (target.isLinkLocal && !router && told === undefined) return
-    if (told?.state === state && told.mac === mac && told.router === router) return
-    this.#tell(key, { target, ifindex, mac, state, router })
+    const reported = this.#neighbors.get(key)
+    // An entry that was reported as a router's is also reported when its host is no longer a router.
+    if (target.isLinkLocal && !router && reported === undefined) return
+    if (reported?.state === state && reported.mac === mac && reported.router === router) return
+    this.#report(key, { target, ifindex, mac, state, router })
   }
 
   #forget(key: string): void {
-    const told = this.#neighbors.get(key)
-    if (told !== undefined) this.#tell(key, { ...told, state: 'failed' })
+    const reported = this.#neighbors.get(key)
+    if (reported !== undefined) this.#report(key, { ...reported, state: 'failed' })
   }
 
-  #tell(key: string, neighbor: KernelNeighbor): void {
+  #report(key: string, neighbor: KernelNeighbor): void {
     if (neighbor.state === 'failed') this.#neighbors.delete(key)
-    else if (this.#neighbors.has(key) || this.#neighbors.size < MAX_KNOWN) this.#neighbors.set(key, neighbor)
+    else if (this.#neighbors.has(key) || this.#neighbors.size < KERNEL_LIMIT) this.#neighbors.set(key, neighbor)
     else this.#full()
     this.#listener.neighbor(neighbor)
   }
@@ -139,7 +111,7 @@ export class NeighborWatcher {
   #learn(entry: StationMessage): void {
     const key = entryKey(entry)
     if (this.#entries.has(key)) return
-    if (this.#entries.size >= MAX_KNOWN) return this.#full()
+    if (this.#entries.size >= KERNEL_LIMIT) return this.#full()
     this.#entries.set(key, entry)
     const station = stationKey(entry)
     const count = this.#stations.get(station) ?? 0
@@ -167,10 +139,10 @@ export class NeighborWatcher {
 
 const neighborKey = ({ ifindex, address }: NeighborMessage): string => `${ifindex} ${address}`
 const stationKey = ({ bridge, mac }: StationMessage): string => `${bridge} ${mac}`
-// Not the port: a station that moves to another one is told of by a message of the new port alone.
+// The key has no port: when a station moves to another port, the kernel sends only a message with the new port.
 const entryKey = ({ bridge, mac, vlan }: StationMessage): string => `${bridge} ${mac} ${vlan}`
 
-/** Undefined: it says nothing of the neighbor (no answer yet, or a link that needs no resolution). */
+/** @returns undefined for a state that says nothing about the host: no reply yet, or a link without address resolution */
 function stateOf({ state }: NeighborMessage): KernelNeighbor['state'] | undefined {
   if (state === NUD_REACHABLE) return 'reachable'
   if (state === NUD_FAILED) return 'failed'

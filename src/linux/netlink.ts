@@ -1,24 +1,23 @@
 /**
- * Netlink sockets (netlink(7)): one for requests, which the kernel carries out inside send(), so that the answer
- * waits in the receive buffer when send() returns; and one for events, which is used for requests at most before.
+ * Netlink sockets (netlink(7)). The kernel carries out requests inside send(), so the reply waits in the receive buffer when send()
+ * returns. Events arrive on separate sockets.
  */
-import { decodeCompletion, messages, MessageWriter, NLM_F_DUMP_INTR, NLMSG_DONE } from '../wire/netlink.ts'
-import type { Message } from '../wire/netlink.ts'
-import { osError, verdict } from './errors.ts'
-import type { OsError } from './errors.ts'
+import { MessageWriter } from '../wire/netlink-encode.ts'
+import { decodeCompletion, messages, NLM_F_DUMP_INTR, NLMSG_DONE, type Message } from '../wire/netlink.ts'
+import { osError, verdict, type OsError } from './errors.ts'
 import type { NativeAddon, NativeSocket } from './native.ts'
 
 export const NETLINK_NETFILTER = 12
 
 export type OpenNetlink = NativeAddon['openNetlink']
 
-/** The kernel never makes a dump's part larger than this. */
+/** Bytes of a slot. The kernel sends a dump in parts that are never larger. */
 const SLOT = 32 * 1024
 const SLOTS = 8
 const RECEIVE_BUFFER = 4 * 2 ** 20
-/** A dump that changed under the kernel's hands is asked for again this often. */
+/** The most attempts of a dump while changes of the table interrupt it. */
 const DUMP_ATTEMPTS = 10
-/** Receive calls in one turn of the event loop. */
+/** Largest number of receive calls in one turn of the event loop. */
 const EVENT_ROUNDS = 32
 const NO_FILTER: Uint8Array = new Uint8Array(0)
 const ENOBUFS = 105
@@ -26,7 +25,7 @@ const EINTR = 4
 
 const ignore = (): void => {}
 
-/** A socket for requests; each call is complete when it returns. */
+/** A socket for requests. The kernel has carried out a request when the method returns. */
 export class RequestSocket {
   readonly #socket: NativeSocket
   readonly #slab = new Uint8Array(SLOT * SLOTS)
@@ -37,45 +36,41 @@ export class RequestSocket {
 
   /**
    * @param protocol NETLINK_ROUTE or NETLINK_NETFILTER
-   * @param sendBuffer bytes, for datagrams beyond the system's default of about 200 KB. Throws an OsError.
+   * @param sendBuffer bytes, for datagrams larger than the default of about 200 KB
+   * @throws OsError
    */
   constructor(open: OpenNetlink, protocol: number, sendBuffer = 0) {
     this.#socket = open(protocol, new Uint32Array(0), NO_FILTER, RECEIVE_BUFFER, sendBuffer)
   }
 
   /**
-   * Sends one datagram of messages and takes in the answers.
-   * @param compose writes `count` messages (any number up to 2^16) with the sequence numbers `first`, `first` + 1 ...;
-   *   the last that matters asks for an acknowledgement or is a dump.
-   * @param answer called for everything but acknowledgements; the message is a view.
-   * @returns what failed, by index; empty when all went well.
-   * @throws OsError when the datagram could not be sent or its answers were lost (ENOBUFS): judge it by `verdict`.
+   * Sends one datagram of messages and receives the replies.
+   * @param compose writes up to 2^16 messages with the sequence numbers `first`, `first` + 1 ..., and returns their number, or
+   *   nothing for one message. The last message requests an acknowledgement or is a dump.
+   * @param reply called with each message but acknowledgements; the message is a view, valid during the call
+   * @returns the errors of refused messages, by the index of the message
+   * @throws OsError when the datagram could not be sent or replies were lost (ENOBUFS): judge it by `verdict`
    */
-  request(
-    compose: (w: MessageWriter, first: number) => number, answer: (message: Message) => void = ignore,
-  ): Map<number, OsError> {
+  request(compose: (w: MessageWriter, first: number) => number | void, reply: (message: Message) => void = ignore): Map<number, OsError> {
     const first = this.#sequence
     const writer = new MessageWriter()
-    const count = compose(writer, first)
+    const count = compose(writer, first) ?? 1
     this.#sequence = (first + count) % 2 ** 31
     const bytes = writer.bytes
     this.#length[0] = bytes.length
     if (this.#socket.send(bytes, bytes.length, this.#length, 1) !== 1) throw osError(ENOBUFS, 'send')
-    return this.#collect(first, count, answer)
+    return this.#collect(first, count, reply)
   }
 
   /**
-   * Asks for a whole table and hands over its rows, all of one consistent state.
-   * @throws OsError of the kernel's refusal; EINTR when the table never held still.
+   * Dumps a table. @returns its rows, all of one consistent state
+   * @throws OsError if the kernel refuses the dump; EINTR when the table changed during every attempt
    */
   dump<Row>(compose: (w: MessageWriter, sequence: number) => void, decode: (message: Message) => Row | undefined): Row[] {
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
       const rows: Row[] = []
       let interrupted = false
-      const failed = this.request((w, sequence) => {
-        compose(w, sequence)
-        return 1
-      }, (message) => {
+      const failed = this.request(compose, (message) => {
         interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0
         const row = decode(message)
         if (row !== undefined) rows.push(row)
@@ -84,39 +79,39 @@ export class RequestSocket {
       if (error !== undefined && error.code !== 'EINTR') throw error
       if (error === undefined && !interrupted) return rows
     }
-    throw osError(EINTR, 'netlink dump', 'the table changes all the time')
+    throw osError(EINTR, 'netlink dump', 'the table changed during every attempt')
   }
 
-  /** Our netlink address, by which others' changes are told from ours; 0 before the first answer. */
+  /** Our netlink address, which marks our changes in notifications; 0 before the first reply. */
   get port(): number { return this.#port }
 
-  /** Hands the socket over, for what a request made the kernel send it from now on. No request may follow. */
+  /** Makes this an event socket for the messages that an earlier request subscribed to. No request may follow. */
   listen(listener: EventListener): EventSocket { return new EventSocket(() => this.#socket, 0, [], listener) }
 
   close(): void { this.#socket.close() }
 
-  /** Reads until the last of `count` requests is answered for, or nothing is left to read. */
-  #collect(first: number, count: number, answer: (message: Message) => void): Map<number, OsError> {
+  /** Receives until the last of `count` requests is acknowledged, or no reply is left. */
+  #collect(first: number, count: number, reply: (message: Message) => void): Map<number, OsError> {
     const failed = new Map<number, OsError>()
     let complete = false
     while (!complete) {
       const received = this.#socket.receive(this.#slab, SLOT, this.#meta)
-      // A refused batch is answered for once, at its first message.
+      // If the kernel refuses a batch as a whole, it acknowledges only the first message.
       if (received === 0 && failed.size > 0) break
-      if (received === 0) throw osError(ENOBUFS, 'recv', 'no answer')
+      if (received === 0) throw osError(ENOBUFS, 'recv', 'no reply')
       for (let i = 0; i < received; i++) {
         for (const message of messages(this.#slab, i * SLOT, i * SLOT + Math.min(SLOT, this.#meta[4 * i]))) {
           const index = message.sequence - first
-          // What an earlier request that was given up left behind.
+          // Skips a late reply to an earlier request.
           if (index < 0 || index >= count) continue
           this.#port = message.port
           const completion = decodeCompletion(message)
           if (completion === undefined) {
-            answer(message)
+            reply(message)
             continue
           }
-          // The mark of an interrupted dump may stand on its end alone.
-          if (message.type === NLMSG_DONE) answer(message)
+          // Only the message that ends a dump may have NLM_F_DUMP_INTR, so `reply` gets this message too.
+          if (message.type === NLMSG_DONE) reply(message)
           if (completion.errno !== 0) failed.set(index, osError(completion.errno, 'netlink', completion.text))
           complete ||= index === count - 1
         }
@@ -127,15 +122,15 @@ export class RequestSocket {
 }
 
 export interface EventListener {
-  /** One message; a view. */
+  /** Called for each message, a view that is valid during the call. */
   message(message: Message): void
-  /** All that waited has been handed over. */
+  /** Called after the messages of one turn of the event loop, if none was lost. */
   settled(): void
-  /** Messages were lost: what is known may be wrong; ask for everything again (checklist P11). */
+  /** Called instead of `settled` when messages were lost: dump everything again. */
   overrun(): void
 }
 
-/** A socket that listens: to multicast groups, or to what was requested. */
+/** A socket for the events of multicast groups, or for the events that a request subscribed to. */
 export class EventSocket {
   readonly #socket: NativeSocket
   readonly #listener: EventListener
@@ -145,11 +140,10 @@ export class EventSocket {
 
   /**
    * Listens at once; the listener is called from the event loop.
-   * @param filter classic BPF that passes what is wanted, or empty. Throws an OsError.
+   * @param filter classic BPF that passes the wanted messages, or empty
+   * @throws OsError
    */
-  constructor(
-    open: OpenNetlink, protocol: number, groups: readonly number[], listener: EventListener, filter = NO_FILTER,
-  ) {
+  constructor(open: OpenNetlink, protocol: number, groups: readonly number[], listener: EventListener, filter = NO_FILTER) {
     this.#listener = listener
     this.#socket = open(protocol, Uint32Array.from(groups), filter, RECEIVE_BUFFER)
     this.#socket.start(() => this.#readable())

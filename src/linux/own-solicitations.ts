@@ -1,25 +1,24 @@
 /**
- * The multicast solicitations that the kernel itself sends (RFC 4861 7.2.2), for packets that it has to deliver. A rule in our
- * nftables table (nftables.ts) shows them to a group of nfnetlink_log, which is bound here.
+ * The multicast solicitations that the kernel itself sends (RFC 4861 7.2.2) for packets that it has to deliver. A rule of our nftables
+ * table (kernel-filter.ts) logs them to a group of nfnetlink_log, and this socket receives them.
  */
 import type { Address } from '../address.ts'
 import { NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
-import { NdiscView } from '../wire/ndisc.ts'
+import { NdiscView } from '../wire/ndisc-decode.ts'
 import type { Message } from '../wire/netlink.ts'
 import { bindGroup, decodePacket } from '../wire/nflog.ts'
 import { native } from './native.ts'
-import { NETLINK_NETFILTER, RequestSocket } from './netlink.ts'
-import type { EventSocket, OpenNetlink } from './netlink.ts'
+import { NETLINK_NETFILTER, RequestSocket, type EventSocket, type OpenNetlink } from './netlink.ts'
 
-/** The first of these that nobody has bound is ours. */
+/** The first and the last group to try: other processes may have bound some. */
 const FIRST_GROUP = 58135
 const LAST_GROUP = 58150
 const TAKEN = ['EPERM', 'EBUSY', 'EEXIST']
-/** A solicitation of the kernel takes 72 bytes. */
+/** The most bytes of a packet that the kernel logs; its solicitations take 72. */
 const RANGE = 128
 
 export class OwnSolicitations {
-  /** For {@link Quiet.apply}. */
+  /** The bound group of nfnetlink_log, for {@link KernelFilter.apply}. */
   readonly group: number
   readonly #links: ReadonlySet<number>
   readonly #solicited: (ifindex: number, target: Address) => void
@@ -28,14 +27,11 @@ export class OwnSolicitations {
 
   /**
    * Listens at once.
-   * @param links their ifindexes; may change
-   * @param solicited called from the event loop: the kernel wants to know where `target` is on one of `links`. It asks three
-   *   times, a second apart.
-   * @throws OsError: no nfnetlink_log, or no permission, or no group is left.
+   * @param links ifindexes of the links to report; the caller may change the set
+   * @param solicited called from the event loop when the kernel solicits `target` on one of `links`: three times, a second apart
+   * @throws OsError: no nfnetlink_log, no permission, or no free group
    */
-  constructor(
-    links: ReadonlySet<number>, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink,
-  ) {
+  constructor(links: ReadonlySet<number>, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink) {
     this.#links = links
     this.#solicited = solicited
     const socket = new RequestSocket(open, NETLINK_NETFILTER)
@@ -45,11 +41,11 @@ export class OwnSolicitations {
       socket.close()
       throw error
     }
-    // What is lost in an overrun is asked again.
+    // `overrun` does nothing, because the kernel repeats a solicitation that was lost.
     this.#events = socket.listen({ message: (message) => this.#take(message), settled: () => {}, overrun: () => {} })
   }
 
-  /** Idempotent. Nothing is told afterwards. */
+  /** Idempotent. */
   close(): void { this.#events.close() }
 
   #take(message: Message): void {
@@ -61,13 +57,10 @@ export class OwnSolicitations {
   }
 }
 
-/** @returns the group that is ours now. Throws an OsError. */
+/** Binds the first free group. @returns its number. @throws OsError */
 function bind(socket: RequestSocket): number {
   for (let group = FIRST_GROUP; ; group++) {
-    const error = socket.request((w, sequence) => {
-      bindGroup(w, sequence, group, RANGE)
-      return 1
-    }).get(0)
+    const error = socket.request((w, sequence) => bindGroup(w, sequence, group, RANGE)).get(0)
     if (error === undefined) return group
     if (group === LAST_GROUP || !TAKEN.includes(error.code)) throw error
   }

@@ -1,34 +1,28 @@
 /**
- * Frames in and out of one link: a packet socket (packet(7)) with a receive slab that is read in place and a send slab
- * that is filled in place. Nothing is allocated for a packet.
+ * The packet socket of one link (packet(7)): receives ND messages and queries for multicast listeners, and sends all messages
+ * except multicast probes and Echo Requests. Received and sent messages stay in reused slabs; a packet allocates nothing.
  */
-import { readMac } from '../address.ts'
 import type { Mac } from '../address.ts'
+import type { PacketBatch } from '../engine/types.ts'
 import { LISTENER_QUERY, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
 import { ndiscFilter } from '../wire/filter.ts'
-import { ETHER_DESTINATION, ETHER_SOURCE, ETHERTYPE_IPV6 } from '../wire/frame.ts'
-import type { LinkHeader } from '../wire/frame.ts'
-import { decodeListenerMessage, encodeMulticast, MAX_ENCODED_LISTENER } from '../wire/mld.ts'
-import type { ListenerQuery, MulticastMessage } from '../wire/mld.ts'
-import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED, NdiscView, TARGET_OFFSET } from '../wire/ndisc.ts'
-import type { DropReason, NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc.ts'
+import { ETHERTYPE_IPV6, type LinkHeader } from '../wire/frame.ts'
+import { encodeMulticast, MAX_ENCODED_LISTENER } from '../wire/mld-encode.ts'
+import type { ListenerQuery, MulticastMessage } from '../wire/mld-decode.ts'
+import { encodeAdvertisement, encodeSolicitation } from '../wire/ndisc-encode.ts'
+import type { NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc-decode.ts'
 import { verdict } from './errors.ts'
-import { native } from './native.ts'
-import type { NativeAddon, NativeSocket } from './native.ts'
-import { hasPartialChecksum, isTagged, PACKET_OTHERHOST, PACKET_OUTGOING, packetType, receiveBatch } from './packet-meta.ts'
+import { restInFlood, type Sleep } from './flood-pause.ts'
+import { native, type NativeAddon, type NativeSocket } from './native.ts'
+import { ReceivedBatch, SLOTS } from './packet-batch.ts'
+import { SendQueue } from './send-queue.ts'
 
 export interface PacketReader {
-  /** A batch of packets follows, `end` after the last: one turn. */
-  begin(): void
-  /**
-   * One packet that passed the kernel's filter.
-   * @param view reused: holds only during the call. @param drop why it does not count; undefined for a valid one.
-   */
-  packet(view: NdiscView, drop: DropReason | undefined): void
-  end(): void
-  /** A valid query for multicast listeners. */
+  /** Packets that passed the kernel's filter. `batch` is reused: valid during the call. */
+  packets(batch: PacketBatch): void
+  /** A valid query for multicast listeners; called while a batch is read. */
   query(query: ListenerQuery): void
-  /** Trouble in receiving or sending, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
+  /** An error of receiving or sending, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
   failed(error: Error): void
 }
 
@@ -37,7 +31,7 @@ export interface PacketSocketOptions {
   /** Undefined on a link without Ethernet addresses. */
   readonly mac: Mac | undefined
   readonly promiscuous: boolean
-  /** Receive through a mapped ring, if there is memory for one. */
+  /** Receive through a mapped ring, unless the kernel has no memory for one. */
   readonly ring: boolean
   /** The link has no Ethernet headers. */
   readonly cooked: boolean
@@ -46,127 +40,97 @@ export interface PacketSocketOptions {
 export interface PacketCounters {
   /** Packets that passed the filter. */
   received: number
-  /** Packets there was no room for; up to date after `drops()`. */
+  /** Packets that the kernel dropped because they came faster than they were read; up to date after `drops()`. */
   drops: number
   sent: number
-  /** Messages that were not sent: refused by the kernel, or no room was left. */
+  /** Messages that the kernel refused, or that the queue had no place for. */
   unsent: number
 }
 
-/** Slots of the receive slab: an NS with all options known today takes 118 bytes; what is longer is cut. */
-const SLOT = 256
-const SLOTS = 128
-/** Without a ring; with one as many frames. They hold what comes in 20 and 30 ms at 200 000 a second. */
+/** Receive buffer without a ring, in bytes: 20 ms at 200 000 packets per second. Frames of a ring: 40 ms at this rate. */
 const RECEIVE_BUFFER = 4 * 2 ** 20
 const RING = 8192
-const SEND_SLOT = Math.ceil(MAX_ENCODED / 8) * 8
-const SEND_SLOTS = 256
-/** The queue grows up to this: what one turn answers waits for its routes. */
-export const SEND_LIMIT = 4096
-
-/** In the first byte of an Ethernet address: multicast. */
-const GROUP = 1
 
 const NO_MAC = -1 as Mac
 
 const TYPES = [NEIGHBOR_SOLICITATION, NEIGHBOR_ADVERTISEMENT, LISTENER_QUERY]
 
-/** Sent before anything else is written to it. */
+/** Reused for each multicast message: when `send` returns, the kernel has copied the frame. */
 const listenerFrame = new Uint8Array(MAX_ENCODED_LISTENER)
 
-/** Packets that come within this time after the last ones follow closely. Milliseconds. */
-const CLOSE = 0.04
-/** For how long the next ones are waited for then, in microseconds, and after how long other work has its turn, in milliseconds. */
-const WAIT = 10
-const STAY = 1
-/** So many packets at once of which most are not answered are a flood: the next ones may wait for this time, in milliseconds. */
-const FLOOD = 16
-const REST = 0.05
-/** For Atomics.wait: nobody wakes it. */
-const NOBODY = new Int32Array(new SharedArrayBuffer(4))
-
-/** A ring, if there is memory for one. In it what is about a target that we answered for overtakes the rest: a scan does not delay it. */
-function openSocket({ ifindex, promiscuous, cooked, ring }: PacketSocketOptions, filter: Uint8Array,
-  open: NativeAddon['openPacket']): NativeSocket {
+/** Opens the socket, with a ring if one is wanted and the kernel has the memory for it. */
+function openSocket(link: PacketSocketOptions, filter: Uint8Array, open: NativeAddon['openPacket']): NativeSocket {
+  const { ifindex, promiscuous, cooked, ring } = link
   const options = { ifindex, promiscuous, cooked, protocol: ETHERTYPE_IPV6, filter, receiveBuffer: RECEIVE_BUFFER }
   if (!ring) return open(options)
   try {
-    return open({ ...options, ring: RING, topic: (cooked ? 0 : 14) + TARGET_OFFSET })
+    return open({ ...options, ring: RING })
   } catch {
     return open(options)
   }
 }
 
 export class PacketSocket {
-  /** Follows the link's address: our messages carry it, and frames that come from it are ours. */
-  mac: Mac | undefined
   readonly counters: PacketCounters = { received: 0, drops: 0, sent: 0, unsent: 0 }
   readonly #reader: PacketReader
+  readonly #sleep: Sleep | undefined
   readonly #socket: NativeSocket
   readonly #linkHeader: LinkHeader
-  readonly #slab = new Uint8Array(SLOT * SLOTS)
-  readonly #meta = new Int32Array(4 * SLOTS)
-  readonly #view = new NdiscView()
+  readonly #batch: ReceivedBatch
+  readonly #queue = new SendQueue()
   readonly #failed = (error: Error): void => this.#reader.failed(error)
-  #queue = new Uint8Array(SEND_SLOT * SEND_SLOTS)
-  #lengths = new Int32Array(SEND_SLOTS)
-  #queued = 0
-  /** When there was nothing to do any more. */
-  #idleSince = Number.NEGATIVE_INFINITY
   #closed = false
 
-  /** Listens at once; the reader is called from the event loop. Throws an OsError (ENODEV: no such link). */
-  constructor(options: PacketSocketOptions, reader: PacketReader, open: NativeAddon['openPacket'] = native.openPacket) {
-    const { cooked } = options
-    this.mac = options.mac
+  /**
+   * Listens at once; the reader is called from the event loop.
+   * @param sleep makes the pause in a flood (flood-pause.ts)
+   * @throws OsError; ENODEV: there is no such link
+   */
+  constructor(options: PacketSocketOptions, reader: PacketReader, open: NativeAddon['openPacket'] = native.openPacket, sleep?: Sleep) {
     this.#reader = reader
-    this.#linkHeader = cooked ? 0 : 14
+    this.#sleep = sleep
+    this.#linkHeader = options.cooked ? 0 : 14
+    this.#batch = new ReceivedBatch(options.mac, this.#linkHeader, (query) => reader.query(query))
     this.#socket = openSocket(options, ndiscFilter(this.#linkHeader, TYPES), open)
     this.#socket.start(() => this.#readable())
   }
 
+  /** Address of the link: the source of our messages, by which our own frames are recognized. */
+  get mac(): Mac | undefined { return this.#batch.mac }
+  set mac(mac: Mac | undefined) { this.#batch.mac = mac }
+
   /** Messages that wait for `flush`. */
-  get queued(): number { return this.#queued }
+  get queued(): number { return this.#queue.size }
 
-  /** Queues an NA until `flush`. The message may be changed afterwards. */
-  advertise(message: NeighborAdvertisement): void {
-    if (!this.#makeRoom()) return
-    const length = encodeAdvertisement(
-      this.#queue, this.#queued * SEND_SLOT, message, this.mac ?? NO_MAC, this.#linkHeader)
-    this.#lengths[this.#queued++] = length
-  }
+  /** Queues an NA until `flush`. The caller may change `message` after this call. */
+  advertise(message: NeighborAdvertisement): void { this.#enqueue(encodeAdvertisement, message) }
 
-  /** Queues an NS to a known Ethernet address, like `advertise`. */
-  solicit(message: NeighborSolicitation): void {
-    if (!this.#makeRoom()) return
-    const length = encodeSolicitation(
-      this.#queue, this.#queued * SEND_SLOT, message, this.mac ?? NO_MAC, this.#linkHeader)
-    this.#lengths[this.#queued++] = length
-  }
+  /** Queues an NS to a known link-layer address until `flush`. */
+  solicit(message: NeighborSolicitation): void { this.#enqueue(encodeSolicitation, message) }
 
   /**
-   * Sends what is queued. What the kernel has no room for now stays queued until the next call; what it refuses is
-   * counted and, unless it may do better in a moment, told to the reader. Never throws for that.
+   * Sends the queued messages. Messages that the kernel cannot take now stay queued until the next call. Refused messages are
+   * counted as unsent, and the error is reported unless its verdict is `retry`. Never throws.
    */
   flush(): void {
-    while (this.#queued > 0 && !this.#closed) {
+    while (this.#queue.size > 0 && !this.#closed) {
       try {
-        const sent = this.#socket.send(this.#queue, SEND_SLOT, this.#lengths, this.#queued)
+        const sent = this.#queue.send(this.#socket)
         if (sent === 0) return
         this.counters.sent += sent
-        this.#forget(sent)
+        this.#queue.remove(sent)
       } catch (error) {
-        // It is the first one that failed. For want of memory the others may do better; else they share its fate.
+        // The kernel refused the first message. After `retry` (no memory) the next may succeed; other errors concern the whole queue.
         const passing = verdict(error) === 'retry'
-        const lost = passing ? 1 : this.#queued
+        const lost = passing ? 1 : this.#queue.size
         this.counters.unsent += lost
-        this.#forget(lost)
+        this.#queue.remove(lost)
         if (!passing) this.#reader.failed(error as Error)
       }
     }
   }
 
-  /** Sends at once. What the kernel has no room for is lost: none of these is sent only once, but for the last ones. Never throws. */
+  /** Sends `message` at once, or drops it if the kernel cannot queue it: all but the final messages are repeated anyway. Never throws. */
   multicast(message: MulticastMessage): void {
     if (this.#closed) return
     const length = encodeMulticast(message, { slab: listenerFrame, at: 0, mac: this.mac ?? NO_MAC, linkHeader: this.#linkHeader })
@@ -180,111 +144,35 @@ export class PacketSocket {
     }
   }
 
-  /** Reads how many packets were dropped for want of room since the last call, and counts them. */
+  /** Counts the packets that the kernel dropped since the last call. @returns their number */
   drops(): number {
     const drops = this.#closed ? 0 : this.#socket.drops()
     this.counters.drops += drops
     return drops
   }
 
-  /** Idempotent; what is queued is dropped. Nothing is told to the reader afterwards, but for the `end` of a turn. */
+  /** Drops queued messages and the rest of the batch. Idempotent; the reader is not called again. */
   close(): void {
     this.#closed = true
+    this.#batch.clear()
     this.#socket.close()
   }
 
-  /**
-   * One batch in a turn. Where packets follow each other closely the next ones are waited for here, for a moment: to sleep
-   * and be woken takes longer than to answer. The event loop calls again while there is more, so that no link keeps the
-   * others waiting. In a flood it is the other way round: many at once take less time, and other programs have some of it.
-   */
+  /** Reads only one batch, so that no link keeps the others waiting. The event loop calls again while packets wait. */
   #readable(): void {
-    const start = performance.now()
-    const isClose = start < this.#idleSince + CLOSE
-    const { received: before, sent } = this.counters
-    let rests = false
-    for (let received = this.#receive(); received > 0;) {
-      this.#turn(received)
-      const count = this.counters.received - before
-      const isFlood = count >= FLOOD && this.counters.sent - sent < count / 2
-      // Who is behind does not: others may keep it waiting for long.
-      rests = isFlood && received < SLOTS
-      received = isClose && !isFlood && !this.#closed && performance.now() < start + STAY ? this.#receive(WAIT) : 0
-    }
-    if (rests) Atomics.wait(NOBODY, 0, 0, REST)
-    this.#idleSince = performance.now()
-  }
-
-  #turn(received: number): void {
+    const { sent } = this.counters
+    const received = this.#batch.receive(this.#socket, this.#failed)
+    if (received === 0) return
     this.counters.received += received
-    this.#reader.begin()
-    for (let i = 0; i < received && !this.#closed; i++) this.#read(i)
-    this.#reader.end()
+    this.#reader.packets(this.#batch)
+    restInFlood(received, this.counters.sent - sent, SLOTS, this.#sleep)
   }
 
-  #receive(wait = 0): number {
-    return receiveBatch(this.#socket, this.#slab, SLOT, this.#meta, this.#failed, wait)
-  }
-
-  #read(i: number): void {
-    const at = i * SLOT
-    const length = Math.min(this.#meta[4 * i], SLOT)
-    // TP_STATUS_CSUM_VALID is not believed: to check 72 bytes costs less than to be wrong.
-    const drop = this.#view.decode(this.#slab, at, length, this.#linkHeader, hasPartialChecksum(this.#meta, i))
-    const judgement = this.#judgeFrame(i, at, length) ?? drop
-    if (drop !== 'not-ndisc' || !this.#readQuery(i, at, length, judgement)) this.#reader.packet(this.#view, judgement)
-  }
-
-  /** @returns whether it is a query that concerns us */
-  #readQuery(i: number, at: number, length: number, judgement: DropReason | undefined): boolean {
-    // A bridge asks its own machine in our name (net/bridge/br_multicast.c).
-    const type = packetType(this.#meta, i)
-    const isOwn = judgement === 'own-frame' && type !== PACKET_OUTGOING && type !== PACKET_OTHERHOST && !isTagged(this.#meta, i)
-    if (judgement !== 'not-ndisc' && !isOwn) return false
-    const message = decodeListenerMessage(this.#slab, at, length, this.#linkHeader, hasPartialChecksum(this.#meta, i))
-    const isQuery = typeof message !== 'string' && message.kind === 'query'
-    if (isQuery) this.#reader.query(message)
-    return isQuery
-  }
-
-  /** The reasons that come before the decoder's. */
-  #judgeFrame(i: number, at: number, length: number): DropReason | undefined {
-    const type = packetType(this.#meta, i)
-    const ethernet = this.#linkHeader !== 0 && length >= this.#linkHeader
-    if (type === PACKET_OUTGOING) return 'own-frame'
-    if (ethernet && readMac(this.#slab, at + ETHER_SOURCE) === this.mac) return 'own-frame'
-    if (isTagged(this.#meta, i)) return 'vlan'
-    if (type !== PACKET_OTHERHOST) return undefined
-    // The kernel takes the tag off before an IPv6 socket sees the frame; all it leaves is that a frame to a group, or
-    // to us, is said to be for another host.
-    const group = ethernet && (this.#slab[at] & GROUP) !== 0
-    const ours = ethernet && readMac(this.#slab, at + ETHER_DESTINATION) === this.mac
-    return group || ours ? 'vlan' : 'other-host'
-  }
-
-  /** Room for one more in the queue. False: there is none, and the message is counted as unsent. */
-  #makeRoom(): boolean {
-    if (this.#queued === this.#lengths.length) {
-      if (this.#queued < SEND_LIMIT) this.#grow()
-      else this.flush()
-    }
-    if (this.#queued < SEND_LIMIT && !this.#closed) return true
-    this.counters.unsent++
-    return false
-  }
-
-  #grow(): void {
-    const [queue, lengths] = [this.#queue, this.#lengths]
-    this.#queue = new Uint8Array(2 * queue.length)
-    this.#queue.set(queue)
-    this.#lengths = new Int32Array(2 * lengths.length)
-    this.#lengths.set(lengths)
-  }
-
-  /** Removes the first `count` of the queue. */
-  #forget(count: number): void {
-    this.#queue.copyWithin(0, count * SEND_SLOT, this.#queued * SEND_SLOT)
-    this.#lengths.copyWithin(0, count, this.#queued)
-    this.#queued -= count
+  /** Queues the message, or counts it as unsent if the queue stays full or the socket is closed. */
+  #enqueue<M>(encode: (slab: Uint8Array, at: number, message: M, mac: Mac, linkHeader: LinkHeader) => number, message: M): void {
+    const queue = this.#queue
+    if (queue.isFull) this.flush()
+    if (queue.isFull || this.#closed) this.counters.unsent++
+    else queue.add(encode(queue.slab, queue.end, message, this.mac ?? NO_MAC, this.#linkHeader))
   }
 }

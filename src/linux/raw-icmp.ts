@@ -1,15 +1,13 @@
-/**
- * Raw ICMPv6 sockets (raw(7), ipv6(7), RFC 3542) that hear nothing: they send.
- */
+/** Raw ICMPv6 sockets (raw(7), ipv6(7), RFC 3542) that only send. */
 import { getSystemErrorMap } from 'node:util'
-import raw from 'raw-socket'
-import type { Socket } from 'raw-socket'
+import raw, { type Socket } from 'raw-socket'
 import type { Address } from '../address.ts'
 import { osError } from './errors.ts'
 
 /** Levels and options: socket(7), ipv6(7), linux/in6.h, netinet/icmp6.h. */
 export const SOL_SOCKET = 1
-export const SO_BINDTODEVICE = 25
+/** Binds to a link by its ifindex, since Linux 5.1. */
+export const SO_BINDTOIFINDEX = 62
 export const IPPROTO_IPV6 = 41
 export const IPV6_UNICAST_HOPS = 16
 export const IPV6_MULTICAST_IF = 17
@@ -24,7 +22,7 @@ const BLOCK_ALL = Buffer.alloc(32, 0xff)
 
 const ignore = (): void => {}
 
-/** The words of strerror(3), in lower case: libuv's, and where glibc's or musl's differ from them. */
+/** errno by the text of strerror(3) in lower case: the texts of libuv, and the texts of glibc and musl that differ from them. */
 const errnos = new Map([
   ...[...getSystemErrorMap()].map(([errno, [, text]]) => [text, -errno] as const),
   ['cannot assign requested address', 99],
@@ -34,7 +32,7 @@ const errnos = new Map([
   ['network unreachable', 101],
 ])
 
-/** raw-socket throws words; here they become an OsError again, when they are known. */
+/** Names an error of raw-socket, which has only the text of strerror(3). @returns an OsError if the text is known, else the error itself */
 function named(error: unknown, syscall: string): Error {
   if (!(error instanceof Error)) return new Error(String(error))
   const errno = errnos.get(error.message.toLowerCase())
@@ -42,8 +40,8 @@ function named(error: unknown, syscall: string): Error {
 }
 
 /**
- * Opens a socket that hears nothing and sets its further options; when `configure` throws, it is closed again.
- * Throws an OsError, as all of these do.
+ * Opens a socket that receives nothing. @param configure sets further options
+ * @throws OsError, like the other functions here; then no socket stays open
  */
 export function openIcmp(configure: (socket: Socket) => void): Socket {
   let socket: Socket | undefined
@@ -73,7 +71,7 @@ export function setOption(socket: Socket, level: number, option: number, value: 
 export function sendTo(socket: Socket, datagram: Uint8Array, to: Address): void {
   const { buffer, byteOffset, length } = datagram
   try {
-    // Not by the socket's own queue, which sends one datagram for each turn of the event loop.
+    // Bypasses the queue of raw-socket, which sends one datagram per turn of the event loop.
     socket.wrap.send(Buffer.from(buffer, byteOffset, length), 0, length, to.toString(), ignore)
   } catch (error) {
     throw named(error, 'sendto')

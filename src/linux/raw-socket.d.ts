@@ -1,8 +1,8 @@
-/** What we use of raw-socket, which comes without types. */
+/** Types for the part of raw-socket that is used here; the package has no types. */
 declare module 'raw-socket' {
   interface Socket {
     readonly wrap: SocketWrap
-    /** Sets an option to a 32-bit number or, with `length`, to bytes. Throws an Error that says strerror(3). */
+    /** Sets an option to a 32-bit number or, with `length`, to bytes. @throws Error with the text of strerror(3) */
     setOption(level: number, option: number, value: number): void
     setOption(level: number, option: number, value: Buffer, length: number): void
     pauseRecv(): this
@@ -10,7 +10,7 @@ declare module 'raw-socket' {
   }
 
   interface SocketWrap {
-    /** sendto(2), at once; throws an Error that says strerror(3). On a closed socket it opens another. */
+    /** sendto(2), at once. A closed socket is opened again. @throws Error with the text of strerror(3) */
     send(buffer: Buffer, offset: number, length: number, address: string, sent: (bytes: number) => void): void
   }
 

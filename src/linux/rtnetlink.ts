@@ -1,31 +1,37 @@
 /**
- * Routing requests to the kernel (rtnetlink(7)). All of them are carried out while they are sent, so that a route is
- * in the kernel when {@link Rtnetlink.changeRoutes} returns.
+ * Routing requests to the kernel (rtnetlink(7)), which carries out each one while it is sent: a route is in the kernel when
+ * {@link Rtnetlink.changeRoutes} returns.
  */
 import type { Address, Prefix } from '../address.ts'
 import type { HostRoute, RouteChange } from '../engine/types.ts'
-import type { MessageWriter } from '../wire/netlink.ts'
-import { decodeNeighbor, decodeStation, dumpNeighbors, dumpStations } from '../wire/rtneighbor.ts'
-import type { NeighborMessage, StationMessage } from '../wire/rtneighbor.ts'
+import type { MessageWriter } from '../wire/netlink-encode.ts'
 import {
-  decodeAddress, decodeLink, decodeOnLink, decodeRoute, deleteRoute, dumpAddresses, dumpHostRoutes, dumpLinkRoutes,
-  dumpLinks, HOST_ROUTE_METRIC, lookupRoute, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST, RTPROT_NDP6D, writeRoute,
-} from '../wire/rtnetlink.ts'
-import type { AddressMessage, LinkMessage } from '../wire/rtnetlink.ts'
+  decodeNeighbor, decodeStation, dumpNeighbors, dumpStations, type NeighborMessage, type StationMessage,
+} from '../wire/rtneighbor.ts'
+import { decodeAddress, decodeLink, dumpAddresses, dumpLinks, type AddressMessage, type LinkMessage } from '../wire/rtnetlink.ts'
+import {
+  decodeOnLink, decodeRoute, deleteRoute, dumpHostRoutes, dumpLinkRoutes, lookupRoute, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST, writeRoute,
+  type RouteMark,
+} from '../wire/rtroute.ts'
 import type { OsError } from './errors.ts'
 import { native } from './native.ts'
-import { RequestSocket } from './netlink.ts'
-import type { OpenNetlink } from './netlink.ts'
+import { RequestSocket, type OpenNetlink } from './netlink.ts'
 
 export const NETLINK_ROUTE = 0
-/** The kernel's answers to the deletion of a route that is not there, or just going. */
+
+/**
+ * Marks our host routes: only routes with both numbers are changed or deleted. The protocol is named `ndp6d` in rt_protos.d. The low
+ * metric makes our route preferred to a /128 that a routing daemon learned elsewhere.
+ */
+export const ROUTE_MARK: RouteMark = { protocol: 136, metric: 16 }
+/** Errors of deleting a route that does not exist, or is being deleted. */
 const GONE = ['ESRCH', 'ENOENT']
 
-/** Where the kernel would send a packet. */
+/** The kernel's routing decision. */
 export interface Lookup {
-  /** Undefined when there is no way (unreachable, prohibited, no route at all). */
+  /** The link of the route; undefined without a usable route (unreachable, prohibited, none). */
   readonly ifindex: number | undefined
-  /** An address of this machine. */
+  /** Whether the target is an address of this machine. */
   readonly local: boolean
 }
 
@@ -35,7 +41,7 @@ export interface RouteFailure {
   readonly error: OsError
 }
 
-/** The kernel's routing tables, links and neighbors. Every method throws an OsError when the kernel refuses. */
+/** The kernel's routing tables, links and neighbors. Every method throws an OsError when the kernel refuses it. */
 export class Rtnetlink {
   readonly #socket: RequestSocket
 
@@ -48,15 +54,14 @@ export class Rtnetlink {
   /** All IPv6 addresses of this machine. */
   addresses(): AddressMessage[] { return this.#socket.dump(dumpAddresses, decodeAddress) }
 
-  /** All IPv6 neighbors, not the kernel's proxy entries. */
+  /** All IPv6 neighbors except proxy entries. */
   neighbors(): NeighborMessage[] { return this.#socket.dump(dumpNeighbors, decodeNeighbor) }
 
-  /** The entries of all bridges' forwarding tables, own addresses too. */
+  /** The forwarding tables of all bridges, including their own addresses. */
   stations(): StationMessage[] { return this.#socket.dump(dumpStations, decodeStation) }
 
   /**
-   * The prefixes that are on-link there, in the kernel's order; one may come twice, with different metrics. The kernel
-   * filters by link. ENODEV: there is no such link.
+   * The on-link prefixes of a link, in the kernel's order; the same prefix may occur with several metrics. ENODEV: there is no such link.
    */
   onLinkPrefixes(ifindex: number): Prefix[] {
     const rows = this.#socket.dump((w, sequence) => dumpLinkRoutes(w, sequence, ifindex), decodeOnLink)
@@ -66,55 +71,53 @@ export class Rtnetlink {
 
   /**
    * Our host routes: protocol 136, metric 16, /128, table main. The kernel filters, so the table may be large.
-   * @param isAll also those that have expired, and were not collected yet
+   * @param isAll includes expired routes that the kernel has not collected yet
    */
   hostRoutes(isAll = true): HostRoute[] {
-    return this.#socket.dump(dumpHostRoutes, (message) => {
+    return this.#socket.dump((w, sequence) => dumpHostRoutes(w, sequence, ROUTE_MARK.protocol), (message) => {
       const route = decodeRoute(message)
       if (route?.destination === undefined || route.length !== 128 || route.ifindex === undefined) return undefined
       // A kernel before 4.20 does not filter.
-      if (route.protocol !== RTPROT_NDP6D || route.metric !== HOST_ROUTE_METRIC || route.table !== RT_TABLE_MAIN
+      if (route.protocol !== ROUTE_MARK.protocol || route.metric !== ROUTE_MARK.metric || route.table !== RT_TABLE_MAIN
         || route.type !== RTN_UNICAST || (route.expired && !isAll)) return undefined
       const { destination: target, ifindex, gateway: via } = route
       return via === undefined ? { target, ifindex } : { target, ifindex, via }
     })
   }
 
-  /** Which way would a packet to `target` go? Policy routing and all tables count. */
+  /** Asks the kernel for the route of a packet to `target`; policy routing and all tables count. */
   lookup(target: Address): Lookup {
     let found: Lookup = { ifindex: undefined, local: false }
-    // An error is the table's way of saying no: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), EINVAL (blackhole).
-    this.#socket.request((w, sequence) => {
-      lookupRoute(w, sequence, target)
-      return 1
-    }, (message) => {
+    // Errors mean that there is no usable route: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), EINVAL (blackhole).
+    this.#socket.request((w, sequence) => lookupRoute(w, sequence, target), (message) => {
       const route = decodeRoute(message)
-      if (route?.type === RTN_UNICAST) found = { ifindex: route.ifindex, local: false }
-      if (route?.type === RTN_LOCAL) found = { ifindex: route.ifindex, local: true }
+      if (route?.type === RTN_UNICAST || route?.type === RTN_LOCAL) found = { ifindex: route.ifindex, local: route.type === RTN_LOCAL }
     })
     return found
   }
 
   /**
-   * Carries out `changes` in order, in one datagram with one acknowledgement. An addition fails with EEXIST where a
-   * route of the same destination and metric is already, ours or not; a deletion of what is gone is no failure.
+   * Carries out `changes` in order, in one datagram with one acknowledgement. Adding fails with EEXIST where a route has the same
+   * destination and metric, ours or not. Deleting a route that is gone does not fail.
+   * @returns the refused changes
    */
   changeRoutes(changes: readonly RouteChange[]): RouteFailure[] {
     const failed = this.#batch(changes, (w, sequence, { op, route }) => {
-      if (op === 'add') writeRoute(w, sequence, 'add', route)
-      else deleteRoute(w, sequence, route)
+      if (op === 'add') writeRoute(w, sequence, 'add', route, ROUTE_MARK)
+      else deleteRoute(w, sequence, route, ROUTE_MARK)
     })
     return failed.filter(({ item, error }) => !(item.op === 'delete' && GONE.includes(error.code)))
       .map(({ item, error }) => ({ change: item, error }))
   }
 
   /**
-   * Overwrites routes that are ours and there, as {@link hostRoutes} has just shown (the kernel would as well take
-   * another's of the same metric). ENOENT: it is not there any more.
-   * @param expires seconds until the kernel ends them; undefined for ever.
+   * Replaces routes that {@link hostRoutes} has just shown to be ours: the kernel would also replace another program's route of the
+   * same metric. ENOENT: the route is gone.
+   * @param expires seconds until the kernel removes the routes; undefined: never
+   * @returns the refused changes
    */
   replaceRoutes(routes: readonly HostRoute[], expires?: number): RouteFailure[] {
-    return this.#batch(routes, (w, sequence, route) => writeRoute(w, sequence, 'replace', route, expires))
+    return this.#batch(routes, (w, sequence, route) => writeRoute(w, sequence, 'replace', route, ROUTE_MARK, expires))
       .map(({ item, error }) => ({ change: { op: 'add', route: item }, error }))
   }
 

@@ -1,21 +1,16 @@
 /**
- * The kernel settings that make this machine a router: net.ipv6.conf.*.forwarding and accept_ra
- * (Linux Documentation/networking/ip-sysctl). Files are read and written at once, while starting and reloading only.
+ * The settings of the kernel that make this machine a router: net.ipv6.conf.*.forwarding and accept_ra (Linux
+ * Documentation/networking/ip-sysctl).
  */
 import { readFileSync, writeFileSync } from 'node:fs'
+import type { Log } from './log.ts'
 
 const CONF = '/proc/sys/net/ipv6/conf'
 
 export type Setting = 'forwarding' | 'accept_ra'
 
-/** A setting that was changed. */
-export interface SettingChange {
-  /** `all` or a link's name. */
-  readonly iface: string
-  readonly setting: Setting
-  readonly from: number
-  readonly to: number
-}
+/** A change of a setting. `iface`: `all` or a link's name. */
+export interface SettingChange { readonly iface: string; readonly setting: Setting; readonly from: number; readonly to: number }
 
 function path(iface: string, setting: Setting): string {
   if (iface === '' || iface === '.' || iface === '..' || /[/\0]/.test(iface)) {
@@ -26,7 +21,8 @@ function path(iface: string, setting: Setting): string {
 
 /**
  * @param iface a link's name, `all` or `default`
- * @returns undefined when there is no such link. Throws an OsError otherwise, RangeError for what cannot be a name.
+ * @returns undefined when there is no such link
+ * @throws OsError; RangeError for an impossible name
  */
 export function readSetting(iface: string, setting: Setting): number | undefined {
   const file = path(iface, setting)
@@ -38,16 +34,25 @@ export function readSetting(iface: string, setting: Setting): number | undefined
   }
 }
 
-/** Throws an OsError: ENOENT without the link, EROFS or EACCES without the right. */
+/** @throws OsError: ENOENT without the link, EROFS or EACCES without permission */
 export function writeSetting(iface: string, setting: Setting, value: number): void {
   writeFileSync(path(iface, setting), String(value), { flag: 'r+' })
 }
 
+/** @returns the largest number of entries in the kernel's neighbor table; undefined where it is not shown: in other network namespaces */
+export function readNeighborLimit(): number | undefined {
+  try {
+    return Number(readFileSync('/proc/sys/net/ipv6/neigh/default/gc_thresh3', 'latin1'))
+  } catch {
+    return undefined
+  }
+}
+
 /**
- * `forwarding yes`: forwards on all links, and keeps the routers' advertisements alive on the upstreams, since a machine
- * that forwards takes accept_ra 1 for 0. That comes first: the kernel throws away its learned default routes,
- * except where accept_ra is 2, in the moment in which forwarding begins.
- * @returns what was changed; nothing when all was right already. Throws an OsError.
+ * Enables forwarding on all links, and sets accept_ra from 1 to 2 on the upstreams: a machine that forwards ignores Router Advertisements
+ * otherwise. accept_ra comes first, because the kernel removes the default routes of links with another value as soon as forwarding begins.
+ * @returns the changes; empty when nothing had to be changed
+ * @throws OsError
  */
 export function enableForwarding(upstreams: readonly string[]): SettingChange[] {
   const changes: SettingChange[] = []
@@ -59,4 +64,22 @@ export function enableForwarding(upstreams: readonly string[]): SettingChange[] 
   for (const iface of upstreams) set(iface, 'accept_ra', 1, 2)
   set('all', 'forwarding', 0, 1)
   return changes
+}
+
+/** Enables forwarding and logs the changed settings. @param upstreams links whose default route must survive */
+export function forward(upstreams: readonly string[], log: Log): void {
+  try {
+    for (const { iface, setting, from, to } of enableForwarding(upstreams)) {
+      log.info({ iface }, `net.ipv6.conf.${iface}.${setting} set from ${from} to ${to}`)
+    }
+  } catch (error) {
+    log.warn({ err: error }, `cannot change the forwarding settings: ${(error as Error).message}`)
+  }
+}
+
+/** Logs a warning if this machine does not forward IPv6. */
+export function warnWithoutForwarding(log: Log): void {
+  if (readSetting('all', 'forwarding') !== 0) return
+  log.warn({}, 'this machine does not forward IPv6: packets for answered addresses will be dropped; '
+    + 'write `forwarding yes` into the configuration, or run `sysctl -w net.ipv6.conf.all.forwarding=1`')
 }

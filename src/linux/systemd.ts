@@ -1,12 +1,10 @@
 /**
- * What systemd offers a service: readiness, watchdog and journal, as datagrams. Without systemd all of it is a no-op.
+ * Readiness, watchdog and journal of systemd, by datagrams. Without systemd all functions do nothing.
  * sd_notify(3), sd_watchdog_enabled(3), systemd.exec(5) JOURNAL_STREAM, systemd.io/JOURNAL_NATIVE_PROTOCOL.
  */
 import { fstatSync, writeSync } from 'node:fs'
-import type { OsError } from './errors.ts'
-import { osError } from './errors.ts'
-import { native } from './native.ts'
-import type { NativeAddon, NativeSocket } from './native.ts'
+import { osError, type OsError } from './errors.ts'
+import { native, type NativeAddon, type NativeSocket } from './native.ts'
 
 const EAGAIN = 11
 const JOURNAL_SOCKET = '/run/systemd/journal/socket'
@@ -15,14 +13,14 @@ type Environment = Readonly<Record<string, string | undefined>>
 type OpenUnix = NativeAddon['openUnix']
 export type JournalFields = Readonly<Record<string, string>>
 
-/** Sends one datagram; throws an OsError. */
+/** Sends one datagram. @throws OsError */
 function transmit(socket: NativeSocket, message: Uint8Array): void {
   if (socket.send(message, message.length, Int32Array.of(message.length), 1) === 0) throw osError(EAGAIN, 'sendmmsg')
 }
 
 /**
- * Tells systemd about this service: `notify({ READY: '1', STATUS: '3 links' })`. Newlines in values become spaces.
- * @returns why it could not be told; undefined when it was, or when nobody wants to know (no NOTIFY_SOCKET).
+ * Sends the state of this service: `notify({ READY: '1', STATUS: '3 links' })`. Newlines in values become spaces.
+ * @returns the error of sending; undefined when it was sent, or without NOTIFY_SOCKET
  */
 export function notify(
   fields: Readonly<Record<string, string>>, env: Environment = process.env, open: OpenUnix = native.openUnix,
@@ -42,30 +40,30 @@ export function notify(
   }
 }
 
-/** `RELOADING=1` with the time that goes with it; `READY=1` has to follow (Type=notify-reload wants both). */
+/** Sends `RELOADING=1` with its time; `READY=1` has to follow (Type=notify-reload needs both). */
 export function notifyReloading(env?: Environment, open?: OpenUnix): OsError | undefined {
   return notify({ RELOADING: '1', MONOTONIC_USEC: String(process.hrtime.bigint() / 1000n) }, env, open)
 }
 
-/** How often to send `WATCHDOG=1`, in milliseconds: half of what systemd allows. Undefined without a watchdog of ours. */
+/** @returns milliseconds between two `WATCHDOG=1`: half of what systemd allows; undefined without a watchdog for this process */
 export function watchdogInterval(env: Environment = process.env, pid = process.pid): number | undefined {
   const { WATCHDOG_USEC: limit = '', WATCHDOG_PID: owner = String(pid) } = env
   if (!/^[1-9]\d*$/.test(limit) || owner !== String(pid)) return undefined
   return Math.max(1, Math.floor(Number(limit) / 2000))
 }
 
-/** Whether `fd` (stderr) leads to the journal: then records may go there with their fields. */
+/** @returns whether `fd` (stderr) is connected to the journal, which also takes records with fields */
 export function underJournal(env: Environment = process.env, fd = 2): boolean {
   if (env.JOURNAL_STREAM === undefined) return false
   try {
     const { dev, ino } = fstatSync(fd, { bigint: true })
     return env.JOURNAL_STREAM === `${dev}:${ino}`
   } catch {
-    return false     // closed
+    return false     // `fd` is closed
   }
 }
 
-/** One journal entry as a datagram: `KEY=value\n`, or with a newline inside `KEY\n`, length (u64, little-endian), value. */
+/** Encodes a journal entry: `KEY=value\n`, or for a value with newlines `KEY\n`, its length (u64, little-endian), the value. */
 export function encodeFields(fields: JournalFields): Buffer {
   return Buffer.concat(Object.entries(fields).flatMap(([key, value]) => {
     if (!value.includes('\n')) return [Buffer.from(`${key}=${value}\n`)]
@@ -76,29 +74,27 @@ export function encodeFields(fields: JournalFields): Buffer {
   }))
 }
 
-/** The line that systemd makes an entry with a priority of (sd-daemon(3)). */
+/** @returns the line that systemd turns into an entry with a priority (sd-daemon(3)) */
 function plainLine({ PRIORITY: priority, MESSAGE: message = '' }: JournalFields): string {
   return `${priority === undefined ? '' : `<${priority}>`}${message.replaceAll('\n', ' ')}\n`
 }
 
-/** The journal's native socket; opened when first needed, and again after a failure. */
+/** The native socket of the journal; opened for the first entry, and again after an error. */
 export class Journal {
   readonly #path: string
   readonly #open: OpenUnix
   readonly #fallback: (line: string) => void
   #socket: NativeSocket | undefined
 
-  constructor(
-    path = JOURNAL_SOCKET, open: OpenUnix = native.openUnix, fallback = (line: string): void => { writeSync(2, line) },
-  ) {
+  constructor(path = JOURNAL_SOCKET, open: OpenUnix = native.openUnix, fallback = (line: string): void => { writeSync(2, line) }) {
     this.#path = path
     this.#open = open
     this.#fallback = fallback
   }
 
   /**
-   * Writes one entry. What the socket does not take (EMSGSIZE above some 200 KB, EAGAIN while journald is behind, a
-   * journald that is away) goes to stderr, so that its text is not lost, only its fields. Never throws.
+   * Writes one entry. If that fails, its text goes to stderr and only its fields are lost. It fails with EMSGSIZE above some 200 KB, with
+   * EAGAIN while journald is behind, and without journald. Never throws.
    */
   send(fields: JournalFields): void {
     try {
@@ -111,7 +107,7 @@ export class Journal {
     try {
       this.#fallback(plainLine(fields))
     } catch {
-      // Stderr is gone as well: there is nobody left to tell.
+      // Stderr is closed as well.
     }
   }
 

@@ -1,10 +1,6 @@
-/**
- * Big-endian 16-bit fields and the Internet checksum (RFC 1071, RFC 8200 8.1). 32-bit words: `address.ts`.
- */
+/** Big-endian 16-bit fields and the Internet checksum (RFC 1071, RFC 8200 8.1). 32-bit words are in address.ts. */
 
-export function read16(bytes: Uint8Array, at: number): number {
-  return (bytes[at] << 8) | bytes[at + 1]
-}
+export function read16(bytes: Uint8Array, at: number): number { return (bytes[at] << 8) | bytes[at + 1] }
 
 /** Writes the low 16 bits of `value`. */
 export function write16(bytes: Uint8Array, at: number, value: number): void {
@@ -13,8 +9,9 @@ export function write16(bytes: Uint8Array, at: number, value: number): void {
 }
 
 /**
- * The one's complement sum of the 16-bit fields from `from` up to `to`, folded to 16 bits. An odd last byte counts
- * as if a zero followed (RFC 1071 1). `initial` is added. At most 64 KiB and an `initial` below 2^31.
+ * Computes the one's complement sum of the bytes from `from` up to `to`, at most 64 KiB, folded to 16 bits. After an odd last
+ * byte a zero is added (RFC 1071 1).
+ * @param initial added to the sum; below 2^31
  */
 export function onesSum(bytes: Uint8Array, from: number, to: number, initial = 0): number {
   let sum = initial
@@ -28,10 +25,11 @@ export function onesSum(bytes: Uint8Array, from: number, to: number, initial = 0
 const ICMPV6 = 58
 
 /**
- * The checksum of the ICMPv6 message of `length` bytes that follows the IPv6 header at `ip` without extension headers,
- * pseudo header included: what belongs in the checksum field when that is zero, and 0 when the field is right.
+ * Computes the checksum of an ICMPv6 message with its pseudo header.
+ * @param ip offset of the IPv6 header; the message of `length` bytes follows without extension headers
+ * @returns the value of the checksum field if the field is zero; 0 if the field is correct
  */
 export function icmpv6Checksum(bytes: Uint8Array, ip: number, length: number): number {
-  // Source and destination lie in front of the message, so pseudo header and message are one run of bytes.
+  // The addresses stand before the message, so pseudo header and message are contiguous.
   return ~onesSum(bytes, ip + 8, ip + 40 + length, length + ICMPV6) & 0xffff
 }

@@ -1,66 +1,41 @@
 /**
- * Constants under their RFC names: of Neighbor Discovery (RFC 4861 10 and 4, RFC 4862 5.1), of Multicast Listener
- * Discovery (RFC 3810 9) and of Multicast Router Discovery (RFC 4286 3.1, 8). Times are milliseconds.
+ * Constants by their RFC names: Neighbor Discovery (RFC 4861 4, 10), Multicast Listener Discovery (RFC 3810 9) and Multicast
+ * Router Discovery (RFC 4286 3.1, 8). Times are milliseconds.
  */
 
-/** RFC 4861 10, node constants. */
-export const MAX_MULTICAST_SOLICIT = 3
-export const MAX_UNICAST_SOLICIT = 3
-export const MAX_ANYCAST_DELAY_TIME = 1000
-export const MAX_NEIGHBOR_ADVERTISEMENT = 3
-export const REACHABLE_TIME = 30_000
-export const RETRANS_TIMER = 1000
-export const DELAY_FIRST_PROBE_TIME = 5000
-export const MIN_RANDOM_FACTOR = 0.5
-export const MAX_RANDOM_FACTOR = 1.5
+/** RFC 4861 10: node constants. */
+export const MAX_UNICAST_SOLICIT = 3, MAX_NEIGHBOR_ADVERTISEMENT = 3, RETRANS_TIMER = 1000
 
-/** RFC 4862 5.1: DupAddrDetectTransmits. Its RetransTimer is RETRANS_TIMER. */
-export const DUP_ADDR_DETECT_TRANSMITS = 1
-
-/** Hop limit of every ND message (RFC 4861 7.1): proof that no router forwarded it. */
+/** Hop limit of every ND message (RFC 4861 7.1): a router has forwarded a message with a smaller one. */
 export const ND_HOP_LIMIT = 255
 
 /** ICMPv6 types (RFC 4861 4.3, 4.4). */
-export const NEIGHBOR_SOLICITATION = 135
-export const NEIGHBOR_ADVERTISEMENT = 136
+export const NEIGHBOR_SOLICITATION = 135, NEIGHBOR_ADVERTISEMENT = 136
 
 /** ICMPv6 types (RFC 4443 4.1, 4.2). */
-export const ECHO_REQUEST = 128
-export const ECHO_REPLY = 129
+export const ECHO_REQUEST = 128, ECHO_REPLY = 129
 
-/** Option types (RFC 4861 4.6.1, RFC 3971 5.3.2). */
-export const SOURCE_LINK_LAYER_ADDRESS = 1
-export const TARGET_LINK_LAYER_ADDRESS = 2
-export const NONCE = 14
+/** Option types (RFC 4861 4.6.1). */
+export const SOURCE_LINK_LAYER_ADDRESS = 1, TARGET_LINK_LAYER_ADDRESS = 2
 
-/** Hop limit of every MLD and MRD message (RFC 3810 5, RFC 4286 3): it stays on the link. */
+/** Hop limit of every MLD and MRD message (RFC 3810 5, RFC 4286 3). */
 export const MLD_HOP_LIMIT = 1
 
 /** ICMPv6 types of MLD (RFC 2710 3.1, RFC 3810 5) and MRD (RFC 4286 3.2, 4.1, 5.1). */
-export const LISTENER_QUERY = 130
-export const LISTENER_REPORT = 131
-export const LISTENER_DONE = 132
-export const LISTENER_REPORT_V2 = 143
-export const MULTICAST_ROUTER_ADVERTISEMENT = 151
-export const MULTICAST_ROUTER_SOLICITATION = 152
-export const MULTICAST_ROUTER_TERMINATION = 153
+export const LISTENER_QUERY = 130, LISTENER_REPORT = 131, LISTENER_DONE = 132, LISTENER_REPORT_V2 = 143
+export const MULTICAST_ROUTER_ADVERTISEMENT = 151, MULTICAST_ROUTER_SOLICITATION = 152, MULTICAST_ROUTER_TERMINATION = 153
 
-/** RFC 3810 9.1 to 9.7, 9.11, 9.12, defaults. */
+/** RFC 3810 9.1 to 9.7, 9.11, 9.12: defaults. */
 export const ROBUSTNESS_VARIABLE = 2
-export const QUERY_INTERVAL = 125_000
-export const QUERY_RESPONSE_INTERVAL = 10_000
+export const QUERY_INTERVAL = 125_000, QUERY_RESPONSE_INTERVAL = 10_000
 export const MULTICAST_ADDRESS_LISTENING_INTERVAL = ROBUSTNESS_VARIABLE * QUERY_INTERVAL + QUERY_RESPONSE_INTERVAL
 export const OTHER_QUERIER_PRESENT_TIMEOUT = ROBUSTNESS_VARIABLE * QUERY_INTERVAL + QUERY_RESPONSE_INTERVAL / 2
-export const STARTUP_QUERY_INTERVAL = QUERY_INTERVAL / 4
-export const STARTUP_QUERY_COUNT = ROBUSTNESS_VARIABLE
+export const STARTUP_QUERY_INTERVAL = QUERY_INTERVAL / 4, STARTUP_QUERY_COUNT = ROBUSTNESS_VARIABLE
 export const UNSOLICITED_REPORT_INTERVAL = 1000
-/** Groups in one of our reports: headers of 56 bytes and records of 20 fit the least MTU (RFC 8200 5), which all links have. */
+/** The most groups in one report, so that 56 bytes of headers and 20 bytes per record fit into the minimum MTU (RFC 8200 5). */
 export const MAX_REPORTED = Math.floor((1280 - 56) / 20)
 export const OLDER_VERSION_QUERIER_PRESENT_TIMEOUT = ROBUSTNESS_VARIABLE * QUERY_INTERVAL + QUERY_RESPONSE_INTERVAL
 
-/** RFC 4286 3.1, defaults; jitter is a part of the interval. MAX_MESSAGE_RATE is a number per second. */
-export const ADVERTISEMENT_INTERVAL = 20_000
-export const ADVERTISEMENT_JITTER = 0.025
-export const MAX_INITIAL_ADVERTISEMENT_INTERVAL = 2000
-export const MAX_INITIAL_ADVERTISEMENTS = 3
-export const MAX_MESSAGE_RATE = 10
+/** RFC 4286 3.1: defaults. The jitter is a fraction of the interval; MAX_MESSAGE_RATE is per second. */
+export const ADVERTISEMENT_INTERVAL = 20_000, ADVERTISEMENT_JITTER = 0.025
+export const MAX_INITIAL_ADVERTISEMENT_INTERVAL = 2000, MAX_INITIAL_ADVERTISEMENTS = 3, MAX_MESSAGE_RATE = 10

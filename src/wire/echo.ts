@@ -1,6 +1,6 @@
 /**
- * Echo Request and Echo Reply (RFC 4443 4.1, 4.2), as `discover` uses them: the data is a cookie, which the reply must
- * bring back, so that only who saw the request can answer it.
+ * Echo Request and Echo Reply (RFC 4443 4.1, 4.2) for `discover`. The data is a cookie that the reply must repeat, so that only
+ * a host that received the request can answer.
  *
  *      0                   1                   2                   3
  *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -12,20 +12,18 @@
  *     |                       Cookie (8 bytes)                        |
  *     +---------------------------------------------------------------+
  */
-import { Address, readMac, writeWord } from '../address.ts'
-import type { Mac } from '../address.ts'
+import { Address, type Mac, readMac, writeWord } from '../address.ts'
 import { icmpv6Checksum, read16, write16 } from './bytes.ts'
 import { ECHO_REPLY, ECHO_REQUEST } from './constants.ts'
 import {
-  DESTINATION, ETHER_SOURCE, ICMPV6, IPV6_HEADER, judgeHeaders, NEXT_HEADER, PAYLOAD_LENGTH, SOURCE, writeIpv6,
+  checkHeaders, DESTINATION, ETHER_SOURCE, ICMPV6, IPV6_HEADER, type LinkHeader, NEXT_HEADER, PAYLOAD_LENGTH, SOURCE, writeIpv6,
 } from './frame.ts'
-import type { LinkHeader } from './frame.ts'
 
-/** What a request and its replies have in common. */
+/** Fields that a reply repeats. */
 export interface EchoTag {
   /** 16 bits. */
   readonly identifier: number
-  /** COOKIE bytes. */
+  /** COOKIE bytes long. */
   readonly cookie: Uint8Array
 }
 
@@ -38,12 +36,9 @@ export interface EchoReply {
 
 export const COOKIE = 8
 
-const CHECKSUM = 2
-const IDENTIFIER = 4
-const DATA = 8
-const MESSAGE = DATA + COOKIE
+const CHECKSUM = 2, IDENTIFIER = 4, DATA = 8, MESSAGE = DATA + COOKIE
 
-/** The IPv6 packet of an Echo Request, hop limit 255, without link header. */
+/** @returns the IPv6 packet of an Echo Request, with hop limit 255, without link header */
 export function encodeEchoRequest(source: Address, destination: Address, { identifier, cookie }: EchoTag): Uint8Array {
   const packet = new Uint8Array(IPV6_HEADER + MESSAGE)
   writeIpv6(packet, 0, source, MESSAGE)
@@ -56,9 +51,9 @@ export function encodeEchoRequest(source: Address, destination: Address, { ident
 }
 
 /**
- * Reads the frame of `length` bytes at `at`, all of it within `slab`. Its hop limit does not matter: 64 is usual.
- * @param checksumPartial the checksum was left to hardware (TP_STATUS_CSUMNOTREADY): not verified.
- * @returns undefined for anything but a valid Echo Reply with this tag, from a unicast address.
+ * Validates and reads the frame of `length` bytes at `at`, all of it within `slab`. Any hop limit is valid.
+ * @param checksumPartial as for `NdiscView.decode`: the checksum is not verified
+ * @returns undefined for other messages than an Echo Reply with this tag from a unicast address
  */
 export function decodeEchoReply(
   slab: Uint8Array, at: number, length: number, linkHeader: LinkHeader, checksumPartial: boolean,
@@ -66,16 +61,12 @@ export function decodeEchoReply(
 ): EchoReply | undefined {
   const ip = at + linkHeader
   const icmp = ip + IPV6_HEADER
-  if (judgeHeaders(slab, at, length, linkHeader) !== undefined || icmp + MESSAGE > at + length) return undefined
+  if (checkHeaders(slab, at, length, linkHeader) !== undefined || icmp + MESSAGE > at + length) return undefined
   if (slab[ip + NEXT_HEADER] !== ICMPV6 || read16(slab, ip + PAYLOAD_LENGTH) !== MESSAGE) return undefined
   if (read16(slab, icmp) !== ECHO_REPLY << 8 || read16(slab, icmp + IDENTIFIER) !== identifier) return undefined
   if (cookie.some((byte, i) => slab[icmp + DATA + i] !== byte)) return undefined
   if (!checksumPartial && icmpv6Checksum(slab, ip, MESSAGE) !== 0) return undefined
   const source = Address.read(slab, ip + SOURCE)
   if (source.isUnspecified || source.isLoopback || source.isMulticast) return undefined
-  return {
-    source,
-    destination: Address.read(slab, ip + DESTINATION),
-    mac: linkHeader === 0 ? undefined : readMac(slab, at + ETHER_SOURCE),
-  }
+  return { source, destination: Address.read(slab, ip + DESTINATION), mac: linkHeader === 0 ? undefined : readMac(slab, at + ETHER_SOURCE) }
 }

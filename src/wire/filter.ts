@@ -1,29 +1,19 @@
 /**
- * The kernel's packet filter as data: classic BPF (Linux Documentation/networking/filter.rst), an array of
- * `struct sock_filter { u16 code; u8 jt; u8 jf; u32 k }` in host byte order.
- *
- * It passes what `NdiscView` should see, and what is broken about an NS or NA too, so that it can be counted. A load
- * past the end of the packet drops it: a frame cut before its ICMPv6 type cannot be told from any other.
+ * Packet filters in classic BPF (Linux Documentation/networking/filter.rst): an array of
+ * `struct sock_filter { u16 code; u8 jt; u8 jf; u32 k }` in host byte order. A load beyond the end of the packet drops it.
  */
-import { ECHO_REPLY, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from './constants.ts'
+import { ECHO_REPLY } from './constants.ts'
 import {
-  DESTINATION_OPTIONS, ETHER_TYPE, ETHERTYPE_IPV6, FRAGMENT, HOP_BY_HOP, ICMPV6, IPV6_HEADER, NEXT_HEADER,
-  ROUTING,
+  DESTINATION_OPTIONS, ETHER_TYPE, ETHERTYPE_IPV6, FRAGMENT, HOP_BY_HOP, ICMPV6, IPV6_HEADER, type LinkHeader, NEXT_HEADER, ROUTING,
 } from './frame.ts'
-import type { LinkHeader } from './frame.ts'
 
 /** Opcodes: BPF_LD|BPF_ABS with BPF_H or BPF_B, BPF_ALU|BPF_AND|BPF_K, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K. */
-export const LOAD_HALF = 0x28
-export const LOAD_BYTE = 0x30
-export const LOAD_WORD = 0x20
-export const AND = 0x54
-export const JUMP_EQUAL = 0x15
-export const RETURN = 0x06
+export const LOAD_HALF = 0x28, LOAD_BYTE = 0x30, LOAD_WORD = 0x20, AND = 0x54, JUMP_EQUAL = 0x15, RETURN = 0x06
 
-/** How much of a passed packet the socket gets: all of it. */
+/** Return value that passes the whole packet. */
 const WHOLE = 0xffff
 
-/** A line: opcode, k, and for JUMP_EQUAL the labels to go to; without one it goes on with the next line. */
+/** A line of a program. JUMP_EQUAL continues at the label `equal` or `other`; if that label is absent, at the next line. */
 export interface Instruction {
   readonly label?: string
   readonly code: number
@@ -32,7 +22,10 @@ export interface Instruction {
   readonly other?: string
 }
 
-/** Turns lines into bytes. Jumps lead forward, at most 255 lines; anything else throws. */
+/** End of a program: reaching it passes the whole packet, a jump to `drop` drops the packet. */
+export const END: readonly Instruction[] = [{ label: 'pass', code: RETURN, k: WHOLE }, { label: 'drop', code: RETURN, k: 0 }]
+
+/** Assembles a program. @throws RangeError for a jump that does not go forward by at most 255 lines */
 export function assemble(program: readonly Instruction[]): Uint8Array {
   const bytes = new Uint8Array(8 * program.length)
   const codes = new Uint16Array(bytes.buffer)
@@ -52,7 +45,7 @@ export function assemble(program: readonly Instruction[]): Uint8Array {
   return bytes
 }
 
-/** Goes on when it is IPv6, else to `drop`. */
+/** @returns lines that jump to `drop` unless the packet is IPv6 */
 function isIpv6(linkHeader: LinkHeader): readonly Instruction[] {
   return linkHeader === 14
     ? [{ code: LOAD_HALF, k: ETHER_TYPE }, { code: JUMP_EQUAL, k: ETHERTYPE_IPV6, other: 'drop' }]
@@ -60,13 +53,11 @@ function isIpv6(linkHeader: LinkHeader): readonly Instruction[] {
 }
 
 /**
- * Passes IPv6 packets with an ICMPv6 message of one of `types`, directly behind the IPv6 header or behind one extension
- * header of 8 bytes (Hop-by-Hop, Routing, Fragment, Destination Options).
- * @param linkHeader 14 (SOCK_RAW on Ethernet) or 0 (SOCK_DGRAM).
+ * Builds a filter that passes ICMPv6 messages of one of `types`, after the IPv6 header or after one extension header of 8 bytes
+ * (Hop-by-Hop, Routing, Fragment, Destination Options). Invalid messages pass too, so that they can be counted.
+ * @param linkHeader 14 (SOCK_RAW on Ethernet) or 0 (SOCK_DGRAM)
  */
-export function ndiscFilter(
-  linkHeader: LinkHeader, types: readonly number[] = [NEIGHBOR_SOLICITATION, NEIGHBOR_ADVERTISEMENT],
-): Uint8Array {
+export function ndiscFilter(linkHeader: LinkHeader, types: readonly number[]): Uint8Array {
   const next = linkHeader + NEXT_HEADER
   const first = linkHeader + IPV6_HEADER
   const passTypes: Instruction[] = types.map((k) => ({ code: JUMP_EQUAL, k, equal: 'pass' }))
@@ -74,11 +65,11 @@ export function ndiscFilter(
     ...isIpv6(linkHeader),
     { code: LOAD_BYTE, k: next },
     { code: JUMP_EQUAL, k: ICMPV6, equal: 'plain' },
-    { code: JUMP_EQUAL, k: HOP_BY_HOP, equal: 'behind' },
-    { code: JUMP_EQUAL, k: ROUTING, equal: 'behind' },
-    { code: JUMP_EQUAL, k: FRAGMENT, equal: 'behind' },
+    { code: JUMP_EQUAL, k: HOP_BY_HOP, equal: 'extended' },
+    { code: JUMP_EQUAL, k: ROUTING, equal: 'extended' },
+    { code: JUMP_EQUAL, k: FRAGMENT, equal: 'extended' },
     { code: JUMP_EQUAL, k: DESTINATION_OPTIONS, other: 'drop' },
-    { label: 'behind', code: LOAD_BYTE, k: first },
+    { label: 'extended', code: LOAD_BYTE, k: first },
     { code: JUMP_EQUAL, k: ICMPV6, other: 'drop' },
     { code: LOAD_BYTE, k: first + 8 },
     ...passTypes,
@@ -90,7 +81,7 @@ export function ndiscFilter(
   ])
 }
 
-/** Passes the Echo Replies (RFC 4443 4.2) with this identifier. @param linkHeader as in `ndiscFilter`. */
+/** Builds a filter that passes the Echo Replies (RFC 4443 4.2) with `identifier`. @param linkHeader as in `ndiscFilter` */
 export function echoReplyFilter(linkHeader: LinkHeader, identifier: number): Uint8Array {
   const icmp = linkHeader + IPV6_HEADER
   return assemble([
@@ -102,7 +93,6 @@ export function echoReplyFilter(linkHeader: LinkHeader, identifier: number): Uin
     { code: JUMP_EQUAL, k: ECHO_REPLY << 8, other: 'drop' },
     { code: LOAD_HALF, k: icmp + 4 },
     { code: JUMP_EQUAL, k: identifier, other: 'drop' },
-    { code: RETURN, k: WHOLE },
-    { label: 'drop', code: RETURN, k: 0 },
+    ...END,
   ])
 }

@@ -1,5 +1,5 @@
 /**
- * A frame up to the ICMPv6 message: Ethernet II (RFC 894, RFC 2464) and the IPv6 header (RFC 8200 3).
+ * Headers of a frame before the ICMPv6 message: Ethernet II (RFC 894, RFC 2464) and the IPv6 header (RFC 8200 3).
  *
  *      0                   6                  12      14
  *     +-------------------+-------------------+-------+
@@ -17,56 +17,37 @@
  *     |                    Destination (16 bytes)                     |
  *     +---------------------------------------------------------------+
  */
-import { writeMac, writeWord } from '../address.ts'
-import type { Address, Mac } from '../address.ts'
+import { type Address, type Mac, writeMac, writeWord } from '../address.ts'
 import { read16, write16 } from './bytes.ts'
 import { ND_HOP_LIMIT } from './constants.ts'
 
-/** Length of the header in front of IPv6: Ethernet (SOCK_RAW) or none (SOCK_DGRAM). */
+/** Length of the link header: Ethernet (SOCK_RAW) or none (SOCK_DGRAM). */
 export type LinkHeader = 14 | 0
 
 /** Offsets in the Ethernet header. */
-export const ETHER_DESTINATION = 0
-export const ETHER_SOURCE = 6
-export const ETHER_TYPE = 12
+export const ETHER_DESTINATION = 0, ETHER_SOURCE = 6, ETHER_TYPE = 12
 
 export const ETHERTYPE_IPV6 = 0x86dd
 
-/** Offsets in the IPv6 header, and its length. */
-export const PAYLOAD_LENGTH = 4
-export const NEXT_HEADER = 6
-export const HOP_LIMIT = 7
-export const SOURCE = 8
-export const DESTINATION = 24
-export const IPV6_HEADER = 40
+/** Offsets in the IPv6 header, and the length of this header. */
+export const PAYLOAD_LENGTH = 4, NEXT_HEADER = 6, HOP_LIMIT = 7, SOURCE = 8, DESTINATION = 24, IPV6_HEADER = 40
 
 /** Next header values (RFC 8200 4). */
-export const HOP_BY_HOP = 0
-export const ROUTING = 43
-export const FRAGMENT = 44
-export const ICMPV6 = 58
-export const DESTINATION_OPTIONS = 60
+export const HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, ICMPV6 = 58, DESTINATION_OPTIONS = 60
 
-/** The Ethernet address of a multicast group whose last 32 bits are `word` (RFC 2464 7). */
-export function multicastMac(word: number): Mac {
-  return (0x3333 * 2 ** 32 + (word >>> 0)) as Mac
-}
+/** @returns the Ethernet address of the multicast group whose last 32 bits are `word` (RFC 2464 7) */
+export function multicastMac(word: number): Mac { return (0x3333 * 2 ** 32 + (word >>> 0)) as Mac }
 
-/**
- * Whether the frame of `length` bytes at `at` begins with a whole IPv6 header behind its link header.
- * @returns undefined when it does, else what is wrong.
- */
-export function judgeHeaders(
-  slab: Uint8Array, at: number, length: number, linkHeader: number,
-): 'not-ipv6' | 'truncated' | undefined {
+/** Checks that the frame of `length` bytes at `at` has a whole link header and IPv6 header. @returns undefined if it has */
+export function checkHeaders(slab: Uint8Array, at: number, length: number, linkHeader: number): 'not-ipv6' | 'truncated' | undefined {
   if (linkHeader !== 0 && length >= linkHeader && read16(slab, at + ETHER_TYPE) !== ETHERTYPE_IPV6) return 'not-ipv6'
   if (length > linkHeader && slab[at + linkHeader] >>> 4 !== 6) return 'not-ipv6'
   return length < linkHeader + IPV6_HEADER ? 'truncated' : undefined
 }
 
 /**
- * Writes the Ethernet header at `at`. The destination comes inside its message and is split here, because V8 may
- * allocate for a Mac, a number beyond 32 bits, that is an argument of a call.
+ * Writes the Ethernet header at `at`. The destination is a field of `message`, because V8 may allocate for a number beyond 32
+ * bits that is an argument of a call.
  */
 export function writeEthernet(slab: Uint8Array, at: number, message: { readonly to: Mac }, from: Mac): void {
   write16(slab, at + ETHER_DESTINATION, Math.floor(message.to / 2 ** 32))
@@ -75,7 +56,7 @@ export function writeEthernet(slab: Uint8Array, at: number, message: { readonly 
   write16(slab, at + ETHER_TYPE, ETHERTYPE_IPV6)
 }
 
-/** Writes the IPv6 header of `payload` bytes, an ND message unless otherwise said, at `ip`, all but its destination. */
+/** Writes an IPv6 header at `ip`, except for its destination. The defaults are those of an ND message. @param payload in bytes */
 export function writeIpv6(
   slab: Uint8Array, ip: number, source: Address, payload: number, nextHeader = ICMPV6, hopLimit = ND_HOP_LIMIT,
 ): void {

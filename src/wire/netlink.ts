@@ -1,70 +1,64 @@
 /**
- * Netlink framing: messages and attributes, in host byte order (netlink(7), linux/netlink.h).
+ * Messages and attributes of netlink, in host byte order (netlink(7), linux/netlink.h).
  *
  *     0               4       6       8               12              16
  *     | length        | type  | flags | sequence      | port          | payload, padded to 4 ...
  *     | length | type | value, padded to 4 ...                            one attribute
  *
- * Reading is done in place: a {@link Message} and {@link Attributes} are offsets into the receive buffer, and what
- * does not fit in it is not there. Writing appends to one growing buffer.
+ * A {@link Message} and {@link Attributes} are offsets into the receive buffer; parts beyond the end of the buffer count as absent.
+ * netlink-encode.ts writes messages.
  */
-import { Address } from '../address.ts'
+import { Address, type Mac, readMac } from '../address.ts'
 
-export const NLMSG_ERROR = 2
-export const NLMSG_DONE = 3
+export const NLMSG_ERROR = 2, NLMSG_DONE = 3
 
-export const NLM_F_REQUEST = 0x01
-export const NLM_F_ACK = 0x04
+/** Flags of requests, of replies to a dump, and of requests for new entries. */
+export const NLM_F_REQUEST = 0x01, NLM_F_ACK = 0x04, NLM_F_DUMP = 0x300
 export const NLM_F_DUMP_INTR = 0x10
-export const NLM_F_DUMP = 0x300
-export const NLM_F_REPLACE = 0x100
-export const NLM_F_EXCL = 0x200
-export const NLM_F_CREATE = 0x400
-/** In NLMSG_ERROR and NLMSG_DONE: the request is not repeated; attributes follow. */
-const NLM_F_CAPPED = 0x100
-const NLM_F_ACK_TLVS = 0x200
+export const NLM_F_REPLACE = 0x100, NLM_F_EXCL = 0x200, NLM_F_CREATE = 0x400
+/** Flags of NLMSG_ERROR and NLMSG_DONE: the reply does not repeat the payload of the request; attributes follow. */
+const NLM_F_CAPPED = 0x100, NLM_F_ACK_TLVS = 0x200
 
-const NLA_F_NESTED = 0x8000
 const NLA_TYPE_MASK = 0x3fff
 const NLMSGERR_ATTR_MSG = 1
 
-const HEADER = 16
-const ATTRIBUTE = 4
+/** Lengths of the headers of messages and attributes. */
+export const HEADER = 16, ATTRIBUTE = 4
 
-/** A host whose numbers have their low byte first. */
-const little = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+/** Whether the host byte order is little-endian. */
+export const little = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
-const utf8 = new TextEncoder()
 const text = new TextDecoder()
 
-const align = (length: number): number => (length + 3) & ~3
+/** Rounds up to a multiple of 4. */
+export function align(length: number): number { return (length + 3) & ~3 }
 
-/** The unsigned 16-bit number at `at`, host order. The caller has checked the range. */
+/** Reads an unsigned 16-bit number in host order. The caller checks the range. */
 export function readU16(bytes: Uint8Array, at: number): number {
   return little ? bytes[at] | (bytes[at + 1] << 8) : (bytes[at] << 8) | bytes[at + 1]
 }
 
-/** The unsigned 32-bit number at `at`, host order. The caller has checked the range. */
+/** Reads an unsigned 32-bit number in host order. The caller checks the range. */
 export function readU32(bytes: Uint8Array, at: number): number {
   const low = readU16(bytes, at)
   const high = readU16(bytes, at + 2)
   return (little ? (high << 16) | low : (low << 16) | high) >>> 0
 }
 
-/** One message in a receive buffer: valid until the buffer is filled again. */
+/** A message in a receive buffer, valid until the next receive. */
 export interface Message {
   readonly bytes: Uint8Array
   readonly type: number
   readonly flags: number
   readonly sequence: number
-  /** Of the socket it answers, or of the one whose request it tells of; 0 is the kernel. */
+  /** Port of the socket whose request caused the message; 0: the kernel. */
   readonly port: number
-  /** The payload is bytes[start, end). */
+  /** Payload: bytes[start, end). */
   readonly start: number
   readonly end: number
 }
 
-/** The messages in bytes[start, end). Ends in silence at the first one that is cut off or impossible. */
+/** Iterates over the messages in bytes[start, end), up to the first one that is invalid or not whole. */
 export function* messages(bytes: Uint8Array, start = 0, end = bytes.length): Generator<Message> {
   const limit = Math.min(end, bytes.length)
   for (let at = start; at + HEADER <= limit;) {
@@ -78,14 +72,14 @@ export function* messages(bytes: Uint8Array, start = 0, end = bytes.length): Gen
   }
 }
 
-/** One attribute: its value is bytes[start, end). */
+/** An attribute with the value bytes[start, end). */
 export interface Attribute {
   readonly type: number
   readonly start: number
   readonly end: number
 }
 
-/** The attributes in bytes[start, end), as a view. A getter gives undefined for what is absent or too short. */
+/** A view of the attributes in bytes[start, end). Getters return undefined for an attribute that is absent or too short. */
 export class Attributes {
   readonly #bytes: Uint8Array
   readonly #start: number
@@ -97,7 +91,7 @@ export class Attributes {
     this.#end = Math.min(end, bytes.length)
   }
 
-  /** In order; ends in silence at the first one that is cut off. */
+  /** Iterates over the attributes, up to the first one that is not whole. */
   *[Symbol.iterator](): Generator<Attribute> {
     for (let at = this.#start; at + ATTRIBUTE <= this.#end;) {
       const length = readU16(this.#bytes, at)
@@ -107,7 +101,7 @@ export class Attributes {
     }
   }
 
-  /** The first attribute of `type` with a value of at least `size` bytes. */
+  /** Returns the first attribute of `type` with at least `size` bytes. */
   find(type: number, size = 0): Attribute | undefined {
     for (const attribute of this) {
       if (attribute.type === type && attribute.end - attribute.start >= size) return attribute
@@ -125,7 +119,13 @@ export class Attributes {
     return found && Address.read(this.#bytes, found.start)
   }
 
-  /** Up to the first NUL. */
+  /** A link-layer address of exactly six bytes. */
+  mac(type: number): Mac | undefined {
+    const found = this.find(type)
+    return found && found.end - found.start === 6 ? readMac(this.#bytes, found.start) : undefined
+  }
+
+  /** Text up to the first NUL. */
   text(type: number): string | undefined {
     const found = this.find(type)
     if (found === undefined) return undefined
@@ -133,27 +133,32 @@ export class Attributes {
     const nul = value.indexOf(0)
     return text.decode(nul < 0 ? value : value.subarray(0, nul))
   }
-
-  /** The attributes inside an attribute; none when it is absent. */
-  nested(type: number): Attributes {
-    const found = this.find(type)
-    return new Attributes(this.#bytes, found?.start ?? 0, found?.end ?? 0)
-  }
 }
 
-/** How a request ended: NLMSG_ERROR, or NLMSG_DONE after a dump. */
+/**
+ * Reads the attributes of a message of rtnetlink.
+ * @param added accepted type RTM_NEW*; the type RTM_DEL*, which is the next number, is accepted too
+ * @param header length of the header before the attributes, such as struct ndmsg; its first byte must be `family`
+ * @returns undefined for other types and families, and messages that are too short
+ */
+export function attributesOf({ bytes, type, start, end }: Message, added: number, header: number, family: number): Attributes | undefined {
+  if ((type !== added && type !== added + 1) || end - start < header || bytes[start] !== family) return undefined
+  return new Attributes(bytes, start + header, end)
+}
+
+/** Result of a request: NLMSG_ERROR, or NLMSG_DONE after a dump. */
 export interface Completion {
-  /** As in errno(3), positive; 0 is success. */
+  /** Positive number of errno(3); 0: success. */
   readonly errno: number
-  /** The kernel's own words (NETLINK_EXT_ACK), when it has any. */
+  /** Explanation of the kernel (NETLINK_EXT_ACK), if any. */
   readonly text: string | undefined
 }
 
-/** Reads an NLMSG_ERROR or NLMSG_DONE; undefined for any other message and for one that is too short. */
+/** Decodes NLMSG_ERROR or NLMSG_DONE. @returns undefined for other messages and those that are too short */
 export function decodeCompletion(message: Message): Completion | undefined {
   const { bytes, type, flags, start, end } = message
   if (type !== NLMSG_ERROR && type !== NLMSG_DONE) return undefined
-  // A dump that ends well may end without a status.
+  // The NLMSG_DONE of a successful dump may have no status.
   if (end - start < 4) return type === NLMSG_DONE ? { errno: 0, text: undefined } : undefined
   const errno = -(readU32(bytes, start) | 0)
   let at = start + 4
@@ -162,127 +167,4 @@ export function decodeCompletion(message: Message): Completion | undefined {
     at += flags & NLM_F_CAPPED ? HEADER : Math.max(HEADER, align(readU32(bytes, at)))
   }
   return { errno, text: flags & NLM_F_ACK_TLVS ? new Attributes(bytes, at, end).text(NLMSGERR_ATTR_MSG) : undefined }
-}
-
-/** Composes messages, one after another, in one buffer that grows. */
-export class MessageWriter {
-  #bytes = new Uint8Array(4096)
-  #length = 0
-  #message = 0
-
-  /** What was written; valid until the next write. */
-  get bytes(): Uint8Array { return this.#bytes.subarray(0, this.#length) }
-
-  /** Starts a message; {@link end} completes it. The port is 0: the kernel fills it in. */
-  begin(type: number, flags: number, sequence: number): void {
-    this.#message = this.#length
-    this.u32(0)
-    this.u16(type)
-    this.u16(flags)
-    this.u32(sequence)
-    this.u32(0)
-  }
-
-  end(): void {
-    this.#put32(this.#message, this.#length - this.#message)
-    this.#pad()
-  }
-
-  /** Asks for an acknowledgement of the message that was written last; refusals always come. */
-  acknowledge(): void {
-    const at = this.#message + 6
-    this.#put16(at, readU16(this.#bytes, at) | NLM_F_ACK)
-  }
-
-  u8(value: number): void { this.#bytes[this.#take(1)] = value }
-  u16(value: number): void { this.#put16(this.#take(2), value) }
-  u32(value: number): void { this.#put32(this.#take(4), value) }
-
-  raw(value: Uint8Array): void {
-    const at = this.#take(value.length)
-    this.#bytes.set(value, at)
-  }
-
-  /** An attribute with the bytes given. */
-  attribute(type: number, value: Uint8Array): void {
-    const at = this.#open(type)
-    this.raw(value)
-    this.close(at)
-  }
-
-  attributeU32(type: number, value: number): void {
-    const at = this.#open(type)
-    this.u32(value)
-    this.close(at)
-  }
-
-  /** In network order, as netfilter has most of its numbers. */
-  attributeBe32(type: number, value: number): void {
-    this.attribute(type, Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value))
-  }
-
-  /** With its terminating NUL. */
-  attributeText(type: number, value: string): void {
-    const at = this.#open(type)
-    this.raw(utf8.encode(value))
-    this.u8(0)
-    this.close(at)
-  }
-
-  attributeAddress(type: number, value: Address): void {
-    const at = this.#open(type)
-    const from = this.#take(16)
-    value.write(this.#bytes, from)
-    this.close(at)
-  }
-
-  /** Starts a nested attribute; give the result to {@link close}. */
-  open(type: number): number { return this.#open(type | NLA_F_NESTED) }
-
-  /** A nested attribute with what `fill` writes. Throws like {@link close}. */
-  nest(type: number, fill: () => void): void {
-    const at = this.open(type)
-    fill()
-    this.close(at)
-  }
-
-  /** @throws RangeError when the attribute is longer than its 16-bit length can say. */
-  close(at: number): void {
-    if (this.#length - at > 0xffff) throw new RangeError(`netlink attribute of ${this.#length - at} bytes`)
-    this.#put16(at, this.#length - at)
-    this.#pad()
-  }
-
-  #open(type: number): number {
-    const at = this.#length
-    this.u16(0)
-    this.u16(type)
-    return at
-  }
-
-  #pad(): void {
-    while (this.#length & 3) this.u8(0)
-  }
-
-  /** Makes room for `size` bytes and returns where they begin. */
-  #take(size: number): number {
-    const at = this.#length
-    this.#length += size
-    if (this.#length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#length))
-      grown.set(this.#bytes.subarray(0, at))
-      this.#bytes = grown
-    }
-    return at
-  }
-
-  #put16(at: number, value: number): void {
-    this.#bytes[little ? at : at + 1] = value
-    this.#bytes[little ? at + 1 : at] = value >>> 8
-  }
-
-  #put32(at: number, value: number): void {
-    this.#put16(little ? at : at + 2, value)
-    this.#put16(little ? at + 2 : at, value >>> 16)
-  }
 }

@@ -1,13 +1,13 @@
 /**
- * The messages of nfnetlink_log (linux/netfilter/nfnetlink_log.h), by which a rule `log group N` shows packets to the one socket
- * that has bound that group. Behind the netlink header comes struct nfgenmsg, with the group, in both directions:
+ * Messages of nfnetlink_log (linux/netfilter/nfnetlink_log.h). A rule `log group N` sends packets to the one socket that is bound
+ * to the group. struct nfgenmsg follows the netlink header in both directions:
  *
  *     0        1         2               4
  *     | family | version | group         | attributes ...        numbers in network order
  */
 import { readWord } from '../address.ts'
-import { Attributes, NLM_F_ACK, NLM_F_REQUEST } from './netlink.ts'
-import type { Message, MessageWriter } from './netlink.ts'
+import type { MessageWriter } from './netlink-encode.ts'
+import { Attributes, type Message, NLM_F_ACK, NLM_F_REQUEST } from './netlink.ts'
 
 const NFNL_SUBSYS_ULOG = 4
 const NFULNL_MSG_PACKET = NFNL_SUBSYS_ULOG << 8
@@ -15,41 +15,35 @@ const NFULNL_MSG_CONFIG = NFNL_SUBSYS_ULOG << 8 | 1
 const NFGENMSG = 4
 const AF_UNSPEC = 0
 
-const NFULA_CFG_CMD = 1
-const NFULA_CFG_MODE = 2
-const NFULA_CFG_NLBUFSIZ = 3
-const NFULA_CFG_QTHRESH = 5
+const NFULA_CFG_CMD = 1, NFULA_CFG_MODE = 2, NFULA_CFG_NLBUFSIZ = 3, NFULA_CFG_QTHRESH = 5
 const NFULNL_CFG_CMD_BIND = 1
 const NFULNL_COPY_PACKET = 2
+const NFULA_IFINDEX_OUTDEV = 5, NFULA_PAYLOAD = 9
 
-const NFULA_IFINDEX_OUTDEV = 5
-const NFULA_PAYLOAD = 9
-
-/** What the kernel makes room for, for each message: a copy of 128 bytes, and what it tells beside it. */
+/** Size in bytes of the kernel's buffer for one message: enough for 128 bytes of the packet, and the attributes. */
 const MESSAGE_SIZE = 512
 
 /**
- * Binds `group`: its packets come one by one, at once, the first `range` bytes of each (at most 128). Refused with EPERM, EBUSY or
- * EEXIST when somebody has it.
+ * Binds the socket to `group`: the kernel sends each packet at once, in a message of its own. The kernel refuses with EPERM, EBUSY or
+ * EEXIST if another socket is bound.
+ * @param range bytes of each packet to receive, at most 128
  */
 export function bindGroup(w: MessageWriter, sequence: number, group: number, range: number): void {
-  w.begin(NFULNL_MSG_CONFIG, NLM_F_REQUEST | NLM_F_ACK, sequence)
-  w.raw(Uint8Array.of(AF_UNSPEC, 0, group >>> 8, group))
-  w.attribute(NFULA_CFG_CMD, Uint8Array.of(NFULNL_CFG_CMD_BIND))
-  w.attribute(NFULA_CFG_MODE, Uint8Array.of(0, 0, range >>> 8, range, NFULNL_COPY_PACKET, 0))
-  w.attributeBe32(NFULA_CFG_NLBUFSIZ, MESSAGE_SIZE)
-  w.attributeBe32(NFULA_CFG_QTHRESH, 1)
-  w.end()
+  w.message(NFULNL_MSG_CONFIG, NLM_F_REQUEST | NLM_F_ACK, sequence, [AF_UNSPEC, 0, group >>> 8, group], [
+    [NFULA_CFG_CMD, Uint8Array.of(NFULNL_CFG_CMD_BIND)],
+    [NFULA_CFG_MODE, Uint8Array.of(0, 0, range >>> 8, range, NFULNL_COPY_PACKET, 0)],
+    [NFULA_CFG_NLBUFSIZ, MESSAGE_SIZE], [NFULA_CFG_QTHRESH, 1],
+  ])
 }
 
-/** A packet on its way out of a link: from its network header on, it is bytes[start, end) of the message. */
+/** A packet that leaves by a link. It is in bytes[start, end) of the message, from its network header on. */
 export interface LoggedPacket {
   readonly ifindex: number
   readonly start: number
   readonly end: number
 }
 
-/** Undefined for any other message, and for a packet that does not go out of a link. */
+/** @returns undefined for other messages, and for a packet without an outgoing link */
 export function decodePacket({ type, bytes, start, end }: Message): LoggedPacket | undefined {
   if (type !== NFULNL_MSG_PACKET) return undefined
   const attributes = new Attributes(bytes, start + NFGENMSG, end)

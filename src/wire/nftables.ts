@@ -1,7 +1,6 @@
 /**
- * The nf_tables messages of one small table: `ip6 ndp6d`, which drops Neighbor Solicitations before the kernel reacts
- * to them, and Neighbor Advertisements before it forwards them, and shows the multicast solicitations that the kernel sends
- * itself (linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h, nft(8)). In nft's language:
+ * nf_tables messages of the table `ip6 ndp6d` (linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h, nft(8)). It drops NSs before the
+ * kernel answers them and NAs before the kernel forwards them, and logs the multicast NSs of the kernel. In the language of nft:
  *
  *     table ip6 ndp6d {
  *       flags owner
@@ -16,76 +15,52 @@
  *       }
  *     }
  *
- * With br_netfilter, frames that a bridge of this machine passes between its ports come along, too, as if they had come in
- * on the bridge; they are not for its own link-layer address.
- *
- * What is forwarded, and what packet sockets send, passes no output chain. nft-rules.ts has the rules.
+ * With br_netfilter the drop rule also sees frames between the ports of a bridge, so it compares the destination MAC. The output chain does
+ * not see forwarded packets and those of packet sockets. nft-rules.ts writes the rules.
  */
-import { Address, wordMask } from '../address.ts'
-import type { Mac, Prefix } from '../address.ts'
+import { Address, type Mac, type Prefix, wordMask } from '../address.ts'
+import type { AttributeList, MessageWriter } from './netlink-encode.ts'
 import { NLM_F_CREATE, NLM_F_REQUEST } from './netlink.ts'
-import type { MessageWriter } from './netlink.ts'
-import { NFTA_DATA_VALUE, NFTA_LIST_ELEM, writeDrop, writeLog } from './nft-rules.ts'
+import { dropRule, logRule, NFTA_DATA_VALUE, NFTA_LIST_ELEM } from './nft-rules.ts'
 
 export const TABLE = 'ndp6d'
 
-/** The kernel deletes the table when the socket that made it is closed (Linux 5.12). */
+/** The kernel deletes the table when the socket that created it is closed (since Linux 5.12). */
 export const NFT_TABLE_F_OWNER = 2
 
 const NFNL_SUBSYS_NFTABLES = 10
-const NFNL_MSG_BATCH_BEGIN = 0x10
-const NFNL_MSG_BATCH_END = 0x11
-const NFT_MSG_NEWTABLE = 0
-const NFT_MSG_DELTABLE = 2
-const NFT_MSG_NEWCHAIN = 3
-const NFT_MSG_NEWRULE = 6
-const NFT_MSG_NEWSET = 9
-const NFT_MSG_NEWSETELEM = 12
+const NFNL_MSG_BATCH_BEGIN = 0x10, NFNL_MSG_BATCH_END = 0x11
+const NFT_MSG_NEWTABLE = 0, NFT_MSG_DELTABLE = 2, NFT_MSG_NEWCHAIN = 3, NFT_MSG_NEWRULE = 6, NFT_MSG_NEWSET = 9, NFT_MSG_NEWSETELEM = 12
 const NLM_F_APPEND = 0x800
 
-const AF_UNSPEC = 0
-const NFPROTO_IPV6 = 10
+/** struct nfgenmsg: family (NFPROTO_IPV6, AF_UNSPEC), version, resource, which names the subsystem of a batch. */
+const HEADER = [10, 0, 0, 0]
+const BATCH_HEADER = [0, 0, 0, NFNL_SUBSYS_NFTABLES]
 const NF_ACCEPT = 1
 
-/** Where our chains hook in, and with which priority: NF_INET_PRE_ROUTING at NF_IP_PRI_RAW, NF_INET_LOCAL_OUT at NF_IP_PRI_FILTER. */
+/** Hooks and priorities: NF_INET_PRE_ROUTING at NF_IP_PRI_RAW, NF_INET_LOCAL_OUT at NF_IP_PRI_FILTER. */
 const CHAINS = { prerouting: { hook: 0, priority: -300 }, output: { hook: 3, priority: 0 } } as const
 
-const NFTA_TABLE_NAME = 1
-const NFTA_TABLE_FLAGS = 2
-const NFTA_CHAIN_TABLE = 1
-const NFTA_CHAIN_NAME = 3
-const NFTA_CHAIN_HOOK = 4
-const NFTA_CHAIN_POLICY = 5
-const NFTA_CHAIN_TYPE = 7
-const NFTA_HOOK_HOOKNUM = 1
-const NFTA_HOOK_PRIORITY = 2
-const NFTA_SET_TABLE = 1
-const NFTA_SET_NAME = 2
-const NFTA_SET_FLAGS = 3
-const NFTA_SET_KEY_TYPE = 4
-const NFTA_SET_KEY_LEN = 5
-const NFTA_SET_ID = 10
-const NFTA_SET_ELEM_LIST_TABLE = 1
-const NFTA_SET_ELEM_LIST_SET = 2
-const NFTA_SET_ELEM_LIST_ELEMENTS = 3
-const NFTA_SET_ELEM_KEY = 1
-const NFTA_SET_ELEM_FLAGS = 3
-const NFTA_RULE_TABLE = 1
-const NFTA_RULE_CHAIN = 2
-const NFTA_RULE_EXPRESSIONS = 4
+const NFTA_TABLE_NAME = 1, NFTA_TABLE_FLAGS = 2
+const NFTA_CHAIN_TABLE = 1, NFTA_CHAIN_NAME = 3, NFTA_CHAIN_HOOK = 4, NFTA_CHAIN_POLICY = 5, NFTA_CHAIN_TYPE = 7
+const NFTA_HOOK_HOOKNUM = 1, NFTA_HOOK_PRIORITY = 2
+const NFTA_SET_TABLE = 1, NFTA_SET_NAME = 2, NFTA_SET_FLAGS = 3, NFTA_SET_KEY_TYPE = 4, NFTA_SET_KEY_LEN = 5, NFTA_SET_ID = 10
+const NFTA_SET_ELEM_LIST_TABLE = 1, NFTA_SET_ELEM_LIST_SET = 2, NFTA_SET_ELEM_LIST_ELEMENTS = 3
+const NFTA_SET_ELEM_KEY = 1, NFTA_SET_ELEM_FLAGS = 3
+const NFTA_RULE_TABLE = 1, NFTA_RULE_CHAIN = 2, NFTA_RULE_EXPRESSIONS = 4
 
 const NFT_SET_INTERVAL = 4
 const NFT_SET_ELEM_INTERVAL_END = 1
-/** nft's own number for ipv6_addr, so that `nft list` can print the set. */
+/** Number of the type ipv6_addr in nft, so that `nft list` can print the set. */
 const TYPE_IP6ADDR = 8
 
-/** Addresses from `first` up to, not including, `end`; without an end up to the last one. */
+/** Addresses from `first` to the one before `end`; to the last address of all if `end` is undefined. */
 export interface Range {
   readonly first: Address
   readonly end: Address | undefined
 }
 
-/** The address after the last one of `prefix`; undefined when there is none. */
+/** @returns the address after the last one of `prefix`; undefined if there is none */
 function after({ address: a, length }: Prefix): Address | undefined {
   const words = [a.w0, a.w1, a.w2, a.w3].map((word, i) => (word | ~wordMask(length, i)) >>> 0)
   for (let i = 3; i >= 0; i--) {
@@ -95,7 +70,7 @@ function after({ address: a, length }: Prefix): Address | undefined {
   return undefined
 }
 
-/** The same addresses as ranges in ascending order, none of which touches another: what an interval set wants. */
+/** Merges prefixes into ascending ranges with gaps between them, as an interval set requires. */
 export function ranges(prefixes: Iterable<Prefix>): Range[] {
   const sorted = [...prefixes].sort((a, b) => a.address.compare(b.address) || a.length - b.length)
   const result: Range[] = []
@@ -111,119 +86,80 @@ export function ranges(prefixes: Iterable<Prefix>): Range[] {
   return result
 }
 
-/** Numbers the messages of a batch, which the kernel carries out as a whole or not at all. */
+/** Writes the messages of one batch, which the kernel applies completely or not at all. */
 export class Batch {
   readonly #w: MessageWriter
   readonly #first: number
   #count = 0
 
+  /** @param first sequence number of the first message */
   constructor(w: MessageWriter, first: number) {
     this.#w = w
     this.#first = first
-    this.#begin(NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES)
-    this.#w.end()
+    this.#add(NFNL_MSG_BATCH_BEGIN, 0, BATCH_HEADER)
   }
 
   /** Creates the table unless it exists. `flags`: 0 or NFT_TABLE_F_OWNER. */
-  newTable(flags: number): void {
-    const w = this.#start(NFT_MSG_NEWTABLE, NLM_F_CREATE)
-    w.attributeText(NFTA_TABLE_NAME, TABLE)
-    w.attributeBe32(NFTA_TABLE_FLAGS, flags)
-    w.end()
-  }
+  newTable(flags: number): void { this.#change(NFT_MSG_NEWTABLE, NLM_F_CREATE, [[NFTA_TABLE_NAME, TABLE], [NFTA_TABLE_FLAGS, flags]]) }
 
-  /** Deletes the table with all that is in it; the batch fails when it does not exist. */
-  deleteTable(): void {
-    const w = this.#start(NFT_MSG_DELTABLE, 0)
-    w.attributeText(NFTA_TABLE_NAME, TABLE)
-    w.end()
-  }
+  /** Deletes the table with its contents; the batch fails if the table does not exist. */
+  deleteTable(): void { this.#change(NFT_MSG_DELTABLE, 0, [[NFTA_TABLE_NAME, TABLE]]) }
 
-  /** A base chain, which lets pass what no rule stops. */
+  /** Creates a base chain with the policy accept. */
   newChain(name: keyof typeof CHAINS): void {
-    const w = this.#start(NFT_MSG_NEWCHAIN, NLM_F_CREATE)
-    w.attributeText(NFTA_CHAIN_TABLE, TABLE)
-    w.attributeText(NFTA_CHAIN_NAME, name)
-    w.attributeText(NFTA_CHAIN_TYPE, 'filter')
-    w.attributeBe32(NFTA_CHAIN_POLICY, NF_ACCEPT)
-    w.nest(NFTA_CHAIN_HOOK, () => {
-      w.attributeBe32(NFTA_HOOK_HOOKNUM, CHAINS[name].hook)
-      w.attributeBe32(NFTA_HOOK_PRIORITY, CHAINS[name].priority)
-    })
-    w.end()
+    const { hook, priority } = CHAINS[name]
+    this.#change(NFT_MSG_NEWCHAIN, NLM_F_CREATE, [
+      [NFTA_CHAIN_TABLE, TABLE], [NFTA_CHAIN_NAME, name], [NFTA_CHAIN_TYPE, 'filter'], [NFTA_CHAIN_POLICY, NF_ACCEPT],
+      [NFTA_CHAIN_HOOK, [[NFTA_HOOK_HOOKNUM, hook], [NFTA_HOOK_PRIORITY, priority]]],
+    ])
   }
 
-  /** @param id unlike that of any other set in this batch, not 0 */
+  /** @param id unique in this batch, not 0 */
   newSet(name: string, id: number): void {
-    const w = this.#start(NFT_MSG_NEWSET, NLM_F_CREATE)
-    w.attributeText(NFTA_SET_TABLE, TABLE)
-    w.attributeText(NFTA_SET_NAME, name)
-    w.attributeBe32(NFTA_SET_FLAGS, NFT_SET_INTERVAL)
-    w.attributeBe32(NFTA_SET_KEY_TYPE, TYPE_IP6ADDR)
-    w.attributeBe32(NFTA_SET_KEY_LEN, 16)
-    w.attributeBe32(NFTA_SET_ID, id)
-    w.end()
+    this.#change(NFT_MSG_NEWSET, NLM_F_CREATE, [
+      [NFTA_SET_TABLE, TABLE], [NFTA_SET_NAME, name], [NFTA_SET_FLAGS, NFT_SET_INTERVAL], [NFTA_SET_KEY_TYPE, TYPE_IP6ADDR],
+      [NFTA_SET_KEY_LEN, 16], [NFTA_SET_ID, id],
+    ])
   }
 
-  /** Puts `members` (at most 512, since an attribute ends at 64 KiB) into a set. */
+  /** Adds `members` to a set: at most 512 ranges per call, since an attribute is limited to 64 KiB. */
   newElements(set: string, members: readonly Range[]): void {
-    const w = this.#start(NFT_MSG_NEWSETELEM, NLM_F_CREATE)
-    w.attributeText(NFTA_SET_ELEM_LIST_TABLE, TABLE)
-    w.attributeText(NFTA_SET_ELEM_LIST_SET, set)
-    w.nest(NFTA_SET_ELEM_LIST_ELEMENTS, () => {
-      for (const { first, end } of members) {
-        element(w, first, 0)
-        if (end !== undefined) element(w, end, NFT_SET_ELEM_INTERVAL_END)
-      }
-    })
-    w.end()
+    const element = (key: Address, flags?: number): AttributeList[number] =>
+      [NFTA_LIST_ELEM, [[NFTA_SET_ELEM_FLAGS, flags], [NFTA_SET_ELEM_KEY, [[NFTA_DATA_VALUE, key]]]]]
+    const elements = members.flatMap(({ first, end }) =>
+      end === undefined ? [element(first)] : [element(first), element(end, NFT_SET_ELEM_INTERVAL_END)])
+    this.#change(NFT_MSG_NEWSETELEM, NLM_F_CREATE, [
+      [NFTA_SET_ELEM_LIST_TABLE, TABLE], [NFTA_SET_ELEM_LIST_SET, set], [NFTA_SET_ELEM_LIST_ELEMENTS, elements],
+    ])
   }
 
-  /**
-   * Drops unicast NS and NA to the addresses in `set` that arrive on `ifindex`, unless they are this machine's own.
-   * @param mac the link's; undefined when it has none
-   */
+  /** Adds the rule of {@link dropRule}. */
   newDropRule(ifindex: number, mac: Mac | undefined, set: string, id: number): void {
-    this.#rule('prerouting', (w) => writeDrop(w, ifindex, mac, set, id))
+    this.#newRule('prerouting', dropRule(ifindex, mac, set, id))
   }
 
-  /** Shows the kernel's own multicast solicitations to who has bound `group` of nfnetlink_log (nflog.ts). */
-  newLogRule(group: number): void { this.#rule('output', (w) => writeLog(w, group)) }
+  /** Adds the rule of {@link logRule}; nflog.ts receives the packets. */
+  newLogRule(group: number): void { this.#newRule('output', logRule(group)) }
 
-  /** Asks for an acknowledgement of the last message and closes the batch. @returns how many sequence numbers count. */
+  /** Requests an acknowledgement of the last message and ends the batch. @returns the number of messages before the end */
   end(): number {
     this.#w.acknowledge()
     const count = this.#count
-    this.#begin(NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES)
-    this.#w.end()
+    this.#add(NFNL_MSG_BATCH_END, 0, BATCH_HEADER)
     return count
   }
 
-  #rule(chain: keyof typeof CHAINS, expressions: (w: MessageWriter) => void): void {
-    const w = this.#start(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND)
-    w.attributeText(NFTA_RULE_TABLE, TABLE)
-    w.attributeText(NFTA_RULE_CHAIN, chain)
-    w.nest(NFTA_RULE_EXPRESSIONS, () => expressions(w))
-    w.end()
+  #newRule(chain: keyof typeof CHAINS, expressions: AttributeList): void {
+    this.#change(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, [
+      [NFTA_RULE_TABLE, TABLE], [NFTA_RULE_CHAIN, chain], [NFTA_RULE_EXPRESSIONS, expressions],
+    ])
   }
 
-  #start(type: number, flags: number): MessageWriter {
-    this.#begin(NFNL_SUBSYS_NFTABLES << 8 | type, flags, NFPROTO_IPV6, 0)
-    return this.#w
+  #change(type: number, flags: number, attributes: AttributeList): void {
+    this.#add(NFNL_SUBSYS_NFTABLES << 8 | type, flags, HEADER, attributes)
   }
 
-  /** The message header and struct nfgenmsg. */
-  #begin(type: number, flags: number, family: number, resource: number): void {
-    this.#w.begin(type, NLM_F_REQUEST | flags, this.#first + this.#count++)
-    this.#w.u8(family)
-    this.#w.u8(0)
-    this.#w.raw(Uint8Array.of(resource >>> 8, resource))
+  #add(type: number, flags: number, header: readonly number[], attributes?: AttributeList): void {
+    this.#w.message(type, NLM_F_REQUEST | flags, this.#first + this.#count++, header, attributes)
   }
-}
-
-function element(w: MessageWriter, key: Address, flags: number): void {
-  w.nest(NFTA_LIST_ELEM, () => {
-    if (flags !== 0) w.attributeBe32(NFTA_SET_ELEM_FLAGS, flags)
-    w.nest(NFTA_SET_ELEM_KEY, () => w.attributeAddress(NFTA_DATA_VALUE, key))
-  })
 }

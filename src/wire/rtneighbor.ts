@@ -1,78 +1,65 @@
 /**
- * rtnetlink messages about neighbors (rtnetlink(7), linux/neighbour.h): entries of the IPv6 neighbor table (RFC 4861
- * 5.1), and entries of the forwarding tables of bridges, which come by the same messages in the family AF_BRIDGE.
+ * rtnetlink messages of neighbors (rtnetlink(7), linux/neighbour.h): entries of the IPv6 neighbor table (RFC 4861 5.1), and
+ * entries of the forwarding tables of bridges, which use the same messages in the family AF_BRIDGE.
  */
-import { readMac } from '../address.ts'
 import type { Address, Mac } from '../address.ts'
-import { assemble, JUMP_EQUAL, LOAD_BYTE, RETURN } from './filter.ts'
-import { Attributes, NLM_F_DUMP, NLM_F_REQUEST, readU16, readU32 } from './netlink.ts'
-import type { Message, MessageWriter } from './netlink.ts'
+import { assemble, END, JUMP_EQUAL, LOAD_BYTE } from './filter.ts'
+import type { MessageWriter } from './netlink-encode.ts'
+import { attributesOf, type Message, NLM_F_DUMP, NLM_F_REQUEST, readU16, readU32 } from './netlink.ts'
 import { AF_INET6 } from './rtnetlink.ts'
 
-export const RTM_NEWNEIGH = 28
-export const RTM_DELNEIGH = 29
+export const RTM_NEWNEIGH = 28, RTM_DELNEIGH = 29
 const RTM_GETNEIGH = 30
 export const RTNLGRP_NEIGH = 3
 
 const AF_BRIDGE = 7
-const NDA_DST = 1
-const NDA_LLADDR = 2
-const NDA_VLAN = 5
-const NDA_MASTER = 9
-const NTF_PROXY = 0x08
-const NTF_ROUTER = 0x80
-export const NUD_INCOMPLETE = 0x01
-export const NUD_REACHABLE = 0x02
-export const NUD_STALE = 0x04
-export const NUD_DELAY = 0x08
-export const NUD_PROBE = 0x10
-export const NUD_FAILED = 0x20
-export const NUD_NOARP = 0x40
-export const NUD_PERMANENT = 0x80
+const NDA_DST = 1, NDA_LLADDR = 2, NDA_VLAN = 5, NDA_MASTER = 9
+const NTF_PROXY = 0x08, NTF_ROUTER = 0x80
+export const NUD_REACHABLE = 0x02, NUD_STALE = 0x04, NUD_DELAY = 0x08, NUD_PROBE = 0x10, NUD_FAILED = 0x20, NUD_PERMANENT = 0x80
 
-/** In a neighbor's message: its address, which the kernel writes first of the attributes; and the first byte of a group's. */
-const DST = 16 + 12 + 4
-const MULTICAST = 0xff
-
-/** struct ndmsg: family, 3 of padding, ifindex, state, flags, type. */
+/** struct ndmsg: family, 3 bytes of padding, ifindex, state, flags, type. */
 const HEADER = 12
+
+/** Offset of the address in the datagram: NDA_DST is the first attribute. MULTICAST is the first byte of a group address. */
+const DST = 16 + HEADER + 4
+const MULTICAST = 0xff
 
 /** RTM_NEWNEIGH, RTM_DELNEIGH. */
 export interface NeighborMessage {
   readonly ifindex: number
   readonly address: Address
   readonly lladdr: Mac | undefined
-  /** One of NUD_*; 0 for none. */
+  /** One of NUD_*; 0 is NUD_NONE. */
   readonly state: number
   /** A kernel proxy entry (`ip neigh add proxy`), not a neighbor. */
   readonly proxy: boolean
-  /** It says that it is a router (IsRouter, RFC 4861 5.1). */
+  /** IsRouter (RFC 4861 5.1). */
   readonly router: boolean
 }
 
-/** RTM_NEWNEIGH, RTM_DELNEIGH of a bridge: behind which port a link-layer address is. */
+/** RTM_NEWNEIGH, RTM_DELNEIGH of a bridge: the port of a link-layer address. */
 export interface StationMessage {
-  /** Its ifindex. */
+  /** ifindex of the bridge. */
   readonly bridge: number
-  /** Its ifindex; that of the bridge for an address of the bridge itself. */
+  /** ifindex of the port, or of the bridge for the addresses of the bridge itself. */
   readonly port: number
   readonly mac: Mac
-  /** 0 where the bridge does not filter by VLAN. */
+  /** 0 if the bridge does not filter by VLAN. */
   readonly vlan: number
-  /** NUD_PERMANENT: frames to it are for this machine: an address of the bridge, or of a port. */
+  /** NUD_PERMANENT: an address of this machine, on the bridge or on a port. */
   readonly own: boolean
 }
 
-/** RTM_*NEIGH -> its fields; undefined when it is none, cut off, or not IPv6. */
+/** Decodes RTM_*NEIGH of IPv6. @returns undefined for other types, messages that are too short, and other families */
 export function decodeNeighbor(message: Message): NeighborMessage | undefined {
-  const attributes = attributesOf(message, AF_INET6)
+  const attributes = attributesOf(message, RTM_NEWNEIGH, HEADER, AF_INET6)
   const address = attributes?.address(NDA_DST)
   if (attributes === undefined || address === undefined) return undefined
   const { bytes, start } = message
   return {
     ifindex: readU32(bytes, start + 4),
     address,
-    lladdr: macOf(message, attributes),
+    lladdr: attributes.mac(NDA_LLADDR),
     state: readU16(bytes, start + 8),
     proxy: (bytes[start + 10] & NTF_PROXY) !== 0,
     router: (bytes[start + 10] & NTF_ROUTER) !== 0,
@@ -80,15 +67,14 @@ export function decodeNeighbor(message: Message): NeighborMessage | undefined {
 }
 
 /**
- * RTM_*NEIGH -> its fields; undefined when it is none, cut off, or not of a bridge's table. Devices have tables of their
- * own too (`self`: VXLAN, addresses that a port accepts); those entries have no master.
+ * Decodes RTM_*NEIGH of a bridge.
+ * @returns undefined for other types, messages that are too short, and entries without a bridge (`self`: tables of devices)
  */
 export function decodeStation(message: Message): StationMessage | undefined {
-  const attributes = attributesOf(message, AF_BRIDGE)
+  const attributes = attributesOf(message, RTM_NEWNEIGH, HEADER, AF_BRIDGE)
   const bridge = attributes?.u32(NDA_MASTER)
-  if (attributes === undefined || bridge === undefined) return undefined
-  const mac = macOf(message, attributes)
-  if (mac === undefined) return undefined
+  const mac = attributes?.mac(NDA_LLADDR)
+  if (attributes === undefined || bridge === undefined || mac === undefined) return undefined
   const { bytes, start } = message
   const vlan = attributes.find(NDA_VLAN, 2)
   return {
@@ -100,15 +86,15 @@ export function decodeStation(message: Message): StationMessage | undefined {
   }
 }
 
-/** Asks for all IPv6 neighbors. */
+/** Requests all IPv6 neighbors. */
 export function dumpNeighbors(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_INET6) }
 
-/** Asks for the forwarding tables of all bridges (and those of all other devices, which come along). */
+/** Requests the forwarding tables of all bridges; the reply contains the forwarding tables of other devices too. */
 export function dumpStations(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_BRIDGE) }
 
 /**
- * For a socket in RTNLGRP_NEIGH: passes IPv6 neighbors and bridges' entries, so that ARP wakes nobody, nor do groups: the
- * kernel has an entry for each that it sends to, so for each of our probes, and tells when it drops a thousand of them at once.
+ * Builds a filter for a socket in RTNLGRP_NEIGH: it passes bridge entries, and IPv6 neighbors except groups. The
+ * kernel creates an entry for each group that it sends to, so for each probe, and later reports the deletion of thousands at once.
  */
 export function neighborFilter(): Uint8Array {
   return assemble([
@@ -117,28 +103,10 @@ export function neighborFilter(): Uint8Array {
     { code: JUMP_EQUAL, k: AF_INET6, other: 'drop' },
     { code: LOAD_BYTE, k: DST },
     { code: JUMP_EQUAL, k: MULTICAST, equal: 'drop' },
-    { label: 'pass', code: RETURN, k: 0xffff },
-    { label: 'drop', code: RETURN, k: 0 },
+    ...END,
   ])
 }
 
-function attributesOf({ bytes, type, start, end }: Message, family: number): Attributes | undefined {
-  if (type !== RTM_NEWNEIGH && type !== RTM_DELNEIGH) return undefined
-  if (end - start < HEADER || bytes[start] !== family) return undefined
-  return new Attributes(bytes, start + HEADER, end)
-}
-
-function macOf({ bytes }: Message, attributes: Attributes): Mac | undefined {
-  const lladdr = attributes.find(NDA_LLADDR)
-  return lladdr !== undefined && lladdr.end - lladdr.start === 6 ? readMac(bytes, lladdr.start) : undefined
-}
-
 function dump(w: MessageWriter, sequence: number, family: number): void {
-  w.begin(RTM_GETNEIGH, NLM_F_REQUEST | NLM_F_DUMP, sequence)
-  w.u8(family)
-  w.u8(0)
-  w.u16(0)
-  w.u32(0)
-  w.u32(0)
-  w.end()
+  w.message(RTM_GETNEIGH, NLM_F_REQUEST | NLM_F_DUMP, sequence, [family, ...new Uint8Array(HEADER - 1)])
 }

@@ -1,13 +1,14 @@
-/** The bench's figures: medians over the rounds, what they are held against, and the tables a person reads. */
+/** The figures of the bench: combined over the rounds, compared with their bars, and printed as tables. */
 import { table } from '../../src/cli/table.ts'
-import type { Case } from './manners.ts'
-import type { Stage } from './stage.ts'
+import type { Contender } from './responder.ts'
+import type { Case, Testbed } from './testbed.ts'
 
-/** What one round of one contender gave, by the names in FIGURES. */
+/** The figures of one round of one contender. */
 export type Figures = { readonly [Name in FigureName]?: number | undefined }
 export type FigureName = keyof typeof FIGURES
+type Combine = (values: readonly number[]) => number
 
-/** How each figure is called, and how it is written. Medians, but for what is `summed` over the rounds. */
+/** Title and digits of each figure. Rounds are combined by their median, or by `sum` or `max`. */
 export const FIGURES = {
   rate: { title: 'answers/s', digits: 0 },
   answered: { title: 'answered %', digits: 2 },
@@ -16,32 +17,33 @@ export const FIGURES = {
   p50: { title: 'p50 us', digits: 1 },
   p99: { title: 'p99 us', digits: 1 },
   worst: { title: 'worst us', digits: 0 },
-  lost: { title: 'lost', digits: 0, summed: true },
-  unexpected: { title: 'unexpected', digits: 0, summed: true },
+  lost: { title: 'lost', digits: 0, combine: sum },
+  unexpected: { title: 'unexpected', digits: 0, combine: sum },
   cpuEach: { title: 'cpu us each', digits: 1 },
   /** Share of one CPU. */
   cpu: { title: 'cpu %', digits: 3 },
   start: { title: 'start ms', digits: 0 },
-  memory: { title: 'rss MiB', digits: 1 },
-  grown: { title: 'rss + MiB', digits: 1 },
-  kept: { title: 'rss after + MiB', digits: 1 },
+  memory: { title: 'private MiB', digits: 1 },
+  grown: { title: 'added MiB', digits: 1 },
   bytes: { title: 'bytes each', digits: 0 },
+  /** The longest by garbage collection. */
+  pause: { title: 'pause ms', digits: 1, combine: max },
   scanned: { title: 'scanned/s', digits: 0 },
   probes: { title: 'probes/s', digits: 0 },
   churn: { title: 'cpu % in churn', digits: 3 },
   adding: { title: 'add ms', digits: 0 },
   returning: { title: 'link up ms', digits: 0 },
   deleting: { title: 'delete ms', digits: 0 },
-  missed: { title: 'BIRD missed', digits: 0, summed: true },
+  missed: { title: 'BIRD missed', digits: 0, combine: sum },
   others: { title: 'others', digits: 2 },
-  idle: { title: 'asker idle %', digits: 0 },
-} as const satisfies Record<string, { title: string; digits: number; summed?: true }>
+  idle: { title: 'solicitor idle %', digits: 0 },
+} as const satisfies Record<string, { title: string; digits: number; combine?: Combine }>
 
-/** A figure of one contender, perhaps over (a ratio in each round, of which the median counts) one of another. */
+/** A limit for a figure of one contender, or for its ratio to that of another one: the median of the ratios of the rounds. */
 export interface Bar {
   readonly figure: FigureName
   readonly of: string
-  /** `figure`: another one of the contender's than the one above. */
+  /** The divisor; `figure` if it is another one than above. */
   readonly over?: { readonly of: string; readonly figure?: FigureName }
   readonly atMost?: number
   readonly atLeast?: number
@@ -49,17 +51,17 @@ export interface Bar {
 
 export interface Verdict extends Bar {
   readonly bar: number
-  /** Undefined, as `reached`, when one of the two did not take part. */
-  readonly got?: number
+  /** Both are undefined when a contender did not take part. */
+  readonly value?: number
   readonly reached?: boolean
 }
 
-/** By contender: the figures of its rounds. */
+/** The figures of the rounds by contender. */
 export type Rounds = ReadonlyMap<string, readonly Figures[]>
 
 export interface Row {
   readonly name: string
-  /** Medians of the rounds. */
+  /** Combined over the rounds. */
   readonly figures: Figures
   readonly rounds: readonly Figures[]
 }
@@ -69,7 +71,6 @@ export interface Result extends Pick<Case, 'name' | 'title'> {
   readonly bars: readonly Verdict[]
   /** By contender: why it could not be measured. */
   readonly failed: Readonly<Record<string, string>>
-  readonly remarks: readonly string[]
 }
 
 const INDENTED = { indent: '  ' } as const
@@ -80,42 +81,55 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
+function sum(values: readonly number[]): number { return values.reduce((sum, value) => sum + value, 0) }
+function max(values: readonly number[]): number { return Math.max(...values) }
+
+/** @returns the figure of all rounds; undefined without any */
+function combined(name: FigureName, values: readonly (number | undefined)[]): number | undefined {
+  const given = values.filter((value) => value !== undefined && !Number.isNaN(value)) as number[]
+  const format = FIGURES[name]
+  return given.length === 0 ? undefined : ('combine' in format ? format.combine : median)(given)
+}
+
 function summarize(rounds: readonly Figures[]): Figures {
-  return Object.fromEntries(Object.entries(FIGURES).flatMap(([name, format]) => {
-    const values = rounds.map((figures) => figures[name as FigureName]).filter((value) => value !== undefined)
-    if (values.length === 0) return []
-    return [[name, 'summed' in format ? values.reduce((sum, value) => sum + value) : median(values)]]
-  }))
+  return Object.fromEntries((Object.keys(FIGURES) as FigureName[])
+    .map((name) => [name, combined(name, rounds.map((figures) => figures[name]))]).filter(([, value]) => value !== undefined))
 }
 
-function judge(bar: Bar, rounds: Rounds): Verdict {
+function compare(bar: Bar, rounds: Rounds): Verdict {
   const { figure, of, over, atMost, atLeast } = bar
-  const own = rounds.get(of)?.map((figures) => figures[figure])
+  const own = rounds.get(of)?.map((figures) => figures[figure]) ?? []
   const other = over && rounds.get(over.of)?.map((figures) => figures[over.figure ?? figure])
-  const pairs = own?.map((value, i) => over === undefined ? value : (value ?? NaN) / (other?.[i] ?? NaN)) ?? []
-  const values = pairs.filter((value) => value !== undefined && !Number.isNaN(value)) as number[]
-  const line = { ...bar, bar: atMost ?? atLeast ?? NaN }
-  if (values.length === 0) return line
-  const got = median(values)
-  return { ...line, got, reached: atMost === undefined ? got >= line.bar : got <= line.bar }
+  const limit = atMost ?? atLeast ?? NaN
+  const value = combined(figure, over === undefined ? own : own.map((value, i) => (value ?? NaN) / (other?.[i] ?? NaN)))
+  if (value === undefined) return { ...bar, bar: limit }
+  return { ...bar, bar: limit, value, reached: atMost === undefined ? value >= limit : value <= limit }
 }
 
-/** Who could not be measured reaches none of its bars. */
+/** Makes the result of a case. A contender that could not be measured reaches none of its bars. */
 export function conclude(
-  { name, title, bars }: Case, rounds: Rounds, { failed, remarks }: Pick<Stage, 'failed' | 'remarks'>): Result {
-  return {
-    name, title,
-    rows: [...rounds].map(([name, of]) => ({ name, figures: summarize(of), rounds: of })),
-    bars: bars.map((bar) => ({ ...judge(bar, rounds), ...failed.has(bar.of) && { reached: false } })),
-    failed: Object.fromEntries(failed), remarks,
-  }
+  { name, title, bars }: Case, rounds: Rounds, { failed }: Pick<Testbed, 'failed'>): Result {
+  return { name, title, rows: [...rounds].map(([name, of]) => ({ name, figures: summarize(of), rounds: of })),
+    bars: bars.map((bar) => ({ ...compare(bar, rounds), ...failed.has(bar.of) && { reached: false } })),
+    failed: Object.fromEntries(failed) }
+}
+
+/**
+ * @param present the contenders whose program is installed; other programs than ndp6d may fail @param isComplete whether all are
+ * @returns the contenders that gave no figures, and the figures that could not be compared with their bars
+ */
+export function gaps({ rows, bars, failed }: Result, present: readonly Contender[], isComplete: boolean): string[] {
+  const silent = present.filter(({ name, program }) => program === 'ndp6d' || !(name in failed))
+    .filter(({ name }) => !Object.values(rows.find((row) => row.name === name)?.figures ?? {}).some((value) => value > 0))
+  const open = isComplete && Object.keys(failed).length === 0 ? bars.filter(({ value }) => value === undefined) : []
+  return [...silent.map(({ name }) => name), ...open.map(({ figure, of }) => `${figure} of ${of}`)]
 }
 
 function text(value: number | undefined, digits: number): string {
   return value === undefined || Number.isNaN(value) ? '-' : value.toFixed(digits)
 }
 
-/** Lowest and highest of the rounds: how far to trust the median. */
+/** The lowest and the highest value of the rounds, which show how far to trust the median. */
 function spread({ rounds }: Row, figure: FigureName): string {
   const values = rounds.map((figures) => figures[figure] ?? NaN)
   const { digits } = FIGURES[figure]
@@ -123,8 +137,7 @@ function spread({ rounds }: Row, figure: FigureName): string {
 }
 
 function figureTable(rows: readonly Row[]): string {
-  const names = (Object.keys(FIGURES) as FigureName[])
-    .filter((name) => rows.some(({ figures }) => figures[name] !== undefined))
+  const names = (Object.keys(FIGURES) as FigureName[]).filter((name) => rows.some(({ figures }) => figures[name] !== undefined))
   const head = ['', FIGURES[names[0]].title, 'min-max', ...names.slice(1).map((name) => FIGURES[name].title)]
   return table([head, ...rows.map((row): readonly string[] => {
     const cells = names.map((name) => text(row.figures[name], FIGURES[name].digits))
@@ -133,18 +146,17 @@ function figureTable(rows: readonly Row[]): string {
 }
 
 function barTable(bars: readonly Verdict[]): string {
-  return table([['', 'bar', 'got', ''], ...bars.map(({ figure, of, over, atMost, bar, got, reached }) => {
+  return table([['', 'bar', 'value', ''], ...bars.map(({ figure, of, over, atMost, bar, value, reached }) => {
     const { title, digits } = FIGURES[figure]
     const otherwise = over?.figure === undefined ? '' : ` (${FIGURES[over.figure].title})`
     return [`${title} of ${of}${over === undefined ? '' : ` / ${over.of}${otherwise}`}`,
-      `${atMost === undefined ? '>=' : '<='} ${bar}`, text(got, over === undefined ? Math.max(digits, 1) : 2),
+      `${atMost === undefined ? '>=' : '<='} ${bar}`, text(value, over === undefined ? Math.max(digits, 1) : 2),
       reached === undefined ? 'not measured' : reached ? 'reached' : 'NOT REACHED']
   })], INDENTED)
 }
 
-/** One result as text. */
-export function print({ name, title, rows, bars, failed, remarks }: Result): string {
-  const trouble = [...Object.entries(failed).map(([who, why]) => `${who}: ${why}`), ...remarks]
-    .map((line) => `  ${line}\n`).join('')
-  return `\n${name}: ${title}\n${trouble}${rows.length === 0 ? '' : figureTable(rows)}${bars.length === 0 ? '' : barTable(bars)}`
+/** @returns the tables of one result */
+export function print({ name, title, rows, bars, failed }: Result): string {
+  const failures = Object.entries(failed).map(([contender, reason]) => `  ${contender}: ${reason}\n`).join('')
+  return `\n${name}: ${title}\n${failures}${rows.length === 0 ? '' : figureTable(rows)}${bars.length === 0 ? '' : barTable(bars)}`
 }

@@ -1,26 +1,26 @@
 /**
- * Hears what becomes of the host routes of some protocols: `node route-watch.js PROTOCOLS` (an array of numbers as JSON)
- * prints `ready`, on SIGUSR1 the `RouteNews` since SIGUSR2. rtnetlink(7). Its receive buffer holds everything.
+ * Counts the notifications about host routes of some protocols (rtnetlink(7)). `node route-watch.js PROTOCOLS`, with an array of
+ * numbers as JSON, prints `ready`, and on SIGUSR1 the `RouteChanges` since SIGUSR2. Its receive buffer holds all of them.
  */
 import { native } from '../../src/linux/native.ts'
-import { RTM_DELROUTE, RTM_NEWROUTE, RTNLGRP_IPV6_ROUTE } from '../../src/wire/rtnetlink.ts'
+import { RTM_DELROUTE, RTM_NEWROUTE, RTNLGRP_IPV6_ROUTE } from '../../src/wire/rtroute.ts'
 
-export interface RouteNews {
+export interface RouteChanges {
   readonly added: number
   readonly deleted: number
-  /** Milliseconds from the first of them to the last, as they were heard. */
+  /** Milliseconds from the first of them to the last, as they were received. */
   readonly adding: number
   readonly deleting: number
-  /** Notifications were lost, so the figures are too small. */
+  /** Whether notifications were lost, so that the figures are too small. */
   readonly overrun: boolean
 }
 
 const NETLINK_ROUTE = 0
 const BATCH = 256
 const SLOT = 512
-/** Milliseconds: what cannot be told apart. */
+/** Milliseconds: the shortest duration to report. */
 const RESOLUTION = 0.1
-/** Offsets in a message: its type; in struct rtmsg the destination's prefix length, and the protocol. */
+/** Offsets in a message: its type, and the prefix length of the destination and the protocol in struct rtmsg. */
 const TYPE = 4
 const LENGTH = 17
 const PROTOCOL = 21
@@ -31,21 +31,21 @@ const slab = new Uint8Array(BATCH * SLOT)
 const types = new Uint16Array(slab.buffer)
 const meta = new Int32Array(BATCH * 4)
 const empty = () => ({ count: 0, first: 0, last: 0 })
-/** What is heard in one batch took some time, too. */
+/** Milliseconds; notifications of one batch have no duration, so at least RESOLUTION. */
 const span = ({ first, last }: ReturnType<typeof empty>) => Math.max(RESOLUTION, last - first)
-let news = { [RTM_NEWROUTE]: empty(), [RTM_DELROUTE]: empty(), overrun: false }
+let changes = { [RTM_NEWROUTE]: empty(), [RTM_DELROUTE]: empty(), overrun: false }
 
-function listen(): void {
+function receive(): void {
   for (let count = BATCH; count === BATCH;) {
     try {
       count = socket.receive(slab, SLOT, meta)
     } catch {
-      news.overrun = true
+      changes.overrun = true
       continue
     }
     const now = performance.now()
     for (let i = 0; i < count; i++) {
-      const entry = (news as Record<number, ReturnType<typeof empty> | undefined>)[types[(i * SLOT + TYPE) / 2]]
+      const entry = (changes as Record<number, ReturnType<typeof empty> | undefined>)[types[(i * SLOT + TYPE) / 2]]
       if (entry === undefined || slab[i * SLOT + LENGTH] !== 128 || !protocols.has(slab[i * SLOT + PROTOCOL])) continue
       if (entry.count++ === 0) entry.first = now
       entry.last = now
@@ -53,16 +53,16 @@ function listen(): void {
   }
 }
 
-socket.start(listen)
+socket.start(receive)
 process.on('SIGUSR1', () => {
-  listen()
-  const { [RTM_NEWROUTE]: added, [RTM_DELROUTE]: deleted, overrun } = news
+  receive()
+  const { [RTM_NEWROUTE]: added, [RTM_DELROUTE]: deleted, overrun } = changes
   process.stdout.write(`${JSON.stringify({ added: added.count, deleted: deleted.count, adding: span(added),
-    deleting: span(deleted), overrun } satisfies RouteNews)}\n`)
+    deleting: span(deleted), overrun } satisfies RouteChanges)}\n`)
 })
 process.on('SIGUSR2', () => {
-  listen()
-  news = { [RTM_NEWROUTE]: empty(), [RTM_DELROUTE]: empty(), overrun: false }
+  receive()
+  changes = { [RTM_NEWROUTE]: empty(), [RTM_DELROUTE]: empty(), overrun: false }
   process.stdout.write('begun\n')
 })
 process.stdout.write('ready\n')

@@ -1,48 +1,40 @@
 /**
- * A scan of the whole /64 from the upstream side, at full speed, while known hosts are asked for at a steady rate: what it
- * changes for them, what the inside link sees of it, and what it costs in memory. Each round has a fresh contender:
- * some of them do not recover.
+ * A scan of the whole /64 from the upstream side while known hosts are solicited at a steady rate: what it changes for those
+ * hosts, and how many probes leave on the inside link. Each round has a newly started program: some do not recover.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { ScanCase } from './manners.ts'
-import type { Seen } from './inside.ts'
-import { pace } from './pace.ts'
-import type { Figures, Rounds } from './report.ts'
-import type { Responder } from './responders.ts'
-import type { Stage } from './stage.ts'
-import { highestMemory, residentBytes } from './usage.ts'
+import type { Seen } from './inside-hosts.ts'
+import type { Targets } from './solicitor.ts'
+import { openFigures, solicit } from './steady.ts'
+import type { Case, CaseText } from './testbed.ts'
 
-const MIB = 2 ** 20
-
-export async function measureScan(situation: ScanCase, stage: Stage): Promise<Rounds> {
-  return stage.rounds(await stage.place(situation.contenders), async (responder) => {
-    if (!await stage.start(responder)) return {}
-    try {
-      return await measure(situation, stage, responder)
-    } finally {
-      await responder.stop()
-    }
-  })
+interface Options extends CaseText {
+  readonly rate: number
+  readonly solicited: Targets
+  /** Random addresses a second. */
+  readonly scan: number
+  /** Seconds of the scan, and of the same load without it. */
+  readonly duration: number
+  readonly calm: number
 }
 
-async function measure(situation: ScanCase, stage: Stage, responder: Responder): Promise<Figures> {
-  const { asked, rate, scan, seconds, calm, after } = situation
-  const pid = responder.pid!
-  // Those that find out by being asked get to know their hosts here.
-  await pace(stage, responder, { asked, rate, seconds: calm, scan: 0 })
-  await stage.settle(pid)
-  const quiet = await stage.quietly(() => pace(stage, responder, { asked, rate, seconds: calm, scan: 0 }))
-  const before = residentBytes(pid)
-  const seenBefore = await responder.seen<Seen>()
-  const watch = highestMemory(pid)
-  const stormy = await pace(stage, responder, { asked, rate, seconds, scan })
-  const highest = watch()
-  const seen = await responder.seen<Seen>()
-  await sleep(1000 * after)
+/** Seconds that a start and three loads take. */
+const START = 4
+
+export function scan(options: Options): Case {
+  const { contenders, rate, solicited, scan, duration, calm } = options
+  const load = { rate, solicited, seconds: calm }
   return {
-    answered: 100 * stormy.answered / stormy.asked, calmP50: quiet.p50, calmP99: quiet.p99,
-    p50: stormy.p50, p99: stormy.p99, worst: stormy.worst,
-    scanned: stormy.scanned, probes: (seen.unknown - seenBefore.unknown) / seconds, cpu: 100 * stormy.cpu / seconds,
-    memory: before / MIB, grown: (highest - before) / MIB, kept: (residentBytes(pid) - before) / MIB, others: stormy.others,
+    ...options,
+    seconds: ({ rounds }) => rounds * contenders.length * (2 * calm + duration + START),
+    measure: (testbed) => testbed.freshRounds(contenders, async (responder) => {
+      // A program that learns from solicitations learns its hosts here.
+      await solicit(testbed, responder, load)
+      const before = await testbed.quietly(() => solicit(testbed, responder, load))
+      const seenBefore = await responder.seen<Seen>()
+      const measured = await solicit(testbed, responder, { ...load, scan, seconds: duration })
+      const seen = await responder.seen<Seen>()
+      return { ...openFigures(measured), calmP50: before.p50, calmP99: before.p99, scanned: measured.scanned,
+        probes: (seen.unknown - seenBefore.unknown) / duration, cpu: 100 * measured.cpu / duration }
+    }),
   }
 }

@@ -1,50 +1,53 @@
-/** From the start of a program to its first answer, to a question asked once a millisecond; of a bare Node, to its end. */
-import type { StartCase } from './manners.ts'
-import type { Figures, Rounds } from './report.ts'
+/** The time from the start of a program to its first answer; of a bare Node, to its end. */
+import type { Responder } from './responder.ts'
 import { median } from './report.ts'
-import { tool } from './responders.ts'
-import type { Responder } from './responders.ts'
-import type { Stage } from './stage.ts'
+import { startLoad } from './sleeping.ts'
+import type { Targets } from './solicitor.ts'
+import type { Case, CaseText, Testbed } from './testbed.ts'
+
+interface Options extends CaseText {
+  readonly solicited: Targets
+  /** Starts in a round; their median is the figure of the round. */
+  readonly starts: number
+}
 
 /** Milliseconds. */
 const LIMIT = 10_000
+/** Until the first answer, one solicitation a millisecond. */
+const TIMING = { interval: 0.001, patience: 0.001, seconds: 0 }
 
-/** A figure is the median of some starts: one start alone says little. */
-export async function measureStart({ contenders, asked, starts }: StartCase, stage: Stage): Promise<Rounds> {
-  return stage.rounds(await stage.place(contenders), async (responder): Promise<Figures> => {
-    const times: number[] = []
-    for (let i = 0; i < starts; i++) {
-      times.push(responder.contender.program === 'node' ? await bareNode(responder)
-        : await firstAnswer(stage, responder, asked, LIMIT) ?? NaN)
-      await responder.stop()
-    }
-    return { start: median(times) }
-  })
-}
-
-/**
- * Starts it. @returns milliseconds until its first answer; undefined when there is none within `limit` milliseconds
- * @param isAskedLate not before it has begun: what comes earlier ends some programs
- */
-export async function firstAnswer(
-  stage: Stage, responder: Responder, asked: StartCase['asked'], limit: number, isAskedLate = false,
-): Promise<number | undefined> {
-  await responder.startHosts()
-  const early = now()
-  if (isAskedLate) await stage.attempt(responder, () => responder.startProgram())
-  const ticker = tool(stage.asker, 'ticker', { ...responder.asker, asked })
-  try {
-    await ticker.line(/^ready/)
-    const began = isAskedLate ? early : now()
-    if (!isAskedLate) await stage.attempt(responder, () => responder.startProgram())
-    const line = await ticker.line(/^first/, limit).catch(() => undefined)
-    return line === undefined ? undefined : Number(line.split(' ')[1]) - began
-  } finally {
-    await ticker.stop()
+export function start(options: Options): Case {
+  const { contenders, solicited, starts } = options
+  return {
+    ...options,
+    seconds: ({ rounds }) => 1.2 * rounds * contenders.length * starts,
+    measure: async (testbed) => testbed.rounds(await testbed.place(contenders), async (responder) => {
+      const times: number[] = []
+      for (let i = 0; i < starts; i++) {
+        times.push(responder.contender.program === 'node' ? await bareNode(responder) : await firstAnswer(testbed, responder, solicited))
+        await responder.stop()
+      }
+      return { start: median(times) }
+    }),
   }
 }
 
-/** `node -e 0` in the same namespace, from start to end. Milliseconds. */
+/** Starts a program while one solicitation is sent each millisecond. @returns milliseconds until its first answer; NaN without any */
+export async function firstAnswer(testbed: Testbed, responder: Responder, solicited: Targets): Promise<number> {
+  await responder.startHosts()
+  const load = startLoad(testbed, responder, solicited, TIMING)
+  try {
+    await load.line(/^ready/)
+    const began = now()
+    if (!await testbed.attempt(responder, () => responder.startProgram())) return NaN
+    const line = await load.line(/^first/, LIMIT).catch(() => '')
+    return Number(line.split(' ')[1]) - began
+  } finally {
+    await load.stop()
+  }
+}
+
+/** @returns milliseconds from the start of `node -e 0` in the same namespace to its end */
 async function bareNode({ host }: Responder): Promise<number> {
   const began = now()
   const { child, exited } = host.spawn([process.execPath, '-e', '0'])
@@ -54,7 +57,5 @@ async function bareNode({ host }: Responder): Promise<number> {
   return time
 }
 
-/** CLOCK_MONOTONIC in milliseconds, as the ticker has it. */
-function now(): number {
-  return Number(process.hrtime.bigint()) / 1e6
-}
+/** CLOCK_MONOTONIC in milliseconds, as the light load has it. */
+function now(): number { return Number(process.hrtime.bigint()) / 1e6 }

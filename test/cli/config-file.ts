@@ -1,4 +1,4 @@
-/** Includes as files: relative paths, patterns, and what cannot be read. */
+/** Included files: relative paths, patterns, unreadable files. */
 import t from 'tap'
 import { readConfig } from '../../src/cli/config-file.ts'
 import { ndp6d, writeFiles } from '../fixtures/program.ts'
@@ -21,15 +21,14 @@ const files = writeFiles({
 })
 t.teardown(files.close)
 
-t.test('paths are relative to the file that names them, patterns in the order of their names', (t) => {
+t.test('paths are relative to their file, matches are in the order of their names', (t) => {
   const { config, diagnostics } = readConfig(files.path('main.conf'))
   t.same(diagnostics, [])
-  t.same(config!.proxies.flatMap(({ rules }) => rules.map(({ prefix }) => String(prefix))),
-    [1, 5, 2, 9].map((n) => `2001:db8:${n}::/64`))
+  t.same(config!.proxies.flatMap(({ rules }) => rules.map(({ prefix }) => String(prefix))), [1, 5, 2, 9].map((n) => `2001:db8:${n}::/64`))
   t.end()
 })
 
-t.test('a pattern may match nothing; a path must be there', (t) => {
+t.test('a pattern may match nothing; a path must exist', (t) => {
   t.equal(ndp6d('check', files.path('none.conf')).status, 0)
   const { status, stderr } = ndp6d('check', files.path('missing.conf'))
   t.equal(status, 78)
@@ -43,12 +42,12 @@ t.test('a file that includes itself', (t) => {
   t.end()
 })
 
-t.test('what is wrong in an included file is told with its own path', (t) => {
+t.test('errors of an included file have its own path', (t) => {
   t.match(ndp6d('check', files.path('bad.conf')), { status: 78, stderr: `${files.path('bad.d/x.conf')}:2:8: error: ` })
   t.end()
 })
 
-t.test('without the file itself', (t) => {
+t.test('the file itself does not exist', (t) => {
   t.throws(() => readConfig(files.path('no.conf')), { code: 'ENOENT' })
   t.end()
 })

@@ -1,14 +1,13 @@
-/** `ndp6d --config FILE`: the daemon as a process - privileges, signals, exit statuses. */
+/** `ndp6d --config FILE`: privileges, signals and exit statuses of the daemon. */
 import t from 'tap'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { read } from '../../src/cli/run.ts'
-import { ownNamespace, sh } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
 import { command, ENV, ndp6d, run, writeFiles } from '../fixtures/program.ts'
 import { parseRecord } from '../lab/kit/daemon.ts'
 import { Proc } from '../lab/kit/process.ts'
 
 await ownNamespace()
-sh('ip link add eth0 type veth peer name far0; ip link set eth0 up; ip link set far0 up')
+veth('eth0', 'far0')
 
 const SUBNET = 'subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n  host 2001:db8::1 eth0\n}\n'
 const files = writeFiles({ 'ndp6d.conf': SUBNET, 'other.conf': 'proxy eth0 {\n  rule 2001:db8:7::/64 { auto }\n}\n' })
@@ -23,42 +22,42 @@ async function start(...args: string[]): Promise<Proc> {
   return daemon
 }
 
-/** What it logs on SIGUSR1. */
+/** @returns the record that SIGUSR1 causes */
 async function counters(daemon: Proc): Promise<{ counters: Record<string, number>; neighbors: { target: string }[] }> {
   const from = daemon.lines.length
   daemon.child.kill('SIGUSR1')
   return JSON.parse(await daemon.line(/"counters":\{/, 3000, from)) as Awaited<ReturnType<typeof counters>>
 }
 
-async function reload(daemon: Proc, config: string, said: RegExp): Promise<string> {
+async function reload(daemon: Proc, config: string, reply: RegExp): Promise<string> {
   writeFileSync(file, config)
   const from = daemon.lines.length
   daemon.child.kill('SIGHUP')
-  return daemon.line(said, 3000, from)
+  return daemon.line(reply, 3000, from)
 }
 
-t.test('it says what it waits for, and when it is ready', async (t) => {
+t.test('the log has missing links, and when the daemon is ready', async (t) => {
   const daemon = await start()
   t.same(daemon.lines.map((line) => parseRecord(line).msg).filter((msg) => /eth1|ready/.test(msg)),
-    ['eth1 is not there yet: waiting for it', `ready (${file})`])
+    ['eth1 does not exist; waiting for it (links here: eth0, far0)', `ready, with the configuration ${file}`])
   await daemon.stop()
 })
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  t.test(`${signal} ends it in good order`, async (t) => {
+  t.test(`${signal} stops it cleanly`, async (t) => {
     const daemon = await start()
     t.equal(await daemon.stop(signal), 0)
-    t.equal(parseRecord(daemon.lines.at(-1)!).msg, `stopped (${signal})`)
+    t.equal(parseRecord(daemon.lines.at(-1)!).msg, `stopped by ${signal}`)
     t.equal(sh('ip -6 route show proto 136'), '')
   })
 }
 
-t.test('a signal during the start waits for its end: no route stays for ever', async (t) => {
+t.test('a signal during the start waits for its end, and no route stays without expiry', async (t) => {
   sh('for i in $(seq 1000 2999); do echo "route add 2001:db8::$i/128 dev eth0 proto 136 metric 16 expires 60"; done | ip -6 -batch -')
   writeFileSync(file, SUBNET.replace('eth1', 'eth0').replace('upstream eth0', 'upstream eth1'))
   const daemon = new Proc(command('--config', file), ENV)
   t.teardown(() => daemon.stop('SIGKILL'))
-  await daemon.line(/eth1 is not there yet/)
+  await daemon.line(/eth1 does not exist/)
   t.equal(await daemon.stop('SIGTERM'), 0)
   t.notMatch(sh('ip -6 route show proto 136'), /metric 16(?! expires)/)
   sh('ip -6 route flush proto 136')
@@ -68,26 +67,27 @@ t.test('SIGUSR1 logs counters and opens no debugger', async (t) => {
   const daemon = await start()
   const { counters: counts, neighbors } = await counters(daemon)
   t.equal(counts.answered, 0)
-  t.ok(Object.keys(counts).length > 30, 'every outcome has a name')
+  t.match(daemon.lines.join('\n'), /counters since the start: /)
+  t.ok(Object.keys(counts).length > 30, 'every outcome has a counter')
   t.same(neighbors, [{ target: '2001:db8::1', state: 'REACHABLE', iface: 'eth0', pinned: true, routed: false }])
   t.notMatch(daemon.lines.join('\n'), /debugger/i)
   const sockets = ['tcp', 'tcp6'].flatMap((name) => readFileSync(`/proc/net/${name}`, 'utf8').trim().split('\n').slice(1))
-  t.same(sockets, [], 'nothing listens')
+  t.same(sockets, [], 'no listening port')
   await daemon.stop()
 })
 
-t.test('SIGHUP reads the file again; a bad one changes nothing', async (t) => {
+t.test('SIGHUP reloads the file; a bad one changes nothing', async (t) => {
   const daemon = await start()
   const targets = async (): Promise<string[]> => (await counters(daemon)).neighbors.map(({ target }) => target)
-  await reload(daemon, SUBNET.replace('host', 'hots'), /the configuration in force stays/)
-  t.ok(daemon.lines.some((line) => line.startsWith(`${file}:4:3: error: `)), 'and is told where')
+  await reload(daemon, SUBNET.replace('host', 'hots'), /the former configuration stays in force/)
+  t.ok(daemon.lines.some((line) => line.startsWith(`${file}:4:3: error: `)), 'with the place of the error')
   t.same(await targets(), ['2001:db8::1'])
   await reload(daemon, SUBNET.replace('::1', '::3'), /reloaded/)
   t.same(await targets(), ['2001:db8::3'])
   t.equal(await daemon.stop(), 0)
 })
 
-t.test('what is known about hosts is kept where --state says, else where systemd does', async (t) => {
+t.test('the state file is in the directory of --state, else in that of systemd', async (t) => {
   const cases: readonly (readonly [string[], string | undefined, string | undefined])[] = [
     [[], undefined, undefined], [['--state', 'own'], 'given', 'own'], [[], 'given', 'given'], [[], 'given:other', 'given'],
     [['--state', ''], 'given', undefined],
@@ -97,34 +97,33 @@ t.test('what is known about hosts is kept where --state says, else where systemd
   for (const [args, given, read] of cases) {
     const states = writeFiles({ 'own/hosts.json': 'x', 'given/hosts.json': 'x', 'other/hosts.json': 'x' })
     const paths = (names: string): string => names.split(':').map(states.path).join(':')
-    process.chdir(states.path('other')) // where an empty path would lead
+    process.chdir(states.path('other')) // an empty path would be here
     const daemon = new Proc(command('--config', file, ...args.map((arg) => arg === 'own' ? states.path(arg) : arg)),
       { ...ENV, STATE_DIRECTORY: given === undefined ? '' : paths(given) })
     t.teardown(() => daemon.stop('SIGKILL'))
     await daemon.line(/\bready\b/)
     const damaged = ['own', 'given', 'other'].filter((name) => existsSync(states.path(`${name}/hosts.json.damaged`)))
     t.same(damaged, read === undefined ? [] : [read], `${args.join(' ')}, STATE_DIRECTORY=${given}`)
-    const said = daemon.lines.map((line) => parseRecord(line).msg).filter((msg) => msg.includes('hosts.json is damaged'))
-    t.equal(said.length, damaged.length)
+    const warnings = daemon.lines.map((line) => parseRecord(line).msg).filter((msg) => msg.includes('hosts.json is damaged'))
+    t.equal(warnings.length, damaged.length)
     t.equal(await daemon.stop(), 0)
     states.close()
   }
 })
 
-t.test('a second one is refused, and leaves the first alone', async (t) => {
+t.test('a second daemon is refused, the first goes on', async (t) => {
   const daemon = await start()
   for (const config of [file, files.path('other.conf')]) {
     const { status, stdout } = ndp6d('--config', config)
     t.equal(status, 1)
     t.equal(parseRecord(stdout.split('\n')[0]).msg,
-      'another ndp6d is running in this network namespace, and serves its interfaces: stop it, or put both '
-        + 'configurations into one file (`include`)')
+      'another ndp6d runs in this network namespace: stop it, or put both configurations into one file (`include`)')
   }
   t.same((await counters(daemon)).neighbors.length, 1)
   t.equal(await daemon.stop(), 0)
 })
 
-t.test('without the privilege it says which one', (t) => {
+t.test('without privileges, the error names them', (t) => {
   const { status, stdout } = run(['setpriv', '--bounding-set', '-all', '--inh-caps', '-all', ...command('--config', file)])
   t.equal(status, 4)
   t.match(stdout, /not permitted \(.*\): ndp6d needs CAP_NET_RAW and CAP_NET_ADMIN; run it as root, or as the systemd service/)
@@ -133,18 +132,7 @@ t.test('without the privilege it says which one', (t) => {
 
 t.test('--level and --log', async (t) => {
   const daemon = await start('--level', 'debug', '--log', 'terminal')
-  t.match(daemon.lines.at(-1), /^\d\d:\d\d:\d\d info {2}ready \(/)
-  t.match(ndp6d('--config', file, '--level', 'error', '--log', 'terminal').stdout,
-    /^\d\d:\d\d:\d\d error another ndp6d .*\n$/, 'one line, and no other')
+  t.match(daemon.lines.at(-1), /^\d\d:\d\d:\d\d info {2}ready, /)
+  t.match(ndp6d('--config', file, '--level', 'error', '--log', 'terminal').stdout, /^\d\d:\d\d:\d\d error another ndp6d .*\n$/, 'one line')
   await daemon.stop()
-})
-
-t.test('the command line of a service is read without yargs, and as yargs reads it', (t) => {
-  const plain = { config: '/etc/ndp6d.conf', level: 'info', log: 'auto', state: undefined }
-  t.match(read([]), plain)
-  t.match(read(['--config', 'a', '--level=debug', '--log', 'json', '--state', '']), { config: 'a', level: 'debug', log: 'json', state: '' })
-  t.match(read(['-c', 'a', '--config', 'b']), { ...plain, config: 'b' })
-  for (const args of [['check'], ['--help'], ['--bogus'], ['--config'], ['--config', ''], ['--config', '--level'], ['--level', 'loud'],
-    ['--log', 'file'], ['--', 'a']]) t.equal(read(args), undefined, args.join(' '))
-  t.end()
 })

@@ -20,11 +20,10 @@ t.test('report', async (t) => {
   const report = new Report()
   const source = new Source('f', 'one\ntwo')
   report.warning({ source, start: 4, end: 99 }, 'message')
-  t.notOk(report.failed)
-  t.same(report.diagnostics, [
-    { severity: 'warning', file: 'f', line: 2, column: 1, length: 3, message: 'message', text: 'two' }])
+  t.notOk(report.hasErrors)
+  t.same(report.diagnostics, [{ severity: 'warning', file: 'f', line: 2, column: 1, length: 3, message: 'message', text: 'two' }])
   report.error({ source, start: 7, end: 7 }, 'message', 'hint')
-  t.ok(report.failed)
+  t.ok(report.hasErrors)
   t.match(report.diagnostics[1], { severity: 'error', column: 4, length: 1, hint: 'hint' })
   t.ok(report.first('topic'))
   t.notOk(report.first('topic'))
@@ -39,11 +38,11 @@ t.test('rendering', async (t) => {
   ])
   t.same(render('\tttl\tabc', 5, 8).slice(1), ['  \tttl\tabc', '  \t   \t^~~'], 'tabs stay tabs')
   t.same(render('网卡 äb x', 3, 5).slice(1), ['  网卡 äb x', '       ^~'], 'wide characters count twice')
-  t.same(render('a\u0308 b', 3, 4).slice(1), ['  a\u0308 b', '    ^'], 'combining ones not at all')
+  t.same(render('a\u0308 b', 3, 4).slice(1), ['  a\u0308 b', '    ^'], 'combining characters do not count')
   t.same(render('a', 1, 1).slice(1), ['  a', '   ^'])
   const [, shown, caret] = render(`${'x'.repeat(5000)}here${'y'.repeat(5000)}`, 5000, 5004)
   t.ok(shown.length < 140)
-  t.equal(shown.slice(caret.indexOf('^'), caret.indexOf('^') + 4), 'here', 'a long line is cut around the place')
+  t.equal(shown.slice(caret.indexOf('^'), caret.indexOf('^') + 4), 'here', 'a long line is cut around the caret')
 })
 
 t.test('quote, whereIs', async (t) => {

@@ -1,18 +1,18 @@
 /**
- * Every NAME.conf of the fixtures against its NAME.json: `config`, one line for each thing it says (null when it is
- * refused), and `diagnostics`, one `LINE:COLUMN SEVERITY FRAGMENT OF THE MESSAGE OR HINT` for each, no more and no less.
+ * Compares each NAME.conf of the fixtures with NAME.json: `config` has one line for each block, host and rule (null after an
+ * error); `diagnostics` has one `LINE:COLUMN SEVERITY FRAGMENT` for each diagnostic, with a fragment of its message or hint.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import type { Config, Settings } from '../../src/config/config.ts'
-import { DEFAULTS } from '../../src/config/config.ts'
+import { DEFAULTS } from '../../src/config/defaults.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { printConfig } from '../../src/config/print.ts'
 
 const HERE = new URL('../../../test/fixtures/config/', import.meta.url)
 
-/** What `settings` says beyond the defaults. */
-function unusual(settings: Settings): string {
+/** @returns the settings that differ from the defaults */
+function changed(settings: Settings): string {
   return Object.entries(settings).filter(([key, value]) => DEFAULTS[key as keyof Settings] !== value)
     .map(([key, value]) => ` ${key}=${value}`).join('')
 }
@@ -21,12 +21,12 @@ function summary({ forwarding, grace, metrics, proxies, subnets }: Config): stri
   const top = [`forwarding=${forwarding} grace=${grace}${metrics ? ` metrics=${metrics.host} ${metrics.port}` : ''}`]
   const blocks = [
     ...subnets.flatMap(({ prefix, upstream, downstream, hosts, exclude, settings }) => [
-      `subnet ${prefix} ${upstream} -> ${downstream.join(', ')}${unusual(settings)}`,
+      `subnet ${prefix} ${upstream} -> ${downstream.join(', ')}${changed(settings)}`,
       ...hosts.map(({ address, iface }) => `  host ${address}${iface === undefined ? '' : ` ${iface}`}`),
       ...exclude.map((part) => `  exclude ${part}`),
     ]),
     ...proxies.flatMap(({ iface, settings, rules }) => [
-      `proxy ${iface}${unusual(settings)}`,
+      `proxy ${iface}${changed(settings)}`,
       ...rules.map((rule) => `  ${rule.prefix} ${rule.kind}`
         + (rule.kind === 'iface' ? ` ${rule.ifaces.join(', ')}${rule.autovia ? ' autovia' : ''}` : '')),
     ]),

@@ -25,12 +25,12 @@ t.test('keys, values, blocks', async (t) => {
   t.same(tokens('/64').tokens, ['key:@0', 'value:/64@0'], 'an empty key')
 })
 
-t.test('comments begin only where a token could', async (t) => {
+t.test('comments begin only where a token could begin', async (t) => {
   t.same(tokens('iface eth1#x').tokens, ['key:iface@0', 'value:eth1#x@6'])
   t.same(tokens('iface eth1 #x').tokens, ['key:iface@0', 'value:eth1@6'])
   t.same(tokens('iface // eth1\n a').tokens, ['key:iface@0', 'newline:@13', 'key:a@15'])
   t.same(tokens('iface /* \n */ eth1').tokens, ['key:iface@0', 'value:eth1@14'], 'may span lines')
-  t.same(tokens('/*/ a').tokens, ['key:a@4'], 'the star may serve twice')
+  t.same(tokens('/*/ a').tokens, ['key:a@4'], 'one star opens and closes')
   t.same(tokens('a\n/* b').problems, ['2:1 error this comment is never closed: expected `*/`'])
 })
 
@@ -43,20 +43,18 @@ t.test('quotes', async (t) => {
 })
 
 t.test('semicolons', async (t) => {
-  t.same(tokens('static;\n};'), {
-    tokens: ['key:static@0', 'semicolon:;@6', 'close:}@8', 'semicolon:;@9'], problems: [],
-  })
+  t.same(tokens('static;\n};'), { tokens: ['key:static@0', 'semicolon:;@6', 'close:}@8', 'semicolon:;@9'], problems: [] })
   t.same(tokens('iface eth1;;').tokens, ['key:iface@0', 'value:eth1@6', 'semicolon:;@10', 'semicolon:;@11'])
-  t.match(tokens('iface eth1;;').problems, ['1:11 warning `;` after `eth1` is left out'])
+  t.match(tokens('iface eth1;;').problems, ['1:11 warning `;` after `eth1` is ignored'])
   t.same(tokens(' ; a comment {\nb').tokens, ['key:b@15'])
-  t.match(tokens('; one\n; two').problems, { length: 1, 0: '1:1 warning this line is taken as a comment' }, 'said once')
+  t.match(tokens('; one\n; two').problems, { length: 1, 0: '1:1 warning this line is read as a comment' }, 'reported once')
   t.same(tokens('; ;}').tokens, ['semicolon:;@0', 'semicolon:;@2', 'close:}@3'])
 })
 
-t.test('what 0.2.x hung on', async (t) => {
+t.test('text that ndppd 0.2.x hangs on', async (t) => {
   t.same(tokens('\ufeffproxy eth0'), { tokens: ['key:proxy@0', 'value:eth0@6'], problems: [] })
   t.same(tokens('a\u00a0b\u2003c').tokens, ['key:a@0', 'value:b@2', 'value:c@4'])
-  t.match(tokens('a\u00a0b\u2003c').problems, { length: 1, 0: '1:2 warning odd blank `<U+00A0>` is read as a space' })
+  t.match(tokens('a\u00a0b\u2003c').problems, { length: 1, 0: '1:2 warning unusual blank `<U+00A0>` is read as a space' })
   t.same(tokens('网卡 x').tokens, ['key:@0', 'value:网卡@0', 'value:x@3'])
   t.match(tokens('a\0b \x07').problems, ['1:2 error NUL byte', '1:5 error control character `<U+0007>`'])
   t.match(tokens('# a\rb').problems, ['1:4 warning a carriage return alone'])
@@ -67,7 +65,7 @@ t.test('peekKey', async (t) => {
   const peek = (text: string): string => new Lexer(new Source('x', text), new Report()).peekKey()
   t.equal(peek('  ttl=3'), 'ttl')
   t.equal(peek('static{'), 'static')
-  t.equal(peek('host.lan'), '', 'more than a key')
+  t.equal(peek('host.lan'), '', 'longer than a key')
   t.equal(peek('"host"'), '')
   t.equal(peek('\nhost'), '')
 })

@@ -1,7 +1,6 @@
 import t from 'tap'
 import { Report, Source } from '../../src/config/diagnostic.ts'
-import type { Statement } from '../../src/config/parser.ts'
-import { parse } from '../../src/config/parser.ts'
+import { parse, type Statement } from '../../src/config/parser.ts'
 
 const KEYS: Readonly<Record<string, 'one' | 'many'>> = { block: 'many', list: 'many', one: 'one', flag: 'one' }
 
@@ -31,7 +30,7 @@ t.test('lists end with the line or at the next key', async (t) => {
   t.equal(read('block a b {flag}').tree, 'block(a b){flag()}')
 })
 
-t.test('junk keeps its place', async (t) => {
+t.test('words left over keep their place', async (t) => {
   t.equal(read('one 1 2 3').tree, 'one(1) +2(3)')
   t.equal(read('= 1\n/64').tree, '(1) (/64)')
   t.equal(read('one == 1').tree, 'one(=) +1()')
@@ -43,16 +42,16 @@ t.test('a brace on the next line belongs to the statement before', async (t) => 
   t.equal(read('{').tree, '(){}')
 })
 
-t.test('braces that do not match', async (t) => {
+t.test('unmatched braces', async (t) => {
   t.same(read('block a {\n block b {\n}'), {
     tree: 'block(a){block(b){}}',
     problems: ['1:9 error the block of `block a` is never closed: expected `}` before the end of the file'],
   })
-  t.match(read('one 1\n}\n# end').problems, ['2:1 warning `}` closes nothing'], 'nothing is lost')
+  t.match(read('one 1\n}\n# end').problems, ['2:1 warning unmatched `}`'], 'nothing is lost')
   t.match(read('one 1\n}\none 2\n}'), { tree: 'one(1) one(2)', problems: ['2:1 error', '4:1 warning'] })
 })
 
-t.test('depth costs no stack', async (t) => {
+t.test('deep nesting does not overflow the call stack', async (t) => {
   const report = new Report()
   parse(new Source('x', 'a {'.repeat(100_000)), () => undefined, report)
   t.equal(report.diagnostics.length, 100_000)

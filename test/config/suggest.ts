@@ -36,6 +36,6 @@ t.test('nearAddress', async (t) => {
 
 t.test('laterColons', async (t) => {
   t.same([...laterColons('2001::db8:2')], ['2001:db8::2'])
-  t.same([...laterColons('2001:db8::5')], [], 'something must stay behind')
+  t.same([...laterColons('2001:db8::5')], [], 'a group must follow the double colon')
   t.same([...laterColons('1:2:3:4:5:6:7:8')], [])
 })

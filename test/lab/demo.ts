@@ -1,17 +1,14 @@
 /**
- * `npm start`: the story of the README, live. A router, a proxy and three VMs in network namespaces of their own, the
- * real daemon with five lines of configuration, real traffic, and every question and answer on both links. It touches
- * nothing of this machine and needs Node, iproute2 and util-linux only; as an ordinary user it needs user namespaces.
+ * `npm start`: a router, a proxy and three VMs in network namespaces, the real daemon with five lines of configuration, real traffic,
+ * and every solicitation and advertisement on both links. It touches nothing of this machine. It needs Node, iproute2 and util-linux;
+ * an ordinary user also needs user namespaces.
  *
  * `npm start -- --keep` leaves all of it up, until Enter or a signal. Exit status 0 when every datagram came through.
  */
 import { Daemon, parseRecord } from './kit/daemon.ts'
-import type { Seen } from './kit/frames.ts'
-import { Lab } from './kit/lab.ts'
-import type { Host } from './kit/lab.ts'
-import { CONFIG, PROXY, ROUTER, SERVER, buildTopology, vmAddress } from './kit/topology.ts'
-import type { Topology } from './kit/topology.ts'
-import { enterNamespaces, inUserNamespace } from './kit/unshare.ts'
+import { type CapturedFrame, type Host, Lab } from './kit/lab.ts'
+import { buildTopology, CONFIG, PROXY, ROUTER, SERVER, type Topology, vmAddress } from './kit/topology.ts'
+import { enterNamespaces, inUserNamespace } from '../kit/namespace.ts'
 
 const PICTURE = `
   server ---- router ==== eth0 [proxy] eth1 ==== vm2   vm3   vm4 (later)
@@ -26,41 +23,35 @@ const start = performance.now()
 const rows: Row[] = []
 let good = true
 
-function say(text = ''): void {
-  process.stdout.write(`${text}\n`)
-}
+function print(text = ''): void { process.stdout.write(`${text}\n`) }
 
-/** What an interruption does: end the demo, or, while it is kept up, go on to its end. */
-let interrupt = (): void => {
-  lab.close().finally(() => process.exit(130))
-}
+/** Handles an interruption: ends the demo, or, while it is kept up, goes on to its end. */
+let interrupt = (): void => { lab.close().finally(() => process.exit(130)) }
 
-function step(text: string): void {
-  say(`\n${((performance.now() - start) / 1000).toFixed(2)} s  ${text}`)
-}
+function step(text: string): void { print(`\n${((performance.now() - start) / 1000).toFixed(2)} s  ${text}`) }
 
 function check(what: string, holds: boolean): void {
-  say(`  ${holds ? 'yes' : 'NO '}  ${what}`)
+  print(`  ${holds ? 'yes' : 'NO '}  ${what}`)
   good &&= holds
 }
 
-/** Prints what is asked and answered about the prefix on one link of the proxy, each question once per step. */
-async function narrate(proxy: Host, iface: string, names: ReadonlyMap<string, string>, told: Set<string>) {
+/** Prints the solicitations and advertisements on one link of the proxy, each once per step. */
+async function narrate(proxy: Host, iface: string, names: ReadonlyMap<string, string>, printed: Set<string>) {
   const capture = await proxy.capture(iface)
   const name = (mac: string) => names.get(mac) ?? mac
-  capture.onFrame = ({ kind, from, to, target, lladdr }: Seen) => {
+  capture.onFrame = ({ kind, from, to, target, lladdr }: CapturedFrame) => {
     if ((kind !== 'NS' && kind !== 'NA') || !target.startsWith('2001:db8:')) return
     const what = kind === 'NS' ? `who has ${target}?` : `to ${name(to)}: ${target} is at ${lladdr || from}`
     const line = `  ${iface}  ${name(from).padEnd(6)}  ${what}`
-    if (told.has(line)) return
-    told.add(line)
-    say(line)
+    if (printed.has(line)) return
+    printed.add(line)
+    print(line)
   }
 }
 
 async function exchange(pairs: readonly (readonly [Host, string, string])[]): Promise<void> {
   rows.push(...await Promise.all(pairs.map(async ([host, name, to]) =>
-    ({ from: host.name, to: name, ...await host.traffic(to, { rate: 50, seconds: 1, patience: 1000 }) }))))
+    ({ from: host.name, to: name, ...await host.traffic(to, { rate: 50, seconds: 1, patience: 5000 }) }))))
   for (const row of rows.slice(-pairs.length)) {
     check(`${row.from} to ${row.to}: ${row.received} of ${row.sent} datagrams came back`, row.lost === 0)
   }
@@ -69,17 +60,17 @@ async function exchange(pairs: readonly (readonly [Host, string, string])[]): Pr
 function printTable(): void {
   const table = [['from', 'to', 'sent', 'received', 'lost', 'longest gap'], ...rows.map((row) =>
     [row.from, row.to, row.sent, row.received, row.lost, `${row.longestGap} ms`])]
-  say()
+  print()
   for (const [from, to, ...numbers] of table) {
     const columns = numbers.map((n, i) => String(n).padStart(i < 3 ? 10 : 14)).join('')
-    say(`  ${String(from).padEnd(8)}${String(to).padEnd(8)}${columns}`)
+    print(`  ${String(from).padEnd(8)}${String(to).padEnd(8)}${columns}`)
   }
 }
 
 async function keep(hosts: readonly Host[]): Promise<void> {
   step('kept up until Enter, Ctrl-C or SIGTERM. To enter a namespace:')
   const user = inUserNamespace() ? ' --user --preserve-credentials' : ''
-  for (const host of hosts) say(`  ${host.name.padEnd(8)}nsenter --target ${host.pid}${user} --net`)
+  for (const host of hosts) print(`  ${host.name.padEnd(8)}nsenter --target ${host.pid}${user} --net`)
   await new Promise<void>((resolve) => {
     interrupt = resolve
     process.stdin.once('data', () => resolve())
@@ -87,33 +78,33 @@ async function keep(hosts: readonly Host[]): Promise<void> {
   process.stdin.pause()
 }
 
-async function tell(lab: Lab): Promise<void> {
-  say(`ndp6d: one /64 on both sides of a proxy\n${PICTURE}`)
+async function play(lab: Lab): Promise<void> {
+  print(`ndp6d: one /64 on both sides of a proxy\n${PICTURE}`)
   const topology: Topology = await buildTopology(lab)
   const { server, router, proxy, vms: [vm2, vm3] } = topology
   const names = new Map([[router.mac('eth0'), 'router'], [proxy.mac('eth0'), 'proxy'], [proxy.mac('eth1'), 'proxy'],
     [vm2.mac('eth0'), 'vm2'], [vm3.mac('eth0'), 'vm3'], ['33:33:00:00:00:01', 'all']])
-  const told = new Set<string>()
-  await Promise.all(['eth0', 'eth1'].map((iface) => narrate(proxy, iface, names, told)))
+  const printed = new Set<string>()
+  await Promise.all(['eth0', 'eth1'].map((iface) => narrate(proxy, iface, names, printed)))
 
   step('without ndp6d')
   check('the router reaches the proxy, its neighbor', await router.reaches(PROXY))
-  check('the server cannot reach vm2: nobody answers for it', !await server.reaches(vmAddress(2), 200))
-  told.clear()
+  check('the server cannot reach vm2: no host answers for it', !await server.reaches(vmAddress(2), 200))
+  printed.clear()
 
   step('ndp6d --config ndp6d.conf')
-  for (const line of CONFIG.trimEnd().split('\n')) say(`  | ${line}`)
+  for (const line of CONFIG.trimEnd().split('\n')) print(`  | ${line}`)
   const daemon = new Daemon(lab, proxy, CONFIG)
-  daemon.proc.onLine = (line) => say(`  ndp6d: ${parseRecord(line).msg}`)
+  daemon.proc.onLine = (line) => print(`  ndp6d: ${parseRecord(line).msg}`)
   await daemon.ready()
 
   step('datagrams both ways')
-  told.clear()
+  printed.clear()
   await exchange([[server, 'vm2', vmAddress(2)], [server, 'vm3', vmAddress(3)], [vm2, 'server', SERVER],
     [vm3, 'server', SERVER], [vm2, 'router', ROUTER]])
 
   step('a third VM appears')
-  told.clear()
+  printed.clear()
   const vm4 = await topology.addVm(4)
   names.set(vm4.mac('eth0'), 'vm4')
   await exchange([[server, 'vm4', vmAddress(4)], [vm4, 'server', SERVER], [vm4, 'vm2', vmAddress(2)]])
@@ -134,13 +125,13 @@ const lab = Lab.create()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt())
 process.stdout.on('error', () => interrupt())      // npm start | head
 try {
-  await tell(lab)
+  await play(lab)
 } catch (error) {
   good = false
-  say(`\n${error instanceof Error ? error.message : String(error)}`)
+  print(`\n${error instanceof Error ? error.message : String(error)}`)
 } finally {
   await lab.close()
 }
-say(`\n${good ? 'Every datagram came through.' : 'Something went wrong: see above.'}`
+print(`\n${good ? 'Every datagram came through.' : 'Something went wrong: see above.'}`
   + ` ${((performance.now() - start) / 1000).toFixed(1)} s, and nothing is left behind.`)
 process.exit(good ? 0 : 1)

@@ -1,17 +1,15 @@
-/** The rule kinds of a proxy block, by real neighbors: the IPv6-pool recipe, `iface` with autowire, and `auto`. */
+/** The rules of a `proxy` block: `static`, `iface` with autowire, and `auto`. */
 import t from 'tap'
-import { until } from './kit/lab.ts'
-import { goodManners, scene } from './kit/scene.ts'
-import { ROUTER, SERVER, vmAddress } from './kit/topology.ts'
+import { goodManners, ROUTER, scene, SERVER, until, vmAddress } from './kit/scene.ts'
 
 const POOL = '2001:db8::a:0:0/80'
 
-t.test('the IPv6-pool recipe: a static rule over a local route answers, and defends in DAD', async (t) => {
+t.test('a pool of addresses: a static rule over a local route answers, and defends in DAD', async (t) => {
   const stage = await scene(t, [])
   const { server, proxy } = stage
   proxy.ip(`route add local ${POOL} dev lo`)
   await stage.start(`route-ttl 30000\nproxy eth0 {\n  router no\n  timeout 500\n  ttl 30000\n  rule ${POOL} { static }\n}\n`)
-  t.equal(await server.reaches('2001:db8::a:1234:5678', 2000), true, 'any address of the pool')
+  t.equal(await server.reaches('2001:db8::a:1234:5678', 5000), true, 'any address of the pool')
   const answers = stage.eth0.of('NA', '2001:db8::a:1234:5678').filter((na) => na.outgoing)
   t.match(answers, [{ flags: 'S' }], 'one answer, `router no`')
   const thief = await stage.addNeighbor('thief')
@@ -19,7 +17,8 @@ t.test('the IPv6-pool recipe: a static rule over a local route answers, and defe
   thief.ip('addr add 2001:db8::a:0:99/64 dev eth0')
   const failed = () => thief.show('addr show dev eth0')[0].addr_info
     .some((info: { local: string; dadfailed?: boolean }) => info.local === '2001:db8::a:0:99' && info.dadfailed)
-  await until('the pool defends its addresses', 1500, failed)
+  await until(failed)
+  t.pass('the pool defends its addresses')
   goodManners(t, stage)
 })
 
@@ -29,40 +28,40 @@ t.test('proxy blocks: iface with autowire one way, a rule for the router the oth
   const daemon = await stage.start(`grace 0
     proxy eth0 { autowire yes  rule 2001:db8::/64 { iface eth1 } }
     proxy eth1 { rule ${ROUTER} { iface eth0 } }`)
-  t.equal(await server.reaches(vmAddress(2), 2000), true)
-  t.equal(await vm2.reaches(SERVER, 2000), true)
-  t.same(proxy.ourRoutes(), [vmAddress(2), vmAddress(3)], 'the silent one, too')
-  t.equal(await server.reaches('2001:db8::dead', 300), false, 'nobody there')
-  t.same(stage.eth0.of('NA', '2001:db8::dead'), [], 'and no answer for it')
+  t.equal(await server.reaches(vmAddress(2), 5000), true)
+  t.equal(await vm2.reaches(SERVER, 5000), true)
+  t.same(proxy.ourRoutes(), [vmAddress(2), vmAddress(3)], 'also of the silent one')
+  t.equal(await server.reaches('2001:db8::dead', 300), false, 'no such host')
+  t.same(stage.eth0.of('NA', '2001:db8::dead'), [], 'no answer for it')
   goodManners(t, stage)
   t.equal(await daemon.stop(), 0)
   t.same(proxy.ourRoutes(), [])
 })
 
-t.test('auto: every host under one route is asked for where the route leads', async (t) => {
+t.test('auto: hosts are probed on the link that the route leads to', async (t) => {
   const stage = await scene(t, [2, 3])
   const { server, proxy } = stage
   proxy.ip('route add 2001:db8::/112 dev eth1')
   await stage.start(`proxy eth0 { rule 2001:db8::/64 { auto } }\nproxy eth1 { rule ${ROUTER} { static } }`)
-  // The route holds the router, too: its own address is on the other side.
+  // The route covers the router, which is on the other side.
   proxy.ip(`route add ${ROUTER}/128 dev eth0`)
-  for (const n of [2, 3]) t.equal(await server.reaches(vmAddress(n), 2000), true, `host ${n}`)
-  t.same(proxy.ourRoutes(), [], 'the route was there: none of ours')
+  for (const n of [2, 3]) t.equal(await server.reaches(vmAddress(n), 5000), true, `host ${n}`)
+  t.same(proxy.ourRoutes(), [], 'none of ours beside it')
   await server.reaches('2001:db8:0:0:1::5', 300)
-  t.same(stage.eth0.of('NA', '2001:db8:0:0:1::5'), [], 'a route that leads back is no answer')
+  t.same(stage.eth0.of('NA', '2001:db8:0:0:1::5'), [], 'a route that leads back makes no answer')
   goodManners(t, stage)
 })
 
-t.test('own addresses: the kernel answers on their link, we on the others', async (t) => {
+t.test('own addresses: the kernel answers on their link, ndp6d on the others', async (t) => {
   const stage = await scene(t, [2])
   const { router, vms: [vm2], proxy } = stage
   proxy.ip('addr add 2001:db8::8000:0:0:fe/128 dev lo')
   await stage.start()
-  // Its question makes the VM known; the answer to its first datagram may be ahead of its route.
-  await until('the address of eth0, asked for on eth1', 2000, () => vm2.reaches('2001:db8::ff', 200))
-  t.equal(await router.reaches('2001:db8::ff', 2000), true, 'and on eth0')
-  t.equal(await router.reaches('2001:db8::8000:0:0:fe', 2000), true, 'one of loopback')
+  // The answer to the first datagram may be ahead of the VM's route.
+  await until(() => vm2.reaches('2001:db8::ff', 200))
+  t.equal(await router.reaches('2001:db8::ff', 5000), true, 'and on eth0')
+  t.equal(await router.reaches('2001:db8::8000:0:0:fe', 5000), true, 'one of loopback')
   t.equal(stage.eth0.of('NA', '2001:db8::ff').filter((na) => na.outgoing).length,
-    stage.eth0.of('NS', '2001:db8::ff').filter((ns) => !ns.outgoing).length, 'one answer for each question')
+    stage.eth0.of('NS', '2001:db8::ff').filter((ns) => !ns.outgoing).length, 'one answer for each solicitation')
   goodManners(t, stage)
 })

@@ -17,7 +17,7 @@ t.test('verdicts', async (t) => {
   }
 })
 
-t.test('what Node itself throws is judged too', async (t) => {
+t.test('errors of Node are judged as well', async (t) => {
   try {
     readFileSync('/nowhere')
     t.fail('read it')

@@ -1,15 +1,14 @@
-/** Multicast discovery with Linux on the other side of the wire: a host that reports, a bridge that snoops, a querier. */
+/** Multicast messages with Linux at the other end: a host that reports, a bridge that snoops, a querier. */
 import t from 'tap'
-import { Address, parseMac, writeMac } from '../../src/address.ts'
-import type { Mac } from '../../src/address.ts'
+import { Address, parseMac, writeMac, type Mac } from '../../src/address.ts'
 import { osError } from '../../src/linux/errors.ts'
 import { MulticastSocket } from '../../src/linux/multicast.ts'
-import { native } from '../../src/linux/native.ts'
 import { PacketSocket } from '../../src/linux/packet.ts'
-import type { NativeSocket } from '../../src/linux/native.ts'
 import { bytes } from '../fixtures/frames.ts'
 import { LISTENER_FRAMES } from '../fixtures/listener-frames.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
+import { codeOf, fakeSocket, ifindex, makePair, readPackets, Wire } from './kit/links.ts'
 
 await ownNamespace()
 
@@ -18,52 +17,42 @@ const SOURCE = Address.parse('fe80::ff')!
 const ALL = { reports: true, routerSolicitations: true }
 
 /** v0 is ours and has no addresses; v1 is the peer's. */
-sh(`ip link add v0 address 02:00:00:00:00:ff type veth peer name v1 address 02:00:00:00:00:01
-    sysctl -qw net.ipv6.conf.v0.disable_ipv6=1 net.ipv6.conf.v1.disable_ipv6=1; ip link set v0 up; ip link set v1 up`)
-const ifindex = (name: string) => Number.parseInt(sh(`ip -o link show ${name}`))
+makePair()
 
-function open(name: string, mac: Mac | undefined, hearing: { reports: boolean; routerSolicitations: boolean }) {
-  const told: string[] = []
+function open(name: string, mac: Mac | undefined, subscription: { reports: boolean; routerSolicitations: boolean }) {
+  const events: string[] = []
   const last = (sign: string) => (group: Address) => `${sign}${`${group}`.replace('ff02::1:ff00:', '')}`
-  const socket = new MulticastSocket({ ifindex: ifindex(name), mac, ...hearing }, {
-    report: (joined, left) => { told.push([...joined.map(last('+')), ...left.map(last('-'))].join(' ')) },
-    solicitation: () => { told.push('solicitation') },
-    failed: (error) => { told.push((error as { code?: string }).code ?? error.message) },
+  const socket = new MulticastSocket({ ifindex: ifindex(name), mac, ...subscription }, {
+    report: (joined, left) => { events.push([...joined.map(last('+')), ...left.map(last('-'))].join(' ')) },
+    routerSolicitation: () => { events.push('solicitation') },
+    failed: (error) => { events.push(codeOf(error)) },
   })
   t.teardown(() => socket.close())
-  return { socket, told }
+  return { socket, events }
 }
 
-/** The socket for ND, which hears queries and sends all messages. */
+/** The socket for ND, which receives queries and sends all messages. */
 function openPackets(name: string, mac: Mac | undefined) {
-  const told: string[] = []
+  const events: string[] = []
   const socket = new PacketSocket({ ifindex: ifindex(name), mac, promiscuous: false, ring: false, cooked: mac === undefined }, {
-    begin: () => {}, end: () => {}, packet: () => {},
+    ...readPackets(() => {}),
     query: ({ source, version, groups, delay, toAll }) => {
-      told.push(`query ${source} v${version} ${groups?.join() ?? 'all'} ${delay}${toAll ? '' : ' aside'}`)
+      events.push(`query ${source} v${version} ${groups?.join() ?? 'all'} ${delay}${toAll ? '' : ' aside'}`)
     },
-    failed: (error) => { told.push((error as { code?: string }).code ?? error.message) },
+    failed: (error) => { events.push(codeOf(error)) },
   })
   t.teardown(() => socket.close())
-  return { socket, told }
+  return { socket, events }
 }
 
-/** Raw frames out of v1, and what arrives there. */
-const wire = native.openPacket({
-  ifindex: ifindex('v1'), protocol: 0x86dd, filter: new Uint8Array(), promiscuous: false, receiveBuffer: 0, cooked: false,
-})
-const inject = (frame: Uint8Array) => wire.send(frame, frame.length, Int32Array.of(frame.length), 1)
+const wire = new Wire('v1')
+t.teardown(() => wire.close())
+const inject = (frame: Uint8Array) => wire.send(frame)
+const received = () => wire.take().map((frame) => frame.toString('hex'))
 const fixture = (id: string) => bytes(LISTENER_FRAMES.find((each) => each.id === id)!.hex)
 
-function received(): string[] {
-  const slab = Buffer.alloc(8 * 200)
-  const meta = new Int32Array(32)
-  return Array.from({ length: wire.receive(slab, 200, meta) }, (_, i) =>
-    slab.toString('hex', 200 * i, 200 * i + meta[4 * i]))
-}
-
-t.test('every fixture has its effect on the wire, and none but the valid ones has any', async (t) => {
-  const { socket, told } = open('v0', OURS, ALL)
+t.test('valid fixtures are reported from the wire, and no others', async (t) => {
+  const { socket, events } = open('v0', OURS, ALL)
   const effects = LISTENER_FRAMES.map(({ hex, expect }) => ({ frame: bytes(hex), expect }))
     // The kernel sends no frame without a whole IPv6 header.
     .filter(({ frame }) => frame.length >= 54)
@@ -72,42 +61,43 @@ t.test('every fixture has its effect on the wire, and none but the valid ones ha
   inject(fixture('done'))
   const valid = effects.map(({ expect }) => expect).filter((word) => /^[+-]|^solicitation/.test(word))
   t.equal(valid.length, 9)
-  await until(() => told.length > valid.length)
-  t.strictSame(told, [...valid, '-2'])
-  const queries = effects.map(({ expect }) => expect.replace(/\b2\b(?= 1000| 3)/, 'ff02::1:ff00:2')).filter((word) => word.startsWith('query'))
+  await until(() => events.length > valid.length)
+  t.strictSame(events, [...valid, '-2'])
+  const queries = effects.map(({ expect }) => expect
+    .replace(/\b2\b(?= 1000| 3)/, 'ff02::1:ff00:2')).filter((word) => word.startsWith('query'))
   t.equal(queries.length, 6)
-  await until(() => packets.told.length === queries.length)
-  t.strictSame(packets.told, queries)
+  await until(() => packets.events.length === queries.length)
+  t.strictSame(packets.events, queries)
   socket.close()
   packets.socket.close()
 })
 
-t.test('only what was asked for', async (t) => {
+t.test('only what is subscribed to', async (t) => {
   const reports = open('v0', OURS, { reports: true, routerSolicitations: false })
   const routers = open('v0', OURS, { reports: false, routerSolicitations: true })
   const neither = open('v0', OURS, { reports: false, routerSolicitations: false })
-  for (const id of ['done', 'J14 solicitation', 'query', 'J14 solicitation', 'report of version 1']) inject(fixture(id))
-  await until(() => reports.told.length === 2 && routers.told.length === 2)
-  t.strictSame(reports.told, ['-2', '+2'])
-  t.strictSame(routers.told, ['solicitation', 'solicitation'])
-  t.strictSame(neither.told, [])
+  for (const id of ['done', 'solicitation', 'query', 'solicitation', 'report of version 1']) inject(fixture(id))
+  await until(() => reports.events.length === 2 && routers.events.length === 2)
+  t.strictSame(reports.events, ['-2', '+2'])
+  t.strictSame(routers.events, ['solicitation', 'solicitation'])
+  t.strictSame(neither.events, [])
   for (const { socket } of [reports, routers, neither]) socket.close()
 })
 
-t.test('not what comes from us, nor what belongs to a VLAN', async (t) => {
-  const { socket, told } = open('v0', OURS, ALL)
+t.test('no own frames, and none of a VLAN', async (t) => {
+  const { socket, events } = open('v0', OURS, ALL)
   const own = fixture('report of version 1')
   own.set(bytes('0200000000ff'), 6)
   inject(own)
   const tagged = fixture('report of version 1')
   inject(Uint8Array.from([...tagged.subarray(0, 12), 0x81, 0, 0, 5, ...tagged.subarray(12)]))
   inject(fixture('done'))
-  await until(() => told.length > 0)
-  t.strictSame(told, ['-2'])
+  await until(() => events.length > 0)
+  t.strictSame(events, ['-2'])
   socket.mac = parseMac('02:00:00:00:00:77')!
   inject(own)
-  await until(() => told.length > 1)
-  t.strictSame(told, ['-2', '+2'], 'our address has changed')
+  await until(() => events.length > 1)
+  t.strictSame(events, ['-2', '+2'], 'after a change of our address')
   socket.close()
 
   const packets = openPackets('v0', OURS)
@@ -119,14 +109,14 @@ t.test('not what comes from us, nor what belongs to a VLAN', async (t) => {
   inject(query)
   inject(Uint8Array.from([...query.subarray(0, 12), 0x81, 0, 0, 5, ...query.subarray(12)]))
   inject(fixture('query of version 1'))
-  await until(() => packets.told.length > 2)
-  t.strictSame(packets.told, ['query fe80::1 v2 all 10000 aside', 'query fe80::1 v2 all 10000 aside', 'query fe80::1 v1 all 10000'],
-    'one in our name is the bridge\'s that we are')
+  await until(() => packets.events.length > 2)
+  t.strictSame(packets.events, ['query fe80::1 v2 all 10000 aside', 'query fe80::1 v2 all 10000 aside', 'query fe80::1 v1 all 10000'],
+    'a query from our address is the bridge\'s')
   packets.socket.close()
 })
 
 t.test('messages, byte by byte', async (t) => {
-  const { socket, told } = openPackets('v0', OURS)
+  const { socket, events } = openPackets('v0', OURS)
   received()
   socket.multicast({ kind: 'query', source: SOURCE })
   socket.multicast({ kind: 'router-advertisement', source: SOURCE, interval: 20 })
@@ -144,7 +134,7 @@ t.test('messages, byte by byte', async (t) => {
   socket.multicast({ kind: 'router-termination', source: SOURCE })
   inject(fixture('query'))
   await new Promise((resolve) => setTimeout(resolve, 50))
-  t.strictSame([received(), told], [[], []])
+  t.strictSame([received(), events], [[], []])
 })
 
 t.test('without Ethernet header', async (t) => {
@@ -152,19 +142,19 @@ t.test('without Ethernet header', async (t) => {
   const packets = openPackets('v0', undefined)
   received()
   inject(fixture('every type of record'))
-  await until(() => cooked.told.length > 0)
-  t.strictSame(cooked.told, ['+2 +3 +5 +6 +7 +b +c -1 -4'])
+  await until(() => cooked.events.length > 0)
+  t.strictSame(cooked.events, ['+2 +3 +5 +6 +7 +b +c -1 -4'])
   packets.socket.multicast({ kind: 'router-termination', source: SOURCE })
   t.match(received(), [/^.{28}60000000000c0001fe80.*990067d4$/])
   inject(fixture('query'))
-  await until(() => packets.told.length > 0)
-  t.strictSame(packets.told, ['query fe80::1 v2 all 10000'])
+  await until(() => packets.events.length > 0)
+  t.strictSame(packets.events, ['query fe80::1 v2 all 10000'])
   cooked.socket.close()
   packets.socket.close()
 })
 
 t.test('a report as long as the MTU', async (t) => {
-  const { socket, told } = open('v0', OURS, ALL)
+  const { socket, events } = open('v0', OURS, ALL)
   const message = Buffer.alloc(8 + 70 * 20)
   message.set([143, 0, 0, 0, 0, 0, 0, 70])
   for (let i = 0; i < 70; i++) message.set(bytes(`04000000 ff0200000000000000000001ff0000${10 + i}`), 8 + 20 * i)
@@ -175,32 +165,32 @@ t.test('a report as long as the MTU', async (t) => {
   while (sum > 0xffff) sum = (sum >> 16) + (sum & 0xffff)
   message.writeUInt16BE(0xffff - sum, 2)
   inject(Buffer.concat([bytes(`333300000016 020000000001 86dd 60000000 05880001 ${addresses} 3a00050200000100`), message]))
-  await until(() => told.length > 0)
-  t.equal(told[0].split(' ').length, 70)
+  await until(() => events.length > 0)
+  t.equal(events[0].split(' ').length, 70)
   socket.close()
 })
 
-t.test('a Linux host: what it joins and leaves is heard, and our query makes it report all', async (t) => {
+t.test('a Linux host: joins and leaves are reported, and our query makes it report all', async (t) => {
   sh('sysctl -qw net.ipv6.conf.v1.accept_dad=0 net.ipv6.conf.v1.router_solicitations=0 net.ipv6.conf.v1.disable_ipv6=0')
-  const { socket, told } = open('v0', OURS, ALL)
+  const { socket, events } = open('v0', OURS, ALL)
   sh('ip -6 addr add 2001:db8::9/64 dev v1; ip -6 addr add 2001:db8::7/64 dev v1')
-  await until(() => told.some((line) => line.includes('+9')) && told.some((line) => line.includes('+7')))
+  await until(() => events.some((line) => line.includes('+9')) && events.some((line) => line.includes('+7')))
   sh('ip -6 addr del 2001:db8::9/64 dev v1')
-  await until(() => told.some((line) => line.includes('-9')))
+  await until(() => events.some((line) => line.includes('-9')))
   // Its own repetitions first (RFC 3810 6.1).
   await new Promise((resolve) => setTimeout(resolve, 2500))
-  told.length = 0
+  events.length = 0
   const packets = openPackets('v0', OURS)
   packets.socket.multicast({ kind: 'query', source: SOURCE })
   packets.socket.close()
-  await until(() => told.length > 0, 11_000)
-  t.strictSame(told, ['+7 +1'], 'current state: the host\'s own link-local address, too')
+  await until(() => events.length > 0, 11_000)
+  t.strictSame(events, ['+7 +1'], 'current state: the host\'s own link-local address, too')
   sh('sysctl -qw net.ipv6.conf.v1.force_mld_version=1')
   sh('ip -6 addr add 2001:db8::5/64 dev v1')
-  await until(() => told.includes('+5'))
+  await until(() => events.includes('+5'))
   sh('ip -6 addr del 2001:db8::5/64 dev v1')
-  await until(() => told.includes('-5'))
-  t.pass('and with version 1')
+  await until(() => events.includes('-5'))
+  t.pass('with version 1 as well')
   sh('sysctl -qw net.ipv6.conf.v1.disable_ipv6=1')
   socket.close()
 })
@@ -209,13 +199,13 @@ for (const [name, message] of [
   ['an advertisement', { kind: 'router-advertisement', source: SOURCE, interval: 20 }],
   ['a query', { kind: 'query', source: SOURCE }],
 ] as const) {
-  t.test(`J11 ${name} makes our port of a snooping bridge a router port`, async (t) => {
+  t.test(`${name} makes our port of a snooping bridge a router port`, async (t) => {
     sh('ip link add br0 type bridge mcast_snooping 1; ip link set v1 master br0; ip link set br0 up')
     const { socket } = openPackets('v0', OURS)
     const isRouterPort = () => /^router ports on br0:.*\bv1\b/m.test(sh('bridge -d mdb show dev br0'))
     await new Promise((resolve) => setTimeout(resolve, 200))
     t.notOk(isRouterPort())
-    // Until its port forwards, the bridge hears nothing.
+    // The bridge ignores messages until its port forwards.
     await until(() => {
       socket.multicast(message)
       return isRouterPort()
@@ -225,38 +215,36 @@ for (const [name, message] of [
   })
 }
 
-t.test('trouble is told once for each time', async (t) => {
-  const { socket, told } = open('v0', OURS, ALL)
+t.test('each error is reported once', async (t) => {
+  const { socket, events } = open('v0', OURS, ALL)
   sh('ip link set v0 down')
-  await until(() => told.length > 0)
-  t.strictSame(told, ['ENETDOWN'])
+  await until(() => events.length > 0)
+  t.strictSame(events, ['ENETDOWN'])
   const packets = openPackets('v0', OURS)
   packets.socket.multicast({ kind: 'query', source: SOURCE })
-  t.strictSame(packets.told, ['ENETDOWN'], 'sending, too')
+  t.strictSame(packets.events, ['ENETDOWN'], 'sending, too')
   packets.socket.close()
   sh('ip link set v0 up; ip link set v1 up')
   await until(() => {
     inject(fixture('done'))
-    return told.includes('-2')
+    return events.includes('-2')
   })
-  t.pass('heard again')
+  t.pass('received again')
   socket.close()
   t.throws(() => open('v0', OURS, ALL).socket && new MulticastSocket({ ifindex: 99_999, mac: OURS, ...ALL }, {
-    report: () => {}, solicitation: () => {}, failed: () => {},
+    report: () => {}, routerSolicitation: () => {}, failed: () => {},
   }), { code: 'ENODEV' })
 })
 
-t.test('what the kernel has no room for now is nobody\'s trouble', async (t) => {
-  const told: Error[] = []
+t.test('a full queue of the kernel is no error', async (t) => {
+  const events: Error[] = []
   const errors = [osError(105, 'sendmmsg'), osError(1, 'sendmmsg')]
-  const fake = {
-    receive: () => 0, send: () => { throw errors.shift()! }, start: () => {}, stop: () => {}, drops: () => 0, close: () => {},
-  } satisfies NativeSocket
+  const fake = fakeSocket({ send: () => { throw errors.shift()! } })
   const socket = new PacketSocket({ ifindex: 1, mac: OURS, promiscuous: false, ring: false, cooked: false }, {
-    begin: () => {}, packet: () => {}, end: () => {}, query: () => {}, failed: (error) => told.push(error),
+    ...readPackets(() => {}), failed: (error) => events.push(error),
   }, () => fake)
   socket.multicast({ kind: 'query', source: SOURCE })
-  t.strictSame(told, [])
+  t.strictSame(events, [])
   socket.multicast({ kind: 'query', source: SOURCE })
-  t.match(told, [{ code: 'EPERM' }])
+  t.match(events, [{ code: 'EPERM' }])
 })

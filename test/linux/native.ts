@@ -5,11 +5,10 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
-import { native } from '../../src/linux/native.ts'
-import type { NativeSocket, PacketOptions } from '../../src/linux/native.ts'
-import { ndiscFilter } from '../../src/wire/filter.ts'
-import { bytes, FRAMES } from '../fixtures/frames.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { native, type NativeSocket } from '../../src/linux/native.ts'
+import { ownNamespace, sh } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
+import { ifindex, makePair, openPacket } from './kit/links.ts'
 
 await ownNamespace()
 
@@ -18,19 +17,9 @@ const gc = runInNewContext('gc') as () => void
 
 const NONE = new Uint8Array(0)
 const turn = () => new Promise((resolve) => setImmediate(resolve))
-const frame = (id: string) => bytes(FRAMES.find((fixture) => fixture.id === id)!.hex)
 
-/** Each receives what the other sends; nobody else speaks. */
-sh(`ip link add v0 address 02:00:00:00:00:ff type veth peer name v1 address 02:00:00:00:00:01
-    sysctl -qw net.ipv6.conf.v0.disable_ipv6=1 net.ipv6.conf.v1.disable_ipv6=1; ip link set v0 up; ip link set v1 up`)
-const ifindex = (name: string) => Number.parseInt(sh(`ip -o link show ${name}`))
-
-function open(name: string, options: Partial<PacketOptions> = {}): NativeSocket {
-  return native.openPacket({
-    ifindex: ifindex(name), protocol: 0x86dd, filter: ndiscFilter(options.cooked ? 0 : 14),
-    promiscuous: false, receiveBuffer: 1 << 20, cooked: false, ...options,
-  })
-}
+makePair()
+const open = openPacket
 
 /** A pair of datagram sockets: what `b` sends, `a` receives. */
 function pair(name: string): [NativeSocket, NativeSocket] {
@@ -47,143 +36,12 @@ function sockets(): number {
   }).length
 }
 
-/** What a socket has for us, as text. */
+/** Messages that wait in a socket, as text. */
 function texts(socket: NativeSocket, slot = 16, slots = 8): string[] {
   const slab = Buffer.alloc(slot * slots)
   const meta = new Int32Array(4 * slots)
   return Array.from({ length: socket.receive(slab, slot, meta) }, (_, i) =>
     slab.toString('latin1', i * slot, i * slot + Math.min(slot, meta[4 * i])))
-}
-
-t.test('packets: a batch there, with type, and back', async (t) => {
-  const [a, b] = [open('v0'), open('v1')]
-  const ns = frame('NS multicast')
-  const slab = new Uint8Array(3 * 128)
-  for (let i = 0; i < 3; i++) slab.set(ns, i * 128)
-  slab.set(frame('NS unicast'), 128)
-  slab.set(frame("other host's MAC"), 256)
-  t.equal(b.send(slab, 128, new Int32Array(3).fill(ns.length), 3), 3)
-
-  const into = new Uint8Array(4 * 80)
-  const meta = new Int32Array(16).fill(-1)
-  t.equal(a.receive(into, 80, meta), 3)
-  t.strictSame([...meta].filter((_, i) => i % 4 !== 2), [86, 2, 0, 86, 0, 0, 86, 3, 0, -1, -1, -1],
-    'true length; multicast, to us, to another')
-  t.strictSame(into.subarray(0, 80), ns.subarray(0, 80), 'cut')
-  t.equal(a.receive(into, 80, meta), 0)
-  t.equal(b.receive(into, 80, meta), 0, 'own frames are not seen')
-  t.equal(a.send(slab, 128, Int32Array.of(86), 1), 1)
-  t.equal(b.receive(into, 80, meta), 1)
-  t.equal(a.drops(), 0)
-  a.close()
-  b.close()
-})
-
-t.test('all protocols: what others send from here is seen too; promiscuous', async (t) => {
-  const [b, own] = [open('v1'), open('v1', { protocol: 3 })]
-  const a = open('v0', { promiscuous: true })
-  const meta = new Int32Array(4)
-  b.send(frame("other host's MAC"), 86, Int32Array.of(86), 1)
-  t.equal(own.receive(new Uint8Array(86), 86, meta), 1)
-  t.equal(meta[1], 4)
-  t.equal(a.receive(new Uint8Array(86), 86, meta), 1)
-  t.equal(meta[1], 3)
-  t.match(sh('ip -d link show v0'), /promiscuity 1 .*allmulti 1/)
-  for (const socket of [a, b, own]) socket.close()
-  t.match(sh('ip -d link show v0'), /promiscuity 0 .*allmulti 0/)
-
-  const tap = open('v0', { allMulticast: false })
-  t.match(sh('ip -d link show v0'), /promiscuity 0 .*allmulti 0/)
-  tap.close()
-})
-
-for (const [ring, how] of [[0, ''], [256, ', in a ring']] as const) {
-  t.test(`cooked: without Ethernet header, both ways${how}`, async (t) => {
-    const [a, b] = [open('v0', { ring, cooked: true }), open('v1', { cooked: true })]
-    const packet = frame('NS multicast').subarray(14)
-    t.equal(b.send(packet, packet.length, Int32Array.of(packet.length), 1), 1)
-    const into = new Uint8Array(packet.length)
-    const meta = new Int32Array(4)
-    t.equal(a.receive(into, into.length, meta), 1)
-    t.strictSame(into, packet)
-    t.strictSame([meta[0], meta[1]], [72, 1], 'broadcast')
-    a.close()
-    b.close()
-  })
-}
-
-for (const [ring, how] of [[0, ''], [256, ', in a ring']] as const) {
-  t.test(`VLAN tag and partial checksum are told${how}`, async (t) => {
-    const [a, b, all] = [open('v0', { ring }), open('v1'), open('v0', { ring, protocol: 3, filter: NONE })]
-    b.send(frame('A16 VLAN tag 5'), 90, Int32Array.of(90), 1)
-    const meta = new Int32Array(4)
-    t.equal(all.receive(new Uint8Array(86), 86, meta), 1)
-    t.strictSame([meta[0], meta[2] & 16, meta[3] & 0xfff], [86, 16, 5], 'the tag is beside the frame')
-    t.equal(a.receive(new Uint8Array(86), 86, meta), 1)
-    t.strictSame([meta[0], meta[1], meta[2] & 16], [86, 3, 0], 'of all that, an IPv6 socket only gets: not for us')
-    all.close()
-
-    sh('ip link add link v0 name m0 address 02:00:00:00:00:aa type macvlan mode bridge; ip link set m0 up')
-    const above = open('m0', { ring })
-    const ns = frame('NS unicast')
-    ns[5] = 0xaa
-    b.send(ns, 86, Int32Array.of(86), 1)
-    t.equal(above.receive(new Uint8Array(86), 86, meta), 1)
-    t.equal(meta[1], 0)
-    t.equal(a.receive(new Uint8Array(86), 86, meta), 1)
-    t.equal(meta[1], 3, 'a device on top has it')
-    for (const socket of [a, b, above]) socket.close()
-    sh('ip link del m0')
-
-    // UDP is what the kernel leaves unfinished on a veth.
-    sh('ip link add p0 type veth peer name p1; ip link set p0 up; ip link set p1 up; ip -6 addr add fe80::5/64 dev p1 nodad')
-    const veth = open('p0', { ring, filter: NONE })
-    sh(`${process.execPath} -e "
-      const s = require('dgram').createSocket('udp6'); s.bind(0, 'fe80::5%p1', () => s.send('x', 9, 'ff02::1%p1', () => s.close()))"`)
-    const slab = new Uint8Array(64 * 128)
-    const metas = new Int32Array(4 * 64)
-    const udp = Array.from({ length: veth.receive(slab, 128, metas) }, (_, i) => i).filter((i) => slab[i * 128 + 20] === 17)
-    t.equal(udp.length, 1)
-    t.equal(metas[4 * udp[0] + 2] & 8, 8)
-    veth.close()
-    sh('ip link del p0')
-  })
-}
-
-t.test('a full receive buffer: what is lost is counted, once', async (t) => {
-  const a = open('v0', { receiveBuffer: 4096 })
-  const b = open('v1')
-  const slab = new Uint8Array(86 * 500)
-  for (let i = 0; i < 500; i++) slab.set(frame('NS multicast'), 86 * i)
-  t.equal(b.send(slab, 86, new Int32Array(500).fill(86), 500), 500, 'more than fit one system call')
-  const meta = new Int32Array(4 * 500)
-  const received = a.receive(new Uint8Array(500 * 86), 86, meta)
-  t.equal(a.drops(), 500 - received)
-  t.ok(received > 0 && received < 256)
-  t.equal(a.drops(), 0)
-  a.close()
-  b.close()
-})
-
-for (const [ring, how] of [[0, ''], [256, ', in a ring']] as const) {
-  t.test(`a link that goes down is told once, and once more${how}`, async (t) => {
-    const a = open('v0', { ring })
-    let told = 0
-    a.start(() => {
-      told++
-      t.throws(() => texts(a), { code: 'ENETDOWN', errno: -100, syscall: /^recvmmsg$/ })
-    })
-    sh('ip link set v0 down')
-    await until(() => told === 1)
-    t.throws(() => a.send(frame('NS multicast'), 86, Int32Array.of(86), 1), { code: 'ENETDOWN', syscall: 'sendmmsg' })
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    t.equal(told, 1)
-    sh('ip link set v0 up; ip link set v0 down')
-    await until(() => told === 2)
-    a.close()
-    sh('ip link set v0 up')
-    await until(() => sh('ip link show v0').includes('LOWER_UP'))
-  })
 }
 
 t.test('unix datagrams', async (t) => {
@@ -192,7 +50,7 @@ t.test('unix datagrams', async (t) => {
   t.equal(b.send(words, 8, Int32Array.of(3, 5), 2), 2)
   t.strictSame(texts(a), ['one', 'three'])
   t.throws(() => native.openUnix('@batch', ''), { code: 'EADDRINUSE', syscall: 'bind' })
-  t.throws(() => native.openUnix('', '@nobody'), { code: 'ECONNREFUSED', syscall: 'connect' })
+  t.throws(() => native.openUnix('', '@unbound'), { code: 'ECONNREFUSED', syscall: 'connect' })
   t.throws(() => native.openUnix('/nonexistent/x', ''), { code: 'ENOENT', errno: -2, syscall: 'bind' })
   t.throws(() => native.openUnix('@'.padEnd(109, 'x'), ''), RangeError)
   let sent = 0
@@ -211,7 +69,7 @@ t.test('unix datagrams', async (t) => {
   sh(`rm ${path}`)
 })
 
-t.test('netlink: a link is asked for by name; refusals come back', async (t) => {
+t.test('netlink: a request by ifindex, and its refusal', async (t) => {
   const socket = native.openNetlink(0, new Uint32Array(0), NONE, 1 << 20, 1 << 20)
   const request = Buffer.alloc(32)
   request.writeUInt16LE(18, 4)        // RTM_GETLINK
@@ -232,7 +90,7 @@ t.test('netlink: a link is asked for by name; refusals come back', async (t) => 
   t.throws(() => native.openNetlink(0, Uint32Array.of(9999), NONE, 0), { code: 'EINVAL', syscall: 'setsockopt' })
 })
 
-t.test('readable again and again until it is read; stop; another callback', async (t) => {
+t.test('level-triggered: readable until it is read; stop; another callback', async (t) => {
   const [a, b] = pair('@level')
   const word = Buffer.from('word')
   let [first, second] = [0, 0]
@@ -305,9 +163,9 @@ t.test('wrong arguments', async (t) => {
   t.equal(sockets(), before, 'no descriptor is left behind')
 })
 
-t.test('garbage is closed; what is started stays', async (t) => {
+t.test('the garbage collector closes a socket, unless it is started', async (t) => {
   const before = sockets()
-  // Apart, because what an async function has in its variables is not garbage.
+  // A function of its own: the variables of an async function are not garbage.
   const litter = (i: number) => {
     open('v0')
     const [a, b] = pair(`@stopped${i}`)
@@ -360,7 +218,7 @@ function run(end: string) {
 }
 
 t.test('the end of a process', async (t) => {
-  t.match(run('a.close()'), { status: 0, stderr: '' }, 'nothing is left to wait for')
+  t.match(run('a.close()'), { status: 0, stderr: '' }, 'nothing keeps it alive')
   t.match(run('a.stop()'), { status: 0, stderr: '' }, 'stopped, but open')
   t.match(run('process.exit(7)'), { status: 7, stderr: '' }, 'with open sockets')
   const failed = run('a.close(); throw new Error("from the callback")')

@@ -1,29 +1,34 @@
 import t from 'tap'
 import { formatMac } from '../../src/address.ts'
 import { osError } from '../../src/linux/errors.ts'
-import { native } from '../../src/linux/native.ts'
 import { NeighborWatcher } from '../../src/linux/neighbors.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
-import { answering, done, fakeKernel, hex } from '../fixtures/fake-kernel.ts'
-import type { Reply } from '../fixtures/fake-kernel.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { answering, done, fakeKernel, hex, type Reply } from '../fixtures/fake-kernel.ts'
+import { ownNamespace, sh } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
+import { ifindex, Wire } from './kit/links.ts'
 
 await ownNamespace()
 
-/** A watcher that writes down what it is told. */
+/** A watcher that notes its reports. */
 function watch(kernel: Rtnetlink, open?: ConstructorParameters<typeof NeighborWatcher>[2]) {
-  const told: string[] = []
+  const events: string[] = []
   const watcher = new NeighborWatcher({
-    neighbor: ({ target, ifindex, mac, state, router }) => told.push(
+    neighbor: ({ target, ifindex, mac, state, router }) => events.push(
       `${target} ${ifindex} ${state}${mac === undefined ? '' : ` ${formatMac(mac)}`}${router ? ' router' : ''}`),
-    station: (bridge, mac, present) => told.push(`${bridge} ${present ? 'has' : 'lost'} ${formatMac(mac)}`),
-    full: () => told.push('full'),
+    station: (bridge, mac, present) => events.push(`${bridge} ${present ? 'has' : 'lost'} ${formatMac(mac)}`),
+    full: () => events.push('full'),
   }, kernel, open)
-  return { watcher, told, take: () => told.splice(0) }
+  const take = () => events.splice(0)
+  /** Reports since the last call: at least one, once it comes. */
+  const next = async () => {
+    await until(() => events.length > 0)
+    return take()
+  }
+  return { watcher, events, take, next }
 }
 
 const settle = () => new Promise((resolve) => setTimeout(resolve, 50))
-const ifindex = (name: string) => Number.parseInt(sh(`ip -o link show ${name}`))
 
 t.test('neighbors of a real kernel', async (t) => {
   sh(`ip link add n0 type veth peer name n1; sysctl -qw net.ipv6.conf.n1.disable_ipv6=1; ip link set n0 up; ip link set n1 up
@@ -39,11 +44,8 @@ t.test('neighbors of a real kernel', async (t) => {
   add('fe80::2', 'lladdr 52:54:00:00:00:02 nud reachable')
   sh('ip -6 neigh add proxy 2001:db8::7 dev n0')
   const kernel = new Rtnetlink()
-  const { watcher, told, take } = watch(kernel)
-  t.teardown(() => {
-    watcher.close()
-    kernel.close()
-  })
+  const { watcher, take, next } = watch(kernel)
+  t.teardown(() => [watcher, kernel].forEach((each) => each.close()))
   watcher.start()
   const n0 = ifindex('n0')
   t.strictSame(take().sort(), [
@@ -68,17 +70,16 @@ t.test('neighbors of a real kernel', async (t) => {
   t.strictSame(await after('ip -6 neigh change 2001:db8::1 dev n0 nud failed'), [`2001:db8::1 ${n0} failed`])
   t.strictSame(await after('ip -6 neigh del 2001:db8::2 dev n0'), [`2001:db8::2 ${n0} failed`], 'deleted')
   t.strictSame(await after('ip -6 neigh change fe80::1 dev n0 lladdr 52:54:00:00:00:01 nud stale'),
-    [`fe80::1 ${n0} known 52:54:00:00:00:01`], 'no router any more')
-  t.strictSame(await after('ip -6 neigh change fe80::2 dev n0 nud stale; ip -6 neigh del fe80::2 dev n0'), [], 'never was one')
+    [`fe80::1 ${n0} known 52:54:00:00:00:01`], 'not a router any more')
+  t.strictSame(await after('ip -6 neigh change fe80::2 dev n0 nud stale; ip -6 neigh del fe80::2 dev n0'), [], 'was never a router')
   t.strictSame(await after('ip -6 neigh add proxy 2001:db8::8 dev n0; ip -6 neigh del proxy 2001:db8::8 dev n0'), [])
   t.strictSame(await after('ip -4 addr add 192.0.2.1/24 dev n0; ip -4 neigh add 192.0.2.2 lladdr 52:54:00:00:00:02 dev n0'), [], 'ARP')
 
   sh('sysctl -qw net.ipv6.neigh.n0.mcast_solicit=1 net.ipv6.neigh.n0.retrans_time_ms=20; ping -c1 -W1 2001:db8::9 || true')
-  await until(() => told.length > 0)
-  t.strictSame(take(), [`2001:db8::9 ${n0} failed`], 'solicited in vain, and not told of while that went on')
+  t.strictSame(await next(), [`2001:db8::9 ${n0} failed`], 'unanswered solicitations: only the end is reported')
   t.strictSame((await after('ip link set n0 down')).sort(),
     [`2001:db8::3 ${n0} failed 52:54:00:00:00:03 router`, `fe80::1 ${n0} failed 52:54:00:00:00:01`],
-    'all go with the link; what was not there is not told of again')
+    'all fail with the link; failed ones are not reported again')
 })
 
 t.test('stations of a real bridge', async (t) => {
@@ -86,51 +87,40 @@ t.test('stations of a real bridge', async (t) => {
       for i in 0 1; do ip link add p$i type veth peer name h$i; sysctl -qw net.ipv6.conf.h$i.disable_ipv6=1
       ip link set h$i up; ip link set p$i master b0; ip link set p$i up; done`)
   const kernel = new Rtnetlink()
-  const { watcher, told, take } = watch(kernel)
-  /** An Ethernet frame to everybody, with an ethertype for local experiments. */
-  const speak = (name: string, mac: string): void => {
+  const { watcher, take, next } = watch(kernel)
+  /** Sends a broadcast frame with an ethertype for local experiments. */
+  const broadcast = (name: string, mac: string): void => {
     const frame = hex(`ffffffffffff ${mac} 88b5 ${'00'.repeat(46)}`)
-    const socket = native.openPacket({ ifindex: ifindex(name), protocol: 0x88b5, filter: Uint8Array.of(6, 0, 0, 0, 0, 0, 0, 0),
-      promiscuous: false, receiveBuffer: 0, cooked: false })
-    socket.send(frame, frame.length, Int32Array.of(frame.length), 1)
-    t.teardown(() => socket.close())
+    const wire = new Wire(name)
+    wire.send(frame)
+    wire.close()
   }
   const b0 = ifindex('b0')
   const b1 = ifindex('b1')
   await until(() => /state forwarding/.test(sh('bridge link show dev p0')) && /state forwarding/.test(sh('bridge link show dev p1')))
-  speak('h0', '525400000001')
+  broadcast('h0', '525400000001')
   watcher.start()
-  t.teardown(() => {
-    watcher.close()
-    kernel.close()
-  })
-  t.strictSame(take(), [`${b0} has 52:54:00:00:00:01`], 'at the start; not the bridges\' own addresses')
-  speak('h0', '525400000002')
-  await until(() => told.length > 0)
-  t.strictSame(take(), [`${b0} has 52:54:00:00:00:02`])
-  speak('h1', '525400000002')
+  t.teardown(() => [watcher, kernel].forEach((each) => each.close()))
+  t.strictSame(take(), [`${b0} has 52:54:00:00:00:01`], 'at the start, without the bridges\' own addresses')
+  broadcast('h0', '525400000002')
+  t.strictSame(await next(), [`${b0} has 52:54:00:00:00:02`])
+  broadcast('h1', '525400000002')
   await settle()
   sh('ip link set p0 down')
-  await until(() => told.length > 0)
-  t.strictSame(take(), [`${b0} lost 52:54:00:00:00:01`], 'the port of one goes down; the other has moved before')
+  t.strictSame(await next(), [`${b0} lost 52:54:00:00:00:01`], 'a port goes down; the other station moved before')
   sh('ip link set p1 master b1')
-  await until(() => told.length > 0)
-  t.strictSame(take(), [`${b0} lost 52:54:00:00:00:02`], 'the port is of another bridge now')
+  t.strictSame(await next(), [`${b0} lost 52:54:00:00:00:02`], 'the port is of another bridge now')
   await until(() => /state forwarding/.test(sh('bridge link show dev p1')))
-  speak('h1', '525400000002')
-  await until(() => told.length > 0)
-  t.strictSame(take(), [`${b1} has 52:54:00:00:00:02`])
+  broadcast('h1', '525400000002')
+  t.strictSame(await next(), [`${b1} has 52:54:00:00:00:02`])
   sh('ip link del p1')
-  await until(() => told.length > 0)
-  t.strictSame(take(), [`${b1} lost 52:54:00:00:00:02`], 'the port is deleted')
+  t.strictSame(await next(), [`${b1} lost 52:54:00:00:00:02`], 'the port is deleted')
   sh('ip link set p0 up')
   await until(() => /state forwarding/.test(sh('bridge link show dev p0')))
-  speak('h0', '525400000003')
-  await until(() => told.length > 0)
-  t.strictSame(take(), [`${b0} has 52:54:00:00:00:03`])
+  broadcast('h0', '525400000003')
+  t.strictSame(await next(), [`${b0} has 52:54:00:00:00:03`])
   sh('ip link set h0 down')
-  await until(() => told.length > 0)
-  t.strictSame(take(), [`${b0} lost 52:54:00:00:00:03`], 'the other end of the port goes down')
+  t.strictSame(await next(), [`${b0} lost 52:54:00:00:00:03`], 'the other end of the port goes down')
   sh('bridge fdb add 52:54:00:00:00:04 dev p0 self permanent')
   await settle()
   t.strictSame(take(), [], 'an entry of the device itself')
@@ -149,12 +139,12 @@ const DELETED = (message: Uint8Array): Uint8Array => {
 const STALE = '04'
 const REACHABLE = '02'
 
-/** A kernel whose tables the test fills. */
+/** A kernel with tables that the test fills. */
 function tables() {
-  const now = { neighbors: [] as Uint8Array[], stations: [] as Uint8Array[], trouble: undefined as Reply | undefined, dumps: 0 }
+  const now = { neighbors: [] as Uint8Array[], stations: [] as Uint8Array[], error: undefined as Reply | undefined, dumps: 0 }
   const kernel = fakeKernel((request) => {
     now.dumps++
-    if (now.trouble !== undefined) return [now.trouble]
+    if (now.error !== undefined) return [now.error]
     const rows = request.bytes[request.start] === 7 ? now.stations : now.neighbors
     const parts: Uint8Array[] = []
     for (let i = 0; i < rows.length; i += 500) {
@@ -165,8 +155,8 @@ function tables() {
   return { now, kernel, ...watch(new Rtnetlink(kernel.open), kernel.open) }
 }
 
-t.test('lost messages: everything is asked for again, the differences are told', async (t) => {
-  const { now, kernel, watcher, told, take } = tables()
+t.test('lost messages: a new dump, and only the differences are reported', async (t) => {
+  const { now, kernel, watcher, events, take, next } = tables()
   const A = '525400000001'
   const B = '525400000002'
   now.neighbors = [NEIGHBOR('01', REACHABLE), NEIGHBOR('02', STALE, '80'), NEIGHBOR('03', REACHABLE), NEIGHBOR('05', REACHABLE)]
@@ -176,7 +166,7 @@ t.test('lost messages: everything is asked for again, the differences are told',
     '2001:db8::3 2 reachable 52:54:00:00:00:03', '2001:db8::5 2 reachable 52:54:00:00:00:05',
     '8 has 52:54:00:00:00:01', '9 has 52:54:00:00:00:02', '9 has 52:54:00:00:00:03'])
   kernel.emit(NEIGHBOR('01', REACHABLE), STATION('08', A), STATION('08', A, '0000', STALE, '06'))
-  t.strictSame(take(), [], 'the same once more, or another port')
+  t.strictSame(take(), [], 'the same again, or another port')
   const multicast = NEIGHBOR('06', '80')
   multicast[32] = 0xff
   kernel.emit(NEIGHBOR('06', REACHABLE, '08'), multicast)
@@ -187,28 +177,27 @@ t.test('lost messages: everything is asked for again, the differences are told',
   now.dumps = 0
   kernel.emit(osError(105, 'recv'), osError(105, 'recv'))
   t.equal(now.dumps, 0, 'not at once')
-  await until(() => told.length > 0)
+  await until(() => events.length > 0)
   t.equal(now.dumps, 2)
   t.strictSame(take(), ['2001:db8::3 2 failed 52:54:00:00:00:03', '2001:db8::5 2 failed 52:54:00:00:00:05',
     '9 lost 52:54:00:00:00:02', '9 lost 52:54:00:00:00:03',
     '2001:db8::2 2 reachable 52:54:00:00:00:02 router', '2001:db8::4 2 known 52:54:00:00:00:04', '8 has 52:54:00:00:00:02'])
   kernel.emit(DELETED(STATION('08', A, '6400')), DELETED(STATION('08', A)))
-  t.strictSame(take(), ['8 lost 52:54:00:00:00:01'], 'the entry of the other VLAN had gone meanwhile')
+  t.strictSame(take(), ['8 lost 52:54:00:00:00:01'], 'the entry of the other VLAN was gone')
   kernel.emit(DELETED(NEIGHBOR('04', '40')))
   t.strictSame(take(), ['2001:db8::4 2 failed 52:54:00:00:00:04'], 'deleted, whatever state it shows')
 
-  now.trouble = osError(105, 'recv')
+  now.error = osError(105, 'recv')
   kernel.emit(osError(105, 'recv'))
   now.dumps = 0
   await until(() => now.dumps > 1)
-  t.strictSame(take(), [], 'trouble while asking')
-  now.trouble = undefined
+  t.strictSame(take(), [], 'an error while dumping')
+  now.error = undefined
   now.neighbors = []
   now.stations = [STATION('08', B)]
-  await until(() => told.length > 0)
-  t.strictSame(take(), ['2001:db8::1 2 failed 52:54:00:00:00:01', '2001:db8::2 2 failed 52:54:00:00:00:02 router'],
-    'it is asked again later')
-  now.trouble = osError(1, 'recv')
+  t.strictSame(await next(), ['2001:db8::1 2 failed 52:54:00:00:00:01', '2001:db8::2 2 failed 52:54:00:00:00:02 router'],
+    'it is tried again later')
+  now.error = osError(1, 'recv')
   t.throws(() => watcher.resync(), { code: 'EPERM' })
   kernel.emit(osError(105, 'recv'))
   now.dumps = 0
@@ -217,7 +206,7 @@ t.test('lost messages: everything is asked for again, the differences are told',
   t.equal(now.dumps, 0, 'closed is closed')
 })
 
-t.test('an address that becomes the bridge\'s own is no station any more', async (t) => {
+t.test('an address that becomes the bridge\'s own is not a station any more', async (t) => {
   const { kernel, watcher, take } = tables()
   watcher.start()
   kernel.emit(STATION('08', '525400000001'), STATION('08', '525400000001', '0000', '80'), DELETED(STATION('08', '525400000001')))
@@ -227,8 +216,8 @@ t.test('an address that becomes the bridge\'s own is no station any more', async
   watcher.close()
 })
 
-t.test('a flood is remembered in part', async (t) => {
-  const { now, kernel, watcher, told, take } = tables()
+t.test('a flood: entries up to the limit are kept', async (t) => {
+  const { now, kernel, watcher, events, take } = tables()
   const mac = (i: number): string => `5255${i.toString(16).padStart(8, '0')}`
   now.stations = Array.from({ length: 65537 }, (_, i) => STATION('08', mac(i)))
   now.neighbors = Array.from({ length: 65537 }, (_, i) => {
@@ -237,18 +226,18 @@ t.test('a flood is remembered in part', async (t) => {
     return row
   })
   watcher.start()
-  t.equal(told.filter((line) => line === 'full').length, 1, 'said once')
+  t.equal(events.filter((line) => line === 'full').length, 1, 'reported once')
   t.match(watcher.limits, [{ used: 65536, size: 65536 }, { used: 65536, size: 65536 }])
-  t.equal(told.filter((line) => line.includes('has')).length, 65536)
-  t.equal(take().filter((line) => line.includes('reachable')).length, 65537, 'each is told of')
+  t.equal(events.filter((line) => line.includes('has')).length, 65536)
+  t.equal(take().filter((line) => line.includes('reachable')).length, 65537, 'each is reported')
   kernel.emit(DELETED(STATION('08', mac(65536))))
-  t.strictSame(take(), [], 'a station too many was never told of')
+  t.strictSame(take(), [], 'a station beyond the limit was not reported')
   kernel.emit(DELETED(STATION('08', mac(0))), STATION('08', mac(65536)))
-  t.strictSame(take(), ['8 lost 52:55:00:00:00:00', '8 has 52:55:00:01:00:00'], 'now there is room')
+  t.strictSame(take(), ['8 lost 52:55:00:00:00:00', '8 has 52:55:00:01:00:00'], 'below the limit again')
   now.stations = []
   now.neighbors = []
   watcher.resync()
-  t.equal(told.filter((line) => line.includes('failed')).length, 65536)
-  t.equal(told.filter((line) => line.includes('lost')).length, 65536)
+  t.equal(events.filter((line) => line.includes('failed')).length, 65536)
+  t.equal(events.filter((line) => line.includes('lost')).length, 65536)
   watcher.close()
 })

@@ -3,19 +3,21 @@ import { osError } from '../../src/linux/errors.ts'
 import { PrefixWatcher } from '../../src/linux/prefixes.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { acknowledgement, answering, done, fakeKernel, hex } from '../fixtures/fake-kernel.ts'
-import { ownNamespace, sh, until } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
+import { ifindex } from './kit/links.ts'
 
 await ownNamespace()
 
-/** A watcher that writes down what it is told. */
+/** A watcher that notes its reports. */
 function watch(kernel: Rtnetlink, open?: ConstructorParameters<typeof PrefixWatcher>[2]) {
-  const told: string[] = []
-  const watcher = new PrefixWatcher((ifindex, prefixes) => told.push([ifindex, ...prefixes].join(' ')), kernel, open)
-  return { watcher, told, take: () => told.splice(0) }
+  const events: string[] = []
+  const watcher = new PrefixWatcher((ifindex, prefixes) => events.push([ifindex, ...prefixes].join(' ')), kernel, open)
+  return { watcher, events, take: () => events.splice(0) }
 }
 
 t.test('with a real kernel', async (t) => {
-  // The kernel takes away what has expired every 30 s; root may have it done sooner.
+  // The kernel removes expired routes every 30 s, or sooner if root says so.
   sh(`echo 1 >/proc/sys/net/ipv6/route/gc_interval || :; ip link add e0 type veth peer name e1; ip link set e0 up; ip link set e1 up
       ip -6 addr add 2001:db8:2::1/64 dev e0 nodad; ip -6 addr add 2001:db8:2::2/64 dev e0 nodad metric 5
       ip -6 addr add 2001:db8:5::1/128 dev e0 nodad; ip -6 route add 2001:db8:6::/48 via fe80::1 dev e0
@@ -23,22 +25,18 @@ t.test('with a real kernel', async (t) => {
       ip -6 route add 2001:db8:8::/64 dev e0 table 88; ip -6 route add unreachable 2001:db8:9::/64
       ip -6 route add 2001:db8:1::/64 dev e0 proto ra; ip -6 route add 2001:db8::/40 dev e0`)
   const kernel = new Rtnetlink()
-  const { watcher, told, take } = watch(kernel)
-  t.teardown(() => {
-    watcher.close()
-    kernel.close()
-  })
-  const ifindex = (name: string) => Number.parseInt(sh(`ip -o link show ${name}`))
-  const e0 = ifindex('e0')
+  const { watcher, events, take } = watch(kernel)
+  t.teardown(() => [watcher, kernel].forEach((each) => each.close()))
+    const e0 = ifindex('e0')
   const e1 = ifindex('e1')
   watcher.follow([e0])
   t.strictSame(take(), [`${e0} 2001:db8::/40 2001:db8:1::/64 2001:db8:2::/64`], 'in order, each once')
   watcher.follow([e0, e1])
-  t.strictSame(take(), [`${e1}`], 'none; and nothing new of the other')
+  t.strictSame(take(), [`${e1}`], 'no prefixes; the other link is unchanged')
 
   const after = async (command: string): Promise<string[]> => {
     sh(command)
-    await until(() => told.length > 0, 35_000)
+    await until(() => events.length > 0, 35_000)
     return take()
   }
   t.strictSame(await after('ip -6 route del 2001:db8::/40; ip -6 route del 2001:db8:1::/64'), [`${e0} 2001:db8:2::/64`], 'both at once')
@@ -54,28 +52,28 @@ t.test('with a real kernel', async (t) => {
   sh(`ip -6 route add 2001:db8:a::/64 dev e0 proto 186; ip -6 route add 2001:db8:b::/64 via fe80::1 dev e0
       ip -6 route add 2001:db8:2::/64 dev e0 metric 77; ip -6 route add 2001:db8:2::77 dev e0`)
   await new Promise((resolve) => setTimeout(resolve, 100))
-  t.strictSame(take(), [], 'what changes nothing is not told')
+  t.strictSame(take(), [], 'no change, no report')
 
   watcher.follow([e1])
   sh('ip -6 addr add 2001:db8:c::1/64 dev e0 nodad')
-  t.strictSame(await after('ip -6 addr add 2001:db8:d::1/64 dev e1 nodad'), [`${e1} 2001:db8:d::/64`], 'of the other no more')
+  t.strictSame(await after('ip -6 addr add 2001:db8:d::1/64 dev e1 nodad'), [`${e1} 2001:db8:d::/64`], 'the other link is not followed')
   watcher.follow([e1, e0])
-  t.strictSame(take(), [`${e0} 2001:db8:2::/64 2001:db8:c::/64`], 'again')
+  t.strictSame(take(), [`${e0} 2001:db8:2::/64 2001:db8:c::/64`], 'followed again')
   t.strictSame(await after('ip link set e1 down'), [`${e1}`])
   t.strictSame(await after('ip link del e0'), [`${e0}`], 'a link that is gone has none')
   watcher.follow([e0, e1, 99])
-  t.strictSame(take(), ['99'], 'nor has one that never was')
+  t.strictSame(take(), ['99'], 'nor has one that never existed')
 })
 
 const ROUTE = (index: string, subnet: string, flags = '0006', type = '1800'): Uint8Array => hex(`38000000 ${type} ${flags} 00000000
   00000000 0a400000 fe020001 00000000 14000100 20010db800${subnet}00000000000000000000 08000400 ${index}000000`)
 
-/** A kernel whose routes the test fills. */
+/** A kernel with routes that the test fills. */
 function routes() {
-  const now = { rows: [] as Uint8Array[], trouble: undefined as Error | undefined, asked: [] as number[], opened: 0, closed: 0 }
+  const now = { rows: [] as Uint8Array[], error: undefined as Error | undefined, dumped: [] as number[], opened: 0, closed: 0 }
   const kernel = fakeKernel((request) => {
-    now.asked.push(request.bytes[request.end - 4])
-    if (now.trouble !== undefined) return [now.trouble]
+    now.dumped.push(request.bytes[request.end - 4])
+    if (now.error !== undefined) return [now.error]
     return [...now.rows.map((message) => answering(request, message)), done(request)]
   })
   const open: typeof kernel.open = (protocol, groups, ...more) => {
@@ -87,54 +85,54 @@ function routes() {
   return { now, emit: kernel.emit, ...watch(new Rtnetlink(kernel.open), open) }
 }
 
-t.test('one question for many events; the events\' own contents do not count', async (t) => {
+t.test('one dump for many events; the contents of events do not count', async (t) => {
   const { now, emit, watcher, take } = routes()
   watcher.follow([])
-  t.equal(now.opened, 0, 'nothing to follow, nothing to hear')
+  t.equal(now.opened, 0, 'no links, no socket')
   now.rows = [ROUTE('02', '02'), ROUTE('02', '01'), ROUTE('03', '03'), ROUTE('02', '02')]
   watcher.follow(new Set([2, 3]))
-  t.strictSame(take(), ['2 2001:db8:1::/64 2001:db8:2::/64', '3 2001:db8:3::/64'], 'whoever does not filter a dump')
+  t.strictSame(take(), ['2 2001:db8:1::/64 2001:db8:2::/64', '3 2001:db8:3::/64'], 'a kernel that does not filter dumps')
   t.equal(now.opened, 1)
-  now.asked = []
+  now.dumped = []
   emit(ROUTE('02', '07'), ROUTE('02', '08'), ROUTE('09', '09'), ROUTE('02', '07', '0000', '1900'))
-  t.strictSame(now.asked, [2])
+  t.strictSame(now.dumped, [2])
   t.strictSame(take(), [])
   now.rows = [ROUTE('03', '04')]
   emit(ROUTE('09', '09', '0001'))
-  t.strictSame(now.asked, [2, 2, 3], 'a replacement: all')
+  t.strictSame(now.dumped, [2, 2, 3], 'a replacement: all')
   t.strictSame(take(), ['2', '3 2001:db8:4::/64'])
   now.rows = [ROUTE('02', '01')]
   emit(osError(105, 'recv'))
-  t.strictSame(take(), ['2 2001:db8:1::/64', '3'], 'so after a loss')
+  t.strictSame(take(), ['2 2001:db8:1::/64', '3'], 'after a loss')
   watcher.follow([])
   t.equal(now.closed, 1)
   watcher.follow([2])
-  t.strictSame(take(), ['2 2001:db8:1::/64'], 'told anew')
+  t.strictSame(take(), ['2 2001:db8:1::/64'], 'reported again')
   t.equal(now.opened, 2)
   watcher.close()
   t.equal(now.closed, 2)
 })
 
-t.test('trouble while asking', async (t) => {
-  const { now, watcher, told, take } = routes()
+t.test('an error while dumping', async (t) => {
+  const { now, watcher, events, take } = routes()
   now.rows = [ROUTE('02', '01'), ROUTE('03', '02')]
-  now.trouble = osError(105, 'recv')
+  now.error = osError(105, 'recv')
   watcher.follow([2, 3])
   t.strictSame(take(), [])
-  now.trouble = undefined
-  await until(() => told.length > 0)
-  t.strictSame(take(), ['2 2001:db8:1::/64', '3 2001:db8:2::/64'], 'it is asked again later')
-  now.trouble = osError(1, 'recv')
+  now.error = undefined
+  await until(() => events.length > 0)
+  t.strictSame(take(), ['2 2001:db8:1::/64', '3 2001:db8:2::/64'], 'it is tried again later')
+  now.error = osError(1, 'recv')
   t.throws(() => watcher.resync(), { code: 'EPERM' })
-  now.trouble = osError(105, 'recv')
+  now.error = osError(105, 'recv')
   watcher.resync()
-  now.asked = []
+  now.dumped = []
   watcher.close()
   await new Promise((resolve) => setTimeout(resolve, 150))
-  t.strictSame(now.asked, [], 'closed is closed')
+  t.strictSame(now.dumped, [], 'closed is closed')
 })
 
-t.test('a kernel that says no', async (t) => {
+t.test('a kernel that refuses', async (t) => {
   const kernel = fakeKernel((request) => [acknowledgement(request, 19)])
   const { watcher, take } = watch(new Rtnetlink(kernel.open), kernel.open)
   watcher.follow([7])

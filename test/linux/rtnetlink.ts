@@ -2,13 +2,13 @@ import t from 'tap'
 import { Address, formatMac } from '../../src/address.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import type { RouteChange } from '../../src/engine/types.ts'
-import { ownNamespace, sh } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
 
 await ownNamespace()
 
 const address = (text: string): Address => Address.parse(text)!
-sh(`ip link add up0 address 52:54:00:12:34:56 type veth peer name down0; ip link set up0 up; ip link set down0 up
-    ip -6 addr add 2001:db8::ff/64 dev up0 nodad; ip -6 route add default via 2001:db8::1 dev up0`)
+veth('up0 address 52:54:00:12:34:56', 'down0')
+sh(`ip -6 addr add 2001:db8::ff/64 dev up0 nodad; ip -6 route add default via 2001:db8::1 dev up0`)
 const kernel = new Rtnetlink()
 const index = (name: string): number => kernel.links().find((link) => link.name === name)!.ifindex
 const up0 = index('up0')
@@ -19,7 +19,7 @@ const show = (): string[] => kernel.hostRoutes().map((route) => `${route.target}
 
 t.test('links, addresses, neighbors', async (t) => {
   const link = kernel.links().find(({ name }) => name === 'up0')!
-  t.match(link, { up: true, kind: 'veth' })
+  t.match(link, { up: true })
   t.equal(formatMac(link.mac!), '52:54:00:12:34:56')
   t.match(kernel.links().find(({ name }) => name === 'lo'), { mac: undefined, up: true })
   t.match(kernel.addresses().find((a) => a.address.equals(address('2001:db8::ff'))),
@@ -69,16 +69,16 @@ t.test('changes take effect before the call returns', async (t) => {
   t.equal(kernel.lookup(address('2001:db8::2')).ifindex, down0)
   t.match(sh('ip -6 route show 2001:db8::2'), /^2001:db8::2 dev down0 proto 136 metric 16 pref medium/)
   t.strictSame(kernel.changeRoutes([add('2001:db8::3', down0), del('2001:db8::2', down0), del('2001:db8::2', down0)]), [],
-    'in order; what is gone already is no failure')
+    'in order; deleting a missing route is no failure')
   t.strictSame(show(), [`2001:db8::3 ${down0}`])
   t.strictSame(kernel.changeRoutes([]), [])
 })
 
-t.test('each refusal is told with its change', async (t) => {
+t.test('each refusal is returned with its change', async (t) => {
   const failures = kernel.changeRoutes([add('2001:db8::3', up0), add('2001:db8::4', 999), add('2001:db8::5', down0)])
   t.strictSame(failures.map(({ change, error }) => [String(change.route.target), error.code]),
     [['2001:db8::3', 'EEXIST'], ['2001:db8::4', 'ENODEV']])
-  t.strictSame(show(), [`2001:db8::3 ${down0}`, `2001:db8::5 ${down0}`], 'the others are made')
+  t.strictSame(show(), [`2001:db8::3 ${down0}`, `2001:db8::5 ${down0}`], 'the others take effect')
   sh('ip link set down0 down')
   t.equal(kernel.changeRoutes([add('2001:db8::6', down0)])[0].error.code, 'ENETDOWN')
   sh('ip link set down0 up')
@@ -91,7 +91,7 @@ t.test('replacing', async (t) => {
   t.match(sh('ip -6 route show 2001:db8::3'), /^2001:db8::3 dev up0 proto 136 metric 16 expires (100|99)sec/)
   t.strictSame(kernel.replaceRoutes([route]), [])
   t.notMatch(sh('ip -6 route show 2001:db8::3'), /expires/)
-  t.equal(kernel.replaceRoutes([{ target: address('2001:db8::6'), ifindex: up0 }])[0].error.code, 'ENOENT', 'makes nothing new')
+  t.equal(kernel.replaceRoutes([{ target: address('2001:db8::6'), ifindex: up0 }])[0].error.code, 'ENOENT', 'creates nothing')
   kernel.changeRoutes(kernel.hostRoutes().map((route) => ({ op: 'delete', route })))
   t.strictSame(show(), [])
 })
@@ -100,7 +100,7 @@ t.test('a gateway', async (t) => {
   t.strictSame(kernel.changeRoutes([{ op: 'add', route: { target: address('2001:db8::7'), ifindex: down0, via: address('fe80::7') } }]), [])
   t.strictSame(show(), [`2001:db8::7 ${down0} fe80::7`])
   t.strictSame(kernel.changeRoutes([{ op: 'delete', route: { target: address('2001:db8::7'), ifindex: down0, via: address('fe80::8') } }]),
-    [], 'not that one')
+    [], 'another gateway')
   t.equal(show().length, 1)
   kernel.changeRoutes([{ op: 'delete', route: kernel.hostRoutes()[0] }])
   t.strictSame(show(), [])

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { enableForwarding, readSetting, writeSetting } from '../../src/linux/sysctl.ts'
-import { ownNamespace, sh } from '../fixtures/own-namespace.ts'
+import { ownNamespace, sh } from '../kit/namespace.ts'
 
 await ownNamespace()
 
@@ -9,7 +9,7 @@ sh('ip link add eth0.7 type veth peer name down0; ip link add off0 type veth pee
 t.test('reading and writing', async (t) => {
   t.equal(readSetting('all', 'forwarding'), 0)
   writeSetting('eth0.7', 'accept_ra', 2)
-  t.equal(readSetting('eth0.7', 'accept_ra'), 2, 'a dot is a part of the name')
+  t.equal(readSetting('eth0.7', 'accept_ra'), 2, 'a name with a dot')
   t.equal(readSetting('nowhere', 'accept_ra'), undefined)
   t.throws(() => writeSetting('nowhere', 'accept_ra', 1), { code: 'ENOENT' })
   for (const name of ['', '.', '..', 'a/b', '../../ipv4/conf/all', 'a\0']) {
@@ -24,9 +24,9 @@ t.test('forwarding yes', async (t) => {
   t.strictSame(enableForwarding(['eth0.7', 'off0', 'nowhere']), [
     { iface: 'eth0.7', setting: 'accept_ra', from: 1, to: 2 },
     { iface: 'all', setting: 'forwarding', from: 0, to: 1 },
-  ], 'accept_ra first: the kernel forgets its default routes otherwise')
+  ], 'accept_ra first, or the kernel removes its default routes')
   t.equal(readSetting('eth0.7', 'accept_ra'), 2)
-  t.equal(readSetting('off0', 'accept_ra'), 0, 'off stays off')
+  t.equal(readSetting('off0', 'accept_ra'), 0, '0 stays 0')
   t.equal(readSetting('static0', 'accept_ra'), 1, 'no upstream')
   t.equal(readSetting('down0', 'forwarding'), 1, 'on all links')
   t.strictSame(enableForwarding(['eth0.7', 'off0']), [], 'nothing to do')

@@ -1,10 +1,7 @@
-/**
- * A classic BPF machine for the instructions that our filters use (Linux Documentation/networking/filter.rst).
- * Written from the kernel's rules, not from the assembler: a program is bytes.
- */
+/** Interpreter of classic BPF by the rules of the kernel (Linux Documentation/networking/filter.rst), independent of the assembler. */
 const LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
-/** Runs `program` over `packet`. Returns what RET gives: 0 drops. A load past the end drops. */
+/** Runs `program` on `packet`. @returns the value of RET: 0 drops, also after a load beyond the end */
 export function run(program: Uint8Array, packet: Uint8Array): number {
   const code = new DataView(program.buffer, program.byteOffset, program.byteLength)
   const data = new DataView(packet.buffer, packet.byteOffset, packet.byteLength)
@@ -25,5 +22,5 @@ export function run(program: Uint8Array, packet: Uint8Array): number {
       default: throw new Error(`opcode 0x${op.toString(16)} at ${pc}`)
     }
   }
-  throw new Error('ran off the end')  // the kernel refuses such a program
+  throw new Error('no RET at the end')  // the kernel refuses such a program
 }

@@ -2,25 +2,26 @@ import t from 'tap'
 import fc from 'fast-check'
 import { Address, Prefix } from '../../src/address.ts'
 import type { Config, PinnedHost, Rule, Settings, Subnet } from '../../src/config/config.ts'
-import { DEFAULTS } from '../../src/config/config.ts'
+import { DEFAULTS } from '../../src/config/defaults.ts'
 import { renderDiagnostic } from '../../src/config/diagnostic.ts'
 import { parseConfig } from '../../src/config/load.ts'
-import { OPTIONS } from '../../src/config/options.ts'
+import { OPTIONS } from '../../src/config/option-table.ts'
 import { printConfig } from '../../src/config/print.ts'
 
 const words = [...OPTIONS.keys()]
 
-/** Text that looks like a configuration here and there. */
+/** Text with parts of a configuration. */
 const almost = fc.array(fc.oneof(
   fc.constantFrom('{', '}', '\n', ' ', '\t', ';', '=', '#', '//', '/*', '*/', '"', "'", '\r\n', '\0', '\ufeff', '\u00a0'),
   fc.constantFrom('网', '-1', '1e3', '2147483648', 'yes', 'solicit', 'mrd', '30s'),
   fc.constantFrom('eth0', 'tap*', '2001:db8::/64', '2001:db8::1', '2001::db8:1'),
   fc.constantFrom(...words.map((word) => ` ${word} `)),
-  fc.constantFrom('proxy eth0 {\n', 'subnet 2001:db8::/64 {\n', 'subnet auto {\nupstream a\ndownstream b\n', 'rule 2001:db8::/64 {', 'include a\n'),
+  fc.constantFrom('proxy eth0 {\n', 'subnet 2001:db8::/64 {\n', 'subnet auto {\nupstream a\ndownstream b\n'),
+  fc.constantFrom('rule 2001:db8::/64 {', 'include a\n'),
   fc.string({ maxLength: 5, unit: 'binary' }),
 ), { maxLength: 60 }).map((parts) => parts.join(''))
 
-t.test('any text is read, with problems that lie inside it', async () => {
+t.test('any text is read, and each problem is at a place inside it', async () => {
   fc.assert(fc.property(fc.oneof(almost, fc.string({ unit: 'binary' })), (text) => {
     const { config, diagnostics } = parseConfig(text, 'main', (file) => [{ file, text: text.slice(1) }])
     if ((config === undefined) !== diagnostics.some(({ severity }) => severity === 'error')) throw new Error('errors')
@@ -34,7 +35,7 @@ t.test('any text is read, with problems that lie inside it', async () => {
   }), { numRuns: 3000 })
 })
 
-t.test('punctuation alone is read to its end', async () => {
+t.test('punctuation alone is read', async () => {
   fc.assert(fc.property(fc.array(fc.constantFrom('{', '}', ';', '"', ' ', '\n', 'a', '='), { maxLength: 300 }),
     (parts) => void parseConfig(parts.join(''), 'main')), { numRuns: 500 })
 })
@@ -64,7 +65,7 @@ const rule: fc.Arbitrary<Rule> = fc.oneof(
   }),
 )
 
-/** Subnets that do not contradict themselves: each with a prefix of its own or an upstream, all hosts and holes inside. */
+/** Valid subnets: a unique prefix or `auto`, with hosts and exclusions inside. */
 function subnet(number: number): fc.Arbitrary<Subnet> {
   const whole = new Prefix(new Address(0x20010db8, number, 0, 0), 64)
   const inside = fc.tuple(fc.integer(), fc.integer()).map(([w2, w3]) => new Address(0x20010db8, number, w2, w3))
@@ -85,7 +86,7 @@ function subnet(number: number): fc.Arbitrary<Subnet> {
   }))
 }
 
-function haveUpstreamsOfTheirOwn(subnets: readonly Subnet[]): boolean {
+function haveUniqueUpstreams(subnets: readonly Subnet[]): boolean {
   const upstreams = subnets.filter(({ prefix: each }) => each === 'auto').map(({ upstream }) => upstream)
   return new Set(upstreams).size === upstreams.length
 }
@@ -97,7 +98,7 @@ const config: fc.Arbitrary<Config> = fc.record({
     port: fc.integer({ min: 1, max: 65535 }),
   }),
   proxies: fc.array(fc.record({ iface, settings, rules: fc.array(rule, { maxLength: 5 }) }), { maxLength: 3 }),
-  subnets: fc.tuple(subnet(1), subnet(2), subnet(3)).chain((all) => fc.subarray(all)).filter(haveUpstreamsOfTheirOwn),
+  subnets: fc.tuple(subnet(1), subnet(2), subnet(3)).chain((all) => fc.subarray(all)).filter(haveUniqueUpstreams),
 }, { requiredKeys: ['forwarding', 'grace', 'proxies', 'subnets'] })
 
 function same(read: Config | undefined, wanted: Config): void {
@@ -105,7 +106,7 @@ function same(read: Config | undefined, wanted: Config): void {
   if (found !== expected) throw new Error(`${found}\n${expected}\n${printConfig(wanted)}`)
 }
 
-/** Keys in one order, whoever made the object. */
+/** Sorts keys, for JSON.stringify. */
 function canonical(_key: string, value: unknown): unknown {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))

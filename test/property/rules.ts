@@ -1,18 +1,18 @@
-/** The engine's rules, in columns and hash tables, say the same as a list of them that is gone through from its beginning. */
+/** The engine's rules, in hash tables, agree with a scan of the list of all rules. */
 import t from 'tap'
 import fc from 'fast-check'
 import { Address, Prefix } from '../../src/address.ts'
-import { DEFAULTS, matchesIface } from '../../src/config/config.ts'
-import type { Config, PinnedHost, Proxy, Rule, Settings, Subnet } from '../../src/config/config.ts'
-import { Rules } from '../../src/engine/rules.ts'
-import { chance, linkOf } from '../engine/kit/stage.ts'
+import { type Config, matchesIface, type PinnedHost, type Proxy, type Rule, type Settings, type Subnet } from '../../src/config/config.ts'
+import { DEFAULTS } from '../../src/config/defaults.ts'
+import { Rules } from '../../src/engine/rules/rules.ts'
+import { chance, linkOf } from '../engine/kit/basics.ts'
 
 const RUNS = Number(process.env.RUNS ?? 300)
 const NAMES = ['lo', 'eth0', 'eth1', 'tap1', 'tap2']
-/** By name; one of the links is absent at a time, or has another name. */
+/** By name. */
 const IFINDEX = new Map(NAMES.map((name, i) => [name, i + 1]))
 
-/** Few words, so that prefixes meet, lie inside one another, and are the same. */
+/** Few values per word, so that prefixes overlap, nest and repeat. */
 const word = fc.constantFrom(0, 1, 0x80000000, 0xffffffff, 0x20010db8)
 const address = fc.tuple(word, word, word, word).map((words) => new Address(...words))
 const prefix = fc.tuple(address, fc.constantFrom(0, 1, 31, 32, 33, 64, 96, 127, 128)).map(([first, length]) => new Prefix(first, length))
@@ -21,15 +21,13 @@ const pattern = fc.constantFrom('eth0', 'eth1', 'tap*', '*')
 const patterns = fc.uniqueArray(pattern, { minLength: 1, maxLength: 3 })
 const settings: fc.Arbitrary<Settings> = fc.record({ routes: fc.boolean(), learn: fc.boolean(), ttl: fc.constantFrom(1, 2) })
   .map((some) => ({ ...DEFAULTS, ...some }))
-const rule: fc.Arbitrary<Rule> = fc.oneof(
-  fc.record({ kind: fc.constantFrom('static' as const, 'auto' as const), prefix }),
+const rule: fc.Arbitrary<Rule> = fc.oneof(fc.record({ kind: fc.constantFrom('static' as const, 'auto' as const), prefix }),
   fc.record({ kind: fc.constant('iface' as const), prefix, ifaces: patterns, autovia: fc.boolean() }))
 const proxy: fc.Arbitrary<Proxy> = fc.record({ iface: name, settings, rules: fc.array(rule, { maxLength: 12 }) })
 const subnet: fc.Arbitrary<Subnet> = fc.record({
   prefix: fc.oneof(prefix, fc.constant('auto' as const)), upstream: name, downstream: patterns, settings,
   hosts: fc.uniqueArray(fc.record({ address, iface: fc.option(name, { nil: undefined }) }),
-    { maxLength: 4, selector: ({ address }) => String(address) }),
-  exclude: fc.array(prefix, { maxLength: 2 }),
+    { maxLength: 4, selector: ({ address }) => String(address) }), exclude: fc.array(prefix, { maxLength: 2 }),
 }).map((one) => ({ ...one, hosts: one.hosts.filter(({ address }) => one.prefix === 'auto' || one.prefix.contains(address)) }))
 const config: fc.Arbitrary<Config> = fc.record({ forwarding: fc.constant(false), grace: fc.constant(0),
   proxies: fc.array(proxy, { maxLength: 3 }), subnets: fc.array(subnet, { maxLength: 3 }) })
@@ -39,7 +37,7 @@ const step = fc.oneof(fc.record({ kind: fc.constantFrom('link' as const, 'gone' 
 
 function fits(pattern: string, name: string): boolean { return name !== 'lo' && matchesIface(pattern, name) }
 
-/** One rule, with all that it says in words. */
+/** One rule, with its content as text. */
 interface Plain {
   readonly prefix: Prefix
   readonly listeners: readonly string[]
@@ -50,7 +48,7 @@ interface Plain {
   readonly kind: Rule['kind']
 }
 
-/** The same, simply: everything in one list. */
+/** Reference implementation: one list, scanned. */
 class List {
   readonly #config: Config
   readonly present = new Set<string>()
@@ -71,13 +69,11 @@ class List {
     return [...proxied, ...routed]
   }
 
-  prefixes({ prefix, upstream }: Subnet): readonly Prefix[] {
-    return prefix === 'auto' ? this.onLink.get(upstream) ?? [] : [prefix]
-  }
+  prefixes({ prefix, upstream }: Subnet): readonly Prefix[] { return prefix === 'auto' ? this.onLink.get(upstream) ?? [] : [prefix] }
 
   match(name: string, target: Address): string[] {
     const found = this.rules.filter(({ prefix, listeners }) => prefix.contains(target) && listeners.some((one) => fits(one, name)))
-    // Who says the same for the same prefix says it once.
+    // Repetitions are left out.
     return found.filter(({ text, subnet }, i) => subnet !== undefined || found.findIndex((other) => other.text === text) === i)
       .map(({ text }) => text)
   }
@@ -101,12 +97,12 @@ class List {
       .map(({ host: { address } }) => String(address))
   }
 
-  fixed(name: string): string[] {
+  fixedGroups(name: string): string[] {
     const single = this.#config.proxies.filter(({ iface }) => fits(iface, name))
       .flatMap(({ rules }) => rules.filter(({ prefix: { length } }) => length === 128).map(({ prefix: { address } }) => address))
-    const asked = this.hosts.filter(({ host: { iface }, subnet: { upstream, downstream } }) => iface === upstream
+    const solicited = this.hosts.filter(({ host: { iface }, subnet: { upstream, downstream } }) => iface === upstream
       ? name !== upstream && downstream.some((one) => fits(one, name)) : fits(upstream, name))
-    return [...single, ...asked.map(({ host: { address } }) => address)].map(String)
+    return [...single, ...solicited.map(({ host: { address } }) => address)].map(String)
   }
 
   excluded(target: Address): boolean {
@@ -120,7 +116,7 @@ function textOf(kind: string, length: number, { ttl, routes, learn }: Settings, 
   return `${kind}/${length} ttl ${ttl} ${routes} ${learn} ${names.join(' ')} ${autovia}`
 }
 
-t.test('rules, owners, hosts and holes are those of a list', async () => {
+t.test('rules, owners, hosts and excluded prefixes agree with a list', async () => {
   fc.assert(fc.property(config, fc.array(step, { maxLength: 12, size: 'max' }), fc.array(address, { minLength: 3, maxLength: 8 }),
     fc.integer(), (config, steps, targets, seed) => {
       const rules = new Rules(config, chance(seed))
@@ -144,10 +140,10 @@ t.test('rules, owners, hosts and holes are those of a list', async () => {
     }), { numRuns: RUNS })
 
   function compare(rules: Rules, list: List, targets: readonly Address[]): void {
-    const hosts = [...rules.pinned(new Set(rules.pins))]
+    const hosts = [...rules.config.hosts.pinned(new Set(rules.config.hosts.pins))]
     same(hosts.map(({ address }) => String(address)), list.pinned, 'pinned')
     for (const [name, ifindex] of IFINDEX) {
-      same([...rules.fixed(name)].map(String), list.fixed(name), `fixed ${name}`)
+      same([...rules.fixedGroups(name)].map(String), list.fixedGroups(name), `fixed groups ${name}`)
       const isThere = list.present.has(name)
       for (const target of [...targets, ...hosts.map(({ address }) => address)]) {
         const { w0, w1, w2, w3 } = target
@@ -157,10 +153,10 @@ t.test('rules, owners, hosts and holes are those of a list', async () => {
         const owner = rules.owning(ifindex, w0, w1, w2, w3)
         same(owner && textOf(owner.kind, owner.length, owner.settings, owner.links.names, owner.autovia),
           isThere ? list.owning(name, target) : undefined, `owning ${name} ${target}`)
-        same(rules.isInside(ifindex, target), isThere && list.isInside(name, target), `inside ${name} ${target}`)
+        same(rules.isLearnedOn(ifindex, target), isThere && list.isInside(name, target), `inside ${name} ${target}`)
         same(rules.excluded(w0, w1, w2, w3), list.excluded(target), `excluded ${target}`)
-        same(rules.isHost(w0, w1, w2, w3), list.hosts.some(({ host }) => host.address.equals(target)), `host ${target}`)
-        same(rules.isPinned(w0, w1, w2, w3), list.pinned.includes(String(target)), `pinned ${target}`)
+        same(rules.config.hosts.has(w0, w1, w2, w3), list.hosts.some(({ host }) => host.address.equals(target)), `host ${target}`)
+        same(rules.config.hosts.isPinned(w0, w1, w2, w3), list.pinned.includes(String(target)), `pinned ${target}`)
       }
     }
   }

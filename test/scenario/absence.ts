@@ -1,16 +1,11 @@
-/** A host that is switched off and on again: its route goes, and comes back with it. */
+/** Hosts that are switched off and on again: the route goes and comes back with the host. */
 import t from 'tap'
-import { textOf } from './kit/frame.ts'
-import { everySeed } from './kit/seeds.ts'
-import { numbers, ROUTER, story, vmAddress } from './kit/story.ts'
-import type { Story } from './kit/story.ts'
-import { GUSTY, STORM } from './kit/world.ts'
-import type { World } from './kit/world.ts'
+import { everySeed, GUSTY, numbers, ROUTER, STORM, type Story, story, textOf, vmAddress, type World } from './kit/story.ts'
 
 const VMS = numbers(2, 6)
 const END = [`${ROUTER} eth0`, ...VMS.map((n) => `${vmAddress(n)} eth1 routed`), 'reached']
 
-/** Hosts 2 to 4 go and come back. @param comeBack what they say then */
+/** Hosts 2 to 4 go and come back. @param comeBack what they send then */
 function play(world: World, comeBack: (stage: Story, vms: readonly ReturnType<Story['addVm']>[]) => void): string[] {
   const stage = story(world)
   const { proxy, router, inside, mac0 } = stage
@@ -20,12 +15,12 @@ function play(world: World, comeBack: (stage: Story, vms: readonly ReturnType<St
   world.run(20_000)
   const gone = vms.slice(0, 3)
   for (const vm of gone) vm.unplug()
-  // ttl, within which the retries are, and what was under way.
+  // The ttl, which includes the retries, and frames under way.
   world.run(30_000 + 100)
   const left = proxy.routed.filter((route) => /^2001:db8::[234] /.test(route))
   if (left.length > 0) throw new Error(`routed after ttl: ${left}`)
-  const remembered = [...proxy.engine.memory].filter(({ target }) => gone.some((vm) => vm.addresses.has(textOf(target))))
-  if (remembered.length > 0) throw new Error('remembered')
+  const saved = [...proxy.engine.savedHosts].filter(({ target }) => gone.some((vm) => vm.addresses.has(textOf(target))))
+  if (saved.length > 0) throw new Error('saved')
   world.run(world.random() * 60_000)
   for (const vm of gone) vm.move(inside)
   comeBack(stage, gone)
@@ -35,15 +30,15 @@ function play(world: World, comeBack: (stage: Story, vms: readonly ReturnType<St
   return [...proxy.owners, VMS.every((n) => router.reaches(vmAddress(n)) === mac0) ? 'reached' : 'not reached']
 }
 
-t.test('known again by its first word', async (t) => {
+t.test('a host is known again by its first packet', async (t) => {
   everySeed(t, END, (world) => play(world, (_stage, vms) => { for (const vm of vms) vm.talk(ROUTER, 1000) }))
 })
 
-t.test('known again by the next question of the router, if it says nothing', async (t) => {
+t.test('a silent host is known again by the next solicitation of the router', async (t) => {
   everySeed(t, END, (world) => play(world, () => {}))
 })
 
-t.test('in calm weather the first word is enough, and ends the negative entry', async (t) => {
+t.test('in calm weather the first packet is enough, and ends the negative entry', async (t) => {
   everySeed(t, [`${ROUTER} eth0`, `${vmAddress(2)} eth1 routed`], (world) => {
     const stage = story(world)
     const { proxy, router, inside } = stage
@@ -56,7 +51,7 @@ t.test('in calm weather the first word is enough, and ends the negative entry', 
     if (proxy.owners.length !== 1) throw new Error('still known')
     vm.move(inside)
     vm.use(ROUTER)
-    // The router's question is under way: the next probe finds it.
+    // The router's solicitation still waits: the next probe finds the host.
     world.run(600)
     return proxy.owners
   })

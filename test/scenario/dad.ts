@@ -1,36 +1,35 @@
-/** Duplicate address detection across the proxy in virtual time (RFC 4862 5.4; checklist G, L5). */
+/** Duplicate address detection across the proxy (RFC 4862 5.4). */
 import t from 'tap'
 import { chance } from '../engine/kit/stage.ts'
-import { Host } from './kit/host.ts'
-import { everySeed } from './kit/seeds.ts'
-import { ETH1, ROUTER, story, vmAddress } from './kit/story.ts'
-import { GUSTY, STORM, World } from './kit/world.ts'
+import { framesOf } from '../kit/manners.ts'
+import { inBoth } from './kit/testbed.ts'
+import { ETH1, everySeed, GUSTY, Host, ROUTER, STORM, story, vmAddress, World } from './kit/story.ts'
 
 const VM = vmAddress(2)
 
-t.test('a newcomer upstream does not get the address of a VM that lives, whether it is known or not', async (t) => {
-  for (const known of [true, false]) {
-    const stage = story(new World(chance(1)))
-    const { world, outside, proxy, router } = stage
-    stage.addVm(2)
-    if (known) router.talk(VM)
-    world.run(1000)
-    const thief = new Host(outside, 8)
-    thief.claim(VM)
-    world.run(3000)
-    t.equal(thief.addresses.get(VM), 'duplicate', known ? 'known' : 'not known')
-    t.same(proxy.routed, [`${VM} ${ETH1}`])
-  }
+inBoth(t, 'addresses of VMs and of the router are defended on the other side; free ones are free on both', async (t, world) => {
+  const bed = await world.create(t)
+  const [vm2] = await Promise.all([2, 3].map((n) => bed.addVm(n)))
+  await bed.start()
+  t.equal(await bed.server.reaches(VM), true)
+  const newcomer = await bed.addHost(8, 'eth0')
+  t.equal(await newcomer.claim(VM), 'duplicate', 'outside, the address of a VM that was solicited')
+  t.equal(await newcomer.claim(vmAddress(3)), 'duplicate', 'and of one that was not')
+  t.equal(await newcomer.claim(vmAddress(0x70)), 'valid', 'outside, a free address')
+  t.equal(await vm2.claim(vmAddress(0x71)), 'valid', 'inside, a free address')
+  t.equal(await vm2.claim(ROUTER), 'duplicate', 'inside, the address of the router')
+  t.same(await Promise.all([VM, vmAddress(0x71)].map((address) => bed.server.reaches(address))), [true, true])
+  t.same(bed.routes(), [2, 3, 0x71].map((n) => `${vmAddress(n)} eth1`))
+  const defences = framesOf(bed.frames('eth0'), 'NA', VM).filter((na) => na.outgoing && na.destination === 'ff02::1')
+  t.match(defences, [{ flags: /^R?$/, to: '33:33:00:00:00:01' }], 'one defence, to all nodes, with S and O clear')
+  bed.goodManners(t)
 })
 
-t.test('nor does one inside get the router\'s', async (t) => {
-  const { world, inside, proxy, router } = story(new World(chance(2)))
-  const thief = new Host(inside, 8)
-  thief.claim(ROUTER)
-  world.run(3000)
-  t.equal(thief.addresses.get(ROUTER), 'duplicate')
-  t.same(proxy.routed, [])
-  t.equal(router.addresses.get(ROUTER), 'valid')
+inBoth(t, 'a static rule does not keep a newcomer on its link from a free address', async (t, world) => {
+  const bed = await world.create(t)
+  await bed.start('proxy eth0 { rule 2001:db8::/64 { static } }')
+  t.equal(await (await bed.addHost(8, 'eth0')).claim(vmAddress(0x80)), 'valid')
+  bed.goodManners(t)
 })
 
 t.test('a newcomer gets a free address, on either side, and the address of a VM that is gone', async (t) => {
@@ -47,12 +46,12 @@ t.test('a newcomer gets a free address, on either side, and the address of a VM 
   world.run(10_000)
   t.equal(up.addresses.get(vmAddress(8)), 'valid')
   t.equal(down.addresses.get(vmAddress(9)), 'valid')
-  t.equal(heir.addresses.get(VM), 'valid', 'an address is not kept for the dead')
+  t.equal(heir.addresses.get(VM), 'valid', 'an address without an owner is free')
   t.same(proxy.routed, [`${vmAddress(9)} ${ETH1}`])
-  t.equal(proxy.engine.snapshot().neighbors.find(({ target }) => target === VM)?.iface, 'eth0', 'and is known where it is now')
+  t.equal(proxy.engine.snapshot().neighbors.find(({ target }) => target === VM)?.iface, 'eth0', 'the new owner is known')
 })
 
-t.test('who takes an address without asking does not get it while its owner answers', async (t) => {
+t.test('a host that takes an address without DAD does not get it while its owner answers', async (t) => {
   const { world, inside, outside, proxy, router, addVm } = story(new World(chance(4)))
   addVm(2)
   router.talk(VM)
@@ -61,10 +60,10 @@ t.test('who takes an address without asking does not get it while its owner answ
   thief.talk(ROUTER)
   world.run(30_000)
   t.same(proxy.routed, [`${VM} ${ETH1}`])
-  const rude = new Host(inside, 9, ROUTER)
-  rude.talk(VM)
+  const other = new Host(inside, 9, ROUTER)
+  other.talk(VM)
   world.run(30_000)
-  t.equal(proxy.engine.snapshot().neighbors.find(({ target }) => target === ROUTER)?.iface, 'eth0', 'a pinned one never gives way')
+  t.equal(proxy.engine.snapshot().neighbors.find(({ target }) => target === ROUTER)?.iface, 'eth0', 'a pinned owner stays')
 })
 
 t.test('DAD and theft in bad weather: the VM keeps its route in the end', async (t) => {

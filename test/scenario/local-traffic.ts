@@ -1,14 +1,10 @@
-/** Packets for a host that was forgotten: the kernel's own solicitation upstream makes us look for it inside. */
+/** Packets for a forgotten host: the kernel's own solicitation upstream starts a probe inside. */
 import t from 'tap'
-import { everySeed } from './kit/seeds.ts'
-import { ETH0, ROUTER, story, vmAddress } from './kit/story.ts'
-import type { Story } from './kit/story.ts'
-import { CALM, GUSTY, STORM } from './kit/world.ts'
-import type { Weather, World } from './kit/world.ts'
+import { CALM, ETH0, everySeed, GUSTY, ROUTER, STORM, type Story, story, vmAddress, type Weather, type World } from './kit/story.ts'
 
 const VM = vmAddress(2)
 
-/** The VM is off until it is forgotten; then it is back, silent, and there are packets for it. */
+/** The VM is off until it is forgotten. Then it is back, silent, and packets for it arrive. */
 function play(world: World, weather: Weather): Story & { forward: () => void } {
   const stage = story(world)
   const { proxy, inside, addVm } = stage
@@ -27,7 +23,7 @@ function play(world: World, weather: Weather): Story & { forward: () => void } {
   return { ...stage, forward }
 }
 
-t.test('it is routed after the first packet, and the next ones find it', async (t) => {
+t.test('the host is routed after the first packet, and the next packets arrive', async (t) => {
   everySeed(t, [`${ROUTER} eth0`, `${VM} eth1 routed`, 'delivered'], (world) => {
     const { proxy } = play(world, CALM)
     world.run(10)
@@ -37,7 +33,7 @@ t.test('it is routed after the first packet, and the next ones find it', async (
   })
 })
 
-t.test('and in bad weather in the end', async (t) => {
+t.test('in bad weather they arrive in the end', async (t) => {
   everySeed(t, [`${ROUTER} eth0`, `${VM} eth1 routed`, 'delivered'], (world) => {
     const { proxy } = play(world, STORM)
     world.run(10_000)

@@ -1,12 +1,8 @@
-/** A host that moves between two downstream segments, with a word (RFC 4861 7.2.6) and without one. */
+/** A host that moves between two downstream segments, with an announcement (RFC 4861 7.2.6) and without one. */
 import t from 'tap'
-import { macOf } from './kit/frame.ts'
-import { Host } from './kit/host.ts'
-import { everySeed } from './kit/seeds.ts'
-import { ETH0, ETH1, ETH2, ROUTER, story, UNPINNED, vmAddress } from './kit/story.ts'
-import type { Story } from './kit/story.ts'
-import { GUSTY, Segment, STORM } from './kit/world.ts'
-import type { World } from './kit/world.ts'
+import {
+  ETH0, ETH1, ETH2, everySeed, GUSTY, Host, macOf, ROUTER, Segment, STORM, type Story, story, UNPINNED, vmAddress, type World,
+} from './kit/story.ts'
 
 const CONFIG = UNPINNED.replace('eth1', 'eth1 eth2')
 const [VM, NEAR, FAR] = [2, 5, 6].map(vmAddress)
@@ -21,7 +17,7 @@ interface Stage extends Story {
   readonly mac2: string
 }
 
-/** A VM on eth1 that moves to eth2; all want to reach it, and it wants to reach the router. */
+/** A VM on eth1 that moves to eth2. All hosts send to it, and it sends to the router. */
 function stageOf(world: World): Stage {
   const stage = story(world, CONFIG)
   const { proxy, router, inside, addVm } = stage
@@ -40,7 +36,7 @@ function stageOf(world: World): Stage {
 
 function end({ proxy, router, near, far, vm, mac0, mac1, mac2 }: Stage): string[] {
   const names = new Map([[mac0, 'mac0'], [mac1, 'mac1'], [mac2, 'mac2'], [vm.mac, 'vm'], [router.mac, 'router']])
-  const reached = (host: Host, target: string): string => names.get(host.reaches(target) ?? '') ?? 'nobody'
+  const reached = (host: Host, target: string): string => names.get(host.reaches(target) ?? '') ?? 'none'
   return [...proxy.owners, `router -> ${reached(router, VM)}`, `near -> ${reached(near, VM)}`, `far -> ${reached(far, VM)}`,
     `vm -> ${reached(vm, ROUTER)}`]
 }
@@ -48,7 +44,7 @@ function end({ proxy, router, near, far, vm, mac0, mac1, mac2 }: Stage): string[
 for (const [how, arrive] of Object.entries<(stage: Stage, ifindex: number) => void>({
   'with an announcement': ({ vm }) => vm.announce(VM),
   'without one': () => {},
-  'without one, but the bridge tells': ({ proxy, vm }, ifindex) => {
+  'without one, but the bridge reports it': ({ proxy, vm }, ifindex) => {
     proxy.tell({ kind: 'station', ifindex: ETH1 + ETH2 - ifindex, mac: macOf(vm.mac), present: false })
     proxy.tell({ kind: 'station', ifindex, mac: macOf(vm.mac), present: true })
   },
@@ -72,7 +68,7 @@ for (const [how, arrive] of Object.entries<(stage: Stage, ifindex: number) => vo
   })
 }
 
-t.test('in calm weather the route follows the announcement, or the bridge\'s word, within the time of two probes', async (t) => {
+t.test('in calm weather the route follows the announcement, or the bridge\'s report, within the time of two probes', async (t) => {
   everySeed(t, [], (world, seed) => {
     const { vm, there, proxy } = stageOf(world)
     world.run(5000 + 20_000 * world.random())
@@ -82,7 +78,7 @@ t.test('in calm weather the route follows the announcement, or the bridge\'s wor
       proxy.tell({ kind: 'station', ifindex: ETH1, mac: macOf(vm.mac), present: false })
       proxy.tell({ kind: 'station', ifindex: ETH2, mac: macOf(vm.mac), present: true })
     }
-    // The owner at its old place has one timeout to answer.
+    // One timeout: the former owner may still answer.
     world.run(1100)
     return proxy.routed.includes(`${VM} ${ETH2}`) ? [] : ['not moved yet']
   })

@@ -1,9 +1,6 @@
-/** New hosts, with addresses that they make themselves: known and routed by their DAD alone (RFC 4862 5.4, RFC 8981 3). */
+/** New hosts with stable and temporary addresses: routed by their DAD alone (RFC 4862 5.4, RFC 8981 3). */
 import t from 'tap'
-import { Host } from './kit/host.ts'
-import { everySeed } from './kit/seeds.ts'
-import { ETH0, numbers, ROUTER, story } from './kit/story.ts'
-import { GUSTY, STORM } from './kit/world.ts'
+import { ETH0, everySeed, GUSTY, Host, numbers, ROUTER, STORM, story } from './kit/story.ts'
 
 const VMS = numbers(1, 8)
 /** The stable address and the temporary one. */
@@ -11,7 +8,7 @@ const ADDRESSES = VMS.flatMap((n) => [`2001:db8::200:ff:fe00:a${n}`, `2001:db8::
 const END = [`${ROUTER} eth0`, ...ADDRESSES.filter((_, i) => i % 2 === 0).map((address) => `${address} eth1 routed`),
   ...ADDRESSES.filter((_, i) => i % 2 === 1).map((address) => `${address} eth1 routed`)]
 
-t.test('both addresses of a host are routed once their DAD is over, though it says no more', async (t) => {
+t.test('both addresses of a host are routed once their DAD is over, without another packet', async (t) => {
   everySeed(t, [...END, '16 groups'], (world) => {
     const { inside, proxy } = story(world)
     world.run(5000)
@@ -20,7 +17,7 @@ t.test('both addresses of a host are routed once their DAD is over, though it sa
       const vm = new Host(inside, n + 1)
       for (const address of ADDRESSES.slice(2 * i, 2 * i + 2)) vm.claim(address)
     }
-    // DAD begins within a second and is over within 1.1 s; then a probe and its answer. The weather delays all three.
+    // DAD begins within a second and ends 1.1 s later; a probe and its answer follow. The weather delays all three.
     world.run(1000 + 1100 + 3 * GUSTY.delay + 1)
     const early = proxy.owners.length
     if (early !== 17) throw new Error(`${early} known`)
@@ -29,7 +26,7 @@ t.test('both addresses of a host are routed once their DAD is over, though it sa
   })
 })
 
-t.test('in bad weather a lost DAD is made up for by the first word of the host, or the first question of the router', async (t) => {
+t.test('in bad weather, where DAD may be lost, the first packet of the host or solicitation of the router is enough', async (t) => {
   everySeed(t, [...END, 'reached'], (world) => {
     const { inside, proxy, router, mac0, mac1 } = story(world)
     world.weather = STORM
@@ -45,8 +42,7 @@ t.test('in bad weather a lost DAD is made up for by the first word of the host, 
     world.run(40_000)
     world.weather = GUSTY
     world.run(100_000)
-    const isReached = ADDRESSES.every((address) => router.reaches(address) === mac0)
-      && vms.every((vm) => vm.reaches(ROUTER) === mac1)
+    const isReached = ADDRESSES.every((address) => router.reaches(address) === mac0) && vms.every((vm) => vm.reaches(ROUTER) === mac1)
     return [...proxy.owners, isReached ? 'reached' : 'not reached']
   })
 })

@@ -1,18 +1,16 @@
-/** Hosts that send nothing by themselves: found when the proxy starts, without a question of the router (echo discovery). */
+/** Hosts that send nothing by themselves: found by echo requests when the proxy starts, without a solicitation of the router. */
 import t from 'tap'
-import { everySeed } from './kit/seeds.ts'
-import { ETH0, numbers, ROUTER, story, vmAddress } from './kit/story.ts'
-import { GUSTY, STORM } from './kit/world.ts'
+import { ETH0, everySeed, GUSTY, numbers, ROUTER, STORM, story, vmAddress } from './kit/story.ts'
 
 const VMS = numbers(0x12, 0x25)
 const END = [`${ROUTER} eth0`, ...VMS.map((n) => `${vmAddress(n)} eth1 routed`)]
 const GROUPS = VMS.map((n) => `ff02::1:ff00:${n.toString(16)}`)
 
-t.test('twenty silent hosts are known and routed before anybody asks for them', async (t) => {
+t.test('twenty silent hosts are routed before they are solicited', async (t) => {
   everySeed(t, [...END, ...GROUPS], (world) => {
     const stage = story(world)
     const { proxy } = stage
-    // Two of the three rounds of questions.
+    // Two of the three rounds of echo requests.
     world.weather = STORM
     VMS.forEach(stage.addVm)
     world.run(1000)
@@ -22,7 +20,7 @@ t.test('twenty silent hosts are known and routed before anybody asks for them', 
   })
 })
 
-t.test('so the router finds them behind a switch that passes multicast to members only', async (t) => {
+t.test('the router finds them behind a switch that passes multicast to members only', async (t) => {
   everySeed(t, [...END, 'the router reaches 20 of 20'], (world) => {
     const stage = story(world, undefined, true)
     const { proxy, router, mac0 } = stage

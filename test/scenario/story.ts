@@ -1,41 +1,56 @@
-/** The story of the rented server in virtual time: first without trouble, then in bad weather. */
+/** The story of the rented server: one /64 on both sides of the proxy. */
 import t from 'tap'
-import { ip } from '../engine/kit/frames.ts'
+import { ip } from '../kit/frames.ts'
 import { chance } from '../engine/kit/stage.ts'
-import { Host } from './kit/host.ts'
-import { everySeed } from './kit/seeds.ts'
-import { ETH1, ROUTER, story, vmAddress } from './kit/story.ts'
-import { GUSTY, Segment, STORM, World } from './kit/world.ts'
+import { inBoth } from './kit/testbed.ts'
+import { ETH1, everySeed, GUSTY, Host, ROUTER, Segment, SERVER, STORM, story, vmAddress, World } from './kit/story.ts'
 
-t.test('VMs are reached, and reach the router; a later one, too', async (t) => {
+inBoth(t, 'VMs and the server reach each other, and so does a later VM', async (t, world) => {
+  const bed = await world.create(t)
+  const [vm2, vm3] = await Promise.all([2, 3].map((n) => bed.addVm(n)))
+  await bed.start()
+  const reached = await Promise.all([bed.server.reaches(vmAddress(2)), bed.server.reaches(vmAddress(3)), vm2.reaches(SERVER),
+    vm3.reaches(SERVER), vm2.reaches(ROUTER)])
+  t.same(reached, [true, true, true, true, true])
+  t.same(bed.routes(), [2, 3].map((n) => `${vmAddress(n)} eth1`), 'routes of exactly the VMs')
+
+  const vm4 = await bed.addVm(4, { dad: true })
+  await bed.until(() => bed.routes().length === 3)
+  t.same(bed.routes(), [2, 3, 4].map((n) => `${vmAddress(n)} eth1`), 'DAD alone makes the route of a newcomer')
+  const reports = await Promise.all([bed.server.traffic(vmAddress(4), 1), vm4.traffic(SERVER, 1), vm4.traffic(vmAddress(2), 0.2)])
+  t.match(reports, [{ sent: 100, lost: 0 }, { sent: 100, lost: 0 }, { sent: 20, lost: 0 }], 'to the server, from it, to another VM')
+  t.same(bed.routes(), [2, 3, 4].map((n) => `${vmAddress(n)} eth1`))
+  bed.goodManners(t)
+  t.equal(await bed.stop(), 0, 'a stop ends with status 0')
+})
+
+t.test('resolved in a few milliseconds, and for ten minutes', async (t) => {
   const stage = story(new World(chance(1)))
   const { world, router, proxy, mac0, mac1 } = stage
   const vms = [2, 3].map(stage.addVm)
   for (const n of [2, 3]) router.talk(vmAddress(n))
   for (const vm of vms) vm.talk(ROUTER)
   world.run(10)
-  t.same([2, 3].map((n) => router.reaches(vmAddress(n))), [mac0, mac0], 'within milliseconds')
+  t.same([2, 3].map((n) => router.reaches(vmAddress(n))), [mac0, mac0])
   t.same(vms.map((vm) => vm.reaches(ROUTER)), [mac1, mac1])
-  t.same(proxy.routed, [2, 3].map((n) => `${vmAddress(n)} ${ETH1}`))
 
   const vm4 = new Host(stage.inside, 4)
   vm4.claim(vmAddress(4))
   world.run(3000)
-  t.equal(vm4.addresses.get(vmAddress(4)), 'valid', 'its DAD met no objection')
-  t.same(proxy.routed, [2, 3, 4].map((n) => `${vmAddress(n)} ${ETH1}`), 'known before it says more than its DAD')
+  t.equal(vm4.addresses.get(vmAddress(4)), 'valid', 'DAD finds no other owner')
   router.talk(vmAddress(4))
   world.run(1)
-  t.equal(router.reaches(vmAddress(4)), mac0, 'so the first question is answered at once')
+  t.equal(router.reaches(vmAddress(4)), mac0, 'the first solicitation for a newcomer is answered at once')
   vms[0].use(vmAddress(3))
   world.run(10)
-  t.equal(vms[0].reaches(vmAddress(3)), vms[1].mac, 'VMs reach each other without us')
+  t.equal(vms[0].reaches(vmAddress(3)), vms[1].mac, 'VMs reach each other directly')
 
   for (let minute = 0; minute < 10; minute++) {
     world.run(60_000)
     t.same([2, 3, 4].map((n) => router.reaches(vmAddress(n))), [mac0, mac0, mac0], `after ${minute + 1} min`)
   }
   t.same([...proxy.events].filter(({ kind }) => kind === 'conflict'), [])
-  t.equal(proxy.outcomes.get('failed'), undefined, 'nobody was refused')
+  t.equal(proxy.outcomes.get('failed'), undefined, 'no solicitation was refused')
 })
 
 t.test('a VM that leaves is forgotten, and its route with it', async (t) => {
@@ -52,7 +67,7 @@ t.test('a VM that leaves is forgotten, and its route with it', async (t) => {
   t.same(proxy.engine.snapshot().neighbors.map(({ target }) => target), [ROUTER])
 })
 
-t.test('a host that has nothing but a static address is known by its first words', async (t) => {
+t.test('a host with a static address is known by its first packet', async (t) => {
   const stage = story(new World(chance(3)))
   const { world, proxy, router, mac0 } = stage
   stage.addVm(2).use(ROUTER)
@@ -77,9 +92,9 @@ t.test('a VM that moves to another bridge of the same machine keeps its address'
   world.run(1000)
   t.same(proxy.routed, [`${vmAddress(2)} ${ETH1}`])
   vm.move(other)
-  // The VM notices that its router is silent after 45 + 5 + 3 s at most, and asks.
+  // The VM's NUD notices after 45 + 5 + 3 s at most that its router is silent, and solicits.
   world.run(60_000)
-  t.same(proxy.routed, [`${vmAddress(2)} 4`], 'found at the next sign of life or check')
+  t.same(proxy.routed, [`${vmAddress(2)} 4`], 'found by the next evidence or check')
   t.equal(router.reaches(vmAddress(2)), mac0)
 })
 
@@ -94,11 +109,11 @@ t.test('the proxy loses a link and gets it back as another', async (t) => {
   world.run(1000)
   proxy.attach(7, 'eth1', inside)
   world.run(1000)
-  t.same(proxy.routed, [`${vmAddress(2)} 7`], 'without a new question')
+  t.same(proxy.routed, [`${vmAddress(2)} 7`], 'without another solicitation')
   t.equal(router.reaches(vmAddress(2)), mac0)
 })
 
-t.test('the proxy starts anew and takes over what it left', async (t) => {
+t.test('the proxy starts again and takes over the routes of its previous run', async (t) => {
   const before = story(new World(chance(6)))
   before.addVm(2)
   before.router.talk(vmAddress(2))
@@ -114,9 +129,9 @@ t.test('the proxy starts anew and takes over what it left', async (t) => {
   proxy.adopt()
   router.use(vmAddress(2))
   world.run(1)
-  t.equal(router.reaches(vmAddress(2)), mac0, 'answered before the VM has said a word')
+  t.equal(router.reaches(vmAddress(2)), mac0, 'answered before the VM sends a packet')
   world.run(5000)
-  t.same(proxy.routed, [`${vmAddress(2)} ${ETH1}`], 'and who is gone has no route')
+  t.same(proxy.routed, [`${vmAddress(2)} ${ETH1}`], 'a host that is gone has no route')
 })
 
 t.test('bad weather: a fifth of the frames lost, a fifth doubled, all out of order', async (t) => {
@@ -141,7 +156,7 @@ t.test('bad weather: a fifth of the frames lost, a fifth doubled, all out of ord
     world.run(60_000)
     world.weather = GUSTY
     world.run(70_000)
-    const isAnswered = [router, second].every((asker) => NUMBERS.every((n) => asker.reaches(vmAddress(n)) === mac0))
+    const isAnswered = [router, second].every((solicitor) => NUMBERS.every((n) => solicitor.reaches(vmAddress(n)) === mac0))
       && vms.every((vm) => vm.reaches(ROUTER) === mac1)
     return [...proxy.owners, isAnswered ? 'answered' : 'not answered']
   })

@@ -1,11 +1,8 @@
 /** Two machines with ndp6d on one upstream, each with hosts of the same /64 behind it. */
 import t from 'tap'
-import { textOf } from './kit/frame.ts'
-import { Host } from './kit/host.ts'
-import { ProxyHost } from './kit/proxy-host.ts'
-import { everySeed } from './kit/seeds.ts'
-import { CONFIG, ETH0, ETH1, numbers, ROUTER, story, vmAddress } from './kit/story.ts'
-import { GUSTY, Segment, STORM } from './kit/world.ts'
+import {
+  CONFIG, ETH0, ETH1, everySeed, GUSTY, Host, numbers, ProxyHost, ROUTER, Segment, STORM, story, textOf, vmAddress,
+} from './kit/story.ts'
 
 const OURS = numbers(2, 4)
 const THEIRS = numbers(5, 7)
@@ -14,7 +11,7 @@ function end(inside: readonly number[]): string[] {
   return [`${ROUTER} eth0`, ...[...OURS, ...THEIRS].map((n) => `${vmAddress(n)} ${inside.includes(n) ? 'eth1 routed' : 'eth0'}`)]
 }
 
-t.test('each serves its own, and reaches the other\'s through the other', async (t) => {
+t.test('each serves its own hosts, and reaches those of the other through the other', async (t) => {
   everySeed(t, [...end(OURS), ...end(THEIRS), 'all reached'], (world) => {
     const ours = story(world)
     const { outside, router, addVm } = ours
@@ -66,8 +63,8 @@ t.test('two on the same two links: the answers of one make no owner for the othe
     world.weather = STORM
     const vms = OURS.map(addVm)
     const peer = new Host(outside, 9, far)
-    for (const asker of [router, peer]) {
-      world.after(world.random() * 10_000, () => { for (const target of hosts) asker.talk(target, 3000) })
+    for (const solicitor of [router, peer]) {
+      world.after(world.random() * 10_000, () => { for (const target of hosts) solicitor.talk(target, 3000) })
     }
     world.after(world.random() * 10_000, () => router.talk(far, 3000))
     for (const vm of vms) {
@@ -76,14 +73,13 @@ t.test('two on the same two links: the answers of one make no owner for the othe
     world.run(40_000)
     world.weather = GUSTY
     world.run(100_000)
-    const isReached = [router, peer].every((asker) => hosts.every((target) => gates0.includes(asker.reaches(target)!)))
-      && vms.every((vm) => [ROUTER, far].every((target) => gates1.includes(vm.reaches(target)!)))
-      && router.reaches(far) === peer.mac
-    // Of one, perhaps: the other may have its word for a VM, and the way to it by it.
+    const isReached = [router, peer].every((solicitor) => hosts.every((target) => gates0.includes(solicitor.reaches(target)!)))
+      && vms.every((vm) => [ROUTER, far].every((target) => gates1.includes(vm.reaches(target)!))) && router.reaches(far) === peer.mac
+    // One of the two is enough: the other one may take it for the owner, and reach the VM through it.
     const routed = hosts.filter((target) => proxy.routes.has(target) || other.routes.has(target))
     return [`${routed.length} routed`, isReached ? 'all reached' : 'not all reached']
   })
 })
 
-/** Of this story: not one of the proxies' own addresses. */
+/** @returns whether it is none of the proxies' own addresses */
 function isOwn(owner: string): boolean { return !/::f[ef] /.test(owner) }

@@ -10,7 +10,7 @@ const REPLY = `0200000000ff 020000000002 86dd
   60012345 00103a40 20010db8000000000000000000000002 20010db80000000000000000000000ff
   8100c52c beef0000 0123456789abcdef`
 
-/** What the frame is taken for, with Ethernet header and without. */
+/** Decodes the frame, with and without Ethernet header. */
 function decode(hex: string, { tag = TAG, partial = false, cut = 0 } = {}) {
   const slab = new Uint8Array(200).fill(0xee)
   const frame = bytes(hex)
@@ -37,18 +37,18 @@ t.test('a reply to it', async (t) => {
   t.strictSame(decode(`${REPLY} 000000`), VALID, 'padding of the frame')
 })
 
-t.test('what is none', async (t) => {
+t.test('other frames', async (t) => {
   t.strictSame(decode(REPLY, { tag: { ...TAG, identifier: 0xbeee } }), NOTHING, 'identifier')
   t.strictSame(decode(REPLY, { tag: { ...TAG, cookie: bytes('0123456789abcdee') } }), NOTHING, 'cookie, its end')
   t.strictSame(decode(REPLY, { tag: { ...TAG, cookie: bytes('1123456789abcdef') } }), NOTHING, 'cookie, its beginning')
   t.strictSame(decode(REPLY.replace('8100c52c', '8000c62c')), NOTHING, 'a request')
   t.strictSame(decode(REPLY.replace('8100c52c', '8101c52b')), NOTHING, 'code')
   t.strictSame(decode(REPLY.replace('c52c', 'c52d')), NOTHING, 'checksum')
-  t.strictSame(decode(REPLY.replace('c52c', 'c52d'), { partial: true }), VALID, 'checksum left to hardware')
+  t.strictSame(decode(REPLY.replace('c52c', 'c52d'), { partial: true }), VALID, 'partial checksum')
   t.strictSame(decode(REPLY.replace('00103a40', '00101140')), NOTHING, 'UDP')
   t.strictSame(decode(REPLY.replace('60012345', '40012345')), NOTHING, 'version')
   t.strictSame(decode(`${REPLY} 0000`.replace('00103a40', '00123a40').replace('c52c', 'c52a')), NOTHING, 'longer')
-  t.strictSame(decode(`${REPLY} 0000`.replace('00103a40', '00123a40'), { partial: true }), NOTHING, 'longer, checksum left to hardware')
+  t.strictSame(decode(`${REPLY} 0000`.replace('00103a40', '00123a40'), { partial: true }), NOTHING, 'longer, partial checksum')
   t.strictSame(decode(REPLY.replace('00103a40', '000e3a40').replace('c52c', '931e')), NOTHING, 'shorter')
   t.strictSame(decode(REPLY, { cut: 1 }), NOTHING, 'cut')
   t.strictSame(decode(REPLY, { cut: 17 }), NOTHING, 'cut inside the header')

@@ -1,6 +1,7 @@
 /** Messages written by hand, from linux/netfilter/nfnetlink_log.h. */
 import t from 'tap'
-import { MessageWriter, messages } from '../../src/wire/netlink.ts'
+import { MessageWriter } from '../../src/wire/netlink-encode.ts'
+import { messages } from '../../src/wire/netlink.ts'
 import { bindGroup, decodePacket } from '../../src/wire/nflog.ts'
 import { hex } from '../fixtures/fake-kernel.ts'
 
@@ -13,7 +14,7 @@ t.test('the request that binds a group', async (t) => {
     0800 0300 00000200  0800 0500 00000001`)).toString('hex'))
 })
 
-/** The prefix that an older rule may have, the packet's family, mark and two links; `payload` of 5 bytes. */
+/** A packet with hardware protocol, prefix, mark, two links and 5 bytes of payload. */
 const PACKET = `48000000 0004 0000 00000000 00000000 0a 00 e317
   0800 0100 86dd 03 00  0500 0a00 00 000000  0800 0200 00000001  0800 0400 00000009  0800 0500 00000107
   0900 0900 6000000048 000000`
@@ -24,11 +25,11 @@ const decode = (text: string) => {
   return packet && [packet.ifindex, Buffer.from(message.bytes.subarray(packet.start, packet.end)).toString('hex')]
 }
 
-t.test('a packet and the link that it leaves by', async (t) => {
+t.test('a packet and its output link', async (t) => {
   t.strictSame(decode(PACKET), [263, '6000000048'])
   t.equal(decode(PACKET.replace('0004 0000', '0104 0000')), undefined, 'another message')
   t.equal(decode(PACKET.replace('0800 0500', '0800 0600')), undefined, 'no link')
   t.equal(decode(PACKET.replace('0900 0900', '0900 0b00')), undefined, 'no packet')
   t.equal(decode(PACKET.replace('0900 0900', 'ff00 0900')), undefined, 'cut')
-  t.equal(decode('14000000 0004 0000 00000000 00000000 0a 00 e317'), undefined, 'nothing')
+  t.equal(decode('14000000 0004 0000 00000000 00000000 0a 00 e317'), undefined, 'no attributes')
 })

@@ -1,22 +1,22 @@
-/** Compared with what nft(8) 1.0.6 sends for the same table, and with messages written by hand. */
+/** Compares with messages of nft(8) 1.0.6 for the same table, and with messages written by hand. */
 import t from 'tap'
 import { readFileSync } from 'node:fs'
 import { parseMac, Prefix } from '../../src/address.ts'
-import { MessageWriter, messages } from '../../src/wire/netlink.ts'
+import { MessageWriter } from '../../src/wire/netlink-encode.ts'
+import { messages } from '../../src/wire/netlink.ts'
 import { Batch, NFT_TABLE_F_OWNER, ranges } from '../../src/wire/nftables.ts'
 import { hex } from '../fixtures/fake-kernel.ts'
 
 const merged = (...prefixes: string[]): string[] =>
   ranges(prefixes.map((prefix) => Prefix.parse(prefix)!)).map(({ first, end }) => `${first}-${end ?? ''}`)
 
-t.test('prefixes become ranges that do not touch', async (t) => {
+t.test('prefixes become ranges with gaps', async (t) => {
   t.strictSame(merged(), [])
   t.strictSame(merged('2001:db8::/64'), ['2001:db8::-2001:db8:0:1::'])
   t.strictSame(merged('2001:db8::5'), ['2001:db8::5-2001:db8::6'])
   t.strictSame(merged('2001:db8:0:1::/64', '2001:db8::/64'), ['2001:db8::-2001:db8:0:2::'], 'adjacent')
   t.strictSame(merged('2001:db8::/64', '2001:db8::/64', '2001:db8::5', '2001:db8::/48'), ['2001:db8::-2001:db8:1::'], 'nested')
-  t.strictSame(merged('2001:db8:0:2::/64', '2001:db8::/64'),
-    ['2001:db8::-2001:db8:0:1::', '2001:db8:0:2::-2001:db8:0:3::'], 'apart')
+  t.strictSame(merged('2001:db8:0:2::/64', '2001:db8::/64'), ['2001:db8::-2001:db8:0:1::', '2001:db8:0:2::-2001:db8:0:3::'], 'apart')
   t.strictSame(merged('::/0'), ['::-'], 'all')
   t.strictSame(merged('ffff::/16', '::/0', '::5'), ['::-'])
   t.strictSame(merged('ffff::/16', 'fffe::/16'), ['fffe::-'], 'up to the last address')
@@ -24,7 +24,7 @@ t.test('prefixes become ranges that do not touch', async (t) => {
   t.strictSame(merged('8000::/1', '7fff:ffff:ffff:ffff::/64'), ['7fff:ffff:ffff:ffff::-'], 'words are unsigned')
 })
 
-t.test('the rule is the one that nft sends', async (t) => {
+t.test('the rule is that of nft', async (t) => {
   const w = new MessageWriter()
   const batch = new Batch(w, 4)
   batch.newDropRule(2, parseMac('02:00:00:00:00:ff'), 'p2', 1)
@@ -42,7 +42,7 @@ t.test('a batch, byte by byte', async (t) => {
   batch.newChain('prerouting')
   batch.newSet('p2', 1)
   batch.newElements('p2', ranges([Prefix.parse('2001:db8::/63')!, Prefix.parse('ffff::/16')!]))
-  t.equal(batch.end(), 7, 'the end of the batch is not counted: nobody answers it')
+  t.equal(batch.end(), 7, 'the end of the batch is not counted: it has no answer')
   const table = '0a00 0100 6e6470366400 0000'
   t.strictSame(Buffer.from(w.bytes).toString('hex'), Buffer.from(hex(`
     14000000 1000 0100 01000000 00000000 0000 000a
@@ -60,7 +60,7 @@ t.test('a batch, byte by byte', async (t) => {
     14000000 1100 0100 08000000 00000000 0000 000a`)).toString('hex'))
 })
 
-t.test('what shows the kernel\'s own solicitations, byte by byte', async (t) => {
+t.test('the rule that logs solicitations of the kernel, byte by byte', async (t) => {
   const w = new MessageWriter()
   const batch = new Batch(w, 8)
   batch.newChain('output')

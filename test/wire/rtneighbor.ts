@@ -1,15 +1,12 @@
-/** The bytes are captured: what a Linux 6.18 kernel sent; some were cut or changed by hand. */
+/** The bytes are captured from a Linux 6.18 kernel; some are cut or changed by hand. */
 import t from 'tap'
 import { formatMac } from '../../src/address.ts'
-import { messages, MessageWriter } from '../../src/wire/netlink.ts'
-import type { Message } from '../../src/wire/netlink.ts'
 import {
   decodeNeighbor, decodeStation, dumpNeighbors, dumpStations, neighborFilter, NUD_FAILED, NUD_PERMANENT, NUD_REACHABLE,
 } from '../../src/wire/rtneighbor.ts'
-import { hex } from '../fixtures/fake-kernel.ts'
+import { hex, sole, written } from '../fixtures/fake-kernel.ts'
 import { run } from '../property/bpf.ts'
 
-const sole = (text: string): Message => [...messages(hex(text))][0]
 
 t.test('neighbors', async (t) => {
   const known = decodeNeighbor(sole(`58000000 1c00 0200 07000000 00000000 0a000000 02000000 8000 00 01
@@ -26,7 +23,7 @@ t.test('neighbors', async (t) => {
   { state: NUD_FAILED, lladdr: undefined, router: true })
   t.match(decodeNeighbor(sole(`30000000 1c00 0200 07000000 00000000 0a000000 03000000 0000 08 01
     14000100 20010db8000000000000000000000009`)), { ifindex: 3, state: 0, proxy: true, lladdr: undefined })
-  t.equal(decodeNeighbor(sole('1c000000 1c00 0000 00000000 00000000 0a000000 02000000 0200 00 01')), undefined, 'of nobody')
+  t.equal(decodeNeighbor(sole('1c000000 1c00 0000 00000000 00000000 0a000000 02000000 0200 00 01')), undefined, 'without an address')
   t.equal(decodeNeighbor(sole('18000000 1c00 0000 00000000 00000000 0a000000 02000000')), undefined, 'cut off')
 })
 
@@ -36,7 +33,7 @@ t.test('stations', async (t) => {
   const { mac, ...learned } = decodeStation(sole(LEARNED))!
   t.strictSame(learned, { bridge: 7, port: 5, vlan: 0, own: false })
   t.equal(formatMac(mac), '52:54:00:00:00:07')
-  t.equal(decodeNeighbor(sole(LEARNED)), undefined, 'no neighbor')
+  t.equal(decodeNeighbor(sole(LEARNED)), undefined, 'not a neighbor')
   t.match(decodeStation(sole(`54000000 1d00 0000 00000000 00000000 07000000 05000000 0400 00 00
     0a000200 525400000007 0000 08000900 07000000 08000f00 00000000 14000300 00000000 20000000 20000000 00000000
     06000500 6400 0000`)), { vlan: 100, own: false })
@@ -53,13 +50,8 @@ t.test('stations', async (t) => {
 })
 
 t.test('requests', async (t) => {
-  const request = (write: (w: MessageWriter, sequence: number) => void): string => {
-    const w = new MessageWriter()
-    write(w, 0x6b04133c)
-    return Buffer.from(w.bytes).toString('hex')
-  }
-  t.equal(request(dumpNeighbors), '1c0000001e0001033c13046b000000000a0000000000000000000000')
-  t.equal(request(dumpStations), '1c0000001e0001033c13046b00000000070000000000000000000000')
+  t.equal(written((w) => dumpNeighbors(w, 0x6b04133c)), '1c0000001e0001033c13046b000000000a0000000000000000000000')
+  t.equal(written((w) => dumpStations(w, 0x6b04133c)), '1c0000001e0001033c13046b00000000070000000000000000000000')
 })
 
 t.test('the filter passes two families, and no groups', async (t) => {

@@ -1,8 +1,8 @@
 /**
- * The program that holds a lab host's network namespace and acts inside it: started by `lab.ts` under `unshare -n`,
- * told what to do by JSON lines on stdin, answering on stdout, ended by the end of stdin. It echoes UDP (RFC 862) from
- * the start. UDP rather than ping: iputils' MSG_CONFIRM would hide every reachability check of the hosts in between.
- * Frames go in and out through the daemon's own packet socket (packet(7)), loaded only when a request needs it.
+ * The program that holds a lab host's network namespace and acts inside it. `lab.ts` starts it under `unshare -n`. It reads
+ * requests from stdin and writes replies to stdout, as JSON lines, and ends with stdin. It is also an echo server (RFC 862) for UDP:
+ * the MSG_CONFIRM of iputils' ping would hide the reachability checks of the hosts in between. Frames pass through the daemon's own
+ * packet socket (packet(7)), loaded at the first request that needs it.
  */
 import { createSocket } from 'node:dgram'
 import { createInterface } from 'node:readline'
@@ -17,15 +17,16 @@ export type Request =
   | { readonly op: 'scan'; readonly ifindex: number; readonly frame: string; readonly rate: number; readonly seconds: number }
   | { readonly op: 'capture'; readonly ifindex: number; readonly all: boolean }
   | { readonly op: 'release'; readonly capture: number }
+  | { readonly op: 'echoed' }
 
-/** What became of numbered datagrams sent to an echo server. Times are milliseconds. */
+/** The fate of numbered datagrams to an echo server. Times are milliseconds. */
 export interface TrafficReport {
   readonly sent: number
   readonly received: number
   readonly lost: number
   /** Longest time without an echo, from the first datagram sent to the last. */
   readonly longestGap: number
-  /** When the lost ones were sent, counted from the start; the first 20. */
+  /** When the first 20 lost datagrams were sent, counted from the start. */
   readonly lostAt: readonly number[]
 }
 
@@ -41,21 +42,17 @@ export type Reply =
   | { readonly id: number; readonly error: string }
   | ({ readonly capture: number } & SeenFrame)
 
-/** Ethernet, IPv6, ICMPv6, nothing else: ldh [12]; jeq 0x86dd; ldb [20]; jeq 58; accept or not. */
-const ICMPV6_ONLY = [[0x28, 0, 0, 12], [0x15, 0, 3, 0x86dd], [0x30, 0, 0, 20], [0x15, 0, 1, 58], [6, 0, 0, 65535],
-  [6, 0, 0, 0]]
+/** Passes ICMPv6 over Ethernet: ldh [12]; jeq 0x86dd; ldb [20]; jeq 58; accept or not. */
+const ICMPV6_ONLY = [[0x28, 0, 0, 12], [0x15, 0, 3, 0x86dd], [0x30, 0, 0, 20], [0x15, 0, 1, 58], [6, 0, 0, 65535], [6, 0, 0, 0]]
 const PACKET_OUTGOING = 4
 const SLOT = 2048
 
 const captures = new Map<number, NativeSocket>()
+/** Datagrams that the echo server got. */
+let echoed = 0
 
-function clock(): number {
-  return Number(process.hrtime.bigint() / 1000n) / 1000
-}
-
-function say(reply: Reply): void {
-  process.stdout.write(`${JSON.stringify(reply)}\n`)
-}
+function clock(): number { return Number(process.hrtime.bigint() / 1000n) / 1000 }
+function send(reply: Reply): void { process.stdout.write(`${JSON.stringify(reply)}\n`) }
 
 function filterBytes(program: readonly (readonly number[])[]): Uint8Array {
   const bytes = new Uint8Array(program.length * 8)
@@ -87,10 +84,10 @@ async function capture(id: number, ifindex: number, all: boolean): Promise<void>
       const at = clock()
       for (let i = 0; i < count; i++) {
         const hex = slab.toString('hex', i * SLOT, i * SLOT + Math.min(meta[4 * i], SLOT))
-        say({ capture: id, at, outgoing: meta[4 * i + 1] === PACKET_OUTGOING, hex })
+        send({ capture: id, at, outgoing: meta[4 * i + 1] === PACKET_OUTGOING, hex })
       }
     } catch {
-      // The link went down or away; a capture that ends with its link is what a test expects.
+      // The link went down or is deleted: its capture ends.
       if (captures.get(id) === socket) release(id)
     }
   })
@@ -101,7 +98,7 @@ function release(id: number): void {
   captures.delete(id)
 }
 
-/** Sends every frame, `gap` milliseconds apart (0: as fast as the link takes them). */
+/** Sends frames, `gap` milliseconds apart (0: as fast as the link takes them). @returns how many were sent */
 async function inject(ifindex: number, frames: readonly string[], gap: number): Promise<number> {
   const socket = await open(ifindex, [[6, 0, 0, 0]])
   const batch = gap > 0 ? 1 : 64
@@ -120,8 +117,8 @@ async function inject(ifindex: number, frames: readonly string[], gap: number): 
 }
 
 /**
- * Sends a solicitation again and again, each time for another address of its target's /64: `rate` a second, or as many as there
- * is time for. Offsets: RFC 2464 3, RFC 8200 3, RFC 4861 4.3. @returns how many were sent
+ * Sends a solicitation again and again, each time for a random address of its target's /64, at most `rate` a second. Offsets: RFC
+ * 2464 3, RFC 8200 3, RFC 4861 4.3. @returns how many were sent
  */
 async function scan({ ifindex, frame, rate, seconds }: Extract<Request, { op: 'scan' }>): Promise<number> {
   const socket = await open(ifindex, [[6, 0, 0, 0]])
@@ -157,7 +154,7 @@ async function scan({ ifindex, frame, rate, seconds }: Extract<Request, { op: 's
   return sent
 }
 
-/** Numbered datagrams to an echo server, `rate` a second; the last ones have `patience` milliseconds to come back. */
+/** Sends numbered datagrams to an echo server, `rate` a second. Echoes count up to `patience` milliseconds after the last one. */
 async function traffic(request: Extract<Request, { op: 'traffic' }>): Promise<TrafficReport> {
   const socket = createSocket('udp6')
   const total = Math.round(request.rate * request.seconds)
@@ -199,20 +196,22 @@ async function carryOut(id: number, request: Request): Promise<unknown> {
     case 'scan': return scan(request)
     case 'capture': return capture(id, request.ifindex, request.all)
     case 'release': return release(request.capture)
+    case 'echoed': return echoed
   }
 }
 
 function main(): void {
   const echo = createSocket('udp6')
-  echo.on('message', (message, peer) => echo.send(message, peer.port, peer.address, () => {}))
+  echo.on('message', (message, peer) => {
+    echoed++
+    echo.send(message, peer.port, peer.address, () => {})
+  })
   echo.on('error', () => {})
-  echo.bind(ECHO_PORT, () => say({ id: 0, result: 'ready' }))
+  echo.bind(ECHO_PORT, () => send({ id: 0, result: 'ready' }))
   const requests = createInterface({ input: process.stdin })
   requests.on('line', (line) => {
     const { id, ...request } = JSON.parse(line) as Request & { id: number }
-    carryOut(id, request).then(
-      (result) => say({ id, result: result ?? null }),
-      (error: unknown) => say({ id, error: String(error) }))
+    carryOut(id, request).then((result) => send({ id, result: result ?? null }), (error: unknown) => send({ id, error: String(error) }))
   })
   requests.on('close', () => process.exit(0))
 }

@@ -1,16 +1,16 @@
-/** The real daemon in a lab host: started from the compiled tree, read through its log (one JSON record per line). */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+/** The real daemon in a lab host: started from the bundle, observed by its log (one JSON record a line). */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Host, Lab } from './lab.ts'
-import { until } from './process.ts'
+import { until } from '../../kit/until.ts'
 import type { Proc } from './process.ts'
 
 export const MAIN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'ndp6d.cjs')
 
 export type LogRecord = { readonly msg: string } & Readonly<Record<string, unknown>>
 
-/** A line of the log; one that is not JSON (a crash, a warning of Node) becomes its message. */
+/** @returns the record of a log line; a line that is not JSON (a crash, a warning of Node) becomes the message */
 export function parseRecord(line: string): LogRecord {
   try {
     return JSON.parse(line) as LogRecord
@@ -20,11 +20,11 @@ export function parseRecord(line: string): LogRecord {
 }
 
 export interface DaemonOptions {
-  /** Directory where it keeps what it knows over restarts; default: nowhere. */
+  /** Directory of hosts.json; default: none. */
   readonly state?: string
-  /** Of the log; default: info. */
+  /** Log level; default: info. */
   readonly level?: 'info' | 'debug'
-  /** Without what tap loads into every Node (NODE_OPTIONS), which takes 40 MiB. */
+  /** Without NODE_OPTIONS: tap loads 40 MiB into every Node. */
   readonly isBare?: boolean
 }
 
@@ -32,7 +32,7 @@ export class Daemon {
   readonly proc: Proc
   readonly configFile: string
 
-  /** Starts it at once; nothing is known to work before {@link ready}. */
+  /** Starts the daemon. @see ready */
   constructor(lab: Lab, host: Host, config: string, { state = '', level = 'info', isBare = false }: DaemonOptions = {}) {
     if (!existsSync(MAIN)) throw new Error('the daemon is not built: npm run build')
     const directory = join(lab.directory, host.name)
@@ -44,31 +44,30 @@ export class Daemon {
       { RUNTIME_DIRECTORY: directory, NOTIFY_SOCKET: '', NO_COLOR: '1' })
   }
 
-  get records(): LogRecord[] {
-    return this.proc.lines.map(parseRecord)
-  }
+  get records(): LogRecord[] { return this.proc.lines.map(parseRecord) }
 
-  /** Waits until it says that it is ready. @throws Error with its log when it ends or stays silent */
-  async ready(limit = 5000): Promise<this> {
+  /** Waits until it is ready. @throws Error with its log when it ends or is not ready within `limit` milliseconds */
+  async ready(limit = 30_000): Promise<this> {
     await this.proc.line(/\bready\b/i, limit)
     return this
   }
 
-  /** Gives it another configuration and SIGHUP. */
+  /** Reloads (SIGHUP) with another configuration. */
   reload(config: string): void {
     writeFileSync(this.configFile, config)
     this.proc.child.kill('SIGHUP')
   }
 
-  /** Packets by outcome since its start, as it logs them on SIGUSR1. */
+  /** @returns packets by outcome since the start, as logged on SIGUSR1 */
   async counters(): Promise<Record<string, number>> {
     const from = this.proc.lines.length
     this.proc.child.kill('SIGUSR1')
-    const record = await until('the counters', 3000,
-      () => this.records.slice(from).find((r) => typeof r.counters === 'object'))
+    const record = await until(() => this.records.slice(from).find((r) => typeof r.counters === 'object'))
     return record.counters as Record<string, number>
   }
 
+  /** @returns its private memory, in MiB (proc_pid_status(5)) */
+  memory(): number { return Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${this.proc.pid}/status`, 'utf8'))?.[1]) / 1024 }
   stop(): Promise<number | string> { return this.proc.stop('SIGTERM') }
   kill(): Promise<number | string> { return this.proc.stop('SIGKILL') }
 }

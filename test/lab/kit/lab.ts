@@ -1,21 +1,20 @@
 /**
- * Network namespaces as objects: hosts, links between them, bridges, addresses, processes, captures, traffic.
- * A host is a network namespace held by its agent process (`agent.ts`); it vanishes with it, and the agent ends when
- * its stdin does, so a lab leaves nothing behind even after SIGKILL. Nothing has a name outside its own namespace:
- * labs run side by side. Works as root and as root of a user namespace; see `unshare.ts`.
+ * Network namespaces as objects: hosts, links, bridges, addresses, processes, captures, traffic. A host is a network namespace
+ * held by its agent process (`agent.ts`), which ends when its stdin does: a lab leaves nothing behind even after SIGKILL. Nothing
+ * has a name outside its own namespace, so labs run side by side. Works as root and as root of a user namespace.
  * ip(8), nsenter(1), veth(4), namespaces(7), ip-sysctl of the kernel documentation.
  */
-import { spawn, spawnSync } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Reply, Request, SeenFrame, TrafficReport } from './agent.ts'
-import { decode } from './frames.ts'
-import type { Seen } from './frames.ts'
-import { Proc, until } from './process.ts'
+import { framesOf, type Seen } from '../../kit/manners.ts'
+import { pairOf } from '../../kit/namespace.ts'
+import { readFrame } from '../../kit/read-frame.ts'
+import { Proc } from './process.ts'
 
 const AGENT = join(dirname(fileURLToPath(import.meta.url)), 'agent.js')
 
@@ -27,9 +26,9 @@ export interface HostOptions {
 
 export interface BridgeOptions {
   readonly snooping?: boolean
-  /** It asks for listeners itself; only then does it withhold multicast, from half a second after it is up. */
+  /** It sends MLD queries; only a querier withholds multicast, from half a second after it is up. */
   readonly querier?: boolean
-  /** Groups that it has room for; the kernel's default is 4096. */
+  /** Capacity of its group table; default: 4096, as in the kernel. */
   readonly groups?: number
 }
 
@@ -38,26 +37,25 @@ export interface LinkOptions {
   readonly macs?: readonly [string, string]
 }
 
-/** What was seen on one link since the capture began: NS, NA and other ICMPv6, in order. */
-export class Capture {
-  readonly frames: Seen[] = []
-  readonly #end: () => Promise<unknown>
-  onFrame: ((seen: Seen) => void) | undefined
+/** A captured frame. */
+export type CapturedFrame = SeenFrame & Seen
 
-  constructor(end: () => Promise<unknown>) {
-    this.#end = end
-  }
+/** ICMPv6 (or all) frames on one link since the capture began, in order. */
+export class Capture {
+  readonly frames: CapturedFrame[] = []
+  readonly #end: () => Promise<unknown>
+  onFrame: ((seen: CapturedFrame) => void) | undefined
+
+  constructor(end: () => Promise<unknown>) { this.#end = end }
 
   add(frame: SeenFrame): void {
-    const seen = decode(frame)
+    const seen = { ...frame, ...readFrame(Buffer.from(frame.hex, 'hex')) }
     this.frames.push(seen)
     this.onFrame?.(seen)
   }
 
   /** Frames of one kind, perhaps of one target. */
-  of(kind: Seen['kind'], target?: string): Seen[] {
-    return this.frames.filter((f) => f.kind === kind && (target === undefined || f.target === target))
-  }
+  of(kind: Seen['kind'], target?: string): CapturedFrame[] { return framesOf(this.frames, kind, target) }
 
   async stop(): Promise<this> {
     await this.#end()
@@ -72,16 +70,16 @@ export class Host {
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
   readonly #captures = new Map<number, Capture>()
   #requests = 0
-  /** Settles when the agent is there; `Lab.host` waits for it. */
+  /** Settles when the agent runs; `Lab.host` waits for it. */
   readonly ready: Promise<unknown>
 
   constructor(lab: Lab, name: string) {
     this.name = name
     this.#lab = lab
     this.#agent = spawn('unshare', ['-n', process.execPath, AGENT],
-      { stdio: ['pipe', 'pipe', 'inherit'], detached: true })      // a terminal's Ctrl-C is not meant for it
+      { stdio: ['pipe', 'pipe', 'inherit'], detached: true })      // Ctrl-C must not reach it
     this.ready = new Promise((resolve, reject) => this.#waiting.set(0, { resolve, reject }))
-    createInterface({ input: this.#agent.stdout! }).on('line', (line) => this.#hear(JSON.parse(line) as Reply))
+    createInterface({ input: this.#agent.stdout! }).on('line', (line) => this.#receive(JSON.parse(line) as Reply))
     this.#agent.on('exit', () => {
       for (const { reject } of this.#waiting.values()) reject(new Error(`the agent of ${name} is gone`))
       this.#waiting.clear()
@@ -92,13 +90,10 @@ export class Host {
   get pid(): number { return this.#agent.pid! }
 
   /** Runs a program here and waits. @returns its stdout @throws Error with its stderr when it fails */
-  exec(...argv: string[]): string {
-    return this.run(argv)
-  }
+  exec(...argv: string[]): string { return this.run(argv) }
 
   run(argv: readonly string[], input = ''): string {
-    const { status, error, stdout, stderr } = spawnSync('nsenter', [...this.#enter(), ...argv],
-      { encoding: 'utf8', input })
+    const { status, error, stdout, stderr } = spawnSync('nsenter', [...this.#enter(), ...argv], { encoding: 'utf8', input })
     if (status !== 0) throw new Error(`${this.name}: ${argv.join(' ')}: ${error?.message ?? (stderr || stdout)} ${input}`)
     return stdout
   }
@@ -109,9 +104,7 @@ export class Host {
   }
 
   /** `ip -6` commands without the `ip -6`, in one batch: `host.ip('addr add ...', 'route add ...')`. */
-  ip(...commands: string[]): void {
-    this.run(['ip', '-6', '-batch', '-'], `${commands.join('\n')}\n`)
-  }
+  ip(...commands: string[]): void { this.run(['ip', '-6', '-batch', '-'], `${commands.join('\n')}\n`) }
 
   /** The records of `ip -6 -json COMMAND`. */
   show<T = Record<string, any>>(command: string): T[] {
@@ -120,17 +113,9 @@ export class Host {
   }
 
   /** Targets of the host routes that carry our protocol number, sorted. */
-  ourRoutes(): string[] {
-    return this.show('route show proto 136').map((route) => String(route.dst)).sort()
-  }
-
-  ifindex(iface: string): number {
-    return Number(this.show(`link show dev ${iface}`)[0].ifindex)
-  }
-
-  mac(iface: string): string {
-    return String(this.show(`link show dev ${iface}`)[0].address)
-  }
+  ourRoutes(): string[] { return this.show('route show proto 136').map((route) => String(route.dst)).sort() }
+  ifindex(iface: string): number { return Number(this.show(`link show dev ${iface}`)[0].ifindex) }
+  mac(iface: string): string { return String(this.show(`link show dev ${iface}`)[0].address) }
 
   linkLocal(iface: string): string {
     const [{ addr_info: addresses }] = this.show(`addr show dev ${iface}`)
@@ -143,44 +128,43 @@ export class Host {
     this.exec('sh', '-c', script.join(' && '))
   }
 
-  readSysctl(key: string): number {
-    return Number(this.exec('cat', `/proc/sys/net/ipv6/${key}`))
-  }
+  readSysctl(key: string): number { return Number(this.exec('cat', `/proc/sys/net/ipv6/${key}`)) }
 
-  /** Numbered datagrams to another host's echo server, and what became of them. See `TrafficReport`. */
+  /** Sends numbered datagrams to another host's echo server. */
   traffic(to: string, options: { rate?: number; seconds?: number; from?: string; patience?: number } = {},
   ): Promise<TrafficReport> {
     const { rate = 100, seconds = 1, patience = 500, from } = options
-    return this.#ask({ op: 'traffic', to, rate, seconds, patience, ...from !== undefined && { from } })
+    return this.#request({ op: 'traffic', to, rate, seconds, patience, ...from !== undefined && { from } })
   }
 
-  /** Whether one datagram goes there and comes back. */
+  /** @returns whether one datagram gets there and is echoed */
   async reaches(to: string, patience = 1000): Promise<boolean> {
     return (await this.traffic(to, { rate: 1000, seconds: 0.001, patience })).received === 1
   }
 
-  /** Puts raw frames on a link, as hex, `gap` milliseconds apart. @returns how many were sent */
-  inject(iface: string, frames: readonly string[], gap = 0): Promise<number> {
-    return this.#ask({ op: 'inject', ifindex: this.ifindex(iface), frames, gap })
+  /** @returns the datagrams that its echo server got so far */
+  echoed(): Promise<number> { return this.#request({ op: 'echoed' }) }
+
+  /** Sends raw frames on a link, `gap` milliseconds apart. @returns how many were sent */
+  inject(iface: string, frames: readonly Uint8Array[], gap = 0): Promise<number> {
+    return this.#request({ op: 'inject', ifindex: this.ifindex(iface), frames: frames.map(hexOf), gap })
   }
 
-  /** Sends a solicitation (hex) for ever other addresses of its target's /64, 8000:: and above there. @returns how many were sent */
-  scan(iface: string, frame: string, rate: number, seconds: number): Promise<number> {
-    return this.#ask({ op: 'scan', ifindex: this.ifindex(iface), frame, rate, seconds })
+  /** Sends a solicitation for random addresses of its target's /64, 8000:: and above there. @returns how many were sent */
+  scan(iface: string, frame: Uint8Array, rate: number, seconds: number): Promise<number> {
+    return this.#request({ op: 'scan', ifindex: this.ifindex(iface), frame: hexOf(frame), rate, seconds })
   }
 
   /** Records ICMPv6 (or `all`) on a link, both directions, until it is stopped. */
   async capture(iface: string, all = false): Promise<Capture> {
     const id = this.#requests + 1
-    const capture = new Capture(async () => {
-      await this.#ask({ op: 'release', capture: id })
-    })
+    const capture = new Capture(async () => { await this.#request({ op: 'release', capture: id }) })
     this.#captures.set(id, capture)
-    await this.#ask({ op: 'capture', ifindex: this.ifindex(iface), all })
+    await this.#request({ op: 'capture', ifindex: this.ifindex(iface), all })
     return capture
   }
 
-  /** Ends the namespace; what runs in it must have ended. */
+  /** Ends the namespace. Programs in it must have ended. */
   async close(): Promise<void> {
     const gone = new Promise((resolve) => this.#agent.once('exit', resolve))
     if (this.#agent.exitCode !== null || this.#agent.signalCode !== null) return
@@ -190,17 +174,15 @@ export class Host {
     clearTimeout(timer)
   }
 
-  #enter(): string[] {
-    return [`--net=/proc/${this.pid}/ns/net`, '--']
-  }
+  #enter(): string[] { return [`--net=/proc/${this.pid}/ns/net`, '--'] }
 
-  #ask<T>(request: Request): Promise<T> {
+  #request<T>(request: Request): Promise<T> {
     const id = ++this.#requests
     this.#agent.stdin!.write(`${JSON.stringify({ id, ...request })}\n`)
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve: resolve as (v: unknown) => void, reject }))
   }
 
-  #hear(reply: Reply): void {
+  #receive(reply: Reply): void {
     if ('capture' in reply) {
       const { capture, ...frame } = reply
       return this.#captures.get(capture)?.add(frame)
@@ -212,7 +194,9 @@ export class Host {
   }
 }
 
-/** A host whose only work is a Linux bridge `br0`; the ends of links that lead here become its ports. */
+function hexOf(frame: Uint8Array): string { return Buffer.from(frame).toString('hex') }
+
+/** A host that is a Linux bridge `br0`: the ends of links that lead here become ports of it. */
 export class Bridge extends Host {}
 
 export class Lab {
@@ -222,24 +206,20 @@ export class Lab {
   readonly #procs: Proc[] = []
   #links = 0
 
-  static create(): Lab {
-    return new Lab()
-  }
+  static create(): Lab { return new Lab() }
 
-  /** A host with `lo` up and, unless asked otherwise, neither DAD nor router solicitations (they only cost time). */
-  async host(name: string, options: HostOptions = {}): Promise<Host> {
-    return this.#prepare(new Host(this, name), options)
-  }
+  /** Adds a host with `lo` up, by default without DAD and router solicitations, which cost time. */
+  async host(name: string, options: HostOptions = {}): Promise<Host> { return this.#prepare(new Host(this, name), options) }
 
   async bridge(name: string, options: BridgeOptions = {}): Promise<Bridge> {
     const bridge = await this.#prepare(new Bridge(this, name), {})
     const { snooping = false, querier = false, groups = 4096 } = options
     bridge.sysctl({ 'conf/default/disable_ipv6': querier ? 0 : 1 })   // a querier needs a link-local source
-    // A querier waits as long as answers may take before it withholds anything, by what that is when it becomes one.
+    // A querier withholds nothing during the response interval that was set when it became one.
     bridge.ip(`link add br0 type bridge mcast_snooping ${Number(snooping)} mcast_hash_max ${groups}`,
       'link set br0 type bridge mcast_query_response_interval 50',
       `link set br0 type bridge mcast_querier ${Number(querier)}`, 'link set br0 up')
-    // Where br_netfilter is loaded, it would judge IPv6 headers before the hosts do.
+    // br_netfilter, where it is loaded, would drop frames with bad IPv6 headers.
     bridge.exec('sh', '-c', 'f=/proc/sys/net/bridge/bridge-nf-call-ip6tables; [ ! -e $f ] || echo 0 >$f')
     return bridge
   }
@@ -249,9 +229,8 @@ export class Lab {
     const n = ++this.#links
     const hex = n.toString(16).padStart(4, '0').replace(/..$/, ':$&')
     const [macA, macB] = options.macs ?? [`02:00:00:03:${hex}`, `02:00:00:04:${hex}`]
-    // Ends with equal ifindexes would get their carrier up to a second late (net/core/link_watch.c).
-    a.ip(`link add ${ifaceA} address ${macA} index ${2 * n + 8} type veth `
-      + `peer name ${ifaceB} address ${macB} index ${2 * n + 9} netns ${b.pid}`)
+    // Ends with equal indexes would get their carrier up to a second late (net/core/link_watch.c).
+    a.ip(pairOf(`${ifaceA} address ${macA} index ${2 * n + 8}`, `${ifaceB} address ${macB} index ${2 * n + 9} netns ${b.pid}`))
     for (const [host, iface] of [[a, ifaceA], [b, ifaceB]] as const) {
       host.ip(...host instanceof Bridge ? [`link set ${iface} master br0`] : [], `link set ${iface} up`)
     }
@@ -272,13 +251,9 @@ export class Lab {
   async #prepare<H extends Host>(host: H, { dad = false, forwarding = false }: HostOptions): Promise<H> {
     this.#hosts.push(host)
     await host.ready
-    host.sysctl({
-      'conf/all/accept_dad': Number(dad), 'conf/default/accept_dad': Number(dad),
-      'conf/default/router_solicitations': 0, 'conf/all/forwarding': Number(forwarding),
-    })
+    host.sysctl({ 'conf/all/accept_dad': Number(dad), 'conf/default/accept_dad': Number(dad), 'conf/default/router_solicitations': 0,
+      'conf/all/forwarding': Number(forwarding) })
     host.ip('link set lo up')
     return host
   }
 }
-
-export { until }

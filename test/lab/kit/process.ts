@@ -1,31 +1,17 @@
-/** Child processes of a lab: tracked, read line by line, ended by their id and never outliving the lab. */
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+/** Child processes of a lab: read line by line, ended by their id, never outliving the lab. */
+import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { setTimeout as sleep } from 'node:timers/promises'
-
-/**
- * Polls until `condition` gives something true, and returns it.
- * @param limit milliseconds @throws Error naming `what` when time is up
- */
-export async function until<T>(what: string, limit: number, condition: () => T | Promise<T>): Promise<NonNullable<T>> {
-  for (const end = performance.now() + limit; ;) {
-    const value = await condition()
-    if (value) return value
-    if (performance.now() > end) throw new Error(`not within ${limit} ms: ${what}`)
-    await sleep(20)
-  }
-}
+import { until } from '../../kit/until.ts'
 
 export class Proc {
   readonly child: ChildProcess
-  /** What it printed so far, stdout and stderr, line by line. */
+  /** Lines of stdout and stderr so far. */
   readonly lines: string[] = []
   /** Exit status, or the name of the signal that ended it. */
   readonly exited: Promise<number | string>
   onLine: ((line: string) => void) | undefined
 
-  /** Starts `argv`; it gets SIGKILL when this process ends, however it ends (prctl(2), PR_SET_PDEATHSIG). */
+  /** Starts `argv`. The kernel sends it SIGKILL when this process ends (prctl(2), PR_SET_PDEATHSIG). */
   constructor(argv: readonly string[], env: NodeJS.ProcessEnv = {}) {
     this.child = spawn('setpriv', ['--pdeathsig', 'KILL', ...argv],
       { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, detached: true })
@@ -40,7 +26,7 @@ export class Proc {
       this.child.on('exit', (code, signal) => {
         const status = code ?? signal ?? 'unknown'
         this.child.on('close', () => resolve(status))
-        setTimeout(resolve, 500, status)      // a child of its own may keep the pipes open
+        setTimeout(resolve, 500, status)      // children of it may keep the pipes open
       })
     })
   }
@@ -48,19 +34,20 @@ export class Proc {
   get pid(): number { return this.child.pid ?? 0 }
   get running(): boolean { return this.child.exitCode === null && this.child.signalCode === null }
 
-  /** The first line that matches, printed already or within `limit` milliseconds. `from`: index into `lines`. */
-  async line(pattern: RegExp, limit = 5000, from = 0): Promise<string> {
+  /**
+   * Waits for a line that matches; it may be there already. @param limit milliseconds @param from index into `lines`
+   * @throws Error with all lines when there is none
+   */
+  async line(pattern: RegExp, limit = 30_000, from = 0): Promise<string> {
     const found = () => this.lines.slice(from).find((line) => pattern.test(line))
-    await until(`${pattern}`, limit, () => found() !== undefined || !this.running).catch(() => {})
+    await until(() => found() !== undefined || !this.running, limit).catch(() => {})
     const line = found()
-    if (line === undefined) {
-      throw new Error(`it ${this.running ? 'runs' : 'ended'} without printing ${pattern}:\n${this.lines.join('\n')}`)
-    }
+    if (line === undefined) throw new Error(`it ${this.running ? 'runs' : 'ended'} without a line ${pattern}:\n${this.lines.join('\n')}`)
     return line
   }
 
-  /** Sends `signal` and waits for the end; after `limit` milliseconds SIGKILL. @returns as `exited` */
-  async stop(signal: NodeJS.Signals = 'SIGTERM', limit = 5000): Promise<number | string> {
+  /** Sends `signal`, after `limit` milliseconds SIGKILL, and waits for the end. @returns the value of `exited` */
+  async stop(signal: NodeJS.Signals = 'SIGTERM', limit = 20_000): Promise<number | string> {
     if (this.running) this.child.kill(signal)
     const timer = setTimeout(() => this.child.kill('SIGKILL'), limit)
     const status = await this.exited

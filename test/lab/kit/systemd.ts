@@ -1,10 +1,10 @@
-/** A real systemd in the network namespace of a lab host, by `systemd-lab.sh`: for the unit, not for the protocol. */
+/** A real systemd in the network namespace of a lab host, by `systemd-lab.sh`. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Host } from './lab.ts'
-import { until } from './process.ts'
+import { until } from '../../kit/until.ts'
 import type { Proc } from './process.ts'
 
 /** The package's own directory, seen from dist/test/lab/kit. */
@@ -17,10 +17,8 @@ export interface Done {
   readonly stderr: string
 }
 
-/** Whether this machine lets us boot one: it takes cgroups and devices, which root of a user namespace has not. */
-export function canBoot(): boolean {
-  return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'))
-}
+/** @returns whether systemd can boot: it needs cgroups and devices, which root of a user namespace does not have */
+export function canBoot(): boolean { return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8')) }
 
 export class Systemd {
   readonly #proc: Proc
@@ -32,16 +30,12 @@ export class Systemd {
     this.#pid = pid
   }
 
-  /**
-   * Boots one; about half a second.
-   * @param binds `SOURCE:TARGET`, shown read-only inside
-   * @throws Error with what it printed
-   */
+  /** Boots systemd, in about half a second. @param binds `SOURCE:TARGET`, shown read-only inside @throws Error with its output */
   static async boot(host: Host, binds: readonly string[]): Promise<Systemd> {
     const proc = host.spawn(['sh', SCRIPT, ...binds])
     const [, pid] = (await proc.line(/^pid \d+$/)).split(' ')
     const systemd = new Systemd(proc, pid)
-    await until('systemd is up', 20_000, () => systemd.run(['systemctl', 'is-active', '-q', 'lab.target']).status === 0)
+    await until(() => systemd.run(['systemctl', 'is-active', '-q', 'lab.target']).status === 0)
     return systemd
   }
 
@@ -63,9 +57,7 @@ export class Systemd {
   }
 
   /** One property of a unit, as systemctl(1) shows it. */
-  show(unit: string, property: string): string {
-    return this.exec('systemctl', 'show', '--value', '--property', property, unit).trim()
-  }
+  show(unit: string, property: string): string { return this.exec('systemctl', 'show', '--value', '--property', property, unit).trim() }
 
   /** The journal's entries that match, for instance `NDP_EVENT=link`. */
   journal(...matches: string[]): Record<string, string>[] {
@@ -73,7 +65,5 @@ export class Systemd {
     return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Record<string, string>)
   }
 
-  async close(): Promise<void> {
-    await this.#proc.stop('SIGTERM')
-  }
+  async close(): Promise<void> { await this.#proc.stop('SIGTERM') }
 }

@@ -6,20 +6,10 @@
  *
  * Both links are bridges, so that more hosts can join either.
  */
+import { PROXY, ROUTER, SERVER, vmAddress } from '../../kit/addresses.ts'
 import type { Bridge, BridgeOptions, Host, HostOptions, Lab } from './lab.ts'
 
-export const PREFIX = '2001:db8::'
-export const ROUTER = '2001:db8::1'
-export const PROXY = '2001:db8::ff'
-export const SERVER = '2001:db8:ffff::2'
-
-/** The five lines of the manual. */
-export const CONFIG = `subnet 2001:db8::/64 {
-    upstream   eth0
-    downstream eth1
-    host 2001:db8::1 eth0
-}
-`
+export * from '../../kit/addresses.ts'
 
 export interface Topology {
   readonly server: Host
@@ -35,11 +25,6 @@ export interface Topology {
 }
 
 export interface Bridges { readonly outside?: BridgeOptions; readonly inside?: BridgeOptions }
-
-/** The address of VM `n`. */
-export function vmAddress(n: number): string {
-  return `${PREFIX}${n.toString(16)}`
-}
 
 /** @param vms the VMs that are there from the start, by the last group of their addresses (2 is 2001:db8::2) */
 export async function buildTopology(lab: Lab, vms: readonly number[] = [2, 3],
@@ -72,11 +57,10 @@ export async function buildTopology(lab: Lab, vms: readonly number[] = [2, 3],
   return { server, router, proxy, outside, inside, addVm, addNeighbor, vms: await Promise.all(vms.map((n) => addVm(n))) }
 }
 
-/** What it takes without ndp6d: the kernel's own proxy and routes, for VMs that never change. */
+/** Configures the kernel's own proxy and routes in place of ndp6d, for VMs that never change. */
 export function proxyByHand(proxy: Host, vms: readonly number[]): void {
   proxy.sysctl({ 'conf/all/proxy_ndp': 1, 'conf/eth0/proxy_ndp': 1, 'conf/eth1/proxy_ndp': 1,
     'neigh/eth0/proxy_delay': 0, 'neigh/eth1/proxy_delay': 0 })
   proxy.ip(`neigh add proxy ${ROUTER} dev eth1 nud permanent`,
-    ...vms.flatMap((n) => [`neigh add proxy ${vmAddress(n)} dev eth0 nud permanent`,
-      `route add ${vmAddress(n)}/128 dev eth1`]))
+    ...vms.flatMap((n) => [`neigh add proxy ${vmAddress(n)} dev eth0 nud permanent`, `route add ${vmAddress(n)}/128 dev eth1`]))
 }

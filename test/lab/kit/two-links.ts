@@ -1,6 +1,6 @@
 /**
- * One /64 on two downstream links of the proxy, between which VMs move as by live migration: the port of the VM leaves
- * one bridge and enters the other; the VM itself sees nothing of it, not even its carrier.
+ * One /64 on two downstream links of the proxy. VMs move between them as by live migration: the VM's port leaves one bridge and
+ * enters the other, and the VM keeps its carrier.
  *
  *     server ---- router ==== eth0 [proxy] eth1 ==== vm2 ...
  *                                          eth2 ==== vm3 ...
@@ -8,13 +8,12 @@
  * The bridges are elsewhere (the proxy has their uplinks eth1 and eth2), or the proxy's own (br1 and br2).
  */
 import type { Test } from 'tap'
+import { na } from '../../kit/frames.ts'
 import type { Capture, Host } from './lab.ts'
-import { naFrame } from './frames.ts'
-import type { Seen } from './frames.ts'
 import type { Proc } from './process.ts'
-import { offences, scene } from './scene.ts'
-import type { Scene } from './scene.ts'
-import { ROUTER, vmAddress } from './topology.ts'
+import { goodManners, ROUTER, type Scene, scene, vmAddress } from './scene.ts'
+
+export * from './scene.ts'
 
 export type Where = 'elsewhere' | 'on the proxy'
 
@@ -27,23 +26,21 @@ export interface TwoLinks extends Scene {
   /** A VM at `2001:db8::N` on one of the links (0 or 1). */
   addVmOn(link: 0 | 1, n: number): Promise<Host>
   move(vm: Host, link: 0 | 1): void
-  /** Says what Linux says after a live migration (NETDEV_NOTIFY_PEERS): an unsolicited NA for each address. */
+  /** Sends what Linux sends after a live migration (NETDEV_NOTIFY_PEERS): an unsolicited NA for each address. */
   announce(vm: Host, addresses: readonly string[]): Promise<unknown>
-  /** Looks at the host routes some fifty times a second until `stop`. */
+  /** Reads the host routes about fifty times a second until `stop`. */
   watchRoutes(): RouteWatch
 }
 
 export const PINNED = `host ${ROUTER} eth0`
 
-/** What `ip -6 route` said of our routes, again and again. */
+/** The host routes of the proxy, read again and again by `ip -6 route`. */
 export class RouteWatch {
   readonly #proc: Proc
 
-  constructor(proxy: Host) {
-    this.#proc = proxy.spawn(['sh', '-c', 'while :; do ip -6 route show proto 136; echo; sleep 0.015; done'])
-  }
+  constructor(proxy: Host) { this.#proc = proxy.spawn(['sh', '-c', 'while :; do ip -6 route show proto 136; echo; sleep 0.015; done']) }
 
-  /** @returns for each look the `dev` of every route, by address */
+  /** @returns for each reading the `dev` of every route, by address */
   async stop(): Promise<ReadonlyMap<string, readonly string[]>[]> {
     await this.#proc.stop('SIGKILL')
     const looks = [new Map<string, string[]>()]
@@ -87,25 +84,13 @@ export async function twoLinks(t: Test, where: Where = 'elsewhere'): Promise<Two
       vm.ip(`addr add ${vmAddress(n)}/64 dev eth0`, `route add default via ${ROUTER} dev eth0`)
       return vm
     },
-    announce: (vm, addresses) =>
-      vm.inject('eth0', addresses.map((target) => naFrame({ from: vm.mac('eth0'), source: target, target }))),
+    announce: (vm, addresses) => vm.inject('eth0', addresses.map((target) => na({ from: vm.mac('eth0'), target }))),
     watchRoutes: () => new RouteWatch(proxy),
   }
 }
 
-/** An NA to all nodes that replaces what they know (RFC 4861 7.2.6), which no answer does. */
-function isReplacement({ kind, outgoing, destination, flags }: Seen): boolean {
-  return kind === 'NA' && outgoing && destination === 'ff02::1' && flags.includes('O')
-}
-
-/** Asserts that nothing offends on the links of the proxy, and that only `moved` was ever announced with Override. */
-export function goodMannersOf(t: Test, { proxy, eth0, captures, links }: TwoLinks, moved: readonly string[] = []): void {
-  const ours = proxy.show('addr show').flatMap((link) => link.addr_info ?? []).map((info: { local: string }) => info.local)
-  for (const [iface, { frames }] of [['eth0', eth0], [links[0], captures[0]], [links[1], captures[1]]] as const) {
-    const own = proxy.show(`addr show dev ${iface}`)[0].addr_info.map((info: { local: string }) => info.local)
-    const others = frames.filter((frame) => !isReplacement(frame))
-    t.same(offences({ frames: others }, own, ours), [], `nothing on ${iface} that a proxy may not do`)
-    const replaced = new Set(frames.filter(isReplacement).map(({ target }) => target))
-    t.same([...replaced].filter((target) => ![...moved, ...own].includes(target)), [], 'nothing replaced without reason')
-  }
+/** {@link goodManners} on all three links. */
+export function goodMannersOf(t: Test, stage: TwoLinks, moved: readonly string[] = []): void {
+  const { eth0, links, captures } = stage
+  goodManners(t, stage, moved, { eth0, [links[0]]: captures[0], [links[1]]: captures[1] })
 }

@@ -1,20 +1,21 @@
 /**
- * Hosts that do what Linux does, as far as an ND proxy can tell: DAD (RFC 4862 5.4), address resolution and NUD (RFC 4861
- * 7.2, 7.3), answers with Override to multicast, without it and without TLLA to unicast solicitations, echo replies, and
- * only what is sent to them or to their groups. A host that is not told to speak sends nothing by itself.
+ * Hosts that behave like Linux, as seen by an ND proxy: DAD (RFC 4862 5.4), address resolution and NUD (RFC 4861 7.2, 7.3), answers
+ * with Override to multicast solicitations, without it and without TLLA to unicast ones, and echo replies. A host receives only
+ * frames to itself and to its groups, and sends nothing by itself.
  */
-import { formatMac } from '../../../src/address.ts'
-import type { Mac } from '../../../src/address.ts'
+import { Address, formatMac, type Mac } from '../../../src/address.ts'
 import type { KernelNeighbor } from '../../../src/engine/types.ts'
-import { DELAY_FIRST_PROBE_TIME, REACHABLE_TIME, RETRANS_TIMER } from '../../../src/wire/constants.ts'
+import { RETRANS_TIMER } from '../../../src/wire/constants.ts'
 import { multicastMac } from '../../../src/wire/frame.ts'
-import { addressOf, echoFrame, macOf, naFrame, nsFrame } from './frame.ts'
-import type { Frame, Message } from './frame.ts'
+import { addressOf, echoFrame, type Frame, macOf, naFrame, nsFrame } from './frame.ts'
+import type { ReadFrame } from '../../kit/read-frame.ts'
 import type { Port, Segment, World } from './world.ts'
 
-/** 33:33 and the low 32 bits of ff02::1 and ff02::2. */
-const ALL_NODES = 0x333300000001
-const ALL_ROUTERS = 0x333300000002
+const ALL_NODES = multicastMac(Address.allNodes.w3)
+const ALL_ROUTERS = multicastMac(Address.allRouters.w3)
+/** RFC 4861 10. */
+const DELAY_FIRST_PROBE_TIME = 5000
+const REACHABLE_TIME = 30_000
 /** Packets that wait for an address to be resolved (RFC 4861 7.2.2). */
 const WAITING_LIMIT = 3
 
@@ -23,19 +24,19 @@ interface Entry {
   mac: string
   router: boolean
   probes: number
-  /** Outdates what was planned for an earlier state. */
+  /** Invalidates timers of an earlier state. */
   epoch: number
   waiting: (() => void)[]
 }
 
-/** What a kernel tells of itself over netlink and packet sockets. */
-export interface Told {
-  /** It sends a multicast solicitation of its own. */
+/** Reports of a kernel over netlink and packet sockets. */
+export interface Observer {
+  /** The kernel sends a multicast solicitation. */
   solicited(target: string): void
   neighbor(target: string, mac: Mac | undefined, state: KernelNeighbor['state'], router: boolean): void
-  /** Each frame that comes in, before the kernel has it. */
+  /** A frame arrives; the kernel gets it afterwards. */
   frame(frame: Frame): void
-  /** Groups that programs are members of. */
+  /** @returns whether a program is a member of the group */
   accepts(mac: number): boolean
 }
 
@@ -49,9 +50,11 @@ export class Host implements Port {
   readonly #macNumber: number
   readonly #cache = new Map<string, Entry>()
   readonly #groups = new Set<number>()
+  /** The newest DAD for each address. */
+  readonly #claims = new Map<string, object>()
   #segment: Segment
   #isRouter = false
-  #told: Told | undefined
+  #observer: Observer | undefined
 
   /** @param n makes its link-layer and link-local addresses; `valid`: its other addresses, without DAD */
   constructor(segment: Segment, n: number, ...valid: string[]) {
@@ -64,19 +67,19 @@ export class Host implements Port {
     for (const address of [this.linkLocal, ...valid]) this.assign(address)
   }
 
-  /** Its advertisements have R=1 from now on. */
+  /** Becomes a router: its advertisements have R=1. */
   route(): void {
     this.#isRouter = true
     this.#segment.changed()
   }
 
-  /** Tells of what it does from now on. */
-  tell(told: Told): void {
-    this.#told = told
+  /** Reports to the observer from now on. */
+  observe(observer: Observer): void {
+    this.#observer = observer
     this.#segment.changed()
   }
 
-  /** Takes the plug elsewhere, or puts it back. */
+  /** Connects it to another segment, or again to the same. */
   move(segment: Segment): void {
     this.unplug()
     this.#segment = segment
@@ -85,14 +88,14 @@ export class Host implements Port {
 
   unplug(): void { this.#segment.unplug(this) }
 
-  /** Has an address from now on, without DAD. */
+  /** Adds an address without DAD. */
   assign(address: string, state: 'tentative' | 'valid' | 'duplicate' = 'valid'): void {
     this.addresses.set(address, state)
     this.#groups.add(multicastMac(addressOf(address).solicitedNode.w3))
     this.#segment.changed()
   }
 
-  /** Gives an address up, without a word. */
+  /** Removes an address. */
   release(address: string): void {
     this.addresses.delete(address)
     this.#groups.clear()
@@ -100,25 +103,26 @@ export class Host implements Port {
     this.#segment.changed()
   }
 
-  /** Takes an address, with DAD (one probe, within a second). */
+  /** Adds an address with DAD: one probe within a second. */
   claim(address: string): void {
+    const claim = {}
+    const isTentative = (): boolean => this.#claims.get(address) === claim && this.addresses.get(address) === 'tentative'
+    this.#claims.set(address, claim)
     this.assign(address, 'tentative')
     this.#world.after(this.#world.random() * 1000, () => {
-      if (this.addresses.get(address) !== 'tentative') return
+      if (!isTentative()) return
       this.probe(address)
-      this.#world.after(RETRANS_TIMER, () => {
-        if (this.addresses.get(address) === 'tentative') this.addresses.set(address, 'valid')
-      })
+      this.#world.after(RETRANS_TIMER, () => { if (isTentative()) this.addresses.set(address, 'valid') })
     })
   }
 
-  /** The solicitation of DAD, whatever comes of it. */
+  /** Sends a solicitation of DAD. */
   probe(target: string): void { this.send(nsFrame({ target, from: this.mac, source: '::' })) }
 
-  /** An unsolicited NA with O=1 to all nodes, as of a guest that has moved. */
+  /** Sends an unsolicited NA with O=1 to all nodes, like a guest that has moved. */
   announce(target: string): void { this.send(naFrame({ target, from: this.mac, flags: this.#flags('O') })) }
 
-  /** Has a packet for `target`: resolves it, or uses what it knows. */
+  /** Sends a packet to `target`, after address resolution where it is needed. @param send sends it */
   use(target: string, send?: () => void): void {
     let entry = this.#cache.get(target)
     if (entry === undefined || entry.state === 'FAILED') {
@@ -145,27 +149,29 @@ export class Host implements Port {
     this.#world.after(ms, () => this.talk(target, ms))
   }
 
-  /** The link-layer address that packets for `target` go to. */
+  /** Empties its neighbor cache. */
+  forget(): void {
+    for (const entry of this.#cache.values()) entry.epoch++
+    this.#cache.clear()
+  }
+
+  /** @returns the link-layer address that packets for `target` go to */
   reaches(target: string): string | undefined {
     const entry = this.#cache.get(target)
     return entry === undefined || entry.state === 'INCOMPLETE' || entry.state === 'FAILED' ? undefined : entry.mac
   }
 
   send(frame: Frame): void { this.#segment.send(frame, this) }
-
-  accepts(mac: number): boolean {
-    return this.#isFor(mac) || this.#told?.accepts(mac) === true
-  }
+  accepts(mac: number): boolean { return this.#isFor(mac) || this.#observer?.accepts(mac) === true }
 
   receive(frame: Frame): void {
-    this.#told?.frame(frame)
+    this.#observer?.frame(frame)
     if (!this.#isFor(frame.to)) return
-    const { message } = frame
-    switch (message.kind) {
-      case 'ns': return this.#solicited(message)
-      case 'na': return this.#advertised(message)
-      case 'echo-request': return this.#echo(message)
-      case 'echo-reply': return
+    const { content } = frame
+    switch (content.kind) {
+      case 'NS': return this.#solicited(content)
+      case 'NA': return this.#advertised(content)
+      case 'echo-request': return this.#echo(content)
     }
   }
 
@@ -179,11 +185,11 @@ export class Host implements Port {
     if (entry.probes++ === 3) return this.#enter(target, entry, 'FAILED')
     const unicast = entry.state === 'PROBE' ? { to: target, toMac: entry.mac } : {}
     this.send(nsFrame({ target, from: this.mac, source: this.#source, ...unicast }))
-    if (entry.state === 'INCOMPLETE') this.#told?.solicited(target)
+    if (entry.state === 'INCOMPLETE') this.#observer?.solicited(target)
     this.#later(entry, RETRANS_TIMER, () => this.#solicit(target, entry))
   }
 
-  /** The newest global address, as for a packet of its own; a router takes its link-local one. */
+  /** Source of its packets: the newest global address, of a router the link-local one. */
   get #source(): string {
     let source = this.linkLocal
     if (!this.#isRouter) for (const [address, state] of this.addresses) if (state === 'valid') source = address
@@ -193,15 +199,13 @@ export class Host implements Port {
   #enter(target: string, entry: Entry, state: Entry['state']): void {
     entry.state = state
     entry.epoch++
-    if (state === 'REACHABLE') {
-      this.#later(entry, REACHABLE_TIME * (0.5 + this.#world.random()), () => this.#enter(target, entry, 'STALE'))
-    }
+    if (state === 'REACHABLE') this.#later(entry, REACHABLE_TIME * (0.5 + this.#world.random()), () => this.#enter(target, entry, 'STALE'))
     const { waiting, mac, router } = entry
     if (state !== 'INCOMPLETE' && waiting.length > 0) {
       entry.waiting = []
       if (state !== 'FAILED') for (const send of waiting) send()
     }
-    this.#told?.neighbor(target, state === 'FAILED' ? undefined : macOf(mac),
+    this.#observer?.neighbor(target, state === 'FAILED' ? undefined : macOf(mac),
       state === 'REACHABLE' ? 'reachable' : state === 'FAILED' ? 'failed' : state === 'PROBE' ? 'probing' : 'known', router)
   }
 
@@ -210,24 +214,24 @@ export class Host implements Port {
     this.#world.after(ms, () => { if (entry.epoch === epoch) work() })
   }
 
-  #solicited({ target, source, from, lladdr, isUnicast }: Message): void {
+  #solicited({ target, source, destination, from, lladdr }: ReadFrame): void {
     const mine = this.addresses.get(target)
     if (mine === 'tentative' && source === '::') this.addresses.set(target, 'duplicate')
     if (mine !== 'valid') return
     if (source === '::') return this.send(naFrame({ target, from: this.mac, flags: this.#flags('O') }))
-    if (lladdr !== undefined) this.#heard(source, lladdr)
-    this.send(isUnicast ? naFrame({ target, from: this.mac, to: source, toMac: from, flags: this.#flags('S'), tlla: '' })
+    if (lladdr !== '') this.#learn(source, lladdr)
+    this.send(destination === target ? naFrame({ target, from: this.mac, to: source, toMac: from, flags: this.#flags('S'), tlla: '' })
       : naFrame({ target, from: this.mac, to: source, toMac: from, flags: this.#flags('SO') }))
   }
 
-  #echo({ source }: Message): void {
+  #echo({ source }: ReadFrame): void {
     if (this.isShy) return
     const own = source.startsWith('fe80:') ? this.linkLocal : this.#source
-    this.use(source, () => this.send(echoFrame('echo-reply', this.mac, own, source, this.reaches(source))))
+    this.use(source, () => this.send(echoFrame('echo-reply', { from: this.mac, source: own, to: source, toMac: this.reaches(source) })))
   }
 
   /** RFC 4861 7.2.3: the source of a solicitation. */
-  #heard(source: string, mac: string): void {
+  #learn(source: string, mac: string): void {
     const entry = this.#cache.get(source)
     if (entry === undefined) {
       const fresh: Entry = { state: 'STALE', mac, router: false, probes: 0, epoch: 0, waiting: [] }
@@ -240,20 +244,21 @@ export class Host implements Port {
   }
 
   /** RFC 4861 7.2.5. */
-  #advertised({ target, lladdr, from, solicited, override, router }: Message): void {
+  #advertised({ target, lladdr, from, flags }: ReadFrame): void {
+    const [router, solicited, override] = ['R', 'S', 'O'].map((flag) => flags.includes(flag))
     const mine = this.addresses.get(target)
     if (mine === 'tentative') this.addresses.set(target, 'duplicate')
     if (mine !== undefined) return
     const entry = this.#cache.get(target)
     if (entry === undefined || entry.state === 'FAILED') return
-    const mac = lladdr ?? from
+    const mac = lladdr || from
     if (entry.state === 'INCOMPLETE') {
-      if (lladdr === undefined) return
+      if (lladdr === '') return
       entry.mac = mac
       entry.router = router
       return this.#enter(target, entry, solicited ? 'REACHABLE' : 'STALE')
     }
-    const differs = lladdr !== undefined && mac !== entry.mac
+    const differs = lladdr !== '' && mac !== entry.mac
     if (differs && !override) {
       if (entry.state === 'REACHABLE') this.#enter(target, entry, 'STALE')
       return

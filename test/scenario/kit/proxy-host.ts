@@ -1,19 +1,19 @@
 /**
- * The machine with ndp6d in the simulator: the engine with a sink that puts frames on segments, beside a kernel that is a
- * host on each of them. Frames are encoded by our encoder and decoded again from a slab that is poisoned after every call,
+ * The machine with ndp6d in the simulator: the engine, whose effects become frames on segments, beside a kernel that is a host on each
+ * of them. Frames are encoded by our encoder and decoded again from a slab that is poisoned after every call,
  * so that a view that is kept fails loudly. What would go wrong in a real kernel throws: a route deleted that is not there.
  */
-import type { Address, Mac } from '../../../src/address.ts'
+import type { Mac } from '../../../src/address.ts'
 import type { Config } from '../../../src/config/config.ts'
-import { Engine } from '../../../src/engine/engine.ts'
+import { Engine } from '../../../src/engine.ts'
 import type {
-  Advertisement, Event, Hearing, HostRoute, Input, Instant, Link, Outcome, RememberedHost, RouteChange, Sink, UnicastProbe,
+  Advertisement, Effects, Event, HostRoute, Input, Instant, Link, Multicast, Outcome, Probe, RouteChange, SavedHost, Subscription,
 } from '../../../src/engine/types.ts'
 import { multicastMac } from '../../../src/wire/frame.ts'
-import type { MulticastMessage } from '../../../src/wire/mld.ts'
-import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED, NdiscView } from '../../../src/wire/ndisc.ts'
-import { prefix } from '../../engine/kit/frames.ts'
-import { configOf, groupOf, own } from '../../engine/kit/stage.ts'
+import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED } from '../../../src/wire/ndisc-encode.ts'
+import { NdiscView } from '../../../src/wire/ndisc-decode.ts'
+import { prefix } from '../../kit/frames.ts'
+import { configOf, groupOf, own } from '../../engine/kit/basics.ts'
 import { addressOf, echoFrame, Frame, macOf, textOf } from './frame.ts'
 import { Host } from './host.ts'
 import type { Segment, World } from './world.ts'
@@ -26,12 +26,12 @@ interface Port {
   /** Answers for the addresses of this machine, and sends what it forwards. */
   readonly kernel: Host
   readonly segment: Segment
-  hearing: Hearing | undefined
-  /** What the switch passes, by link-layer address: it heard the reports. */
+  hearing: Subscription | undefined
+  /** Reported groups, which the switch passes, by link-layer address. */
   readonly groups: Map<number, string>
 }
 
-export class ProxyHost implements Sink {
+export class ProxyHost {
   readonly world: World
   readonly routes = new Map<string, HostRoute>()
   readonly outcomes = new Map<Outcome, number>()
@@ -54,7 +54,7 @@ export class ProxyHost implements Sink {
     this.world = world
     this.#n = n
     this.#config = configOnce(config)
-    this.engine = new Engine(this.#config, world.random, this)
+    this.engine = new Engine(this.#config, world.random)
   }
 
   get #now(): Instant { return this.world.now as Instant }
@@ -66,7 +66,7 @@ export class ProxyHost implements Sink {
     const addresses = [kernel.linkLocal, ...globals].map((address) => own(address))
     const link: Link = { ifindex, name, mac: macOf(kernel.mac), up: true, addresses }
     const port: Port = { link, kernel, segment, hearing: undefined, groups: new Map() }
-    kernel.tell({
+    kernel.observe({
       frame: (frame) => this.#receive(port, frame),
       accepts: (mac) => segment.isSnooping ? port.groups.has(mac) : Math.floor(mac / 2 ** 32) === 0x3333,
       solicited: (target) => {
@@ -107,10 +107,19 @@ export class ProxyHost implements Sink {
   /** Tells the engine of the routes that there are, as at its start. */
   adopt(): void { this.tell({ kind: 'routes', present: [...this.routes.values()] }) }
 
-  /** The engine ends, and after `ms` another begins with what it knew, and with the routes that it left, unless they expired. */
-  restart(ms: number, isLate = false): void {
-    const memory = [...this.engine.memory]
-    this.engine.stop()
+  /** Ends the engine in good order. */
+  stop(): void { this.#carryOut(this.engine.stop()) }
+
+  /** Its kernel on a link. */
+  kernel(ifindex: number): Host { return this.#ports.get(ifindex)!.kernel }
+
+  /**
+   * Ends the engine and after `ms` starts another with the saved hosts and the routes of the first one.
+   * @param isLate the routes expire meanwhile @param isKilled no saved hosts
+   */
+  restart(ms: number, { isLate = false, isKilled = false } = {}): void {
+    const saved = isKilled ? [] : [...this.engine.savedHosts]
+    if (!isKilled) this.stop()
     this.#isDown = true
     for (const port of this.#ports.values()) {
       port.hearing = undefined
@@ -118,13 +127,11 @@ export class ProxyHost implements Sink {
       port.segment.changed()
     }
     if (isLate) this.routes.clear()
-    this.world.after(ms, () => this.#start(memory))
+    this.world.after(ms, () => this.#start(saved))
   }
 
   /** A packet for `target` is to be forwarded: by our routes, else to the upstream, where the prefix is on-link. */
-  forward(target: string, upstream: number): void {
-    this.#ports.get(this.routes.get(target)?.ifindex ?? upstream)!.kernel.use(target)
-  }
+  forward(target: string, upstream: number): void { this.#ports.get(this.routes.get(target)?.ifindex ?? upstream)!.kernel.use(target) }
 
   /** Where packets for `target` that are forwarded go to; undefined while that is not known. */
   reaches(target: string, upstream: number): string | undefined {
@@ -133,14 +140,13 @@ export class ProxyHost implements Sink {
 
   tell(input: Input): void {
     if (this.#isDown) return
-    this.engine.handle(input, this.#now)
+    this.#carryOut(this.engine.step(input, this.#now))
     this.#arm()
   }
 
   /** `TARGET ifindex`, in order. */
   get routed(): string[] {
-    return [...this.routes.values()].sort((a, b) => a.target.compare(b.target))
-      .map(({ target, ifindex }) => `${textOf(target)} ${ifindex}`)
+    return [...this.routes.values()].sort((a, b) => a.target.compare(b.target)).map(({ target, ifindex }) => `${textOf(target)} ${ifindex}`)
   }
 
   /** Where each owner is: `TARGET iface`, in order, and whether it is routed. @throws unless the kernel has the same routes */
@@ -156,12 +162,36 @@ export class ProxyHost implements Sink {
   /** Groups that a link's switch passes. */
   groups(ifindex: number): string[] { return [...this.#ports.get(ifindex)!.groups.values()].sort() }
 
-  listen({ ifindex }: Link, hearing: Hearing): void {
-    const port = this.#ports.get(ifindex)
-    if (port !== undefined) port.hearing = hearing
+  /** Carries out effects in the order of their members. */
+  #carryOut(effects: Effects): void {
+    const { listening, routes, answers, probes, multicasts, discoveries, lookups, events, outcomes } = effects
+    for (const [ifindex, entry] of listening) if (entry !== undefined) this.#listen(ifindex, entry.subscription)
+    for (const change of routes) this.#route(change)
+    for (const { ifindex, sources } of discoveries) {
+      const kernel = this.#ports.get(ifindex)?.kernel
+      for (const source of sources) kernel?.send(echoFrame('echo-request', { from: kernel.mac, source: textOf(source), to: ALL_NODES }))
+    }
+    for (const message of answers) this.#advertise(message)
+    for (const probe of probes) this.#probe(probe)
+    for (const message of multicasts) this.#multicast(message)
+    for (const [ifindex, entry] of listening) if (entry === undefined) this.#ignore(ifindex)
+    for (const target of lookups) this.world.after(0, () => this.tell({ kind: 'lookup', target, ifindex: undefined, local: false }))
+    for (const { outcome } of outcomes) this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
+    for (const event of events) {
+      this.events.push(event)
+      this.onEvent?.(event)
+    }
+    // The kernel has the routes now: the engine's effects are reused from here on.
+    const changes = [...routes]
+    if (changes.length > 0) this.tell({ kind: 'routes-done', changes })
   }
 
-  ignore(ifindex: number): void {
+  #listen(ifindex: number, subscription: Subscription): void {
+    const port = this.#ports.get(ifindex)
+    if (port !== undefined) port.hearing = subscription
+  }
+
+  #ignore(ifindex: number): void {
     const port = this.#ports.get(ifindex)
     if (port === undefined) return
     port.hearing = undefined
@@ -169,35 +199,29 @@ export class ProxyHost implements Sink {
     port.segment.changed()
   }
 
-  solicit(ifindex: number, target: Address): void {
-    const port = this.#ports.get(ifindex)
-    if (port === undefined) return
-    const destination = target.solicitedNode
-    const [{ address: source }] = port.link.addresses
-    this.#solicit(port, { ifindex, source, destination, target, to: multicastMac(destination.w3) })
-  }
-
-  confirm(probe: UnicastProbe): void {
+  #probe(probe: Probe): void {
     const port = this.#ports.get(probe.ifindex)
-    if (port !== undefined) this.#solicit(port, probe)
+    if (port === undefined) return
+    const { kernel, link } = port
+    const { ifindex, target } = probe
+    const destination = target.solicitedNode
+    const [{ address: source }] = link.addresses
+    const solicitation = probe.kind === 'unicast' ? probe : { ifindex, source, destination, target, to: multicastMac(destination.w3) }
+    kernel.send(new Frame(this.#send.slice(0, encodeSolicitation(this.#send, 0, solicitation, link.mac as Mac, LINK_HEADER))))
   }
 
-  advertise(message: Advertisement): void {
+  #advertise(message: Advertisement): void {
     const port = this.#ports.get(message.ifindex)
     if (port === undefined) return
-    // To all routers, or with Override: no defence of an address.
+    // To all routers, or with Override: no defense of an address.
     const isAnnouncement = !message.solicited && (message.d3 === 2 || message.override)
     if (isAnnouncement && this.world.isMuted) return
     const { kernel, link } = port
     kernel.send(new Frame(this.#send.slice(0, encodeAdvertisement(this.#send, 0, message, link.mac as Mac, LINK_HEADER))))
   }
 
-  lookup(target: Address): void {
-    this.world.after(0, () => this.tell({ kind: 'route', target, ifindex: undefined, local: false }))
-  }
-
-  /** As the kernel does with NLM_F_REPLACE: there is one route for a target, or none. */
-  route(change: RouteChange): void {
+  /** As the kernel does with NLM_F_REPLACE: a target has one route, or none. */
+  #route(change: RouteChange): void {
     const { op, route } = change
     const key = textOf(route.target)
     if (op === 'add') this.routes.set(key, route)
@@ -206,7 +230,7 @@ export class ProxyHost implements Sink {
     this.onRoute?.(change)
   }
 
-  multicast(ifindex: number, message: MulticastMessage): void {
+  #multicast({ ifindex, message }: Multicast): void {
     const port = this.#ports.get(ifindex)
     if (port === undefined || message.kind !== 'change') return
     const before = port.groups.size
@@ -215,36 +239,19 @@ export class ProxyHost implements Sink {
     if (port.segment.isSnooping && port.groups.size !== before) port.segment.changed()
   }
 
-  discover(ifindex: number, sources: readonly Address[]): void {
-    const kernel = this.#ports.get(ifindex)?.kernel
-    for (const source of sources) kernel?.send(echoFrame('echo-request', kernel.mac, textOf(source), ALL_NODES))
-  }
-
-  quiet(): void {}
-  outcome(outcome: Outcome): void { this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1) }
-
-  event(event: Event): void {
-    this.events.push(event)
-    this.onEvent?.(event)
-  }
-
-  #start(memory: readonly RememberedHost[]): void {
+  #start(saved: readonly SavedHost[]): void {
     this.#isDown = false
     this.#wakeAt = Number.POSITIVE_INFINITY
-    this.engine = new Engine(this.#config, this.world.random, this)
+    this.engine = new Engine(this.#config, this.world.random)
     for (const { link } of this.#ports.values()) this.tell({ kind: 'link', link })
-    this.tell({ kind: 'memory', hosts: memory })
+    this.tell({ kind: 'saved-hosts', hosts: saved })
     this.adopt()
-  }
-
-  #solicit({ link, kernel }: Port, probe: UnicastProbe): void {
-    kernel.send(new Frame(this.#send.slice(0, encodeSolicitation(this.#send, 0, probe, link.mac as Mac, LINK_HEADER))))
   }
 
   #receive({ hearing, link: { ifindex, mac } }: Port, frame: Frame): void {
     if (this.#isDown) return
-    if (frame.isEcho) {
-      const { kind, source, from } = frame.message
+    const { kind, source, from } = frame.content
+    if (kind.startsWith('echo')) {
       if (kind === 'echo-reply') this.tell({ kind: 'echo', ifindex, source: addressOf(source), mac: macOf(from) })
       return
     }
@@ -252,14 +259,16 @@ export class ProxyHost implements Sink {
     const { bytes } = frame
     const at = 128
     this.#slab.set(bytes, at)
-    let drop = this.#view.decode(this.#slab, at, bytes.length, LINK_HEADER, false)
-    const { destinationMac } = this.#view
-    const isGroup = Math.floor(destinationMac / 2 ** 32) === 0x3333
-    if (!isGroup && destinationMac !== mac) drop = 'other-host'
-    this.engine.packet(ifindex, this.#view, drop, this.#now)
+    const view = this.#view
+    const isOther = frame.to !== mac && Math.floor(frame.to / 2 ** 32) !== 0x3333
+    const read = (): NdiscView => {
+      const drop = view.decode(this.#slab, at, bytes.length, LINK_HEADER, false)
+      view.drop = isOther ? 'other-host' : drop
+      return view
+    }
+    this.tell({ kind: 'packets', ifindex, batch: { size: 1, read } })
     this.#slab.fill(0xde, at, at + bytes.length)
-    this.#view.poison()
-    this.#arm()
+    view.poison()
   }
 
   #arm(): void {
@@ -270,7 +279,7 @@ export class ProxyHost implements Sink {
       // By rounding it may come a little early.
       if (this.engine !== engine || this.#isDown || this.#wakeAt !== deadline) return
       this.#wakeAt = Number.POSITIVE_INFINITY
-      engine.wake(this.#now)
+      this.#carryOut(engine.wake(this.#now))
       this.#arm()
     })
   }

@@ -1,21 +1,19 @@
-/** The topology of the story (product: the story it exists for) in the simulator. */
+/** The topology of the story in the simulator. */
+import { CONFIG, ROUTER, vmAddress } from '../../kit/addresses.ts'
 import { Host } from './host.ts'
 import { ProxyHost } from './proxy-host.ts'
-import { Segment } from './world.ts'
-import type { World } from './world.ts'
+import { Segment, type World } from './world.ts'
 
 export const ETH0 = 2
 export const ETH1 = 3
 export const ETH2 = 4
-export const ROUTER = '2001:db8::1'
+export * from '../../kit/addresses.ts'
+export * from './frame.ts'
+export * from './seeds.ts'
+export * from './world.ts'
+export { Host, ProxyHost }
 
-export const CONFIG = `subnet 2001:db8::/64 {
-  upstream eth0
-  downstream eth1
-  host 2001:db8::1 eth0
-}`
-
-/** The same without a word of the router. */
+/** The same without a pinned router. */
 export const UNPINNED = CONFIG.replace(/host.*\n/, '')
 
 export interface Story {
@@ -27,18 +25,11 @@ export interface Story {
   /** The proxy's link-layer addresses. */
   readonly mac0: string
   readonly mac1: string
-  /** One more VM, at `2001:db8::N`, with its address. */
+  /** Adds a VM with the address `2001:db8::N`. */
   addVm(n: number): Host
 }
 
-export function vmAddress(n: number): string { return `2001:db8::${n.toString(16)}` }
-
-/** The numbers from `first` to `last`. */
-export function numbers(first: number, last: number): number[] {
-  return Array.from({ length: last - first + 1 }, (_, i) => first + i)
-}
-
-/** Router and proxy, no VM yet. @param isSnooping the router's segment passes multicast to members only */
+/** @returns a router and a proxy, without VMs @param isSnooping the router's segment passes multicast to members only */
 export function story(world: World, config = CONFIG, isSnooping = false): Story {
   const [outside, inside] = [new Segment(world, isSnooping), new Segment(world)]
   const router = new Host(outside, 1, ROUTER)

@@ -1,7 +1,4 @@
-/**
- * Virtual time, and virtual links with weather. Chance is seeded, so a failing seed fails again; `pcap` shows its frames in
- * wireshark.
- */
+/** Virtual time and virtual links with weather. Randomness is seeded, so a failing seed fails again. Wireshark reads `pcap`. */
 import type { Random } from '../../../src/engine/types.ts'
 import type { Frame } from './frame.ts'
 
@@ -9,35 +6,35 @@ export interface Weather {
   /** Chance of each, in [0, 1). */
   readonly loss: number
   readonly duplication: number
-  /** A frame takes up to this long, so that frames overtake one another; ms. */
+  /** Longest delay of a frame, ms: frames overtake one another. */
   readonly delay: number
 }
 
 export const CALM: Weather = { loss: 0, duplication: 0, delay: 0.2 }
-/** Doubled and out of order, but nothing is lost. */
+/** Frames are doubled and out of order, but none is lost. */
 export const GUSTY: Weather = { loss: 0, duplication: 0.2, delay: 50 }
 export const STORM: Weather = { loss: 0.2, duplication: 0.2, delay: 50 }
 
-interface Appointment {
+interface Task {
   readonly at: number
   readonly seq: number
   readonly work: () => void
 }
 
-function isBefore(a: Appointment, b: Appointment): boolean { return a.at < b.at || (a.at === b.at && a.seq < b.seq) }
+function isBefore(a: Task, b: Task): boolean { return a.at < b.at || (a.at === b.at && a.seq < b.seq) }
 
-/** Time in ms, and what happens when. */
+/** Virtual time in ms, and the events in it. */
 export class World {
   readonly random: Random
-  /** On all segments. */
+  /** Of all segments. */
   weather = CALM
-  /** Announcements of proxies get lost, all of them: nothing may depend on these (RFC 4861 7.2.6). */
+  /** All announcements of proxies are lost: nothing may depend on them (RFC 4861 7.2.6). */
   readonly isMuted: boolean
   now = 0
   readonly #frames: { at: number; bytes: Uint8Array }[] | undefined
   #seq = 0
   /** A binary heap. */
-  readonly #queue: Appointment[] = []
+  readonly #queue: Task[] = []
 
   constructor(random: Random, { isMuted = false, isRecorded = false } = {}) {
     this.random = random
@@ -59,17 +56,22 @@ export class World {
   /** Lets `ms` pass. */
   run(ms: number): void {
     const until = this.now + ms
-    for (let next = this.#queue[0]; next !== undefined && next.at <= until; next = this.#queue[0]) {
-      this.#shift()
-      this.now = next.at
-      next.work()
-    }
+    while (this.#queue.length > 0 && this.#queue[0].at <= until) this.step()
     this.now = until
+  }
+
+  /** Does what is due next, at its time. */
+  step(): void {
+    const next = this.#queue[0]
+    if (next === undefined) return
+    this.#shift()
+    this.now = next.at
+    next.work()
   }
 
   record(bytes: Uint8Array): void { this.#frames?.push({ at: this.now, bytes }) }
 
-  /** What was sent, as a capture file (LINKTYPE_ETHERNET). */
+  /** @returns all frames as a capture file (LINKTYPE_ETHERNET) */
   pcap(): Uint8Array {
     const frames = this.#frames ?? []
     const size = frames.reduce((sum, { bytes }) => sum + 16 + bytes.length, 24)
@@ -100,9 +102,9 @@ export class World {
   }
 }
 
-/** A place to plug into a segment. */
+/** A host's end of a segment. */
 export interface Port {
-  /** Whether frames to this link-layer address pass, as decided by the card and by a switch with MLD snooping. */
+  /** @returns whether frames to this link-layer address pass the switch with MLD snooping and the network card */
   accepts(mac: number): boolean
   receive(frame: Frame): void
 }
@@ -112,8 +114,9 @@ export class Segment {
   readonly world: World
   /** Its switch passes multicast to members only (RFC 4541 2.1). */
   readonly isSnooping: boolean
+  onFrame: ((frame: Frame, from: Port) => void) | undefined
   readonly #ports = new Set<Port>()
-  /** Who accepts frames to a link-layer address, as found before. */
+  /** Ports that accept a link-layer address, cached. */
   readonly #receivers = new Map<number, readonly Port[]>()
 
   constructor(world: World, isSnooping = false) {
@@ -131,18 +134,17 @@ export class Segment {
     this.changed()
   }
 
-  /** A port accepts other frames than before. */
+  /** Call it when a port accepts other frames than before. */
   changed(): void { this.#receivers.clear() }
 
-  /** Nothing happens when `from` is not plugged in. */
+  /** Delivers a frame to all ports that accept it, unless `from` is not connected. */
   send(frame: Frame, from: Port): void {
     if (!this.#ports.has(from)) return
     const { world, world: { weather: { loss, duplication, delay } } } = this
     world.record(frame.bytes)
+    this.onFrame?.(frame, from)
     let receivers = this.#receivers.get(frame.to)
-    if (receivers === undefined) {
-      this.#receivers.set(frame.to, receivers = [...this.#ports].filter((port) => port.accepts(frame.to)))
-    }
+    if (receivers === undefined) this.#receivers.set(frame.to, receivers = [...this.#ports].filter((port) => port.accepts(frame.to)))
     for (const port of receivers) {
       if (port === from || world.random() < loss) continue
       for (let copies = world.random() < duplication ? 2 : 1; copies > 0; copies--) {

@@ -1,0 +1,106 @@
+/** Compiles blocks into a Config. contents.ts reads one block by option-table.ts; checks across statements are here. */
+import type { Prefix } from '../address.ts'
+import { checkAddresses } from './check.ts'
+import type { Config, Proxy, Rule } from './config.ts'
+import { onlyValue, readContents, reportMissing } from './contents.ts'
+import { DEFAULTS, TOP_DEFAULTS, withDefaults } from './defaults.ts'
+import type { Report } from './diagnostic.ts'
+import type { Placed, Statement } from './parser.ts'
+import { readSubnet } from './subnet.ts'
+import { Reader } from './values.ts'
+
+/** Shortest prefix of a `static` rule without a warning: a scan of more addresses fills neighbor tables (RFC 6583 6.1). */
+const WIDEST_STATIC = 112
+
+const FIRST_ONLY = 'ndppd 0.2.x probes only the first'
+
+/** Compiles `statements`. Problems go to `report`; the result is valid only if no error was reported. */
+export function compile(block: readonly Statement[], report: Report): Config {
+  const reader = new Reader(report)
+  const { values, statements } = readContents(block, 'top', reader)
+  const blocks = (key: string): Statement[] => statements.filter((statement) => statement.key.text === key)
+  const rules: Placed<Prefix>[] = []
+  const proxies = blocks('proxy').map((statement) => readProxy(statement, rules, reader)).filter((proxy) => proxy !== undefined)
+  const subnets = blocks('subnet').map((statement) => readSubnet(statement, reader)).filter((subnet) => subnet !== undefined)
+  checkAddresses(rules, subnets, report)
+  return { ...TOP_DEFAULTS, ...values, proxies, subnets: subnets.map(({ value }) => value) }
+}
+
+/** Reads one `proxy` block. @param rules receives the prefixes of all rules, for checks across blocks */
+function readProxy(statement: Statement, rules: Placed<Prefix>[], reader: Reader): Proxy | undefined {
+  const { report } = reader
+  const word = onlyValue(statement, 'one interface', 'write a proxy block for each interface', reader)
+  const iface = word && reader.iface(word, false)
+  const { values, statements } = readContents(statement.block ?? [], 'proxy', reader)
+  const own = statements.map((rule) => readRule(rule, iface, rules, reader))
+  if (word === undefined || iface === undefined) return undefined
+  if (iface === 'lo') report.warning(word, '`lo` has no neighbors: expected a link with solicitors')
+  if (own.length === 0) {
+    report.warning(word, `\`proxy ${iface}\` has no rules and answers no solicitation: expected a \`rule\``,
+      `write \`proxy ${iface} { rule PREFIX { ... } }\``)
+  }
+  return { iface, settings: withDefaults(DEFAULTS, values), rules: own.filter((rule) => rule !== undefined) }
+}
+
+function readRule(statement: Statement, proxyIface: string | undefined, rules: Placed<Prefix>[], reader: Reader): Rule | undefined {
+  const { report } = reader
+  const word = onlyValue(statement, 'one prefix', 'write a rule for each prefix', reader)
+  const prefix = word && reader.prefix(word)
+  const { values, statements } = readContents(statement.block ?? [], 'rule', reader)
+  const place = word ?? statement.key
+  if (statement.block === undefined) {
+    report.error(place, 'this rule has no block: expected `{ static }`, `{ auto }` or `{ iface IFACE }` after it')
+    return undefined
+  }
+  const kinds = new Set(statements.map(({ key }) => key.text))
+  if (kinds.size > 1) {
+    const second = statements.find(({ key }) => key.text !== statements[0].key.text)!
+    report.error(second.key, `\`${second.key.text}\` in a rule with \`${statements[0].key.text}\`: expected only one of \`static\`, `
+      + '`auto` and `iface`', 'to use both, write two rules with the same prefix')
+  } else if (statement.block.length > 0 && kinds.size === 0) {
+    report.error(place, 'this rule has no method to find hosts: expected `static`, `auto` or `iface IFACE`')
+    return undefined
+  }
+  const ifaces = readRuleIfaces(statements.filter(({ key }) => key.text === 'iface'), proxyIface, reader)
+  if (prefix === undefined || word === undefined || (kinds.has('iface') && ifaces.length === 0)) return undefined
+
+  rules.push({ value: prefix, word })
+  if (prefix.address.isLinkLocal || prefix.address.isMulticast) {
+    report.warning(word, `${prefix} is link-local or multicast, which is never proxied: expected a global or unique local prefix`)
+  }
+  if ('autovia' in values && !kinds.has('iface')) report.warning(place, '`autovia` has no effect here: expected it in a rule with `iface`')
+  if (kinds.has('iface')) return { kind: 'iface', prefix, ifaces, autovia: values.autovia === true }
+  if (kinds.has('auto')) return { kind: 'auto', prefix }
+  // Guides for ndppd before 0.2.5 write an empty body for static; later versions of ndppd refuse to start with it.
+  if (kinds.size === 0) report.warning(place, 'this rule is empty and is read as `static`', 'write `{ static }`')
+  if (prefix.length < WIDEST_STATIC) {
+    report.warning(word, `\`static\` answers for every address of ${prefix}, with or without a host`, 'a scan fills the router\'s neighbor '
+      + `table (RFC 6583): write \`auto\`, \`iface\` or a \`subnet\`, or a prefix of /${WIDEST_STATIC} or longer`)
+  }
+  return { kind: 'static', prefix }
+}
+
+function readRuleIfaces(statements: readonly Statement[], proxyIface: string | undefined, reader: Reader): string[] {
+  const { report } = reader
+  for (const statement of statements) {
+    if (statement.values.length === 0) reportMissing(statement, 'an interface', reader)
+    // A probe on one more link does no harm, so this is no error.
+    if (statement !== statements[0]) report.warning(statement.key, 'a second `iface`: ndp6d probes all of them', FIRST_ONLY)
+    else if (statement.values.length > 1 && report.first('several ifaces')) {
+      report.warning(statement.values[1], 'several interfaces: ndp6d probes all of them', FIRST_ONLY)
+    }
+  }
+  const ifaces = new Set<string>()
+  for (const word of statements.flatMap(({ values }) => values)) {
+    const iface = reader.iface(word, true)
+    if (iface === undefined) continue
+    if (ifaces.has(iface)) report.warning(word, `\`${iface}\` is named twice`)
+    ifaces.add(iface)
+    if (iface === 'lo') report.warning(word, '`lo` has no neighbors: expected a link with hosts', 'did you mean `static`?')
+    if (iface === proxyIface) {
+      report.warning(word, `\`${iface}\` receives the solicitations of this \`proxy\` and is never probed: expected another link`,
+        'write the link of the hosts')
+    }
+  }
+  return [...ifaces]
+}

@@ -1,0 +1,115 @@
+/**
+ * Table of all statements: where each may stand, its type and the field it sets. Parser, compiler and printer read it. The
+ * statements of ndppd 0.2.6 keep their names.
+ */
+import type { Settings } from './config.ts'
+import { nearest } from './suggest.ts'
+
+export type Where = 'top' | 'proxy' | 'subnet' | 'rule'
+
+/** Types of values. `flag`: its presence counts, as in ndppd 0.2.x. `unused`: no effect. A list: one of its words. */
+export type Type =
+  | 'block' | 'include' | 'ifaces' | 'iface' | 'host' | 'prefixes' | 'endpoint'
+  | 'bool' | 'time' | 'count' | 'flag' | 'unused' | readonly string[]
+
+export interface Option {
+  readonly where: readonly Where[]
+  readonly type: Type
+  readonly sets?: keyof Settings | 'forwarding' | 'grace' | 'metrics' | 'autovia'
+  /** Smallest count that is allowed. */
+  readonly min?: number
+}
+
+const BOTH = ['proxy', 'subnet'] as const
+
+export const OPTIONS: ReadonlyMap<string, Option> = new Map<string, Option>(Object.entries({
+  forwarding: { where: ['top'], type: 'bool', sets: 'forwarding' },
+  grace: { where: ['top'], type: 'time', sets: 'grace' },
+  metrics: { where: ['top'], type: 'endpoint', sets: 'metrics' },
+  'route-ttl': { where: ['top'], type: 'unused' },
+  'address-ttl': { where: ['top'], type: 'unused' },
+  include: { where: ['top'], type: 'include' },
+  proxy: { where: ['top'], type: 'block' },
+  subnet: { where: ['top'], type: 'block' },
+
+  upstream: { where: ['subnet'], type: 'iface' },
+  downstream: { where: ['subnet'], type: 'ifaces' },
+  host: { where: ['subnet'], type: 'host' },
+  exclude: { where: ['subnet'], type: 'prefixes' },
+  learn: { where: ['subnet'], type: 'bool', sets: 'learn' },
+  routes: { where: ['subnet'], type: 'bool', sets: 'routes' },
+
+  router: { where: BOTH, type: 'bool', sets: 'router' },
+  timeout: { where: BOTH, type: 'time', sets: 'timeout' },
+  ttl: { where: BOTH, type: 'time', sets: 'ttl' },
+  deadtime: { where: BOTH, type: 'time', sets: 'deadtime' },
+  retries: { where: BOTH, type: 'count', sets: 'retries' },
+  keepalive: { where: BOTH, type: 'bool', sets: 'keepalive' },
+  autowire: { where: ['proxy'], type: 'bool', sets: 'routes' },
+  promiscuous: { where: BOTH, type: 'bool', sets: 'promiscuous' },
+  limit: { where: BOTH, type: 'count', sets: 'limit', min: 1 },
+  'host-limit': { where: BOTH, type: 'count', sets: 'hostLimit', min: 1 },
+  'probe-limit': { where: BOTH, type: 'count', sets: 'probeLimit', min: 1 },
+  override: { where: BOTH, type: ['auto', 'always', 'never'], sets: 'override' },
+  source: { where: BOTH, type: ['link-local', 'global', 'target'], sets: 'source' },
+  announce: { where: BOTH, type: ['no', 'yes', 'solicit'], sets: 'announce' },
+  snooping: { where: BOTH, type: ['no', 'mirror', 'mrd'], sets: 'snooping' },
+  rule: { where: ['proxy'], type: 'block' },
+
+  static: { where: ['rule'], type: 'flag' },
+  auto: { where: ['rule'], type: 'flag' },
+  iface: { where: ['rule'], type: 'ifaces' },
+  autovia: { where: ['rule'], type: 'bool', sets: 'autovia' },
+} as const satisfies Record<string, Option>))
+
+/** Statements of other ndppd versions, with what to write instead. */
+const FOREIGN: ReadonlyMap<string, string> = new Map(Object.entries({
+  'use-kernel': 'delete it: ndp6d answers without proxy entries in the kernel',
+  target: 'delete it: advertisements carry the link-layer address of the link that sends them',
+  target_hwaddr: 'delete it: advertisements carry the link-layer address of the link that sends them',
+  rewrite: 'translate addresses with nftables',
+  table: 'write `auto`: it uses the kernel\'s routing rules and tables',
+  'valid-ttl': 'write `ttl` in the proxy block',
+  'invalid-ttl': 'write `deadtime` in the proxy block',
+  renew: 'write `keepalive` in the proxy block',
+  'retrans-limit': 'write `retries` in the proxy block',
+  'retrans-time': 'write `timeout` in the proxy block',
+  outgoing: 'write `autowire`, or `routes` in a subnet: traffic of this machine uses these host routes',
+}))
+
+/** Types for which all words on the line are values. `block` and `iface` allow one value, so one error covers the further words. */
+const MANY: readonly unknown[] = ['block', 'iface', 'include', 'ifaces', 'host', 'prefixes']
+
+/** @returns whether `key` takes one value or many; undefined for an unknown key */
+export function arity(key: string): 'one' | 'many' | undefined {
+  const option = OPTIONS.get(key)
+  return option && (MANY.includes(option.type) ? 'many' : 'one')
+}
+
+/** @returns the keys allowed in a block of kind `where` */
+export function wordsOf(where: Where): readonly string[] {
+  return [...OPTIONS].filter(([, option]) => option.where.includes(where)).map(([word]) => word)
+}
+
+const PLACES: Readonly<Record<Where, string>> = {
+  top: 'outside of all blocks', proxy: 'in a `proxy` block', subnet: 'in a `subnet` block', rule: 'in a `rule` block',
+}
+
+/** @returns the message and hint for `key` in a block of kind `where`; undefined if it is allowed there */
+export function misfit(key: string, where: Where): { message: string; hint: string | undefined } | undefined {
+  const option = OPTIONS.get(key)
+  if (option?.where.includes(where)) return undefined
+  const here = PLACES[where]
+  if (option !== undefined) {
+    const places = option.where.map((place) => PLACES[place]).join(' or ')
+    const hint = where === 'subnet' && key === 'autowire' ? 'write `routes` in a subnet'
+      : option.where[0] === 'top' ? 'is a `}` missing before it?' : undefined
+    return { message: `\`${key}\` is not allowed ${here}: expected it ${places}`, hint }
+  }
+  const foreign = FOREIGN.get(key)
+  if (foreign !== undefined) return { message: `\`${key}\` of another ndppd version is not supported`, hint: foreign }
+  const words = wordsOf(where)
+  const near = nearest(key, words) ?? nearest(key, OPTIONS.keys())
+  const hint = near !== undefined ? `did you mean \`${near}\`?` : `known words: ${words.join(', ')}`
+  return { message: `\`${key.slice(0, 60)}\` is not known ${here}`, hint }
+}

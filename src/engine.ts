@@ -1,0 +1,240 @@
+/** The engine: takes an input and returns its effects. After each input, changed entries are reconciled and their solicitors answered. */
+import type { Config } from './config/config.ts'
+import { Responder } from './engine/answers/responder.ts'
+import { ProbeBudget } from './engine/budget/probe-budget.ts'
+import { Claims } from './engine/cache/claims.ts'
+import { HostsOfGoneLinks } from './engine/cache/hosts-of-gone-links.ts'
+import { NeighborCache } from './engine/cache/neighbor-cache.ts'
+import type { Neighbor } from './engine/cache/neighbor.ts'
+import { Owners } from './engine/cache/owners.ts'
+import { PinnedHosts } from './engine/cache/pinned-hosts.ts'
+import { Prober } from './engine/cache/prober.ts'
+import { Resolution } from './engine/cache/resolution.ts'
+import { type NeighborSnapshot, savedHosts, snapshotOf } from './engine/cache/snapshot.ts'
+import { AdvertisementBuilder } from './engine/effects/advertisement-builder.ts'
+import { Announcer } from './engine/effects/announcer.ts'
+import { clearEffects, createEffects } from './engine/effects/effects.ts'
+import { Reconciler } from './engine/effects/reconciler.ts'
+import { PreviousRun } from './engine/effects/previous-run.ts'
+import { Reconfiguration } from './engine/effects/reconfiguration.ts'
+import { HostDiscovery } from './engine/learning/host-discovery.ts'
+import { Learner } from './engine/learning/learner.ts'
+import { Groups } from './engine/listening/groups.ts'
+import { MulticastRouterDiscovery } from './engine/listening/multicast-router-discovery.ts'
+import { SnoopingDetector } from './engine/listening/snooping-detector.ts'
+import { Snooping } from './engine/listening/snooping.ts'
+import { Subscriptions } from './engine/listening/subscriptions.ts'
+import { Context } from './engine/rules/context.ts'
+import { isUpstream } from './engine/rules/rule.ts'
+import { earliest } from './engine/tables/deadlines.ts'
+import type { Effects, Input, Instant, KernelNeighbor, Limit, Link, PacketBatch, Random, SavedHost } from './engine/types.ts'
+import { NEIGHBOR_SOLICITATION } from './wire/constants.ts'
+import type { NdiscView } from './wire/ndisc-decode.ts'
+
+export type { NeighborSnapshot } from './engine/cache/snapshot.ts'
+
+/** The state of the engine, for status, explain and tests. */
+export interface Snapshot {
+  readonly neighbors: readonly NeighborSnapshot[]
+  readonly limits: readonly Limit[]
+}
+
+/** All parts. Each constructor gets this object, and must not use the parts that are declared below its own: they do not exist yet. */
+class Parts extends Context {
+  readonly budget = new ProbeBudget<Neighbor>(this.effects, this.random, (neighbor, now) => this.resolution.probe(neighbor, now))
+  readonly cache = new NeighborCache(this)
+  readonly owners = new Owners(this)
+  readonly prober = new Prober(this)
+  readonly resolution = new Resolution(this)
+  readonly claims = new Claims(this)
+  readonly pinnedHosts = new PinnedHosts(this)
+  readonly goneHosts = new HostsOfGoneLinks(this)
+  readonly groups = new Groups(this)
+  readonly subscriptions = new Subscriptions(this)
+  readonly snooping = new Snooping(this)
+  readonly routerDiscovery = new MulticastRouterDiscovery(this)
+  readonly detector = new SnoopingDetector(this)
+  readonly advertiser = new AdvertisementBuilder(this)
+  readonly announcer = new Announcer(this)
+  readonly reconciler = new Reconciler(this)
+  readonly learner = new Learner(this)
+  readonly hostDiscovery = new HostDiscovery(this)
+  readonly reconfiguration = new Reconfiguration(this)
+  readonly previousRun = new PreviousRun(this)
+  readonly responder = new Responder(this)
+}
+
+export class Engine {
+  readonly #parts: Parts
+  /** Parts with deadlines, in the order in which they are woken. */
+  readonly #timed: readonly { readonly deadline: Instant | undefined; wake(now: Instant): void }[]
+
+  constructor(config: Config, random: Random) {
+    this.#parts = new Parts(config, random, createEffects())
+    const { resolution, budget: { queue }, learner, hostDiscovery, announcer, routerDiscovery, snooping, groups, detector } = this.#parts
+    this.#timed = [resolution, queue, learner, hostDiscovery, announcer, routerDiscovery, snooping, groups, detector]
+  }
+
+  /** Handles an input. @returns the effects, valid until the next call */
+  step(input: Input, now: Instant): Effects {
+    const { effects } = this.#parts
+    clearEffects(effects)
+    this.#handle(input, now)
+    this.#settle(now)
+    return effects
+  }
+
+  /** Handles deadlines that have come. @returns the effects, valid until the next call */
+  wake(now: Instant): Effects {
+    const { effects } = this.#parts
+    clearEffects(effects)
+    for (const timed of this.#timed) {
+      timed.wake(now)
+      // This withdraws the announcements of lost owners, which has to happen before the announcer is woken.
+      this.#settle(now)
+    }
+    return effects
+  }
+
+  /** Leaves all multicast groups and sends Multicast Router Terminations (RFC 4286 5.3). @returns the last effects */
+  stop(): Effects {
+    const { effects, routerDiscovery, groups } = this.#parts
+    clearEffects(effects)
+    routerDiscovery.stop()
+    groups.stop()
+    return effects
+  }
+
+  /** Time of the next `wake`; undefined: none is needed. */
+  get deadline(): Instant | undefined {
+    let first: Instant | undefined
+    for (const { deadline } of this.#timed) first = earliest(first, deadline)
+    return first
+  }
+
+  /** All interface names and patterns of the configuration, and the upstreams among them. */
+  get interfaces(): { names: readonly string[]; upstreams: readonly string[] } {
+    const { rules: { config, upstreams } } = this.#parts
+    return { names: config.options.names, upstreams }
+  }
+
+  /** Increases with every change of `savedHosts`. */
+  get revision(): number { return this.#parts.cache.capacity.revision }
+  /** Learned owners, for the next run. Entries may change during an iteration. */
+  get savedHosts(): Iterable<SavedHost> { return savedHosts(this.#parts.cache, this.#parts.links) }
+
+  /** Iterates over all neighbors, in no particular order. Entries may change during the iteration. */
+  * neighbors(): Generator<NeighborSnapshot> { for (const each of this.#parts.cache.values()) yield snapshotOf(each, this.#parts.links) }
+
+  /** @param now time at which the usage of budgets is computed; by default infinite, so that no budget is in use */
+  snapshot(now = Number.POSITIVE_INFINITY as Instant): Snapshot {
+    const neighbors = [...this.#parts.cache.values()].sort((a, b) => a.target.compare(b.target))
+    return { neighbors: neighbors.map((neighbor) => snapshotOf(neighbor, this.#parts.links)), limits: this.limits(now) }
+  }
+
+  limits(now: Instant): Limit[] {
+    const { rules, links, cache, budget, ...others } = this.#parts
+    const { responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration } = others
+    const parts = [responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration]
+    return [...cache.capacity.limits(rules.config.limit),
+      ...budget.limits(now, (ifindex) => links.get(ifindex)?.name ?? `link ${ifindex}`), ...parts.flatMap(({ limits }) => limits)]
+  }
+
+  #handle(input: Input, now: Instant): void {
+    const { reconfiguration, groups, previousRun, reconciler, learner, responder, snooping, routerDiscovery } = this.#parts
+    switch (input.kind) {
+      case 'packets': return this.#packets(input.ifindex, input.batch, now)
+      case 'config': return reconfiguration.configure(input.config, now)
+      case 'link': return reconfiguration.link(input.link, now)
+      case 'link-gone': return reconfiguration.gone(input.ifindex, now)
+      case 'link-replugged': return groups.replugged(input.ifindex)
+      case 'lookup': return this.#lookedUp(input, now)
+      case 'routes':
+        previousRun.adopt(input.present, now)
+        return reconciler.compare(input.present)
+      case 'routes-done': return reconciler.done(input.changes)
+      case 'neighbor': return this.#kernel(input.neighbor, now)
+      case 'station': return learner.station(input.ifindex, input.mac, input.present, now)
+      case 'echo': return learner.echo(input.ifindex, input.source, input.mac, now)
+      case 'local-solicitation': return responder.local(input.ifindex, input.target, now)
+      case 'prefixes': return reconfiguration.prefixes(input.ifindex, input.prefixes, now)
+      case 'report': return snooping.report(input.ifindex, input.joined, input.left, now)
+      case 'query':
+        groups.query(input.ifindex, input.query, now)
+        // Only a General Query to all nodes counts in the election of the querier.
+        if (input.query.toAll && input.query.groups === undefined) snooping.query(input.ifindex, input.query.source, now)
+        return
+      case 'router-solicitation': return routerDiscovery.solicited(input.ifindex, now)
+      case 'saved-hosts': return previousRun.restore(input.hosts, now)
+    }
+  }
+
+  #packets(ifindex: number, batch: PacketBatch, now: Instant): void {
+    const { links, effects: { outcomes } } = this.#parts
+    const link = links.get(ifindex)
+    if (link === undefined) return
+    for (let i = 0; i < batch.size; i++) {
+      const view = batch.read(i)
+      if (view === undefined) continue
+      const outcome = outcomes.add()
+      outcome.outcome = view.drop ?? this.#packet(link, view, now)
+      outcome.ifindex = ifindex
+      outcome.t0 = view.t0
+      outcome.t1 = view.t1
+      outcome.t2 = view.t2
+      outcome.t3 = view.t3
+    }
+  }
+
+  #packet(link: Link, view: NdiscView, now: Instant): ReturnType<Responder['solicitation']> {
+    const { detector, responder, learner, claims } = this.#parts
+    const { ifindex } = link
+    if (view.type === NEIGHBOR_SOLICITATION) {
+      if (!view.unicastToTarget) detector.solicited(ifindex, now)
+      const outcome = responder.solicitation(link, view, now)
+      learner.packet(ifindex, view, now)
+      return outcome
+    }
+    const outcome = claims.advertisement(ifindex, view, now)
+    return outcome === 'unsolicited' && learner.packet(ifindex, view, now) ? 'conflict' : outcome
+  }
+
+  #kernel(entry: KernelNeighbor, now: Instant): void {
+    const { links, cache, learner, announcer, detector } = this.#parts
+    const { target, ifindex, mac, state, router } = entry
+    if (target.isLinkLocal) return announcer.router(ifindex, target, router && state !== 'failed')
+    learner.kernel(entry, now)
+    const neighbor = cache.find(target)
+    if (state === 'failed' || mac === undefined || neighbor?.isOwned !== true || neighbor.ifindex !== ifindex) return
+    if (isUpstream(neighbor.rule, links.get(ifindex))) announcer.router(ifindex, target, router)
+    else if (state === 'probing') for (const link of neighbor.joined) detector.traffic(link, now)
+  }
+
+  #lookedUp({ target, ifindex, local }: Extract<Input, { kind: 'lookup' }>, now: Instant): void {
+    const { links, cache, owners, resolution, responder, subscriptions } = this.#parts
+    responder.lookedUp(target, local)
+    const neighbor = cache.find(target)
+    if (neighbor === undefined || neighbor.state !== 'INCOMPLETE' || !neighbor.work.byRoute) return
+    const link = ifindex === undefined ? undefined : links.get(ifindex)
+    // Solicitors on the link that the route leads to need no answer, so they are dropped.
+    const waiting = neighbor.work.waiting.filter((solicitor) => solicitor.ifindex !== ifindex)
+    neighbor.set({ waiting })
+    const isProbed = neighbor.work.probed.length > 0
+    if (link === undefined || link.name === 'lo' || waiting.length === 0) {
+      // Routes may change, and a lookup is cheap, so the negative entry lives for `timeout` only.
+      return isProbed ? undefined : owners.fail(neighbor, 'no route', now, neighbor.rule.settings.timeout)
+    }
+    if (!subscriptions.has(link.ifindex)) subscriptions.update(link, true)
+    if (!resolution.widenTo(neighbor, link.ifindex, now) && !isProbed) owners.remove(neighbor, 'limit')
+  }
+
+  /** Applies the wanted state of changed cache entries, then answers the solicitors that waited for these entries. */
+  #settle(now: Instant): void {
+    const { cache, reconciler, responder } = this.#parts
+    for (const neighbor of cache.takeDirty()) {
+      reconciler.reconcile(neighbor, now)
+      responder.release(neighbor)
+      neighbor.rest()
+    }
+  }
+}

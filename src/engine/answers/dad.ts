@@ -1,0 +1,64 @@
+/** Answers to Duplicate Address Detection (RFC 4862 5.4.3). Answers without evidence would deny new hosts addresses (RFC 3756 4.1.4). */
+import type { Address, Mac } from '../../address.ts'
+import type { Neighbor } from '../cache/neighbor.ts'
+import type { Resolution } from '../cache/resolution.ts'
+import { type Solicitor, SOLICITOR_LIMIT } from '../cache/waiting-solicitors.ts'
+import { type Context, Part } from '../rules/context.ts'
+import type { ActiveRule } from '../rules/rule.ts'
+import type { Instant, Limit, Outcome } from '../types.ts'
+
+/** The most targets that may wait for the kernel's reply to a route lookup. */
+const LOOKUP_LIMIT = 1024
+
+/** The solicitors of one target that wait for the kernel's reply. */
+interface Pending {
+  readonly rule: ActiveRule
+  readonly solicitors: Solicitor[]
+}
+
+type DadParts = Pick<Context, 'effects'> & { readonly resolution: Resolution }
+
+export class Dad extends Part<DadParts> {
+  readonly #pending = new Map<string, Pending>()
+
+  get limits(): Limit[] { return [{ name: 'addresses in DAD that wait for a route lookup', used: this.#pending.size, size: LOOKUP_LIMIT }] }
+
+  /** Handles DAD for the address of an owner. @returns undefined: the address is to be defended, since the owner is pinned */
+  owned(neighbor: Neighbor, solicitor: Solicitor, now: Instant): Outcome | undefined {
+    if (neighbor.mac === solicitor.mac) return 'dad-own-mac'
+    // The answer of another proxy does not prove that the host is there.
+    if (neighbor.proxied) return 'dad-unproven'
+    return neighbor.isPinned ? undefined : this.parts.resolution.confirm(neighbor, solicitor, now)
+  }
+
+  /** Reports that an owner's address is defended. */
+  conflict({ target, isPinned }: Neighbor, ifindex: number, mac: Mac): void {
+    this.parts.effects.events.push({ kind: 'conflict', target, ifindex, mac, basis: isPinned ? 'pinned' : 'answered' })
+  }
+
+  /** Handles DAD for a target of a static rule: requests the kernel's route. The target is defended if that route is local. */
+  lookUp(target: Address, rule: ActiveRule, solicitor: Solicitor): 'dad-unproven' | 'limit' {
+    const key = target.toString()
+    const pending = this.#pending.get(key)
+    if (pending === undefined) {
+      if (this.#pending.size >= LOOKUP_LIMIT) {
+        this.parts.effects.events.push({ kind: 'limit', limit: 'lookups', size: LOOKUP_LIMIT })
+        return 'limit'
+      }
+      this.#pending.set(key, { rule, solicitors: [solicitor] })
+      this.parts.effects.lookups.push(target)
+    } else if (pending.solicitors.length < SOLICITOR_LIMIT) {
+      pending.solicitors.push(solicitor)
+    }
+    return 'dad-unproven'
+  }
+
+  /** Removes the solicitors that wait for the kernel's reply about a target. @returns the solicitors, and the rule */
+  take(target: Address): Pending | undefined {
+    if (this.#pending.size === 0) return undefined
+    const key = target.toString()
+    const pending = this.#pending.get(key)
+    this.#pending.delete(key)
+    return pending
+  }
+}

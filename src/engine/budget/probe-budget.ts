@@ -1,0 +1,210 @@
+/**
+ * Rate limits of probes (RFC 6583 7.1, 7.2; RFC 3756 4.3.2). Each link and each block of the configuration has two separate budgets:
+ *
+ *     alive     for hosts that showed themselves: four times `probe-limit` per second, saved up for two seconds
+ *     unknown   for solicited targets: `probe-limit` per second, saved up for four seconds
+ *
+ * Probes have priorities. The last part of a budget is reserved for probes of higher priority. From the highest to the lowest:
+ *
+ *     seen       targets that had an owner before
+ *     calm       first probes for other targets
+ *     crowded    first probes on account of a link whose hosts together used more than half of the rate
+ *     repeat     retransmissions
+ *     greedy     first probes on account of a host that used more than half of the rate
+ *
+ * A budget is stored as the instant until which it is in use (generic cell rate algorithm, ITU-T I.371). A refusal costs two comparisons.
+ */
+import type { Address, Mac } from '../../address.ts'
+import type { Settings } from '../../config/config.ts'
+import { hashAddress } from '../tables/hash.ts'
+import type { Effects, Instant, Limit, Random } from '../types.ts'
+import { ProbeQueue, QUEUE_LIMIT, type Queued } from './probe-queue.ts'
+
+/** Reason for a probe: the target had an owner before, a host showed itself, or the target is solicited and has no owner. */
+export type Lane = 'seen' | 'alive' | 'unknown'
+
+/** The most milliseconds for which unused rate of the budget `unknown` is saved up. */
+export const WINDOW = 4000
+/** The same for the budget `alive`. The entries that one link adds in this time fit into the cache (`ALIVE_RESERVE`). */
+export const ALIVE_WINDOW = 2000
+/** Rate of the budget `alive`, in units of `probe-limit`. */
+const ALIVE_FACTOR = 4
+/** Rate at which saved up probes leave, in units of the budget's rate. */
+const HASTE = 2
+/** Probing a target on up to this many links counts as one probe of its block; on more links, as proportionally more. */
+const LINKS = 8
+/** While at least this many unknown targets wait in the queue, a host that used the part HASTY of the window is refused. */
+const CROWD = 256
+const HASTY = 1 / 4
+/** Numbers of hash slots, for senders and for targets that had an owner. A collision costs precision only. */
+const SENDERS = 1024
+const SEEN = 8192
+/** Milliseconds between two events that report refusals. */
+const REPORT_INTERVAL = 10_000
+
+/** Parts of a budget that are reserved for probes of higher priority. */
+const KEPT = {
+  seen: { calm: 0, crowded: 0, repeat: 0, greedy: 0 },
+  alive: { calm: 0, crowded: 1 / 16, repeat: 2 / 16, greedy: 3 / 16 },
+  unknown: { calm: 4 / 16, crowded: 5 / 16, repeat: 6 / 16, greedy: 7 / 16 },
+} as const satisfies Record<Lane, unknown>
+
+/** The two budgets of a link or a block. */
+class Bucket {
+  /** Probes per second for unknown targets. The rate of a link is the highest one of all blocks that probe there. */
+  rate = 0
+  /** Instants until which the budgets are in use. */
+  unknown = Number.NEGATIVE_INFINITY
+  alive = Number.NEGATIVE_INFINITY
+  /** Refusals since the last event. */
+  refused = 0
+  reportedAt = Number.NEGATIVE_INFINITY
+
+  /** @returns whether the budget is in use no longer than until `latest`, with these probes added */
+  fits(lane: Lane, probes: number, latest: number): boolean {
+    return (lane === 'alive' ? this.alive + probes * this.#step / ALIVE_FACTOR : this.unknown + probes * this.#step) <= latest
+  }
+
+  spend(lane: Lane, probes: number, now: Instant): void {
+    if (lane === 'alive') this.alive = Math.max(now, this.alive) + probes * this.#step / ALIVE_FACTOR
+    else this.unknown = Math.max(now, this.unknown) + probes * this.#step
+  }
+
+  get #step(): number { return 1000 / this.rate }
+}
+
+export class ProbeBudget<T extends Queued> {
+  readonly queue: ProbeQueue<T>
+  readonly #effects: Pick<Effects, 'events'>
+  readonly #seed: number
+  readonly #links = new Map<number, Bucket>()
+  readonly #blocks = new WeakMap<Settings, Bucket>()
+  /** Instants until which half of the rate is in use, by sender: a host, or all hosts of a link. */
+  readonly #senders = { alive: new Float64Array(SENDERS), unknown: new Float64Array(SENDERS) }
+  /** Hashes of targets that had an owner. */
+  readonly #seen = new Int32Array(SEEN)
+
+  /** @param probe sends the first probe for an item of the queue */
+  constructor(effects: Pick<Effects, 'events'>, random: Random, probe: (item: T, now: Instant) => void) {
+    this.#effects = effects
+    this.queue = new ProbeQueue(probe)
+    this.#seed = Math.floor(random() * 2 ** 32) | 0
+  }
+
+  /** Reserves first probes on `links`, caused by host `mac` (-1: none) on link `from`. @returns false: refused, nothing is reserved */
+  reserve(lane: Lane, settings: Settings, links: readonly number[], from: number, mac: number, now: Instant): boolean {
+    const kept = KEPT[lane]
+    const slot = this.#slot(from, mac)
+    const window = windowOf(lane)
+    const isGreedy = mac >= 0 && this.#isBusy(lane, slot, now + window)
+    const part = isGreedy ? kept.greedy : this.#isBusy(lane, this.#slot(from, 0), now + window) ? kept.crowded : kept.calm
+    const latest = now + window * (1 - part)
+    const block = this.#block(settings)
+    const isHasty = lane === 'unknown' && mac >= 0 && this.queue.size('unknown') >= CROWD && this.#isBusy(lane, slot, now + HASTY * window)
+    if (isHasty || !block.fits(lane, cost(links), latest)) return this.#refuse(block, 0, mac, now)
+    for (const ifindex of links) {
+      const link = this.#link(ifindex, settings)
+      if (!link.fits(lane, 1, latest)) return this.#refuse(link, ifindex, mac, now)
+    }
+    if (lane !== 'seen' && this.queue.isFull(lane)) {
+      this.#effects.events.push({ kind: 'limit', limit: 'queue', size: QUEUE_LIMIT })
+      return false
+    }
+    this.#spend(lane, settings, links, from, mac, now)
+    return true
+  }
+
+  /** Reserves a retransmission. @returns the links of `links` that have budget for it */
+  repeat(lane: Lane, settings: Settings, links: readonly number[], from: number, mac: number, now: Instant): readonly number[] {
+    const latest = now + windowOf(lane) * (1 - KEPT[lane].repeat)
+    if (!this.#block(settings).fits(lane, cost(links), latest)) return []
+    const open = links.filter((ifindex) => this.#link(ifindex, settings).fits(lane, 1, latest))
+    this.#spend(lane, settings, open, from, mac, now)
+    return open
+  }
+
+  /** Remembers that an address had an owner. */
+  remember({ w0, w1, w2, w3 }: Address): void {
+    const hash = hashAddress(this.#seed, w0, w1, w2, w3)
+    this.#seen[hash & (SEEN - 1)] = hash
+  }
+
+  /** @returns whether the address had an owner. A later address with the same hash slot replaces an earlier one */
+  hadOwner(w0: number, w1: number, w2: number, w3: number): boolean {
+    const hash = hashAddress(this.#seed, w0, w1, w2, w3)
+    return this.#seen[hash & (SEEN - 1)] === hash
+  }
+
+  gone(ifindex: number): void { this.#links.delete(ifindex) }
+  /** Forgets the rates of links, because the blocks of a new configuration may allow less. */
+  reconfigure(): void { for (const link of this.#links.values()) link.rate = 0 }
+
+  /** @param nameOf returns the name of a link */
+  limits(now: Instant, nameOf: (ifindex: number) => string): Limit[] {
+    const links = [...this.#links].filter(([, { rate }]) => rate > 0).map(([ifindex, { rate, unknown }]) => ({
+      name: `probes for unknown targets on ${nameOf(ifindex)}, in 4 s`,
+      used: Math.ceil(rate * Math.max(0, unknown - now) / 1000), size: rate * WINDOW / 1000,
+    }))
+    return [...links, { name: 'targets that wait for their first probe', used: this.queue.size('alive') + this.queue.size('unknown'),
+      size: 2 * QUEUE_LIMIT }]
+  }
+
+  #spend(lane: Lane, settings: Settings, links: readonly number[], from: number, mac: number, now: Instant): void {
+    let rate = settings.probeLimit
+    this.#block(settings).spend(lane, cost(links), now)
+    for (const ifindex of links) {
+      const link = this.#link(ifindex, settings)
+      link.spend(lane, 1, now)
+      rate = Math.max(rate, link.rate)
+    }
+    const step = 2000 / rate / (lane === 'alive' ? ALIVE_FACTOR : 1)
+    const usage = this.#usage(lane)
+    for (const slot of [this.#slot(from, 0), ...mac >= 0 ? [this.#slot(from, mac)] : []]) {
+      // A sender may use the whole rate while no other sender needs it, so usage beyond the window is not counted.
+      usage[slot] = Math.min(Math.max(now, usage[slot]), now + windowOf(lane)) + step
+    }
+  }
+
+  /** Counts a refusal. @param ifindex of the full link; 0: the block is full */
+  #refuse(bucket: Bucket, ifindex: number, mac: number, now: Instant): false {
+    bucket.refused++
+    if (now < bucket.reportedAt + REPORT_INTERVAL) return false
+    this.#effects.events.push({ kind: 'limit', limit: 'probes', size: bucket.rate, refused: bucket.refused,
+      ...(ifindex === 0 ? {} : { ifindex }), ...(mac < 0 ? {} : { mac: mac as Mac }) })
+    bucket.refused = 0
+    bucket.reportedAt = now
+    return false
+  }
+
+  #block(settings: Settings): Bucket {
+    let block = this.#blocks.get(settings)
+    if (block === undefined) {
+      this.#blocks.set(settings, block = new Bucket())
+      block.rate = settings.probeLimit
+      this.queue.raise('unknown', HASTE * block.rate / 1000)
+      this.queue.raise('alive', HASTE * ALIVE_FACTOR * block.rate / 1000)
+    }
+    return block
+  }
+
+  #link(ifindex: number, { probeLimit }: Settings): Bucket {
+    let link = this.#links.get(ifindex)
+    if (link === undefined) this.#links.set(ifindex, link = new Bucket())
+    if (link.rate < probeLimit) link.rate = probeLimit
+    return link
+  }
+
+  /** @returns whether half of the rate is in use beyond `then` */
+  #isBusy(lane: Lane, slot: number, then: number): boolean { return this.#usage(lane)[slot] > then }
+  #usage(lane: Lane): Float64Array { return lane === 'alive' ? this.#senders.alive : this.#senders.unknown }
+
+  /** @returns the slot of a host, or of all hosts of a link with `mac` 0 */
+  #slot(ifindex: number, mac: number): number {
+    return hashAddress(this.#seed, ifindex, 0, Math.floor(mac / 2 ** 32), mac | 0) & (SENDERS - 1)
+  }
+}
+
+function windowOf(lane: Lane): number { return lane === 'alive' ? ALIVE_WINDOW : WINDOW }
+
+/** @returns the number of probes that a block pays for */
+function cost(links: readonly number[]): number { return Math.max(1, links.length / LINKS) }

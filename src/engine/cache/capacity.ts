@@ -1,0 +1,118 @@
+/** Limits of the neighbor cache, in total and per host: no host can fill the cache or use up the probes (RFC 6957 4.1, RFC 6583 7). */
+import type { Mac } from '../../address.ts'
+import { type Context, Part } from '../rules/context.ts'
+import type { ActiveRule } from '../rules/rule.ts'
+import { Counts } from '../tables/counts.ts'
+import type { Limit } from '../types.ts'
+import { ByMac } from './by-mac.ts'
+import type { Neighbor } from './neighbor.ts'
+
+/** The most INCOMPLETE and FAILED entries in total. Beyond it, a new entry replaces the oldest FAILED one. */
+export const UNPROVEN_LIMIT = 4096
+/** The most additional entries, for hosts that showed themselves only. A scan cannot take these entries (RFC 6583 7.1). */
+export const ALIVE_RESERVE = 4096
+/** The most FAILED entries of routers that are protected from replacement. */
+export const SILENT_ROUTER_LIMIT = 256
+/** The part of `limit` that the owners of one link leave to the owners of other links. */
+const OTHERS_SHARE = 1 / 4
+
+export class Capacity extends Part<Pick<Context, 'effects'>> {
+  readonly #byMac = new ByMac()
+  readonly #ownedOn = new Counts<number>()
+  /** Numbers of entries whose proof named a link-layer address that is not its sender's: by named address, and by sender. */
+  readonly #named = new Counts<Mac>()
+  readonly #charged = new Counts<Mac>()
+  /** Numbers of INCOMPLETE entries, by the host that caused the probes. */
+  readonly #probedFor = new Counts<Mac>()
+  /** FAILED entries without routers, the oldest first. */
+  readonly #failed = new Set<Neighbor>()
+  readonly #silentRouters = new Set<Neighbor>()
+  #owned = 0
+  #unproven = 0
+  /** Increases with every change of a learned owner. */
+  revision = 0
+
+  /** @param size the highest `limit` of all blocks */
+  limits(size: number): Limit[] {
+    return [{ name: 'learned addresses', used: this.#owned, size },
+      { name: 'targets being probed, or without an owner', used: this.#unproven, size: UNPROVEN_LIMIT + ALIVE_RESERVE },
+      { name: 'silent routers', used: this.#silentRouters.size, size: SILENT_ROUTER_LIMIT }]
+  }
+
+  /** FAILED entries, without routers. Entries may be removed during an iteration. */
+  get failed(): Iterable<Neighbor> { return this.#failed }
+  /** The learned addresses of a host. */
+  of(mac: Mac): readonly Neighbor[] { return this.#byMac.of(mac) }
+
+  /** @returns whether `limit` is reached. If so, emits an event */
+  isFull({ settings: { limit } }: ActiveRule): boolean {
+    if (this.#owned < limit) return false
+    this.parts.effects.events.push({ kind: 'limit', limit: 'neighbors', size: limit })
+    return true
+  }
+
+  /** @returns a place for an unproven entry: `free`, or the entry to be removed; undefined: a limit is reached, and an event emitted */
+  place(rule: ActiveRule, isAlive: boolean): Neighbor | 'free' | undefined {
+    if (this.isFull(rule)) return undefined
+    const size = UNPROVEN_LIMIT + (isAlive ? ALIVE_RESERVE : 0)
+    if (this.#unproven < size) return 'free'
+    const oldest = (this.#silentRouters.size > SILENT_ROUTER_LIMIT ? this.#silentRouters : this.#failed).values().next().value
+    if (oldest === undefined) this.parts.effects.events.push({ kind: 'limit', limit: 'targets', size })
+    return oldest
+  }
+
+  /** @param host the host that the entry would count for @returns the limit that refuses the owner, also as event; undefined: none */
+  refusal({ rule, isPinned, isOwned, work: { account }, mac }: Neighbor, ifindex: number, host: Mac | undefined, isUpstream: boolean):
+  'host-limit' | 'limit' | undefined {
+    if (isPinned) return undefined
+    const isSame = isOwned && (account ?? mac) === host
+    // The limits are checked again at the proof, because more targets may be probed than owners are allowed.
+    if (!isSame && host !== undefined && !isUpstream && this.hasEnough(host, rule)) return 'host-limit'
+    return !isOwned && (this.isFull(rule) || this.#isOverrun(ifindex, rule, isUpstream)) ? 'limit' : undefined
+  }
+
+  /** @returns whether a host has `host-limit` addresses. If so, emits an event */
+  hasEnough(mac: Mac, rule: ActiveRule): boolean {
+    return this.#isReached(mac, this.of(mac).length - this.#named.count(mac) + this.#charged.count(mac), rule)
+  }
+  /** @returns whether a host has reached `host-limit` with targets that are probed because of it. If so, emits an event */
+  isBusy(mac: Mac, rule: ActiveRule): boolean { return this.#isReached(mac, this.#probedFor.count(mac), rule) }
+  /** Counts an entry. Its state, link, link-layer address and account must not change until {@link remove}. */
+  add(neighbor: Neighbor): void { this.#count(neighbor, 1) }
+  remove(neighbor: Neighbor): void { this.#count(neighbor, -1) }
+
+  #count(neighbor: Neighbor, by: 1 | -1): void {
+    const { state, ifindex, mac, isPinned, isOwned, router, work: { account } } = neighbor
+    if (isPinned) return
+    if (isOwned) {
+      this.#owned += by
+      this.revision++
+      this.#ownedOn.add(ifindex, by)
+      if (mac !== undefined) this.#byMac[by > 0 ? 'add' : 'remove'](neighbor, mac)
+      if (account !== undefined) this.#charged.add(account, by)
+      if (account !== undefined && mac !== undefined) this.#named.add(mac, by)
+      return
+    }
+    this.#unproven += by
+    if (state === 'INCOMPLETE' && account !== undefined) this.#probedFor.add(account, by)
+    if (state !== 'FAILED') return
+    const failed = router ? this.#silentRouters : this.#failed
+    if (by > 0) failed.add(neighbor)
+    else failed.delete(neighbor)
+  }
+
+  /** @returns whether the owners of one link have their share of `limit`. If so, emits an event */
+  #isOverrun(ifindex: number, { settings: { limit }, subnet, links: { ifindexes } }: ActiveRule, isUpstream: boolean): boolean {
+    if (!isUpstream && ifindexes.length <= (subnet === undefined ? 1 : 2)) return false
+    const size = limit - Math.floor(limit * OTHERS_SHARE)
+    const isOverrun = this.#ownedOn.count(ifindex) >= size
+    if (isOverrun) this.parts.effects.events.push({ kind: 'limit', limit: 'neighbors', size, ifindex })
+    return isOverrun
+  }
+
+  #isReached(mac: Mac, count: number, { settings: { hostLimit } }: ActiveRule): boolean {
+    if (count < hostLimit) return false
+    this.parts.effects.events.push({ kind: 'limit', limit: 'host', size: hostLimit, mac })
+    return true
+  }
+}

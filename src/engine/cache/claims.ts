@@ -1,0 +1,74 @@
+/** Claims on a target: advertisements that may prove an owner, and other hosts that use the address of an owner. */
+import type { Mac } from '../../address.ts'
+import type { NdiscView } from '../../wire/ndisc-decode.ts'
+import { Part } from '../rules/context.ts'
+import { isUpstream } from '../rules/rule.ts'
+import type { Instant } from '../types.ts'
+import type { Neighbor } from './neighbor.ts'
+import { proof } from './proof.ts'
+import { CONTEST_INTERVAL, type Resolution, type ResolutionParts } from './resolution.ts'
+
+export type ClaimParts = ResolutionParts & { readonly resolution: Resolution }
+
+export class Claims extends Part<ClaimParts> {
+  /** Handles a valid NA. @returns `unsolicited`: the NA answers no probe, but may be evidence */
+  advertisement(ifindex: number, view: NdiscView, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
+    const { cache, effects, owners } = this.parts
+    const neighbor = cache.get(view.t0, view.t1, view.t2, view.t3)
+    if (neighbor === undefined || !view.solicited) return 'unsolicited'
+    const lladdr = view.tlla >= 0 ? view.tlla : view.sourceMac
+    const mac = lladdr < 0 ? undefined : lladdr
+    const isFromUpstream = this.#isUpstream(neighbor, ifindex)
+    const verdict = proof(neighbor, { ifindex, mac, override: view.override, isUpstream: isFromUpstream }, now)
+    if (verdict !== 'proof') return verdict
+    const { rule: { autovia }, state, target, proxied, isOwned } = neighbor
+    if (state === 'REACHABLE' && !proxied && neighbor.mac !== undefined) {
+      effects.events.push({ kind: 'conflict', target, ifindex: neighbor.ifindex, mac: neighbor.mac, basis: 'answered' })
+    }
+    const source = view.source()
+    owners.prove(neighbor, ifindex, mac, now, {
+      via: autovia && !source.equals(target) ? source : undefined,
+      proxied: !view.override && (proxied || !isOwned || mac !== neighbor.mac),
+      router: view.router && isFromUpstream,
+      // The entry counts for the sender of the frame, whichever address the option names.
+      account: view.sourceMac >= 0 && view.sourceMac !== mac ? view.sourceMac : undefined,
+    })
+    return 'proof'
+  }
+
+  /**
+   * Handles another host that uses the address of an owner. The owner is probed, and loses the address if it is silent. A pinned owner
+   * and a router never lose their address to a downstream host.
+   * @param mac undefined when only a bridge reported the host
+   */
+  contest(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): void {
+    const { resolution, prober, cache, effects } = this.parts
+    const { target, isPinned, state, verified, deadline, work: { isMissing, rival } } = neighbor
+    if (isPinned || this.#isRouterElsewhere(neighbor, ifindex)) {
+      if (mac === undefined || ifindex === neighbor.ifindex) return
+      effects.events.push({ kind: 'conflict', target, ifindex, mac, basis: isPinned ? 'pinned' : 'router' })
+      return
+    }
+    if (neighbor.proxied && ifindex !== neighbor.ifindex && !this.#isUpstream(neighbor, ifindex)) {
+      resolution.verify(neighbor, now, 'claimed')
+      prober.widen(neighbor, [ifindex])
+      return
+    }
+    // The bridge lost the owner's port, so the owner may be on this link now, even if an earlier probe on this link was not answered.
+    if (isMissing && rival !== ifindex) prober.again(neighbor, ifindex)
+    neighbor.set({ rival: ifindex, rivalMac: mac })
+    const early = verified + CONTEST_INTERVAL as Instant
+    if (state === 'REACHABLE' && now < early) cache.setDeadline(neighbor, Math.min(deadline, early) as Instant)
+    else resolution.verify(neighbor, now, 'claimed')
+  }
+
+  /** Refuses a downstream host the address of a silent router. @returns whether the host was refused */
+  refuses(neighbor: Neighbor, ifindex: number, mac: Mac | undefined): boolean {
+    if (!this.#isRouterElsewhere(neighbor, ifindex)) return false
+    if (mac !== undefined) this.parts.effects.events.push({ kind: 'conflict', target: neighbor.target, ifindex, mac, basis: 'router' })
+    return true
+  }
+
+  #isRouterElsewhere(neighbor: Neighbor, ifindex: number): boolean { return neighbor.router && !this.#isUpstream(neighbor, ifindex) }
+  #isUpstream({ rule }: Neighbor, ifindex: number): boolean { return isUpstream(rule, this.parts.links.get(ifindex)) }
+}

@@ -1,0 +1,45 @@
+/** The hosts of links that are gone, by the name of the link. They are probed when the link is back. */
+import type { Address } from '../../address.ts'
+import { type Context, Part } from '../rules/context.ts'
+import type { Limit } from '../types.ts'
+
+/** The most links, and the most hosts of all links together. Beyond a limit, the link that went first is forgotten. */
+export const LINK_LIMIT = 64
+export const HOST_LIMIT = 8192
+
+export class HostsOfGoneLinks extends Part<Pick<Context, 'effects'>> {
+  readonly #hosts = new Map<string, Address[]>()
+  #size = 0
+
+  get limits(): Limit[] {
+    return [{ name: 'hosts of links that are gone', used: this.#size, size: HOST_LIMIT },
+      { name: 'links that are gone', used: this.#hosts.size, size: LINK_LIMIT }]
+  }
+
+  /** Adds a host. Beyond a limit, the hosts of the link that went first are forgotten, or the new host if it is on that link. */
+  add(iface: string, target: Address): void {
+    const hosts = this.#hosts.get(iface)
+    if (hosts === undefined) this.#hosts.set(iface, [target])
+    else hosts.push(target)
+    this.#size++
+    const isLinkLimit = this.#hosts.size > LINK_LIMIT
+    if (!isLinkLimit && this.#size <= HOST_LIMIT) return
+    const [limit, size] = isLinkLimit ? ['gone-links', LINK_LIMIT] as const : ['gone-hosts', HOST_LIMIT] as const
+    this.parts.effects.events.push({ kind: 'limit', limit, size })
+    const [[first, others]] = this.#hosts
+    if (first !== iface) {
+      this.take(first)
+    } else {
+      others.pop()
+      this.#size--
+    }
+  }
+
+  /** Removes the hosts of a link that is back. @returns the hosts */
+  take(iface: string): readonly Address[] {
+    const hosts = this.#hosts.get(iface) ?? []
+    this.#hosts.delete(iface)
+    this.#size -= hosts.length
+    return hosts
+  }
+}

@@ -1,0 +1,62 @@
+/** The entries of the neighbor cache by target and by deadline, and the entries that the reconciler has to check. */
+import type { Address } from '../../address.ts'
+import { type Context, Part } from '../rules/context.ts'
+import type { ActiveRule } from '../rules/rule.ts'
+import { AddressMap } from '../tables/address-map.ts'
+import { Deadlines } from '../tables/deadlines.ts'
+import type { Instant } from '../types.ts'
+import { Capacity } from './capacity.ts'
+import { Neighbor, NONE } from './neighbor.ts'
+
+export class NeighborCache extends Part<Pick<Context, 'effects' | 'random'>> {
+  readonly capacity = new Capacity(this.parts)
+  readonly #byTarget = new AddressMap<Neighbor>(this.parts.random)
+  readonly #deadlines = new Deadlines<Neighbor>()
+  readonly #dirty: Neighbor[] = []
+
+  get size(): number { return this.#byTarget.size }
+  get(w0: number, w1: number, w2: number, w3: number): Neighbor | undefined { return this.#byTarget.get(w0, w1, w2, w3) }
+  find({ w0, w1, w2, w3 }: Address): Neighbor | undefined { return this.#byTarget.get(w0, w1, w2, w3) }
+
+  /** Iterates over all entries. Entries that are removed or added during the iteration are left out. */
+  * values(): Generator<Neighbor> {
+    for (const neighbor of [...this.#byTarget.values()]) {
+      if (this.get(neighbor.t0, neighbor.t1, neighbor.t2, neighbor.t3) === neighbor) yield neighbor
+    }
+  }
+
+  /** Iterates like `values` over the entries whose owner is on a link. */
+  * on(ifindex: number): Generator<Neighbor> { for (const neighbor of this.values()) if (neighbor.ifindex === ifindex) yield neighbor }
+
+  /** Adds an INCOMPLETE entry. The target must not have an entry yet. */
+  create(target: Address, rule: ActiveRule): Neighbor {
+    const neighbor = new Neighbor(target, rule)
+    this.#byTarget.set(target.w0, target.w1, target.w2, target.w3, neighbor)
+    return neighbor
+  }
+
+  delete(neighbor: Neighbor): void {
+    const { t0, t1, t2, t3 } = neighbor
+    this.#byTarget.delete(t0, t1, t2, t3)
+    this.#deadlines.remove(neighbor)
+    neighbor.isQueued = false
+  }
+
+  /** The earliest deadline of an entry. */
+  get deadline(): Instant | undefined { return this.#deadlines.next }
+  setDeadline(neighbor: Neighbor, deadline: Instant): void { this.#deadlines.set(neighbor, deadline) }
+  clearDeadline(neighbor: Neighbor): void { this.#deadlines.remove(neighbor) }
+  /** Clears the deadline of the first entry whose deadline has come. @returns the entry; undefined: no deadline has come */
+  due(now: Instant): Neighbor | undefined { return this.#deadlines.due(now) }
+
+  /** Marks an entry for the reconciler. */
+  mark(neighbor: Neighbor): void {
+    if (neighbor.isDirty) return
+    neighbor.isDirty = true
+    this.#dirty.push(neighbor)
+  }
+
+  markAll(): void { for (const neighbor of this.#byTarget.values()) this.mark(neighbor) }
+  /** Takes all marked entries, in the order of their marks. Entries that were removed from the cache are among them. */
+  takeDirty(): readonly Neighbor[] { return this.#dirty.length === 0 ? NONE : this.#dirty.splice(0) }
+}

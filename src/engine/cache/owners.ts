@@ -1,0 +1,146 @@
+/** Adds, keeps and removes owners. Every change of an entry's owner is made here, and marks the entry for the reconciler. */
+import type { Address, Mac } from '../../address.ts'
+import type { ProbeBudget } from '../budget/probe-budget.ts'
+import { type Context, Part } from '../rules/context.ts'
+import type { Pinned } from '../rules/host-lines.ts'
+import { type ActiveRule, isUpstream } from '../rules/rule.ts'
+import type { Instant, NeighborReason, NeighborState } from '../types.ts'
+import type { NeighborCache } from './neighbor-cache.ts'
+import { Neighbor, NONE } from './neighbor.ts'
+
+export type CacheParts = Context & { readonly cache: NeighborCache; readonly budget: ProbeBudget<Neighbor> }
+
+/** What a proof shows, besides link and link-layer address. */
+export type Proven = Pick<Neighbor, 'proxied' | 'router'> & Pick<Neighbor['work'], 'via' | 'account'>
+
+const PLAIN: Proven = { via: undefined, proxied: false, router: false, account: undefined }
+
+export class Owners extends Part<CacheParts> {
+  /** Adds an owner, or keeps it. The entry becomes FAILED if a limit refuses the owner. */
+  prove(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant, proven: Proven = PLAIN): void {
+    const { cache, effects } = this.parts
+    const { via, proxied, router } = proven
+    const isNew = !neighbor.isOwned || neighbor.ifindex !== ifindex || neighbor.mac !== mac
+    if (isNew && !this.#admit(neighbor, ifindex, mac, proven.account, now)) return
+    const { target, isPinned, work: { rival, rivalMac, probed, via: formerVia } } = neighbor
+    // A routine verification does not mark the entry for the reconciler: there may be thousands in a second.
+    const isRoutine = !isNew && neighbor.home === ifindex && neighbor.router === router && !isPinned && (formerVia ?? via) === undefined
+    if (neighbor.router !== router) cache.capacity.revision++
+    if (!isNew && rival !== 0 && rivalMac !== undefined) {
+      effects.events.push({ kind: 'conflict', target, ifindex: rival, mac: rivalMac, basis: 'answered' })
+    }
+    neighbor.proxied = proxied
+    neighbor.router = router
+    neighbor.used = false
+    neighbor.verified = now
+    neighbor.state = 'REACHABLE'
+    neighbor.set({ via, rival: 0, rivalMac: undefined, probes: 0, isQueued: false, isMissing: false, byRoute: false,
+      probed: probed.length === 1 && probed[0] === ifindex ? NONE : probed })
+    this.report(neighbor, 'REACHABLE', isPinned && mac === undefined ? 'pinned' : isNew ? 'proof' : 'verified')
+    if (isPinned) cache.clearDeadline(neighbor)
+    else cache.setDeadline(neighbor, neighbor.restAt)
+    neighbor.rest()
+    if (!isRoutine || neighbor.work.waiting.length > 0) cache.mark(neighbor)
+  }
+
+  /** Adds an owner of the previous run, to be verified. @returns undefined when the cache is full or has the target already */
+  restore(target: Address, ifindex: number, mac: Mac | undefined, rule: ActiveRule, now: Instant): Neighbor | undefined {
+    const { cache, budget } = this.parts
+    if (cache.find(target) !== undefined || !this.makePlace(rule, false)) return undefined
+    const neighbor = cache.create(target, rule)
+    neighbor.ifindex = ifindex
+    neighbor.mac = mac
+    neighbor.state = 'PROBE'
+    cache.capacity.add(neighbor)
+    this.report(neighbor, 'PROBE', 'restart')
+    budget.queue.add('known', neighbor, now)
+    return neighbor
+  }
+
+  /** Adds an owner that the configuration names, or moves it to another link. @param ifindex 0 while its link does not exist */
+  pin({ address, rule }: Pinned, ifindex: number, now: Instant): void {
+    const { cache } = this.parts
+    const known = cache.find(address)
+    const neighbor = known ?? cache.create(address, rule)
+    if (known !== undefined) cache.capacity.remove(known)
+    if (known !== undefined && known.ifindex !== ifindex) {
+      known.mac = undefined
+      known.isReported = false
+    }
+    neighbor.isPinned = true
+    neighbor.rule = rule
+    neighbor.set({ probed: NONE })
+    neighbor.ifindex = ifindex
+    neighbor.state = 'REACHABLE'
+    if (known !== undefined && ifindex !== 0) return this.prove(known, ifindex, known.mac, now)
+    cache.clearDeadline(neighbor)
+    if (ifindex !== 0) {
+      neighbor.verified = now
+      this.report(neighbor, 'REACHABLE', 'pinned')
+    }
+    cache.mark(neighbor)
+  }
+
+  /** Puts the entry into the negative cache: the owner is gone, or no host answered. */
+  fail(neighbor: Neighbor, reason: NeighborReason, now: Instant, deadtime = neighbor.rule.settings.deadtime): void {
+    const { cache, cache: { capacity } } = this.parts
+    const { ifindex: former } = neighbor
+    capacity.remove(neighbor)
+    neighbor.state = 'FAILED'
+    neighbor.ifindex = 0
+    neighbor.set({ waiting: NONE, isQueued: false, byRoute: false, account: undefined })
+    capacity.add(neighbor)
+    this.report(neighbor, 'FAILED', reason, former)
+    cache.mark(neighbor)
+    cache.setDeadline(neighbor, now + deadtime as Instant)
+  }
+
+  /** Removes the entry. The reconciler then removes the host route and the groups of the owner. */
+  remove(neighbor: Neighbor, reason: NeighborReason): void {
+    const { cache, budget } = this.parts
+    const { isOwned: wasOwned, ifindex: former } = neighbor
+    if (neighbor.verified !== Number.NEGATIVE_INFINITY) budget.remember(neighbor.target)
+    cache.capacity.remove(neighbor)
+    neighbor.ifindex = 0
+    neighbor.state = 'FAILED'
+    neighbor.set({ waiting: NONE })
+    cache.mark(neighbor)
+    if (wasOwned) this.report(neighbor, 'GONE', reason, former)
+    cache.delete(neighbor)
+  }
+
+  /** Removes an old entry, if there is no place for a new one otherwise. @returns false: no entry can be removed */
+  makePlace(rule: ActiveRule, isAlive: boolean): boolean {
+    const place = this.parts.cache.capacity.place(rule, isAlive)
+    if (place instanceof Neighbor) this.remove(place, 'limit')
+    return place !== undefined
+  }
+
+  /** Emits the event of a transition. @param former link of the owner until now; 0 without one */
+  report(neighbor: Neighbor, state: NeighborState | 'GONE', reason: NeighborReason, former = neighbor.home): void {
+    const { target, ifindex, mac, isReported } = neighbor
+    // The configuration may name thousands of hosts, whose owners are no news.
+    const news = state === 'REACHABLE' ? !isReported && reason !== 'pinned' : isReported && (state === 'FAILED' || state === 'GONE')
+    if (news) neighbor.isReported = !isReported
+    this.parts.effects.events.push({ kind: 'neighbor', target, state, ifindex: ifindex === 0 ? undefined : ifindex, mac, reason, news,
+      former: former === 0 || former === ifindex ? undefined : former })
+  }
+
+  /** Sets a new owner. @returns false: a limit refuses the owner */
+  #admit(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, account: Mac | undefined, now: Instant): boolean {
+    const { cache: { capacity }, links } = this.parts
+    const refusal = capacity.refusal(neighbor, ifindex, account ?? mac, isUpstream(neighbor.rule, links.get(ifindex)))
+    if (refusal !== undefined) {
+      this.fail(neighbor, refusal, now)
+      return false
+    }
+    capacity.remove(neighbor)
+    neighbor.ifindex = ifindex
+    neighbor.mac = mac
+    neighbor.isReported = false
+    neighbor.set({ account })
+    neighbor.state = 'REACHABLE'
+    capacity.add(neighbor)
+    return true
+  }
+}

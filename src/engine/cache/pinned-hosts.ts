@@ -1,0 +1,38 @@
+/** Assigns the pinned hosts to their links, whenever a link is added, removed or renamed or the rules change. */
+import { Part } from '../rules/context.ts'
+import type { Pin } from '../rules/host-lines.ts'
+import type { Instant } from '../types.ts'
+import type { ResolutionParts } from './resolution.ts'
+
+export class PinnedHosts extends Part<ResolutionParts> {
+  /** The link to which the hosts of each pin were last assigned; 0: it does not exist. */
+  #places: ReadonlyMap<Pin, number> = new Map()
+
+  /** Moves the pinned hosts whose links changed. @param isAll also checks the hosts whose links are as before, after a change of rules */
+  update(isAll: boolean, now: Instant): void {
+    const { rules: { config: { hosts } }, cache, owners } = this.parts
+    const before = isAll ? new Map<Pin, number>() : this.#places
+    this.#places = new Map(hosts.pins.map((pin) => [pin, this.#placeOf(pin)]))
+    const moved = new Set([...this.#places.keys()].filter((pin) => before.get(pin) !== this.#places.get(pin)))
+    if (moved.size === 0) return
+    for (const host of hosts.pinned(moved)) {
+      const { address, pin, rule } = host
+      const ifindex = this.#places.get(pin)!
+      const known = cache.find(address)
+      if (known?.isPinned !== true || known.ifindex !== ifindex) {
+        owners.pin(host, ifindex, now)
+      } else if (known.rule !== rule) {
+        known.rule = rule
+        cache.mark(known)
+      }
+    }
+  }
+
+  /** @returns the named link, or the first downstream link if none is named; 0 while that link does not exist */
+  #placeOf({ iface, subnet: { links, upstream } }: Pin): number {
+    return links.ifindexes.find((ifindex) => {
+      const name = this.parts.links.get(ifindex)?.name
+      return iface === undefined ? name !== upstream : name === iface
+    }) ?? 0
+  }
+}

@@ -1,0 +1,75 @@
+/** Chooses the solicitations that find or verify an owner: on which links, unicast or multicast (RFC 4861 7.2.2, 7.3.3). */
+import { sourceAddress } from '../links/source-address.ts'
+import { Part } from '../rules/context.ts'
+import { isUpstream } from '../rules/rule.ts'
+import type { Instant } from '../types.ts'
+import type { Neighbor } from './neighbor.ts'
+import type { CacheParts } from './owners.ts'
+
+type ProberParts = Pick<CacheParts, 'links' | 'effects' | 'budget'>
+
+export class Prober extends Part<ProberParts> {
+  /** Sends a multicast probe on each of `links` that is not probed yet. @returns false: all are probed already */
+  widen(neighbor: Neighbor, links: readonly number[]): boolean {
+    const { probed } = neighbor.work
+    const fresh = links.filter((ifindex) => !probed.includes(ifindex))
+    if (fresh.length === 0) return false
+    neighbor.set({ probed: probed.concat(fresh) })
+    this.#solicit(neighbor, fresh)
+    return true
+  }
+
+  /** Sends a multicast probe on a link, even if the link is probed already. */
+  again(neighbor: Neighbor, ifindex: number): void {
+    neighbor.set({ probed: [...new Set([...neighbor.work.probed, ifindex])] })
+    this.#solicit(neighbor, [ifindex])
+  }
+
+  /** Sends the next probe of an INCOMPLETE or PROBE entry. Without budget, an INCOMPLETE entry skips a retransmission. */
+  next(neighbor: Neighbor, now: Instant): void {
+    const { probes, probed, byRoute } = neighbor.work
+    neighbor.set({ probes: probes + 1 })
+    if (neighbor.state === 'PROBE') return this.#verify(neighbor)
+    this.#solicit(neighbor, probes === 0 ? probed : this.repeat(neighbor, probed, now))
+    if (byRoute) this.parts.effects.lookups.push(neighbor.target)
+  }
+
+  /** Reserves a retransmission. @returns the links of `links` that have budget for it */
+  repeat({ rule: { settings }, work }: Neighbor, links: readonly number[], now: Instant): readonly number[] {
+    const { lane, waiting: [solicitor], account } = work
+    const from = solicitor?.ifindex ?? links[0] ?? 0
+    return this.parts.budget.repeat(lane, settings, links, from, solicitor?.mac ?? account ?? -1, now)
+  }
+
+  /** Probes the owner: first by unicast, then its solicited-node group. Later probes also go to links where the owner may be now. */
+  #verify(neighbor: Neighbor): void {
+    const { links, effects } = this.parts
+    const { target, ifindex, mac, proxied, unicastProbes, work: { isMissing, rival, rivalMac, probed } } = neighbor
+    const link = links.get(ifindex)
+    const source = link && sourceAddress(link, 'link-local')
+    // The bridge has no port for the owner's address, so unicast probes would reach no host, and are skipped.
+    if (isMissing) neighbor.set({ probes: Math.max(neighbor.work.probes, unicastProbes) })
+    const { probes } = neighbor.work
+    const isUnicast = mac !== undefined && source !== undefined && !isMissing && probes <= unicastProbes
+    if (isUnicast) effects.probes.push({ kind: 'unicast', ifindex, source, destination: target, target, to: mac })
+    else this.#solicit(neighbor, [ifindex])
+    const isSameHost = rival !== 0 && (rivalMac === undefined || rivalMac === mac)
+    const others = isMissing || proxied || (!isUnicast && probes > 1) ? this.#downstreams(neighbor)
+      : isSameHost && probes > 1 ? this.#downstreams(neighbor).filter((other) => other === rival) : []
+    neighbor.set({ probed: [...new Set([...probed, ...others])] })
+    this.#solicit(neighbor, others)
+  }
+
+  #solicit({ target }: Neighbor, links: readonly number[]): void {
+    for (const ifindex of links) this.parts.effects.probes.push({ kind: 'multicast', ifindex, target })
+  }
+
+  /** @returns the links that a downstream owner may have moved to */
+  #downstreams({ rule, ifindex, proxied }: Neighbor): readonly number[] {
+    const { links } = this.parts
+    const isDownstream = (link: number): boolean => !isUpstream(rule, links.get(link))
+    // The answer of another proxy on the upstream holds only while no downstream host answers.
+    if (!isDownstream(ifindex) && !proxied) return []
+    return rule.links.ifindexes.filter((link) => link !== ifindex && links.up(link) && isDownstream(link))
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * Address resolution and reachability checks for the entries of the neighbor cache (RFC 4861 7.2.2, 7.3.2, 7.3.3).
+ *
+ *     (none) --solicited, evidence--> INCOMPLETE --proof--> REACHABLE --ttl--> PROBE --proof--> REACHABLE
+ *                                       | retries                               | retries
+ *                                       +------------> FAILED <-----------------+     FAILED --deadtime--> (none)
+ *
+ * Only a solicited advertisement on a probed link adds an owner. An owner that still answers is not displaced (RFC 6620, RFC 3756
+ * 4.1.1), with two exceptions. The answer of another proxy (O=0) gives way to any other owner. Of two answers to one probe, the answer on
+ * the upstream counts, because the router is there.
+ */
+import { Address, type Mac } from '../../address.ts'
+import { RETRANS_TIMER } from '../../wire/constants.ts'
+import type { Lane } from '../budget/probe-budget.ts'
+import { Part } from '../rules/context.ts'
+import { type ActiveRule, isUpstream } from '../rules/rule.ts'
+import type { Instant, NeighborReason, Outcome } from '../types.ts'
+import { type Neighbor, NONE } from './neighbor.ts'
+import type { CacheParts, Owners } from './owners.ts'
+import type { Prober } from './prober.ts'
+import { type Solicitor, SOLICITOR_LIMIT } from './waiting-solicitors.ts'
+
+/** Milliseconds at least from a proof of an owner to the next verification because of a claim on the owner's address. */
+export const CONTEST_INTERVAL = 250
+/** Milliseconds at least from the last probe until a link is probed again because the host shows itself there. */
+const REPEAT_INTERVAL = 50
+/** Milliseconds for which downstream hosts cannot take the address of a silent router. */
+const ROUTER_MEMORY = 3_600_000
+/** The most entries that one wake handles. It is small because packets wait meanwhile. */
+const WAKE_LIMIT = 64
+
+/** A request for a target's owner. It is read during the call only, so the object may be reused. */
+export interface Request {
+  readonly t0: number; readonly t1: number; readonly t2: number; readonly t3: number
+  readonly rule: ActiveRule
+  readonly links: readonly number[]
+  /** Probe the link of the kernel's route, too. */
+  readonly byRoute: boolean
+  /** `alive`: the host just showed itself, and may answer a probe that it did not answer before. */
+  readonly lane: Lane
+  /** The link that the request comes from. */
+  readonly from: number
+  /** The host that causes the probes, for the budget; -1 without one. */
+  readonly mac: number
+  /** The downstream host whose probes are limited by `host-limit`. */
+  readonly account: Mac | undefined
+  readonly reason: NeighborReason
+}
+
+export type ResolutionParts = CacheParts & { readonly owners: Owners; readonly prober: Prober }
+
+export class Resolution extends Part<ResolutionParts> {
+  /**
+   * Finds the owner of a target. Links that are probed already are not probed again.
+   * @param solicitor makes the solicitor that waits. It is not called when a limit refuses the probes
+   * @returns `probing`, `failed` (no link to probe) or `limit`
+   */
+  resolve(request: Request, now: Instant, solicitor?: () => Solicitor): Outcome {
+    const { t0, t1, t2, t3, rule } = request
+    const known = this.parts.cache.get(t0, t1, t2, t3)
+    const links = known?.router === true ? request.links.filter((ifindex) => this.#isUpstream(rule, ifindex)) : request.links
+    if (known === undefined || known.state === 'FAILED') return this.#begin(known, request, links, now, solicitor)
+    if (solicitor !== undefined && !known.wait(solicitor())) return this.#tooMany()
+    if (known.state === 'INCOMPLETE') this.#widen(known, request, links, now)
+    return 'probing'
+  }
+
+  #begin(known: Neighbor | undefined, request: Request, links: readonly number[], now: Instant, solicitor?: () => Solicitor): Outcome {
+    const { t0, t1, t2, t3, rule, byRoute, lane, from, mac, account, reason } = request
+    const { budget, cache, cache: { capacity }, owners } = this.parts
+    if (links.length === 0 && !byRoute) return 'failed'
+    if (account !== undefined && capacity.isBusy(account, rule)) return 'limit'
+    if (!budget.reserve(lane, rule.settings, links, from, mac, now)) return 'limit'
+    if (known === undefined && !owners.makePlace(rule, lane === 'alive')) return 'limit'
+    if (known !== undefined) capacity.remove(known)
+    const neighbor = known ?? cache.create(new Address(t0, t1, t2, t3), rule)
+    neighbor.set({ probed: [...links], probes: 0, byRoute, account, lane })
+    neighbor.state = 'INCOMPLETE'
+    capacity.add(neighbor)
+    owners.report(neighbor, 'INCOMPLETE', reason)
+    if (solicitor !== undefined) neighbor.wait(solicitor())
+    cache.clearDeadline(neighbor)
+    budget.queue.add(lane === 'seen' ? 'known' : lane, neighbor, now)
+    return 'probing'
+  }
+
+  /** Probes an INCOMPLETE entry on further links. */
+  #widen(neighbor: Neighbor, request: Request, links: readonly number[], now: Instant): void {
+    const { lane, rule, byRoute, from, mac } = request
+    const { budget, prober, effects, cache } = this.parts
+    const { isQueued, probed, byRoute: wasByRoute } = neighbor.work
+    const isRepeat = lane === 'alive' && !isQueued && now > neighbor.probedAt + REPEAT_INTERVAL
+    const kept = isRepeat ? probed.filter((link) => !links.includes(link)) : probed
+    const fresh = links.filter((link) => !kept.includes(link))
+    const isRouteNew = byRoute && !wasByRoute
+    if (fresh.length === 0 && !isRouteNew) return
+    if (!budget.reserve(lane, rule.settings, fresh, from, mac, now)) return
+    neighbor.set({ byRoute: byRoute || wasByRoute, lane: lane === 'alive' ? lane : neighbor.work.lane,
+      probed: isQueued ? kept.concat(fresh) : kept })
+    if (isQueued) return
+    prober.widen(neighbor, fresh)
+    neighbor.set({ probes: 1 })
+    if (isRouteNew) effects.lookups.push(neighbor.target)
+    cache.setDeadline(neighbor, neighbor.timeoutAt(now))
+  }
+
+  /** Probes an INCOMPLETE entry on the link of the kernel's route. @returns false: no budget */
+  widenTo(neighbor: Neighbor, ifindex: number, now: Instant): boolean {
+    const { prober } = this.parts
+    return neighbor.work.probed.includes(ifindex) || prober.widen(neighbor, prober.repeat(neighbor, [ifindex], now))
+  }
+
+  /** Verifies an owner before a solicitor is answered. @returns `probing`, or `limit`: too many solicitors wait */
+  confirm(neighbor: Neighbor, solicitor: Solicitor, now: Instant): Outcome {
+    if (!neighbor.wait(solicitor)) return this.#tooMany()
+    if (neighbor.state === 'REACHABLE' && now - neighbor.verified < CONTEST_INTERVAL) this.parts.cache.mark(neighbor)
+    else if (neighbor.isQueued) this.probe(neighbor, now)
+    else this.verify(neighbor, now, 'DAD')
+    return 'probing'
+  }
+
+  /** Verifies a REACHABLE owner. Has no effect on a pinned owner, and on entries in other states. */
+  verify(neighbor: Neighbor, now: Instant, reason: NeighborReason): void {
+    const { owners, cache, budget } = this.parts
+    if (neighbor.state !== 'REACHABLE' || neighbor.isPinned) return
+    neighbor.set({ probes: 0, probed: NONE })
+    neighbor.state = 'PROBE'
+    owners.report(neighbor, 'PROBE', reason)
+    cache.clearDeadline(neighbor)
+    // The probe skips the queue while a solicitor waits, because DAD takes one second only.
+    if (neighbor.work.waiting.length > 0) this.probe(neighbor, now)
+    else budget.queue.add('known', neighbor, now)
+  }
+
+  /** Takes an answer to the kernel (NUD_REACHABLE) as proof. After a restart such an answer may be old, and does not count. */
+  refresh(neighbor: Neighbor, now: Instant): void {
+    const { isPinned, verified, ifindex, mac, proxied, router, work: { rival, isMissing, via, account } } = neighbor
+    if (isPinned || rival !== 0 || isMissing || verified === Number.NEGATIVE_INFINITY) return
+    // The kernel sent the probe, so no second answer is expected.
+    if (now - verified >= RETRANS_TIMER) neighbor.set({ probed: NONE })
+    this.parts.owners.prove(neighbor, ifindex, mac, now, { proxied, router, via, account })
+  }
+
+  /** Verifies an owner whose port its bridge lost, because the host may have moved without sending a packet. */
+  missing(neighbor: Neighbor, now: Instant): void {
+    if (neighbor.isPinned) return
+    neighbor.set({ isMissing: true })
+    if (neighbor.state === 'PROBE') this.probe(neighbor, now)
+    else this.verify(neighbor, now, 'bridge')
+  }
+
+  /** Sends the next probe. */
+  probe(neighbor: Neighbor, now: Instant): void {
+    neighbor.isQueued = false
+    this.parts.prober.next(neighbor, now)
+    this.parts.cache.setDeadline(neighbor, neighbor.timeoutAt(now))
+  }
+
+  /** The earliest deadline of an entry. */
+  get deadline(): Instant | undefined { return this.parts.cache.deadline }
+
+  /** Handles entries whose deadline has come, up to a limit. */
+  wake(now: Instant): void {
+    for (let turns = 0; turns < WAKE_LIMIT; turns++) {
+      const neighbor = this.parts.cache.due(now)
+      if (neighbor === undefined) return
+      this.#transition(neighbor, now)
+    }
+  }
+
+  #transition(neighbor: Neighbor, now: Instant): void {
+    const { cache, owners } = this.parts
+    const { verified, staleAt, rule: { settings: { keepalive, retries, ttl } } } = neighbor
+    switch (neighbor.state) {
+      case 'FAILED':
+        if (!neighbor.router || now >= verified + ROUTER_MEMORY) return owners.remove(neighbor, 'deadtime')
+        // Solicitations may cause probes again, on the upstream only.
+        neighbor.set({ probed: NONE })
+        return cache.setDeadline(neighbor, verified + ROUTER_MEMORY as Instant)
+      case 'REACHABLE':
+        neighbor.set({ probed: NONE })
+        neighbor.rest()
+        if (neighbor.work.rival !== 0) return this.verify(neighbor, now, 'claimed')
+        if (now < staleAt) return cache.setDeadline(neighbor, staleAt)
+        if (keepalive || neighbor.used) return this.verify(neighbor, now, 'ttl')
+        if (now < verified + ttl) return cache.setDeadline(neighbor, verified + ttl as Instant)
+        return owners.remove(neighbor, 'ttl')
+      case 'INCOMPLETE': case 'PROBE':
+        if (neighbor.work.probes <= retries) return this.probe(neighbor, now)
+        return this.#giveUp(neighbor, now)
+    }
+  }
+
+  /** Handles the end of the probes without an answer. A host that claims the address is probed next. */
+  #giveUp(neighbor: Neighbor, now: Instant): void {
+    const { rule, t0, t1, t2, t3, work: { rival, rivalMac } } = neighbor
+    this.parts.owners.fail(neighbor, 'no answer', now)
+    neighbor.set({ rival: 0, rivalMac: undefined })
+    const isUpstreamRival = this.#isUpstream(rule, rival)
+    if (rival === 0 || !this.parts.links.up(rival) || (neighbor.router && !isUpstreamRival)) return
+    const account = isUpstreamRival ? undefined : rivalMac
+    this.resolve({ t0, t1, t2, t3, rule, links: [rival], byRoute: false, lane: 'seen', from: rival, mac: account ?? -1, account,
+      reason: 'owner silent' }, now)
+  }
+
+  #isUpstream(rule: ActiveRule, ifindex: number): boolean { return isUpstream(rule, this.parts.links.get(ifindex)) }
+
+  #tooMany(): 'limit' {
+    this.parts.effects.events.push({ kind: 'limit', limit: 'solicitors', size: SOLICITOR_LIMIT })
+    return 'limit'
+  }
+}

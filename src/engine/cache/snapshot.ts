@@ -1,0 +1,33 @@
+/** The entries of the neighbor cache as shown by `ndp6d status`, and as saved for the next run. */
+import { formatMac } from '../../address.ts'
+import type { Links } from '../links/links.ts'
+import type { NeighborState, SavedHost } from '../types.ts'
+import type { Neighbor } from './neighbor.ts'
+import type { NeighborCache } from './neighbor-cache.ts'
+
+export interface NeighborSnapshot {
+  readonly target: string
+  readonly state: NeighborState
+  /** The owner's link; undefined without an owner. */
+  readonly iface: string | undefined
+  readonly lladdr: string | undefined
+  readonly pinned: boolean
+  /** The host has a host route of ours. */
+  readonly routed: boolean
+}
+
+export function snapshotOf({ target, state, ifindex, mac, isPinned, routed }: Neighbor, links: Pick<Links, 'get'>): NeighborSnapshot {
+  return { target: target.toString(), state, iface: links.get(ifindex)?.name, lladdr: mac === undefined ? undefined : formatMac(mac),
+    pinned: isPinned, routed: routed !== 0 }
+}
+
+/** Iterates over the learned owners, except owners behind another router. Entries may change during the iteration. */
+export function * savedHosts(cache: NeighborCache, links: Links): Generator<SavedHost> {
+  for (const neighbor of cache.values()) {
+    const { target, ifindex, mac, router } = neighbor
+    const link = links.get(ifindex)
+    if (neighbor.isOwned && !neighbor.isPinned && neighbor.work.via === undefined && link !== undefined) {
+      yield { target, iface: link.name, mac, router }
+    }
+  }
+}

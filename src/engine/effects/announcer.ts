@@ -1,0 +1,139 @@
+/**
+ * Announces owners before routers solicit for them. For a new owner, unsolicited NAs go to the routers (RFC 9131 6.1.2). After a
+ * change they go to all nodes (RFC 4861 7.2.6, 7.2.8). With `announce solicit`, an NS from the owner's address goes to each router,
+ * which learns from the NS' source (RFC 4861 7.2.3). Announcements may be late or dropped, since no answer depends on them.
+ *
+ * Repetitions for one target on one link are at least 1 s apart; announcement-pace.ts limits all together.
+ */
+import { Address, type Mac } from '../../address.ts'
+import type { Settings } from '../../config/config.ts'
+import { MAX_NEIGHBOR_ADVERTISEMENT, RETRANS_TIMER } from '../../wire/constants.ts'
+import { multicastMac } from '../../wire/frame.ts'
+import { type Context, Part } from '../rules/context.ts'
+import type { Instant, Limit } from '../types.ts'
+import type { AdvertisementBuilder } from './advertisement-builder.ts'
+import { AnnouncementPace, BATCH } from './announcement-pace.ts'
+import { type Announcement, AnnouncementQueue } from './announcement-queue.ts'
+
+/** Number of solicitations to a router with `announce solicit`. The second is sent in case the first is lost. */
+const SOLICITATIONS = 2
+/** The most announcements that one wake handles. BATCH does not limit those on links that are not ready: they send no message. */
+const LOOKS = 256
+/** The most times that an announcement is postponed by a second because its link is not ready. */
+const POSTPONE_LIMIT = 10
+/** The most routers of one link. It must not exceed BATCH, because solicitations to all routers leave together. */
+const ROUTER_LIMIT = 16
+/** The most announcements that the queue holds. */
+export const QUEUE_LIMIT = 16_384
+
+type AnnouncerParts = Omit<Context, 'rules'> & { readonly advertiser: AdvertisementBuilder }
+
+export class Announcer extends Part<AnnouncerParts> {
+  readonly #routers = new Map<number, readonly Address[]>()
+  readonly #queue = new AnnouncementQueue(this.parts.random)
+  readonly #pace = new AnnouncementPace(this.parts.random)
+
+  /** Announcements in the queue. */
+  get size(): number { return this.#queue.size }
+
+  get limits(): Limit[] {
+    const routers = [...this.#routers.values()].reduce((most, { length }) => Math.max(most, length), 0)
+    return [{ name: 'announcements in the queue', used: this.size, size: QUEUE_LIMIT },
+      { name: 'routers on one link, at most', used: routers, size: ROUTER_LIMIT }]
+  }
+
+  /** Time of the next `wake`. */
+  get deadline(): Instant | undefined {
+    const first = this.#queue.next
+    return first === undefined || first > this.#pace.pausedUntil ? first : this.#pace.pausedUntil
+  }
+
+  /** Announces an owner. Replaces all announcements of the target. @param isChange hosts may know another link-layer address */
+  announce(target: Address, settings: Settings, ifindexes: readonly number[], isChange: boolean, now: Instant): void {
+    this.withdraw(target)
+    for (const ifindex of ifindexes) if (!this.#add(target, settings, ifindex, isChange, now)) return
+  }
+
+  /** Announces a change on one more link. Announcements of the target on other links are kept. */
+  announceAlso(target: Address, settings: Settings, ifindex: number, now: Instant): void {
+    for (const announcement of this.#queue.of(target)) if (announcement.ifindex === ifindex) this.#queue.drop(announcement)
+    this.#add(target, settings, ifindex, true, now)
+  }
+
+  /** Drops the announcements of a target whose owner is gone. */
+  withdraw(target: Address): void { for (const announcement of this.#queue.of(target)) this.#queue.drop(announcement) }
+
+  /** Registers a router of a link, or removes it. Beyond the limit, a new router is not registered. */
+  router(ifindex: number, address: Address, isPresent: boolean): void {
+    const others = this.#routersOn(ifindex).filter((router) => !router.equals(address))
+    const routers = isPresent && others.length < ROUTER_LIMIT ? [...others, address] : others
+    if (routers.length > 0) this.#routers.set(ifindex, routers)
+    else this.#routers.delete(ifindex)
+  }
+
+  /** Forgets a link that was removed. */
+  gone(ifindex: number): void {
+    this.#routers.delete(ifindex)
+    for (const announcement of this.#queue.on(ifindex)) this.#queue.drop(announcement)
+  }
+
+  /** Sends the announcements that are due, up to the limit of a batch. */
+  wake(now: Instant): void {
+    if (now < this.#pace.pausedUntil) return
+    let left = BATCH
+    let looks = 0
+    for (; looks < LOOKS; looks++) {
+      const announcement = this.#queue.due(now)
+      if (announcement === undefined || this.#cost(announcement) > left) break
+      const sent = this.#send(announcement)
+      left -= sent
+      this.#again(announcement, sent > 0, now)
+    }
+    if (looks > 0) this.#pace.pause(now)
+  }
+
+  /** Adds an announcement. If the queue is full, the oldest repetition is dropped. @returns false: not added */
+  #add(target: Address, settings: Settings, ifindex: number, isChange: boolean, now: Instant): boolean {
+    if (settings.announce === 'no') return false
+    if (this.size >= QUEUE_LIMIT) {
+      this.parts.effects.events.push({ kind: 'limit', limit: 'announcements', size: QUEUE_LIMIT })
+      const { oldest } = this.#queue
+      if (oldest === undefined) return false
+      this.#queue.drop(oldest)
+    }
+    this.#queue.add(target, ifindex, settings, isChange, now)
+    return true
+  }
+
+  /** Schedules the next repetition, or drops the announcement after the last one. */
+  #again(announcement: Announcement, isSent: boolean, now: Instant): void {
+    const { settings, sent, postponed } = announcement
+    const times = settings.announce === 'solicit' ? SOLICITATIONS : MAX_NEIGHBOR_ADVERTISEMENT
+    const isLast = isSent ? sent + 1 === times : postponed === POSTPONE_LIMIT
+    if (isLast) this.#queue.drop(announcement)
+    else this.#queue.again(announcement, isSent, now + RETRANS_TIMER as Instant)
+  }
+
+  #routersOn(ifindex: number): readonly Address[] { return this.#routers.get(ifindex) ?? [] }
+  /** @returns the number of messages that {@link #send} sends on a link that is ready */
+  #cost({ settings, ifindex }: Announcement): number { return settings.announce === 'solicit' ? this.#routersOn(ifindex).length : 1 }
+
+  /** @returns the number of messages; 0: the link is down or has no usable source, or there is no router */
+  #send({ target, ifindex, settings, isChange }: Announcement): number {
+    const { links, effects, advertiser } = this.parts
+    const link = links.get(ifindex)
+    if (!link?.up) return 0
+    if (settings.announce === 'solicit') {
+      const routers = this.#routersOn(ifindex)
+      for (const router of routers) {
+        const destination = router.solicitedNode
+        const to = multicastMac(destination.w3) as Mac
+        effects.probes.push({ kind: 'unicast', ifindex, source: target, destination, target: router, to })
+      }
+      return routers.length
+    }
+    // With O=0, another owner on the link wins. After a change, only O=1 replaces the old address in the caches.
+    const override = isChange ? settings.override !== 'never' : settings.override === 'always'
+    return Number(advertiser.announce(link, settings, target, isChange ? Address.allNodes : Address.allRouters, override))
+  }
+}

@@ -1,0 +1,49 @@
+/** Takes over from the previous run: its routes in the kernel, and the hosts that it saved. */
+import { Part } from '../rules/context.ts'
+import { isUpstream } from '../rules/rule.ts'
+import type { HostRoute, Instant, SavedHost } from '../types.ts'
+import type { Reconfiguration, ReconfigurationParts } from './reconfiguration.ts'
+
+export type PreviousRunParts = ReconfigurationParts & { readonly reconfiguration: Reconfiguration }
+
+export class PreviousRun extends Part<PreviousRunParts> {
+  #isAdopted = false
+
+  /** Takes over the routes, in the first call only. Their hosts are answered for at once, and verified soon. */
+  adopt(present: readonly HostRoute[], now: Instant): void {
+    if (this.#isAdopted) return
+    this.#isAdopted = true
+    const { owners, reconciler, reconfiguration } = this.parts
+    for (const { target, ifindex, via } of present) {
+      const rule = reconfiguration.ruleOf(target, ifindex)
+      const isOurs = rule?.settings.routes && rule.kind === 'iface'
+      const neighbor = isOurs ? owners.restore(target, ifindex, undefined, rule, now) : undefined
+      if (neighbor === undefined) continue
+      neighbor.set({ via })
+      reconciler.adopt(neighbor, true)
+    }
+  }
+
+  /** Takes over the saved hosts. They are answered for at once, and verified soon. */
+  restore(hosts: readonly SavedHost[], now: Instant): void {
+    const { links, owners, reconciler, subscriptions, goneHosts, reconfiguration } = this.parts
+    const byName = new Map([...links.values()].map((link) => [link.name, link]))
+    for (const { target, iface, mac, router } of hosts) {
+      const link = byName.get(iface)
+      if (link === undefined) {
+        goneHosts.add(iface, target)
+        continue
+      }
+      const rule = reconfiguration.ruleOf(target, link.ifindex)
+      if (rule === undefined) continue
+      // The link may be one that a route of the kernel leads to and no rule names.
+      subscriptions.update(link, true)
+      const neighbor = owners.restore(target, link.ifindex, mac, rule, now)
+      if (neighbor === undefined) continue
+      neighbor.router = router && isUpstream(rule, link)
+      // A recent `verified` protects the address of a router, even if the router is silent now.
+      if (neighbor.router) neighbor.verified = now
+      reconciler.adopt(neighbor, false)
+    }
+  }
+}

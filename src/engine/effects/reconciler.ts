@@ -1,0 +1,157 @@
+/** Compares the wanted and the applied state of entries. Corrects host routes and solicited-node groups, and announces owners. */
+import type { Address } from '../../address.ts'
+import { type Neighbor, NONE } from '../cache/neighbor.ts'
+import type { NeighborCache } from '../cache/neighbor-cache.ts'
+import type { GroupParts } from '../listening/subscriptions.ts'
+import { Part } from '../rules/context.ts'
+import { isUpstream } from '../rules/rule.ts'
+import type { HostRoute, Instant, RouteChange } from '../types.ts'
+import type { Announcer } from './announcer.ts'
+import { isRoutedBy, wants } from './wanted-routes-and-groups.ts'
+
+/** The most addresses that are announced on the new link of a host that moved. */
+const MOVE_LIMIT = 64
+
+export type ReconcilerParts = GroupParts & { readonly cache: NeighborCache; readonly announcer: Announcer }
+
+export class Reconciler extends Part<ReconcilerParts> {
+  /** Owners that most downstream hosts send to: routers, and pinned owners on an upstream. */
+  readonly #routers = new Set<Neighbor>()
+  #lastGroups: readonly number[] = NONE
+
+  /** Applies the wanted state of an entry. */
+  reconcile(neighbor: Neighbor, now: Instant): void {
+    neighbor.isDirty = false
+    const { route, groups } = wants(neighbor, this.parts)
+    this.#route(neighbor, route)
+    this.#group(neighbor, groups)
+    const { unannounced } = neighbor.work
+    if (unannounced !== undefined && neighbor.isReady) {
+      neighbor.set({ unannounced: undefined })
+      this.parts.announcer.announce(neighbor.target, neighbor.rule.settings, unannounced.links, unannounced.isChange, now)
+    }
+    this.#move(neighbor, now)
+  }
+
+  /** Applies the wanted state of an owner of the previous run, without announcements. @param isRouted the kernel has its route already */
+  adopt(neighbor: Neighbor, isRouted: boolean): void {
+    const { route, groups } = wants(neighbor, this.parts)
+    if (isRouted) setRoute(neighbor, route)
+    else this.#route(neighbor, route)
+    this.#group(neighbor, groups)
+    neighbor.set({ unannounced: undefined })
+  }
+
+  /** Compares the kernel's routes that have our mark with the wanted routes, and corrects the difference. */
+  compare(present: readonly HostRoute[]): void {
+    const found = new Set<Neighbor>()
+    for (const route of present) {
+      const neighbor = this.parts.cache.find(route.target)
+      if (neighbor === undefined || neighbor.routed === 0) this.#change('delete', route)
+      else if (isRoutedBy(neighbor, route)) found.add(neighbor)
+    }
+    for (const neighbor of this.parts.cache.values()) {
+      const { route } = neighbor
+      if (route === undefined) continue
+      neighbor.isRoutePending ||= !found.has(neighbor)
+      if (found.has(neighbor)) this.#applied(neighbor)
+      else this.#change('add', route)
+    }
+  }
+
+  /** Handles changes that the kernel carried out or refused. */
+  done(changes: readonly RouteChange[]): void {
+    for (const { op, route } of changes) {
+      const neighbor = op === 'add' ? this.parts.cache.find(route.target) : undefined
+      if (neighbor !== undefined && isRoutedBy(neighbor, route)) this.#applied(neighbor)
+    }
+  }
+
+  /** Announces owners on a link where this machine's link-layer address changed, because the hosts there know the old one. */
+  readdress(ifindex: number, now: Instant): void {
+    for (const { isOwned, joined, target, rule: { settings } } of this.parts.cache.values()) {
+      if (isOwned && joined.includes(ifindex)) this.parts.announcer.announce(target, settings, [ifindex], true, now)
+    }
+  }
+
+  #applied(neighbor: Neighbor): void {
+    if (!neighbor.isRoutePending) return
+    neighbor.isRoutePending = false
+    this.parts.cache.mark(neighbor)
+  }
+
+  #route(neighbor: Neighbor, wanted: HostRoute | undefined): void {
+    if (wanted === undefined ? neighbor.routed === 0 : isRoutedBy(neighbor, wanted)) return
+    const before = neighbor.route
+    setRoute(neighbor, wanted)
+    // An added route replaces the kernel's route to the same target on another link, so a move loses no packet.
+    if (wanted !== undefined) this.#change('add', wanted)
+    // The kernel deletes the routes of a link that is gone, but not of one without carrier.
+    else if (before !== undefined && this.parts.links.get(before.ifindex) !== undefined) this.#change('delete', before)
+  }
+
+  #change(op: RouteChange['op'], route: HostRoute): void { this.parts.effects.routes.push({ op, route }) }
+
+  #group(neighbor: Neighbor, groups: readonly number[]): void {
+    const { links, groups: memberships, announcer } = this.parts
+    const { joined: before, isOwned, target, home, rule, ifindex } = neighbor
+    const fresh = groups.filter((link) => !before.includes(link))
+    const left = before.filter((link) => !groups.includes(link))
+    // The waiting announcements are outdated: the owner is gone, or is no longer solicited on one of the links.
+    if (!isOwned || left.length > 0) {
+      announcer.withdraw(target)
+      neighbor.set({ unannounced: undefined })
+    }
+    if (fresh.length + left.length === 0) return
+    for (const link of fresh) memberships.add(link, target)
+    for (const link of left) memberships.remove(link, target)
+    neighbor.joined = this.#shared(groups)
+    if (fresh.length === 0 || isUpstream(rule, links.get(ifindex))) return
+    // It is a change on the owner's former link, where hosts know the owner's own link-layer address.
+    neighbor.set({ unannounced: { links: fresh, isChange: fresh.includes(home) } })
+  }
+
+  /** @returns a copy of the list, shared with the last entry if that has the same groups */
+  #shared(groups: readonly number[]): readonly number[] {
+    const isSame = groups.length === this.#lastGroups.length && groups.every((link, i) => link === this.#lastGroups[i])
+    if (!isSame) this.#lastGroups = [...groups]
+    return groups.length === 0 ? NONE : this.#lastGroups
+  }
+
+  /** Registers routers. After a move, announces the owner on its former link, and on the new link addresses that the owner may know. */
+  #move(neighbor: Neighbor, now: Instant): void {
+    const { links, announcer } = this.parts
+    const { isOwned, ifindex, router, isPinned, home, rule, target } = neighbor
+    const isOnUpstream = isUpstream(rule, links.get(ifindex))
+    if (isOwned && (router || (isPinned && isOnUpstream))) this.#routers.add(neighbor)
+    else this.#routers.delete(neighbor)
+    if (!isOwned || ifindex === 0) return
+    // `announce solicit` solicits the routers that are registered here.
+    if (isOnUpstream) announcer.router(ifindex, target, router || isPinned)
+    neighbor.home = ifindex
+    if (home === 0 || home === ifindex || rule.settings.announce === 'no' || isOnUpstream) return
+    const settings = { ...rule.settings, announce: 'yes' } as const
+    if (!isUpstream(rule, links.get(home))) announcer.announce(target, settings, [home], true, now)
+    for (const known of [...this.#knownOn(ifindex)].slice(0, MOVE_LIMIT)) announcer.announceAlso(known, settings, ifindex, now)
+  }
+
+  /** Iterates over the addresses that any host on a link may use: routers that are answered for there, and addresses of this machine. */
+  * #knownOn(ifindex: number): Generator<Address> {
+    const { rules, links } = this.parts
+    for (const { target, joined } of this.#routers) if (joined.includes(ifindex)) yield target
+    for (const link of links.values()) {
+      if (link.name === 'lo') continue
+      for (const { address, address: { w0, w1, w2, w3 }, tentative } of link.addresses) {
+        const isHere = link.ifindex === ifindex || rules.match(ifindex, w0, w1, w2, w3).length > 0
+        if (isHere && !tentative && !rules.excluded(w0, w1, w2, w3)) yield address
+      }
+    }
+  }
+}
+
+/** Sets the host route that is on its way to the kernel. */
+function setRoute(neighbor: Neighbor, route: HostRoute | undefined): void {
+  neighbor.isRoutePending = route !== undefined
+  neighbor.routed = route?.ifindex ?? 0
+  neighbor.set({ routedVia: route?.via })
+}

@@ -1,0 +1,203 @@
+/** Handles changes of links, rules and prefixes. The order of their consequences is in {@link Reconfiguration.#apply}. */
+import type { Address, Prefix } from '../../address.ts'
+import type { Config } from '../../config/config.ts'
+import type { ClaimParts } from '../cache/claims.ts'
+import type { HostsOfGoneLinks } from '../cache/hosts-of-gone-links.ts'
+import type { PinnedHosts } from '../cache/pinned-hosts.ts'
+import type { MulticastRouterDiscovery } from '../listening/multicast-router-discovery.ts'
+import type { SnoopingDetector } from '../listening/snooping-detector.ts'
+import type { Snooping } from '../listening/snooping.ts'
+import type { Subscriptions } from '../listening/subscriptions.ts'
+import { sourceAddress } from '../links/source-address.ts'
+import { Part } from '../rules/context.ts'
+import type { ActiveRule } from '../rules/rule.ts'
+import { Rules } from '../rules/rules.ts'
+import type { Filter, Instant, Limit, Link } from '../types.ts'
+import type { Reconciler, ReconcilerParts } from './reconciler.ts'
+
+/** The most prefixes of one upstream for `subnet auto`. Any host there can advertise prefixes (RFC 4861 6.3.4). */
+const PREFIX_LIMIT = 64
+
+export interface ReconfigurationParts extends ClaimParts, ReconcilerParts {
+  readonly pinnedHosts: PinnedHosts
+  readonly goneHosts: HostsOfGoneLinks
+  readonly subscriptions: Subscriptions
+  readonly snooping: Snooping
+  readonly routerDiscovery: MulticastRouterDiscovery
+  readonly detector: SnoopingDetector
+  readonly reconciler: Reconciler
+  /** Probes for the host of an address on a link that is back. */
+  readonly learner: { seek(target: Address, rule: ActiveRule, ifindex: number, now: Instant): void }
+  /** Discovers the hosts of a link. */
+  readonly hostDiscovery: { start(ifindex: number, now: Instant): void }
+}
+
+export class Reconfiguration extends Part<ReconfigurationParts> {
+  /** On-link prefixes of upstreams, by the name of the link, for `subnet auto`. */
+  readonly #onLink = new Map<string, readonly Prefix[]>()
+  #filters: readonly Filter[] = []
+
+  get limits(): Limit[] {
+    const used = [...this.#onLink.values()].reduce((most, { length }) => Math.max(most, length), 0)
+    return [{ name: 'prefixes of one upstream, at most', used, size: PREFIX_LIMIT }]
+  }
+
+  configure(config: Config, now: Instant): void {
+    const { links, budget, random } = this.parts
+    const rules = this.parts.rules = new Rules(config, random, this.#onLink)
+    budget.reconfigure()
+    for (const link of links.values()) rules.link(link)
+    this.#apply(links.values(), 'rules', now)
+  }
+
+  /** Replaces the on-link prefixes of a link, for `subnet auto`. Beyond the limit, prefixes that were there before are kept. */
+  prefixes(ifindex: number, prefixes: readonly Prefix[], now: Instant): void {
+    const name = this.parts.links.get(ifindex)?.name
+    if (name === undefined) return
+    const before = this.#onLink.get(name) ?? []
+    if (prefixes.length > PREFIX_LIMIT) {
+      this.parts.effects.events.push({ kind: 'limit', limit: 'prefixes', size: PREFIX_LIMIT, ifindex })
+      const isOld = (prefix: Prefix): boolean => before.some((old) => old.equals(prefix))
+      prefixes = [...prefixes.filter(isOld), ...prefixes.filter((prefix) => !isOld(prefix))].slice(0, PREFIX_LIMIT)
+    }
+    if (String(prefixes) === String(before)) return
+    this.#onLink.set(name, prefixes)
+    this.#follow(now)
+  }
+
+  /** Adds a link or changes it. */
+  link(link: Link, now: Instant): void {
+    const { rules, links, cache, reconciler, hostDiscovery } = this.parts
+    const { ifindex, name, mac } = link
+    const before = links.get(ifindex)
+    const isRenamed = before !== undefined && before.name !== name
+    const wasUsable = before !== undefined && !isRenamed && this.#isUsable(before)
+    const isCoverageNew = links.set(link)
+    if (isRenamed) this.#forget(before, now)
+    if (before?.name !== name) rules.link(link)
+    const isNamed = before?.name !== name
+      && [before?.name, name].some((one) => one !== undefined && rules.config.options.subscription(one) !== undefined)
+    if (before?.up !== link.up) for (const neighbor of cache.on(ifindex)) cache.mark(neighbor)
+    this.#apply([link], isNamed || isCoverageNew ? 'wants' : 'links', now)
+    if (before?.mac !== undefined && mac !== undefined && before.mac !== mac) reconciler.readdress(ifindex, now)
+    if (!wasUsable && this.#isUsable(link)) this.#up(link, now)
+    // An echo request from the new address may discover further hosts: those with addresses in the same prefix.
+    else if (addsGlobal(before, link)) for (const other of links.values()) hostDiscovery.start(other.ifindex, now)
+    if (isRenamed) this.#unfollow(before, now)
+  }
+
+  /** Removes a link. */
+  gone(ifindex: number, now: Instant): void {
+    const { rules, links, announcer, snooping, routerDiscovery, detector, budget, subscriptions, effects } = this.parts
+    const link = links.get(ifindex)
+    if (link === undefined) return
+    links.delete(ifindex)
+    for (const part of [rules, announcer, routerDiscovery, snooping, detector, budget]) part.gone(ifindex)
+    if (subscriptions.gone(ifindex)) effects.events.push({ kind: 'link', iface: link.name, state: 'gone' })
+    this.#forget(link, now)
+    this.#apply([], 'wants', now)
+    this.#unfollow(link, now)
+  }
+
+  /** @param isHost a `host` line names the address @returns the rule by which it may be learned on the link; undefined: none */
+  ruleOf({ w0, w1, w2, w3 }: Address, ifindex: number, isHost = false): ActiveRule | undefined {
+    const { rules } = this.parts
+    const rule = rules.owning(ifindex, w0, w1, w2, w3)
+    if (rule === undefined || rules.excluded(w0, w1, w2, w3)) return undefined
+    return rule.settings.learn || isHost ? rule : undefined
+  }
+
+  /**
+   * Applies the consequences of a change, in this order: mirroring ends while the links are still listened to; pinned hosts and remaining
+   * owners are set before permanent groups are joined. The reconciler checks the marked entries after the step.
+   * @param links the changed links, or all after a change of rules; @param change `wants`: the wanted state of any entry may have changed
+   */
+  #apply(links: Iterable<Link>, change: 'links' | 'wants' | 'rules', now: Instant): void {
+    const { rules, snooping, routerDiscovery, subscriptions, groups, pinnedHosts, cache, hostDiscovery } = this.parts
+    const { mirrors, routers } = rules.config.options.snooping
+    routerDiscovery.configure(routers, now)
+    snooping.configure(mirrors, now)
+    for (const link of links) {
+      subscriptions.update(link)
+      groups.link(link.ifindex)
+    }
+    this.#filter()
+    if (change === 'rules') this.#refit()
+    if (change !== 'links') {
+      pinnedHosts.update(change === 'rules', now)
+      cache.markAll()
+    }
+    subscriptions.join()
+    if (change === 'rules') for (const { ifindex } of this.parts.links.values()) hostDiscovery.start(ifindex, now)
+  }
+
+  /** Removes the entries that the rules no longer allow, and all entries without an owner, which are solicited again if needed. */
+  #refit(): void {
+    const { rules: { config: { hosts } }, cache, owners } = this.parts
+    for (const neighbor of cache.values()) {
+      const { target, target: { w0, w1, w2, w3 }, isOwned, router, home, ifindex } = neighbor
+      if (hosts.isPinned(w0, w1, w2, w3)) continue
+      const stays = !neighbor.isPinned && (isOwned || router)
+      const rule = stays ? this.ruleOf(target, isOwned ? ifindex : home, hosts.has(w0, w1, w2, w3)) : undefined
+      if (rule === undefined) owners.remove(neighbor, 'configuration')
+      else neighbor.rule = rule
+    }
+  }
+
+  #filter(): void {
+    const { rules, links, effects } = this.parts
+    const filters = rules.filters(links)
+    const isSame = filters.length === this.#filters.length && filters.every(({ ifindex, mac, prefixes }, i) =>
+      ifindex === this.#filters[i].ifindex && mac === this.#filters[i].mac && prefixes === this.#filters[i].prefixes)
+    if (!isSame) effects.filters = this.#filters = filters
+  }
+
+  /** Handles a link that became usable: verifies its owners and discovers its hosts. */
+  #up({ ifindex, name }: Link, now: Instant): void {
+    const { goneHosts, learner, cache, resolution, owners, hostDiscovery } = this.parts
+    for (const target of goneHosts.take(name)) {
+      const rule = this.ruleOf(target, ifindex)
+      if (rule !== undefined) learner.seek(target, rule, ifindex, now)
+    }
+    for (const neighbor of cache.on(ifindex)) resolution.verify(neighbor, now, 'link up')
+    // No host on this link could answer until now, so negative entries are removed: their hosts may be here.
+    for (const neighbor of cache.capacity.failed) owners.remove(neighbor, 'link up')
+    hostDiscovery.start(ifindex, now)
+  }
+
+  /** @returns whether the link is up and has a usable address. When a link comes up, its addresses are tentative for the time of DAD */
+  #isUsable(link: Link): boolean { return link.up && sourceAddress(link, 'link-local') !== undefined }
+
+  /** Removes the owners on a link that is gone or renamed. */
+  #forget({ ifindex, name }: Link, now: Instant): void {
+    const { cache, goneHosts, owners } = this.parts
+    for (const neighbor of cache.on(ifindex)) {
+      if (neighbor.isPinned) {
+        neighbor.ifindex = 0
+        neighbor.mac = undefined
+        cache.mark(neighbor)
+        continue
+      }
+      goneHosts.add(name, neighbor.target)
+      if (neighbor.router) owners.fail(neighbor, 'link gone', now)
+      else owners.remove(neighbor, 'link gone')
+    }
+  }
+
+  /** Removes the on-link prefixes of a link that is gone or renamed. */
+  #unfollow({ name }: Link, now: Instant): void { if (this.#onLink.delete(name)) this.#follow(now) }
+
+  /** Applies changed on-link prefixes. */
+  #follow(now: Instant): void {
+    const { rules, links } = this.parts
+    rules.follow(this.#onLink)
+    this.#apply(links.values(), 'rules', now)
+  }
+}
+
+/** @returns whether the link has a new usable address that is not link-local */
+function addsGlobal(before: Link | undefined, { addresses, name }: Link): boolean {
+  const usable = ({ address, tentative }: Link['addresses'][number]): boolean => !address.isLinkLocal && !tentative
+  return before !== undefined && name !== 'lo' && addresses.some((own) => usable(own)
+    && !before.addresses.some((old) => usable(old) && old.address.equals(own.address)))
+}

@@ -1,0 +1,21 @@
+/** Decides whether a sign of life starts a probe for a target, contests its owner, or has no effect. */
+import type { Mac } from '../../address.ts'
+import type { Neighbor } from '../cache/neighbor.ts'
+import type { ActiveRule } from '../rules/rule.ts'
+
+/**
+ * @param rule the rule by which the target may be learned on the host's link
+ * @param mac link-layer address of the host that shows itself; undefined on links without such addresses
+ * @returns `probe`; `contest`: the owner is another host or on another link; `known`: the host is the owner; `none`: no effect
+ */
+export function evidence(neighbor: Neighbor | undefined, rule: ActiveRule | undefined, ifindex: number, mac: Mac | undefined):
+'probe' | 'contest' | 'known' | 'none' {
+  if (rule === undefined) return 'none'
+  if (neighbor?.isOwned) {
+    const isOther = neighbor.ifindex !== ifindex || (mac !== undefined && neighbor.mac !== undefined && mac !== neighbor.mac)
+    return isOther ? 'contest' : 'known'
+  }
+  if (!rule.settings.learn) return 'none'
+  // A proxy rule without routes probes for solicited targets only. There, a sign of life only ends the negative cache.
+  return neighbor === undefined && rule.subnet === undefined && !rule.settings.routes ? 'none' : 'probe'
+}

@@ -1,0 +1,124 @@
+/**
+ * Learns from signs of life, which cause probes (RFC 4861 7.2.5, RFC 9131, RFC 6957 4.1): sources of solicitations, unsolicited
+ * advertisements, DAD without an answer, the kernel's neighbor table, a bridge's forwarding table, and echo replies.
+ */
+import { type Address, isLinkLocalWord, type Mac } from '../../address.ts'
+import { NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from '../../wire/constants.ts'
+import type { NdiscView } from '../../wire/ndisc-decode.ts'
+import type { ClaimParts, Claims } from '../cache/claims.ts'
+import { Part } from '../rules/context.ts'
+import { isAnycast } from '../rules/anycast.ts'
+import { type ActiveRule, isUpstream } from '../rules/rule.ts'
+import type { Instant, KernelNeighbor, Limit } from '../types.ts'
+import { evidence } from './evidence.ts'
+import { TentativeAddresses } from './tentative-addresses.ts'
+
+type LearnerParts = ClaimParts & { readonly claims: Claims }
+
+export class Learner extends Part<LearnerParts> {
+  readonly #tentative = new TentativeAddresses(this.parts)
+
+  get deadline(): Instant | undefined { return this.#tentative.next }
+  get limits(): Limit[] { return this.#tentative.limits }
+
+  /** Learns from a valid packet that proves no owner. @returns whether it claims the address of another host */
+  packet(ifindex: number, view: NdiscView, now: Instant): boolean {
+    // Most solicitations come from link-local addresses of routers: this dismisses them without a lookup.
+    if (view.type === NEIGHBOR_SOLICITATION && isLinkLocalWord(view.s0)) return false
+    const mac = view.sourceMac < 0 ? undefined : view.sourceMac
+    if (view.type === NEIGHBOR_ADVERTISEMENT) {
+      return this.#sign(view.t0, view.t1, view.t2, view.t3, ifindex, view.tlla < 0 ? mac : view.tlla, now, mac)
+    }
+    if ((view.s0 | view.s1 | view.s2 | view.s3) !== 0) return this.#sign(view.s0, view.s1, view.s2, view.s3, ifindex, mac, now)
+    const rule = this.parts.rules.owning(ifindex, view.t0, view.t1, view.t2, view.t3)
+    if (rule !== undefined) this.#tentative.add(ifindex, mac, rule.settings.hostLimit, () => view.target(), now)
+    return false
+  }
+
+  /** Learns from an entry of the kernel's neighbor table: a proof for an owner, evidence for any other address. */
+  kernel({ target: { w0, w1, w2, w3 }, ifindex, mac, state, router }: KernelNeighbor, now: Instant): void {
+    const { rules, links, cache, resolution } = this.parts
+    const neighbor = cache.get(w0, w1, w2, w3)
+    const isHome = neighbor?.isOwned === true && neighbor.ifindex === ifindex
+    if (state === 'failed') {
+      if (isHome) resolution.verify(neighbor, now, 'kernel')
+      return
+    }
+    if (mac === undefined) return
+    if (isHome && neighbor.mac === mac) {
+      if (state === 'reachable') resolution.refresh(neighbor, now)
+      return
+    }
+    // A STALE entry may be old, so it causes no probe for a target in the negative cache.
+    if (state !== 'reachable' && neighbor?.state === 'FAILED') return
+    // On the upstream, the kernel's entry for a downstream host may have the link-layer address of another proxy.
+    const rule = rules.owning(ifindex, w0, w1, w2, w3)
+    if (rule === undefined || (isUpstream(rule, links.get(ifindex)) && !router)) return
+    this.#sign(w0, w1, w2, w3, ifindex, mac, now)
+  }
+
+  /** Learns that a bridge learned or lost the port of a host. */
+  station(ifindex: number, mac: Mac, isPresent: boolean, now: Instant): void {
+    const { rules, cache, resolution, claims } = this.parts
+    for (const neighbor of cache.capacity.of(mac)) {
+      const { target: { w0, w1, w2, w3 } } = neighbor
+      if (!isPresent && neighbor.ifindex === ifindex) {
+        resolution.missing(neighbor, now)
+      } else if (isPresent && neighbor.ifindex !== ifindex && rules.owning(ifindex, w0, w1, w2, w3) !== undefined) {
+        claims.contest(neighbor, ifindex, undefined, now)
+      }
+    }
+  }
+
+  /** Learns from an echo reply. */
+  echo(ifindex: number, { w0, w1, w2, w3 }: Address, mac: Mac | undefined, now: Instant): void {
+    this.#sign(w0, w1, w2, w3, ifindex, mac, now)
+  }
+
+  /** Probes for the host of an address on a link that is back. */
+  seek({ w0: t0, w1: t1, w2: t2, w3: t3 }: Address, rule: ActiveRule, ifindex: number, now: Instant): void {
+    const { cache, resolution } = this.parts
+    if (cache.get(t0, t1, t2, t3)?.isOwned) return
+    resolution.resolve({ t0, t1, t2, t3, rule, links: [ifindex], byRoute: false, lane: 'alive', from: ifindex, mac: -1,
+      account: undefined, reason: 'link back' }, now)
+  }
+
+  wake(now: Instant): void {
+    for (let due = this.#tentative.due(now); due !== undefined; due = this.#tentative.due(now)) {
+      const { target: { w0, w1, w2, w3 }, ifindex, mac } = due
+      this.#sign(w0, w1, w2, w3, ifindex, mac, now)
+    }
+  }
+
+  /**
+   * Handles a host that uses an address on a link. @returns whether another host owns the address
+   * @param mac link-layer address of the host, if the link has such addresses; @param sender source of the frame, if it is another one
+   */
+  #sign(t0: number, t1: number, t2: number, t3: number, ifindex: number, mac: Mac | undefined, now: Instant, sender = mac): boolean {
+    if (isLinkLocalWord(t0)) return false
+    const { rules, cache, claims } = this.parts
+    const neighbor = cache.get(t0, t1, t2, t3)
+    const rule = rules.owning(ifindex, t0, t1, t2, t3)
+    const meaning = evidence(neighbor, rule, ifindex, mac)
+    if (meaning === 'contest') {
+      const isOther = mac !== neighbor!.mac
+      claims.contest(neighbor!, ifindex, mac, now)
+      return isOther
+    }
+    if (neighbor !== undefined && !neighbor.isOwned && rule !== undefined && claims.refuses(neighbor, ifindex, mac)) return true
+    if (meaning === 'probe') this.#probe(t0, t1, t2, t3, rule!, ifindex, sender, now)
+    return false
+  }
+
+  #probe(t0: number, t1: number, t2: number, t3: number, rule: ActiveRule, ifindex: number, account: Mac | undefined, now: Instant): void {
+    const { rules, links, cache, resolution } = this.parts
+    if (!links.up(ifindex) || rules.excluded(t0, t1, t2, t3) || links.own(t0, t1, t2, t3) !== undefined) return
+    if (isAnycast([rule], t0, t1, t2, t3)) return
+    // The limit holds on the upstream, too, which may have hosts of other networks.
+    if (account !== undefined && cache.capacity.hasEnough(account, rule)) return
+    // The upstream is probed as well, because a downstream host cannot take the address of a host there.
+    const upstreams = isUpstream(rule, links.get(ifindex)) ? [] : rules.upstreamsOf(rule).filter((link) => links.up(link))
+    resolution.resolve({ t0, t1, t2, t3, rule, links: [ifindex, ...upstreams], byRoute: false, lane: 'alive', from: ifindex,
+      mac: account ?? -1, account, reason: 'evidence' }, now)
+  }
+}

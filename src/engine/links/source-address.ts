@@ -1,0 +1,39 @@
+/** The choice of source addresses for ND, MLD and MRD messages and for echo requests (RFC 4861 4.3, 4.4). */
+import type { Address } from '../../address.ts'
+import type { SourceChoice } from '../../config/config.ts'
+import type { Link } from '../types.ts'
+import type { Links } from './links.ts'
+
+/**
+ * Chooses a source address on this link: an address of the chosen kind, else one of the other kind.
+ * @param target source of an advertisement with `source target`
+ * @returns undefined when all addresses of the link are tentative (RFC 4862 5.4)
+ */
+export function sourceAddress({ addresses }: Link, choice: SourceChoice, target?: Address): Address | undefined {
+  if (choice === 'target' && target !== undefined) return target
+  let fallback: Address | undefined
+  for (const { address, tentative } of addresses) {
+    if (tentative) continue
+    if (address.isLinkLocal === (choice !== 'global')) return address
+    fallback ??= address
+  }
+  return fallback
+}
+
+/** @returns the source of MLD and MRD messages: a link-local address that is not tentative; undefined: none, or the link is down */
+export function linkLocal(links: Links, ifindex: number): Address | undefined {
+  const link = links.get(ifindex)
+  const source = link?.up ? sourceAddress(link, 'link-local') : undefined
+  return source?.isLinkLocal ? source : undefined
+}
+
+/**
+ * Chooses the source of echo requests to all hosts of a link: if possible, an address in a prefix of the hosts, which answer from the
+ * same prefix. There is one source only, because the hosts' solicitations for several would overrun a Linux bridge.
+ * @returns undefined when this machine has no usable address
+ */
+export function echoSource(links: Links, { addresses }: Link, isInside: (address: Address) => boolean): Address | undefined {
+  const globals = [...links.values()].flatMap((link) => link.name === 'lo' ? [] : link.addresses)
+    .filter(({ address, tentative }) => !address.isLinkLocal && !tentative)
+  return (globals.find(({ address }) => isInside(address)) ?? globals[0] ?? addresses.find(({ tentative }) => !tentative))?.address
+}

@@ -1,0 +1,97 @@
+/** Decides which links to listen on, and which groups to join permanently: one per /128 rule, `host` line and own address elsewhere. */
+import { Address } from '../../address.ts'
+import { type Context, Part } from '../rules/context.ts'
+import type { Limit, Link, Listening, Subscription } from '../types.ts'
+import type { Groups } from './groups.ts'
+import { suffixOf } from './mld-listener.ts'
+
+/** Subscription to a link that a route leads to and no rule names. */
+const BY_ROUTE: Subscription = { promiscuous: false, ring: false, ownSolicitations: false, reports: false, routerSolicitations: false,
+  prefixes: false }
+/** The most links that packets are received from through a ring. Each ring takes 4 MiB. */
+const RING_LIMIT = 8
+/** The most links to receive from. Each has sockets and buffers of its own. */
+export const LINK_LIMIT = 4096
+const NO_GROUPS: ReadonlySet<number> = new Set()
+
+export type GroupParts = Context & { readonly groups: Groups }
+
+export class Subscriptions extends Part<GroupParts> {
+  readonly #listening = new Map<number, Listening>()
+  /** Permanent groups of each link, by their last 24 bits. */
+  readonly #joined = new Map<number, ReadonlySet<number>>()
+
+  get limits(): Limit[] { return [{ name: 'links to receive from', used: this.#listening.size, size: LINK_LIMIT }] }
+  /** @returns whether the link is received from */
+  has(ifindex: number): boolean { return this.#listening.has(ifindex) }
+
+  /** Subscribes to a link, changes its subscription or cancels it. @param byRoute a route leads to the link, so no rule need name it */
+  update(link: Link, byRoute = false): void {
+    const { rules, groups, effects } = this.parts
+    const { ifindex, name, up } = link
+    const before = this.#listening.get(ifindex)
+    // While `auto` rules exist, a subscription by route is kept: a later route may lead to the link again.
+    const isKept = byRoute || (before !== undefined && rules.hasAuto)
+    const wanted = rules.config.options.subscription(name) ?? (isKept ? BY_ROUTE : undefined)
+    if (wanted === undefined) {
+      if (before !== undefined) this.#stop(ifindex)
+      return
+    }
+    const others = [...this.#listening.values()].filter((listening) => listening !== before && listening.subscription.ring)
+    const subscription = { ...wanted, ring: wanted.ring && (before?.subscription.ring === true || others.length < RING_LIMIT) }
+    if (before?.link === link && isSame(before.subscription, subscription)) return
+    if (before === undefined && this.#listening.size >= LINK_LIMIT) {
+      effects.events.push({ kind: 'limit', limit: 'links', size: LINK_LIMIT, ifindex })
+      return
+    }
+    const listening = { link, subscription }
+    this.#listening.set(ifindex, listening)
+    effects.listening.set(ifindex, listening)
+    if (before === undefined) groups.listening(ifindex)
+    if (before?.link.up !== up) effects.events.push({ kind: 'link', iface: name, state: up ? 'up' : 'down' })
+  }
+
+  /** Cancels the subscription to a link that was removed. @returns whether there was one */
+  gone(ifindex: number): boolean {
+    const isSubscribed = this.has(ifindex)
+    if (isSubscribed) this.#stop(ifindex)
+    return isSubscribed
+  }
+
+  /** Updates the permanent groups of all subscribed links, after a change of the rules, the links or their addresses. */
+  join(): void {
+    const { rules, links } = this.parts
+    const own = [...links.values()].flatMap(({ ifindex, name, addresses }) => name === 'lo' ? []
+      : addresses.filter(({ address }) => !address.isLinkLocal).map(({ address }) => ({ address, home: ifindex })))
+    for (const [ifindex, { link: { name } }] of this.#listening) {
+      const suffixes = new Set<number>()
+      for (const address of rules.fixedGroups(name)) suffixes.add(suffixOf(address))
+      for (const { address, address: { w0, w1, w2, w3 }, home } of own) {
+        if (home !== ifindex && rules.match(ifindex, w0, w1, w2, w3).length > 0) suffixes.add(suffixOf(address))
+      }
+      this.#replace(ifindex, suffixes)
+    }
+  }
+
+  #replace(ifindex: number, after: ReadonlySet<number>): void {
+    const before = this.#joined.get(ifindex) ?? NO_GROUPS
+    this.#joined.set(ifindex, after)
+    for (const suffix of after) if (!before.has(suffix)) this.parts.groups.add(ifindex, withSuffix(suffix))
+    for (const suffix of before) if (!after.has(suffix)) this.parts.groups.remove(ifindex, withSuffix(suffix))
+  }
+
+  #stop(ifindex: number): void {
+    this.#listening.delete(ifindex)
+    this.parts.groups.gone(ifindex)
+    this.#replace(ifindex, NO_GROUPS)
+    this.#joined.delete(ifindex)
+    this.parts.effects.listening.set(ifindex, undefined)
+  }
+}
+
+function isSame(a: Subscription, b: Subscription): boolean {
+  return (Object.keys(a) as (keyof Subscription)[]).every((key) => a[key] === b[key])
+}
+
+/** @returns an address whose solicited-node group ends with this suffix */
+function withSuffix(suffix: number): Address { return new Address(0, 0, 0, suffix) }

@@ -1,0 +1,105 @@
+/** The configuration, compiled into the tables where `Rules` looks up targets. Both `proxy` and `subnet` blocks become rules. */
+import type { Config, Proxy, Rule, Settings, Subnet } from '../../config/config.ts'
+import type { LinkSets } from '../links/link-sets.ts'
+import { PrefixTable } from '../tables/prefix-table.ts'
+import type { Random } from '../types.ts'
+import { HostLines } from './host-lines.ts'
+import { LinkOptions } from './link-options.ts'
+import type { ActiveRule, ActiveSubnet } from './rule.ts'
+import { createRuleIndex, type RuleIndex, RuleList } from './rule-tables.ts'
+
+/** The rules of a `proxy` block: their numbers are `from` to `to - 1`. */
+export interface Block {
+  readonly iface: string
+  readonly from: number
+  readonly to: number
+}
+
+/** The rules, without addresses, of all blocks with equal settings. */
+interface Variants {
+  readonly settings: Settings
+  /** By the text of the rule. */
+  readonly rules: Map<string, ActiveRule>
+}
+
+/** Links where hosts of an `auto` rule may be. */
+const ANY: readonly string[] = ['*']
+
+export class CompiledConfig {
+  /** The rules of `proxy` blocks. Rules of subnets depend on present prefixes, and are added later. */
+  readonly list = new RuleList()
+  readonly index: RuleIndex
+  readonly blocks: readonly Block[]
+  readonly subnets: readonly ActiveSubnet[]
+  readonly options: LinkOptions
+  readonly hosts: HostLines
+  /** Prefixes of `exclude`. */
+  readonly excluded: PrefixTable<true>
+  readonly #sets: LinkSets
+  /** By the text of the settings. */
+  readonly #variants = new Map<string, Variants>()
+
+  constructor({ proxies, subnets }: Config, random: Random, sets: LinkSets) {
+    this.#sets = sets
+    this.index = createRuleIndex(this.list, random)
+    this.options = new LinkOptions(sets)
+    this.hosts = new HostLines(random)
+    this.excluded = new PrefixTable(random)
+    this.blocks = proxies.map((proxy) => this.#block(proxy))
+    this.subnets = subnets.map((subnet) => this.#subnet(subnet))
+  }
+
+  /** The rules of `proxy` blocks, without their addresses. */
+  get proxyRules(): ActiveRule[] { return [...this.#variants.values()].flatMap(({ rules }) => [...rules.values()]) }
+  /** The maximum of `limit` over all blocks. */
+  get limit(): number { return [...this.#variants.values()].reduce((most, { settings }) => Math.max(most, settings.limit), 0) }
+
+  #block({ iface, settings, rules }: Proxy): Block {
+    this.options.listen(iface, { promiscuous: settings.promiscuous, ring: true, ownSolicitations: settings.routes })
+    const from = this.list.size
+    const listening = [iface]
+    const variants = this.#variantsOf(settings)
+    for (const rule of rules) {
+      const { kind, prefix } = rule
+      const number = this.list.add(prefix, this.#variant(rule, variants))
+      this.index.listening.add(listening, number)
+      if (kind === 'auto') this.index.owning.add(ANY, number)
+      if (kind !== 'iface') continue
+      this.index.owning.add(rule.ifaces, number)
+      this.options.snoop(settings, iface, rule.ifaces)
+    }
+    return { iface, from, to: this.list.size }
+  }
+
+  #subnet({ prefix, upstream, downstream, settings, hosts, exclude }: Subnet): ActiveSubnet {
+    const names = [upstream, ...downstream]
+    const { promiscuous, routes, learn } = settings
+    for (const name of names) this.options.listen(name, { promiscuous })
+    this.options.listen(upstream, { ring: true, ownSolicitations: routes && learn, prefixes: prefix === 'auto' })
+    this.options.snoop(settings, upstream, downstream)
+    const subnet = { prefix, upstream, downstream, settings: this.#variantsOf(settings).settings, active: [],
+      links: this.#sets.of(names), upstreams: this.#sets.of([upstream]) }
+    this.hosts.add(subnet, hosts)
+    for (const { address, length } of exclude) this.excluded.add(address, length, true)
+    return subnet
+  }
+
+  /** @returns the rule object for all rules that differ from this one in their address only */
+  #variant(rule: Rule, { settings, rules }: Variants): ActiveRule {
+    const { kind, prefix: { length } } = rule
+    const [ifaces, autovia] = rule.kind === 'iface' ? [rule.ifaces, rule.autovia] : [[], false]
+    const key = `${kind} ${length} ${autovia} ${ifaces.join(' ')}`
+    let variant = rules.get(key)
+    if (variant === undefined) {
+      rules.set(key, variant = { kind, length, settings, links: this.#sets.of(ifaces), autovia, subnet: undefined })
+    }
+    return variant
+  }
+
+  #variantsOf(settings: Settings): Variants {
+    const key = JSON.stringify(settings)
+    let variants = this.#variants.get(key)
+    if (variants === undefined) this.#variants.set(key, variants = { settings, rules: new Map() })
+    return variants
+  }
+}

@@ -1,0 +1,74 @@
+/** Options of links, by name or pattern: what to receive from a link, and the option `snooping`. */
+import type { Settings } from '../../config/config.ts'
+import { fits, fitsAny, type LinkSet, type LinkSets } from '../links/link-sets.ts'
+import type { Subscription } from '../types.ts'
+
+type Wanted = { -readonly [K in keyof Subscription]?: boolean }
+
+/** The option `snooping` of one or more blocks. */
+interface Snooping {
+  readonly mode: 'mirror' | 'mrd'
+  /** Links that solicitations come from. */
+  readonly outside: LinkSet
+  /** Links of the hosts. */
+  readonly inside: LinkSet
+}
+
+export class LinkOptions {
+  readonly #sets: LinkSets
+  /** By interface name or pattern. */
+  readonly #wanted = new Map<string, Wanted>()
+  /** Links that rules listen on, by name or pattern. */
+  readonly #listening = new Set<string>()
+  readonly #snooping = new Map<string, Snooping>()
+
+  constructor(sets: LinkSets) { this.#sets = sets }
+  /** All names and patterns. */
+  get names(): string[] { return [...new Set([...this.#listening, ...this.#sets.names])] }
+
+  /** Adds a link that rules listen on. @param wanted what to receive there */
+  listen(name: string, wanted: Wanted): void {
+    this.#listening.add(name)
+    this.#want(name, wanted)
+  }
+
+  /** Adds the option `snooping` of a block. @param outside link that solicitations come from @param inside links of the hosts */
+  snoop({ snooping: mode }: Settings, outside: string, inside: readonly string[]): void {
+    if (mode === 'no') return
+    this.#snooping.set(`${mode} ${outside} ${inside.join(' ')}`, { mode, outside: this.#sets.of([outside]), inside: this.#sets.of(inside) })
+    if (mode === 'mrd') this.#want(outside, { routerSolicitations: true })
+    else for (const name of inside) this.#want(name, { reports: true })
+  }
+
+  /** @returns whether rules listen on a link of this name */
+  isListening(name: string): boolean { return fitsAny(this.#listening, name) }
+
+  /** @returns what to receive from a link of this name; undefined when the configuration does not name it */
+  subscription(name: string): Subscription | undefined {
+    if (!this.isListening(name) && !this.#sets.has(name)) return undefined
+    const wanted = [...this.#wanted].filter(([pattern]) => fits(pattern, name)).map(([, value]) => value)
+    const any = (key: keyof Subscription): boolean => wanted.some((one) => one[key] === true)
+    return { promiscuous: any('promiscuous'), ring: any('ring'), ownSolicitations: any('ownSolicitations'), reports: any('reports'),
+      routerSolicitations: any('routerSolicitations'), prefixes: any('prefixes') }
+  }
+
+  /** `mirrors`: for each link with hosts, the links to mirror their listener reports to. `routers`: the links to send MRD messages on. */
+  get snooping(): { mirrors: Map<number, number[]>; routers: Set<number> } {
+    const mirrors = new Map<number, number[]>()
+    const routers = new Set<number>()
+    for (const { mode, outside, inside } of this.#snooping.values()) {
+      if (mode === 'mrd') for (const link of outside.ifindexes) routers.add(link)
+      else for (const link of inside.ifindexes) {
+        const others = outside.ifindexes.filter((other) => other !== link)
+        if (others.length > 0) mirrors.set(link, [...new Set([...mirrors.get(link) ?? [], ...others])])
+      }
+    }
+    return { mirrors, routers }
+  }
+
+  #want(name: string, wanted: Wanted): void {
+    let known = this.#wanted.get(name)
+    if (known === undefined) this.#wanted.set(name, known = {})
+    for (const key of Object.keys(wanted) as (keyof Subscription)[]) if (wanted[key] === true) known[key] = true
+  }
+}

@@ -1,0 +1,63 @@
+/** All rules in file order, and tables that find the rules of a link by address. */
+import type { Prefix } from '../../address.ts'
+import { fits } from '../links/link-sets.ts'
+import { PrefixTable } from '../tables/prefix-table.ts'
+import type { Random } from '../types.ts'
+import type { ActiveRule } from './rule.ts'
+
+/** Rules, numbered in file order. Rules of subnets come last, because their prefixes may change. */
+export class RuleList {
+  readonly prefixes: Prefix[] = []
+  readonly rules: ActiveRule[] = []
+
+  get size(): number { return this.rules.length }
+
+  /** Adds a rule. @returns its number */
+  add(prefix: Prefix, rule: ActiveRule): number {
+    this.prefixes.push(prefix)
+    return this.rules.push(rule) - 1
+  }
+
+  /** Removes all rules but the first `size`. */
+  truncate(size: number): void { this.prefixes.length = this.rules.length = size }
+}
+
+/** Numbers of rules by prefix. */
+export type RuleTable = PrefixTable<number>
+
+/** Tables of rules, one for each interface name or pattern. */
+export class RuleTables {
+  readonly #list: RuleList
+  readonly #random: Random
+  readonly #byName = new Map<string, RuleTable>()
+  readonly #found: number[] = []
+
+  constructor(list: RuleList, random: Random) {
+    this.#list = list
+    this.#random = random
+  }
+
+  /** Adds a rule to the tables of these names. A table that has the same rule for the same address stays as it is. */
+  add(names: readonly string[], number: number): void {
+    const { rules, prefixes } = this.#list
+    const rule = rules[number]
+    const { address, address: { w0, w1, w2, w3 } } = prefixes[number]
+    for (const name of names) {
+      let table = this.#byName.get(name)
+      if (table === undefined) this.#byName.set(name, table = new PrefixTable(this.#random))
+      const count = table.collect(w0, w1, w2, w3, this.#found)
+      // All rules that share an object have the same prefix length.
+      if (!this.#found.slice(0, count).some((other) => rules[other] === rule)) table.add(address, rule.length, number)
+    }
+  }
+
+  /** @returns the tables for a link of this name */
+  of(name: string): RuleTable[] { return [...this.#byName].filter(([pattern]) => fits(pattern, name)).map(([, table]) => table) }
+}
+
+/** Rules by the links that they listen on, and by the links where their hosts may be. */
+export type RuleIndex = Readonly<Record<'listening' | 'owning', RuleTables>>
+
+export function createRuleIndex(list: RuleList, random: Random): RuleIndex {
+  return { listening: new RuleTables(list, random), owning: new RuleTables(list, random) }
+}

@@ -1,0 +1,29 @@
+/** Queue with constant time per item: `Array.shift` would move all items behind the first. */
+
+/** The array of a queue that is not empty keeps at least this many taken items before it is copied without them. */
+const CLEAR = 1024
+
+export class Fifo<T> {
+  #items: T[] = []
+  /** Index of the first item that is not taken. */
+  #head = 0
+
+  get size(): number { return this.#items.length - this.#head }
+  /** The item that `shift` would take. */
+  get first(): T | undefined { return this.#items[this.#head] }
+  push(item: T): void { this.#items.push(item) }
+
+  /** Takes the first item. @returns undefined when the queue is empty */
+  shift(): T | undefined {
+    if (this.size === 0) return undefined
+    const item = this.#items[this.#head++]
+    if (this.size === 0 || (this.#head >= CLEAR && this.#head > this.size)) this.filter(() => true)
+    return item
+  }
+
+  /** Keeps the items that `isKept` returns true for, in their order. */
+  filter(isKept: (item: T) => boolean): void {
+    this.#items = this.#items.slice(this.#head).filter(isKept)
+    this.#head = 0
+  }
+}

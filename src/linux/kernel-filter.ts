@@ -1,0 +1,144 @@
+/**
+ * Keeps the kernel from reacting to unicast ND messages for addresses that ndp6d answers for. Without this filter the kernel forwards
+ * such an NS, or reports its target as unreachable (RFC 4443 3.1), and forwards the NAs by which routers reply to `announce solicit`.
+ * Packet sockets still get the frames. The same nftables table logs the kernel's own solicitations for {@link OwnSolicitations}.
+ *
+ * Only ndp6d uses the table. With the owner flag (Linux 5.12) the kernel removes the table when our socket closes, however this process
+ * ends. On older kernels {@link KernelFilter.close} or the next start removes the table.
+ */
+import { createHash } from 'node:crypto'
+import type { Mac } from '../address.ts'
+import type { Filter } from '../engine/types.ts'
+import { Batch, NFT_TABLE_F_OWNER, ranges, type Range } from '../wire/nftables.ts'
+import { native } from './native.ts'
+import type { OsError } from './errors.ts'
+import { NETLINK_NETFILTER, RequestSocket, type OpenNetlink } from './netlink.ts'
+
+/** Send buffer in bytes. One datagram carries the whole table, which takes 6 MB for 100 000 prefixes. */
+const SEND_BUFFER = 64 * 2 ** 20
+/** The most ranges in one message. */
+const PART = 512
+
+/** The part of the table for one link. */
+interface LinkRanges {
+  readonly ifindex: number
+  readonly mac: Mac | undefined
+  readonly ranges: readonly Range[]
+}
+
+interface Table {
+  /** Hash of all links and ranges, kept instead of the ranges, which may be many. */
+  readonly digest: string
+  /** Group of nfnetlink_log for the kernel's own solicitations; undefined: they are not logged. */
+  readonly group: number | undefined
+  readonly isEmpty: boolean
+}
+
+export class KernelFilter {
+  readonly #open: OpenNetlink
+  #socket: RequestSocket | undefined
+  #owner = true
+  /** The table that we put into the kernel; undefined before the first one, when the kernel may have a table of a previous run. */
+  #present: Table | undefined
+  /** The filters from which the present table was made. */
+  #filters: readonly Filter[] = []
+
+  constructor(open: OpenNetlink = native.openNetlink) { this.#open = open }
+
+  /** The nfnetlink_log group of the present table; undefined: it logs nothing. */
+  get group(): number | undefined { return this.#present?.group }
+
+  /**
+   * Replaces the table in one transaction, if it differs. The prefixes of several filters of one link are joined.
+   * @param group nfnetlink_log group for the kernel's own solicitations; undefined: do not log them
+   * @returns the error if the kernel refused the table (no nf_tables, no permission); then the previous table stays
+   */
+  apply(filters: readonly Filter[], group?: number): OsError | undefined {
+    const present = this.#present
+    if (present !== undefined && present.group === group && haveSamePrefixes(this.#filters, filters)) return undefined
+    const links = merge(filters)
+    const desired = { digest: digestOf(links), group, isEmpty: links.length === 0 && group === undefined }
+    if (present?.digest !== desired.digest || present.group !== group) {
+      const error = this.#put(links, group)
+      // A kernel without nf_tables is no error as long as nothing is to be filtered.
+      if (error !== undefined && !(present === undefined && desired.isEmpty)) return error
+    }
+    this.#present = desired
+    this.#filters = filters
+    return undefined
+  }
+
+  /** Removes the table. If that fails, the kernel or the next start removes the table. Idempotent. */
+  close(): void {
+    if (this.#present !== undefined) this.apply([])
+    this.#socket?.close()
+    this.#socket = undefined
+    this.#present = undefined
+  }
+
+  #put(links: readonly LinkRanges[], group: number | undefined): OsError | undefined {
+    try {
+      this.#socket ??= new RequestSocket(this.#open, NETLINK_NETFILTER, SEND_BUFFER)
+      const error = this.#replace(links, group)
+      const isOwnerRefused = error !== undefined && this.#owner && ['ENOTSUP', 'EOPNOTSUPP', 'EINVAL'].includes(error.code)
+      if (!isOwnerRefused) return error
+      this.#owner = false
+      return this.#replace(links, group)
+    } catch (error) {
+      return error as OsError
+    }
+  }
+
+  /** Deletes the present table and makes the new one, in one transaction. */
+  #replace(links: readonly LinkRanges[], group: number | undefined): OsError | undefined {
+    const failed = this.#socket!.request((w, first) => {
+      const batch = new Batch(w, first)
+      // Deleting a missing table would fail, so create it first. A table of a previous run has no owner, so both steps succeed.
+      if (this.#present?.isEmpty !== false) batch.newTable(0)
+      batch.deleteTable()
+      if (links.length > 0 || group !== undefined) batch.newTable(this.#owner ? NFT_TABLE_F_OWNER : 0)
+      if (links.length > 0) batch.newChain('prerouting')
+      links.forEach((link, i) => {
+        const set = `p${link.ifindex}`
+        batch.newSet(set, i + 1)
+        for (let at = 0; at < link.ranges.length; at += PART) batch.newElements(set, link.ranges.slice(at, at + PART))
+        batch.newDropRule(link.ifindex, link.mac, set, i + 1)
+      })
+      if (group !== undefined) {
+        batch.newChain('output')
+        batch.newLogRule(group)
+      }
+      return batch.end()
+    })
+    return failed.values().next().value
+  }
+}
+
+/** @returns one entry per link that has prefixes, ordered by ifindex */
+function merge(filters: readonly Filter[]): LinkRanges[] {
+  return [...new Map(filters.map(({ ifindex, mac }) => [ifindex, mac]))].sort(([a], [b]) => a - b)
+    .map(([ifindex, mac]) => {
+      const prefixes = filters.filter((filter) => filter.ifindex === ifindex).flatMap((filter) => [...filter.prefixes])
+      return { ifindex, mac, ranges: ranges(prefixes) }
+    })
+    .filter((link) => link.ranges.length > 0)
+}
+
+function digestOf(links: readonly LinkRanges[]): string {
+  const hash = createHash('sha256')
+  for (const { ifindex, mac, ranges } of links) {
+    const words = new Int32Array(9 * ranges.length)
+    ranges.forEach(({ first, end }, i) => {
+      words.set([first.w0, first.w1, first.w2, first.w3], 9 * i)
+      if (end !== undefined) words.set([1, end.w0, end.w1, end.w2, end.w3], 9 * i + 4)
+    })
+    hash.update(`${ifindex} ${mac} ${words.length} `).update(words)
+  }
+  return hash.digest('hex')
+}
+
+/** @returns whether the links are equal and the prefix lists are the same objects; the contents of the lists are not compared */
+function haveSamePrefixes(a: readonly Filter[], b: readonly Filter[]): boolean {
+  return a.length === b.length
+    && a.every(({ ifindex, mac, prefixes }, i) => ifindex === b[i].ifindex && mac === b[i].mac && prefixes === b[i].prefixes)
+}

@@ -1,0 +1,142 @@
+/** All sockets of one link. The kernel closes them when the process ends. */
+import { randomInt } from 'node:crypto'
+import type { Address } from '../address.ts'
+import type { Limit, Link, LinkUsage, Subscription } from '../engine/types.ts'
+import type { MulticastMessage } from '../wire/mld-decode.ts'
+import type { NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc-decode.ts'
+import { Discovery, type DiscoveryReader } from './host-discovery.ts'
+import { verdict } from './errors.ts'
+import { MulticastSocket, type MulticastReader } from './multicast.ts'
+import { PacketSocket, type PacketReader } from './packet.ts'
+import { SEND_LIMIT } from './send-queue.ts'
+import { Solicitor } from './solicitor.ts'
+
+/** Receives from all sockets of the link. */
+export interface LinkReader extends PacketReader, MulticastReader, DiscoveryReader {
+  /** Called when sockets that could not be opened at first are open. Messages sent before this call may be lost. */
+  opened(): void
+  /** The kernel dropped `count` packets since the last call of `dropped`. */
+  dropped(count: number): void
+}
+
+/** Milliseconds until sockets that could not be opened are tried again. */
+const RETRY = 1000
+/** Shortest time between two reports of drops, milliseconds. */
+const REPORT_INTERVAL = 10_000
+
+export class LinkSockets {
+  #link: Link
+  #subscription: Subscription
+  readonly #reader: LinkReader
+  readonly #discovery: Discovery
+  #packets: PacketSocket | undefined
+  #solicitor: Solicitor | undefined
+  #multicast: MulticastSocket | undefined
+  #timer: NodeJS.Timeout | undefined
+  /** Whether opening has failed, so that `opened` is still to be called. */
+  #isLate = false
+  /** Drops that were not reported yet, and the time of the last report. */
+  #unreported = 0
+  #reportedAt = Number.NEGATIVE_INFINITY
+  /** Multicast solicitations that could not be sent. */
+  #unsent = 0
+
+  /** Opens the sockets. After an error that is not `fatal`, calls `reader.failed` and tries again later. @throws OsError that is `fatal` */
+  constructor(link: Link, subscription: Subscription, reader: LinkReader) {
+    this.#link = link
+    this.#subscription = subscription
+    this.#reader = reader
+    this.#discovery = new Discovery(link, randomInt(2 ** 16), reader)
+    this.#open()
+  }
+
+  get name(): string { return this.#link.name }
+  get ifindex(): number { return this.#link.ifindex }
+
+  /** Adapts the sockets to a changed link or subscription. @throws like the constructor */
+  update(link: Link, subscription: Subscription): void {
+    const { promiscuous, ring, reports, routerSolicitations } = this.#subscription
+    this.#link = link
+    this.#subscription = subscription
+    if (subscription.promiscuous !== promiscuous || subscription.ring !== ring) this.#packets = close(this.#packets)
+    if (subscription.reports !== reports || subscription.routerSolicitations !== routerSolicitations) {
+      this.#multicast = close(this.#multicast)
+    }
+    for (const socket of [this.#packets, this.#solicitor, this.#multicast]) {
+      if (socket !== undefined) socket.mac = link.mac
+    }
+    this.#open()
+  }
+
+  /** Sends a solicitation to the solicited-node group of `target` at once; the kernel chooses the source. */
+  solicit(target: Address): void { if (this.#solicitor?.solicit(target) !== true) this.#unsent++ }
+  /** Queues a solicitation to a known link-layer address until `flush`. */
+  sendUnicast(probe: NeighborSolicitation): void { this.#packets?.solicit(probe) }
+  /** Queues an advertisement until `flush`. The caller may change `message` after this call. */
+  advertise(message: NeighborAdvertisement): void { this.#packets?.advertise(message) }
+  flush(): void { this.#packets?.flush() }
+  /** Sends one echo request to all nodes from each of `sources`. */
+  discover(sources: readonly Address[]): void { this.#discovery.discover(sources) }
+  multicast(message: MulticastMessage): void { this.#packets?.multicast(message) }
+
+  /** Reads the kernel's drop counter, and reports drops now and then. @param now milliseconds */
+  checkDrops(now: number): void {
+    this.#unreported += this.#packets?.drops() ?? 0
+    if (this.#unreported === 0 || now < this.#reportedAt + REPORT_INTERVAL) return
+    this.#reader.dropped(this.#unreported)
+    this.#unreported = 0
+    this.#reportedAt = now
+  }
+
+  get usage(): LinkUsage {
+    this.#unreported += this.#packets?.drops() ?? 0
+    const { received = 0, drops = 0, sent = 0, unsent = 0 } = this.#packets?.counters ?? {}
+    return { iface: this.name, received, drops, sent, unsent: unsent + this.#unsent, queued: this.#packets?.queued ?? 0 }
+  }
+
+  /** Idempotent. */
+  close(): void {
+    clearTimeout(this.#timer)
+    for (const socket of [this.#packets, this.#solicitor, this.#multicast]) close(socket)
+    this.#discovery.close()
+  }
+
+  /** Opens the sockets that are wanted and not open yet. */
+  #open(): void {
+    clearTimeout(this.#timer)
+    const { ifindex, mac } = this.#link
+    const { promiscuous, ring, reports, routerSolicitations } = this.#subscription
+    const reader = this.#reader
+    try {
+      this.#packets ??= new PacketSocket({ ifindex, mac, promiscuous, ring, cooked: mac === undefined }, reader)
+      this.#solicitor ??= new Solicitor({ ifindex, mac }, (error) => reader.failed(error))
+      if (reports || routerSolicitations) this.#multicast ??= new MulticastSocket({ ifindex, mac, reports, routerSolicitations }, reader)
+    } catch (error) {
+      if (verdict(error) === 'fatal') {
+        this.close()
+        throw error
+      }
+      this.#isLate = true
+      reader.failed(error as Error)
+      this.#timer = setTimeout(() => this.#open(), RETRY)
+      return
+    }
+    // Reports from the event loop, because the caller of `update` may be in the middle of a step.
+    if (this.#isLate) this.#timer = setTimeout(() => this.#reportOpened(), 0)
+  }
+
+  #reportOpened(): void {
+    this.#isLate = false
+    this.#reader.opened()
+  }
+}
+
+/** @returns the limit of a link's send queue, with the usage of the fullest queue */
+export function linkLimits(links: readonly LinkUsage[]): Limit[] {
+  return [{ name: 'frames in the send queue of one link', used: Math.max(0, ...links.map(({ queued }) => queued)), size: SEND_LIMIT }]
+}
+
+function close(socket: { close(): void } | undefined): undefined {
+  socket?.close()
+  return undefined
+}

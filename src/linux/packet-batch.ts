@@ -1,0 +1,82 @@
+/** The packets that one link received together. One view reads each packet in place, in the receive slab. */
+import { readMac, type Mac } from '../address.ts'
+import type { PacketBatch } from '../engine/types.ts'
+import { ETHER_DESTINATION, ETHER_SOURCE, type LinkHeader } from '../wire/frame.ts'
+import { decodeListenerMessage, type ListenerQuery } from '../wire/mld-decode.ts'
+import { NdiscView, type DropReason } from '../wire/ndisc-decode.ts'
+import { Frames, PACKET_OTHERHOST, PACKET_OUTGOING } from './frames.ts'
+import type { NativeSocket } from './native.ts'
+
+/** Bytes of a slot; longer frames are cut. An NS with all options known today takes 118. */
+const SLOT = 256
+/** Largest number of packets in a batch. */
+export const SLOTS = 128
+
+/** Bit of the first byte of an Ethernet address: multicast. */
+const GROUP = 1
+
+export class ReceivedBatch implements PacketBatch {
+  /** Address of the link; frames with this source are our own. */
+  mac: Mac | undefined
+  readonly #linkHeader: LinkHeader
+  readonly #query: (query: ListenerQuery) => void
+  readonly #frames = new Frames(SLOT, SLOTS)
+  readonly #view = new NdiscView()
+  #size = 0
+
+  /** @param query called by `read` with a valid query for multicast listeners */
+  constructor(mac: Mac | undefined, linkHeader: LinkHeader, query: (query: ListenerQuery) => void) {
+    this.mac = mac
+    this.#linkHeader = linkHeader
+    this.#query = query
+  }
+
+  get size(): number { return this.#size }
+
+  /** Receives the next packets, which replace the present ones. @param failed called with an error. @returns the number of packets */
+  receive(socket: NativeSocket, failed: (error: Error) => void): number {
+    return this.#size = this.#frames.receive(socket, failed)
+  }
+
+  /** Drops all packets: nothing can be read until the next `receive`. */
+  clear(): void { this.#size = 0 }
+
+  /** Reads packet `i`. @returns undefined for a query, which goes to the constructor's `query`, and if there is no packet `i` */
+  read(i: number): NdiscView | undefined {
+    if (i >= this.#size) return undefined
+    const view = this.#view
+    const at = i * SLOT
+    const length = this.#frames.length(i)
+    // TP_STATUS_CSUM_VALID is ignored: checking 72 bytes is cheap, and drivers may be wrong.
+    const drop = view.decode(this.#frames.slab, at, length, this.#linkHeader, this.#frames.hasPartialChecksum(i))
+    view.drop = this.#checkFrame(i, at, length) ?? drop
+    return drop === 'not-ndisc' && this.#readQuery(i, at, length) ? undefined : view
+  }
+
+  /** Passes a valid query to the constructor's `query`. @returns whether the packet is one, and did not leave this machine by the link */
+  #readQuery(i: number, at: number, length: number): boolean {
+    const { drop } = this.#view
+    // A bridge also receives its own queries, whose source is our address (net/bridge/br_multicast.c).
+    if (drop !== 'not-ndisc' && !(drop === 'own-frame' && this.#frames.isForLink(i))) return false
+    const message = decodeListenerMessage(this.#frames.slab, at, length, this.#linkHeader, this.#frames.hasPartialChecksum(i))
+    const isQuery = typeof message !== 'string' && message.kind === 'query'
+    if (isQuery) this.#query(message)
+    return isQuery
+  }
+
+  /** @returns the reason to drop the frame, which takes precedence over a reason of the decoder */
+  #checkFrame(i: number, at: number, length: number): DropReason | undefined {
+    const { slab } = this.#frames
+    const type = this.#frames.type(i)
+    const ethernet = this.#linkHeader !== 0 && length >= this.#linkHeader
+    if (type === PACKET_OUTGOING) return 'own-frame'
+    if (ethernet && readMac(slab, at + ETHER_SOURCE) === this.mac) return 'own-frame'
+    if (this.#frames.isTagged(i)) return 'vlan'
+    if (type !== PACKET_OTHERHOST) return undefined
+    // The kernel strips the VLAN tag before an IPv6 socket gets the frame. A trace of the tag remains: a frame to a group,
+    // or to our address, has PACKET_OTHERHOST.
+    const group = ethernet && (slab[at] & GROUP) !== 0
+    const ours = ethernet && readMac(slab, at + ETHER_DESTINATION) === this.mac
+    return group || ours ? 'vlan' : 'other-host'
+  }
+}

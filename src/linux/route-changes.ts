@@ -1,0 +1,187 @@
+/**
+ * Carries out the engine's changes of host routes (protocol 136, metric 16; rtnetlink(7)). Routes without this mark are never touched.
+ *
+ * Up to 100 changes take effect before {@link HostRoutes.apply} returns, since a route must be in the kernel before its advertisement
+ * leaves. Further changes are carried out at 50 per millisecond, and the event loop runs in between. Each change costs routing
+ * daemons 1280 bytes of their receive buffer (212 992 by default); at this pace they lose no notification.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { HostRoute, Limit, RouteChange } from '../engine/types.ts'
+import { hostRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
+import { verdict, type OsError } from './errors.ts'
+import { native } from './native.ts'
+import { EventSocket, type OpenNetlink } from './netlink.ts'
+import { NETLINK_ROUTE, ROUTE_MARK, type RouteFailure, type Rtnetlink } from './rtnetlink.ts'
+
+/** Changes per millisecond, and the most changes that are sent together after a pause. */
+const RATE = 50
+const MAX_CREDIT = 100
+/** Milliseconds between two parts of a long list of changes. */
+const INTERVAL = 1
+/** Milliseconds until changes that failed for lack of memory are tried again. */
+const RETRY = 20
+/** Largest number of waiting changes; a list that finds none waiting may be longer. */
+export const QUEUE_LIMIT = 2 ** 18
+
+export interface RouteReader {
+  /** Called after each part of the changes is carried out or refused, in order. */
+  done(changes: readonly RouteChange[]): void
+  /**
+   * Called for each change that the kernel refused. Judge the error by `verdict` (`wait`: the link is down or gone). EEXIST: another
+   * program has a route of this destination and metric, which stays.
+   */
+  failed(failure: RouteFailure): void
+  /** Called when more than QUEUE_LIMIT changes would wait: all are dropped. Compare with {@link HostRoutes.present} and start again. */
+  overrun(): void
+}
+
+export class HostRoutes {
+  readonly #kernel: Rtnetlink
+  readonly #reader: RouteReader
+  #queue: RouteChange[] = []
+  /** Destinations of our routes, dumped at the first EEXIST and kept until the queue is empty: a dump per part would cost too much. */
+  #ours: Set<string> | undefined
+  #isBusy = false
+  /** Number of changes that could be sent at the time `#since` (performance.now()). */
+  #credit = MAX_CREDIT
+  #since = performance.now()
+
+  constructor(kernel: Rtnetlink, reader: RouteReader) {
+    this.#kernel = kernel
+    this.#reader = reader
+  }
+
+  /** Changes not carried out yet. */
+  get pending(): number { return this.#queue.length }
+
+  get limits(): Limit[] { return [{ name: 'route changes that wait', used: this.pending, size: QUEUE_LIMIT }] }
+
+  /** Carries out `changes` in order: up to 100 before it returns, unless earlier changes wait; the rest at 50 per millisecond. */
+  apply(changes: readonly RouteChange[]): void {
+    if (this.#queue.length > 0 && this.#queue.length + changes.length > QUEUE_LIMIT) {
+      this.close()
+      return this.#reader.overrun()
+    }
+    for (const change of changes) this.#queue.push(change)
+    if (!this.#isBusy) void this.#drain()
+  }
+
+  /** @returns our routes that carry traffic now. @throws OsError */
+  present(): HostRoute[] { return this.#kernel.hostRoutes(false) }
+
+  /** Adopts routes of the previous run: those of `routes` that are still in the kernel become permanent. Paced. @throws OsError */
+  async adopt(routes: readonly HostRoute[]): Promise<void> {
+    // Replaces all routes, not only expiring ones: in its last 10 ms an expiring route looks permanent.
+    await this.#paced(routes, (part) => this.#kernel.replaceRoutes(part))
+  }
+
+  /**
+   * Lets the kernel expire all of our routes in `graceMs` milliseconds (rounded up to seconds), or deletes them if that is 0. Waiting
+   * changes are dropped. Paced.
+   * @throws OsError
+   */
+  async leave(graceMs: number): Promise<void> {
+    this.close()
+    const seconds = Math.ceil(graceMs / 1000)
+    await this.#paced(this.#kernel.hostRoutes(), (part) => seconds === 0
+      ? this.#kernel.changeRoutes(part.map((route) => ({ op: 'delete', route })))
+      : this.#kernel.replaceRoutes(part, seconds))
+  }
+
+  /** Drops the waiting changes. */
+  close(): void {
+    this.#queue = []
+  }
+
+  /** @returns how many of `wanted` changes may be made now */
+  #take(wanted: number): number {
+    const now = performance.now()
+    // The credit grows with the time that has passed, so a late timer does not slow the changes down.
+    this.#credit = Math.min(MAX_CREDIT, this.#credit + (now - this.#since) * RATE)
+    this.#since = now
+    const count = Math.min(wanted, Math.floor(this.#credit))
+    this.#credit -= count
+    return count
+  }
+
+  async #paced(routes: readonly HostRoute[], change: (part: readonly HostRoute[]) => RouteFailure[]): Promise<void> {
+    for (let i = 0; i < routes.length; await sleep(INTERVAL)) {
+      const part = routes.slice(i, i + this.#take(routes.length - i))
+      i += part.length
+      // ENOENT: the route is gone, so there is nothing to do.
+      for (const failure of change(part)) if (failure.error.code !== 'ENOENT') this.#reader.failed(failure)
+    }
+  }
+
+  async #drain(): Promise<void> {
+    this.#isBusy = true
+    while (this.#queue.length > 0) {
+      const part = this.#queue.splice(0, this.#take(this.#queue.length))
+      const isDone = this.#attempt(part)
+      // Some changes of this part may have been made; making them again does no harm.
+      if (!isDone) this.#queue = part.concat(this.#queue)
+      else if (part.length > 0) this.#reader.done(part)
+      if (this.#queue.length > 0) await sleep(isDone ? INTERVAL : RETRY)
+    }
+    this.#isBusy = false
+    this.#ours = undefined
+  }
+
+  /** @returns false when the changes have to be tried again */
+  #attempt(changes: readonly RouteChange[]): boolean {
+    try {
+      this.#execute(changes)
+    } catch (error) {
+      this.#ours = undefined
+      if (verdict(error) === 'retry') return false
+      for (const change of changes) this.#reader.failed({ change, error: error as OsError })
+    }
+    return true
+  }
+
+  #execute(changes: readonly RouteChange[]): void {
+    const failures = this.#kernel.changeRoutes(changes)
+    const taken = failures.filter(({ error }) => error.code === 'EEXIST')
+    for (const failure of failures) if (failure.error.code !== 'EEXIST') this.#reader.failed(failure)
+    const failed = new Set(failures.map(({ change }) => change))
+    const made = changes.filter((change) => !failed.has(change))
+    // A route that was just added may be the cause of a later EEXIST in this part.
+    for (const { op, route } of made) if (op === 'add') this.#ours?.add(route.target.toString())
+    if (taken.length > 0) this.#replace(taken)
+    // Brings `#ours` up to date with the changes made.
+    for (const { op, route } of made) this.#ours?.[op](route.target.toString())
+  }
+
+  /** Replaces the existing routes that are ours (on another link, expiring, or identical); reports the other changes as failed. */
+  #replace(taken: readonly RouteFailure[]): void {
+    const ours = this.#ours ??= new Set(this.#kernel.hostRoutes().map((route) => route.target.toString()))
+    const isOurs = ({ change }: RouteFailure): boolean => ours.has(change.route.target.toString())
+    const failures = this.#kernel.replaceRoutes(taken.filter(isOurs).map(({ change }) => change.route))
+    for (const failure of [...failures, ...taken.filter((each) => !isOurs(each))]) this.#reader.failed(failure)
+  }
+}
+
+/** Detects that the kernel or another program added, changed or deleted one of our host routes (a link went down ...). */
+export class RouteWatcher {
+  readonly #events: EventSocket
+
+  /**
+   * Listens immediately.
+   * @param kernel makes our own changes, which do not count; its port is known after its first request
+   * @param changed called once per batch of changes by others, and when notifications were lost: compare with {@link HostRoutes.present}
+   * @throws OsError
+   */
+  constructor(kernel: Rtnetlink, changed: () => void, open: OpenNetlink = native.openNetlink) {
+    let foreign = false
+    this.#events = new EventSocket(open, NETLINK_ROUTE, [RTNLGRP_IPV6_ROUTE], {
+      message: () => { foreign = true },
+      settled: () => {
+        if (foreign) changed()
+        foreign = false
+      },
+      overrun: changed,
+    }, hostRouteFilter(ROUTE_MARK.protocol, kernel.port))
+  }
+
+  close(): void { this.#events.close() }
+}

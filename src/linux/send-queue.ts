@@ -1,0 +1,46 @@
+/** Frames to send on one link: a slab of slots that encoders fill in place, so that a message allocates nothing. */
+import { MAX_ENCODED } from '../wire/ndisc-encode.ts'
+import type { NativeSocket } from './native.ts'
+
+const SLOT = Math.ceil(MAX_ENCODED / 8) * 8
+const SLOTS = 256
+/** Largest number of queued frames: answers that waited for their routes may be queued all at once. */
+export const SEND_LIMIT = 4096
+
+export class SendQueue {
+  #slab = new Uint8Array(SLOT * SLOTS)
+  #lengths = new Int32Array(SLOTS)
+  #size = 0
+
+  /** Queued frames. */
+  get size(): number { return this.#size }
+  get isFull(): boolean { return this.#size === SEND_LIMIT }
+
+  /** Where the next frame is written, unless the queue is full: at offset `end` of `slab`. */
+  get slab(): Uint8Array { return this.#slab }
+  get end(): number { return this.#size * SLOT }
+
+  /** Appends the frame of `length` bytes that was written at `end`. */
+  add(length: number): void {
+    this.#lengths[this.#size++] = length
+    if (this.#size === this.#lengths.length && !this.isFull) this.#grow()
+  }
+
+  /** Sends the first frames, which stay in the queue. @returns how many the kernel took. @throws OsError of the first frame */
+  send(socket: NativeSocket): number { return socket.send(this.#slab, SLOT, this.#lengths, this.#size) }
+
+  /** Removes the first `count` frames. */
+  remove(count: number): void {
+    this.#slab.copyWithin(0, count * SLOT, this.#size * SLOT)
+    this.#lengths.copyWithin(0, count, this.#size)
+    this.#size -= count
+  }
+
+  #grow(): void {
+    const [slab, lengths] = [this.#slab, this.#lengths]
+    this.#slab = new Uint8Array(2 * slab.length)
+    this.#slab.set(slab)
+    this.#lengths = new Int32Array(2 * lengths.length)
+    this.#lengths.set(lengths)
+  }
+}

@@ -1,0 +1,79 @@
+/** The sockets of all links that are listened on. Sends the messages that the engine orders. */
+import type { Advertisement, Discovery, Limit, Link, LinkUsage, Listening, Multicast, Probe } from '../engine/types.ts'
+import { linkLimits, LinkSockets, type LinkReader } from './link-sockets.ts'
+
+/** The most names of closed links that are kept. */
+const CLOSED_LIMIT = 256
+
+export class Sockets {
+  readonly #readerOf: (link: Link) => LinkReader
+  readonly #links = new Map<number, LinkSockets>()
+  /** Links with frames to send at the next flush. */
+  readonly #sending = new Set<LinkSockets>()
+  /** Names of links that were closed lately: events about them may not be logged yet. */
+  readonly #closed = new Map<number, string>()
+
+  /** @param readerOf makes the reader of a link */
+  constructor(readerOf: (link: Link) => LinkReader) { this.#readerOf = readerOf }
+
+  get usage(): readonly LinkUsage[] { return [...this.#links.values()].map(({ usage }) => usage) }
+  get limits(): Limit[] { return linkLimits(this.usage) }
+
+  /** @returns the name of a link; undefined if the link was not listened on lately */
+  nameOf(ifindex: number): string | undefined { return this.#links.get(ifindex)?.name ?? this.#closed.get(ifindex) }
+
+  /** Opens the sockets of a link, or adapts them. @returns whether the sockets are new @throws OsError that is fatal */
+  listen({ link, subscription }: Listening): boolean {
+    const sockets = this.#links.get(link.ifindex)
+    if (sockets === undefined) this.#links.set(link.ifindex, new LinkSockets(link, subscription, this.#readerOf(link)))
+    else sockets.update(link, subscription)
+    return sockets === undefined
+  }
+
+  /** Closes the sockets of a link, if it has any. */
+  ignore(ifindex: number): void {
+    const sockets = this.#links.get(ifindex)
+    if (sockets === undefined) return
+    this.#links.delete(ifindex)
+    this.#sending.delete(sockets)
+    if (this.#closed.size >= CLOSED_LIMIT) this.#closed.clear()
+    this.#closed.set(ifindex, sockets.name)
+    sockets.close()
+  }
+
+  /** Queues an advertisement until `flush`. */
+  advertise(message: Advertisement): void {
+    const sockets = this.#links.get(message.ifindex)
+    if (sockets === undefined) return
+    sockets.advertise(message)
+    this.#sending.add(sockets)
+  }
+
+  /** Sends a multicast solicitation, or queues a unicast one until `flush`. */
+  probe(probe: Probe): void {
+    const sockets = this.#links.get(probe.ifindex)
+    if (sockets === undefined) return
+    if (probe.kind === 'multicast') return sockets.solicit(probe.target)
+    sockets.sendUnicast(probe)
+    this.#sending.add(sockets)
+  }
+
+  multicast({ ifindex, message }: Multicast): void { this.#links.get(ifindex)?.multicast(message) }
+  discover({ ifindex, sources }: Discovery): void { this.#links.get(ifindex)?.discover(sources) }
+
+  /** Sends what is queued on all links. */
+  flush(): void {
+    if (this.#sending.size === 0) return
+    for (const sockets of this.#sending) sockets.flush()
+    this.#sending.clear()
+  }
+
+  /** Reads the drop counters of all links. @param now milliseconds */
+  checkDrops(now: number): void { for (const sockets of this.#links.values()) sockets.checkDrops(now) }
+
+  close(): void {
+    for (const sockets of this.#links.values()) sockets.close()
+    this.#links.clear()
+    this.#sending.clear()
+  }
+}

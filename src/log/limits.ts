@@ -1,0 +1,54 @@
+/** The log's sentences about limits: what is refused, how many, and how to raise the limit where that is possible. */
+import { formatMac } from '../address.ts'
+import type { Event } from '../engine/types.ts'
+import { grouped, type LinkNames } from './sentences.ts'
+
+type LimitEvent = Extract<Event, { kind: 'limit' }>
+
+/**
+ * @param refused number of refusals, if the event counts them
+ * @param seconds time in which the refusals happened; undefined in the first report
+ */
+export function limitSentence({ limit, size, ifindex, mac }: LimitEvent, names: LinkNames, refused?: number, seconds?: number): string {
+  const link = ifindex === undefined ? undefined : names(ifindex)
+  const many = grouped(size)
+  switch (limit) {
+    case 'neighbors':
+      return link === undefined ? `all ${many} entries for learned addresses are used: new hosts are not served; raise \`limit\``
+        : `${link} has ${many} learned addresses, its share of the limit: new hosts on ${link} are not served; raise \`limit\``
+    case 'host':
+      return `${mac === undefined ? 'one host' : formatMac(mac)} has ${many} addresses, or caused probes for ${many}, `
+        + 'the maximum for one host: further addresses are refused; raise `host-limit` if this host is to have more'
+    case 'targets':
+      return `${many} targets (the maximum) are being probed or have no owner (a scan?): further unknown targets are not `
+        + 'probed; known hosts are not affected'
+    case 'solicitors': return `${many} solicitors (the maximum) wait for one target: further solicitors have to solicit again`
+    case 'probes': return probesSentence(many, link, mac, refused, seconds)
+    case 'queue':
+      return `${many} targets (the maximum) wait for their first probe (a scan?): further unknown targets are not probed; `
+        + 'known hosts are not affected'
+    case 'tentative': return `${many} addresses${on(link)} (the maximum) are in DAD: further addresses are learned when they are used`
+    case 'lookups': return `${many} targets (the maximum) wait for a route lookup: further targets have to be solicited again`
+    case 'announcements':
+      return `${many} announcements (the maximum) wait to be sent: the routers learn further hosts by solicitations only`
+    case 'groups':
+      return `hosts${on(link)} reported ${many} multicast groups, the maximum that \`snooping mirror\` joins: `
+        + 'further groups are not joined'
+    case 'gone-hosts': return `${many} hosts (the maximum) of links that are gone are remembered: the oldest are forgotten`
+    case 'gone-links': return `${many} links (the maximum) that are gone are remembered with their hosts: the oldest are forgotten`
+    case 'links': return `ndp6d receives from ${many} links (the maximum): ${link ?? 'a further link'} is not served`
+    case 'prefixes': return `${link ?? 'an upstream'} has more than ${many} on-link prefixes: \`subnet auto\` does not serve the others`
+    case 'routes': return `${many} route changes (the maximum) wait for the kernel: all routes are compared again`
+    case 'kernel':
+      return `the kernel's neighbor table or a bridge has more than ${many} entries: the others are not used to find hosts`
+  }
+}
+
+function on(link: string | undefined): string { return link === undefined ? '' : ` on ${link}` }
+
+function probesSentence(rate: string, link: string | undefined, mac: LimitEvent['mac'], refused = 0, seconds?: number): string {
+  const what = mac === undefined ? 'many addresses that no host has are solicited'
+    : `${formatMac(mac)} solicits for many addresses that no host has`
+  return `${what} (a scan?): ${grouped(refused)} of them ${refused === 1 ? 'was' : 'were'} not probed${on(link)}`
+    + `${seconds === undefined ? '' : ` in ${seconds} s`}, because \`probe-limit\` is ${rate} per second; known hosts are not affected`
+}

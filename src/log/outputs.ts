@@ -1,0 +1,100 @@
+/**
+ * The log's outputs: a pino record as a line on a terminal, as pino's JSON in a pipe, or as an entry of the journal
+ * (systemd.journal-fields(7)). A record is a sentence and fields: `event`, `target`, `lladdr`, `iface`, `reason` and others.
+ */
+import { type DestinationStream, type LevelWithSilent, type Logger, pino } from 'pino'
+
+export const OUTPUTS = ['terminal', 'json', 'journal'] as const
+export type Output = (typeof OUTPUTS)[number]
+
+export interface LogOptions {
+  readonly level: LevelWithSilent
+  readonly output: Output
+  /** Receives the entries of output `journal`. */
+  readonly journal?: (fields: Record<string, string>) => void
+  /** Receives the lines of the other outputs. Default: stdout, written synchronously. */
+  readonly lines?: DestinationStream
+}
+
+/** A record as pino writes it, in JSON. */
+export interface LogRecord {
+  /** As in pino: 30 is info. */
+  readonly level: number
+  /** Milliseconds since 1970. */
+  readonly time: number
+  readonly msg: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/** MESSAGE_ID of each `event` field, for `journalctl MESSAGE_ID=...` and the journal's catalog. These never change. */
+export const MESSAGE_IDS: Readonly<Record<string, string>> = {
+  neighbor: '6f0c3b1d5a8e4f2fb0d7c94e21a3685b',
+  link: 'c2e97a4480f14d3c9b5e06d7f8312a69',
+  conflict: '1d84f6ab937c4e50a2c86b9f50e7d413',
+  limit: 'a95b20e7c6d84b1f8e3d74f10926cb5a',
+  overrun: 'f67baacd8baf8443b9aef4792d217058',
+  ready: '3e71d8c50b6f4a92b84fc1e6a7d0592c',
+  reload: '84a6e1f92c7d4053be10d95f3b68c7e2',
+  stop: 'f53c09b7e82a4d61975be8d2046fa1c3',
+}
+
+/** @returns a stream that passes each record to `take` */
+function records(take: (record: LogRecord) => void): DestinationStream {
+  return {
+    write(line: string): void {
+      const { level, time, msg = '', ...fields } = JSON.parse(line)
+      take({ level, time, msg, fields })
+    },
+  }
+}
+
+/** @param value of a field; pino writes an error as an object with its stack */
+function toText(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value)
+  return 'stack' in value ? String(value.stack) : JSON.stringify(value)
+}
+
+/** Fields whose values the sentence contains. */
+const IN_SENTENCE = ['event', 'target', 'state', 'iface', 'lladdr', 'reason', 'count', 'size', 'counters', 'err']
+
+/**
+ * Formats `12:34:56 info  found 2001:db8::2 on eth1 (52:54:00:12:34:56)`: local time, level, sentence, and the fields that the sentence
+ * lacks. The stack of an error follows on lines of its own. Control characters are replaced, because interface names may contain them.
+ */
+export function terminalLine({ level, time, msg, fields }: LogRecord): string {
+  const clock = new Date(time).toTimeString().slice(0, 8)
+  const name = (pino.levels.labels[level] ?? String(level)).padEnd(5)
+  const rest = Object.entries(fields).filter(([key]) => !IN_SENTENCE.includes(key))
+  const line = [`${clock} ${name}`, msg, ...rest.map(([key, value]) => `${key}=${toText(value)}`)].join(' ')
+  const stack = fields.err !== undefined && level >= 50 ? `\n${toText(fields.err)}` : ''
+  return `${line.replace(/\p{Cc}/gu, '?')}${stack}\n`
+}
+
+/** Priorities of syslog(3) for pino's levels. */
+const PRIORITIES: Readonly<Record<number, string>> = { 10: '7', 20: '7', 30: '6', 40: '4', 50: '3', 60: '2' }
+
+/** @returns the entry's fields: `iface` becomes INTERFACE, as in systemd-networkd; any other NAME becomes NDP_NAME, in A-Z and `_` */
+export function journalFields({ level, msg, fields }: LogRecord): Record<string, string> {
+  const entry: Record<string, string> = { MESSAGE: msg, PRIORITY: PRIORITIES[level], SYSLOG_IDENTIFIER: 'ndp6d' }
+  if (typeof fields.event === 'string' && Object.hasOwn(MESSAGE_IDS, fields.event)) entry.MESSAGE_ID = MESSAGE_IDS[fields.event]
+  for (const [key, value] of Object.entries(fields)) {
+    entry[key === 'iface' ? 'INTERFACE' : `NDP_${key.toUpperCase().replace(/[^A-Z]/g, '_')}`] = toText(value)
+  }
+  return entry
+}
+
+/**
+ * Chooses the output: the requested one, else the journal or a terminal if the program's output leads there, else JSON.
+ * @param requested `--log` or NDP6D_LOG; anything but an output, such as `auto`, leaves the choice to this function
+ */
+export function chooseOutput(requested: string | undefined, journal: boolean, terminal: boolean): Output {
+  return OUTPUTS.find((output) => output === requested) ?? (journal ? 'journal' : terminal ? 'terminal' : 'json')
+}
+
+/** @returns a pino logger */
+export function createLog({ level, output, journal, lines }: LogOptions): Logger {
+  const options = { level, base: null }
+  if (output === 'journal') return pino(options, records((record) => journal?.(journalFields(record))))
+  const out = lines ?? pino.destination({ dest: 1, sync: true })
+  return pino(options, output === 'json' ? out : records((record) => out.write(terminalLine(record))))
+}

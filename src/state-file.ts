@@ -1,0 +1,208 @@
+/**
+ * The learned hosts, kept across restarts in hosts.json of the state directory.
+ *
+ * rename(2) replaces the whole file, so a reader finds the old or the new contents, even after a crash. The file is optional: errors
+ * are reported, and the hosts are learned again. Symbolic links are not followed, but the directory may be one, as systemd may make it.
+ */
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Address, formatMac, parseMac } from './address.ts'
+import type { Limit, SavedHost } from './engine/types.ts'
+
+const VERSION = 1
+/** Largest number of hosts in the file. Their text is shorter than {@link MAX_SIZE}. */
+const MAX_HOSTS = 131_072
+/** Largest file to read, bytes. */
+const MAX_SIZE = 16 * 2 ** 20
+/** Hosts written per turn of the event loop, which takes about half a millisecond. */
+const SLICE = 128
+/** The name of a link: at most IFNAMSIZ - 1 characters (<linux/if.h>). */
+const IFACE = /^[^\s/\0-\x1f\x7f]{1,15}$/
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
+
+/** The file does not have the contents of a state file. The message is the reason. */
+class Damaged extends Error {}
+
+export class StateFile {
+  readonly #directory: string
+  readonly #file: string
+  readonly #warn: (message: string, error?: Error) => void
+  /** The last write failed. */
+  #failed = false
+  /** The last write left hosts out. */
+  #isFull = false
+  #size = 0
+  /** The write in progress. */
+  #draft: Generator<void, void> | undefined
+
+  /** No method throws. @param warn called with a sentence for the log about each error */
+  constructor(directory: string, warn: (message: string, error?: Error) => void) {
+    this.#directory = directory
+    this.#file = join(directory, 'hosts.json')
+    this.#warn = warn
+  }
+
+  /** Reads the file, and renames a damaged one to `hosts.json.damaged`. @returns the hosts; none without a file */
+  read(): SavedHost[] {
+    try {
+      return this.#parse(readRegular(this.#file))
+    } catch (error) {
+      if (error instanceof Damaged) this.#putAside(error)
+      else if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        this.#warn(`cannot read ${this.#file} (${(error as Error).message}): hosts are learned again`, error as Error)
+      }
+      return []
+    }
+  }
+
+  get limits(): Limit[] { return [{ name: 'hosts in the state file', used: this.#size, size: MAX_HOSTS }] }
+
+  /** Replaces the file. A failure is reported once, until a write succeeds. */
+  write(hosts: Iterable<SavedHost>): void {
+    this.#draft?.return() // discards the older draft
+    this.#draft = undefined
+    for (const _ of this.#writing(hosts)) continue
+  }
+
+  /** Replaces the file; reads and writes a slice of `hosts` per turn of the event loop. Does nothing while such a write is in progress. */
+  writeSlowly(hosts: Iterable<SavedHost>): void {
+    if (this.#draft !== undefined) return
+    const draft = this.#draft = this.#writing(hosts)
+    const go = (): void => {
+      if (this.#draft !== draft) return
+      if (draft.next().done) this.#draft = undefined
+      else setImmediate(go)
+    }
+    go()
+  }
+
+  * #writing(hosts: Iterable<SavedHost>): Generator<void, void> {
+    try {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
+      yield* replace(this.#file, format(this.#first(hosts)))
+      this.#failed = false
+    } catch (error) {
+      if (this.#failed) return
+      this.#failed = true
+      this.#warn(`cannot write ${this.#file} (${(error as Error).message}): a restart will lose the learned hosts; `
+        + 'let this user write there, or give another directory with `--state DIR`', error as Error)
+    }
+  }
+
+  /** Yields the first {@link MAX_HOSTS} hosts, and reports once if there are more. */
+  * #first(hosts: Iterable<SavedHost>): Generator<SavedHost, void> {
+    let size = 0
+    for (const host of hosts) {
+      if (size === MAX_HOSTS) {
+        if (!this.#isFull) this.#warn(`only ${MAX_HOSTS} hosts are saved for a restart; the others will be learned again`)
+        this.#isFull = true
+        return
+      }
+      this.#size = ++size
+      yield host
+    }
+    this.#size = size
+    this.#isFull = false
+  }
+
+  /** @throws Damaged */
+  #parse(text: string): SavedHost[] {
+    let content: unknown
+    try {
+      content = JSON.parse(text)
+    } catch {
+      throw new Damaged('it is not JSON')
+    }
+    const { version, hosts: entries } = asRecord(content)
+    if (version !== VERSION) throw new Damaged(`it is not of version ${VERSION}`)
+    if (!Array.isArray(entries)) throw new Damaged('it has no list of hosts')
+    const hosts = entries.slice(0, MAX_HOSTS).map(readHost).filter((host) => host !== undefined)
+    const dropped = `${entries.length - hosts.length} of ${entries.length} hosts`
+    const why = `damaged or above the limit of ${MAX_HOSTS}: they are learned again`
+    if (hosts.length < entries.length) this.#warn(`${this.#file}: ${dropped} are ${why}`)
+    return hosts
+  }
+
+  #putAside(why: Damaged): void {
+    const aside = `${this.#file}.damaged`
+    try {
+      rmSync(aside, { recursive: true, force: true })
+      renameSync(this.#file, aside)
+      this.#warn(`${this.#file} is damaged (${why.message}): it is now ${aside}, and hosts are learned again`)
+    } catch (error) {
+      this.#warn(`${this.#file} is damaged (${why.message}) and cannot be renamed (${(error as Error).message}): `
+        + 'hosts are learned again', error as Error)
+    }
+  }
+}
+
+/** @throws Damaged, or an Error with `code` */
+function readRegular(file: string): string {
+  let fd: number
+  try {
+    fd = openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) // without O_NONBLOCK, open(2) of a FIFO waits for its writer
+  } catch (error) {
+    // open(2): ELOOP for a symbolic link, ENXIO for a socket.
+    const { code } = error as NodeJS.ErrnoException
+    throw code === 'ELOOP' || code === 'ENXIO' ? new Damaged('it is not a regular file') : error
+  }
+  try {
+    const stat = fstatSync(fd)
+    if (!stat.isFile()) throw new Damaged('it is not a regular file')
+    if (stat.size > MAX_SIZE) throw new Damaged(`it has ${stat.size} bytes, more than ${MAX_SIZE}`)
+    return readFileSync(fd, 'utf8')
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Replaces `file` when all parts are written. If the generator is ended early, the file stays unchanged. @throws an Error with `code` */
+function * replace(file: string, parts: Iterable<string>): Generator<void, void> {
+  const temporary = `${file}.new`
+  rmSync(temporary, { recursive: true, force: true }) // may be left by a crash
+  const fd = openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+  try {
+    try {
+      // No fsync(2): answers would wait for the disk. A power failure may damage the file; then hosts are learned again.
+      for (const part of parts) {
+        writeFileSync(fd, part)
+        yield
+      }
+    } finally {
+      closeSync(fd)
+    }
+    renameSync(temporary, file)
+  } finally {
+    rmSync(temporary, { force: true }) // does nothing after the rename
+  }
+}
+
+/** Yields the text of the file in parts of {@link SLICE} hosts, one host per line. */
+function * format(hosts: Iterable<SavedHost>): Generator<string, void> {
+  let part = `{"version":${VERSION},"hosts":[\n`
+  let count = 0
+  for (const { target, iface, mac, router } of hosts) {
+    if (count > 0) part += ',\n'
+    part += JSON.stringify({ target, iface, lladdr: mac === undefined ? undefined : formatMac(mac), router })
+    if (++count % SLICE !== 0) continue
+    yield part
+    part = ''
+  }
+  yield `${part}\n]}\n`
+}
+
+/** @returns undefined for an entry that cannot be a host */
+function readHost(entry: unknown): SavedHost | undefined {
+  const { target: text, iface, lladdr, router } = asRecord(entry)
+  const target = typeof text === 'string' ? Address.parse(text) : undefined
+  const mac = typeof lladdr === 'string' ? parseMac(lladdr) : undefined
+  if (target?.isGlobal !== true || typeof iface !== 'string' || !IFACE.test(iface)) return undefined
+  if ((lladdr !== undefined && mac === undefined) || typeof router !== 'boolean') return undefined
+  // The I/G bit of IEEE 802 is set in group addresses, which no host has as its own.
+  if (mac !== undefined && Math.floor(mac / 2 ** 40) % 2 === 1) return undefined
+  return { target, iface, mac, router }
+}
+
+/** @returns the fields of an object; none of any other value */
+function asRecord(value: unknown): Readonly<Record<string, unknown>> { return Object(value) as Record<string, unknown> }

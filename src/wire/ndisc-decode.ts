@@ -1,0 +1,246 @@
+/**
+ * Neighbor Solicitations and Advertisements: format (RFC 4861 4.3, 4.4, 4.6.1), validation (RFC 4861 7.1, RFC 6980 5) and a
+ * view of a received message. ndisc-encode.ts writes them.
+ *
+ *      0                   1                   2                   3
+ *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+ *     +---------------+---------------+-------------------------------+
+ *     |   Type 135/6  |    Code 0     |           Checksum            |
+ *     +-+-+-+---------+---------------+-------------------------------+
+ *     |R|S|O|                   Reserved (all of it in an NS)         |
+ *     +-+-+-+---------------------------------------------------------+
+ *     |                       Target (16 bytes)                       |
+ *     +---------------+---------------+-------------------------------+
+ *     |  Option type  |  Length / 8   |  lladdr, nonce ...            |   any number of options
+ *     +---------------+---------------+-------------------------------+
+ */
+import { Address, type Mac, readMac, readWord } from '../address.ts'
+import { icmpv6Checksum, read16 } from './bytes.ts'
+import {
+  ND_HOP_LIMIT, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION, SOURCE_LINK_LAYER_ADDRESS, TARGET_LINK_LAYER_ADDRESS,
+} from './constants.ts'
+import {
+  checkHeaders, DESTINATION, DESTINATION_OPTIONS, ETHER_SOURCE, FRAGMENT, HOP_BY_HOP, HOP_LIMIT, ICMPV6, IPV6_HEADER, NEXT_HEADER,
+  PAYLOAD_LENGTH, ROUTING, SOURCE,
+} from './frame.ts'
+
+/**
+ * Reasons to drop a frame that is not a valid NS or NA, in the order of the checks. The reason is the first check that fails,
+ * so all checks before it passed. `extension-header` and `fragment` are exceptions: only the headers decide them.
+ */
+export const DROP_REASONS = [
+  // Checked by the packet socket, before the frame is decoded.
+  'own-frame',                // sent by this machine
+  'vlan',                     // tagged: it belongs to a VLAN interface
+  'other-host',               // to another MAC; received because the link is promiscuous
+  // Checked by NdiscView.decode. Before 'hop-limit' the view is blank; from 'hop-limit' on it has source and target.
+  'not-ipv6',                 // ethertype or version
+  'not-ndisc',                // neither NS nor NA
+  'extension-header',         // an NS or NA after extension headers, which no host sends
+  'fragment',                 // an NS or NA after a Fragment header, also an atomic fragment (RFC 6980 5)
+  'truncated',                // the frame ends within the headers or the IPv6 payload
+  'length',                   // IPv6 payload below 24 bytes
+  'hop-limit',                // not 255: a router forwarded it
+  'checksum',
+  'code',                     // not 0
+  'target-multicast',
+  'source',                   // multicast, loopback, or (NS) the target itself
+  'dad-destination',          // NS from `::` to an address that is not a solicited-node group
+  'na-multicast-solicited',   // NA to a group, with S=1
+  'option-length',            // zero, or beyond the end
+  'dad-slla',                 // NS from `::` with a Source Link-Layer Address option
+] as const
+
+export type DropReason = (typeof DROP_REASONS)[number]
+
+/** An NA to send (RFC 4861 7.2.4, 7.2.8). Destination and target are words, as in the NS. */
+export interface NeighborAdvertisement {
+  readonly source: Address
+  readonly d0: number; readonly d1: number; readonly d2: number; readonly d3: number
+  readonly t0: number; readonly t1: number; readonly t2: number; readonly t3: number
+  /** Ethernet destination. */
+  readonly to: Mac
+  readonly router: boolean
+  readonly solicited: boolean
+  readonly override: boolean
+}
+
+/** An NS to send to a known Ethernet destination (RFC 4861 7.2.2, 7.3.3). */
+export interface NeighborSolicitation {
+  readonly source: Address
+  readonly destination: Address
+  readonly target: Address
+  readonly to: Mac
+}
+
+/** Offsets in the message, and its length without options. */
+const CODE = 1
+export const CHECKSUM = 2, FLAGS = 4, TARGET = 8, MESSAGE = 24
+
+/** Flags of an NA. */
+export const ROUTER = 0x80, SOLICITED = 0x40, OVERRIDE = 0x20
+
+/** Length in bytes of a link-layer address option on Ethernet (RFC 2464 6). */
+export const LLADDR_OPTION = 8
+
+/** Stands for an absent link-layer address. */
+export const NO_LLADDR = -1 as Mac
+
+function isNdisc(type: number): boolean { return type === NEIGHBOR_SOLICITATION || type === NEIGHBOR_ADVERTISEMENT }
+
+/** Returns whether the address of these words is in ff02::1:ff00:0/104 (RFC 4291 2.7.1). */
+export function isSolicitedNode(w0: number, w1: number, w2: number, w3: number): boolean {
+  return w0 === (0xff020000 | 0) && w1 === 0 && w2 === 1 && w3 >>> 24 === 0xff
+}
+
+/** Classifies a packet with a next header that is not ICMPv6. Extension headers are read only to find the ICMPv6 type. */
+function classifyExtended(slab: Uint8Array, ip: number, end: number): DropReason {
+  let reason: DropReason = 'extension-header'
+  let next = slab[ip + NEXT_HEADER]
+  let p = ip + IPV6_HEADER
+  for (;;) {
+    if (next === ICMPV6 && p < end) return isNdisc(slab[p]) ? reason : 'not-ndisc'
+    if (next === ICMPV6) return 'truncated'
+    if (next !== HOP_BY_HOP && next !== ROUTING && next !== FRAGMENT && next !== DESTINATION_OPTIONS) return 'not-ndisc'
+    if (p + 8 > end) return 'truncated'
+    if (next === FRAGMENT) reason = 'fragment'
+    const size = next === FRAGMENT ? 8 : 8 + 8 * slab[p + 1]
+    next = slab[p]
+    p += size
+  }
+}
+
+/**
+ * A received NS or NA. One instance is reused: `decode` overwrites it for each frame, so only
+ * the results of `target()` and `source()` outlive the next call. Addresses are signed 32-bit words, as in `Address`.
+ */
+export class NdiscView {
+  /** NEIGHBOR_SOLICITATION or NEIGHBOR_ADVERTISEMENT; 0 in a blank view. */
+  type = 0
+  /** IPv6 source, destination, and target. */
+  s0 = 0; s1 = 0; s2 = 0; s3 = 0
+  d0 = 0; d1 = 0; d2 = 0; d3 = 0
+  t0 = 0; t1 = 0; t2 = 0; t3 = 0
+  /** Ethernet source; -1 without link header. */
+  sourceMac = NO_LLADDR
+  /** First Target Link-Layer Address option of an NA; -1: absent. */
+  tlla = NO_LLADDR
+  /** Flags of an NA; false in an NS. */
+  router = false
+  solicited = false
+  override = false
+  /** The IPv6 destination is the target. */
+  unicastToTarget = false
+  /** The verdict on the packet: the result of `decode`, or the drop reason of the packet socket. */
+  drop: DropReason | undefined = undefined
+
+  /**
+   * Validates and reads the frame of `length` bytes at `at`, all of it within `slab`.
+   * @param linkHeader 14 (Ethernet) or 0 (cooked socket); see `LinkHeader`
+   * @param checksumPartial the checksum was left to hardware (TP_STATUS_CSUMNOTREADY) and is not verified
+   * @returns undefined for a valid NS or NA, else the reason to drop it. `drop` has the same value. For reasons before 'hop-limit' in
+   *   DROP_REASONS the view is blank; from 'hop-limit' on it has the type, addresses and flags, without options.
+   */
+  decode(slab: Uint8Array, at: number, length: number, linkHeader: number, checksumPartial: boolean): DropReason | undefined {
+    return this.drop = this.#read(slab, at, length, linkHeader, checksumPartial)
+  }
+
+  #read(slab: Uint8Array, at: number, length: number, linkHeader: number, checksumPartial: boolean): DropReason | undefined {
+    const ip = at + linkHeader
+    const icmp = ip + IPV6_HEADER
+    const frameEnd = at + length
+    const broken = checkHeaders(slab, at, length, linkHeader)
+    if (broken !== undefined) return this.#blank(broken)
+    if (slab[ip + NEXT_HEADER] !== ICMPV6) return this.#blank(classifyExtended(slab, ip, frameEnd))
+
+    // Bytes after the payload are Ethernet padding.
+    const payload = read16(slab, ip + PAYLOAD_LENGTH)
+    if (payload > 0 && icmp < frameEnd && !isNdisc(slab[icmp])) return this.#blank('not-ndisc')
+    if (icmp + payload > frameEnd) return this.#blank('truncated')
+    if (payload < MESSAGE) return this.#blank('length')
+
+    this.#readFields(slab, at, linkHeader)
+
+    if (slab[ip + HOP_LIMIT] !== ND_HOP_LIMIT) return 'hop-limit'
+    if (!checksumPartial && icmpv6Checksum(slab, ip, payload) !== 0) return 'checksum'
+    if (slab[icmp + CODE] !== 0) return 'code'
+    if (this.t0 >>> 24 === 0xff) return 'target-multicast'
+    const { s0, s1, s2, s3, d0 } = this
+    if (s0 >>> 24 === 0xff || ((s0 | s1 | s2) === 0 && s3 === 1)) return 'source'
+    const solicitation = this.type === NEIGHBOR_SOLICITATION
+    const dad = solicitation && (s0 | s1 | s2 | s3) === 0
+    if (solicitation) {
+      if (s3 === this.t3 && s2 === this.t2 && s1 === this.t1 && s0 === this.t0) return 'source'
+      if (dad && !isSolicitedNode(d0, this.d1, this.d2, this.d3)) return 'dad-destination'
+    } else if (d0 >>> 24 === 0xff && this.solicited) {
+      return 'na-multicast-solicited'
+    }
+    return this.#readOptions(slab, icmp + MESSAGE, icmp + payload, solicitation, dad)
+  }
+
+  /** Reads the fields at fixed offsets. Separate from `decode`, so that V8 inlines the reads into both. */
+  #readFields(slab: Uint8Array, at: number, linkHeader: number): void {
+    const ip = at + linkHeader
+    const icmp = ip + IPV6_HEADER
+    const flags = slab[icmp] === NEIGHBOR_ADVERTISEMENT ? slab[icmp + FLAGS] : 0
+    this.type = slab[icmp]
+    this.router = (flags & ROUTER) !== 0
+    this.solicited = (flags & SOLICITED) !== 0
+    this.override = (flags & OVERRIDE) !== 0
+    this.sourceMac = linkHeader === 0 ? NO_LLADDR : readMac(slab, at + ETHER_SOURCE)
+    this.s0 = readWord(slab, ip + SOURCE)
+    this.s1 = readWord(slab, ip + SOURCE + 4)
+    this.s2 = readWord(slab, ip + SOURCE + 8)
+    this.s3 = readWord(slab, ip + SOURCE + 12)
+    const d0 = this.d0 = readWord(slab, ip + DESTINATION)
+    const d1 = this.d1 = readWord(slab, ip + DESTINATION + 4)
+    const d2 = this.d2 = readWord(slab, ip + DESTINATION + 8)
+    const d3 = this.d3 = readWord(slab, ip + DESTINATION + 12)
+    const t0 = this.t0 = readWord(slab, icmp + TARGET)
+    const t1 = this.t1 = readWord(slab, icmp + TARGET + 4)
+    const t2 = this.t2 = readWord(slab, icmp + TARGET + 8)
+    const t3 = this.t3 = readWord(slab, icmp + TARGET + 12)
+    // No branches: V8 would recompile this function when an address takes a new branch, in the middle of a scan.
+    this.unicastToTarget = ((d0 ^ t0) | (d1 ^ t1) | (d2 ^ t2) | (d3 ^ t3)) === 0
+    this.tlla = NO_LLADDR
+  }
+
+  /** Reads the options. Every length must be valid before any option counts (RFC 4861 7.1). Of several TLLAs the first counts. */
+  #readOptions(slab: Uint8Array, at: number, end: number, solicitation: boolean, dad: boolean): DropReason | undefined {
+    let tlla = NO_LLADDR
+    let dadSlla = false
+    for (let p = at, size = 0; p < end; p += size) {
+      if (p + 2 > end) return 'option-length'
+      size = 8 * slab[p + 1]
+      if (size === 0 || p + size > end) return 'option-length'
+      if (slab[p] === SOURCE_LINK_LAYER_ADDRESS) dadSlla = dad
+      else if (slab[p] === TARGET_LINK_LAYER_ADDRESS && !solicitation && size === LLADDR_OPTION && tlla === NO_LLADDR) {
+        tlla = readMac(slab, p + 2)
+      }
+    }
+    if (dadSlla) return 'dad-slla'
+    this.tlla = tlla
+    return undefined
+  }
+
+  /** Allocates a copy of the address, as `source()` does. */
+  target(): Address { return new Address(this.t0, this.t1, this.t2, this.t3) }
+  source(): Address { return new Address(this.s0, this.s1, this.s2, this.s3) }
+
+  /** Fills all fields with invalid values, so that a simulator detects reads after the frame is processed. */
+  poison(): void { this.#fill(-1, 0xdeadbeef | 0, 0xdeadbeefdead as Mac, true) }
+
+  #blank(reason: DropReason): DropReason {
+    this.#fill(0, 0, NO_LLADDR, false)
+    return reason
+  }
+
+  #fill(type: number, word: number, mac: Mac, flag: boolean): void {
+    this.type = type
+    this.s0 = this.s1 = this.s2 = this.s3 = word
+    this.d0 = this.d1 = this.d2 = this.d3 = word
+    this.t0 = this.t1 = this.t2 = this.t3 = word
+    this.sourceMac = this.tlla = mac
+    this.router = this.solicited = this.override = this.unicastToTarget = flag
+  }
+}

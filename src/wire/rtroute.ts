@@ -1,0 +1,182 @@
+/**
+ * rtnetlink messages of IPv6 routes (rtnetlink(7), linux/rtnetlink.h), with the fields that ndp6d uses. Requests follow
+ * NETLINK_GET_STRICT_CHK, so that the kernel filters a dump.
+ */
+import { Address, Prefix } from '../address.ts'
+import { assemble, END, JUMP_EQUAL, LOAD_BYTE, LOAD_WORD, RETURN } from './filter.ts'
+import { hostOrder, type MessageWriter } from './netlink-encode.ts'
+import {
+  attributesOf, little, type Message, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, readU32,
+} from './netlink.ts'
+import { AF_INET6 } from './rtnetlink.ts'
+
+export const RTM_NEWROUTE = 24, RTM_DELROUTE = 25
+const RTM_GETROUTE = 26
+
+export const RTNLGRP_IPV6_ROUTE = 11
+
+export const RT_TABLE_MAIN = 254
+export const RTN_UNICAST = 1, RTN_LOCAL = 2
+/** Flag of a route: the kernel takes the gateway as on-link, without a lookup. */
+const RTNH_F_ONLINK = 4
+/** Protocols of on-link prefixes: kernel (of an address), boot (set by hand), static, ra. */
+const ON_LINK_PROTOCOLS = [2, 3, 4, 9]
+
+const RTA_DST = 1, RTA_OIF = 4, RTA_GATEWAY = 5, RTA_PRIORITY = 6, RTA_MULTIPATH = 9, RTA_CACHEINFO = 12, RTA_TABLE = 15
+const RTA_VIA = 18, RTA_ENCAP = 22, RTA_EXPIRES = 23
+/** Attributes of routes with a gateway or a tunnel. */
+const NOT_ON_LINK = [RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA, RTA_ENCAP]
+
+/** RTM_NEWROUTE, RTM_DELROUTE; also the answer to a lookup. */
+export interface RouteMessage {
+  /** Undefined for ::/0. */
+  readonly destination: Address | undefined
+  readonly length: number
+  readonly ifindex: number | undefined
+  readonly gateway: Address | undefined
+  readonly protocol: number
+  readonly metric: number | undefined
+  readonly table: number
+  /** RTN_UNICAST, RTN_LOCAL ... */
+  readonly type: number
+  /** RTA_EXPIRES has passed: the kernel ignores the route and collects it later. */
+  readonly expired: boolean
+}
+
+/** A prefix whose hosts are on the link itself. */
+export interface OnLinkPrefix {
+  readonly prefix: Prefix
+  readonly ifindex: number
+}
+
+/** The protocol and metric by which the program that wrote a host route recognizes it. */
+export interface RouteMark {
+  readonly protocol: number
+  readonly metric: number
+}
+
+/** A /128 route to write to table main. */
+export interface RouteFields {
+  readonly target: Address
+  readonly ifindex: number
+  readonly via?: Address
+}
+
+/** Decodes RTM_*ROUTE. @returns undefined for other types, messages that are too short, and other families than IPv6 */
+export function decodeRoute(message: Message): RouteMessage | undefined {
+  const attributes = attributesOf(message, RTM_NEWROUTE, 12, AF_INET6)
+  if (attributes === undefined) return undefined
+  const { bytes, start } = message
+  let destination, ifindex, gateway, metric
+  let table = bytes[start + 4]
+  let expires = 0
+  // Tables can be large, so each attribute is read once.
+  for (const { type, start: at, end: limit } of attributes) {
+    const size = limit - at
+    if (type === RTA_DST && size >= 16) destination = Address.read(bytes, at)
+    else if (type === RTA_GATEWAY && size >= 16) gateway = Address.read(bytes, at)
+    else if (type === RTA_OIF && size >= 4) ifindex = readU32(bytes, at)
+    else if (type === RTA_PRIORITY && size >= 4) metric = readU32(bytes, at)
+    else if (type === RTA_TABLE && size >= 4) table = readU32(bytes, at)
+    else if (type === RTA_CACHEINFO && size >= 12) expires = readU32(bytes, at + 8) | 0
+  }
+  return { destination, length: bytes[start + 1], ifindex, gateway, protocol: bytes[start + 5], metric, table, type: bytes[start + 7],
+    expired: expires < 0 }
+}
+
+/**
+ * Decodes the on-link prefix of RTM_*ROUTE: a unicast route of table main without gateway, of 1 to 127 bits, with a protocol
+ * of ON_LINK_PROTOCOLS.
+ * @returns undefined for other routes, link-local and multicast prefixes, and other messages
+ */
+export function decodeOnLink(message: Message): OnLinkPrefix | undefined {
+  const route = decodeRoute(message)
+  if (route?.destination === undefined || route.ifindex === undefined) return undefined
+  const { destination, length, ifindex, protocol, table, type } = route
+  if (type !== RTN_UNICAST || table !== RT_TABLE_MAIN || length < 1 || length > 127) return undefined
+  if (!ON_LINK_PROTOCOLS.includes(protocol) || destination.isLinkLocal || destination.isMulticast) return undefined
+  for (const attribute of attributesOf(message, RTM_NEWROUTE, 12, AF_INET6)!) {
+    if (NOT_ON_LINK.includes(attribute.type)) return undefined
+  }
+  return { prefix: new Prefix(destination, length), ifindex }
+}
+
+/** @returns struct rtmsg without flags */
+function header(length: number, table: number, protocol: number, type: number): number[] {
+  return [AF_INET6, length, 0, 0, table, protocol, 0, type, 0, 0, 0, 0]
+}
+
+/** Requests the routes of `protocol` in table main, all lengths and metrics. */
+export function dumpHostRoutes(w: MessageWriter, sequence: number, protocol: number): void {
+  w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, header(0, RT_TABLE_MAIN, protocol, 0))
+}
+
+/** Requests the unicast routes of one link in table main. The kernel refuses with ENODEV if the link does not exist. */
+export function dumpLinkRoutes(w: MessageWriter, sequence: number, ifindex: number): void {
+  const unicast = header(0, RT_TABLE_MAIN, 0, RTN_UNICAST)
+  w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, unicast, [[RTA_OIF, hostOrder(ifindex)]])
+}
+
+/**
+ * Builds a filter for a socket in RTNLGRP_IPV6_ROUTE: it passes routes of `protocol` that other programs or the kernel changed.
+ * @param port port of the socket that makes our own changes, which are dropped; changes by the kernel have port 0
+ */
+export function hostRouteFilter(protocol: number, port: number): Uint8Array {
+  // The filter loads numbers in network order, but the port is in host order.
+  const loaded = new DataView(Uint32Array.of(port).buffer).getUint32(0)
+  return assemble([
+    { code: LOAD_WORD, k: 12 },
+    { code: JUMP_EQUAL, k: loaded, equal: 'drop' },
+    { code: LOAD_BYTE, k: 16 + 5 },
+    { code: JUMP_EQUAL, k: protocol, other: 'drop' },
+    ...END,
+  ])
+}
+
+/** Builds a filter for a socket in RTNLGRP_IPV6_ROUTE: it passes routes whose header {@link decodeOnLink} accepts. */
+export function onLinkFilter(): Uint8Array {
+  return assemble([
+    { code: LOAD_BYTE, k: 16 + 1 },
+    { code: JUMP_EQUAL, k: 0, equal: 'drop' },
+    { code: JUMP_EQUAL, k: 128, equal: 'drop' },
+    { code: LOAD_BYTE, k: 16 + 7 },
+    { code: JUMP_EQUAL, k: RTN_UNICAST, other: 'drop' },
+    { code: LOAD_BYTE, k: 16 + 5 },
+    ...ON_LINK_PROTOCOLS.map((k) => ({ code: JUMP_EQUAL, k, equal: 'pass' })),
+    { label: 'drop', code: RETURN, k: 0 },
+    { label: 'pass', code: RETURN, k: 0xffff },
+  ])
+}
+
+/** Requests the route of this machine to `target`. The answer is an RTM_NEWROUTE or an error. */
+export function lookupRoute(w: MessageWriter, sequence: number, target: Address): void {
+  w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_ACK, sequence, header(128, 0, 0, 0), [[RTA_DST, target]])
+}
+
+/**
+ * Writes a route. `add` fails with EEXIST if any route with this destination and metric exists. `replace` overwrites the first
+ * such route, and fails with ENOENT if there is none. The caller must know that this route is ours.
+ * @param expires seconds until the kernel ends the route; undefined: never
+ */
+export function writeRoute(
+  w: MessageWriter, sequence: number, op: 'add' | 'replace', route: RouteFields, mark: RouteMark, expires?: number,
+): void {
+  const flags = op === 'add' ? NLM_F_CREATE | NLM_F_EXCL : NLM_F_REPLACE
+  writeHostRoute(w, RTM_NEWROUTE, flags, sequence, route, mark, expires)
+}
+
+/** Deletes the route with this mark. The kernel refuses with ESRCH if there is none. */
+export function deleteRoute(w: MessageWriter, sequence: number, route: RouteFields, mark: RouteMark): void {
+  writeHostRoute(w, RTM_DELROUTE, 0, sequence, route, mark)
+}
+
+function writeHostRoute(w: MessageWriter, type: number, flags: number, sequence: number, { target, ifindex, via }: RouteFields,
+  { protocol, metric }: RouteMark, expires?: number): void {
+  // header() leaves the scope 0, because the kernel ignores the scope of IPv6 routes.
+  const fields = header(128, RT_TABLE_MAIN, protocol, RTN_UNICAST)
+  if (via !== undefined) fields[little ? 8 : 11] = RTNH_F_ONLINK
+  w.message(type, NLM_F_REQUEST | flags, sequence, fields, [
+    [RTA_DST, target], [RTA_PRIORITY, hostOrder(metric)], [RTA_GATEWAY, via],
+    [RTA_EXPIRES, expires === undefined ? undefined : hostOrder(expires)], [RTA_OIF, hostOrder(ifindex)],
+  ])
+}

@@ -1,0 +1,72 @@
+/** Solicitations of Duplicate Address Detection: an owner is defended once it proved that it is there (RFC 4862 5.4.3). */
+import t from 'tap'
+import { ETH0, ETH1, LO, ROUTER, Stage, SUBNET, VM, VM2, VM3 } from '../kit/stage.ts'
+
+const DEFENSE = `advertise eth0 ${VM} R from fe80::ff:2 to ff02::1 33:33:00:00:00:01`
+
+t.test('a static rule answers at once, but defends only addresses of this machine', async (t) => {
+  const answer = `advertise eth0 ${VM} RS from fe80::ff:2 to fe80::1 ${ROUTER}`
+  const stage = new Stage('proxy eth0 { rule 2001:db8::/64 { static } }')
+  t.equal(stage.ns(ETH0, VM), 'answered')
+  t.same(stage.sink.take(), [answer])
+  t.equal(stage.dad(ETH0, VM, VM3), 'dad-unproven')
+  t.same(stage.sink.take(), [`lookup ${VM}`], 'the kernel may have a local route')
+  stage.route(VM, ETH1)
+  t.same(stage.sink.take(), [])
+  stage.dad(ETH0, VM, VM3)
+  stage.sink.take()
+  stage.route(VM, LO, true)
+  t.same(stage.sink.take(), [DEFENSE], 'by a local route')
+  stage.route(VM, LO, true)
+  t.same(stage.sink.take(), [], 'once')
+  t.equal(stage.ns(ETH0, VM), 'answered', 'answers to others stay the same')
+})
+
+t.test('a known owner must prove that it is there, and then it is defended', async (t) => {
+  const stage = new Stage(SUBNET.replace('host', 'timeout 100\n retries 3\n host'))
+  stage.learn(VM, VM2)
+  stage.wait(1000)
+  t.equal(stage.dad(ETH0, VM, VM3), 'probing')
+  t.same(stage.sink.take('confirm', 'solicit', 'advertise'), [`confirm eth1 ${VM} from fe80::ff:3 to ${VM2}`])
+  stage.na(ETH1, VM, VM2)
+  t.same(stage.sink.take('advertise', 'conflict'), [DEFENSE, `conflict ${VM} eth0 ${VM3} answered`])
+
+  stage.wait(249)
+  t.equal(stage.dad(ETH0, VM, VM3), 'probing')
+  t.same(stage.sink.take('confirm', 'advertise'), [DEFENSE], 'it proved that just now')
+
+  stage.wait(1)
+  t.equal(stage.dad(ETH0, VM, VM3), 'probing', 'once more, with a silent owner')
+  stage.wait(500)
+  t.same(stage.sink.take('advertise'), [])
+  t.equal(stage.known[VM], 'FAILED -')
+})
+
+t.test('an owner that was unknown and answers is defended', async (t) => {
+  const stage = new Stage(SUBNET)
+  t.equal(stage.dad(ETH0, VM, VM3), 'probing')
+  stage.na(ETH1, VM, VM2)
+  t.same(stage.sink.take('advertise'), [DEFENSE])
+})
+
+t.test('the owner\'s own DAD is not defended against; a pinned address is defended at once', async (t) => {
+  const stage = new Stage(SUBNET)
+  stage.learn(VM, VM2)
+  t.equal(stage.dad(ETH0, VM, VM2), 'dad-own-mac')
+  t.same(stage.sink.take('advertise'), [])
+  t.equal(stage.dad(ETH1, '2001:db8::1', VM2), 'defended')
+  t.same(stage.sink.take('advertise', 'conflict'), ['advertise eth1 2001:db8::1 R from fe80::ff:3 to ff02::1 33:33:00:00:00:01',
+    `conflict 2001:db8::1 eth1 ${VM2} pinned`])
+})
+
+t.test('an answer of another proxy does not refuse a newcomer its address', async (t) => {
+  const stage = new Stage(SUBNET)
+  stage.ns(ETH1, VM, { from: VM3, source: 'fe80::3' })
+  t.equal(stage.dad(ETH1, VM, VM2), 'probing')
+  stage.sink.take()
+  stage.na(ETH0, VM, ROUTER, { flags: 'S' })
+  t.same(stage.sink.take('advertise'), [`advertise eth1 ${VM} RS from fe80::ff:3 to fe80::3 ${VM3}`], 'not to the newcomer')
+  t.equal(stage.dad(ETH1, VM, VM2), 'dad-unproven')
+  t.same(stage.sink.take('advertise', 'conflict', 'confirm'), [])
+  t.equal(stage.ns(ETH1, VM, { from: VM3, source: 'fe80::3' }), 'answered')
+})

@@ -1,0 +1,132 @@
+/** Limits of the neighbor cache: which entries count for which host, and the events of full tables. */
+import t from 'tap'
+import fc from 'fast-check'
+import type { Mac } from '../../../src/address.ts'
+import { ALIVE_RESERVE, Capacity, SILENT_ROUTER_LIMIT, UNPROVEN_LIMIT } from '../../../src/engine/cache/capacity.ts'
+import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
+import type { NeighborState } from '../../../src/engine/types.ts'
+import { ETH1, mac, neighborOf, nth, PartsRecorder, type Properties, VM2, VM3, worldOf } from '../kit/neighbor.ts'
+
+const { rule: RULE } = worldOf('proxy eth0 { limit 3\n host-limit 2\n rule 2001:db8::/64 { iface eth1 } }')
+
+function entry(n: number, more: Properties = {}): Neighbor { return neighborOf(nth(n), RULE, more) }
+
+function owner(n: number, from: string | undefined, more: Properties = {}): Neighbor {
+  return entry(n, { state: 'REACHABLE', ifindex: ETH1, mac: from === undefined ? undefined : mac(from), ...more })
+}
+
+function scene(): { recorder: PartsRecorder; capacity: Capacity } {
+  const recorder = new PartsRecorder()
+  return { recorder, capacity: new Capacity(recorder) }
+}
+
+/** Entries in use: owned, unproven, silent routers. */
+function used(capacity: Capacity): number[] { return capacity.limits(3).map(({ used }) => used) }
+
+t.test('owners, in all and of each host, with an event when a limit is reached', async (t) => {
+  const { recorder, capacity } = scene()
+  const [one, two] = [owner(1, VM2), owner(2, VM2)]
+  capacity.add(one)
+  t.notOk(capacity.hasEnough(mac(VM2), RULE))
+  capacity.add(two)
+  t.same(recorder.take(), [])
+  t.ok(capacity.hasEnough(mac(VM2), RULE))
+  t.notOk(capacity.hasEnough(mac(VM3), RULE))
+  t.same(recorder.take(), ['limit host 2'])
+  t.notOk(capacity.isFull(RULE))
+  capacity.add(owner(3, undefined))
+  t.ok(capacity.isFull(RULE), 'an owner without a link-layer address counts')
+  t.same(recorder.take(), ['limit neighbors 3'])
+  t.same(capacity.of(mac(VM2)), [one, two])
+  capacity.remove(one)
+  capacity.remove(two)
+  t.same(capacity.of(mac(VM2)), [])
+  t.notOk(capacity.isFull(RULE))
+})
+
+t.test('targets that are probed because of a host', async (t) => {
+  const { capacity } = scene()
+  const probed = [1, 2].map((n) => entry(n, { account: mac(VM2) }))
+  for (const each of [...probed, entry(3)]) capacity.add(each)
+  t.ok(capacity.isBusy(mac(VM2), RULE))
+  t.notOk(capacity.isBusy(mac(VM3), RULE))
+  t.notOk(capacity.hasEnough(mac(VM2), RULE), 'the host owns none of them')
+  capacity.remove(probed[0])
+  t.notOk(capacity.isBusy(mac(VM2), RULE))
+  t.same(used(capacity), [0, 2, 0])
+})
+
+t.test('the oldest failure is replaced first, routers last, and hosts that showed themselves have a reserve', async (t) => {
+  const { recorder, capacity } = scene()
+  const router = entry(1, { state: 'FAILED', router: true })
+  const [first, second] = [2, 3].map((n) => entry(n, { state: 'FAILED' }))
+  for (const each of [router, first, second]) capacity.add(each)
+  t.equal(capacity.place(RULE, false), 'free')
+  for (let n = 3; n < UNPROVEN_LIMIT; n++) capacity.add(entry(10 + n))
+  t.same([...capacity.failed], [first, second])
+  t.equal(capacity.place(RULE, true), 'free')
+  t.equal(capacity.place(RULE, false), first)
+  capacity.remove(first)
+  capacity.add(entry(4))
+  t.equal(capacity.place(RULE, false), second)
+  capacity.remove(second)
+  capacity.add(entry(5))
+  t.same(recorder.take(), [])
+  t.equal(capacity.place(RULE, false), undefined)
+  for (let n = 0; n < ALIVE_RESERVE; n++) capacity.add(entry(10_000 + n))
+  t.equal(capacity.place(RULE, true), undefined)
+  t.same(recorder.take(), [`limit targets ${UNPROVEN_LIMIT}`, `limit targets ${UNPROVEN_LIMIT + ALIVE_RESERVE}`])
+})
+
+t.test('silent routers above their limit are replaced first', async (t) => {
+  const { capacity } = scene()
+  const routers = Array.from({ length: SILENT_ROUTER_LIMIT + 1 }, (_, n) => entry(n, { state: 'FAILED', router: true }))
+  const host = entry(9999, { state: 'FAILED' })
+  for (const each of [...routers, host]) capacity.add(each)
+  for (let n = 0; n < UNPROVEN_LIMIT; n++) capacity.add(entry(10_000 + n))
+  t.equal(capacity.place(RULE, false), routers[0])
+  capacity.remove(routers[0])
+  t.equal(capacity.place(RULE, false), host)
+})
+
+t.test('pinned owners are not counted', async (t) => {
+  const { capacity } = scene()
+  for (let n = 0; n < 9; n++) capacity.add(owner(n, VM2, { isPinned: true }))
+  t.notOk(capacity.isFull(RULE))
+  t.same(capacity.of(mac(VM2)), [])
+})
+
+t.test('after any changes the counts are those of the entries, and changes of owners raise the revision', async () => {
+  const macs = [mac(VM2), mac(VM3), undefined]
+  const change = fc.record({ n: fc.nat(5), state: fc.constantFrom<NeighborState>('INCOMPLETE', 'REACHABLE', 'PROBE', 'FAILED'),
+    gone: fc.boolean(), mac: fc.constantFrom(...macs), account: fc.constantFrom(...macs), router: fc.boolean() })
+  fc.assert(fc.property(fc.array(change), (changes) => {
+    const { capacity } = scene()
+    const entries = new Map<number, Neighbor>()
+    for (const { n, gone, ...more } of changes) {
+      const known = entries.get(n)
+      const { revision } = capacity
+      if (known !== undefined) capacity.remove(known)
+      const wasOwned = known?.isOwned === true
+      if (gone) {
+        entries.delete(n)
+      } else {
+        const next = Object.assign(known ?? entry(n), more)
+        entries.set(n, next)
+        capacity.add(next)
+      }
+      if (wasOwned !== (entries.get(n)?.isOwned === true) && capacity.revision === revision) return false
+    }
+    const all = [...entries.values()]
+    const owned = all.filter(({ isOwned }) => isOwned)
+    const failed = all.filter(({ state }) => state === 'FAILED')
+    const [owners, unproven, routers] = used(capacity)
+    return owners === owned.length && unproven === all.length - owned.length && routers === failed.filter(({ router }) => router).length
+      && capacity.isFull(RULE) === owned.length >= 3
+      && (macs.slice(0, 2) as Mac[]).every((mac) => capacity.of(mac).every((each) => each.isOwned && each.mac === mac)
+        && capacity.of(mac).length === owned.filter((each) => each.mac === mac).length
+        && capacity.hasEnough(mac, RULE) === owned.filter((each) => (each.work.account ?? each.mac) === mac).length >= 2
+        && capacity.isBusy(mac, RULE) === all.filter(({ state, work: { account } }) => state === 'INCOMPLETE' && account === mac).length >= 2)
+      && [...capacity.failed].length === failed.filter(({ router }) => !router).length
+  }))
+})

@@ -1,0 +1,125 @@
+/** The life of a cache entry: INCOMPLETE, REACHABLE, PROBE, FAILED. */
+import t from 'tap'
+import { SOLICITOR_LIMIT } from '../../../src/engine/cache/waiting-solicitors.ts'
+import { ETH0, ETH1, ip, mac, Stage, SUBNET, VM, VM2, VM3 } from '../kit/stage.ts'
+
+const TIMED = SUBNET.replace('host', 'timeout 500\n retries 3\n ttl 30s\n deadtime 20s\n host')
+
+t.test('INCOMPLETE: one probe per timeout, then FAILED, then no entry', async (t) => {
+  const stage = new Stage(TIMED)
+  t.equal(stage.ns(ETH0, VM), 'probing')
+  t.equal(stage.known[VM], 'INCOMPLETE -')
+  t.same(stage.sink.take('solicit'), [`solicit eth1 ${VM}`], 'at once')
+  t.equal(stage.ns(ETH0, VM), 'probing')
+  stage.wait(499)
+  t.same(stage.sink.take('solicit'), [], 'another solicitation causes no further probe')
+  for (const at of [500, 1000, 1500]) {
+    stage.wait(500)
+    t.same(stage.sink.take('solicit'), [`solicit eth1 ${VM}`], `again after ${at} ms`)
+  }
+  stage.wait(501)
+  t.equal(stage.known[VM], 'FAILED -', 'after the timeout of the last probe')
+  t.equal(stage.ns(ETH0, VM), 'failed')
+  t.same(stage.sink.take('solicit', 'advertise'), [])
+  stage.wait(20_000)
+  t.equal(stage.known[VM], undefined, 'after deadtime')
+  t.equal(stage.ns(ETH0, VM), 'probing', 'from the beginning')
+})
+
+t.test('REACHABLE: answered at once, verified before the end of ttl, first by unicast, then by the group', async (t) => {
+  const stage = new Stage(TIMED)
+  stage.learn(VM, VM2)
+  t.equal(stage.known[VM], 'REACHABLE eth1 routed')
+  stage.wait(27_999)
+  t.same(stage.sink.take(), [])
+  stage.wait(1)
+  t.equal(stage.known[VM], 'PROBE eth1 routed')
+  const unicast = `confirm eth1 ${VM} from fe80::ff:3 to ${VM2}`
+  t.same(stage.sink.take('confirm', 'solicit'), [unicast])
+  t.equal(stage.ns(ETH0, VM), 'answered', 'still known')
+  stage.wait(1500)
+  t.same(stage.sink.take('confirm', 'solicit'), [unicast, unicast, `solicit eth1 ${VM}`], 'one lost probe is not the end')
+  t.equal(stage.na(ETH1, VM, VM2), 'proof')
+  t.equal(stage.known[VM], 'REACHABLE eth1 routed')
+  stage.wait(29_999)
+  t.equal(stage.known[VM], 'PROBE eth1 routed')
+  stage.wait(1)
+  t.equal(stage.known[VM], 'FAILED -', 'no proof is older than ttl')
+  t.same(stage.sink.take('route'), [`route delete ${VM} eth1`])
+  stage.wait(20_000)
+  t.equal(stage.known[VM], undefined)
+})
+
+t.test('keepalive no: verified only after a solicitation, removed at the end of ttl', async (t) => {
+  const stage = new Stage(TIMED.replace('host', 'keepalive no\n host'))
+  stage.learn(VM, VM2)
+  stage.wait(29_999)
+  t.same(stage.sink.take(), [])
+  stage.wait(1)
+  t.same(stage.sink.take('confirm', 'solicit', 'route'), [`route delete ${VM} eth1`])
+  t.equal(stage.known[VM], undefined)
+  stage.learn(VM, VM2)
+  t.equal(stage.ns(ETH0, VM), 'answered')
+  stage.wait(28_000)
+  t.equal(stage.known[VM], 'PROBE eth1 routed')
+  stage.na(ETH1, VM, VM2)
+  stage.wait(29_000)
+  t.equal(stage.ns(ETH0, VM), 'answered', 'a late solicitation')
+  stage.wait(1000)
+  t.equal(stage.known[VM], 'PROBE eth1 routed')
+})
+
+t.test('each solicitor is answered once, those beyond the limit are not', async (t) => {
+  const stage = new Stage(TIMED)
+  for (let n = 0; n < SOLICITOR_LIMIT; n++) {
+    t.equal(stage.ns(ETH0, VM, { source: `fe80::a:${n}` }), 'probing')
+    t.equal(stage.ns(ETH0, VM, { source: `fe80::a:${n}` }), 'probing', 'again')
+  }
+  t.equal(stage.ns(ETH0, VM, { source: 'fe80::b' }), 'limit')
+  t.same(stage.sink.take('limit'), [`limit solicitors ${SOLICITOR_LIMIT}`])
+  stage.na(ETH1, VM, VM2)
+  const answers = stage.sink.take('advertise', 'route')
+  t.equal(answers.length, 1 + SOLICITOR_LIMIT)
+  t.equal(answers[0], `route add ${VM} eth1`, 'the route first')
+  t.equal(new Set(answers).size, answers.length)
+})
+
+t.test('a solicitor of a target that failed is not answered later', async (t) => {
+  const stage = new Stage(TIMED)
+  stage.ns(ETH0, VM)
+  stage.wait(2000)
+  t.equal(stage.known[VM], 'FAILED -')
+  t.equal(stage.na(ETH1, VM, VM2), 'unsolicited', 'a sign of life')
+  t.equal(stage.known[VM], 'INCOMPLETE -', 'ends the negative entry')
+  t.equal(stage.na(ETH1, VM, VM2), 'proof')
+  t.same(stage.sink.take('advertise'), [])
+})
+
+t.test('restored owners are known at once and verified by their group', async (t) => {
+  const restored = (): Stage => {
+    const stage = new Stage(TIMED)
+    stage.handle({ kind: 'saved-hosts', hosts: [{ target: ip(VM), iface: 'eth1', mac: undefined, router: false }] })
+    return stage
+  }
+  const stage = restored()
+  t.same(stage.sink.take('solicit', 'confirm'), [`solicit eth1 ${VM}`])
+  t.equal(stage.known[VM], 'PROBE eth1 routed')
+  stage.handle({ kind: 'saved-hosts', hosts: [{ target: ip(VM), iface: 'eth1', mac: undefined, router: false }] })
+  t.same(stage.sink.take(), [], 'once')
+  const proved = stage.now
+  stage.na(ETH1, VM, VM2)
+  // Reports of groups are over.
+  stage.wait(20_000)
+  t.equal(stage.engine.deadline, proved + 28_000)
+  t.same([...stage.engine.savedHosts], [{ target: ip(VM), iface: 'eth1', mac: mac(VM2), router: false }])
+  stage.gone(ETH1)
+  stage.wait(20_000)
+  t.same([...stage.engine.savedHosts], [])
+  t.equal(stage.engine.deadline, undefined)
+
+  const defended = restored()
+  t.equal(defended.dad(ETH0, VM, VM3), 'probing')
+  t.same(defended.sink.take('advertise'), [])
+  defended.na(ETH1, VM, VM2)
+  t.equal(defended.sink.take('advertise').length, 1, 'after the proof')
+})

@@ -1,0 +1,99 @@
+import t from 'tap'
+import { Address, parseMac } from '../../src/address.ts'
+import type { Link, PacketBatch, Subscription } from '../../src/engine/types.ts'
+import { LinkSockets, linkLimits, type LinkReader } from '../../src/linux/link-sockets.ts'
+import { ns } from '../kit/frames.ts'
+import { ownNamespace, sh } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
+import { codeOf, Wire } from './kit/links.ts'
+
+await ownNamespace()
+
+const PLAIN: Subscription = { promiscuous: false, ring: true, ownSolicitations: false, reports: false, routerSolicitations: false,
+  prefixes: false }
+const LINK: Link = { ifindex: 77, name: 'h0', mac: parseMac('02:00:00:00:00:01'), up: true, addresses: [] }
+const FRAME = ns({ target: '2001:db8::12:3456', source: 'fe80::2', from: '02:00:00:00:00:02' })
+
+class Reader implements LinkReader {
+  readonly events: string[] = []
+  readonly drops: number[] = []
+  packets(batch: PacketBatch): void { for (let i = 0; i < batch.size; i++) if (batch.read(i) !== undefined) this.events.push('packet') }
+  echo(): void { this.events.push('echo') }
+  report(joined: readonly Address[]): void { this.events.push(...joined.map((group) => `report ${group}`)) }
+  query(): void { this.events.push('query') }
+  routerSolicitation(): void { this.events.push('router solicitation') }
+  opened(): void { this.events.push('opened') }
+  dropped(count: number): void { this.drops.push(count) }
+  failed(error: Error): void { this.events.push(codeOf(error)) }
+}
+
+t.test('a link that comes later', async (t) => {
+  const reader = new Reader()
+  const sockets = new LinkSockets(LINK, PLAIN, reader)
+  t.teardown(() => sockets.close())
+  t.same(reader.events, ['ENODEV'])
+  sockets.flush()
+  sh(`ip link add h0 index 77 address 02:00:00:00:00:01 type veth peer name h1 index 78 address 02:00:00:00:00:02
+      ip link set h0 up; ip link set h1 up`)
+  const wire = new Wire('h1')
+  t.teardown(() => wire.close())
+  await until(() => {
+    wire.send(FRAME)
+    return reader.events.includes('packet')
+  })
+  t.equal(reader.events.filter((word) => word === 'opened').length, 1)
+
+  sockets.update(LINK, { ...PLAIN, promiscuous: true })
+  reader.events.length = 0
+  wire.send(FRAME)
+  await until(() => reader.events.length > 0)
+  t.same(reader.events, ['packet'], 'once')
+
+  sockets.update(LINK, { ...PLAIN, reports: true })
+  sh('ip -6 addr add 2001:db8::77/64 dev h0 nodad; ip -6 addr add 2001:db8::78/64 dev h1 nodad')
+  await until(() => reader.events.includes('report ff02::1:ff00:78'))
+  sockets.update(LINK, PLAIN)
+  reader.events.length = 0
+  sh('ip -6 addr add 2001:db8::79/64 dev h1 nodad')
+  t.notMatch(reader.events, ['report ff02::1:ff00:79'])
+  sockets.close()
+  sockets.close()
+})
+
+t.test('1000 packets wait for a busy program; drops of more are counted and reported', async (t) => {
+  const reader = new Reader()
+  const sockets = new LinkSockets(LINK, PLAIN, reader)
+  const wire = new Wire('h1')
+  const received = (): number => reader.events.filter((word) => word === 'packet').length
+  wire.send(FRAME, 1000)
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+  await until(() => received() === 1000)
+  sockets.checkDrops(0)
+  t.same(reader.drops, [])
+
+  wire.send(FRAME, 20_000)
+  sockets.checkDrops(1)
+  const [lost] = reader.drops
+  t.ok(lost > 0, `${20_000 - lost} wait in the ring`)
+  await until(() => received() === 21_000 - sockets.usage.drops)
+  wire.send(FRAME, 20_000)
+  sockets.checkDrops(9_000)
+  t.equal(reader.drops.length, 1, 'the next report comes later')
+  await until(() => received() === 41_000 - sockets.usage.drops)
+  sockets.checkDrops(10_001)
+  t.equal(reader.drops.length, 2)
+  t.match(sockets.usage, { iface: 'h0', received: 41_000 - sockets.usage.drops, drops: lost + reader.drops[1], queued: 0 })
+  t.match(linkLimits([sockets.usage]), [{ used: 0, size: 4096 }])
+  wire.close()
+  sockets.close()
+})
+
+t.test('solicitations that cannot be sent are counted', async (t) => {
+  const reader = new Reader()
+  const sockets = new LinkSockets(LINK, PLAIN, reader)
+  sh('ip link set h0 down')
+  sockets.solicit(Address.parse('2001:db8::1')!)
+  t.match(reader.events.filter((word) => word !== 'ENETDOWN'), ['ENETUNREACH'])
+  t.equal(sockets.usage.unsent, 1)
+  sockets.close()
+})

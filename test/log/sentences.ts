@@ -1,0 +1,82 @@
+import t from 'tap'
+import { Address, parseMac } from '../../src/address.ts'
+import type { Event } from '../../src/engine/types.ts'
+import { limitSentence } from '../../src/log/limits.ts'
+import { conflictSentence, countersSentence, missingLinkSentence, neighborSentence, overrunSentence } from '../../src/log/sentences.ts'
+
+const TARGET = Address.parse('2001:db8::4')!
+const MAC = parseMac('02:00:00:00:00:04')!
+const names = (ifindex: number): string => `eth${ifindex}`
+
+t.test('neighbors', async (t) => {
+  type Neighbor = Extract<Event, { kind: 'neighbor' }>
+  const nowhere = { ifindex: undefined, mac: undefined, news: false }
+  const cases: readonly (readonly [Partial<Neighbor>, string])[] = [
+    [{}, 'found 2001:db8::4 on eth1 (02:00:00:00:00:04)'],
+    [{ mac: undefined }, 'found 2001:db8::4 on eth1'],
+    [{ ifindex: 9, former: 1 }, '2001:db8::4 moved from eth1 to eth9 (02:00:00:00:00:04)'],
+    [{ news: false }, 'verified 2001:db8::4 on eth1 (02:00:00:00:00:04): it answered'],
+    [{ state: 'PROBE', reason: 'ttl', news: false }, 'verifying 2001:db8::4 on eth1 (02:00:00:00:00:04): its `ttl` ends'],
+    [{ state: 'PROBE', reason: 'bridge', news: false },
+      'verifying 2001:db8::4 on eth1 (02:00:00:00:00:04): the bridge has no entry for this MAC address any more'],
+    [{ ...nowhere, state: 'INCOMPLETE', reason: 'local traffic' }, 'probing for 2001:db8::4: this machine has packets for it'],
+    [{ ...nowhere, state: 'FAILED', reason: 'no answer' }, 'no host found for 2001:db8::4: no host answered a probe'],
+    [{ ...nowhere, state: 'FAILED', reason: 'host-limit' },
+      '2001:db8::4 is not served: its host has the maximum of addresses for one host (option `host-limit`)'],
+    [{ ...nowhere, state: 'FAILED', reason: 'no answer', former: 1, news: true }, 'lost 2001:db8::4 on eth1: it no longer answers'],
+    [{ ...nowhere, state: 'FAILED', reason: 'link gone', former: 1, news: true }, 'lost 2001:db8::4 on eth1: its link eth1 is gone'],
+    [{ ...nowhere, state: 'GONE', reason: 'configuration', former: 1, news: true },
+      '2001:db8::4 is no longer served: the configuration excludes it'],
+    [{ ...nowhere, state: 'GONE', reason: 'link gone', former: 1, news: true }, '2001:db8::4 is no longer served: its link eth1 is gone'],
+    [{ ...nowhere, state: 'GONE', reason: 'ttl', news: true }, '2001:db8::4 is no longer served: it has not been seen for its `ttl`'],
+    [{ ...nowhere, state: 'GONE', reason: 'deadtime' }, 'forgot 2001:db8::4: its `deadtime` is over'],
+  ]
+  for (const [changes, sentence] of cases) {
+    const event: Neighbor = { kind: 'neighbor', target: TARGET, state: 'REACHABLE', ifindex: 1, mac: MAC, reason: 'proof',
+      former: undefined, news: true, ...changes }
+    t.equal(neighborSentence(event, names), sentence)
+  }
+})
+
+t.test('conflicts, by what is known about the owner', async (t) => {
+  const bases = { answered: /its owner still answers: ignored/, pinned: /the configuration names another owner \(`host`\): ignored/,
+    router: /a router's address on the upstream: ignored/ }
+  for (const basis of ['answered', 'pinned', 'router'] as const) {
+    const sentence = conflictSentence({ kind: 'conflict', target: TARGET, ifindex: 1, mac: MAC, basis }, names)
+    t.match(sentence, /^02:00:00:00:00:04 claims 2001:db8::4 on eth1, but /)
+    t.match(sentence, bases[basis])
+  }
+})
+
+t.test('limits, with the option that raises them', async (t) => {
+  type LimitEvent = Extract<Event, { kind: 'limit' }>
+  const sentence = (event: Omit<LimitEvent, 'kind'>, ...counts: number[]): string =>
+    limitSentence({ kind: 'limit', ...event }, names, ...counts)
+  t.match(sentence({ limit: 'neighbors', size: 4096 }), /^all 4 096 entries .* raise `limit`$/)
+  t.match(sentence({ limit: 'neighbors', size: 3072, ifindex: 1 }), /^eth1 has 3 072 learned addresses, its share .* raise `limit`$/)
+  t.match(sentence({ limit: 'host', size: 64, mac: MAC }), /^02:00:00:00:00:04 has 64 addresses, .* raise `host-limit`/)
+  t.match(sentence({ limit: 'targets', size: 8192 }), /^8 192 targets \(the maximum\) are being probed or have no owner/)
+  t.match(sentence({ limit: 'groups', size: 8192 }), /^hosts reported 8 192 multicast groups, the maximum /)
+  t.match(sentence({ limit: 'groups', size: 1024, ifindex: 1 }),
+    /^hosts on eth1 reported 1 024 multicast groups, the maximum /)
+  t.match(sentence({ limit: 'gone-links', size: 64 }), /^64 links \(the maximum\) that are gone/)
+  t.match(sentence({ limit: 'gone-hosts', size: 8192 }), /^8 192 hosts \(the maximum\) of links that are gone/)
+  t.equal(sentence({ limit: 'probes', size: 500, mac: MAC }, 29_971, 8),
+    '02:00:00:00:00:04 solicits for many addresses that no host has (a scan?): 29 971 of them were not probed in 8 s, '
+    + 'because `probe-limit` is 500 per second; known hosts are not affected')
+  t.match(sentence({ limit: 'probes', size: 500, ifindex: 1 }, 1),
+    /^many addresses that no host has are solicited .* 1 of them was not probed on eth1, /)
+})
+
+t.test('numbers are grouped', async (t) => {
+  t.match(overrunSentence({ kind: 'overrun', ifindex: 0, count: 1234567 }, names), /^eth0: 1 234 567 received packets were dropped/)
+  t.equal(countersSentence({ answered: 12_345, probing: 0, checksum: 1 }), 'counters since the start: 12 345 answered, 1 checksum')
+  t.equal(countersSentence({ answered: 0 }), 'counters since the start: no packets')
+})
+
+t.test('missing links', async (t) => {
+  t.equal(missingLinkSentence('eth9', ['eth1', 'lo', 'eth0']), 'eth9 does not exist; waiting for it (links here: eth0, eth1)')
+  t.equal(missingLinkSentence('eth9', ['lo']), 'eth9 does not exist; waiting for it (links here: none)')
+  const many = Array.from({ length: 300 }, (_, i) => `tap${i}`)
+  t.match(missingLinkSentence('eth9', many), /\(links here: (tap\d+, ){9}tap\d+ and 290 more\)$/)
+})

@@ -1,0 +1,168 @@
+/** An engine with links, a kernel that may be slow, and a clock that only {@link World.wait} moves. */
+import type { Address, Prefix } from '../../../src/address.ts'
+import type { Config } from '../../../src/config/config.ts'
+import { Engine } from '../../../src/engine.ts'
+import type { Effects, HostRoute, Input, Instant, Link } from '../../../src/engine/types.ts'
+import { NdiscView } from '../../../src/wire/ndisc-decode.ts'
+import { chance, ip, linkOf, LO, mac, na, ns, own, prefix } from '../../engine/kit/stage.ts'
+import { check, Critic } from './critic.ts'
+import { ADDRESSES, LIMIT, type Step } from './steps.ts'
+
+export class World {
+  readonly sink = new Critic()
+  readonly engine: Engine
+  readonly #view = new NdiscView()
+  readonly #slab = new Uint8Array(256)
+  #saved = '[]'
+  #revision = 0
+  #isSlow = false
+  now = 0 as Instant
+
+  constructor(config: Config, links: Iterable<Link>) {
+    this.sink.configure(config)
+    this.engine = this.sink.engine = new Engine(config, chance(1))
+    for (const link of links) this.link(link)
+  }
+
+  apply(step: Step): void {
+    switch (step.op) {
+      case 'ns': this.#frame(step.ifindex, ns({ ...step, ...(step.unicast ? { to: step.target } : {}) })); break
+      case 'na': this.#frame(step.ifindex, na({ ...step, source: step.source ?? step.target })); break
+      case 'noise': this.#frame(step.ifindex, step.bytes); break
+      case 'input': this.#step(step.input); break
+      case 'link': {
+        const { ifindex, up, renamed, carrier, global, usable } = step
+        const addresses = [own(`fe80::ff:${ifindex}`, 64, usable === 0), ...(global === undefined ? [] : [own(global)])]
+        if (!up && !carrier) this.sink.drop(ifindex)
+        this.link(linkOf(ifindex, { up, addresses, ...(renamed === 0 && ifindex !== LO ? { name: `tap${ifindex}` } : {}),
+          ...(step.mac === 0 ? { mac: mac('02:00:00:00:fe:00') } : {}) }))
+        break
+      }
+      case 'gone': {
+        const link = this.sink.links.get(step.ifindex)
+        this.sink.links.delete(step.ifindex)
+        if (link !== undefined) this.sink.onLink.delete(link.name)
+        this.sink.drop(step.ifindex)
+        this.#step({ kind: 'link-gone', ifindex: step.ifindex })
+        break
+      }
+      case 'config':
+        this.sink.configure(step.config)
+        this.#step({ kind: 'config', config: step.config })
+        break
+      case 'prefixes': {
+        const link = this.sink.links.get(step.ifindex)
+        if (link !== undefined) this.prefixes(link, step.prefixes.map(prefix))
+        break
+      }
+      case 'reply': this.#reply(ip(step.target), step.ifindex, step.local); break
+      case 'routes': {
+        // Another program added it with our mark.
+        if (step.target !== undefined && this.sink.links.has(step.ifindex)) {
+          this.sink.routes.set(step.target, { target: ip(step.target), ifindex: step.ifindex })
+        }
+        this.compare()
+        break
+      }
+      case 'kernel':
+        this.#isSlow = step.isSlow
+        this.#applyRoutes()
+        break
+      case 'wait': this.wait(step.ms); break
+    }
+    // The kernel answers in the same turn.
+    for (let target = this.sink.lookups.shift(); target !== undefined; target = this.sink.lookups.shift()) {
+      this.#reply(target, [2, 3, 4, undefined][target.w3 & 3], false)
+    }
+    this.#look()
+  }
+
+  prefixes({ name, ifindex }: Link, prefixes: readonly Prefix[]): void {
+    this.sink.onLink.set(name, prefixes)
+    this.#step({ kind: 'prefixes', ifindex, prefixes })
+  }
+
+  compare(): void {
+    this.#applyRoutes()
+    const present: HostRoute[] = [...this.sink.routes.values()]
+    this.#step({ kind: 'routes', present })
+    const routed = this.engine.snapshot().neighbors.filter(({ routed }) => routed).map(({ target }) => target)
+    check(routed.join() === [...this.sink.routes.values()].map(({ target }) => target).sort((a, b) => a.compare(b)).join(),
+      'the kernel has what is desired')
+  }
+
+  wait(ms: number): void {
+    const until = this.now + ms
+    let wakes = 0
+    for (let next = this.engine.deadline; next !== undefined && next <= until; next = this.engine.deadline) {
+      check(++wakes < 10_000, 'the engine settles')
+      this.now = Math.max(this.now, next) as Instant
+      this.#carryOut(this.engine.wake(this.now))
+      for (let target = this.sink.lookups.shift(); target !== undefined; target = this.sink.lookups.shift()) {
+        this.#reply(target, undefined, false)
+      }
+    }
+    this.now = until as Instant
+  }
+
+  link(link: Link): void {
+    const before = this.sink.links.get(link.ifindex)
+    if (before !== undefined && before.name !== link.name) this.sink.onLink.delete(before.name)
+    this.sink.have(link)
+    this.#step({ kind: 'link', link })
+  }
+
+  /** What is left after all learned entries are gone. Pinned hosts may have kept a link-layer address, which is left out. */
+  get rest(): string {
+    const { listening, routes, members } = this.sink
+    const neighbors = this.engine.snapshot().neighbors.map(({ lladdr, ...neighbor }) => neighbor)
+    const groups = [...listening].filter((ifindex) => (members.get(ifindex)?.size ?? 0) > 0)
+      .map((ifindex) => `${ifindex}: ${[...members.get(ifindex)!].sort()}`)
+    return JSON.stringify({ groups: groups.sort(), routes: [...routes.keys()].sort(), neighbors }, null, 1)
+  }
+
+  /** Checks what holds after every step. */
+  #look(): void {
+    const { neighbors } = this.engine.snapshot()
+    const learned = neighbors.filter(({ state, pinned }) => !pinned && (state === 'REACHABLE' || state === 'PROBE'))
+    check(learned.length <= LIMIT, `${learned.length} learned owners`)
+    check(neighbors.length <= ADDRESSES.length, 'one entry for one address')
+    const hosts = this.sink.config.subnets.flatMap(({ hosts }) => hosts)
+    check(neighbors.every(({ target, pinned, iface }) => !pinned || iface === undefined
+      || hosts.some((host) => host.address.toString() === target && (host.iface ?? iface) === iface)), 'a pinned host stays')
+    const { revision } = this.engine
+    const savedHosts = [...this.engine.savedHosts]
+    const saved = JSON.stringify(savedHosts.sort((a, b) => a.target.compare(b.target)))
+    check(savedHosts.every(({ target }) => learned.some((known) => known.target === target.toString())), 'only learned owners are saved')
+    check(saved === this.#saved || revision > this.#revision, 'a change of the saved hosts grows the revision')
+    this.#saved = saved
+    this.#revision = revision
+  }
+
+  #reply(target: Address, ifindex: number | undefined, local: boolean): void { this.#step({ kind: 'lookup', target, ifindex, local }) }
+  #step(input: Input): void { this.#carryOut(this.engine.step(input, this.now)) }
+
+  #carryOut(effects: Effects): void {
+    this.sink.record(effects)
+    if (!this.#isSlow) this.#applyRoutes()
+  }
+
+  /** The kernel has all routes now. */
+  #applyRoutes(): void {
+    const changes = this.sink.pending.splice(0)
+    if (changes.length > 0) this.#step({ kind: 'routes-done', changes })
+  }
+
+  #frame(ifindex: number, frame: Uint8Array): void {
+    if (this.sink.links.has(ifindex) && !this.sink.listening.has(ifindex)) return
+    this.#slab.set(frame)
+    const view = this.#view
+    const read = (): NdiscView => {
+      view.drop = view.decode(this.#slab, 0, frame.length, 14, false)
+      return view
+    }
+    this.#step({ kind: 'packets', ifindex, batch: { size: 1, read } })
+    this.#slab.fill(0xde)
+    this.#view.poison()
+  }
+}
