@@ -2,7 +2,7 @@
  * `npm test [-- PATTERN...]`: runs every test, in namespaces of its own, so that the machine's network is never touched.
  *
  * A test is a compiled file under dist/test that imports tap; all other files are tools of the tests. Unit tests mirror src. Tests
- * that make namespaces mostly wait; they run after the others, two at a time. A PATTERN is a part of a path: `npm test -- lab/dad`.
+ * that make namespaces mostly wait; they run after the others, three at a time. A PATTERN is a part of a path: `npm test -- lab/dad`.
  *
  * The last line is `N passed, N failed`, counting assertions; a skipped or todo one counts as failed.
  */
@@ -87,7 +87,7 @@ const files = testFiles(process.argv.slice(2))
 const isSlow = (path: string) => /^(lab|linux)\//.test(relative(HERE, path)) || readFileSync(path, 'utf8').includes('/kit/testbed.js')
 const counts = [
   await runTap('units', files.filter((path) => !isSlow(path)), WORKERS),
-  await runTap('namespaces', files.filter(isSlow), 2),
+  await runTap('namespaces', files.filter(isSlow), 3),
 ]
 const passed = counts.reduce((sum, c) => sum + c.passed, 0)
 const failed = counts.reduce((sum, c) => sum + c.failed, 0)
