@@ -15,7 +15,7 @@ const IFINDEX = new Map(NAMES.map((name, i) => [name, i + 1]))
 /** Few values per word, so that prefixes overlap, nest and repeat. */
 const word = fc.constantFrom(0, 1, 0x80000000, 0xffffffff, 0x20010db8)
 const address = fc.tuple(word, word, word, word).map((words) => new Address(...words))
-const prefix = fc.tuple(address, fc.constantFrom(0, 1, 31, 32, 33, 64, 96, 127, 128)).map(([first, length]) => new Prefix(first, length))
+const prefix = fc.tuple(address, fc.oneof(fc.constantFrom(0, 1, 31, 32, 33, 64, 96, 127, 128), fc.nat(128))).map(([first, length]) => new Prefix(first, length))
 const name = fc.constantFrom('eth0', 'eth1', 'tap1')
 const pattern = fc.constantFrom('eth0', 'eth1', 'tap*', '*')
 const patterns = fc.uniqueArray(pattern, { minLength: 1, maxLength: 3 })

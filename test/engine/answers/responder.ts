@@ -223,15 +223,20 @@ function routing(config = SUBNET): { stage: Stage, changes: RouteChange[] } {
   return { stage, changes: [{ op: 'add', route: stage.sink.routes.get(VM)! }] }
 }
 
-t.test('an answer waits for its route', async (t) => {
+t.test('an answer waits for its own route', async (t) => {
   const { stage, changes } = routing()
   t.same(stage.sink.take('route', 'advertise'), [`route add ${VM} eth1`])
   t.equal(stage.ns(ETH0, VM), 'probing', 'again')
   t.equal(stage.ns(ETH0, VM, { source: '2001:db8::1' }), 'probing', 'the owner is known now, but not its route')
   t.equal(stage.ns(ETH1, VM, DOWNSTREAM), 'same-link')
   t.equal(stage.dad(ETH0, VM, VM3), 'probing')
+  stage.ns(ETH0, '2001:db8::3')
+  stage.na(ETH1, '2001:db8::3', VM2)
+  const other = { target: ip('2001:db8::3'), ifindex: ETH1 }
   stage.applied([{ op: 'add', route: { target: ip(VM), ifindex: ETH2 } }, { op: 'delete', route: { target: ip(VM), ifindex: ETH1 } }])
   t.same(stage.sink.take('advertise'), [], 'other changes')
+  stage.applied([{ op: 'add', route: other }])
+  t.same(stage.sink.take('advertise'), [ANSWER.replace(VM, '2001:db8::3')], 'the route of another target')
   // Added or refused by the kernel.
   stage.applied(changes)
   t.same(stage.sink.take('advertise'), [ANSWER, ANSWER.replace('to fe80::1', 'to 2001:db8::1'), DEFENSE], 'each solicitor once')

@@ -61,16 +61,9 @@ t.test('nothing is learned outside of the rules, nor for excluded, anycast or ow
   const stern = new Stage(TIMED.replace('host', 'learn no\n host'))
   stern.ns(ETH1, '2001:db8::1', { from: VM2, source: VM })
   t.same(probes(stern), [], 'learn no')
-})
-
-t.test('a plain rule probes when it is solicited; with autowire it learns', async (t) => {
-  const rule = 'rule 2001:db8::/64 { iface eth1 } }'
-  const plain = new Stage(`proxy eth0 { ${rule}`)
-  plain.ns(ETH1, '2001:db8::1', { from: VM2, source: VM })
-  t.same(probes(plain), [])
-  const wired = new Stage(`proxy eth0 { autowire yes\n ${rule}`)
+  const wired = new Stage('proxy eth0 { autowire yes\n rule 2001:db8::/64 { iface eth1 } }')
   wired.ns(ETH1, '2001:db8::1', { from: VM2, source: VM })
-  t.same(probes(wired), [`solicit eth1 ${VM}`], 'there is no upstream')
+  t.same(probes(wired), [`solicit eth1 ${VM}`], 'autowire: there is no upstream')
 })
 
 t.test('a host that claims an address is probed once the owner is silent', async (t) => {

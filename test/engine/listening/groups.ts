@@ -111,28 +111,6 @@ t.test('all groups are reported again when the link comes up, and when it gets a
   t.same(scene.sources, ['fe80::ff:2', 'fe80::ff:2'])
 })
 
-t.test('a link that went down before its first report, and was stopped, has all groups reported later', async (t) => {
-  const scene = new Scene()
-  scene.groups.add(ETH0, ip('2001:db8::2'))
-  scene.groups.listening(ETH0)
-  scene.link(linkOf(ETH0, { up: false }))
-  scene.groups.gone(ETH0)
-  scene.groups.add(ETH0, ip('2001:db8::3'))
-  scene.link(linkOf(ETH0))
-  scene.groups.listening(ETH0)
-  t.same(scene.take(2000).sort(), ['join eth0 ff02::1:ff00:2', 'join eth0 ff02::1:ff00:3'])
-})
-
-t.test('all groups are reported again when another device is at the other end of the link', async (t) => {
-  const scene = new Scene(ETH0)
-  scene.groups.add(ETH0, ip('2001:db8::2'))
-  scene.take(2000)
-  scene.recorder.members.clear()
-  scene.groups.replugged(ETH0)
-  scene.groups.replugged(ETH1)
-  t.same(scene.take(2000), ['join eth0 ff02::1:ff00:2'])
-})
-
 t.test('at the end all groups are left at once', async (t) => {
   const scene = new Scene(ETH0)
   for (const n of [1, 2]) scene.groups.add(ETH0, ip(`2001:db8::${n}`))
