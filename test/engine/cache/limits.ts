@@ -3,7 +3,6 @@ import t from 'tap'
 import { ALIVE_RESERVE, UNPROVEN_LIMIT } from '../../../src/engine/cache/capacity.ts'
 import { ETH0, ETH1, linkOf, many, na, nthMac, ROUTER, Stage, PATIENT, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
 
-
 t.test('limit: learned owners, also when many prove at once', async (t) => {
   const stage = new Stage(PATIENT.replace('host', 'limit 3\n host'))
   for (let n = 0; n < 6; n++) t.equal(stage.ns(ETH0, many(n + 1)), 'probing')

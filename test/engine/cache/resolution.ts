@@ -3,7 +3,6 @@ import t from 'tap'
 import { SOLICITOR_LIMIT } from '../../../src/engine/cache/waiting-solicitors.ts'
 import { ETH0, ETH1, ip, mac, Stage, PATIENT, VM, VM2, VM3 } from '../kit/stage.ts'
 
-
 t.test('INCOMPLETE: one probe per timeout, then FAILED, then no entry', async (t) => {
   const stage = new Stage(PATIENT)
   t.equal(stage.ns(ETH0, VM), 'probing')

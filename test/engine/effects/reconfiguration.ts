@@ -198,8 +198,8 @@ t.test('our link-layer address changed: the neighbors get an advertisement with 
   stage.wait(5000)
   t.same([...new Set(stage.sink.take('advertise'))],
     ['advertise eth1 2001:db8::1 RO from fe80::ff:3 to ff02::1 33:33:00:00:00:01'], 'the host is on its own link')
-  stage.wait(60_000)
-  t.equal(stage.known[VM], undefined)
+  stage.wait(10_000)
+  t.equal(stage.known[VM], 'FAILED -')
   stage.link({ ...twoLinks()[0], mac: mac('02:00:00:00:ff:97') })
   stage.wait(10)
   t.same(stage.sink.take('advertise eth0'), [], 'nothing of a host that is gone')
