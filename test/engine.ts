@@ -1,10 +1,9 @@
 /** The door of the engine: inputs that reach several of its parts. */
 import t from 'tap'
 import { Engine } from '../src/engine.ts'
-import { chance, configOf, ETH0, ETH1, ETH2, ip, linkOf, na, ROUTER, Stage, SUBNET, twoLinks, VM2, VM3 } from './engine/kit/stage.ts'
-
-const VM = '2001:db8::2'
-const TIMED = SUBNET.replace('host', 'timeout 100\n retries 3\n ttl 30s\n deadtime 20s\n host')
+import {
+  chance, configOf, ETH0, ETH1, ETH2, ip, linkOf, na, ROUTER, Stage, SUBNET, TIMED, twoLinks, VM, VM2, VM3,
+} from './engine/kit/stage.ts'
 
 t.test('packets of links that do not exist, and replies without a request, have no effect', async (t) => {
   const stage = new Stage(SUBNET)

@@ -129,4 +129,3 @@ t.test('writeSlowly writes in slices, reads the hosts meanwhile, and replaces th
   t.same(readAgain(directory).hosts, HOSTS.slice(0, 1))
   t.same(warnings, [])
 })
-

@@ -3,6 +3,7 @@ import t from 'tap'
 import { Address, formatMac, parseMac, type Mac } from '../../src/address.ts'
 import { Discovery } from '../../src/linux/host-discovery.ts'
 import { ndiscFilter } from '../../src/wire/filter.ts'
+import { sumOf } from '../kit/frames.ts'
 import { ownNamespace, sh } from '../kit/namespace.ts'
 import { until } from '../kit/until.ts'
 import { codeOf, ifindex, Wire } from './kit/links.ts'
@@ -41,13 +42,8 @@ function wire(name: string) {
   return { requests, send: (frame: Uint8Array) => wire.send(frame) }
 }
 
-/** Internet checksum of what lies at 14 + 8 and after it: 0xffff when the message's own is right (RFC 8200 8.1). */
-function sum(frame: Buffer): number {
-  let total = frame.length - 54 + 58
-  for (let at = 22; at < frame.length; at += 2) total += frame.readUInt16BE(at)
-  while (total > 0xffff) total = (total >>> 16) + (total & 0xffff)
-  return total
-}
+/** @returns the sum of pseudo-header and message: 0xffff when its checksum is right (RFC 8200 8.1) */
+function sum(frame: Buffer): number { return sumOf([...frame.subarray(22), 0, frame.length - 54, 0, 58]) }
 
 /** The reply of `source` to a request, by hand. */
 function replyTo(request: Buffer, source: string, change: (reply: Buffer) => void = () => {}): Buffer {

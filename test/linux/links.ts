@@ -7,12 +7,14 @@ import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { answering, done, fakeKernel, hex, type Reply } from '../fixtures/fake-kernel.ts'
 import { ownNamespace, sh } from '../kit/namespace.ts'
 import { until } from '../kit/until.ts'
+import { reports } from './kit/links.ts'
 
 await ownNamespace()
 
 /** A watcher that notes its reports. */
 function watch(kernel: Rtnetlink, open?: ConstructorParameters<typeof LinkWatcher>[2]) {
-  const events: string[] = []
+  const noted = reports()
+  const { events } = noted
   const links = new Map<string, Link>()
   const watcher = new LinkWatcher({
     link: (link) => {
@@ -23,13 +25,7 @@ function watch(kernel: Rtnetlink, open?: ConstructorParameters<typeof LinkWatche
     gone: (ifindex, name) => events.push(`gone ${name} ${ifindex}`),
     replugged: (ifindex) => events.push(`replugged ${ifindex}`),
   }, kernel, open)
-  const take = () => events.splice(0)
-  /** Reports since the last call: at least one, once it comes. */
-  const next = async () => {
-    await until(() => events.length > 0)
-    return take()
-  }
-  return { watcher, events, links, take, next }
+  return { watcher, links, ...noted }
 }
 
 t.test('with a real kernel', async (t) => {

@@ -6,6 +6,7 @@ import { MulticastSocket } from '../../src/linux/multicast.ts'
 import { PacketSocket } from '../../src/linux/packet.ts'
 import { bytes } from '../fixtures/frames.ts'
 import { LISTENER_FRAMES } from '../fixtures/listener-frames.ts'
+import { sumOf } from '../kit/frames.ts'
 import { ownNamespace, sh } from '../kit/namespace.ts'
 import { until } from '../kit/until.ts'
 import { codeOf, fakeSocket, ifindex, makePair, readPackets, Wire } from './kit/links.ts'
@@ -159,11 +160,7 @@ t.test('a report as long as the MTU', async (t) => {
   message.set([143, 0, 0, 0, 0, 0, 0, 70])
   for (let i = 0; i < 70; i++) message.set(bytes(`04000000 ff0200000000000000000001ff0000${10 + i}`), 8 + 20 * i)
   const addresses = 'fe800000000000000000000000000001 ff020000000000000000000000000016'
-  const pseudo = Buffer.concat([bytes(`${addresses} 00000580 0000003a`), message])
-  let sum = 0
-  for (let i = 0; i < pseudo.length; i += 2) sum += pseudo.readUInt16BE(i)
-  while (sum > 0xffff) sum = (sum >> 16) + (sum & 0xffff)
-  message.writeUInt16BE(0xffff - sum, 2)
+  message.writeUInt16BE(0xffff - sumOf([...bytes(`${addresses} 00000580 0000003a`), ...message]), 2)
   inject(Buffer.concat([bytes(`333300000016 020000000001 86dd 60000000 05880001 ${addresses} 3a00050200000100`), message]))
   await until(() => events.length > 0)
   t.equal(events[0].split(' ').length, 70)

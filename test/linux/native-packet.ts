@@ -1,4 +1,7 @@
-/** Packet sockets of the addon; other sockets, and the lifecycle of all, are tested in native.ts. */
+/**
+ * Packet sockets of the addon, with Ethernet header; `packet.ts` has those without one. Other sockets, and the lifecycle of all, are
+ * tested in native.ts.
+ */
 import t from 'tap'
 import type { NativeSocket, PacketOptions } from '../../src/linux/native.ts'
 import { ndiscFilter } from '../../src/wire/filter.ts'
@@ -57,21 +60,6 @@ t.test('all protocols include outgoing packets; promiscuous', async (t) => {
   t.match(sh('ip -d link show v0'), /promiscuity 0 .*allmulti 0/)
   tap.close()
 })
-
-for (const [ring, how] of [[0, ''], [256, ', in a ring']] as const) {
-  t.test(`cooked: without Ethernet header, both ways${how}`, async (t) => {
-    const [a, b] = [open('v0', { ring, cooked: true }), open('v1', { cooked: true })]
-    const packet = frame('NS multicast').subarray(14)
-    t.equal(b.send(packet, packet.length, Int32Array.of(packet.length), 1), 1)
-    const into = new Uint8Array(packet.length)
-    const meta = new Int32Array(4)
-    t.equal(a.receive(into, into.length, meta), 1)
-    t.strictSame(into, packet)
-    t.strictSame([meta[0], meta[1]], [72, 1], 'broadcast')
-    a.close()
-    b.close()
-  })
-}
 
 for (const [ring, how] of [[0, ''], [256, ', in a ring']] as const) {
   t.test(`VLAN tag and partial checksum are reported${how}`, async (t) => {

@@ -6,26 +6,21 @@ import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { answering, done, fakeKernel, hex, type Reply } from '../fixtures/fake-kernel.ts'
 import { ownNamespace, sh } from '../kit/namespace.ts'
 import { until } from '../kit/until.ts'
-import { ifindex, Wire } from './kit/links.ts'
+import { ifindex, reports, Wire } from './kit/links.ts'
 
 await ownNamespace()
 
 /** A watcher that notes its reports. */
 function watch(kernel: Rtnetlink, open?: ConstructorParameters<typeof NeighborWatcher>[2]) {
-  const events: string[] = []
+  const noted = reports()
+  const { events } = noted
   const watcher = new NeighborWatcher({
     neighbor: ({ target, ifindex, mac, state, router }) => events.push(
       `${target} ${ifindex} ${state}${mac === undefined ? '' : ` ${formatMac(mac)}`}${router ? ' router' : ''}`),
     station: (bridge, mac, present) => events.push(`${bridge} ${present ? 'has' : 'lost'} ${formatMac(mac)}`),
     full: () => events.push('full'),
   }, kernel, open)
-  const take = () => events.splice(0)
-  /** Reports since the last call: at least one, once it comes. */
-  const next = async () => {
-    await until(() => events.length > 0)
-    return take()
-  }
-  return { watcher, events, take, next }
+  return { watcher, ...noted }
 }
 
 const settle = () => new Promise((resolve) => setTimeout(resolve, 50))

@@ -1,5 +1,6 @@
+/** Lookups and changes of routes. The tests of the watchers read links, addresses, neighbors, stations and prefixes. */
 import t from 'tap'
-import { Address, formatMac } from '../../src/address.ts'
+import { Address } from '../../src/address.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import type { RouteChange } from '../../src/engine/types.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
@@ -16,38 +17,6 @@ const down0 = index('down0')
 const add = (target: string, ifindex: number): RouteChange => ({ op: 'add', route: { target: address(target), ifindex } })
 const del = (target: string, ifindex: number): RouteChange => ({ op: 'delete', route: { target: address(target), ifindex } })
 const show = (): string[] => kernel.hostRoutes().map((route) => `${route.target} ${route.ifindex}${route.via ? ` ${route.via}` : ''}`)
-
-t.test('links, addresses, neighbors', async (t) => {
-  const link = kernel.links().find(({ name }) => name === 'up0')!
-  t.match(link, { up: true })
-  t.equal(formatMac(link.mac!), '52:54:00:12:34:56')
-  t.match(kernel.links().find(({ name }) => name === 'lo'), { mac: undefined, up: true })
-  t.match(kernel.addresses().find((a) => a.address.equals(address('2001:db8::ff'))),
-    { ifindex: up0, prefixLength: 64, tentative: false })
-  sh('ip -6 neigh add 2001:db8::2 lladdr 52:54:00:00:00:02 dev down0; ip -6 neigh add proxy 2001:db8::9 dev up0')
-  const neighbors = kernel.neighbors()
-  t.match(neighbors.find((n) => n.address.equals(address('2001:db8::2'))), { ifindex: down0, state: 0x80, proxy: false })
-  t.notOk(neighbors.some((n) => n.proxy))
-})
-
-t.test('stations of bridges', async (t) => {
-  sh(`ip link add br0 type bridge; ip link add port0 address 52:54:00:00:00:10 type veth peer name guest0; ip link set port0 master br0
-      bridge fdb add 52:54:00:00:00:11 dev port0 master static`)
-  const stations = kernel.stations()
-  t.ok(stations.length >= 2 && stations.every(({ bridge }) => bridge === index('br0')), 'no entries of devices')
-  t.strictSame(stations.filter(({ own }) => !own).map(({ port, mac, vlan }) => [port, formatMac(mac), vlan]),
-    [[index('port0'), '52:54:00:00:00:11', 0]])
-  t.ok(stations.some(({ own, mac }) => own && formatMac(mac) === '52:54:00:00:00:10'))
-  sh('ip link del br0; ip link del port0')
-})
-
-t.test('on-link prefixes', async (t) => {
-  sh('ip -6 route add 2001:db8:77::/64 dev down0; ip -6 route add 2001:db8:78::/64 via fe80::1 dev down0')
-  t.strictSame(kernel.onLinkPrefixes(down0).map(String), ['2001:db8:77::/64'])
-  t.strictSame(kernel.onLinkPrefixes(up0).map(String), ['2001:db8::/64'])
-  t.throws(() => kernel.onLinkPrefixes(999), { code: 'ENODEV' })
-  sh('ip -6 route del 2001:db8:77::/64; ip -6 route del 2001:db8:78::/64')
-})
 
 t.test('lookup', async (t) => {
   t.strictSame(kernel.lookup(address('2001:db8::2')), { ifindex: up0, local: false })

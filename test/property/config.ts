@@ -2,7 +2,6 @@ import t from 'tap'
 import fc from 'fast-check'
 import { Address, Prefix } from '../../src/address.ts'
 import type { Config, PinnedHost, Rule, Settings, Subnet } from '../../src/config/config.ts'
-import { DEFAULTS } from '../../src/config/defaults.ts'
 import { renderDiagnostic } from '../../src/config/diagnostic.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { OPTIONS } from '../../src/config/option-table.ts'
@@ -119,10 +118,4 @@ t.test('parse(print(c)) = c', async () => {
     if (error !== undefined) throw new Error(renderDiagnostic(error))
     same(read, wanted)
   }), { numRuns: 500 })
-})
-
-t.test('the defaults read back', async () => {
-  same(parseConfig('proxy eth0 { rule ::/0 { auto } }', 'x').config,
-    { forwarding: false, grace: 10_000, subnets: [], proxies: [
-      { iface: 'eth0', settings: DEFAULTS, rules: [{ kind: 'auto', prefix: new Prefix(Address.unspecified, 0) }] }] })
 })

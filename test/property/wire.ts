@@ -4,8 +4,9 @@ import { Address, type Mac, readMac } from '../../src/address.ts'
 import { ndiscFilter } from '../../src/wire/filter.ts'
 import { encodeAdvertisement, encodeSolicitation } from '../../src/wire/ndisc-encode.ts'
 import { DROP_REASONS, NdiscView } from '../../src/wire/ndisc-decode.ts'
-import { bytes, FRAMES } from '../fixtures/frames.ts'
+import { FRAMES } from '../fixtures/frames.ts'
 import { run } from './bpf.ts'
+import { mutations } from './kit/mutation.ts'
 
 const linkHeader = fc.constantFrom(14 as const, 0 as const)
 const word = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
@@ -16,20 +17,7 @@ const unicast = fc.tuple(word, word, word, word).map((w) => new Address(...w))
 /** Any byte; bytes with a meaning are more frequent. */
 const byte = fc.oneof(fc.nat(255), fc.constantFrom(0, 43, 44, 58, 60, 135, 136, 255))
 
-/** Random bytes, and valid frames with changed bytes or lengths, most of which pass the first checks. */
-const frame = fc.oneof(
-  fc.uint8Array({ maxLength: 200 }),
-  fc.record({
-    from: fc.constantFrom(...FRAMES.map(({ hex }) => bytes(hex))),
-    changes: fc.array(fc.tuple(fc.nat(120), byte), { maxLength: 3 }),
-    length: fc.option(fc.nat(140)),
-  }).map(({ from, changes, length }) => {
-    const frame = new Uint8Array(length ?? from.length)
-    frame.set(from.subarray(0, frame.length))
-    for (const [at, byte] of changes) if (at < frame.length) frame[at] = byte
-    return frame
-  }),
-)
+const frame = fc.oneof(fc.uint8Array({ maxLength: 200 }), mutations(FRAMES, byte))
 
 /** @returns the frame as a socket with this link header receives it */
 function received(frame: Uint8Array, linkHeader: 14 | 0): Uint8Array {

@@ -51,21 +51,6 @@ t.test('a newcomer gets a free address, on either side, and the address of a VM 
   t.equal(proxy.engine.snapshot().neighbors.find(({ target }) => target === VM)?.iface, 'eth0', 'the new owner is known')
 })
 
-t.test('a host that takes an address without DAD does not get it while its owner answers', async (t) => {
-  const { world, inside, outside, proxy, router, addVm } = story(new World(chance(4)))
-  addVm(2)
-  router.talk(VM)
-  world.run(1000)
-  const thief = new Host(outside, 8, VM)
-  thief.talk(ROUTER)
-  world.run(30_000)
-  t.same(proxy.routed, [`${VM} ${ETH1}`])
-  const other = new Host(inside, 9, ROUTER)
-  other.talk(VM)
-  world.run(30_000)
-  t.equal(proxy.engine.snapshot().neighbors.find(({ target }) => target === ROUTER)?.iface, 'eth0', 'a pinned owner stays')
-})
-
 t.test('DAD and theft in bad weather: the VM keeps its route in the end', async (t) => {
   everySeed(t, [`${ROUTER} eth0`, `${VM} eth1 routed`, 'answered'], (world) => {
     const stage = story(world)

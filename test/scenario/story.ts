@@ -1,9 +1,8 @@
 /** The story of the rented server: one /64 on both sides of the proxy. */
 import t from 'tap'
-import { ip } from '../kit/frames.ts'
 import { chance } from '../engine/kit/stage.ts'
 import { inBoth } from './kit/testbed.ts'
-import { ETH1, everySeed, GUSTY, Host, ROUTER, Segment, SERVER, STORM, story, vmAddress, World } from './kit/story.ts'
+import { ETH1, everySeed, GUSTY, Host, ROUTER, SERVER, STORM, story, vmAddress, World } from './kit/story.ts'
 
 inBoth(t, 'VMs and the server reach each other, and so does a later VM', async (t, world) => {
   const bed = await world.create(t)
@@ -51,87 +50,6 @@ t.test('resolved in a few milliseconds, and for ten minutes', async (t) => {
   }
   t.same([...proxy.events].filter(({ kind }) => kind === 'conflict'), [])
   t.equal(proxy.outcomes.get('failed'), undefined, 'no solicitation was refused')
-})
-
-t.test('a VM that leaves is forgotten, and its route with it', async (t) => {
-  const stage = story(new World(chance(2)))
-  const { world, router, proxy } = stage
-  const vm = stage.addVm(2)
-  router.use(vmAddress(2))
-  world.run(100)
-  t.same(proxy.routed, [`${vmAddress(2)} ${ETH1}`])
-  vm.unplug()
-  world.run(31_000)
-  t.same(proxy.routed, [])
-  world.run(70_000)
-  t.same(proxy.engine.snapshot().neighbors.map(({ target }) => target), [ROUTER])
-})
-
-t.test('a host with a static address is known by its first packet', async (t) => {
-  const stage = story(new World(chance(3)))
-  const { world, proxy, router, mac0 } = stage
-  stage.addVm(2).use(ROUTER)
-  world.run(100)
-  t.same(proxy.routed, [`${vmAddress(2)} ${ETH1}`])
-  router.use(vmAddress(2))
-  world.run(1)
-  t.equal(router.reaches(vmAddress(2)), mac0)
-})
-
-t.test('a VM that moves to another bridge of the same machine keeps its address', async (t) => {
-  const stage = story(new World(chance(4)), `subnet 2001:db8::/64 {
-    upstream eth0
-    downstream eth1 eth2
-  }`)
-  const { world, proxy, router, mac0 } = stage
-  const other = new Segment(world)
-  proxy.attach(4, 'eth2', other)
-  const vm = stage.addVm(2)
-  router.talk(vmAddress(2))
-  vm.talk(ROUTER)
-  world.run(1000)
-  t.same(proxy.routed, [`${vmAddress(2)} ${ETH1}`])
-  vm.move(other)
-  // The VM's NUD notices after 45 + 5 + 3 s at most that its router is silent, and solicits.
-  world.run(60_000)
-  t.same(proxy.routed, [`${vmAddress(2)} 4`], 'found by the next evidence or check')
-  t.equal(router.reaches(vmAddress(2)), mac0)
-})
-
-t.test('the proxy loses a link and gets it back as another', async (t) => {
-  const stage = story(new World(chance(5)))
-  const { world, inside, proxy, router, mac0 } = stage
-  stage.addVm(2)
-  router.talk(vmAddress(2))
-  world.run(1000)
-  proxy.detach(ETH1)
-  t.same(proxy.routed, [])
-  world.run(1000)
-  proxy.attach(7, 'eth1', inside)
-  world.run(1000)
-  t.same(proxy.routed, [`${vmAddress(2)} 7`], 'without another solicitation')
-  t.equal(router.reaches(vmAddress(2)), mac0)
-})
-
-t.test('the proxy starts again and takes over the routes of its previous run', async (t) => {
-  const before = story(new World(chance(6)))
-  before.addVm(2)
-  before.router.talk(vmAddress(2))
-  before.world.run(1000)
-  const left = [...before.proxy.routes]
-
-  const stage = story(new World(chance(7)))
-  const { world, router, proxy, mac0 } = stage
-  stage.addVm(2)
-  for (const [target, route] of [...left, [vmAddress(3), { ...left[0][1], target: ip(vmAddress(3)) }] as const]) {
-    proxy.routes.set(target, route)
-  }
-  proxy.adopt()
-  router.use(vmAddress(2))
-  world.run(1)
-  t.equal(router.reaches(vmAddress(2)), mac0, 'answered before the VM sends a packet')
-  world.run(5000)
-  t.same(proxy.routed, [`${vmAddress(2)} ${ETH1}`], 'a host that is gone has no route')
 })
 
 t.test('bad weather: a fifth of the frames lost, a fifth doubled, all out of order', async (t) => {

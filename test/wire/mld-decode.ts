@@ -4,6 +4,7 @@ import type { Address } from '../../src/address.ts'
 import { decodeListenerMessage, type ListenerMessage, MLD_DROP_REASONS, type MldDropReason } from '../../src/wire/mld-decode.ts'
 import { bytes } from '../fixtures/frames.ts'
 import { LISTENER_FRAMES } from '../fixtures/listener-frames.ts'
+import { mutations } from '../property/kit/mutation.ts'
 
 /** Formats a message as in the fixtures. */
 function format(message: ListenerMessage | MldDropReason): string {
@@ -60,16 +61,7 @@ t.test('reports captured from Linux', async (t) => {
 
 t.test('decode never throws, and reads only the frame', async () => {
   const byte = fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 5, 58, 130, 131, 132, 143, 152))
-  const frame = fc.record({
-    from: fc.constantFrom(...LISTENER_FRAMES.map(({ hex }) => bytes(hex))),
-    changes: fc.array(fc.tuple(fc.nat(120), byte), { maxLength: 3 }),
-    length: fc.option(fc.nat(140)),
-  }).map(({ from, changes, length }) => {
-    const frame = new Uint8Array(length ?? from.length)
-    frame.set(from.subarray(0, frame.length))
-    for (const [at, byte] of changes) if (at < frame.length) frame[at] = byte
-    return frame
-  })
+  const frame = mutations(LISTENER_FRAMES, byte)
   // With the checksum nearly every changed frame would be dropped there.
   fc.assert(fc.property(frame, fc.nat(40), byte, (frame, at, poison) => {
     const alone = format(decodeListenerMessage(frame, 0, frame.length, 14, true))

@@ -52,13 +52,6 @@ t.test('advertisements, byte by byte, in a slab with old bytes', async (t) => {
   }
 })
 
-t.test('an advertisement has no extension header', async (t) => {
-  const slab = new Uint8Array(86)
-  encodeAdvertisement(slab, 0, advertisement(ADVERTISEMENTS[0]), OURS, 14)
-  t.equal(slab[20], 58)
-  t.equal(slab[54], 136)
-})
-
 t.test('without a link-layer address there is no option', async (t) => {
   const slab = new Uint8Array(86)
   const length = encodeAdvertisement(slab, 0, advertisement(ADVERTISEMENTS[0]), NO_MAC, 0)

@@ -7,7 +7,6 @@ import {
 import { hex, sole, written } from '../fixtures/fake-kernel.ts'
 import { run } from '../property/bpf.ts'
 
-
 t.test('neighbors', async (t) => {
   const known = decodeNeighbor(sole(`58000000 1c00 0200 07000000 00000000 0a000000 02000000 8000 00 01
     14000100 20010db8000000000000000000000002 0a000200 525400000002 0000 08000400 00000000

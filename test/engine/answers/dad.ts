@@ -42,13 +42,6 @@ t.test('a known owner must prove that it is there, and then it is defended', asy
   t.equal(stage.known[VM], 'FAILED -')
 })
 
-t.test('an owner that was unknown and answers is defended', async (t) => {
-  const stage = new Stage(SUBNET)
-  t.equal(stage.dad(ETH0, VM, VM3), 'probing')
-  stage.na(ETH1, VM, VM2)
-  t.same(stage.sink.take('advertise'), [DEFENSE])
-})
-
 t.test('the owner\'s own DAD is not defended against; a pinned address is defended at once', async (t) => {
   const stage = new Stage(SUBNET)
   stage.learn(VM, VM2)

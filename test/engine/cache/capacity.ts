@@ -11,10 +11,6 @@ const { rule: RULE } = worldOf('proxy eth0 { limit 3\n host-limit 2\n rule 2001:
 
 function entry(n: number, more: Properties = {}): Neighbor { return neighborOf(nth(n), RULE, more) }
 
-function owner(n: number, from: string | undefined, more: Properties = {}): Neighbor {
-  return entry(n, { state: 'REACHABLE', ifindex: ETH1, mac: from === undefined ? undefined : mac(from), ...more })
-}
-
 function scene(): { recorder: PartsRecorder; capacity: Capacity } {
   const recorder = new PartsRecorder()
   return { recorder, capacity: new Capacity(recorder) }
@@ -22,39 +18,6 @@ function scene(): { recorder: PartsRecorder; capacity: Capacity } {
 
 /** Entries in use: owned, unproven, silent routers. */
 function used(capacity: Capacity): number[] { return capacity.limits(3).map(({ used }) => used) }
-
-t.test('owners, in all and of each host, with an event when a limit is reached', async (t) => {
-  const { recorder, capacity } = scene()
-  const [one, two] = [owner(1, VM2), owner(2, VM2)]
-  capacity.add(one)
-  t.notOk(capacity.hasEnough(mac(VM2), RULE))
-  capacity.add(two)
-  t.same(recorder.take(), [])
-  t.ok(capacity.hasEnough(mac(VM2), RULE))
-  t.notOk(capacity.hasEnough(mac(VM3), RULE))
-  t.same(recorder.take(), ['limit host 2'])
-  t.notOk(capacity.isFull(RULE))
-  capacity.add(owner(3, undefined))
-  t.ok(capacity.isFull(RULE), 'an owner without a link-layer address counts')
-  t.same(recorder.take(), ['limit neighbors 3'])
-  t.same(capacity.of(mac(VM2)), [one, two])
-  capacity.remove(one)
-  capacity.remove(two)
-  t.same(capacity.of(mac(VM2)), [])
-  t.notOk(capacity.isFull(RULE))
-})
-
-t.test('targets that are probed because of a host', async (t) => {
-  const { capacity } = scene()
-  const probed = [1, 2].map((n) => entry(n, { account: mac(VM2) }))
-  for (const each of [...probed, entry(3)]) capacity.add(each)
-  t.ok(capacity.isBusy(mac(VM2), RULE))
-  t.notOk(capacity.isBusy(mac(VM3), RULE))
-  t.notOk(capacity.hasEnough(mac(VM2), RULE), 'the host owns none of them')
-  capacity.remove(probed[0])
-  t.notOk(capacity.isBusy(mac(VM2), RULE))
-  t.same(used(capacity), [0, 2, 0])
-})
 
 t.test('the oldest failure is replaced first, routers last, and hosts that showed themselves have a reserve', async (t) => {
   const { recorder, capacity } = scene()
@@ -91,7 +54,7 @@ t.test('silent routers above their limit are replaced first', async (t) => {
 
 t.test('pinned owners are not counted', async (t) => {
   const { capacity } = scene()
-  for (let n = 0; n < 9; n++) capacity.add(owner(n, VM2, { isPinned: true }))
+  for (let n = 0; n < 9; n++) capacity.add(entry(n, { state: 'REACHABLE', ifindex: ETH1, mac: mac(VM2), isPinned: true }))
   t.notOk(capacity.isFull(RULE))
   t.same(capacity.of(mac(VM2)), [])
 })

@@ -1,109 +1,104 @@
 /** Limits of the neighbor cache, in all and per host, as solicitors and hosts meet them. */
 import t from 'tap'
 import { ALIVE_RESERVE, UNPROVEN_LIMIT } from '../../../src/engine/cache/capacity.ts'
-import { ETH0, ETH1, linkOf, na, nthMac, ROUTER, Stage, SUBNET, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
-
-const TIMED = SUBNET.replace('host', 'timeout 500\n retries 3\n ttl 30s\n deadtime 20s\n host')
-
-/** The `n`-th address of the subnet. */
-function nth(n: number): string { return `2001:db8::1:${n.toString(16)}` }
+import { ETH0, ETH1, linkOf, many, na, nthMac, ROUTER, Stage, PATIENT, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
 
 t.test('limit: learned owners, also when many prove at once', async (t) => {
-  const stage = new Stage(TIMED.replace('host', 'limit 3\n host'))
-  for (let n = 0; n < 6; n++) t.equal(stage.ns(ETH0, nth(n + 1)), 'probing')
-  for (let n = 0; n < 6; n++) stage.na(ETH1, nth(n + 1), nthMac(n))
+  const stage = new Stage(PATIENT.replace('host', 'limit 3\n host'))
+  for (let n = 0; n < 6; n++) t.equal(stage.ns(ETH0, many(n + 1)), 'probing')
+  for (let n = 0; n < 6; n++) stage.na(ETH1, many(n + 1), nthMac(n))
   const owners = () => Object.values(stage.known).filter((what) => what === 'REACHABLE eth1 routed').length
   t.equal(owners(), 3)
   t.match(stage.sink.take('limit'), [/^limit neighbors 3$/])
-  t.equal(stage.ns(ETH0, nth(9)), 'limit')
-  t.equal(stage.ns(ETH0, nth(1)), 'answered')
+  t.equal(stage.ns(ETH0, many(9)), 'limit')
+  t.equal(stage.ns(ETH0, many(1)), 'answered')
   t.equal(stage.known['2001:db8::1'], 'REACHABLE eth0', 'pinned owners do not count')
 })
 
 t.test('host-limit: one host takes no more addresses', async (t) => {
-  const stage = new Stage(TIMED.replace('host', 'host-limit 2\n host'))
+  const stage = new Stage(PATIENT.replace('host', 'host-limit 2\n host'))
   for (const n of [1, 2, 3]) {
-    stage.ns(ETH0, nth(n))
-    stage.na(ETH1, nth(n), VM2)
+    stage.ns(ETH0, many(n))
+    stage.na(ETH1, many(n), VM2)
   }
-  t.match(stage.known, { [nth(1)]: 'REACHABLE eth1 routed', [nth(2)]: 'REACHABLE eth1 routed', [nth(3)]: 'FAILED -' })
+  t.match(stage.known, { [many(1)]: 'REACHABLE eth1 routed', [many(2)]: 'REACHABLE eth1 routed', [many(3)]: 'FAILED -' })
   t.same(stage.sink.take('limit'), ['limit host 2'])
-  stage.ns(ETH0, nth(4))
-  t.equal(stage.na(ETH1, nth(4), VM3), 'proof')
-  t.equal(stage.known[nth(4)], 'REACHABLE eth1 routed', 'another host does')
+  stage.ns(ETH0, many(4))
+  t.equal(stage.na(ETH1, many(4), VM3), 'proof')
+  t.equal(stage.known[many(4)], 'REACHABLE eth1 routed', 'another host does')
   for (const n of [5, 6, 7]) {
-    stage.ns(ETH1, nth(n))
-    stage.na(ETH0, nth(n), ROUTER)
+    stage.ns(ETH1, many(n))
+    stage.na(ETH0, many(n), ROUTER)
   }
-  t.match(stage.known, { [nth(7)]: 'REACHABLE eth0' }, 'hosts upstream are not limited')
+  t.match(stage.known, { [many(7)]: 'REACHABLE eth0' }, 'hosts upstream are not limited')
 })
 
 t.test('host-limit: a host downstream causes only so many probes', async (t) => {
-  const stage = new Stage(TIMED.replace('host', 'host-limit 2\n host'))
-  const solicit = (n: number, from: string) => stage.ns(ETH1, nth(n), { from, source: 'fe80::2' })
+  const stage = new Stage(PATIENT.replace('host', 'host-limit 2\n host'))
+  const solicit = (n: number, from: string) => stage.ns(ETH1, many(n), { from, source: 'fe80::2' })
   t.same([solicit(1, VM2), solicit(2, VM2), solicit(3, VM2)], ['probing', 'probing', 'limit'])
   t.same(stage.sink.take('limit'), ['limit host 2'])
   t.equal(solicit(1, VM2), 'probing', 'a target that is probed already is free')
   t.equal(solicit(4, VM3), 'probing', 'another host')
-  t.same([5, 6, 7].map((n) => stage.ns(ETH0, nth(n))), ['probing', 'probing', 'probing'], 'the router solicits for all hosts upstream')
-  stage.na(ETH0, nth(1), ROUTER)
+  t.same([5, 6, 7].map((n) => stage.ns(ETH0, many(n))), ['probing', 'probing', 'probing'], 'the router solicits for all hosts upstream')
+  stage.na(ETH0, many(1), ROUTER)
   t.equal(solicit(3, VM2), 'probing', 'one target is proved')
   stage.wait(2000)
   t.same([solicit(8, VM2), solicit(9, VM2), solicit(10, VM2)], ['probing', 'probing', 'limit'], 'all targets failed')
 })
 
 t.test('host-limit does not refuse the move of many hosts to the upstream, behind one link-layer address', async (t) => {
-  const stage = new Stage(TIMED.replace('host', 'host-limit 2\n host'))
-  stage.learn(nth(1), VM2)
-  stage.learn(nth(2), VM2)
-  stage.learn(nth(3), VM3)
+  const stage = new Stage(PATIENT.replace('host', 'host-limit 2\n host'))
+  stage.learn(many(1), VM2)
+  stage.learn(many(2), VM2)
+  stage.learn(many(3), VM3)
   stage.wait(1000)
-  for (const n of [1, 2, 3]) stage.frame(ETH0, na({ target: nth(n), from: ROUTER }))
+  for (const n of [1, 2, 3]) stage.frame(ETH0, na({ target: many(n), from: ROUTER }))
   stage.sink.take()
   stage.wait(2000)
-  t.same(stage.sink.take('solicit eth0').sort(), [1, 2, 3].map((n) => `solicit eth0 ${nth(n)}`))
+  t.same(stage.sink.take('solicit eth0').sort(), [1, 2, 3].map((n) => `solicit eth0 ${many(n)}`))
 })
 
 t.test('on links without link-layer addresses hosts do not count as one', async (t) => {
-  const stage = new Stage(TIMED.replace('host', 'host-limit 2\n host'), [twoLinks()[0], linkOf(ETH1, { mac: undefined })])
+  const stage = new Stage(PATIENT.replace('host', 'host-limit 2\n host'), [twoLinks()[0], linkOf(ETH1, { mac: undefined })])
   for (const n of [1, 2, 3]) {
-    stage.ns(ETH0, nth(n))
-    stage.frame(ETH1, na({ target: nth(n), from: VM2, to: 'fe80::ff:3', tlla: '' }), true)
+    stage.ns(ETH0, many(n))
+    stage.frame(ETH1, na({ target: many(n), from: VM2, to: 'fe80::ff:3', tlla: '' }), true)
   }
-  t.match(stage.known, { [nth(1)]: 'REACHABLE eth1 routed', [nth(3)]: 'REACHABLE eth1 routed' })
+  t.match(stage.known, { [many(1)]: 'REACHABLE eth1 routed', [many(3)]: 'REACHABLE eth1 routed' })
   stage.sink.take()
   stage.wait(28_000)
-  t.same(stage.sink.take('confirm', 'solicit').sort(), [1, 2, 3].map((n) => `solicit eth1 ${nth(n)}`), 'verified by their groups')
+  t.same(stage.sink.take('confirm', 'solicit').sort(), [1, 2, 3].map((n) => `solicit eth1 ${many(n)}`), 'verified by their groups')
 })
 
 t.test('a scan: entries without an owner are limited, the oldest FAILED entry is replaced, owners stay', async (t) => {
-  const stage = new Stage(TIMED.replace('host', 'probe-limit 100000\n host'))
+  const stage = new Stage(PATIENT.replace('host', 'probe-limit 100000\n host'))
   stage.learn(VM, VM2)
-  stage.ns(ETH0, nth(1))
+  stage.ns(ETH0, many(1))
   stage.wait(1)
-  for (let n = 2; n <= UNPROVEN_LIMIT; n++) stage.ns(ETH0, nth(n))
+  for (let n = 2; n <= UNPROVEN_LIMIT; n++) stage.ns(ETH0, many(n))
   // A first probe for each.
   stage.wait(1100)
-  t.equal(stage.ns(ETH0, nth(0xffff)), 'limit', 'all of them are INCOMPLETE')
+  t.equal(stage.ns(ETH0, many(0xffff)), 'limit', 'all of them are INCOMPLETE')
   t.same(stage.sink.take('limit'), [`limit targets ${UNPROVEN_LIMIT}`])
   t.equal(stage.ns(ETH0, VM), 'answered')
   stage.wait(2000)
-  t.equal(stage.known[nth(1)], 'FAILED -')
-  t.equal(stage.ns(ETH0, nth(0xffff)), 'probing')
-  t.equal(stage.known[nth(1)], undefined, 'the oldest')
-  t.equal(stage.known[nth(2)], 'FAILED -')
+  t.equal(stage.known[many(1)], 'FAILED -')
+  t.equal(stage.ns(ETH0, many(0xffff)), 'probing')
+  t.equal(stage.known[many(1)], undefined, 'the oldest')
+  t.equal(stage.known[many(2)], 'FAILED -')
   t.equal(Object.keys(stage.known).length, UNPROVEN_LIMIT + 2)
 })
 
 t.test('a scan does not keep out hosts that show themselves', async (t) => {
-  const stage = new Stage(TIMED.replace('host', 'probe-limit 100000\n host').replace('timeout 500', 'timeout 5s'))
-  for (let n = 1; n <= UNPROVEN_LIMIT + 1; n++) stage.ns(ETH0, nth(n))
+  const stage = new Stage(PATIENT.replace('host', 'probe-limit 100000\n host').replace('timeout 500', 'timeout 5s'))
+  for (let n = 1; n <= UNPROVEN_LIMIT + 1; n++) stage.ns(ETH0, many(n))
   // A first probe for each.
   stage.wait(1100)
-  const show = (n: number): void => { stage.ns(ETH1, '2001:db8::1', { source: nth(0x9000 + n), from: nthMac(n) }) }
+  const show = (n: number): void => { stage.ns(ETH1, '2001:db8::1', { source: many(0x9000 + n), from: nthMac(n) }) }
   show(0)
-  stage.na(ETH1, nth(0x9000), nthMac(0))
-  t.equal(stage.known[nth(0x9000)], 'REACHABLE eth1 routed')
+  stage.na(ETH1, many(0x9000), nthMac(0))
+  t.equal(stage.known[many(0x9000)], 'REACHABLE eth1 routed')
   stage.wait(10)
   stage.sink.take()
   for (let n = 1; n <= ALIVE_RESERVE + 1; n++) show(n)
@@ -113,12 +108,12 @@ t.test('a scan does not keep out hosts that show themselves', async (t) => {
 })
 
 t.test('after every kind of end all places are free again', async (t) => {
-  const config = TIMED.replace('host', 'limit 4\n host-limit 2\n host')
+  const config = PATIENT.replace('host', 'limit 4\n host-limit 2\n host')
   const stage = new Stage(config)
   const owned = (): number => Object.values(stage.known).filter((what) => what.startsWith('REACHABLE eth1')).length
   const fill = (): void => {
-    for (const n of [1, 2]) { stage.ns(ETH0, nth(n)); stage.na(ETH1, nth(n), VM2) }
-    for (const n of [3, 4]) { stage.ns(ETH0, nth(n)); stage.na(ETH1, nth(n), VM3) }
+    for (const n of [1, 2]) { stage.ns(ETH0, many(n)); stage.na(ETH1, many(n), VM2) }
+    for (const n of [3, 4]) { stage.ns(ETH0, many(n)); stage.na(ETH1, many(n), VM3) }
   }
   let since = stage.now
   const ends: [string, () => void][] = [
@@ -129,14 +124,14 @@ t.test('after every kind of end all places are free again', async (t) => {
       stage.configure(config)
     }],
     ['all are pinned for a while', () => {
-      stage.configure(config.replace('host', [1, 2, 3, 4].map((n) => `host ${nth(n)} eth1\n`).join(' ') + 'host'))
+      stage.configure(config.replace('host', [1, 2, 3, 4].map((n) => `host ${many(n)} eth1\n`).join(' ') + 'host'))
       stage.configure(config)
     }],
     ['the owners change hosts, and change back', () => {
       for (const hosts of [[VM3, VM2], [VM2, VM3]]) {
         stage.wait(28_000 - (stage.now - since))
         stage.wait(1500)
-        for (const n of [1, 2, 3, 4]) stage.na(ETH1, nth(n), hosts[n < 3 ? 0 : 1])
+        for (const n of [1, 2, 3, 4]) stage.na(ETH1, many(n), hosts[n < 3 ? 0 : 1])
         since = stage.now
       }
       stage.wait(60_000)

@@ -30,15 +30,6 @@ t.test('three probes by unicast, and at least one to the group', async (t) => {
   t.same([0, 1, 3, 9].map((retries) => entry(`retries ${retries}`).unicastProbes), [0, 1, 3, 3])
 })
 
-t.test('an owner is REACHABLE or PROBE', async (t) => {
-  const neighbor = entry()
-  const states = (['INCOMPLETE', 'REACHABLE', 'PROBE', 'FAILED'] as const).filter((state) => {
-    neighbor.state = state
-    return neighbor.isOwned
-  })
-  t.same(states, ['REACHABLE', 'PROBE'])
-})
-
 t.test('each solicitor waits once, and not too many wait', async (t) => {
   const neighbor = entry()
   const solicitor = (more: Partial<Solicitor> = {}): Solicitor => ({ ifindex: ETH0, source: ip('fe80::2'), mac: mac(VM2), ...more })

@@ -1,12 +1,10 @@
 /** The life of a cache entry: INCOMPLETE, REACHABLE, PROBE, FAILED. */
 import t from 'tap'
 import { SOLICITOR_LIMIT } from '../../../src/engine/cache/waiting-solicitors.ts'
-import { ETH0, ETH1, ip, mac, Stage, SUBNET, VM, VM2, VM3 } from '../kit/stage.ts'
-
-const TIMED = SUBNET.replace('host', 'timeout 500\n retries 3\n ttl 30s\n deadtime 20s\n host')
+import { ETH0, ETH1, ip, mac, Stage, PATIENT, VM, VM2, VM3 } from '../kit/stage.ts'
 
 t.test('INCOMPLETE: one probe per timeout, then FAILED, then no entry', async (t) => {
-  const stage = new Stage(TIMED)
+  const stage = new Stage(PATIENT)
   t.equal(stage.ns(ETH0, VM), 'probing')
   t.equal(stage.known[VM], 'INCOMPLETE -')
   t.same(stage.sink.take('solicit'), [`solicit eth1 ${VM}`], 'at once')
@@ -27,7 +25,7 @@ t.test('INCOMPLETE: one probe per timeout, then FAILED, then no entry', async (t
 })
 
 t.test('REACHABLE: answered at once, verified before the end of ttl, first by unicast, then by the group', async (t) => {
-  const stage = new Stage(TIMED)
+  const stage = new Stage(PATIENT)
   stage.learn(VM, VM2)
   t.equal(stage.known[VM], 'REACHABLE eth1 routed')
   stage.wait(27_999)
@@ -51,7 +49,7 @@ t.test('REACHABLE: answered at once, verified before the end of ttl, first by un
 })
 
 t.test('keepalive no: verified only after a solicitation, removed at the end of ttl', async (t) => {
-  const stage = new Stage(TIMED.replace('host', 'keepalive no\n host'))
+  const stage = new Stage(PATIENT.replace('host', 'keepalive no\n host'))
   stage.learn(VM, VM2)
   stage.wait(29_999)
   t.same(stage.sink.take(), [])
@@ -70,7 +68,7 @@ t.test('keepalive no: verified only after a solicitation, removed at the end of 
 })
 
 t.test('each solicitor is answered once, those beyond the limit are not', async (t) => {
-  const stage = new Stage(TIMED)
+  const stage = new Stage(PATIENT)
   for (let n = 0; n < SOLICITOR_LIMIT; n++) {
     t.equal(stage.ns(ETH0, VM, { source: `fe80::a:${n}` }), 'probing')
     t.equal(stage.ns(ETH0, VM, { source: `fe80::a:${n}` }), 'probing', 'again')
@@ -85,7 +83,7 @@ t.test('each solicitor is answered once, those beyond the limit are not', async 
 })
 
 t.test('a solicitor of a target that failed is not answered later', async (t) => {
-  const stage = new Stage(TIMED)
+  const stage = new Stage(PATIENT)
   stage.ns(ETH0, VM)
   stage.wait(2000)
   t.equal(stage.known[VM], 'FAILED -')
@@ -97,7 +95,7 @@ t.test('a solicitor of a target that failed is not answered later', async (t) =>
 
 t.test('restored owners are known at once and verified by their group', async (t) => {
   const restored = (): Stage => {
-    const stage = new Stage(TIMED)
+    const stage = new Stage(PATIENT)
     stage.handle({ kind: 'saved-hosts', hosts: [{ target: ip(VM), iface: 'eth1', mac: undefined, router: false }] })
     return stage
   }

@@ -9,7 +9,7 @@ import { Reconciler } from '../../../src/engine/effects/reconciler.ts'
 import { Groups } from '../../../src/engine/listening/groups.ts'
 import type { HostRoute, Instant, Link, NeighborState } from '../../../src/engine/types.ts'
 import { neighborOf, nth, VM, type World, worldOf } from '../kit/neighbor.ts'
-import { chance, ETH0, ETH1, ETH2, ip, linkOf, PartsRecorder, ROUTER, Stage, SUBNET as SILENT, twoLinks, VM2, VM3 } from '../kit/stage.ts'
+import { chance, ETH0, ETH1, ETH2, ip, linkOf, PartsRecorder, twoLinks } from '../kit/stage.ts'
 
 const SUBNET = `subnet 2001:db8::/64 {
   upstream eth0
@@ -94,14 +94,7 @@ t.test('a host that comes from upstream replaces the entries there, O=1', async 
   t.same(be('REACHABLE', ETH1), [`route add ${VM} eth1`, `join eth0 ${GROUP}`, CHANGED], 'also after a silence')
 })
 
-t.test('a link that is gone takes its part along', async (t) => {
-  const scene = new Scene()
-  scene.be('REACHABLE', ETH1)
-  scene.world.links.delete(ETH1)
-  scene.world.rules.gone(ETH1)
-  t.same(scene.be('REACHABLE', ETH1), [], 'the route went with it; the group stays with the owner')
-  t.same(scene.be('FAILED'), [`leave eth0 ${GROUP}`])
-
+t.test('an upstream that is gone takes its groups along, and is new when it comes back', async (t) => {
   const upstream = new Scene()
   const { links, rules } = upstream.world
   upstream.be('REACHABLE', ETH1)
@@ -148,19 +141,6 @@ t.test('an adopted owner is known to the other hosts, and perhaps has its route'
   }
 })
 
-t.test('our own link-layer address changed: announced to all nodes where we answer for the owner', async (t) => {
-  const scene = new Scene()
-  const readdress = (ifindex: number): string[] => {
-    scene.reconciler.readdress(ifindex, scene.now)
-    return scene.lines()
-  }
-  scene.be('REACHABLE', ETH1)
-  t.same(readdress(ETH0), [CHANGED])
-  t.same(readdress(ETH1), [], 'the host is there itself')
-  scene.be('FAILED')
-  t.same(readdress(ETH0), [])
-})
-
 const route = fc.record({ target: fc.integer({ min: 3, max: 9 }), ifindex: fc.constantFrom(ETH0, ETH1), via: fc.boolean() })
   .map(({ target, ifindex, via }): HostRoute => ({ target: nth(target), ifindex, ...(via ? { via: ip('fe80::7') } : {}) }))
 const routes = fc.uniqueArray(route, { selector: ({ target }) => target.toString() })
@@ -184,26 +164,4 @@ t.test('the differences, carried out, give the wanted routes, and touch no other
     return kernel.size === wanted.length && wanted.every((route) => textOf(kernel.get(route.target.toString())) === textOf(route))
       && changes.length === union.size - same.length && neighbors.every(({ isRoutePending }) => !isRoutePending)
   }))
-})
-
-t.test('each answer waits for its own route', async (t) => {
-  const stage = new Stage(SILENT)
-  stage.isKernelFast = false
-  const targets = [VM, '2001:db8::3', '2001:db8::4']
-  for (const target of targets) {
-    t.equal(stage.ns(ETH0, target), 'probing')
-    stage.na(ETH1, target, VM2)
-    t.equal(stage.ns(ETH0, target, { from: VM3, source: 'fe80::3' }), 'probing')
-  }
-  t.same(stage.sink.take('advertise'), [])
-  const change = (target: string, op: 'add' | 'delete' = 'add') => ({ op, route: { target: ip(target), ifindex: ETH1 } })
-  const answer = (target: string): string[] =>
-    [`fe80::1 ${ROUTER}`, `fe80::3 ${VM3}`].map((to) => `advertise eth0 ${target} RS from fe80::ff:2 to ${to}`)
-  stage.applied([change(VM, 'delete'), change('2001:db8::9'), { op: 'add', route: { target: ip(VM), ifindex: ETH2 } }])
-  t.same(stage.sink.take(), [])
-  stage.applied([change(targets[2]), change(VM)])
-  t.same(stage.sink.take(), [...answer(targets[2]), ...answer(VM)])
-  t.equal(stage.ns(ETH0, VM), 'answered')
-  stage.applied([change(targets[1])])
-  t.same(stage.sink.take().slice(1), answer(targets[1]))
 })

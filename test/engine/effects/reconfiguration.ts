@@ -8,9 +8,12 @@ t.test('links that the configuration names are listened on, and the kernel\'s re
   t.same(stage.sink.take('listen', 'link'), [], 'not named')
   stage.link(twoLinks()[0])
   t.same(stage.sink.take('filter', 'listen', 'link'), ['listen eth0', 'filter eth0 2001:db8::/64', 'link eth0 up'])
-  stage.link(linkOf(ETH1, { up: false }))
+  const down = linkOf(ETH1, { up: false })
+  stage.link(down)
   t.same(stage.sink.take('filter', 'listen', 'link'),
     ['listen eth1 down', 'filter eth0 2001:db8::/64 eth1 2001:db8::/64', 'link eth1 down'])
+  stage.link(down)
+  t.same(stage.sink.take(), [], 'no change')
   stage.link(linkOf(ETH1))
   t.same(stage.sink.take('filter', 'listen', 'link'), ['listen eth1', 'link eth1 up'])
   stage.link(linkOf(ETH1, { name: 'other' }))
@@ -99,6 +102,7 @@ t.test('reload keeps what was learned and still fits, and nothing else', async (
   t.equal(stage.ns(ETH0, VM), 'answered')
   stage.configure(TIMED.replace('host', 'learn no\n host'))
   t.equal(stage.ns(ETH0, VM), 'unknown-host')
+  t.same(stage.sink.take('solicit'), [])
 })
 
 t.test('reload to other links and back: listening, filters and groups follow', async (t) => {
@@ -107,7 +111,8 @@ t.test('reload to other links and back: listening, filters and groups follow', a
   t.same(stage.sink.take(), ['listen eth1 promiscuous', 'filter eth1 2001:db8::/64', 'ignore eth0',
     'neighbor 2001:db8::1 GONE: configuration', 'leave eth1 ff02::1:ff00:1'])
   stage.configure(SUBNET)
-  t.same(stage.sink.take('listen', 'ignore', 'filter'), ['listen eth0', 'listen eth1', 'filter eth0 2001:db8::/64 eth1 2001:db8::/64'])
+  t.same(stage.sink.take('listen', 'ignore', 'filter', 'join', 'leave'), ['listen eth0', 'listen eth1',
+    'filter eth0 2001:db8::/64 eth1 2001:db8::/64', 'join eth1 ff02::1:ff00:1'])
 })
 
 t.test('an owner on a link that only a route led to survives a change of that link', async (t) => {
@@ -193,4 +198,9 @@ t.test('our link-layer address changed: the neighbors get an advertisement with 
   stage.wait(5000)
   t.same([...new Set(stage.sink.take('advertise'))],
     ['advertise eth1 2001:db8::1 RO from fe80::ff:3 to ff02::1 33:33:00:00:00:01'], 'the host is on its own link')
+  stage.wait(10_000)
+  t.equal(stage.known[VM], 'FAILED -')
+  stage.link({ ...twoLinks()[0], mac: mac('02:00:00:00:ff:97') })
+  stage.wait(10)
+  t.same(stage.sink.take('advertise eth0'), [], 'nothing of a host that is gone')
 })

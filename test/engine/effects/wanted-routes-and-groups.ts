@@ -1,16 +1,15 @@
-/** What should follow from an owner. */
+/** Routes that should follow from an owner. `reconciler.ts` tests groups, and which routes differ. */
 import t from 'tap'
-import { isRoutedBy, wants } from '../../../src/engine/effects/wanted-routes-and-groups.ts'
+import { wants } from '../../../src/engine/effects/wanted-routes-and-groups.ts'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
 import type { HostRoute, Link } from '../../../src/engine/types.ts'
-import { ETH0, ETH1, ETH2, ip, linkOf, neighborOf, own, SUBNET, twoLinks, type World, worldOf } from '../kit/neighbor.ts'
+import { ETH0, ETH1, ip, linkOf, neighborOf, own, SUBNET, type World, worldOf } from '../kit/neighbor.ts'
 
 const TARGET = ip('2001:db8::2')
 
 interface Scene extends World {
   readonly neighbor: Neighbor
   readonly route: () => HostRoute | undefined
-  readonly groups: () => readonly number[]
 }
 
 /** An owner on eth1. */
@@ -18,7 +17,7 @@ function scene(config = SUBNET, present?: readonly Link[]): Scene {
   const world = worldOf(config, present)
   const { rule } = world
   const neighbor = neighborOf(TARGET, rule, { state: 'REACHABLE', ifindex: ETH1 })
-  return { ...world, neighbor, route: () => wants(neighbor, world).route, groups: () => wants(neighbor, world).groups }
+  return { ...world, neighbor, route: () => wants(neighbor, world).route }
 }
 
 t.test('every owner behind a downstream link has a route, and no other entry', async (t) => {
@@ -57,28 +56,4 @@ t.test('a router that answered for the target is the route\'s gateway', async (t
   const { neighbor, route } = scene()
   neighbor.set({ via: ip('fe80::7') })
   t.same(route(), { target: TARGET, ifindex: ETH1, via: ip('fe80::7') })
-})
-
-t.test('the group of a host downstream is joined upstream, of a host upstream downstream', async (t) => {
-  const { neighbor, groups } = scene(SUBNET.replace('eth1', 'eth1 eth2'), [...twoLinks(), linkOf(ETH2)])
-  t.same(groups(), [ETH0])
-  neighbor.ifindex = ETH0
-  t.same(groups(), [ETH1, ETH2])
-  neighbor.ifindex = 0
-  t.same(groups(), [])
-  Object.assign(neighbor, { state: 'FAILED', ifindex: ETH1 })
-  t.same(groups(), [])
-})
-
-t.test('an entry has a route by its link and gateway', async (t) => {
-  const { neighbor } = scene()
-  const route = { target: TARGET, ifindex: ETH1 }
-  t.notOk(isRoutedBy(neighbor, route), 'no route yet')
-  neighbor.routed = ETH1
-  t.ok(isRoutedBy(neighbor, { ...route }))
-  t.notOk(isRoutedBy(neighbor, { ...route, ifindex: ETH0 }))
-  t.notOk(isRoutedBy(neighbor, { ...route, via: ip('fe80::1') }))
-  neighbor.set({ routedVia: ip('fe80::1') })
-  t.ok(isRoutedBy(neighbor, { ...route, via: ip('fe80::1') }))
-  t.notOk(isRoutedBy(neighbor, { ...route, via: ip('fe80::2') }))
 })

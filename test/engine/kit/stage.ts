@@ -6,7 +6,7 @@ import { formatMac } from '../../../src/address.ts'
 import { Engine } from '../../../src/engine.ts'
 import type { Effects, Input, Instant, KernelNeighbor, Link, Outcome, Random } from '../../../src/engine/types.ts'
 import { type DropReason, NdiscView } from '../../../src/wire/ndisc-decode.ts'
-import { chance, configOf, ETH0, ETH1, linkOf, own } from './basics.ts'
+import { chance, configOf, ETH0, ETH1, ETH2, linkOf, own } from './basics.ts'
 import { ip, mac, type Na, na, type Ns, ns } from './frames.ts'
 import { Recorder, runUntil } from './recorder.ts'
 
@@ -27,6 +27,8 @@ export const SUBNET = `subnet 2001:db8::/64 {
 }`
 
 export const TIMED = SUBNET.replace('host', 'timeout 100\n retries 3\n ttl 30s\n deadtime 20s\n host')
+/** The same with the default timers of probes. */
+export const PATIENT = TIMED.replace('timeout 100', 'timeout 500')
 /** A host on eth1. */
 export const VM = '2001:db8::2'
 
@@ -118,6 +120,9 @@ export class Stage {
     this.sink.take()
   }
 
+  /** The probes since the last call. */
+  probes(): string[] { return this.sink.take('solicit', 'confirm') }
+
   /** Lets time pass, and wakes the engine at each deadline. */
   wait(ms: number): void {
     const until = this.now + ms
@@ -149,5 +154,16 @@ export class Stage {
     if (changes.length > 0 && this.isKernelFast) this.applied(changes)
   }
 }
+
+/** @returns a stage with two downstreams, where VM2 on eth1 has been known for a second */
+export function twoDownstreams(config: string): Stage {
+  const stage = new Stage(config.replace('eth1', 'eth1 eth2'), [...twoLinks(), linkOf(ETH2)])
+  stage.learn(VM, VM2)
+  stage.wait(1000)
+  return stage
+}
+
+/** @returns the `n`-th of many addresses of the subnet */
+export function many(n: number): string { return `2001:db8::1:${n.toString(16)}` }
 
 export function twoLinks(): Link[] { return [linkOf(ETH0, { addresses: [own('fe80::ff:2'), own('2001:db8::ff')] }), linkOf(ETH1)] }

@@ -2,23 +2,14 @@ import t from 'tap'
 import type { Mac } from '../../../src/address.ts'
 import { Neighbor } from '../../../src/engine/cache/neighbor.ts'
 import { evidence } from '../../../src/engine/learning/evidence.ts'
-import { Links } from '../../../src/engine/links/links.ts'
 import type { ActiveRule } from '../../../src/engine/rules/rule.ts'
-import { Rules } from '../../../src/engine/rules/rules.ts'
-import { chance, configOf, ETH0, ETH1, ip, mac, SUBNET, twoLinks, VM2, VM3 } from '../kit/stage.ts'
+import { ETH0, ETH1, ip, mac, SUBNET, VM2, VM3, worldOf } from '../kit/neighbor.ts'
 
 const TARGET = ip('2001:db8::2')
 const SIGN = { ifindex: ETH1, mac: mac(VM2) }
 
 /** The rule by which the target may be learned on eth1. */
-function ruleOf(config: string): ActiveRule {
-  const [links, rules] = [new Links(chance(1)), new Rules(configOf(config), chance(1))]
-  for (const link of twoLinks()) {
-    links.set(link)
-    rules.link(link)
-  }
-  return rules.owning(ETH1, TARGET.w0, TARGET.w1, TARGET.w2, TARGET.w3)!
-}
+function ruleOf(config: string): ActiveRule { return worldOf(config).rules.owning(ETH1, TARGET.w0, TARGET.w1, TARGET.w2, TARGET.w3)! }
 
 const subnet = ruleOf(SUBNET)
 const entry = (more: Partial<Neighbor> = {}): Neighbor => Object.assign(new Neighbor(TARGET, subnet), more)

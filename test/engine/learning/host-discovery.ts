@@ -3,7 +3,6 @@ import type { Link } from '../../../src/engine/types.ts'
 import { ETH0, ETH1, ip, linkOf, LO, mac, own, Stage, SUBNET, twoLinks, VM, VM2 } from '../kit/stage.ts'
 
 const TIMED = SUBNET.replace('host', 'timeout 100\n retries 3\n host')
-const probes = (stage: Stage): string[] => stage.sink.take('solicit', 'confirm')
 
 /** The discoveries that a config causes, with their times. */
 function discoveries(config: string, links: readonly Link[] = twoLinks(), then: (stage: Stage) => void = () => {}): string[] {
@@ -68,9 +67,9 @@ t.test('a discovery advertises its source, for the hosts that solicit for it', a
 t.test('an echo reply is evidence', async (t) => {
   const stage = new Stage(TIMED)
   stage.handle({ kind: 'echo', ifindex: ETH1, source: ip(VM), mac: mac(VM2) })
-  t.same(probes(stage), [`solicit eth1 ${VM}`, `solicit eth0 ${VM}`])
+  t.same(stage.probes(), [`solicit eth1 ${VM}`, `solicit eth0 ${VM}`])
   stage.handle({ kind: 'echo', ifindex: ETH1, source: ip('2001:db8::3'), mac: undefined })
-  t.same(probes(stage), ['solicit eth1 2001:db8::3', 'solicit eth0 2001:db8::3'])
+  t.same(stage.probes(), ['solicit eth1 2001:db8::3', 'solicit eth0 2001:db8::3'])
   stage.handle({ kind: 'echo', ifindex: ETH1, source: ip('fe80::2'), mac: mac(VM2) })
-  t.same(probes(stage), [])
+  t.same(stage.probes(), [])
 })

@@ -2,16 +2,15 @@ import t from 'tap'
 import { ETH1, nthMac, Stage, SUBNET, VM, VM2 } from '../kit/stage.ts'
 
 const TIMED = SUBNET.replace('host', 'timeout 100\n retries 3\n host')
-const probes = (stage: Stage): string[] => stage.sink.take('solicit', 'confirm')
 
 t.test('DAD without objection is evidence', async (t) => {
   const stage = new Stage(TIMED)
   stage.dad(ETH1, VM, VM2)
-  t.same(probes(stage), [`solicit eth0 ${VM}`], 'as for any solicitation')
+  t.same(stage.probes(), [`solicit eth0 ${VM}`], 'as for any solicitation')
   stage.wait(1099)
-  t.same(probes(stage).filter((line) => line.includes('eth1')), [])
+  t.same(stage.probes().filter((line) => line.includes('eth1')), [])
   stage.wait(1)
-  t.same(probes(stage), [`solicit eth1 ${VM}`, `solicit eth0 ${VM}`])
+  t.same(stage.probes(), [`solicit eth1 ${VM}`, `solicit eth0 ${VM}`])
   stage.na(ETH1, VM, VM2)
   t.equal(stage.known[VM], 'REACHABLE eth1 routed')
 })

@@ -69,26 +69,6 @@ t.test('the group is ff02::1:ff and the low 24 bits, joined once and left with t
   t.same(groups.limits, [{ name: 'joined groups of one link, at most', used: 1, size: 2 ** 24 }])
 })
 
-t.test('groups of a link that is not listened to are reported once it is', async (t) => {
-  const scene = new Scene()
-  const { groups } = scene
-  groups.add(ETH0, ip('2001:db8::2'))
-  groups.add(ETH0, ip('2001:db8::ff00:3'))
-  t.same(scene.take(), [])
-  groups.listening(ETH0)
-  t.same(scene.take().sort(), ['join eth0 ff02::1:ff00:2', 'join eth0 ff02::1:ff00:3'])
-  groups.listening(ETH0)
-  t.same(scene.take(2000), [], 'already listened to')
-  groups.gone(ETH0)
-  t.same(scene.take().sort(), ['leave eth0 ff02::1:ff00:2', 'leave eth0 ff02::1:ff00:3'])
-  groups.remove(ETH0, ip('2001:db8::2'))
-  groups.add(ETH0, ip('2001:db8::4'))
-  t.equal(groups.size(ETH0), 2)
-  t.same(scene.take(2000), [])
-  groups.listening(ETH0)
-  t.same(scene.take().sort(), ['join eth0 ff02::1:ff00:3', 'join eth0 ff02::1:ff00:4'])
-})
-
 t.test('all groups are reported again when the link comes up, and when it gets a link-local address (RFC 3810 5.2.13)', async (t) => {
   const scene = new Scene(ETH0)
   scene.groups.add(ETH0, ip('2001:db8::2'))
@@ -109,28 +89,6 @@ t.test('all groups are reported again when the link comes up, and when it gets a
   scene.link(linkOf(ETH0))
   t.same(scene.take(2000), [])
   t.same(scene.sources, ['fe80::ff:2', 'fe80::ff:2'])
-})
-
-t.test('a link that went down before its first report, and was stopped, has all groups reported later', async (t) => {
-  const scene = new Scene()
-  scene.groups.add(ETH0, ip('2001:db8::2'))
-  scene.groups.listening(ETH0)
-  scene.link(linkOf(ETH0, { up: false }))
-  scene.groups.gone(ETH0)
-  scene.groups.add(ETH0, ip('2001:db8::3'))
-  scene.link(linkOf(ETH0))
-  scene.groups.listening(ETH0)
-  t.same(scene.take(2000).sort(), ['join eth0 ff02::1:ff00:2', 'join eth0 ff02::1:ff00:3'])
-})
-
-t.test('all groups are reported again when another device is at the other end of the link', async (t) => {
-  const scene = new Scene(ETH0)
-  scene.groups.add(ETH0, ip('2001:db8::2'))
-  scene.take(2000)
-  scene.recorder.members.clear()
-  scene.groups.replugged(ETH0)
-  scene.groups.replugged(ETH1)
-  t.same(scene.take(2000), ['join eth0 ff02::1:ff00:2'])
 })
 
 t.test('at the end all groups are left at once', async (t) => {

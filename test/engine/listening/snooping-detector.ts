@@ -20,16 +20,6 @@ function scene() {
     traffic: (when: number, ifindex = ETH0) => detector.traffic(ifindex, at(when)) }
 }
 
-t.test('ten minutes of traffic without a solicitation: one event, and another one after the next solicitation', async (t) => {
-  const { recorder, detector, solicited, traffic } = scene()
-  for (let minute = 0; minute < 30; minute++) traffic(minute * MINUTE)
-  t.same(recorder.take(), [`${10 * MINUTE} snooped eth0`])
-  solicited(30 * MINUTE)
-  for (let minute = 30; minute < 45; minute++) traffic(minute * MINUTE + 1)
-  t.same(recorder.take(), [`${40 * MINUTE} snooped eth0`])
-  t.equal(detector.deadline, undefined)
-})
-
 t.test('an occasional solicitation prevents the event', async (t) => {
   const { recorder, solicited, traffic } = scene()
   for (let minute = 0; minute < 60; minute++) {

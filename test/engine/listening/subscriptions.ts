@@ -53,20 +53,6 @@ class Scene {
   }
 }
 
-t.test('a link is listened to while the rules require it, and its changes are passed on', async (t) => {
-  const scene = new Scene()
-  t.same(scene.link(linkOf(ETH2)), [], 'no rule names it')
-  t.same(scene.link(linkOf(ETH0)), ['listen eth0', 'link eth0 up'])
-  t.ok(scene.subscriptions.has(ETH0))
-  const same = linkOf(ETH0, { up: false })
-  t.same(scene.link(same), ['listen eth0 down', 'link eth0 down'])
-  t.same(scene.link(same), [], 'no change')
-  t.same(scene.link(linkOf(ETH0, { up: false, addresses: [] })), ['listen eth0 down'])
-  t.same(scene.link(linkOf(ETH0, { name: 'other' })), ['ignore eth0'], 'renamed')
-  t.notOk(scene.subscriptions.has(ETH0))
-  t.equal(scene.subscriptions.gone(ETH0), false)
-})
-
 t.test('changed options change the subscription', async (t) => {
   const scene = new Scene(SUBNET, twoLinks())
   t.same(scene.configure(SUBNET.replace('host', 'promiscuous yes\n snooping mirror\n host')),
@@ -107,14 +93,6 @@ t.test('an address with two reasons for its group is one membership', async (t) 
   t.same(scene.link(linkOf(ETH0, { addresses: [own('2001:db8::1')] })),
     ['listen eth0', `leave eth1 ${OWN}`], 'pinned, and now an own address as well')
   t.same(scene.link(linkOf(ETH0)), ['listen eth0'])
-})
-
-t.test('all groups are left before a link is stopped, and none is left over when it is listened to again', async (t) => {
-  const scene = new Scene(SUBNET, twoLinks())
-  t.same(scene.configure('proxy eth0 { rule 2001:db8::9 { static } }'),
-    ['listen eth0', `leave eth1 ${PINNED}`, `leave eth1 ${OWN}`, 'join eth0 ff02::1:ff00:9', 'ignore eth1'])
-  t.same(scene.configure(SUBNET.replace('2001:db8::1', '2001:db8::5')),
-    ['listen eth0', 'listen eth1', 'leave eth0 ff02::1:ff00:9', 'join eth1 ff02::1:ff00:5', `join eth1 ${OWN}`, 'link eth1 up'])
 })
 
 t.test('a link where a route led is listened to, without options, while a rule follows routes', async (t) => {

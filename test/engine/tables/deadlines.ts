@@ -31,16 +31,6 @@ t.test('agrees with a sorted array under any sequence of add, move, remove and d
   }), { numRuns: 500 })
 })
 
-t.test('removes items that are due, in order, and no others', async (t) => {
-  const heap = new Deadlines<Timed>()
-  for (const at of [30, 10, 20, 40]) heap.set({ deadline: 0 as Instant, place: -1 }, at as Instant)
-  const taken: number[] = []
-  for (let due = heap.due(30 as Instant); due !== undefined; due = heap.due(30 as Instant)) taken.push(due.deadline)
-  t.same(taken, [10, 20, 30])
-  t.equal(heap.next, 40 as Instant)
-  t.equal(heap.size, 1)
-})
-
 t.test('can be filled again after it was emptied', async (t) => {
   const heap = new Deadlines<Timed>()
   for (let round = 0; round < 2; round++) {

@@ -3,6 +3,7 @@ import { native, type NativeSocket, type PacketOptions } from '../../../src/linu
 import type { PacketReader } from '../../../src/linux/packet.ts'
 import type { NdiscView } from '../../../src/wire/ndisc-decode.ts'
 import { sh } from '../../kit/namespace.ts'
+import { until } from '../../kit/until.ts'
 
 /** A filter that passes every packet. */
 const ALL = Uint8Array.of(6, 0, 0, 0, 255, 255, 0, 0)
@@ -66,6 +67,17 @@ export function readPackets(packet: (view: NdiscView) => void, more: Partial<Pac
 export function fakeSocket(methods: Partial<NativeSocket> = {}): NativeSocket {
   return { receive: () => 0, send: (_slab, _slot, _lengths, count) => count, start: () => {}, stop: () => {}, drops: () => 0,
     close: () => {}, ...methods }
+}
+
+/** Reports of a watcher. @returns `take`: those since the last call; `next`: the same, at least one, once it comes */
+export function reports() {
+  const events: string[] = []
+  const take = (): string[] => events.splice(0)
+  const next = async (): Promise<string[]> => {
+    await until(() => events.length > 0)
+    return take()
+  }
+  return { events, take, next }
 }
 
 /** The code of an error, or its message. */

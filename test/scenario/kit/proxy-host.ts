@@ -81,13 +81,6 @@ export class ProxyHost {
     return kernel.mac
   }
 
-  detach(ifindex: number): void {
-    this.#ports.get(ifindex)!.kernel.unplug()
-    this.#ports.delete(ifindex)
-    for (const [key, route] of this.routes) if (route.ifindex === ifindex) this.routes.delete(key)
-    this.tell({ kind: 'link-gone', ifindex })
-  }
-
   configure(config: string): void {
     this.#config = configOnce(config)
     this.tell({ kind: 'config', config: this.#config })
@@ -103,9 +96,6 @@ export class ProxyHost {
     this.tell({ kind: 'link', link: port.link })
     this.tell({ kind: 'prefixes', ifindex, prefixes: globals.map((address) => prefix(`${address}/64`)) })
   }
-
-  /** Tells the engine of the routes that there are, as at its start. */
-  adopt(): void { this.tell({ kind: 'routes', present: [...this.routes.values()] }) }
 
   /** Ends the engine in good order. */
   stop(): void { this.#carryOut(this.engine.stop()) }
@@ -245,7 +235,7 @@ export class ProxyHost {
     this.engine = new Engine(this.#config, this.world.random)
     for (const { link } of this.#ports.values()) this.tell({ kind: 'link', link })
     this.tell({ kind: 'saved-hosts', hosts: saved })
-    this.adopt()
+    this.tell({ kind: 'routes', present: [...this.routes.values()] })
   }
 
   #receive({ hearing, link: { ifindex, mac } }: Port, frame: Frame): void {

@@ -157,4 +157,3 @@ class RealTestbed implements Testbed {
   wait(ms: number): Promise<unknown> { return sleep(ms) }
   until(condition: () => unknown): Promise<unknown> { return until(condition, 60_000) }
 }
-
