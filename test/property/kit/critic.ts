@@ -86,7 +86,9 @@ export class Critic extends Recorder {
     const isOwnHere = link!.addresses.some(({ address }) => address.equals(target))
     const owner = this.#owner(target)
     check(!destination.isUnspecified && !source.isUnspecified && !source.isMulticast && !target.isMulticast, 'addresses')
-    check(!solicited || !this.pending.some(({ op, route }) => op === 'add' && route.target.equals(target)
+    // Packets for an address of this machine need no host route.
+    const isOwn = [...this.links.values()].some(({ addresses }) => addresses.some(({ address }) => address.equals(target)))
+    check(!solicited || isOwn || !this.pending.some(({ op, route }) => op === 'add' && route.target.equals(target)
       && this.routes.get(target.toString()) === route), 'the route before the answer')
     check(solicited === !destination.isMulticast, 'S=1 exactly to unicast destinations')
     check(solicited || (destination.w0 === (0xff020000 | 0) && to === 0x333300000000 + destination.w3), 'S=0 to a group')
