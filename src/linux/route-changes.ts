@@ -11,7 +11,7 @@ import { hostRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
 import { verdict, type OsError } from './errors.ts'
 import { native } from './native.ts'
 import { EventSocket, type OpenNetlink } from './netlink.ts'
-import { NETLINK_ROUTE, ROUTE_MARK, type RouteFailure, type Rtnetlink } from './rtnetlink.ts'
+import { NETLINK_ROUTE, type RouteFailure, type Rtnetlink } from './rtnetlink.ts'
 
 /** Changes per millisecond, and the most changes that are sent together after a pause. */
 const RATE = 50
@@ -180,7 +180,7 @@ export class RouteWatcher {
         foreign = false
       },
       overrun: changed,
-    }, hostRouteFilter(ROUTE_MARK.protocol, kernel.port))
+    }, hostRouteFilter(kernel.port))
   }
 
   close(): void { this.#events.close() }

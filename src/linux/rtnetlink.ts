@@ -10,8 +10,7 @@ import {
 } from '../wire/rtneighbor.ts'
 import { decodeAddress, decodeLink, dumpAddresses, dumpLinks, type AddressMessage, type LinkMessage } from '../wire/rtnetlink.ts'
 import {
-  decodeOnLink, decodeRoute, deleteRoute, dumpHostRoutes, dumpLinkRoutes, lookupRoute, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST, writeRoute,
-  type RouteMark,
+  changeRoute, decodeOnLink, decodeRoute, dumpHostRoutes, dumpLinkRoutes, lookupRoute, ROUTE_MARK, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST,
 } from '../wire/rtroute.ts'
 import type { OsError } from './errors.ts'
 import { native } from './native.ts'
@@ -19,11 +18,6 @@ import { RequestSocket, type OpenNetlink } from './netlink.ts'
 
 export const NETLINK_ROUTE = 0
 
-/**
- * Marks our host routes: only routes with both numbers are changed or deleted. The protocol is named `ndp6d` in rt_protos.d. The low
- * metric makes our route preferred to a /128 that a routing daemon learned elsewhere.
- */
-export const ROUTE_MARK: RouteMark = { protocol: 136, metric: 16 }
 /** Errors of deleting a route that does not exist, or is being deleted. */
 const GONE = ['ESRCH', 'ENOENT']
 
@@ -42,29 +36,25 @@ export interface RouteFailure {
 }
 
 /** The kernel's routing tables, links and neighbors. Every method throws an OsError when the kernel refuses it. */
-export class Rtnetlink {
-  readonly #socket: RequestSocket
+export class Rtnetlink extends RequestSocket {
+  constructor(open: OpenNetlink = native.openNetlink) { super(open, NETLINK_ROUTE) }
 
-  constructor(open: OpenNetlink = native.openNetlink) {
-    this.#socket = new RequestSocket(open, NETLINK_ROUTE)
-  }
-
-  links(): LinkMessage[] { return this.#socket.dump(dumpLinks, decodeLink) }
+  links(): LinkMessage[] { return this.dump(dumpLinks, decodeLink) }
 
   /** All IPv6 addresses of this machine. */
-  addresses(): AddressMessage[] { return this.#socket.dump(dumpAddresses, decodeAddress) }
+  addresses(): AddressMessage[] { return this.dump(dumpAddresses, decodeAddress) }
 
   /** All IPv6 neighbors except proxy entries. */
-  neighbors(): NeighborMessage[] { return this.#socket.dump(dumpNeighbors, decodeNeighbor) }
+  neighbors(): NeighborMessage[] { return this.dump(dumpNeighbors, decodeNeighbor) }
 
   /** The forwarding tables of all bridges, including their own addresses. */
-  stations(): StationMessage[] { return this.#socket.dump(dumpStations, decodeStation) }
+  stations(): StationMessage[] { return this.dump(dumpStations, decodeStation) }
 
   /**
    * The on-link prefixes of a link, in the kernel's order; the same prefix may occur with several metrics. ENODEV: there is no such link.
    */
   onLinkPrefixes(ifindex: number): Prefix[] {
-    const rows = this.#socket.dump((w, sequence) => dumpLinkRoutes(w, sequence, ifindex), decodeOnLink)
+    const rows = this.dump((w, sequence) => dumpLinkRoutes(w, sequence, ifindex), decodeOnLink)
     // A kernel before 4.20 does not filter.
     return rows.filter((row) => row.ifindex === ifindex).map(({ prefix }) => prefix)
   }
@@ -74,7 +64,7 @@ export class Rtnetlink {
    * @param isAll includes expired routes that the kernel has not collected yet
    */
   hostRoutes(isAll = true): HostRoute[] {
-    return this.#socket.dump((w, sequence) => dumpHostRoutes(w, sequence, ROUTE_MARK.protocol), (message) => {
+    return this.dump(dumpHostRoutes, (message) => {
       const route = decodeRoute(message)
       if (route?.destination === undefined || route.length !== 128 || route.ifindex === undefined) return undefined
       // A kernel before 4.20 does not filter.
@@ -89,7 +79,7 @@ export class Rtnetlink {
   lookup(target: Address): Lookup {
     let found: Lookup = { ifindex: undefined, local: false }
     // Errors mean that there is no usable route: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), EINVAL (blackhole).
-    this.#socket.request((w, sequence) => lookupRoute(w, sequence, target), (message) => {
+    this.request((w, sequence) => lookupRoute(w, sequence, target), (message) => {
       const route = decodeRoute(message)
       if (route?.type === RTN_UNICAST || route?.type === RTN_LOCAL) found = { ifindex: route.ifindex, local: route.type === RTN_LOCAL }
     })
@@ -102,11 +92,8 @@ export class Rtnetlink {
    * @returns the refused changes
    */
   changeRoutes(changes: readonly RouteChange[]): RouteFailure[] {
-    const failed = this.#batch(changes, (w, sequence, { op, route }) => {
-      if (op === 'add') writeRoute(w, sequence, 'add', route, ROUTE_MARK)
-      else deleteRoute(w, sequence, route, ROUTE_MARK)
-    })
-    return failed.filter(({ item, error }) => !(item.op === 'delete' && GONE.includes(error.code)))
+    return this.#batch(changes, (w, sequence, { op, route }) => changeRoute(w, sequence, op, route))
+      .filter(({ item, error }) => !(item.op === 'delete' && GONE.includes(error.code)))
       .map(({ item, error }) => ({ change: item, error }))
   }
 
@@ -117,20 +104,15 @@ export class Rtnetlink {
    * @returns the refused changes
    */
   replaceRoutes(routes: readonly HostRoute[], expires?: number): RouteFailure[] {
-    return this.#batch(routes, (w, sequence, route) => writeRoute(w, sequence, 'replace', route, ROUTE_MARK, expires))
+    return this.#batch(routes, (w, sequence, route) => changeRoute(w, sequence, 'replace', route, expires))
       .map(({ item, error }) => ({ change: { op: 'add', route: item }, error }))
   }
-
-  /** See {@link RequestSocket.port}. */
-  get port(): number { return this.#socket.port }
-
-  close(): void { this.#socket.close() }
 
   #batch<Item>(
     items: readonly Item[], write: (w: MessageWriter, sequence: number, item: Item) => void,
   ): Array<{ item: Item, error: OsError }> {
     if (items.length === 0) return []
-    const failed = this.#socket.request((w, first) => {
+    const failed = this.request((w, first) => {
       items.forEach((item, i) => write(w, first + i, item))
       w.acknowledge()
       return items.length
