@@ -9,8 +9,6 @@ import {
   decodeNeighbor, decodeStation, neighborFilter, NUD_DELAY, NUD_FAILED, NUD_PERMANENT, NUD_PROBE, NUD_REACHABLE, NUD_STALE, RTM_DELNEIGH,
   RTNLGRP_NEIGH, type NeighborMessage, type StationMessage,
 } from '../wire/rtneighbor.ts'
-import type { OpenNetlink } from './netlink.ts'
-import type { Rtnetlink } from './rtnetlink.ts'
 import { TableWatcher } from './table-watcher.ts'
 
 /** The most neighbor entries that the watcher keeps, and the most entries of bridges' forwarding tables. */
@@ -31,10 +29,9 @@ export interface NeighborListener {
 
 interface Tables { readonly neighbors: NeighborMessage[]; readonly stations: StationMessage[] }
 
-export class NeighborWatcher extends TableWatcher<Tables> {
+export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
   /** Also precedes the dump after lost messages: reading a full table takes 0.3 s, and an attacker may cause losses on purpose. */
   protected readonly pause = 1000
-  readonly #listener: NeighborListener
   #isFull = false
   /** Reported entries that have not failed. Entries beyond KERNEL_LIMIT are reported, but their deletion is not. */
   readonly #neighbors = new Map<string, KernelNeighbor>()
@@ -42,11 +39,6 @@ export class NeighborWatcher extends TableWatcher<Tables> {
   readonly #entries = new Map<string, StationMessage>()
   /** Number of entries of each station that is reported as present. */
   readonly #stations = new Map<string, number>()
-
-  constructor(listener: NeighborListener, kernel: Rtnetlink, open?: OpenNetlink) {
-    super(kernel, open)
-    this.#listener = listener
-  }
 
   /** Reports all entries, then every change until {@link close}. @throws OsError */
   start(): void {
@@ -105,7 +97,7 @@ export class NeighborWatcher extends TableWatcher<Tables> {
     if (neighbor.state === 'failed') this.#neighbors.delete(key)
     else if (this.#neighbors.has(key) || this.#neighbors.size < KERNEL_LIMIT) this.#neighbors.set(key, neighbor)
     else this.#full()
-    this.#listener.neighbor(neighbor)
+    this.listener.neighbor(neighbor)
   }
 
   #learn(entry: StationMessage): void {
@@ -116,11 +108,11 @@ export class NeighborWatcher extends TableWatcher<Tables> {
     const station = stationKey(entry)
     const count = this.#stations.get(station) ?? 0
     this.#stations.set(station, count + 1)
-    if (count === 0) this.#listener.station(entry.bridge, entry.mac, true)
+    if (count === 0) this.listener.station(entry.bridge, entry.mac, true)
   }
 
   #full(): void {
-    if (!this.#isFull) this.#listener.full()
+    if (!this.#isFull) this.listener.full()
     this.#isFull = true
   }
 
@@ -133,7 +125,7 @@ export class NeighborWatcher extends TableWatcher<Tables> {
       return
     }
     this.#stations.delete(station)
-    this.#listener.station(entry.bridge, entry.mac, false)
+    this.listener.station(entry.bridge, entry.mac, false)
   }
 }
 

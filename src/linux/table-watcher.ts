@@ -8,13 +8,16 @@ import { NETLINK_ROUTE, type Rtnetlink } from './rtnetlink.ts'
  * The base of the watchers. A watcher listens to the kernel's messages about tables (rtnetlink(7)), and dumps the tables at first, and
  * again after lost messages.
  */
-export abstract class TableWatcher<Tables> implements EventListener {
+export abstract class TableWatcher<Tables, Listener> implements EventListener {
+  protected readonly listener: Listener
   protected readonly kernel: Rtnetlink
   readonly #open: OpenNetlink
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
+  /** @param listener gets the reports */
+  constructor(listener: Listener, kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
+    this.listener = listener
     this.kernel = kernel
     this.#open = open
   }
