@@ -79,7 +79,7 @@ export class Neighbor {
   routed = 0
   /** The host route is on its way to the kernel. */
   isRoutePending = false
-  /** Links where the solicited-node group is joined. Equal lists may be one object. */
+  /** Links where the solicited-node group is joined. */
   joined: readonly number[] = NONE
   /** An event reported the owner. */
   isReported = false
