@@ -108,7 +108,7 @@ export class LinkSockets {
     const { promiscuous, ring, reports, routerSolicitations } = this.#subscription
     const reader = this.#reader
     try {
-      this.#packets ??= new PacketSocket({ ifindex, mac, promiscuous, ring, cooked: mac === undefined }, reader)
+      this.#packets ??= new PacketSocket({ ifindex, mac, promiscuous, ring }, reader)
       this.#solicitor ??= new Solicitor({ ifindex, mac }, (error) => reader.failed(error))
       if (reports || routerSolicitations) this.#multicast ??= new MulticastSocket({ ifindex, mac, reports, routerSolicitations }, reader)
     } catch (error) {

@@ -33,18 +33,6 @@ export interface PacketSocketOptions {
   readonly promiscuous: boolean
   /** Receive through a mapped ring, unless the kernel has no memory for one. */
   readonly ring: boolean
-  /** The link has no Ethernet headers. */
-  readonly cooked: boolean
-}
-
-export interface PacketCounters {
-  /** Packets that passed the filter. */
-  received: number
-  /** Packets that the kernel dropped because they came faster than they were read; up to date after `drops()`. */
-  drops: number
-  sent: number
-  /** Messages that the kernel refused, or that the queue had no place for. */
-  unsent: number
 }
 
 /** Receive buffer without a ring, in bytes: 20 ms at 200 000 packets per second. Frames of a ring: 40 ms at this rate. */
@@ -60,8 +48,8 @@ const listenerFrame = new Uint8Array(MAX_ENCODED_LISTENER)
 
 /** Opens the socket, with a ring if one is wanted and the kernel has the memory for it. */
 function openSocket(link: PacketSocketOptions, filter: Uint8Array, open: NativeAddon['openPacket']): NativeSocket {
-  const { ifindex, promiscuous, cooked, ring } = link
-  const options = { ifindex, promiscuous, cooked, protocol: ETHERTYPE_IPV6, filter, receiveBuffer: RECEIVE_BUFFER }
+  const { ifindex, mac, promiscuous, ring } = link
+  const options = { ifindex, promiscuous, cooked: mac === undefined, protocol: ETHERTYPE_IPV6, filter, receiveBuffer: RECEIVE_BUFFER }
   if (!ring) return open(options)
   try {
     return open({ ...options, ring: RING })
@@ -71,7 +59,8 @@ function openSocket(link: PacketSocketOptions, filter: Uint8Array, open: NativeA
 }
 
 export class PacketSocket {
-  readonly counters: PacketCounters = { received: 0, drops: 0, sent: 0, unsent: 0 }
+  /** As in `LinkUsage` of engine/types.ts. `drops` is up to date after `drops()`. */
+  readonly counters = { received: 0, drops: 0, sent: 0, unsent: 0 }
   readonly #reader: PacketReader
   readonly #sleep: Sleep | undefined
   readonly #socket: NativeSocket
@@ -89,7 +78,7 @@ export class PacketSocket {
   constructor(options: PacketSocketOptions, reader: PacketReader, open: NativeAddon['openPacket'] = native.openPacket, sleep?: Sleep) {
     this.#reader = reader
     this.#sleep = sleep
-    this.#linkHeader = options.cooked ? 0 : 14
+    this.#linkHeader = options.mac === undefined ? 0 : 14
     this.#batch = new ReceivedBatch(options.mac, this.#linkHeader, (query) => reader.query(query))
     this.#socket = openSocket(options, ndiscFilter(this.#linkHeader, TYPES), open)
     this.#socket.start(() => this.#readable())

@@ -93,8 +93,7 @@ export class Rtnetlink extends RequestSocket {
    */
   changeRoutes(changes: readonly RouteChange[]): RouteFailure[] {
     return this.#batch(changes, (w, sequence, { op, route }) => changeRoute(w, sequence, op, route))
-      .filter(({ item, error }) => !(item.op === 'delete' && GONE.includes(error.code)))
-      .map(({ item, error }) => ({ change: item, error }))
+      .filter(({ change, error }) => !(change.op === 'delete' && GONE.includes(error.code)))
   }
 
   /**
@@ -104,22 +103,17 @@ export class Rtnetlink extends RequestSocket {
    * @returns the refused changes
    */
   replaceRoutes(routes: readonly HostRoute[], expires?: number): RouteFailure[] {
-    return this.#batch(routes, (w, sequence, route) => changeRoute(w, sequence, 'replace', route, expires))
-      .map(({ item, error }) => ({ change: { op: 'add', route: item }, error }))
+    const changes = routes.map((route) => ({ op: 'add', route } as const))
+    return this.#batch(changes, (w, sequence, { route }) => changeRoute(w, sequence, 'replace', route, expires))
   }
 
-  #batch<Item>(
-    items: readonly Item[], write: (w: MessageWriter, sequence: number, item: Item) => void,
-  ): Array<{ item: Item, error: OsError }> {
-    if (items.length === 0) return []
+  #batch(changes: readonly RouteChange[], write: (w: MessageWriter, sequence: number, change: RouteChange) => void): RouteFailure[] {
+    if (changes.length === 0) return []
     const failed = this.request((w, first) => {
-      items.forEach((item, i) => write(w, first + i, item))
+      changes.forEach((change, i) => write(w, first + i, change))
       w.acknowledge()
-      return items.length
+      return changes.length
     })
-    return items.flatMap((item, i) => {
-      const error = failed.get(i)
-      return error === undefined ? [] : [{ item, error }]
-    })
+    return [...failed].map(([i, error]) => ({ change: changes[i], error }))
   }
 }

@@ -37,12 +37,10 @@ export interface NeighborMessage {
   readonly router: boolean
 }
 
-/** RTM_NEWNEIGH, RTM_DELNEIGH of a bridge: the port of a link-layer address. */
+/** RTM_NEWNEIGH, RTM_DELNEIGH of a bridge: a link-layer address behind one of its ports, or of its own. */
 export interface StationMessage {
   /** ifindex of the bridge. */
   readonly bridge: number
-  /** ifindex of the port, or of the bridge for the addresses of the bridge itself. */
-  readonly port: number
   readonly mac: Mac
   /** 0 if the bridge does not filter by VLAN. */
   readonly vlan: number
@@ -79,7 +77,6 @@ export function decodeStation(message: Message): StationMessage | undefined {
   const vlan = attributes.find(NDA_VLAN, 2)
   return {
     bridge,
-    port: readU32(bytes, start + 4),
     mac,
     vlan: vlan === undefined ? 0 : readU16(bytes, vlan.start),
     own: (readU16(bytes, start + 8) & NUD_PERMANENT) !== 0,

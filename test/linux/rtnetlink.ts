@@ -35,8 +35,8 @@ t.test('stations of bridges', async (t) => {
       bridge fdb add 52:54:00:00:00:11 dev port0 master static`)
   const stations = kernel.stations()
   t.ok(stations.length >= 2 && stations.every(({ bridge }) => bridge === index('br0')), 'no entries of devices')
-  t.strictSame(stations.filter(({ own }) => !own).map(({ port, mac, vlan }) => [port, formatMac(mac), vlan]),
-    [[index('port0'), '52:54:00:00:00:11', 0]])
+  t.strictSame(stations.filter(({ own }) => !own).map(({ mac, vlan }) => [formatMac(mac), vlan]),
+    [['52:54:00:00:00:11', 0]])
   t.ok(stations.some(({ own, mac }) => own && formatMac(mac) === '52:54:00:00:00:10'))
   sh('ip link del br0; ip link del port0')
 })
