@@ -54,11 +54,8 @@ export class Daemon {
   #routeWatcher: RouteWatcher | undefined
   readonly #stateFile: StateFile | undefined
   readonly #sockets = new Sockets((link) => this.#reader(link))
-  /** Links whose on-link prefixes are followed. */
   readonly #followed = new Set<number>()
-  /** Inputs that wait for the end of a step. */
   readonly #inputs: Input[] = []
-  /** Events that are logged once the answers are sent. */
   readonly #unlogged: Event[] = []
   #isStepping = false
   /** Whether the engine knows the kernel's routes. Before that, the engine's route changes are not carried out. */

@@ -4,7 +4,6 @@ import type { Settings } from './config.ts'
 /** Defaults of the options outside of all blocks. */
 export const TOP_DEFAULTS = { forwarding: false, grace: 10_000 }
 
-/** Defaults in a `proxy` block. */
 export const DEFAULTS: Settings = {
   router: true, timeout: 500, ttl: 30_000, deadtime: 30_000, retries: 3, keepalive: true, routes: false, learn: true,
   promiscuous: false, limit: 4096, hostLimit: 64, probeLimit: 500, override: 'auto',

@@ -13,9 +13,7 @@ export interface Diagnostic {
   readonly length: number
   /** What was found, and what was expected. */
   readonly message: string
-  /** What to write instead. */
   readonly hint?: string
-  /** The source line. */
   readonly text: string
 }
 
@@ -54,7 +52,6 @@ export interface Span {
   readonly end: number
 }
 
-/** Collects diagnostics. */
 export class Report {
   readonly diagnostics: Diagnostic[] = []
   readonly #topics = new Set<string>()

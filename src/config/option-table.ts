@@ -16,7 +16,6 @@ export interface Option {
   readonly where: readonly Where[]
   readonly type: Type
   readonly sets?: keyof Settings | 'forwarding' | 'grace' | 'metrics' | 'autovia'
-  /** Smallest count that is allowed. */
   readonly min?: number
 }
 

@@ -8,7 +8,6 @@ import type { NeighborSnapshot } from '../engine.ts'
 import type { Limit } from '../engine/types.ts'
 import type { Part, Request, Summary } from './protocol.ts'
 
-/** The most connections at a time. */
 const MAX_CONNECTIONS = 8
 /** Longest request, characters. */
 const MAX_REQUEST = 1024
@@ -17,7 +16,6 @@ const TIMEOUT = 10_000
 /** The most neighbors in one part of the reply. Packets are processed between two parts. */
 const PART_SIZE = 256
 
-/** The data of the daemon for the reply. */
 export interface StatusSource {
   summary(): Summary
   /** Read in parts, between which neighbors may change. */
@@ -51,7 +49,6 @@ export class ControlServer {
 
   get limits(): Limit[] { return [{ name: 'control connections', used: this.#sockets.size, size: MAX_CONNECTIONS }] }
 
-  /** Closes all connections, and removes the socket and a directory made by this process. */
   close(): void {
     this.#server.close()
     for (const socket of this.#sockets) socket.destroy()

@@ -19,7 +19,6 @@ const SEND_BUFFER = 64 * 2 ** 20
 /** The most ranges in one message. */
 const PART = 512
 
-/** The part of the table for one link. */
 interface LinkRanges {
   readonly ifindex: number
   readonly mac: Mac | undefined

@@ -11,7 +11,6 @@ import { PacketSocket, type PacketReader } from './packet.ts'
 import { SEND_LIMIT } from './send-queue.ts'
 import { Solicitor } from './solicitor.ts'
 
-/** Receives from all sockets of the link. */
 export interface LinkReader extends PacketReader, MulticastReader, DiscoveryReader {
   /** Called when sockets that could not be opened at first are open. Messages sent before this call may be lost. */
   opened(): void
@@ -94,7 +93,6 @@ export class LinkSockets {
     return { iface: this.name, received, drops, sent, unsent: unsent + this.#unsent, queued: this.#packets?.queued ?? 0 }
   }
 
-  /** Idempotent. */
   close(): void {
     clearTimeout(this.#timer)
     for (const socket of [this.#packets, this.#solicitor, this.#multicast]) close(socket)

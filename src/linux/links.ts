@@ -86,7 +86,6 @@ export class LinkWatcher extends TableWatcher<Tables, LinkListener> {
     this.listener.gone(ifindex, reported.name)
   }
 
-  /** Reports the links that changed. */
   override settled(): void {
     for (const ifindex of this.#touched) {
       const message = this.#links.get(ifindex)

@@ -23,9 +23,7 @@ export interface MulticastSocketOptions {
   readonly ifindex: number
   /** Undefined on a link without Ethernet addresses. */
   readonly mac: Mac | undefined
-  /** Receive reports. */
   readonly reports: boolean
-  /** Receive Multicast Router Solicitations. */
   readonly routerSolicitations: boolean
 }
 

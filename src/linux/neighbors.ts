@@ -23,7 +23,6 @@ export interface NeighborListener {
   neighbor(neighbor: KernelNeighbor): void
   /** A bridge (by ifindex) learned the port of `mac`, or forgot `mac`: the port went down or away, or `mac` was silent for long. */
   station(bridge: number, mac: Mac, present: boolean): void
-  /** A table has more than KERNEL_LIMIT entries. Called at most once until the next dump. */
   full(): void
 }
 

@@ -52,7 +52,6 @@ export class Netfilter {
     if (this.#isUnwatched && state === 'failed' && this.#watched.has(ifindex)) this.#solicited(ifindex, target)
   }
 
-  /** Applies filters and watched links immediately. */
   apply(): void {
     clearImmediate(this.#timer)
     this.#timer = undefined
@@ -76,7 +75,6 @@ export class Netfilter {
     this.#isUnwatched = watchError !== undefined
   }
 
-  /** Removes the table from the kernel and closes the sockets. */
   close(): void {
     clearImmediate(this.#timer)
     this.#kernelFilter.close()

@@ -43,7 +43,6 @@ export class OwnSolicitations {
     this.#events = socket.listen({ message: (message) => this.#take(message), settled: () => {}, overrun: () => {} })
   }
 
-  /** Idempotent. */
   close(): void { this.#events.close() }
 
   #take(message: Message): void {

@@ -88,7 +88,6 @@ export class PacketSocket {
   get mac(): Mac | undefined { return this.#batch.mac }
   set mac(mac: Mac | undefined) { this.#batch.mac = mac }
 
-  /** Messages that wait for `flush`. */
   get queued(): number { return this.#queue.size }
 
   /** Queues an NA until `flush`. The caller may change `message` after this call. */

@@ -12,14 +12,12 @@ import { TableWatcher } from './table-watcher.ts'
 /** @param prefixes all on-link prefixes of the link, sorted, without duplicates */
 export type PrefixesFound = (ifindex: number, prefixes: readonly Prefix[]) => void
 
-/** On-link prefixes by ifindex. */
 type Prefixes = Map<number, Prefix[]>
 
 export class PrefixWatcher extends TableWatcher<Prefixes, PrefixesFound> {
   protected readonly pause = 100
   /** Last reported prefixes of each followed link, as text; undefined before the first report. */
   readonly #reported = new Map<number, string | undefined>()
-  /** Links to dump. */
   readonly #touched = new Set<number>()
 
   /**

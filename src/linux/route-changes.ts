@@ -51,7 +51,6 @@ export class HostRoutes {
     this.#reader = reader
   }
 
-  /** Changes not carried out yet. */
   get pending(): number { return this.#queue.length }
 
   get limits(): Limit[] { return [{ name: 'route changes that wait', used: this.pending, size: QUEUE_LIMIT }] }

@@ -21,7 +21,6 @@ export const NETLINK_ROUTE = 0
 /** Errors of deleting a route that does not exist, or is being deleted. */
 const GONE = ['ESRCH', 'ENOENT']
 
-/** The kernel's routing decision. */
 export interface Lookup {
   /** The link of the route; undefined without a usable route (unreachable, prohibited, none). */
   readonly ifindex: number | undefined
@@ -29,7 +28,6 @@ export interface Lookup {
   readonly local: boolean
 }
 
-/** A change that the kernel refused. */
 export interface RouteFailure {
   readonly change: RouteChange
   readonly error: OsError

@@ -2,7 +2,6 @@
 import type { OsError } from './errors.ts'
 import { native, type NativeSocket } from './native.ts'
 
-/** Another ndp6d runs in this network namespace. */
 export class AlreadyRunning extends Error {
   override readonly name = 'AlreadyRunning'
   constructor() {

@@ -13,7 +13,6 @@ export class Sockets {
   /** Names of links that were closed lately: events about them may not be logged yet. */
   readonly #closed = new Map<number, string>()
 
-  /** @param readerOf makes the reader of a link */
   constructor(readerOf: (link: Link) => LinkReader) { this.#readerOf = readerOf }
 
   get usage(): readonly LinkUsage[] { return [...this.#links.values()].map(({ usage }) => usage) }
@@ -30,7 +29,6 @@ export class Sockets {
     return sockets === undefined
   }
 
-  /** Closes the sockets of a link, if it has any. */
   ignore(ifindex: number): void {
     const sockets = this.#links.get(ifindex)
     if (sockets === undefined) return
@@ -61,7 +59,6 @@ export class Sockets {
   multicast({ ifindex, message }: Multicast): void { this.#links.get(ifindex)?.multicast(message) }
   discover({ ifindex, sources }: Discovery): void { this.#links.get(ifindex)?.discover(sources) }
 
-  /** Sends what is queued on all links. */
   flush(): void {
     if (this.#sending.size === 0) return
     for (const sockets of this.#sending) sockets.flush()

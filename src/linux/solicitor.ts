@@ -49,7 +49,6 @@ export class Solicitor {
     }
   }
 
-  /** Idempotent. */
   close(): void {
     if (this.#closed) return
     this.#closed = true

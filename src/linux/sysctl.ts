@@ -77,7 +77,6 @@ export function forward(upstreams: readonly string[], log: Log): void {
   }
 }
 
-/** Logs a warning if this machine does not forward IPv6. */
 export function warnWithoutForwarding(log: Log): void {
   if (readSetting('all', 'forwarding') !== 0) return
   log.warn({}, 'this machine does not forward IPv6: packets for answered addresses will be dropped; '

@@ -15,7 +15,6 @@ export abstract class TableWatcher<Tables, Listener> implements EventListener {
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
 
-  /** @param listener gets the reports */
   constructor(listener: Listener, kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
     this.listener = listener
     this.kernel = kernel
@@ -52,10 +51,8 @@ export abstract class TableWatcher<Tables, Listener> implements EventListener {
     this.compare(tables)
   }
 
-  /** Dumps after the pause. */
   protected resyncLater(): void { this.#timer ??= setTimeout(() => this.resync(), this.pause) }
 
-  /** Stops listening. Idempotent. */
   close(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined

@@ -38,7 +38,6 @@ export const MESSAGE_IDS: Readonly<Record<string, string>> = {
   stop: 'f53c09b7e82a4d61975be8d2046fa1c3',
 }
 
-/** @returns a stream that passes each record to `take` */
 function records(take: (record: LogRecord) => void): DestinationStream {
   return {
     write(line: string): void {
@@ -91,7 +90,6 @@ export function chooseOutput(requested: string | undefined, journal: boolean, te
   return OUTPUTS.find((output) => output === requested) ?? (journal ? 'journal' : terminal ? 'terminal' : 'json')
 }
 
-/** @returns a pino logger */
 export function createLog({ level, output, journal, lines }: LogOptions): Logger {
   const options = { level, base: null }
   if (output === 'journal') return pino(options, records((record) => journal?.(journalFields(record))))

@@ -19,7 +19,6 @@ import {
   checkHeaders, DESTINATION, ETHER_SOURCE, ICMPV6, IPV6_HEADER, type LinkHeader, NEXT_HEADER, PAYLOAD_LENGTH, SOURCE, writeIpv6,
 } from './frame.ts'
 
-/** Fields that a reply repeats. */
 export interface EchoTag {
   /** 16 bits. */
   readonly identifier: number

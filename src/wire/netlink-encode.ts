@@ -25,7 +25,6 @@ export type AttributeList = readonly (readonly [type: number, value: Value])[]
 export class MessageWriter {
   #bytes = new Uint8Array(4096)
   #length = 0
-  /** Offset of the last message. */
   #message = 0
 
   /** All messages written so far; valid until the next write. */

@@ -24,7 +24,6 @@ const HEADER = 12
 const DST = 16 + HEADER + 4
 const MULTICAST = 0xff
 
-/** RTM_NEWNEIGH, RTM_DELNEIGH. */
 export interface NeighborMessage {
   readonly ifindex: number
   readonly address: Address
@@ -83,7 +82,6 @@ export function decodeStation(message: Message): StationMessage | undefined {
   }
 }
 
-/** Requests all IPv6 neighbors. */
 export function dumpNeighbors(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_INET6) }
 
 /** Requests the forwarding tables of all bridges; the reply contains the forwarding tables of other devices too. */

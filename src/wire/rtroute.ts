@@ -43,7 +43,6 @@ export interface RouteMessage {
   readonly expired: boolean
 }
 
-/** A prefix whose hosts are on the link itself. */
 export interface OnLinkPrefix {
   readonly prefix: Prefix
   readonly ifindex: number
@@ -153,7 +152,6 @@ export function lookupRoute(w: MessageWriter, sequence: number, target: Address)
   w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_ACK, sequence, header(128, 0, 0, 0), [[RTA_DST, target]])
 }
 
-/** Flags of the requests that change a route. */
 const CHANGE = { add: NLM_F_CREATE | NLM_F_EXCL, replace: NLM_F_REPLACE, delete: 0 } as const
 
 /**

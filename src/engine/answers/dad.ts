@@ -10,7 +10,6 @@ import type { Instant, Limit, Outcome } from '../types.ts'
 /** The most targets that may wait for the kernel's reply to a route lookup. */
 const LOOKUP_LIMIT = 1024
 
-/** The solicitors of one target that wait for the kernel's reply. */
 interface Pending {
   readonly rule: ActiveRule
   readonly solicitors: Solicitor[]
@@ -31,7 +30,6 @@ export class Dad extends Part<DadParts> {
     return neighbor.isPinned ? undefined : this.parts.resolution.confirm(neighbor, solicitor, now)
   }
 
-  /** Reports that an owner's address is defended. */
   conflict({ target, isPinned }: Neighbor, ifindex: number, mac: Mac): void {
     this.parts.effects.events.push({ kind: 'conflict', target, ifindex, mac, basis: isPinned ? 'pinned' : 'answered' })
   }

@@ -29,7 +29,6 @@ export class Responder extends Part<ResponderParts> {
 
   get limits(): Limit[] { return this.#dad.limits }
 
-  /** Handles a valid NS that was received on a link. */
   solicitation(link: Link, view: NdiscView, now: Instant): Outcome {
     const { t0, t1, t2, t3 } = view
     const { rules: all, cache, links } = this.parts
@@ -95,7 +94,6 @@ export class Responder extends Part<ResponderParts> {
     this.#answerSolicitor(rules[0], target, solicitor)
   }
 
-  /** Handles an NS for a target that has an owner. */
   #owned(neighbor: Neighbor, link: Link, view: NdiscView, rules: readonly ActiveRule[], isDad: boolean, now: Instant): Outcome {
     const { ifindex } = neighbor
     if (ifindex === link.ifindex) return 'same-link'

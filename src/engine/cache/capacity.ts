@@ -41,7 +41,6 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
 
   /** FAILED entries, without routers. Entries may be removed during an iteration. */
   get failed(): Iterable<Neighbor> { return this.#failed }
-  /** The learned addresses of a host. */
   of(mac: Mac): readonly Neighbor[] { return this.#byMac.get(mac) ?? NONE }
 
   /** @returns whether `limit` is reached. If so, emits an event */

@@ -42,14 +42,12 @@ export class NeighborCache extends Part<Pick<Context, 'effects' | 'random'>> {
     neighbor.isQueued = false
   }
 
-  /** The earliest deadline of an entry. */
   get deadline(): Instant | undefined { return this.#deadlines.next }
   setDeadline(neighbor: Neighbor, deadline: Instant): void { this.#deadlines.set(neighbor, deadline) }
   clearDeadline(neighbor: Neighbor): void { this.#deadlines.remove(neighbor) }
   /** Clears the deadline of the first entry whose deadline has come. @returns the entry; undefined: no deadline has come */
   due(now: Instant): Neighbor | undefined { return this.#deadlines.due(now) }
 
-  /** Marks an entry for the reconciler. */
   mark(neighbor: Neighbor): void {
     if (neighbor.isDirty) return
     neighbor.isDirty = true

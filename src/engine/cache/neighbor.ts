@@ -6,7 +6,6 @@ import type { ActiveRule } from '../rules/rule.ts'
 import type { HostRoute, Instant, NeighborState } from '../types.ts'
 import { type Solicitor, withSolicitor } from './waiting-solicitors.ts'
 
-/** An announcement that waits for the host route. */
 export interface Unannounced {
   readonly links: readonly number[]
   /** Hosts on these links may have another link-layer address in their caches. */
@@ -27,7 +26,6 @@ export interface Work {
   /** Probes sent since the last answer. */
   readonly probes: number
   readonly lane: Lane
-  /** The first probe waits in the queue. */
   readonly isQueued: boolean
   readonly waiting: readonly Solicitor[]
   /** The bridge no longer knows the owner's port. */
@@ -39,7 +37,6 @@ export interface Work {
   readonly unannounced: Unannounced | undefined
   /** Gateway, for `autovia`: the router that answered. */
   readonly via: Address | undefined
-  /** Gateway of the host route. */
   readonly routedVia: Address | undefined
   /** The host whose `host-limit` the entry uses: it caused the probes, or sent a proof with a link-layer address that is not its own. */
   readonly account: Mac | undefined
@@ -62,7 +59,6 @@ export class Neighbor {
   verified = Number.NEGATIVE_INFINITY as Instant
   /** The link of the last owner; 0 if there was none. */
   home = 0
-  /** The configuration names the owner. */
   isPinned = false
   /** The owner is a router on an upstream. No downstream host may take its address. */
   router = false
@@ -73,7 +69,6 @@ export class Neighbor {
   /** Time of the next transition. Written by the cache, as `place` is. */
   deadline = 0 as Instant
   place = -1
-  /** The reconciler has to check the entry. */
   isDirty = false
   /** The link of the host route; 0: no route. */
   routed = 0
@@ -81,7 +76,6 @@ export class Neighbor {
   isRoutePending = false
   /** Links where the solicited-node group is joined. */
   joined: readonly number[] = NONE
-  /** An event reported the owner. */
   isReported = false
 
   constructor({ w0, w1, w2, w3 }: Address, rule: ActiveRule) {
@@ -105,7 +99,6 @@ export class Neighbor {
   get isOwned(): boolean { return this.state === 'REACHABLE' || this.state === 'PROBE' }
   /** Whether advertisements may direct traffic for the target to this machine: the host route is in the kernel. */
   get isReady(): boolean { return !this.isRoutePending && !this.isDirty }
-  /** Changed by {@link set} only. */
   get work(): Work { return this.#work }
 
   /** Changes properties of `work`. */

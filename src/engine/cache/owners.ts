@@ -10,7 +10,6 @@ import { Neighbor, NONE } from './neighbor.ts'
 
 export type CacheParts = Context & { readonly cache: NeighborCache; readonly budget: ProbeBudget<Neighbor> }
 
-/** What a proof shows, besides link and link-layer address. */
 export type Proven = Pick<Neighbor, 'proxied' | 'router'> & Pick<Neighbor['work'], 'via' | 'account'>
 
 const PLAIN: Proven = { via: undefined, proxied: false, router: false, account: undefined }

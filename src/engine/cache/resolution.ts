@@ -149,17 +149,14 @@ export class Resolution extends Part<ResolutionParts> {
     else this.verify(neighbor, now, 'bridge')
   }
 
-  /** Sends the next probe. */
   probe(neighbor: Neighbor, now: Instant): void {
     neighbor.isQueued = false
     this.parts.prober.next(neighbor, now)
     this.parts.cache.setDeadline(neighbor, neighbor.timeoutAt(now))
   }
 
-  /** The earliest deadline of an entry. */
   get deadline(): Instant | undefined { return this.parts.cache.deadline }
 
-  /** Handles entries whose deadline has come, up to a limit. */
   wake(now: Instant): void {
     for (let turns = 0; turns < WAKE_LIMIT; turns++) {
       const neighbor = this.parts.cache.due(now)

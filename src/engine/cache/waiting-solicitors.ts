@@ -1,7 +1,6 @@
 /** Solicitors that wait for one target: for the proof of its owner, or for the host route. */
 import type { Address, Mac } from '../../address.ts'
 
-/** The sender of a solicitation. */
 export interface Solicitor {
   readonly ifindex: number
   /** `::` for DAD. */

@@ -32,10 +32,8 @@ export class AnnouncementQueue {
 
   constructor(random: Random) { this.#byTarget = new AddressMap(random) }
   get size(): number { return this.#size }
-  /** The earliest deadline. */
   get next(): Instant | undefined { return earliest(head(this.#first)?.deadline, head(this.#later)?.deadline) }
 
-  /** @returns the first announcement that is due */
   due(now: Instant): Announcement | undefined {
     return [head(this.#first), head(this.#later)].find((announcement) => announcement !== undefined && announcement.deadline <= now)
   }
@@ -70,10 +68,8 @@ export class AnnouncementQueue {
     else this.#byTarget.set(w0, w1, w2, w3, others)
   }
 
-  /** @returns the announcements of a target */
   of({ w0, w1, w2, w3 }: Address): readonly Announcement[] { return this.#byTarget.get(w0, w1, w2, w3) ?? NONE }
 
-  /** @returns the announcements on a link */
   on(ifindex: number): readonly Announcement[] {
     return [...this.#byTarget.values()].flatMap((list) => list.filter((announcement) => announcement.ifindex === ifindex))
   }

@@ -39,7 +39,6 @@ export class Announcer extends Part<AnnouncerParts> {
   /** Time of the next batch, at the earliest. */
   #pausedUntil = 0 as Instant
 
-  /** Announcements in the queue. */
   get size(): number { return this.#queue.size }
 
   get limits(): Limit[] {
@@ -48,7 +47,6 @@ export class Announcer extends Part<AnnouncerParts> {
       { name: 'routers on one link, at most', used: routers, size: ROUTER_LIMIT }]
   }
 
-  /** Time of the next `wake`. */
   get deadline(): Instant | undefined {
     const first = this.#queue.next
     return first === undefined || first > this.#pausedUntil ? first : this.#pausedUntil
@@ -66,7 +64,6 @@ export class Announcer extends Part<AnnouncerParts> {
     this.#add(target, settings, ifindex, true, now)
   }
 
-  /** Drops the announcements of a target whose owner is gone. */
   withdraw(target: Address): void { for (const announcement of this.#queue.of(target)) this.#queue.drop(announcement) }
 
   /** Registers a router of a link, or removes it. Beyond the limit, a new router is not registered. */
@@ -77,13 +74,11 @@ export class Announcer extends Part<AnnouncerParts> {
     else this.#routers.delete(ifindex)
   }
 
-  /** Forgets a link that was removed. */
   gone(ifindex: number): void {
     this.#routers.delete(ifindex)
     for (const announcement of this.#queue.on(ifindex)) this.#queue.drop(announcement)
   }
 
-  /** Sends the announcements that are due, up to the limit of a batch. */
   wake(now: Instant): void {
     if (now < this.#pausedUntil) return
     let left = BATCH

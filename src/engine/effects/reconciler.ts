@@ -18,7 +18,6 @@ export class Reconciler extends Part<ReconcilerParts> {
   /** Owners that most downstream hosts send to: routers, and pinned owners on an upstream. */
   readonly #routers = new Set<Neighbor>()
 
-  /** Applies the wanted state of an entry. */
   reconcile(neighbor: Neighbor, now: Instant): void {
     neighbor.isDirty = false
     const { route, groups } = wants(neighbor, this.parts)
@@ -58,7 +57,6 @@ export class Reconciler extends Part<ReconcilerParts> {
     }
   }
 
-  /** Handles changes that the kernel carried out or refused. */
   done(changes: readonly RouteChange[]): void {
     for (const { op, route } of changes) {
       const neighbor = op === 'add' ? this.parts.cache.find(route.target) : undefined
@@ -141,7 +139,6 @@ export class Reconciler extends Part<ReconcilerParts> {
   }
 }
 
-/** Sets the host route that is on its way to the kernel. */
 function setRoute(neighbor: Neighbor, route: HostRoute | undefined): void {
   neighbor.isRoutePending = route !== undefined
   neighbor.routed = route?.ifindex ?? 0

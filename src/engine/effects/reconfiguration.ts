@@ -26,9 +26,7 @@ export interface ReconfigurationParts extends ClaimParts, ReconcilerParts {
   readonly routerDiscovery: MulticastRouterDiscovery
   readonly detector: SnoopingDetector
   readonly reconciler: Reconciler
-  /** Probes for the host of an address on a link that is back. */
   readonly learner: { seek(target: Address, rule: ActiveRule, ifindex: number, now: Instant): void }
-  /** Discovers the hosts of a link. */
   readonly hostDiscovery: { start(ifindex: number, now: Instant): void }
 }
 
@@ -65,7 +63,6 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     this.#follow(now)
   }
 
-  /** Adds a link or changes it. */
   link(link: Link, now: Instant): void {
     const { rules, links, cache, reconciler, hostDiscovery } = this.parts
     const { ifindex, name, mac } = link
@@ -86,7 +83,6 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (isRenamed) this.#unfollow(before, now)
   }
 
-  /** Removes a link. */
   gone(ifindex: number, now: Instant): void {
     const { rules, links, announcer, snooping, routerDiscovery, detector, budget, subscriptions, effects } = this.parts
     const link = links.get(ifindex)
@@ -184,10 +180,8 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     }
   }
 
-  /** Removes the on-link prefixes of a link that is gone or renamed. */
   #unfollow({ name }: Link, now: Instant): void { if (this.#onLink.delete(name)) this.#follow(now) }
 
-  /** Applies changed on-link prefixes. */
   #follow(now: Instant): void {
     const { rules, links } = this.parts
     rules.follow(this.#onLink)

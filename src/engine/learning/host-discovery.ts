@@ -10,11 +10,9 @@ import type { Instant } from '../types.ts'
 /** Milliseconds from the start to each round. The last one is for a bridge with STP, whose new ports forward nothing for 30 s. */
 const ROUNDS = [0, 700, 2500, 10_000, 40_000]
 
-/** The discovery of one link. */
 interface Run extends Timed {
   readonly ifindex: number
   readonly began: Instant
-  /** Rounds so far. */
   round: number
 }
 
@@ -30,7 +28,6 @@ export class HostDiscovery extends TimedPart<DiscoveryParts, Run> {
     this.deadlines.set(run, now)
   }
 
-  /** Makes the next round. */
   protected override due(run: Run, now: Instant): void {
     const { rules, links, effects, advertiser } = this.parts
     const { ifindex, began } = run

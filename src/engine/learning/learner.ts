@@ -57,7 +57,6 @@ export class Learner extends Part<LearnerParts> {
     this.#sign(w0, w1, w2, w3, ifindex, mac, now)
   }
 
-  /** Learns that a bridge learned or lost the port of a host. */
   station(ifindex: number, mac: Mac, isPresent: boolean, now: Instant): void {
     const { rules, cache, resolution, claims } = this.parts
     for (const neighbor of cache.capacity.of(mac)) {
@@ -70,7 +69,6 @@ export class Learner extends Part<LearnerParts> {
     }
   }
 
-  /** Learns from an echo reply. */
   echo(ifindex: number, { w0, w1, w2, w3 }: Address, mac: Mac | undefined, now: Instant): void {
     this.#sign(w0, w1, w2, w3, ifindex, mac, now)
   }

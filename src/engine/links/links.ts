@@ -3,7 +3,6 @@ import { type Address, Prefix } from '../../address.ts'
 import { AddressMap } from '../tables/address-map.ts'
 import type { Link, Random } from '../types.ts'
 
-/** An address of this machine, on one of its links. */
 export interface OwnAddress {
   readonly ifindex: number
   readonly loopback: boolean

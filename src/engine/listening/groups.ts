@@ -25,7 +25,6 @@ export class Groups extends TimedPart<Omit<Context, 'rules'>, Member> {
     return [{ name: 'joined groups of one link, at most', used, size: GROUPS }]
   }
 
-  /** @returns the number of groups that are added on this link */
   size(ifindex: number): number { return this.records.get(ifindex)?.listener.size ?? 0 }
 
   /** Joins the group of an address. Calls are counted: addresses may share a group. @param address unicast, or the group itself */

@@ -30,7 +30,6 @@ class Pending {
   /** Groups whose time has come, and that are not taken yet. */
   #due: number[] = []
 
-  /** Time of the next report. */
   get at(): Instant { return this.#due.length > 0 ? AT_ONCE : this.#at }
 
   /** Adds a group. @param at latest time of its report */
@@ -84,7 +83,6 @@ export class MldListener {
     this.#send = send
   }
 
-  /** Number of groups. */
   get size(): number { return this.#added.size }
 
   /** Time of the next `wake`; infinite: none is needed. */
@@ -104,7 +102,6 @@ export class MldListener {
 
   /** Reports all groups as newly joined, for a switch that may not know them. */
   reportAll(): void { this.#changed.addAll(this.#added.kinds(), AT_ONCE) }
-  /** Cancels all reports that wait. */
   cancel(): void { for (const pending of [this.#changed, this.#repeated, this.#queried]) pending.clear() }
 
   /** Schedules the answer to a query. A query that concerns no group of this link is not answered. */
@@ -143,7 +140,6 @@ export class MldListener {
 
   get #isVersion1(): boolean { return this.#version1Until < NEVER }
   #has(group: number): boolean { return this.#added.count(group) > 0 }
-  /** Groups per report. */
   get #capacity(): number { return this.#isVersion1 ? 1 : MAX_REPORTED }
 
   #reportChange(groups: number[], source: Address): void {

@@ -88,7 +88,6 @@ export class Snooping extends Part<SnoopingParts> {
     for (let due = this.#mirrored.due(now); due !== undefined; due = this.#mirrored.due(now)) this.#expire(due)
   }
 
-  /** Forgets a link that was removed. */
   gone(ifindex: number): void {
     const gone = this.#downstreams.get(ifindex)
     if (gone !== undefined) this.#end(gone)
@@ -112,7 +111,6 @@ export class Snooping extends Part<SnoopingParts> {
     this.#downstreams.delete(downstream.ifindex)
   }
 
-  /** Moves the mirrored groups of a downstream link to other upstreams. */
   #redirect(downstream: Downstream, upstreams: readonly number[]): void {
     const before = downstream.upstreams
     downstream.upstreams = upstreams

@@ -22,7 +22,6 @@ export class Subscriptions extends Part<GroupParts> {
   readonly #joined = new Map<number, ReadonlySet<number>>()
 
   get limits(): Limit[] { return [{ name: 'links to receive from', used: this.#listening.size, size: LINK_LIMIT }] }
-  /** @returns whether the link is received from */
   has(ifindex: number): boolean { return this.#listening.has(ifindex) }
 
   /** Subscribes to a link, changes its subscription or cancels it. @param byRoute a route leads to the link, so no rule need name it */

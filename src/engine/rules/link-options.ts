@@ -10,7 +10,6 @@ interface Snooping {
   readonly mode: 'mirror' | 'mrd'
   /** Links that solicitations come from. */
   readonly outside: LinkSet
-  /** Links of the hosts. */
   readonly inside: LinkSet
 }
 
@@ -23,7 +22,6 @@ export class LinkOptions {
   readonly #snooping = new Map<string, Snooping>()
 
   constructor(sets: LinkSets) { this.#sets = sets }
-  /** All names and patterns. */
   get names(): string[] { return [...new Set([...this.#listening, ...this.#sets.names])] }
 
   /** Adds a link that rules listen on. @param wanted what to receive there */
@@ -40,7 +38,6 @@ export class LinkOptions {
     else for (const name of inside) this.#want(name, { reports: true })
   }
 
-  /** @returns whether rules listen on a link of this name */
   isListening(name: string): boolean { return fitsAny(this.#listening, name) }
 
   /** @returns what to receive from a link of this name; undefined when the configuration does not name it */

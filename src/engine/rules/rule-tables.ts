@@ -12,7 +12,6 @@ export class RuleList {
 
   get size(): number { return this.rules.length }
 
-  /** Adds a rule. @returns its number */
   add(prefix: Prefix, rule: ActiveRule): number {
     this.prefixes.push(prefix)
     return this.rules.push(rule) - 1

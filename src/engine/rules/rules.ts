@@ -24,7 +24,6 @@ export class Rules {
   readonly config: CompiledConfig
   /** Rules of subnets, replaced when prefixes change. */
   #subnetRules: RuleIndex
-  /** Names of all present links. */
   readonly #names = new Map<number, string>()
   readonly #listeners = new Map<number, Listener>()
   readonly #owning = new Map<number, readonly RuleTable[]>()
@@ -63,7 +62,6 @@ export class Rules {
     for (const [ifindex, name] of this.#names) this.#resolve(ifindex, name)
   }
 
-  /** Adds a link that is new or renamed. */
   link(link: Link): void {
     const { ifindex, name } = link
     this.gone(ifindex)
@@ -146,10 +144,8 @@ export class Rules {
     return upstreams.includes(ifindex) ? rule.links.ifindexes.filter((link) => !upstreams.includes(link)) : upstreams
   }
 
-  /** @returns whether a prefix of `exclude` contains the address */
   excluded(w0: number, w1: number, w2: number, w3: number): boolean { return this.config.excluded.has(w0, w1, w2, w3) }
 
-  /** Looks up the tables of a link. */
   #resolve(ifindex: number, name: string): void {
     const { index, options } = this.config
     this.#owning.set(ifindex, [...index.owning.of(name), ...this.#subnetRules.owning.of(name)])

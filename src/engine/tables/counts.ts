@@ -4,7 +4,6 @@ export class Counts<K> {
 
   /** Number of kinds that have items. */
   get size(): number { return this.#counts.size }
-  /** The kinds that have items. */
   kinds(): Iterable<K> { return this.#counts.keys() }
   count(kind: K): number { return this.#counts.get(kind) ?? 0 }
 

@@ -46,7 +46,6 @@ export class PrefixTable<V> {
     return count
   }
 
-  /** @returns whether a prefix contains the address */
   has(w0: number, w1: number, w2: number, w3: number): boolean {
     for (const { m0, m1, m2, m3, first } of this.#levels) if (first.get(w0 & m0, w1 & m1, w2 & m2, w3 & m3) !== undefined) return true
     return false
