@@ -1,14 +1,13 @@
 /** All sockets of one link. The kernel closes them when the process ends. */
 import { randomInt } from 'node:crypto'
 import type { Address } from '../address.ts'
-import type { Limit, Link, LinkUsage, Subscription } from '../engine/types.ts'
+import type { Link, LinkUsage, Subscription } from '../engine/types.ts'
 import type { MulticastMessage } from '../wire/mld-decode.ts'
 import type { NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc-decode.ts'
 import { Discovery, type DiscoveryReader } from './host-discovery.ts'
 import { verdict } from './errors.ts'
 import { MulticastSocket, type MulticastReader } from './multicast.ts'
 import { PacketSocket, type PacketReader } from './packet.ts'
-import { SEND_LIMIT } from './send-queue.ts'
 import { Solicitor } from './solicitor.ts'
 
 export interface LinkReader extends PacketReader, MulticastReader, DiscoveryReader {
@@ -50,7 +49,6 @@ export class LinkSockets {
   }
 
   get name(): string { return this.#link.name }
-  get ifindex(): number { return this.#link.ifindex }
 
   /** Adapts the sockets to a changed link or subscription. @throws like the constructor */
   update(link: Link, subscription: Subscription): void {
@@ -127,11 +125,6 @@ export class LinkSockets {
     this.#isLate = false
     this.#reader.opened()
   }
-}
-
-/** @returns the limit of a link's send queue, with the usage of the fullest queue */
-export function linkLimits(links: readonly LinkUsage[]): Limit[] {
-  return [{ name: 'frames in the send queue of one link', used: Math.max(0, ...links.map(({ queued }) => queued)), size: SEND_LIMIT }]
 }
 
 function close(socket: { close(): void } | undefined): undefined {

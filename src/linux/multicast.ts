@@ -3,6 +3,7 @@
  * one for ND messages, because few links receive them and their frames are longer.
  */
 import { readMac, type Address, type Mac } from '../address.ts'
+import type { Link, Subscription } from '../engine/types.ts'
 import { LISTENER_DONE, LISTENER_REPORT, LISTENER_REPORT_V2, MULTICAST_ROUTER_SOLICITATION } from '../wire/constants.ts'
 import { ndiscFilter } from '../wire/filter.ts'
 import { ETHER_SOURCE, ETHERTYPE_IPV6, type LinkHeader } from '../wire/frame.ts'
@@ -19,13 +20,7 @@ export interface MulticastReader {
   failed(error: Error): void
 }
 
-export interface MulticastSocketOptions {
-  readonly ifindex: number
-  /** Undefined on a link without Ethernet addresses. */
-  readonly mac: Mac | undefined
-  readonly reports: boolean
-  readonly routerSolicitations: boolean
-}
+export type MulticastSocketOptions = Pick<Link, 'ifindex' | 'mac'> & Pick<Subscription, 'reports' | 'routerSolicitations'>
 
 /** Bytes of a slot (Linux limits reports to the MTU, usually 1500), and the most frames of a batch. */
 const SLOT = 4096

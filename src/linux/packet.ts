@@ -3,7 +3,7 @@
  * except multicast probes and Echo Requests. Received and sent messages stay in reused slabs; a packet allocates nothing.
  */
 import type { Mac } from '../address.ts'
-import type { PacketBatch } from '../engine/types.ts'
+import type { Link, PacketBatch, Subscription } from '../engine/types.ts'
 import { LISTENER_QUERY, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
 import { ndiscFilter } from '../wire/filter.ts'
 import { ETHERTYPE_IPV6, type LinkHeader } from '../wire/frame.ts'
@@ -26,14 +26,7 @@ export interface PacketReader {
   failed(error: Error): void
 }
 
-export interface PacketSocketOptions {
-  readonly ifindex: number
-  /** Undefined on a link without Ethernet addresses. */
-  readonly mac: Mac | undefined
-  readonly promiscuous: boolean
-  /** Receive through a mapped ring, unless the kernel has no memory for one. */
-  readonly ring: boolean
-}
+export type PacketSocketOptions = Pick<Link, 'ifindex' | 'mac'> & Pick<Subscription, 'promiscuous' | 'ring'>
 
 /** Receive buffer without a ring, in bytes: 20 ms at 200 000 packets per second. Frames of a ring: 40 ms at this rate. */
 const RECEIVE_BUFFER = 4 * 2 ** 20

@@ -3,7 +3,7 @@
  * {@link Rtnetlink.changeRoutes} returns.
  */
 import type { Address, Prefix } from '../address.ts'
-import type { HostRoute, RouteChange } from '../engine/types.ts'
+import type { HostRoute, Input, RouteChange } from '../engine/types.ts'
 import type { MessageWriter } from '../wire/netlink-encode.ts'
 import {
   decodeNeighbor, decodeStation, dumpNeighbors, dumpStations, type NeighborMessage, type StationMessage,
@@ -21,12 +21,8 @@ export const NETLINK_ROUTE = 0
 /** Errors of deleting a route that does not exist, or is being deleted. */
 const GONE = ['ESRCH', 'ENOENT']
 
-export interface Lookup {
-  /** The link of the route; undefined without a usable route (unreachable, prohibited, none). */
-  readonly ifindex: number | undefined
-  /** Whether the target is an address of this machine. */
-  readonly local: boolean
-}
+/** `ifindex`: undefined without a usable route (unreachable, prohibited, none). */
+export type Lookup = Pick<Extract<Input, { kind: 'lookup' }>, 'ifindex' | 'local'>
 
 export interface RouteFailure {
   readonly change: RouteChange

@@ -1,6 +1,7 @@
 /** The sockets of all links that are listened on. Sends the messages that the engine orders. */
 import type { Advertisement, Discovery, Limit, Link, LinkUsage, Listening, Multicast, Probe } from '../engine/types.ts'
-import { linkLimits, LinkSockets, type LinkReader } from './link-sockets.ts'
+import { LinkSockets, type LinkReader } from './link-sockets.ts'
+import { SEND_LIMIT } from './send-queue.ts'
 
 /** The most names of closed links that are kept. */
 const CLOSED_LIMIT = 256
@@ -16,7 +17,11 @@ export class Sockets {
   constructor(readerOf: (link: Link) => LinkReader) { this.#readerOf = readerOf }
 
   get usage(): readonly LinkUsage[] { return [...this.#links.values()].map(({ usage }) => usage) }
-  get limits(): Limit[] { return linkLimits(this.usage) }
+
+  get limits(): Limit[] {
+    const used = Math.max(0, ...this.usage.map(({ queued }) => queued))
+    return [{ name: 'frames in the send queue of one link', used, size: SEND_LIMIT }]
+  }
 
   /** @returns the name of a link; undefined if the link was not listened on lately */
   nameOf(ifindex: number): string | undefined { return this.#links.get(ifindex)?.name ?? this.#closed.get(ifindex) }

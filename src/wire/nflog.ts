@@ -37,15 +37,11 @@ export function bindGroup(w: MessageWriter, sequence: number, group: number): vo
   ])
 }
 
-/** A packet that leaves by a link. It is in bytes[start, end) of the message, from its network header on. */
-export interface LoggedPacket {
-  readonly ifindex: number
-  readonly start: number
-  readonly end: number
-}
-
-/** @returns undefined for other messages, and for a packet without an outgoing link */
-export function decodePacket({ type, bytes, start, end }: Message): LoggedPacket | undefined {
+/**
+ * Decodes a packet that leaves by the link `ifindex`. It is in bytes[start, end) of the message, from its network header on.
+ * @returns undefined for other messages, and for a packet without an outgoing link
+ */
+export function decodePacket({ type, bytes, start, end }: Message): { ifindex: number; start: number; end: number } | undefined {
   if (type !== NFULNL_MSG_PACKET) return undefined
   const attributes = new Attributes(bytes, start + NFGENMSG, end)
   const link = attributes.find(NFULA_IFINDEX_OUTDEV, 4)

@@ -43,11 +43,6 @@ export interface RouteMessage {
   readonly expired: boolean
 }
 
-export interface OnLinkPrefix {
-  readonly prefix: Prefix
-  readonly ifindex: number
-}
-
 /**
  * Marks our host routes: only routes with both numbers are changed or deleted. The protocol is named `ndp6d` in rt_protos.d. The low
  * metric makes our route preferred to a /128 that a routing daemon learned elsewhere.
@@ -88,7 +83,7 @@ export function decodeRoute(message: Message): RouteMessage | undefined {
  * of ON_LINK_PROTOCOLS.
  * @returns undefined for other routes, link-local and multicast prefixes, and other messages
  */
-export function decodeOnLink(message: Message): OnLinkPrefix | undefined {
+export function decodeOnLink(message: Message): { prefix: Prefix; ifindex: number } | undefined {
   const route = decodeRoute(message)
   if (route?.destination === undefined || route.ifindex === undefined) return undefined
   const { destination, length, ifindex, protocol, table, type } = route

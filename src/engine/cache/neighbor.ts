@@ -6,12 +6,6 @@ import type { ActiveRule } from '../rules/rule.ts'
 import type { HostRoute, Instant, NeighborState } from '../types.ts'
 import { type Solicitor, withSolicitor } from './waiting-solicitors.ts'
 
-export interface Unannounced {
-  readonly links: readonly number[]
-  /** Hosts on these links may have another link-layer address in their caches. */
-  readonly isChange: boolean
-}
-
 /** Milliseconds that replace a shorter `ttl`. An owner whose `ttl` ends is verified at most twice in this time. */
 const MIN_TTL = 1000
 /** An empty list, shared. */
@@ -34,7 +28,8 @@ export interface Work {
   readonly rival: number
   /** Link-layer address of that host; undefined when a bridge reported the claim. */
   readonly rivalMac: Mac | undefined
-  readonly unannounced: Unannounced | undefined
+  /** Announcement that waits for the host route. `isChange`: hosts on these links may have another link-layer address in their caches. */
+  readonly unannounced: { readonly links: readonly number[]; readonly isChange: boolean } | undefined
   /** Gateway, for `autovia`: the router that answered. */
   readonly via: Address | undefined
   readonly routedVia: Address | undefined

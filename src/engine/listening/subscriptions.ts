@@ -1,13 +1,11 @@
 /** Decides which links to listen on, and which groups to join permanently: one per /128 rule, `host` line and own address elsewhere. */
 import { Address } from '../../address.ts'
 import { type Context, Part } from '../rules/context.ts'
+import { PLAIN } from '../rules/link-options.ts'
 import type { Limit, Link, Listening, Subscription } from '../types.ts'
 import type { Groups } from './groups.ts'
 import { suffixOf } from './mld-listener.ts'
 
-/** Subscription to a link that a route leads to and no rule names. */
-const BY_ROUTE: Subscription = { promiscuous: false, ring: false, ownSolicitations: false, reports: false, routerSolicitations: false,
-  prefixes: false }
 /** The most links that packets are received from through a ring. Each ring takes 4 MiB. */
 const RING_LIMIT = 8
 /** The most links to receive from. Each has sockets and buffers of its own. */
@@ -31,7 +29,7 @@ export class Subscriptions extends Part<GroupParts> {
     const before = this.#listening.get(ifindex)
     // While `auto` rules exist, a subscription by route is kept: a later route may lead to the link again.
     const isKept = byRoute || (before !== undefined && rules.hasAuto)
-    const wanted = rules.config.options.subscription(name) ?? (isKept ? BY_ROUTE : undefined)
+    const wanted = rules.config.options.subscription(name) ?? (isKept ? PLAIN : undefined)
     if (wanted === undefined) {
       if (before !== undefined) this.#stop(ifindex)
       return

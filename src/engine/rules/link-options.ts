@@ -13,9 +13,13 @@ interface Snooping {
   readonly inside: LinkSet
 }
 
+/** Subscription without options. */
+export const PLAIN: Subscription = { promiscuous: false, ring: false, ownSolicitations: false, reports: false, routerSolicitations: false,
+  prefixes: false }
+
 export class LinkOptions {
   readonly #sets: LinkSets
-  /** By interface name or pattern. */
+  /** By interface name or pattern; true values only. */
   readonly #wanted = new Map<string, Wanted>()
   /** Links that rules listen on, by name or pattern. */
   readonly #listening = new Set<string>()
@@ -44,9 +48,7 @@ export class LinkOptions {
   subscription(name: string): Subscription | undefined {
     if (!this.isListening(name) && !this.#sets.has(name)) return undefined
     const wanted = [...this.#wanted].filter(([pattern]) => fits(pattern, name)).map(([, value]) => value)
-    const any = (key: keyof Subscription): boolean => wanted.some((one) => one[key] === true)
-    return { promiscuous: any('promiscuous'), ring: any('ring'), ownSolicitations: any('ownSolicitations'), reports: any('reports'),
-      routerSolicitations: any('routerSolicitations'), prefixes: any('prefixes') }
+    return Object.assign({ ...PLAIN }, ...wanted)
   }
 
   /** `mirrors`: for each link with hosts, the links to mirror their listener reports to. `routers`: the links to send MRD messages on. */
