@@ -1,7 +1,4 @@
-/**
- * Diagnostics of a configuration file, and their text: `file:line:column: error: ...`, the source line and a caret.
- * Editors and CI logs recognise this form (GNU coding standards, section 4.4).
- */
+/** Diagnostics as text: `file:line:column: error: ...`, the source line and a caret (GNU coding standards, section 4.4). */
 
 export interface Diagnostic {
   readonly severity: 'error' | 'warning'

@@ -1,7 +1,4 @@
-/**
- * Table of all statements: where each may stand, its type and the field it sets. Parser, compiler and printer read it. The
- * statements of ndppd 0.2.6 keep their names.
- */
+/** Table of all statements: where each may stand, its type and the field it sets. Those of ndppd 0.2.6 keep their names. */
 import type { Settings } from './config.ts'
 import { nearest } from './suggest.ts'
 

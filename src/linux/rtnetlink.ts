@@ -1,7 +1,4 @@
-/**
- * Routing requests to the kernel (rtnetlink(7)), which carries out each one while it is sent: a route is in the kernel when
- * {@link Rtnetlink.changeRoutes} returns.
- */
+/** Requests to rtnetlink(7). The kernel carries out each one while it is sent, so a route is in the kernel when the call returns. */
 import type { Address, Prefix } from '../address.ts'
 import type { HostRoute, Input, RouteChange } from '../engine/types.ts'
 import type { MessageWriter } from '../wire/netlink-encode.ts'
@@ -44,9 +41,7 @@ export class Rtnetlink extends RequestSocket {
   /** The forwarding tables of all bridges, including their own addresses. */
   stations(): StationMessage[] { return this.dump(dumpStations, decodeStation) }
 
-  /**
-   * The on-link prefixes of a link, in the kernel's order; the same prefix may occur with several metrics. ENODEV: there is no such link.
-   */
+  /** The on-link prefixes of a link, in the kernel's order, perhaps with duplicates. ENODEV: there is no such link. */
   onLinkPrefixes(ifindex: number): Prefix[] {
     const rows = this.dump((w, sequence) => dumpLinkRoutes(w, sequence, ifindex), decodeOnLink)
     // A kernel before 4.20 does not filter.

@@ -4,10 +4,7 @@ import { native } from './native.ts'
 import { EventSocket, type EventListener, type OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE, type Rtnetlink } from './rtnetlink.ts'
 
-/**
- * The base of the watchers. A watcher listens to the kernel's messages about tables (rtnetlink(7)), and dumps the tables at first, and
- * again after lost messages.
- */
+/** Base of the watchers: listens to rtnetlink(7) messages about tables, which it dumps at first and after lost messages. */
 export abstract class TableWatcher<Tables, Listener> implements EventListener {
   protected readonly listener: Listener
   protected readonly kernel: Rtnetlink

@@ -82,10 +82,7 @@ export function journalFields({ level, msg, fields }: LogRecord): Record<string,
   return entry
 }
 
-/**
- * Chooses the output: the requested one, else the journal or a terminal if the program's output leads there, else JSON.
- * @param requested `--log` or NDP6D_LOG; anything but an output, such as `auto`, leaves the choice to this function
- */
+/** Chooses the requested output, else the journal or a terminal if the program's output leads there, else JSON. */
 export function chooseOutput(requested: string | undefined, journal: boolean, terminal: boolean): Output {
   return OUTPUTS.find((output) => output === requested) ?? (journal ? 'journal' : terminal ? 'terminal' : 'json')
 }

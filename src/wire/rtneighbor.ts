@@ -1,7 +1,4 @@
-/**
- * rtnetlink messages of neighbors (rtnetlink(7), linux/neighbour.h): entries of the IPv6 neighbor table (RFC 4861 5.1), and
- * entries of the forwarding tables of bridges, which use the same messages in the family AF_BRIDGE.
- */
+/** rtnetlink messages of IPv6 neighbors (linux/neighbour.h), and of entries in the forwarding tables of bridges (AF_BRIDGE). */
 import type { Address, Mac } from '../address.ts'
 import { assemble, END, JUMP_EQUAL, LOAD_BYTE } from './filter.ts'
 import type { MessageWriter } from './netlink-encode.ts'
@@ -63,10 +60,7 @@ export function decodeNeighbor(message: Message): NeighborMessage | undefined {
   }
 }
 
-/**
- * Decodes RTM_*NEIGH of a bridge.
- * @returns undefined for other types, messages that are too short, and entries without a bridge (`self`: tables of devices)
- */
+/** Decodes RTM_*NEIGH of a bridge. @returns undefined for other messages, and without a bridge (`self`: tables of devices) */
 export function decodeStation(message: Message): StationMessage | undefined {
   const attributes = attributesOf(message, RTM_NEWNEIGH, HEADER, AF_BRIDGE)
   const bridge = attributes?.u32(NDA_MASTER)

@@ -1,7 +1,4 @@
-/**
- * rtnetlink messages of links and IPv6 addresses (rtnetlink(7), linux/if_link.h, linux/if_addr.h), with the fields that ndp6d
- * uses. Routes are in rtroute.ts, neighbors in rtneighbor.ts.
- */
+/** rtnetlink messages of links and IPv6 addresses (rtnetlink(7), linux/if_link.h, linux/if_addr.h). */
 import type { Address, Mac } from '../address.ts'
 import { hostOrder, type MessageWriter } from './netlink-encode.ts'
 import { attributesOf, type Message, NLM_F_DUMP, NLM_F_REQUEST, readU16, readU32 } from './netlink.ts'

@@ -1,7 +1,4 @@
-/**
- * rtnetlink messages of IPv6 routes (rtnetlink(7), linux/rtnetlink.h), with the fields that ndp6d uses. Requests follow
- * NETLINK_GET_STRICT_CHK, so that the kernel filters a dump.
- */
+/** rtnetlink messages of IPv6 routes (linux/rtnetlink.h). With NETLINK_GET_STRICT_CHK the kernel filters a dump. */
 import { Address, Prefix } from '../address.ts'
 import { assemble, END, JUMP_EQUAL, LOAD_BYTE, LOAD_WORD, RETURN } from './filter.ts'
 import { hostOrder, type MessageWriter } from './netlink-encode.ts'
