@@ -38,7 +38,8 @@ export class ControlServer {
     this.#server.on('error', failed)
     const mask = process.umask(0o077)
     try {
-      this.#prepare()
+      rmSync(path, { force: true })
+      this.#madeDirectory = mkdirSync(dirname(path), { recursive: true }) !== undefined
       this.#server.listen(path)
     } catch (error) {
       failed(error as Error)
@@ -59,11 +60,6 @@ export class ControlServer {
         // The daemon of another network namespace has its socket there.
       }
     }
-  }
-
-  #prepare(): void {
-    rmSync(this.#path, { force: true })
-    this.#madeDirectory = mkdirSync(dirname(this.#path), { recursive: true }) !== undefined
   }
 
   #connected(socket: Socket, timeout: number): void {

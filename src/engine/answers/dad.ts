@@ -1,8 +1,7 @@
 /** Answers to Duplicate Address Detection (RFC 4862 5.4.3). Answers without evidence would deny new hosts addresses (RFC 3756 4.1.4). */
 import type { Address, Mac } from '../../address.ts'
-import type { Neighbor } from '../cache/neighbor.ts'
+import { type Neighbor, type Solicitor, SOLICITOR_LIMIT } from '../cache/neighbor.ts'
 import type { Resolution } from '../cache/resolution.ts'
-import { type Solicitor, SOLICITOR_LIMIT } from '../cache/waiting-solicitors.ts'
 import { type Context, Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import type { Instant, Limit, Outcome } from '../types.ts'

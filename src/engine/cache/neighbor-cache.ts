@@ -20,9 +20,7 @@ export class NeighborCache extends Part<Pick<Context, 'effects' | 'random'>> {
 
   /** Iterates over all entries. Entries that are removed or added during the iteration are left out. */
   * values(): Generator<Neighbor> {
-    for (const neighbor of [...this.#byTarget.values()]) {
-      if (this.get(neighbor.t0, neighbor.t1, neighbor.t2, neighbor.t3) === neighbor) yield neighbor
-    }
+    for (const neighbor of [...this.#byTarget.values()]) if (this.find(neighbor.target) === neighbor) yield neighbor
   }
 
   /** Iterates like `values` over the entries whose owner is on a link. */
@@ -36,8 +34,8 @@ export class NeighborCache extends Part<Pick<Context, 'effects' | 'random'>> {
   }
 
   delete(neighbor: Neighbor): void {
-    const { t0, t1, t2, t3 } = neighbor
-    this.#byTarget.delete(t0, t1, t2, t3)
+    const { w0, w1, w2, w3 } = neighbor.target
+    this.#byTarget.delete(w0, w1, w2, w3)
     this.#deadlines.remove(neighbor)
     neighbor.isQueued = false
   }

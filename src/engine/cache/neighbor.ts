@@ -1,10 +1,20 @@
 /** Entry of the neighbor cache (RFC 4861 5.1): the known and the wanted state of one target, and the probes that are under way. */
-import { Address, type Mac } from '../../address.ts'
+import type { Address, Mac } from '../../address.ts'
 import { MAX_UNICAST_SOLICIT, RETRANS_TIMER } from '../../wire/constants.ts'
 import type { Lane } from '../budget/probe-budget.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import type { HostRoute, Instant, NeighborState } from '../types.ts'
-import { type Solicitor, withSolicitor } from './waiting-solicitors.ts'
+
+/** The sender of a solicitation. */
+export interface Solicitor {
+  readonly ifindex: number
+  /** `::` for DAD. */
+  readonly source: Address
+  readonly mac: Mac
+}
+
+/** The most solicitors that may wait for one target. */
+export const SOLICITOR_LIMIT = 16
 
 /** Milliseconds that replace a shorter `ttl`. An owner whose `ttl` ends is verified at most twice in this time. */
 const MIN_TTL = 1000
@@ -42,7 +52,7 @@ const IDLE: Work = Object.freeze({ probed: NONE, byRoute: false, probes: 0, lane
   isMissing: false, rival: 0, rivalMac: undefined, unannounced: undefined, via: undefined, routedVia: undefined, account: undefined })
 
 export class Neighbor {
-  readonly t0: number; readonly t1: number; readonly t2: number; readonly t3: number
+  readonly target: Address
   rule: ActiveRule
   state: NeighborState = 'INCOMPLETE'
   #work = IDLE
@@ -73,16 +83,10 @@ export class Neighbor {
   joined: readonly number[] = NONE
   isReported = false
 
-  constructor({ w0, w1, w2, w3 }: Address, rule: ActiveRule) {
-    this.t0 = w0
-    this.t1 = w1
-    this.t2 = w2
-    this.t3 = w3
+  constructor(target: Address, rule: ActiveRule) {
+    this.target = target
     this.rule = rule
   }
-
-  /** Allocates a new object in each call. */
-  get target(): Address { return new Address(this.t0, this.t1, this.t2, this.t3) }
 
   /** The host route, as handed to the kernel; undefined: none. Allocates. */
   get route(): HostRoute | undefined {
@@ -116,9 +120,12 @@ export class Neighbor {
 
   /** Adds a solicitor, once. @returns false: the limit is reached */
   wait(solicitor: Solicitor): boolean {
-    const waiting = withSolicitor(this.#work.waiting, solicitor)
-    if (waiting !== undefined) this.set({ waiting })
-    return waiting !== undefined
+    const { waiting } = this.#work
+    const { ifindex, source, mac } = solicitor
+    if (waiting.some((other) => ifindex === other.ifindex && mac === other.mac && source.equals(other.source))) return true
+    if (waiting.length >= SOLICITOR_LIMIT) return false
+    this.set({ waiting: [...waiting, solicitor] })
+    return true
   }
 
   /** @returns when a probe that is sent now counts as unanswered: at least 1 ms later, so that an answer can count */

@@ -2,8 +2,7 @@
 import { Address } from '../../address.ts'
 import type { AdvertisementBuilder } from '../effects/advertisement-builder.ts'
 import { echoSource } from '../links/source-address.ts'
-import type { Context } from '../rules/context.ts'
-import { TimedPart } from '../rules/timed-part.ts'
+import { type Context, TimedPart } from '../rules/context.ts'
 import type { Timed } from '../tables/deadlines.ts'
 import type { Instant } from '../types.ts'
 

@@ -2,8 +2,7 @@
 import { ADVERTISEMENT_INTERVAL, ADVERTISEMENT_JITTER, MAX_INITIAL_ADVERTISEMENT_INTERVAL, MAX_INITIAL_ADVERTISEMENTS,
   MAX_MESSAGE_RATE } from '../../wire/constants.ts'
 import { linkLocal } from '../links/source-address.ts'
-import type { Context } from '../rules/context.ts'
-import { TimedPart } from '../rules/timed-part.ts'
+import { type Context, TimedPart } from '../rules/context.ts'
 import type { Timed } from '../tables/deadlines.ts'
 import type { Instant } from '../types.ts'
 

@@ -1,6 +1,5 @@
 /** Detects upstreams that pass traffic but no multicast solicitations, most likely because of a switch with MLD snooping (RFC 4541 3). */
-import type { Context } from '../rules/context.ts'
-import { TimedPart } from '../rules/timed-part.ts'
+import { type Context, TimedPart } from '../rules/context.ts'
 import type { Timed } from '../tables/deadlines.ts'
 import type { Instant } from '../types.ts'
 

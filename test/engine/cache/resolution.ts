@@ -1,6 +1,6 @@
 /** The life of a cache entry: INCOMPLETE, REACHABLE, PROBE, FAILED. */
 import t from 'tap'
-import { SOLICITOR_LIMIT } from '../../../src/engine/cache/waiting-solicitors.ts'
+import { SOLICITOR_LIMIT } from '../../../src/engine/cache/neighbor.ts'
 import { ETH0, ETH1, ip, mac, Stage, SUBNET, VM, VM2, VM3 } from '../kit/stage.ts'
 
 const TIMED = SUBNET.replace('host', 'timeout 500\n retries 3\n ttl 30s\n deadtime 20s\n host')
