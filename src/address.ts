@@ -7,6 +7,7 @@ import ipaddr from 'ipaddr.js'
 /** A 48-bit link-layer address as an integer; see {@link parseMac}, {@link formatMac}. */
 export type Mac = number & { readonly unit: 'mac' }
 
+/** Reads the signed big-endian 32-bit word at `at`. */
 export function readWord(bytes: Uint8Array, at: number): number {
   return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]
 }
@@ -134,7 +135,6 @@ export class Prefix {
   }
 
   equals(other: Prefix): boolean { return this.length === other.length && this.address.equals(other.address) }
-
   toString(): string { return `${this.address}/${this.length}` }
   toJSON(): string { return this.toString() }
 }

@@ -54,9 +54,7 @@ export class Report {
   readonly #topics = new Set<string>()
 
   get hasErrors(): boolean { return this.diagnostics.some(({ severity }) => severity === 'error') }
-
   error(span: Span, message: string, hint?: string): void { this.#add('error', span, message, hint) }
-
   warning(span: Span, message: string, hint?: string): void { this.#add('warning', span, message, hint) }
 
   /** @returns true on the first call for `topic`, for problems that are reported once per run */

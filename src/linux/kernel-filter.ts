@@ -16,7 +16,6 @@ import { NETLINK_NETFILTER, RequestSocket, type OpenNetlink } from './netlink.ts
 
 /** Send buffer in bytes. One datagram carries the whole table, which takes 6 MB for 100 000 prefixes. */
 const SEND_BUFFER = 64 * 2 ** 20
-/** The most ranges in one message. */
 const PART = 512
 
 interface LinkRanges {

@@ -36,7 +36,6 @@ export class LinkSockets {
   /** Drops that were not reported yet, and the time of the last report. */
   #unreported = 0
   #reportedAt = Number.NEGATIVE_INFINITY
-  /** Multicast solicitations that could not be sent. */
   #unsent = 0
 
   /** Opens the sockets. After an error that is not `fatal`, calls `reader.failed` and tries again later. @throws OsError that is `fatal` */
@@ -97,7 +96,6 @@ export class LinkSockets {
     this.#discovery.close()
   }
 
-  /** Opens the sockets that are wanted and not open yet. */
   #open(): void {
     clearTimeout(this.#timer)
     const { ifindex, mac } = this.#link

@@ -1,7 +1,4 @@
-/**
- * The link watcher: turns the kernel's messages about links and IPv6 addresses (rtnetlink(7)) into {@link Link} values, and reports
- * only changes. After lost messages the watcher dumps all links and addresses again and reports the differences.
- */
+/** The link watcher: turns rtnetlink(7) messages about links and IPv6 addresses into {@link Link} values, and reports changes. */
 import type { Link, LinkAddress } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
 import {
@@ -10,7 +7,6 @@ import {
 import { TableWatcher } from './table-watcher.ts'
 
 export interface LinkListener {
-  /** A new link, or one with a changed property. */
   link(link: Link): void
   /** A deleted link. Another link may follow with the same name, and even the same ifindex. */
   gone(ifindex: number, name: string): void

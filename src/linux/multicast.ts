@@ -1,7 +1,4 @@
-/**
- * Multicast listener reports and Multicast Router Solicitations of one link. Their packet socket (packet(7)) is not the
- * one for ND messages, because few links receive them and their frames are longer.
- */
+/** Receives MLD reports and Multicast Router Solicitations, on a socket of their own: few links have them, and frames are longer. */
 import { readMac, type Address, type Mac } from '../address.ts'
 import type { Link, Subscription } from '../engine/types.ts'
 import { LISTENER_DONE, LISTENER_REPORT, LISTENER_REPORT_V2, MULTICAST_ROUTER_SOLICITATION } from '../wire/constants.ts'
@@ -11,7 +8,6 @@ import { decodeListenerMessage } from '../wire/mld-decode.ts'
 import { Frames } from './frames.ts'
 import { native, type NativeAddon, type NativeSocket } from './native.ts'
 
-/** Receives valid messages of other nodes. */
 export interface MulticastReader {
   /** Solicited-node groups that a node joined and groups that it left, together at least one. */
   report(joined: readonly Address[], left: readonly Address[]): void

@@ -1,7 +1,4 @@
-/**
- * The neighbor watcher: reports changes of the kernel's IPv6 neighbor table (RFC 4861 5.1) and of the forwarding tables of bridges, by
- * rtnetlink(7). After lost messages it dumps both tables again and reports the differences.
- */
+/** Reports changes of the kernel's IPv6 neighbor table (RFC 4861 5.1) and of the forwarding tables of bridges. */
 import type { Mac } from '../address.ts'
 import type { KernelNeighbor, Limit } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
@@ -46,7 +43,6 @@ export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
   }
 
   override overrun(): void { this.resyncLater() }
-
   protected dump(): Tables { return { neighbors: this.kernel.neighbors(), stations: this.kernel.stations() } }
 
   protected compare({ neighbors, stations }: Tables): void {

@@ -17,7 +17,6 @@ export class Netfilter {
   readonly #open: OpenNetlink
   readonly #kernelFilter: KernelFilter
   #filters: readonly Filter[] = []
-  /** Links on which the kernel's own solicitations are to be seen. */
   readonly #watched = new Set<number>()
   #own: OwnSolicitations | undefined
   #timer: NodeJS.Immediate | undefined

@@ -32,7 +32,6 @@ class NetlinkSocket {
   readonly #meta = new Int32Array(4 * SLOTS)
 
   constructor(socket: NativeSocket) { this.socket = socket }
-
   close(): void { this.socket.close() }
 
   /** Receives the next datagrams. @returns their messages, valid until the next call; undefined: none waits @throws OsError */
@@ -52,11 +51,7 @@ export class RequestSocket extends NetlinkSocket {
   #sequence = 0
   #port = 0
 
-  /**
-   * @param protocol NETLINK_ROUTE or NETLINK_NETFILTER
-   * @param sendBuffer bytes, for datagrams larger than the default of about 200 KB
-   * @throws OsError
-   */
+  /** @param sendBuffer bytes, for datagrams larger than the default of about 200 KB @throws OsError */
   constructor(open: OpenNetlink, protocol: number, sendBuffer = 0) {
     super(open(protocol, new Uint32Array(0), NO_FILTER, RECEIVE_BUFFER, sendBuffer))
   }
@@ -146,11 +141,7 @@ export class EventSocket extends NetlinkSocket {
   readonly #listener: EventListener
   #closed = false
 
-  /**
-   * Listens at once; the listener is called from the event loop.
-   * @param filter classic BPF that passes the wanted messages, or empty
-   * @throws OsError
-   */
+  /** Listens at once. @param filter classic BPF that passes the wanted messages, or empty @throws OsError */
   constructor(open: OpenNetlink, protocol: number, groups: readonly number[], listener: EventListener, filter = NO_FILTER) {
     super(open(protocol, Uint32Array.from(groups), filter, RECEIVE_BUFFER))
     this.#listener = listener

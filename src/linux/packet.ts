@@ -63,11 +63,7 @@ export class PacketSocket {
   readonly #failed = (error: Error): void => this.#reader.failed(error)
   #closed = false
 
-  /**
-   * Listens at once; the reader is called from the event loop.
-   * @param sleep makes the pause in a flood (flood-pause.ts)
-   * @throws OsError; ENODEV: there is no such link
-   */
+  /** Listens at once. @param sleep makes the pause in a flood (flood-pause.ts) @throws OsError; ENODEV: there is no such link */
   constructor(options: PacketSocketOptions, reader: PacketReader, open: NativeAddon['openPacket'] = native.openPacket, sleep?: Sleep) {
     this.#reader = reader
     this.#sleep = sleep
@@ -80,7 +76,6 @@ export class PacketSocket {
   /** Address of the link: the source of our messages, by which our own frames are recognized. */
   get mac(): Mac | undefined { return this.#batch.mac }
   set mac(mac: Mac | undefined) { this.#batch.mac = mac }
-
   get queued(): number { return this.#queue.size }
 
   /** Queues an NA until `flush`. The caller may change `message` after this call. */

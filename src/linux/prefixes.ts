@@ -44,7 +44,6 @@ export class PrefixWatcher extends TableWatcher<Prefixes, PrefixesFound> {
     super.resync()
   }
 
-  /** Dumps the links that the messages were about. */
   override settled(): void { if (this.#touched.size > 0) super.resync() }
 
   override close(): void {

@@ -52,7 +52,6 @@ export class HostRoutes {
   }
 
   get pending(): number { return this.#queue.length }
-
   get limits(): Limit[] { return [{ name: 'route changes that wait', used: this.pending, size: QUEUE_LIMIT }] }
 
   /** Carries out `changes` in order: up to 100 before it returns, unless earlier changes wait; the rest at 50 per millisecond. */
@@ -87,7 +86,6 @@ export class HostRoutes {
       : this.#kernel.replaceRoutes(part, seconds))
   }
 
-  /** Drops the waiting changes. */
   close(): void {
     this.#queue = []
   }

@@ -29,10 +29,7 @@ export interface RouteFailure {
 /** The kernel's routing tables, links and neighbors. Every method throws an OsError when the kernel refuses it. */
 export class Rtnetlink extends RequestSocket {
   constructor(open: OpenNetlink = native.openNetlink) { super(open, NETLINK_ROUTE) }
-
   links(): LinkMessage[] { return this.dump(dumpLinks, decodeLink) }
-
-  /** All IPv6 addresses of this machine. */
   addresses(): AddressMessage[] { return this.dump(dumpAddresses, decodeAddress) }
 
   /** All IPv6 neighbors except proxy entries. */
@@ -48,10 +45,7 @@ export class Rtnetlink extends RequestSocket {
     return rows.filter((row) => row.ifindex === ifindex).map(({ prefix }) => prefix)
   }
 
-  /**
-   * Our host routes: protocol 136, metric 16, /128, table main. The kernel filters, so the table may be large.
-   * @param isAll includes expired routes that the kernel has not collected yet
-   */
+  /** Our host routes: /128, table main, ROUTE_MARK. @param isAll includes expired routes that the kernel has not collected yet */
   hostRoutes(isAll = true): HostRoute[] {
     return this.dump(dumpHostRoutes, (message) => {
       const route = decodeRoute(message)

@@ -9,10 +9,7 @@ export class AlreadyRunning extends Error {
   }
 }
 
-/**
- * Takes the lock: an abstract name, which belongs to the network namespace and ends with the process (unix(7)).
- * @throws AlreadyRunning, OsError
- */
+/** Takes the lock: an abstract name, which ends with the process (unix(7)). @throws AlreadyRunning, OsError */
 export function claim(): NativeSocket {
   try {
     return native.openUnix('@ndp6d', '')

@@ -15,7 +15,6 @@ export class Sockets {
   readonly #closed = new Map<number, string>()
 
   constructor(readerOf: (link: Link) => LinkReader) { this.#readerOf = readerOf }
-
   get usage(): readonly LinkUsage[] { return [...this.#links.values()].map(({ usage }) => usage) }
 
   get limits(): Limit[] {
@@ -44,7 +43,6 @@ export class Sockets {
     sockets.close()
   }
 
-  /** Queues an advertisement until `flush`. */
   advertise(message: Advertisement): void {
     const sockets = this.#links.get(message.ifindex)
     if (sockets === undefined) return

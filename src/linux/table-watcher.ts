@@ -22,7 +22,6 @@ export abstract class TableWatcher<Tables, Listener> implements EventListener {
   protected abstract readonly pause: number
   /** @throws OsError */
   protected abstract dump(): Tables
-  /** Reports the differences between the tables and the last reports. */
   protected abstract compare(tables: Tables): void
 
   abstract message(message: Message): void

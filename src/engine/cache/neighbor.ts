@@ -5,7 +5,6 @@ import type { Lane } from '../budget/probe-budget.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import type { HostRoute, Instant, NeighborState } from '../types.ts'
 
-/** The sender of a solicitation. */
 export interface Solicitor {
   readonly ifindex: number
   /** `::` for DAD. */
@@ -25,7 +24,6 @@ export const NONE: readonly never[] = []
 export interface Work {
   /** Links that are probed, or were probed in the last round, except the owner's link. */
   readonly probed: readonly number[]
-  /** The kernel's route decides where to probe. */
   readonly byRoute: boolean
   /** Probes sent since the last answer. */
   readonly probes: number
@@ -69,7 +67,6 @@ export class Neighbor {
   router = false
   /** The only proof is an advertisement with O=0, perhaps of another proxy (RFC 4861 7.2.8). Any other owner displaces this one. */
   proxied = false
-  /** A solicitation was answered since the last proof. */
   used = false
   /** Time of the next transition. Written by the cache, as `place` is. */
   deadline = 0 as Instant
@@ -77,9 +74,7 @@ export class Neighbor {
   isDirty = false
   /** The link of the host route; 0: no route. */
   routed = 0
-  /** The host route is on its way to the kernel. */
   isRoutePending = false
-  /** Links where the solicited-node group is joined. */
   joined: readonly number[] = NONE
   isReported = false
 
@@ -100,7 +95,6 @@ export class Neighbor {
   get isReady(): boolean { return !this.isRoutePending && !this.isDirty }
   get work(): Work { return this.#work }
 
-  /** Changes properties of `work`. */
   set(change: Partial<Work>): void {
     const keys = Object.keys(change) as (keyof Work)[]
     if (keys.some((key) => this.#work[key] !== change[key])) this.#work = { ...this.#work, ...change }

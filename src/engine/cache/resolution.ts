@@ -83,7 +83,6 @@ export class Resolution extends Part<ResolutionParts> {
     return 'probing'
   }
 
-  /** Probes an INCOMPLETE entry on further links. */
   #widen(neighbor: Neighbor, request: Request, links: readonly number[], now: Instant): void {
     const { lane, rule, byRoute, from, mac } = request
     const { budget, prober, effects, cache } = this.parts

@@ -13,7 +13,6 @@ export interface Announcement {
   readonly settings: Settings
   /** Hosts on the link may have another link-layer address for the target in their caches. */
   readonly isChange: boolean
-  /** Numbers of times that the announcement was sent, and was postponed. */
   sent: number
   postponed: number
   deadline: Instant
@@ -41,7 +40,6 @@ export class AnnouncementQueue {
   /** The announcement that is due first among those that were sent or postponed before. */
   get oldest(): Announcement | undefined { return head(this.#later) }
 
-  /** Adds an announcement, which is due at once. */
   add(target: Address, ifindex: number, settings: Settings, isChange: boolean, now: Instant): void {
     const announcement = { target, ifindex, settings, isChange, sent: 0, postponed: 0, deadline: now, isDropped: false }
     this.#byTarget.set(target.w0, target.w1, target.w2, target.w3, [...this.of(target), announcement])

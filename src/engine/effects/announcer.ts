@@ -28,7 +28,6 @@ const LOOKS = 256
 const POSTPONE_LIMIT = 10
 /** The most routers of one link. It must not exceed BATCH, because solicitations to all routers leave together. */
 const ROUTER_LIMIT = 16
-/** The most announcements that the queue holds. */
 export const QUEUE_LIMIT = 16_384
 
 type AnnouncerParts = Omit<Context, 'rules'> & { readonly advertiser: AdvertisementBuilder }
@@ -36,7 +35,6 @@ type AnnouncerParts = Omit<Context, 'rules'> & { readonly advertiser: Advertisem
 export class Announcer extends Part<AnnouncerParts> {
   readonly #routers = new Map<number, readonly Address[]>()
   readonly #queue = new AnnouncementQueue(this.parts.random)
-  /** Time of the next batch, at the earliest. */
   #pausedUntil = 0 as Instant
 
   get size(): number { return this.#queue.size }

@@ -164,7 +164,6 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   /** @returns whether the link is up and has a usable address. When a link comes up, its addresses are tentative for the time of DAD */
   #isUsable(link: Link): boolean { return link.up && sourceAddress(link, 'link-local') !== undefined }
 
-  /** Removes the owners on a link that is gone or renamed. */
   #forget({ ifindex, name }: Link, now: Instant): void {
     const { cache, goneHosts, owners } = this.parts
     for (const neighbor of cache.on(ifindex)) {
@@ -189,7 +188,6 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 }
 
-/** @returns whether the link has a new usable address that is not link-local */
 function addsGlobal(before: Link | undefined, { addresses, name }: Link): boolean {
   const usable = ({ address, tentative }: Link['addresses'][number]): boolean => !address.isLinkLocal && !tentative
   return before !== undefined && name !== 'lo' && addresses.some((own) => usable(own)

@@ -20,7 +20,6 @@ function wantedRoute(neighbor: Neighbor, links: Context['links']): HostRoute | u
   return via === undefined ? { target, ifindex } : { target, ifindex, via }
 }
 
-/** @returns whether this route to the entry's target is the entry's host route */
 export function isRoutedBy({ routed, work: { routedVia } }: Neighbor, { ifindex, via }: HostRoute): boolean {
   return routed === ifindex && (routedVia === via || (routedVia !== undefined && via !== undefined && routedVia.equals(via)))
 }

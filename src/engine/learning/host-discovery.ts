@@ -18,7 +18,6 @@ interface Run extends Timed {
 type DiscoveryParts = Context & { readonly advertiser: AdvertisementBuilder }
 
 export class HostDiscovery extends TimedPart<DiscoveryParts, Run> {
-  /** Starts the rounds of a link, if hosts are learned there. */
   start(ifindex: number, now: Instant): void {
     if (this.parts.rules.learning(ifindex).length === 0) return
     this.deadlines.remove(this.records.get(ifindex))

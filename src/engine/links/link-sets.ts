@@ -24,7 +24,6 @@ export class LinkSets {
     return set
   }
 
-  /** @returns whether a link of this name belongs to a set */
   has(name: string): boolean { return [...this.#sets.values()].some(({ names }) => fitsAny(names, name)) }
 
   link({ ifindex, name }: Link): void {

@@ -21,7 +21,6 @@ export class Links {
     this.#own = new AddressMap(random)
   }
 
-  /** @returns undefined when there is no such link */
   get(ifindex: number): Link | undefined { return this.#links.get(ifindex) }
   up(ifindex: number): boolean { return this.#links.get(ifindex)?.up ?? false }
   values(): IterableIterator<Link> { return this.#links.values() }

@@ -93,7 +93,6 @@ export class Groups extends TimedPart<Omit<Context, 'rules'>, Member> {
     this.#schedule(member)
   }
 
-  /** Leaves all groups of all links, before the end of the process. */
   stop(): void { for (const member of this.records.values()) this.#leave(member) }
 
   #leave({ ifindex, listener }: Member): void {

@@ -21,7 +21,6 @@ const LAST_BURST = 64
 const AT_ONCE = Number.NEGATIVE_INFINITY as Instant
 const NEVER = Number.POSITIVE_INFINITY as Instant
 
-/** Groups that wait for one kind of report. */
 class Pending {
   #waiting = new Set<number>()
   #at = NEVER
@@ -63,7 +62,6 @@ class Pending {
 export class MldListener {
   readonly #random: Random
   readonly #send: (message: MulticastMessage) => void
-  /** Number of added addresses in each group. */
   readonly #added = new Counts<number>()
   /** Groups that were joined or left, for a State Change Report. */
   readonly #changed = new Pending()
@@ -75,7 +73,6 @@ export class MldListener {
   /** Older Version Querier Present timer (RFC 3810 8.2.1): end of the time with MLDv1. NEVER: MLDv2 is used. */
   #version1Until = NEVER
 
-  /** Whether changes are reported. */
   isReporting = false
 
   constructor(random: Random, send: (message: MulticastMessage) => void) {
@@ -129,7 +126,6 @@ export class MldListener {
     if (left === 0) this.#restingUntil = now + GAP as Instant
   }
 
-  /** Leaves all groups, in at most LAST_BURST reports. */
   leaveAll(source: Address): void {
     this.reportAll()
     for (let left = LAST_BURST; left > 0 && this.#changed.at === AT_ONCE; left--) {

@@ -15,7 +15,6 @@ const RETRY = 1000
 /** A link to advertise on. Its deadline is the time of the next advertisement. */
 interface Advertiser extends Timed {
   readonly ifindex: number
-  /** Advertisements since the link became usable. */
   sent: number
   lastSent: Instant
 }

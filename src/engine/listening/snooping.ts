@@ -14,7 +14,6 @@ import type { Groups } from './groups.ts'
 
 /** The most mirrored groups of one downstream link. */
 export const GROUP_LIMIT = 4096
-/** The most mirrored groups of all downstream links together. */
 export const MIRROR_LIMIT = 4 * GROUP_LIMIT
 /** Milliseconds between two checks of a link without a usable address. */
 const RETRY = 1000
@@ -23,7 +22,6 @@ const SILENCE = QUERY_RESPONSE_INTERVAL + 1000
 /** Milliseconds at least from a General Query to one that a leave causes: reports for the first arrive during this time. */
 const QUERY_GAP = QUERY_RESPONSE_INTERVAL
 
-/** A group that is mirrored until its deadline. */
 interface MirroredGroup extends Timed {
   readonly group: Address
   readonly downstream: Downstream
@@ -36,7 +34,6 @@ interface Downstream extends Timed {
   readonly groups: AddressMap<MirroredGroup>
   /** A limit was reached, which an event reported. */
   isFull: boolean
-  /** Number of General Queries sent since the link became usable. */
   queries: number
   lastQuery: Instant
   /** End of the Other Querier Present timer (RFC 3810 9.5). */

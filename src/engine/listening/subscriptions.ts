@@ -90,5 +90,4 @@ function isSame(a: Subscription, b: Subscription): boolean {
   return (Object.keys(a) as (keyof Subscription)[]).every((key) => a[key] === b[key])
 }
 
-/** @returns an address whose solicited-node group ends with this suffix */
 function withSuffix(suffix: number): Address { return new Address(0, 0, 0, suffix) }

@@ -10,7 +10,6 @@ export class Context {
   /** Replaced when the configuration changes. */
   rules: Rules
   readonly random: Random
-  /** Filled during a step. */
   readonly effects: Effects
 
   constructor(config: Config, random: Random, effects: Effects) {
@@ -30,7 +29,6 @@ export class Part<Parts> {
 
 /** A part that keeps a record with a deadline for each of some links. */
 export abstract class TimedPart<Parts, Record extends Timed> extends Part<Parts> {
-  /** By ifindex. */
   protected readonly records = new Map<number, Record>()
   protected readonly deadlines = new Deadlines<Record>()
 
@@ -40,7 +38,6 @@ export abstract class TimedPart<Parts, Record extends Timed> extends Part<Parts>
     for (let due = this.deadlines.due(now); due !== undefined; due = this.deadlines.due(now)) this.due(due, now)
   }
 
-  /** Forgets a link that was removed. */
   gone(ifindex: number): void {
     this.deadlines.remove(this.records.get(ifindex))
     this.records.delete(ifindex)

@@ -47,7 +47,6 @@ export class HostLines {
   /** The pins whose link is certain. Hosts of other pins are probed for on all downstream links, even with `learn no`. */
   get pins(): Pin[] { return this.#pins.filter(isCertain) }
 
-  /** Iterates over the hosts of these pins, in file order. */
   * pinned(pins: ReadonlySet<Pin>): Generator<Pinned> {
     for (const { address, pin } of this.#hosts) {
       const rule = pins.has(pin) ? ruleOf(pin, address) : undefined

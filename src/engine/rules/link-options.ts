@@ -5,7 +5,6 @@ import type { Subscription } from '../types.ts'
 
 type Wanted = { -readonly [K in keyof Subscription]?: boolean }
 
-/** The option `snooping` of one or more blocks. */
 interface Snooping {
   readonly mode: 'mirror' | 'mrd'
   /** Links that solicitations come from. */
@@ -21,7 +20,6 @@ export class LinkOptions {
   readonly #sets: LinkSets
   /** By interface name or pattern; true values only. */
   readonly #wanted = new Map<string, Wanted>()
-  /** Links that rules listen on, by name or pattern. */
   readonly #listening = new Set<string>()
   readonly #snooping = new Map<string, Snooping>()
 

@@ -17,14 +17,11 @@ export class RuleList {
     return this.rules.push(rule) - 1
   }
 
-  /** Removes all rules but the first `size`. */
   truncate(size: number): void { this.prefixes.length = this.rules.length = size }
 }
 
-/** Numbers of rules by prefix. */
 export type RuleTable = PrefixTable<number>
 
-/** Tables of rules, one for each interface name or pattern. */
 export class RuleTables {
   readonly #list: RuleList
   readonly #random: Random
@@ -50,7 +47,6 @@ export class RuleTables {
     }
   }
 
-  /** @returns the tables for a link of this name */
   of(name: string): RuleTable[] { return [...this.#byName].filter(([pattern]) => fits(pattern, name)).map(([, table]) => table) }
 }
 

@@ -20,7 +20,6 @@ export interface ActiveRule {
 
 /** A `subnet` block, without its hosts. */
 export interface ActiveSubnet extends Pick<Subnet, 'prefix' | 'upstream' | 'downstream' | 'settings'> {
-  /** Upstream and downstream links. */
   readonly links: LinkSet
   readonly upstreams: LinkSet
   /** The present prefixes, each with the rule that it makes. */
@@ -47,7 +46,6 @@ export function learnsOn({ kind, settings, subnet, links }: ActiveRule, ifindex:
     && (subnet === undefined ? settings.routes : !subnet.upstreams.ifindexes.includes(ifindex))
 }
 
-/** @returns whether the link is the upstream of the rule's subnet */
 export function isUpstream({ subnet }: ActiveRule, link: Link | undefined): boolean {
   return subnet !== undefined && link?.name === subnet.upstream
 }
@@ -63,7 +61,6 @@ export function isAnycast(rules: readonly ActiveRule[], t0: number, t1: number, 
   return found
 }
 
-/** @returns whether the address is the first one of a prefix of this length */
 function isFirst(length: number, t0: number, t1: number, t2: number, t3: number): boolean {
   return (t3 & ~wordMask(length, 3) | t2 & ~wordMask(length, 2) | t1 & ~wordMask(length, 1) | t0 & ~wordMask(length, 0)) === 0
 }

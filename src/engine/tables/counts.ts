@@ -2,7 +2,6 @@
 export class Counts<K> {
   readonly #counts = new Map<K, number>()
 
-  /** Number of kinds that have items. */
   get size(): number { return this.#counts.size }
   kinds(): Iterable<K> { return this.#counts.keys() }
   count(kind: K): number { return this.#counts.get(kind) ?? 0 }

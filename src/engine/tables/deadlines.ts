@@ -45,7 +45,6 @@ export class Deadlines<T extends Timed> {
     return first
   }
 
-  /** Moves an item up or down the heap, according to its deadline. */
   #settle(item: T): void {
     const heap = this.#heap
     const { deadline } = item

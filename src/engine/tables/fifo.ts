@@ -5,7 +5,6 @@ const CLEAR = 1024
 
 export class Fifo<T> {
   #items: T[] = []
-  /** Index of the first item that is not taken. */
   #head = 0
 
   get size(): number { return this.#items.length - this.#head }

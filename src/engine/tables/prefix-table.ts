@@ -7,7 +7,6 @@ import { AddressMap } from './address-map.ts'
 interface Level<V> {
   readonly length: number
   readonly m0: number; readonly m1: number; readonly m2: number; readonly m3: number
-  /** The first value of each prefix. */
   readonly first: AddressMap<V>
   /** Further values of the few prefixes that have several. */
   readonly more: AddressMap<V[]>
