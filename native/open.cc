@@ -122,7 +122,7 @@ napi_value openPacket(napi_env env, napi_callback_info info) {
   link.sll_family = AF_PACKET;
   link.sll_protocol = htons(options.protocol);
   link.sll_ifindex = options.ifindex;
-  Opened opened = {-1, -1, Kind::packet, link, options.cooked, {}};
+  Opened opened = {-1, -1, true, link, options.cooked, {}};
   opened.to.sll_protocol = htons(ETH_P_IPV6);
   opened.to.sll_halen = ETH_ALEN;
   memset(opened.to.sll_addr, 0xff, ETH_ALEN);
@@ -158,7 +158,7 @@ napi_value openNetlink(napi_env env, napi_callback_info info) {
     return nullptr;
   }
   const int fd = socket(AF_NETLINK, SOCK_RAW | TYPE, static_cast<int>(protocol));
-  Opened opened = {fd, fd, Kind::netlink, {}, false, {}};
+  Opened opened = {fd, fd, false, {}, false, {}};
   return finish(env, opened, opened.fd < 0 ? "socket" : configureNetlink(opened.fd, groups, filter, receive, send));
 }
 
@@ -194,6 +194,6 @@ napi_value openUnix(napi_env env, napi_callback_info info) {
   if (!readArguments(env, info, 2, values, nullptr)) return nullptr;
   if (!readName(env, values[0], &own) || !readName(env, values[1], &peer)) return nullptr;
   const int fd = socket(AF_UNIX, SOCK_DGRAM | TYPE, 0);
-  Opened opened = {fd, fd, Kind::local, {}, false, {}};
+  Opened opened = {fd, fd, false, {}, false, {}};
   return finish(env, opened, opened.fd < 0 ? "socket" : configureUnix(opened.fd, own, peer));
 }

@@ -32,7 +32,6 @@ static int receiveMessages(const Opened& opened, const Batch& batch) {
   iovec buffers[BATCH];
   sockaddr_ll names[BATCH];
   Control controls[BATCH];
-  const bool packet = opened.kind == Kind::packet;
   const size_t count = batch.count < BATCH ? batch.count : BATCH;
   memset(messages, 0, count * sizeof *messages);
   for (size_t i = 0; i < count; i++) {
@@ -40,7 +39,7 @@ static int receiveMessages(const Opened& opened, const Batch& batch) {
     buffers[i] = {batch.slab + i * batch.slot, batch.slot};
     message->msg_iov = &buffers[i];
     message->msg_iovlen = 1;
-    if (!packet) continue;
+    if (!opened.isPacket) continue;
     message->msg_name = &names[i];
     message->msg_namelen = sizeof names[i];
     message->msg_control = &controls[i];
@@ -56,7 +55,7 @@ static int receiveMessages(const Opened& opened, const Batch& batch) {
   for (int i = 0; i < received; i++, row += 4) {
     row[0] = static_cast<int32_t>(messages[i].msg_len);
     row[1] = row[2] = row[3] = 0;
-    if (packet) readAuxdata(&messages[i].msg_hdr, opened.to.sll_ifindex, row);
+    if (opened.isPacket) readAuxdata(&messages[i].msg_hdr, opened.to.sll_ifindex, row);
   }
   return received;
 }

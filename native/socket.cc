@@ -150,7 +150,7 @@ static napi_value drops(napi_env env, napi_callback_info info) {
   if (socket == nullptr) return nullptr;
   tpacket_stats stats = {};
   socklen_t size = sizeof stats;
-  if (socket->opened.kind == Kind::packet && getsockopt(socket->opened.fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) < 0) {
+  if (socket->opened.isPacket && getsockopt(socket->opened.fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) < 0) {
     return throwErrno(env, errno, "getsockopt");
   }
   return toValue(env, stats.tp_drops);

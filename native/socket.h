@@ -23,8 +23,6 @@ struct Environment {
   bool leaving;
 };
 
-enum class Kind { packet, netlink, local };
-
 // The mapped frames of a receive ring (ring.cc). `frames` is nullptr without a ring.
 struct Ring {
   uint8_t* frames;
@@ -55,7 +53,7 @@ int32_t packetType(const sockaddr_ll* name, int ifindex);
 struct Opened {
   int fd;
   int out;  // the descriptor that send() uses; -1 until the first packet is sent
-  Kind kind;
+  bool isPacket;
   sockaddr_ll to;  // the link of a packet socket, and the destination of send() if `addressed`
   bool addressed;  // a packet socket without link headers
   Ring ring;

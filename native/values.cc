@@ -1,6 +1,6 @@
 // Arguments from JavaScript, results and errors to it.
 
-#include <string.h>
+#include <stdio.h>
 #include <uv.h>
 
 #include "socket.h"
@@ -8,10 +8,7 @@
 napi_value throwErrno(napi_env env, int error, const char* syscall) {
   char code[64], text[128];
   uv_err_name_r(-error, code, sizeof code);
-  size_t n = strlen(syscall);
-  memcpy(text, syscall, n);
-  text[n] = ' ';
-  strcpy(text + n + 1, code);
+  snprintf(text, sizeof text, "%s %s", syscall, code);
   napi_value message, name, number, call, result;
   if (napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &message) != napi_ok ||
       napi_create_string_utf8(env, code, NAPI_AUTO_LENGTH, &name) != napi_ok ||

@@ -135,7 +135,6 @@ export class Prefix {
   }
 
   equals(other: Prefix): boolean { return this.length === other.length && this.address.equals(other.address) }
-
   toString(): string { return `${this.address}/${this.length}` }
   toJSON(): string { return this.toString() }
 }

@@ -4,8 +4,8 @@
  */
 import type { Logger } from 'pino'
 import type { Config } from './config/config.ts'
-import { Engine, type NeighborSnapshot, type Snapshot } from './engine.ts'
-import type { Effects, Event, Input, Instant, Limit, Link, LinkUsage, Listening, Outcome } from './engine/types.ts'
+import { Engine, type NeighborSnapshot } from './engine.ts'
+import type { Effects, Event, Input, Instant, Link, Listening, Outcome } from './engine/types.ts'
 import { claim } from './linux/single-instance.ts'
 import { verdict, type OsError } from './linux/errors.ts'
 import type { LinkReader } from './linux/link-sockets.ts'
@@ -33,11 +33,6 @@ const COMPARE_RETRY = 100
 const NO_ROUTE: Lookup = { ifindex: undefined, local: false }
 const TIMER_MAX = 2 ** 31 - 1 // the longest delay of setTimeout
 
-export interface Usage {
-  readonly links: readonly LinkUsage[]
-  readonly limits: readonly Limit[]
-}
-
 export class Daemon {
   readonly #log: Logger
   readonly #claim: NativeSocket
@@ -54,11 +49,8 @@ export class Daemon {
   #routeWatcher: RouteWatcher | undefined
   readonly #stateFile: StateFile | undefined
   readonly #sockets = new Sockets((link) => this.#reader(link))
-  /** Links whose on-link prefixes are followed. */
   readonly #followed = new Set<number>()
-  /** Inputs that wait for the end of a step. */
   readonly #inputs: Input[] = []
-  /** Events that are logged once the answers are sent. */
   readonly #unlogged: Event[] = []
   #isStepping = false
   /** Whether the engine knows the kernel's routes. Before that, the engine's route changes are not carried out. */
@@ -151,9 +143,9 @@ export class Daemon {
   get neighbors(): Iterable<NeighborSnapshot> { return this.#engine.neighbors() }
 
   /** All neighbors at once, which may take a while, and the usage. */
-  snapshot(): Snapshot & Usage { return { ...this.#engine.snapshot(clock()), ...this.usage } }
+  snapshot() { return { ...this.#engine.snapshot(clock()), ...this.usage } }
 
-  get usage(): Usage {
+  get usage() {
     const parts = [this.#sockets, this.#routes, this.#neighborWatcher, this.#events, this.#linkErrors, this.#stateFile]
     return { links: this.#sockets.usage, limits: [...this.#engine.limits(clock()), ...parts.flatMap((part) => part?.limits ?? [])] }
   }

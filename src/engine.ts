@@ -33,7 +33,6 @@ import type { NdiscView } from './wire/ndisc-decode.ts'
 
 export type { NeighborSnapshot } from './engine/cache/snapshot.ts'
 
-/** The state of the engine, for status, explain and tests. */
 export interface Snapshot {
   readonly neighbors: readonly NeighborSnapshot[]
   readonly limits: readonly Limit[]

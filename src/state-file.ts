@@ -28,12 +28,9 @@ export class StateFile {
   readonly #directory: string
   readonly #file: string
   readonly #warn: (message: string, error?: Error) => void
-  /** The last write failed. */
   #failed = false
-  /** The last write left hosts out. */
   #isFull = false
   #size = 0
-  /** The write in progress. */
   #draft: Generator<void, void> | undefined
 
   /** No method throws. @param warn called with a sentence for the log about each error */

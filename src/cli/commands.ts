@@ -6,7 +6,6 @@ import * as run from './run.ts'
 import * as status from './status.ts'
 import { version } from './version.ts'
 
-/** Parses a command line and runs its command. */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
   await yargs(args).scriptName('ndp6d').locale('en')
     .usage('$0 [COMMAND]\n\nAnswers IPv6 Neighbor Solicitations for hosts on another link, and keeps their routes.')

@@ -1,6 +1,7 @@
 /** `ndp6d --config FILE`: runs the daemon in the foreground, as systemd does. */
 import { setImmediate } from 'node:timers/promises'
-import type { LevelWithSilent, Logger } from 'pino'
+import type { Logger } from 'pino'
+import type { InferredOptionTypes } from 'yargs'
 import { controlPath } from '../control/protocol.ts'
 import { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
@@ -27,15 +28,7 @@ export const builder = {
     describe: 'directory in which learned hosts are kept over restarts; an empty name keeps none' },
 } as const
 
-interface Options {
-  readonly config: string
-  readonly level: string
-  readonly log: string
-  /** Directory of the learned hosts; empty: no hosts are kept. */
-  readonly state: string | undefined
-}
-
-export async function handler({ config: file, level, log: output, state }: Options): Promise<void> {
+export async function handler({ config: file, level, log: output, state }: InferredOptionTypes<typeof builder>): Promise<void> {
   process.title = 'ndp6d'
   const parsed = loadConfig(file)
   if (parsed?.config === undefined) {
@@ -44,7 +37,7 @@ export async function handler({ config: file, level, log: output, state }: Optio
   }
   const journal = new Journal()
   const log = createLog({
-    level: level as LevelWithSilent,
+    level,
     output: chooseOutput(output, underJournal(), process.stdout.isTTY ?? false),
     journal: (fields) => journal.send(fields),
   })

@@ -16,7 +16,6 @@ export type Snooping = 'no' | 'mirror' | 'mrd'
 export interface Settings {
   /** R flag of advertisements (RFC 4861 4.4). */
   readonly router: boolean
-  /** Time to wait for the answer to one probe. */
   readonly timeout: number
   /** Lifetime of a verified owner. */
   readonly ttl: number
@@ -39,7 +38,6 @@ export interface Settings {
   readonly probeLimit: number
   /** O flag of advertisements: `auto` is 0 (RFC 4861 7.2.8). */
   readonly override: Override
-  /** Source address of advertisements. */
   readonly source: SourceChoice
   /** Announcements of new owners (RFC 4861 7.2.6, RFC 9131). */
   readonly announce: Announce
@@ -91,7 +89,6 @@ export interface Config {
   readonly subnets: readonly Subnet[]
 }
 
-/** Returns whether the interface name `name` matches `pattern`. */
 export function matchesIface(pattern: string, name: string): boolean {
   if (!pattern.includes('*')) return pattern === name
   const parts = pattern.split(/\*+/).map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'))

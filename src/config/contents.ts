@@ -10,7 +10,6 @@ import type { Reader } from './values.ts'
 export interface Contents {
   /** Values of the options in the block, by field name. */
   readonly values: Readonly<Record<string, unknown>>
-  /** The other statements, in file order. */
   readonly statements: readonly Statement[]
 }
 

@@ -4,7 +4,6 @@ import type { Settings } from './config.ts'
 /** Defaults of the options outside of all blocks. */
 export const TOP_DEFAULTS = { forwarding: false, grace: 10_000 }
 
-/** Defaults in a `proxy` block. */
 export const DEFAULTS: Settings = {
   router: true, timeout: 500, ttl: 30_000, deadtime: 30_000, retries: 3, keepalive: true, routes: false, learn: true,
   promiscuous: false, limit: 4096, hostLimit: 64, probeLimit: 500, override: 'auto',
@@ -13,10 +12,7 @@ export const DEFAULTS: Settings = {
 
 export const SUBNET_DEFAULTS: Settings = { ...DEFAULTS, routes: true, announce: 'yes' }
 
-/**
- * Completes the settings of one block. `deadtime` follows `ttl` unless it is set, as in ndppd 0.2.6.
- * @param values the settings that the block contains
- */
+/** Completes the settings of one block. `deadtime` follows `ttl` unless it is set, as in ndppd 0.2.6. */
 export function withDefaults(defaults: Settings, values: Partial<Settings>): Settings {
   const settings = { ...defaults, ...values }
   return values.deadtime === undefined ? { ...settings, deadtime: settings.ttl } : settings

@@ -1,7 +1,4 @@
-/**
- * Diagnostics of a configuration file, and their text: `file:line:column: error: ...`, the source line and a caret.
- * Editors and CI logs recognise this form (GNU coding standards, section 4.4).
- */
+/** Diagnostics as text: `file:line:column: error: ...`, the source line and a caret (GNU coding standards, section 4.4). */
 
 export interface Diagnostic {
   readonly severity: 'error' | 'warning'
@@ -13,9 +10,7 @@ export interface Diagnostic {
   readonly length: number
   /** What was found, and what was expected. */
   readonly message: string
-  /** What to write instead. */
   readonly hint?: string
-  /** The source line. */
   readonly text: string
 }
 
@@ -54,15 +49,12 @@ export interface Span {
   readonly end: number
 }
 
-/** Collects diagnostics. */
 export class Report {
   readonly diagnostics: Diagnostic[] = []
   readonly #topics = new Set<string>()
 
   get hasErrors(): boolean { return this.diagnostics.some(({ severity }) => severity === 'error') }
-
   error(span: Span, message: string, hint?: string): void { this.#add('error', span, message, hint) }
-
   warning(span: Span, message: string, hint?: string): void { this.#add('warning', span, message, hint) }
 
   /** @returns true on the first call for `topic`, for problems that are reported once per run */

@@ -15,7 +15,6 @@ export interface Token extends Span {
   /** The characters of the token, without the quotes around a word; may be empty. */
   readonly text: string
   readonly quoted: boolean
-  /** The token is the first one on its line. */
   readonly isFirst: boolean
 }
 

@@ -15,7 +15,6 @@ export type Included = { readonly file: string; readonly text: string } | { read
 export type ReadInclude = (glob: string, fromFile: string) => readonly Included[]
 
 export interface Parsed {
-  /** Undefined if there is an error. */
   readonly config: Config | undefined
   /** Sorted by file, in the order of reading, then by line. */
   readonly diagnostics: readonly Diagnostic[]

@@ -1,7 +1,4 @@
-/**
- * Table of all statements: where each may stand, its type and the field it sets. Parser, compiler and printer read it. The
- * statements of ndppd 0.2.6 keep their names.
- */
+/** Table of all statements: where each may stand, its type and the field it sets. Those of ndppd 0.2.6 keep their names. */
 import type { Settings } from './config.ts'
 import { nearest } from './suggest.ts'
 
@@ -16,7 +13,6 @@ export interface Option {
   readonly where: readonly Where[]
   readonly type: Type
   readonly sets?: keyof Settings | 'forwarding' | 'grace' | 'metrics' | 'autovia'
-  /** Smallest count that is allowed. */
   readonly min?: number
 }
 

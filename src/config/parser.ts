@@ -11,7 +11,6 @@ export interface Word extends Span {
   readonly quoted: boolean
 }
 
-/** A value and the word it was read from. */
 export interface Placed<T> {
   readonly value: T
   readonly word: Word

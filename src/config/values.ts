@@ -107,7 +107,6 @@ export class Reader {
     return undefined
   }
 
-  /** Reads `ADDRESS` or `ADDRESS/128`. */
   address(word: Word): Address | undefined {
     const prefix = Prefix.parse(word.text)
     if (prefix === undefined) return this.#badPrefix(word)

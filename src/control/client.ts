@@ -7,10 +7,7 @@ import type { Part, Request, Status, Summary } from './protocol.ts'
 /** Longest silence of the daemon, milliseconds. */
 const TIMEOUT = 10_000
 
-/**
- * Requests the status of the daemon.
- * @throws the error of connect(2): ENOENT or ECONNREFUSED without a daemon, EACCES without permission; an Error for other failures
- */
+/** @throws the error of connect(2): ENOENT or ECONNREFUSED without a daemon, EACCES without permission; else an Error */
 export async function requestStatus(path: string, timeout = TIMEOUT): Promise<Status> {
   const socket = connect(path)
   const request: Request = { command: 'status' }

@@ -28,7 +28,6 @@ export type Part =
   | { readonly error: string }
 
 export interface Status extends Summary {
-  /** In no particular order. */
   readonly neighbors: readonly NeighborSnapshot[]
 }
 

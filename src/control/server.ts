@@ -8,7 +8,6 @@ import type { NeighborSnapshot } from '../engine.ts'
 import type { Limit } from '../engine/types.ts'
 import type { Part, Request, Summary } from './protocol.ts'
 
-/** The most connections at a time. */
 const MAX_CONNECTIONS = 8
 /** Longest request, characters. */
 const MAX_REQUEST = 1024
@@ -17,7 +16,6 @@ const TIMEOUT = 10_000
 /** The most neighbors in one part of the reply. Packets are processed between two parts. */
 const PART_SIZE = 256
 
-/** The data of the daemon for the reply. */
 export interface StatusSource {
   summary(): Summary
   /** Read in parts, between which neighbors may change. */
@@ -40,7 +38,8 @@ export class ControlServer {
     this.#server.on('error', failed)
     const mask = process.umask(0o077)
     try {
-      this.#prepare()
+      rmSync(path, { force: true })
+      this.#madeDirectory = mkdirSync(dirname(path), { recursive: true }) !== undefined
       this.#server.listen(path)
     } catch (error) {
       failed(error as Error)
@@ -51,7 +50,6 @@ export class ControlServer {
 
   get limits(): Limit[] { return [{ name: 'control connections', used: this.#sockets.size, size: MAX_CONNECTIONS }] }
 
-  /** Closes all connections, and removes the socket and a directory made by this process. */
   close(): void {
     this.#server.close()
     for (const socket of this.#sockets) socket.destroy()
@@ -62,11 +60,6 @@ export class ControlServer {
         // The daemon of another network namespace has its socket there.
       }
     }
-  }
-
-  #prepare(): void {
-    rmSync(this.#path, { force: true })
-    this.#madeDirectory = mkdirSync(dirname(this.#path), { recursive: true }) !== undefined
   }
 
   #connected(socket: Socket, timeout: number): void {

@@ -86,7 +86,6 @@ export type Input =
   | { readonly kind: 'neighbor'; readonly neighbor: KernelNeighbor }
   /** The bridge `ifindex` learned or lost the port of a link-layer address. */
   | { readonly kind: 'station'; readonly ifindex: number; readonly mac: Mac; readonly present: boolean }
-  /** An echo reply to a discovery. */
   | { readonly kind: 'echo'; readonly ifindex: number; readonly source: Address; readonly mac: Mac | undefined }
   /** The kernel solicits on this link (RFC 4861 7.2.2), because it has a packet for the target. */
   | { readonly kind: 'local-solicitation'; readonly ifindex: number; readonly target: Address }
@@ -117,7 +116,6 @@ export interface Subscription {
   readonly prefixes: boolean
 }
 
-/** A link to receive from. */
 export interface Listening {
   readonly link: Link
   readonly subscription: Subscription
@@ -151,7 +149,6 @@ export interface Discovery {
   readonly sources: readonly Address[]
 }
 
-/** The outcome of one received packet. */
 export interface PacketOutcome {
   readonly outcome: Outcome
   readonly ifindex: number
@@ -244,9 +241,7 @@ export interface LinkUsage {
   /** Received packets that the kernel or the ring dropped. */
   readonly drops: number
   readonly sent: number
-  /** Messages that could not be sent. */
   readonly unsent: number
-  /** Frames that wait to be sent. */
   readonly queued: number
 }
 

@@ -3,7 +3,6 @@ import { getSystemErrorName } from 'node:util'
 
 /** An error as Node and the native addon throw it. */
 export interface OsError extends Error {
-  /** The name of the error: `ENETDOWN` ... */
   code: string
   /** The number of the error, negative as in Node. */
   errno: number

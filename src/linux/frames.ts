@@ -10,10 +10,7 @@ const TP_STATUS_CSUMNOTREADY = 1 << 3
 const TP_STATUS_VLAN_VALID = 1 << 4
 const VLAN_ID = 0xfff
 
-/**
- * Frames that a packet socket received together: a slab of slots, and four numbers about each frame (`NativeSocket.receive`, packet(7),
- * linux/if_packet.h).
- */
+/** Frames that a packet socket received together: a slab of slots, and four numbers about each (`NativeSocket.receive`). */
 export class Frames {
   readonly slab: Uint8Array
   readonly slot: number
@@ -39,7 +36,6 @@ export class Frames {
   /** @returns the number of bytes that frame `i` has in its slot; slot `i` begins at i * slot */
   length(i: number): number { return Math.min(this.#meta[4 * i], this.slot) }
 
-  /** @returns the packet type of frame `i` */
   type(i: number): number { return this.#meta[4 * i + 1] }
 
   /** @returns whether the checksum is not filled in: the packet comes from this machine, through a virtual link */

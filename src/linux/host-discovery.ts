@@ -29,7 +29,6 @@ export interface DiscoveryReader {
   failed(error: Error): void
 }
 
-/** The sockets that are open while replies are expected. */
 interface Search extends EchoTag {
   readonly requests: Socket
   readonly replies: NativeSocket
@@ -54,7 +53,6 @@ export class Discovery {
     this.#reader = reader
   }
 
-  /** Sends one request from each of `sources`. Never throws. */
   discover(sources: readonly Address[]): void {
     if (this.#closed || sources.length === 0) return
     clearTimeout(this.#timer)

@@ -16,10 +16,8 @@ import { NETLINK_NETFILTER, RequestSocket, type OpenNetlink } from './netlink.ts
 
 /** Send buffer in bytes. One datagram carries the whole table, which takes 6 MB for 100 000 prefixes. */
 const SEND_BUFFER = 64 * 2 ** 20
-/** The most ranges in one message. */
 const PART = 512
 
-/** The part of the table for one link. */
 interface LinkRanges {
   readonly ifindex: number
   readonly mac: Mac | undefined
@@ -40,8 +38,6 @@ export class KernelFilter {
   #owner = true
   /** The table that we put into the kernel; undefined before the first one, when the kernel may have a table of a previous run. */
   #present: Table | undefined
-  /** The filters from which the present table was made. */
-  #filters: readonly Filter[] = []
 
   constructor(open: OpenNetlink = native.openNetlink) { this.#open = open }
 
@@ -55,7 +51,6 @@ export class KernelFilter {
    */
   apply(filters: readonly Filter[], group?: number): OsError | undefined {
     const present = this.#present
-    if (present !== undefined && present.group === group && haveSamePrefixes(this.#filters, filters)) return undefined
     const links = merge(filters)
     const desired = { digest: digestOf(links), group, isEmpty: links.length === 0 && group === undefined }
     if (present?.digest !== desired.digest || present.group !== group) {
@@ -64,7 +59,6 @@ export class KernelFilter {
       if (error !== undefined && !(present === undefined && desired.isEmpty)) return error
     }
     this.#present = desired
-    this.#filters = filters
     return undefined
   }
 
@@ -135,10 +129,4 @@ function digestOf(links: readonly LinkRanges[]): string {
     hash.update(`${ifindex} ${mac} ${words.length} `).update(words)
   }
   return hash.digest('hex')
-}
-
-/** @returns whether the links are equal and the prefix lists are the same objects; the contents of the lists are not compared */
-function haveSamePrefixes(a: readonly Filter[], b: readonly Filter[]): boolean {
-  return a.length === b.length
-    && a.every(({ ifindex, mac, prefixes }, i) => ifindex === b[i].ifindex && mac === b[i].mac && prefixes === b[i].prefixes)
 }

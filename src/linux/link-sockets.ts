@@ -1,17 +1,15 @@
 /** All sockets of one link. The kernel closes them when the process ends. */
 import { randomInt } from 'node:crypto'
 import type { Address } from '../address.ts'
-import type { Limit, Link, LinkUsage, Subscription } from '../engine/types.ts'
+import type { Link, LinkUsage, Subscription } from '../engine/types.ts'
 import type { MulticastMessage } from '../wire/mld-decode.ts'
 import type { NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc-decode.ts'
 import { Discovery, type DiscoveryReader } from './host-discovery.ts'
 import { verdict } from './errors.ts'
 import { MulticastSocket, type MulticastReader } from './multicast.ts'
 import { PacketSocket, type PacketReader } from './packet.ts'
-import { SEND_LIMIT } from './send-queue.ts'
 import { Solicitor } from './solicitor.ts'
 
-/** Receives from all sockets of the link. */
 export interface LinkReader extends PacketReader, MulticastReader, DiscoveryReader {
   /** Called when sockets that could not be opened at first are open. Messages sent before this call may be lost. */
   opened(): void
@@ -38,7 +36,6 @@ export class LinkSockets {
   /** Drops that were not reported yet, and the time of the last report. */
   #unreported = 0
   #reportedAt = Number.NEGATIVE_INFINITY
-  /** Multicast solicitations that could not be sent. */
   #unsent = 0
 
   /** Opens the sockets. After an error that is not `fatal`, calls `reader.failed` and tries again later. @throws OsError that is `fatal` */
@@ -51,7 +48,6 @@ export class LinkSockets {
   }
 
   get name(): string { return this.#link.name }
-  get ifindex(): number { return this.#link.ifindex }
 
   /** Adapts the sockets to a changed link or subscription. @throws like the constructor */
   update(link: Link, subscription: Subscription): void {
@@ -94,21 +90,19 @@ export class LinkSockets {
     return { iface: this.name, received, drops, sent, unsent: unsent + this.#unsent, queued: this.#packets?.queued ?? 0 }
   }
 
-  /** Idempotent. */
   close(): void {
     clearTimeout(this.#timer)
     for (const socket of [this.#packets, this.#solicitor, this.#multicast]) close(socket)
     this.#discovery.close()
   }
 
-  /** Opens the sockets that are wanted and not open yet. */
   #open(): void {
     clearTimeout(this.#timer)
     const { ifindex, mac } = this.#link
     const { promiscuous, ring, reports, routerSolicitations } = this.#subscription
     const reader = this.#reader
     try {
-      this.#packets ??= new PacketSocket({ ifindex, mac, promiscuous, ring, cooked: mac === undefined }, reader)
+      this.#packets ??= new PacketSocket({ ifindex, mac, promiscuous, ring }, reader)
       this.#solicitor ??= new Solicitor({ ifindex, mac }, (error) => reader.failed(error))
       if (reports || routerSolicitations) this.#multicast ??= new MulticastSocket({ ifindex, mac, reports, routerSolicitations }, reader)
     } catch (error) {
@@ -129,11 +123,6 @@ export class LinkSockets {
     this.#isLate = false
     this.#reader.opened()
   }
-}
-
-/** @returns the limit of a link's send queue, with the usage of the fullest queue */
-export function linkLimits(links: readonly LinkUsage[]): Limit[] {
-  return [{ name: 'frames in the send queue of one link', used: Math.max(0, ...links.map(({ queued }) => queued)), size: SEND_LIMIT }]
 }
 
 function close(socket: { close(): void } | undefined): undefined {

@@ -1,18 +1,12 @@
-/**
- * The link watcher: turns the kernel's messages about links and IPv6 addresses (rtnetlink(7)) into {@link Link} values, and reports
- * only changes. After lost messages the watcher dumps all links and addresses again and reports the differences.
- */
+/** The link watcher: turns rtnetlink(7) messages about links and IPv6 addresses into {@link Link} values, and reports changes. */
 import type { Link, LinkAddress } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
 import {
   decodeAddress, decodeLink, RTM_DELADDR, RTM_DELLINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_LINK, type AddressMessage, type LinkMessage,
 } from '../wire/rtnetlink.ts'
-import type { OpenNetlink } from './netlink.ts'
-import type { Rtnetlink } from './rtnetlink.ts'
 import { TableWatcher } from './table-watcher.ts'
 
 export interface LinkListener {
-  /** A new link, or one with a changed property. */
   link(link: Link): void
   /** A deleted link. Another link may follow with the same name, and even the same ifindex. */
   gone(ifindex: number, name: string): void
@@ -22,9 +16,8 @@ export interface LinkListener {
 
 interface Tables { readonly links: LinkMessage[]; readonly addresses: AddressMessage[] }
 
-export class LinkWatcher extends TableWatcher<Tables> {
+export class LinkWatcher extends TableWatcher<Tables, LinkListener> {
   protected readonly pause = 100
-  readonly #listener: LinkListener
   /** The kernel's links and their addresses, by ifindex. */
   #links = new Map<number, LinkMessage>()
   #addresses = new Map<number, Map<string, LinkAddress>>()
@@ -33,11 +26,6 @@ export class LinkWatcher extends TableWatcher<Tables> {
   /** Links that may differ from the last report. */
   readonly #touched = new Set<number>()
   readonly #replugged = new Set<number>()
-
-  constructor(listener: LinkListener, kernel: Rtnetlink, open?: OpenNetlink) {
-    super(kernel, open)
-    this.#listener = listener
-  }
 
   /** Reports all links, loopback as well, then every change until {@link close}. @throws OsError */
   start(): void {
@@ -91,10 +79,9 @@ export class LinkWatcher extends TableWatcher<Tables> {
     const reported = this.#reported.get(ifindex)
     if (reported === undefined || this.#links.has(ifindex)) return
     this.#reported.delete(ifindex)
-    this.#listener.gone(ifindex, reported.name)
+    this.listener.gone(ifindex, reported.name)
   }
 
-  /** Reports the links that changed. */
   override settled(): void {
     for (const ifindex of this.#touched) {
       const message = this.#links.get(ifindex)
@@ -105,10 +92,10 @@ export class LinkWatcher extends TableWatcher<Tables> {
       const reported = this.#reported.get(ifindex)
       if (reported !== undefined && sameLink(reported, link)) continue
       this.#reported.set(ifindex, link)
-      this.#listener.link(link)
+      this.listener.link(link)
     }
     this.#touched.clear()
-    for (const ifindex of this.#replugged) if (this.#reported.has(ifindex)) this.#listener.replugged(ifindex)
+    for (const ifindex of this.#replugged) if (this.#reported.has(ifindex)) this.listener.replugged(ifindex)
     this.#replugged.clear()
   }
 }

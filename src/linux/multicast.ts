@@ -1,8 +1,6 @@
-/**
- * Multicast listener reports and Multicast Router Solicitations of one link. Their packet socket (packet(7)) is not the
- * one for ND messages, because few links receive them and their frames are longer.
- */
+/** Receives MLD reports and Multicast Router Solicitations, on a socket of their own: few links have them, and frames are longer. */
 import { readMac, type Address, type Mac } from '../address.ts'
+import type { Link, Subscription } from '../engine/types.ts'
 import { LISTENER_DONE, LISTENER_REPORT, LISTENER_REPORT_V2, MULTICAST_ROUTER_SOLICITATION } from '../wire/constants.ts'
 import { ndiscFilter } from '../wire/filter.ts'
 import { ETHER_SOURCE, ETHERTYPE_IPV6, type LinkHeader } from '../wire/frame.ts'
@@ -10,7 +8,6 @@ import { decodeListenerMessage } from '../wire/mld-decode.ts'
 import { Frames } from './frames.ts'
 import { native, type NativeAddon, type NativeSocket } from './native.ts'
 
-/** Receives valid messages of other nodes. */
 export interface MulticastReader {
   /** Solicited-node groups that a node joined and groups that it left, together at least one. */
   report(joined: readonly Address[], left: readonly Address[]): void
@@ -19,15 +16,7 @@ export interface MulticastReader {
   failed(error: Error): void
 }
 
-export interface MulticastSocketOptions {
-  readonly ifindex: number
-  /** Undefined on a link without Ethernet addresses. */
-  readonly mac: Mac | undefined
-  /** Receive reports. */
-  readonly reports: boolean
-  /** Receive Multicast Router Solicitations. */
-  readonly routerSolicitations: boolean
-}
+export type MulticastSocketOptions = Pick<Link, 'ifindex' | 'mac'> & Pick<Subscription, 'reports' | 'routerSolicitations'>
 
 /** Bytes of a slot (Linux limits reports to the MTU, usually 1500), and the most frames of a batch. */
 const SLOT = 4096

@@ -1,7 +1,4 @@
-/**
- * The neighbor watcher: reports changes of the kernel's IPv6 neighbor table (RFC 4861 5.1) and of the forwarding tables of bridges, by
- * rtnetlink(7). After lost messages it dumps both tables again and reports the differences.
- */
+/** Reports changes of the kernel's IPv6 neighbor table (RFC 4861 5.1) and of the forwarding tables of bridges. */
 import type { Mac } from '../address.ts'
 import type { KernelNeighbor, Limit } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
@@ -9,8 +6,6 @@ import {
   decodeNeighbor, decodeStation, neighborFilter, NUD_DELAY, NUD_FAILED, NUD_PERMANENT, NUD_PROBE, NUD_REACHABLE, NUD_STALE, RTM_DELNEIGH,
   RTNLGRP_NEIGH, type NeighborMessage, type StationMessage,
 } from '../wire/rtneighbor.ts'
-import type { OpenNetlink } from './netlink.ts'
-import type { Rtnetlink } from './rtnetlink.ts'
 import { TableWatcher } from './table-watcher.ts'
 
 /** The most neighbor entries that the watcher keeps, and the most entries of bridges' forwarding tables. */
@@ -25,16 +20,14 @@ export interface NeighborListener {
   neighbor(neighbor: KernelNeighbor): void
   /** A bridge (by ifindex) learned the port of `mac`, or forgot `mac`: the port went down or away, or `mac` was silent for long. */
   station(bridge: number, mac: Mac, present: boolean): void
-  /** A table has more than KERNEL_LIMIT entries. Called at most once until the next dump. */
   full(): void
 }
 
 interface Tables { readonly neighbors: NeighborMessage[]; readonly stations: StationMessage[] }
 
-export class NeighborWatcher extends TableWatcher<Tables> {
+export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
   /** Also precedes the dump after lost messages: reading a full table takes 0.3 s, and an attacker may cause losses on purpose. */
   protected readonly pause = 1000
-  readonly #listener: NeighborListener
   #isFull = false
   /** Reported entries that have not failed. Entries beyond KERNEL_LIMIT are reported, but their deletion is not. */
   readonly #neighbors = new Map<string, KernelNeighbor>()
@@ -43,11 +36,6 @@ export class NeighborWatcher extends TableWatcher<Tables> {
   /** Number of entries of each station that is reported as present. */
   readonly #stations = new Map<string, number>()
 
-  constructor(listener: NeighborListener, kernel: Rtnetlink, open?: OpenNetlink) {
-    super(kernel, open)
-    this.#listener = listener
-  }
-
   /** Reports all entries, then every change until {@link close}. @throws OsError */
   start(): void {
     this.listen([RTNLGRP_NEIGH], neighborFilter())
@@ -55,7 +43,6 @@ export class NeighborWatcher extends TableWatcher<Tables> {
   }
 
   override overrun(): void { this.resyncLater() }
-
   protected dump(): Tables { return { neighbors: this.kernel.neighbors(), stations: this.kernel.stations() } }
 
   protected compare({ neighbors, stations }: Tables): void {
@@ -105,7 +92,7 @@ export class NeighborWatcher extends TableWatcher<Tables> {
     if (neighbor.state === 'failed') this.#neighbors.delete(key)
     else if (this.#neighbors.has(key) || this.#neighbors.size < KERNEL_LIMIT) this.#neighbors.set(key, neighbor)
     else this.#full()
-    this.#listener.neighbor(neighbor)
+    this.listener.neighbor(neighbor)
   }
 
   #learn(entry: StationMessage): void {
@@ -116,11 +103,11 @@ export class NeighborWatcher extends TableWatcher<Tables> {
     const station = stationKey(entry)
     const count = this.#stations.get(station) ?? 0
     this.#stations.set(station, count + 1)
-    if (count === 0) this.#listener.station(entry.bridge, entry.mac, true)
+    if (count === 0) this.listener.station(entry.bridge, entry.mac, true)
   }
 
   #full(): void {
-    if (!this.#isFull) this.#listener.full()
+    if (!this.#isFull) this.listener.full()
     this.#isFull = true
   }
 
@@ -133,7 +120,7 @@ export class NeighborWatcher extends TableWatcher<Tables> {
       return
     }
     this.#stations.delete(station)
-    this.#listener.station(entry.bridge, entry.mac, false)
+    this.listener.station(entry.bridge, entry.mac, false)
   }
 }
 

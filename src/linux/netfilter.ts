@@ -17,7 +17,6 @@ export class Netfilter {
   readonly #open: OpenNetlink
   readonly #kernelFilter: KernelFilter
   #filters: readonly Filter[] = []
-  /** Links on which the kernel's own solicitations are to be seen. */
   readonly #watched = new Set<number>()
   #own: OwnSolicitations | undefined
   #timer: NodeJS.Immediate | undefined
@@ -52,7 +51,6 @@ export class Netfilter {
     if (this.#isUnwatched && state === 'failed' && this.#watched.has(ifindex)) this.#solicited(ifindex, target)
   }
 
-  /** Applies filters and watched links immediately. */
   apply(): void {
     clearImmediate(this.#timer)
     this.#timer = undefined
@@ -76,7 +74,6 @@ export class Netfilter {
     this.#isUnwatched = watchError !== undefined
   }
 
-  /** Removes the table from the kernel and closes the sockets. */
   close(): void {
     clearImmediate(this.#timer)
     this.#kernelFilter.close()

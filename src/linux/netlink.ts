@@ -25,22 +25,35 @@ const EINTR = 4
 
 const ignore = (): void => {}
 
-/** A socket for requests. The kernel has carried out a request when the method returns. */
-export class RequestSocket {
-  readonly #socket: NativeSocket
+/** A socket with its receive buffer. */
+class NetlinkSocket {
+  protected readonly socket: NativeSocket
   readonly #slab = new Uint8Array(SLOT * SLOTS)
   readonly #meta = new Int32Array(4 * SLOTS)
+
+  constructor(socket: NativeSocket) { this.socket = socket }
+  close(): void { this.socket.close() }
+
+  /** Receives the next datagrams. @returns their messages, valid until the next call; undefined: none waits @throws OsError */
+  protected receive(): Generator<Message> | undefined {
+    const received = this.socket.receive(this.#slab, SLOT, this.#meta)
+    return received === 0 ? undefined : this.#messages(received)
+  }
+
+  * #messages(count: number): Generator<Message> {
+    for (let i = 0; i < count; i++) yield* messages(this.#slab, i * SLOT, i * SLOT + Math.min(SLOT, this.#meta[4 * i]))
+  }
+}
+
+/** A socket for requests. The kernel has carried out a request when the method returns. */
+export class RequestSocket extends NetlinkSocket {
   readonly #length = new Int32Array(1)
   #sequence = 0
   #port = 0
 
-  /**
-   * @param protocol NETLINK_ROUTE or NETLINK_NETFILTER
-   * @param sendBuffer bytes, for datagrams larger than the default of about 200 KB
-   * @throws OsError
-   */
+  /** @param sendBuffer bytes, for datagrams larger than the default of about 200 KB @throws OsError */
   constructor(open: OpenNetlink, protocol: number, sendBuffer = 0) {
-    this.#socket = open(protocol, new Uint32Array(0), NO_FILTER, RECEIVE_BUFFER, sendBuffer)
+    super(open(protocol, new Uint32Array(0), NO_FILTER, RECEIVE_BUFFER, sendBuffer))
   }
 
   /**
@@ -58,7 +71,7 @@ export class RequestSocket {
     this.#sequence = (first + count) % 2 ** 31
     const bytes = writer.bytes
     this.#length[0] = bytes.length
-    if (this.#socket.send(bytes, bytes.length, this.#length, 1) !== 1) throw osError(ENOBUFS, 'send')
+    if (this.socket.send(bytes, bytes.length, this.#length, 1) !== 1) throw osError(ENOBUFS, 'send')
     return this.#collect(first, count, reply)
   }
 
@@ -86,35 +99,28 @@ export class RequestSocket {
   get port(): number { return this.#port }
 
   /** Makes this an event socket for the messages that an earlier request subscribed to. No request may follow. */
-  listen(listener: EventListener): EventSocket { return new EventSocket(() => this.#socket, 0, [], listener) }
-
-  close(): void { this.#socket.close() }
+  listen(listener: EventListener): EventSocket { return new EventSocket(() => this.socket, 0, [], listener) }
 
   /** Receives until the last of `count` requests is acknowledged, or no reply is left. */
   #collect(first: number, count: number, reply: (message: Message) => void): Map<number, OsError> {
     const failed = new Map<number, OsError>()
     let complete = false
     while (!complete) {
-      const received = this.#socket.receive(this.#slab, SLOT, this.#meta)
+      const received = this.receive()
       // If the kernel refuses a batch as a whole, it acknowledges only the first message.
-      if (received === 0 && failed.size > 0) break
-      if (received === 0) throw osError(ENOBUFS, 'recv', 'no reply')
-      for (let i = 0; i < received; i++) {
-        for (const message of messages(this.#slab, i * SLOT, i * SLOT + Math.min(SLOT, this.#meta[4 * i]))) {
-          const index = message.sequence - first
-          // Skips a late reply to an earlier request.
-          if (index < 0 || index >= count) continue
-          this.#port = message.port
-          const completion = decodeCompletion(message)
-          if (completion === undefined) {
-            reply(message)
-            continue
-          }
-          // Only the message that ends a dump may have NLM_F_DUMP_INTR, so `reply` gets this message too.
-          if (message.type === NLMSG_DONE) reply(message)
-          if (completion.errno !== 0) failed.set(index, osError(completion.errno, 'netlink', completion.text))
-          complete ||= index === count - 1
-        }
+      if (received === undefined && failed.size > 0) break
+      if (received === undefined) throw osError(ENOBUFS, 'recv', 'no reply')
+      for (const message of received) {
+        const index = message.sequence - first
+        // Skips a late reply to an earlier request.
+        if (index < 0 || index >= count) continue
+        this.#port = message.port
+        const completion = decodeCompletion(message)
+        // Only the message that ends a dump may have NLM_F_DUMP_INTR, so `reply` gets this message too.
+        if (completion === undefined || message.type === NLMSG_DONE) reply(message)
+        if (completion === undefined) continue
+        if (completion.errno !== 0) failed.set(index, osError(completion.errno, 'netlink', completion.text))
+        complete ||= index === count - 1
       }
     }
     return failed
@@ -131,27 +137,20 @@ export interface EventListener {
 }
 
 /** A socket for the events of multicast groups, or for the events that a request subscribed to. */
-export class EventSocket {
-  readonly #socket: NativeSocket
+export class EventSocket extends NetlinkSocket {
   readonly #listener: EventListener
-  readonly #slab = new Uint8Array(SLOT * SLOTS)
-  readonly #meta = new Int32Array(4 * SLOTS)
   #closed = false
 
-  /**
-   * Listens at once; the listener is called from the event loop.
-   * @param filter classic BPF that passes the wanted messages, or empty
-   * @throws OsError
-   */
+  /** Listens at once. @param filter classic BPF that passes the wanted messages, or empty @throws OsError */
   constructor(open: OpenNetlink, protocol: number, groups: readonly number[], listener: EventListener, filter = NO_FILTER) {
+    super(open(protocol, Uint32Array.from(groups), filter, RECEIVE_BUFFER))
     this.#listener = listener
-    this.#socket = open(protocol, Uint32Array.from(groups), filter, RECEIVE_BUFFER)
-    this.#socket.start(() => this.#readable())
+    this.socket.start(() => this.#readable())
   }
 
-  close(): void {
+  override close(): void {
     this.#closed = true
-    this.#socket.close()
+    super.close()
   }
 
   #readable(): void {
@@ -159,18 +158,14 @@ export class EventSocket {
     for (let round = 0; round < EVENT_ROUNDS && !this.#closed; round++) {
       let received
       try {
-        received = this.#socket.receive(this.#slab, SLOT, this.#meta)
+        received = this.receive()
       } catch (error) {
         if (verdict(error) !== 'retry') throw error
         lost = true
         continue
       }
-      if (received === 0) break
-      for (let i = 0; i < received; i++) {
-        for (const message of messages(this.#slab, i * SLOT, i * SLOT + Math.min(SLOT, this.#meta[4 * i]))) {
-          if (message.type > NLMSG_DONE) this.#listener.message(message)
-        }
-      }
+      if (received === undefined) break
+      for (const message of received) if (message.type > NLMSG_DONE) this.#listener.message(message)
     }
     if (this.#closed) return
     if (lost) this.#listener.overrun()

@@ -14,8 +14,6 @@ import { NETLINK_NETFILTER, RequestSocket, type EventSocket, type OpenNetlink } 
 const FIRST_GROUP = 58135
 const LAST_GROUP = 58150
 const TAKEN = ['EPERM', 'EBUSY', 'EEXIST']
-/** The most bytes of a packet that the kernel logs; its solicitations take 72. */
-const RANGE = 128
 
 export class OwnSolicitations {
   /** The bound group of nfnetlink_log, for {@link KernelFilter.apply}. */
@@ -45,7 +43,6 @@ export class OwnSolicitations {
     this.#events = socket.listen({ message: (message) => this.#take(message), settled: () => {}, overrun: () => {} })
   }
 
-  /** Idempotent. */
   close(): void { this.#events.close() }
 
   #take(message: Message): void {
@@ -60,7 +57,7 @@ export class OwnSolicitations {
 /** Binds the first free group. @returns its number. @throws OsError */
 function bind(socket: RequestSocket): number {
   for (let group = FIRST_GROUP; ; group++) {
-    const error = socket.request((w, sequence) => bindGroup(w, sequence, group, RANGE)).get(0)
+    const error = socket.request((w, sequence) => bindGroup(w, sequence, group)).get(0)
     if (error === undefined) return group
     if (group === LAST_GROUP || !TAKEN.includes(error.code)) throw error
   }

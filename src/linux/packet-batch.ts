@@ -9,7 +9,6 @@ import type { NativeSocket } from './native.ts'
 
 /** Bytes of a slot; longer frames are cut. An NS with all options known today takes 118. */
 const SLOT = 256
-/** Largest number of packets in a batch. */
 export const SLOTS = 128
 
 /** Bit of the first byte of an Ethernet address: multicast. */

@@ -3,7 +3,7 @@
  * except multicast probes and Echo Requests. Received and sent messages stay in reused slabs; a packet allocates nothing.
  */
 import type { Mac } from '../address.ts'
-import type { PacketBatch } from '../engine/types.ts'
+import type { Link, PacketBatch, Subscription } from '../engine/types.ts'
 import { LISTENER_QUERY, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
 import { ndiscFilter } from '../wire/filter.ts'
 import { ETHERTYPE_IPV6, type LinkHeader } from '../wire/frame.ts'
@@ -26,26 +26,7 @@ export interface PacketReader {
   failed(error: Error): void
 }
 
-export interface PacketSocketOptions {
-  readonly ifindex: number
-  /** Undefined on a link without Ethernet addresses. */
-  readonly mac: Mac | undefined
-  readonly promiscuous: boolean
-  /** Receive through a mapped ring, unless the kernel has no memory for one. */
-  readonly ring: boolean
-  /** The link has no Ethernet headers. */
-  readonly cooked: boolean
-}
-
-export interface PacketCounters {
-  /** Packets that passed the filter. */
-  received: number
-  /** Packets that the kernel dropped because they came faster than they were read; up to date after `drops()`. */
-  drops: number
-  sent: number
-  /** Messages that the kernel refused, or that the queue had no place for. */
-  unsent: number
-}
+export type PacketSocketOptions = Pick<Link, 'ifindex' | 'mac'> & Pick<Subscription, 'promiscuous' | 'ring'>
 
 /** Receive buffer without a ring, in bytes: 20 ms at 200 000 packets per second. Frames of a ring: 40 ms at this rate. */
 const RECEIVE_BUFFER = 4 * 2 ** 20
@@ -60,8 +41,8 @@ const listenerFrame = new Uint8Array(MAX_ENCODED_LISTENER)
 
 /** Opens the socket, with a ring if one is wanted and the kernel has the memory for it. */
 function openSocket(link: PacketSocketOptions, filter: Uint8Array, open: NativeAddon['openPacket']): NativeSocket {
-  const { ifindex, promiscuous, cooked, ring } = link
-  const options = { ifindex, promiscuous, cooked, protocol: ETHERTYPE_IPV6, filter, receiveBuffer: RECEIVE_BUFFER }
+  const { ifindex, mac, promiscuous, ring } = link
+  const options = { ifindex, promiscuous, cooked: mac === undefined, protocol: ETHERTYPE_IPV6, filter, receiveBuffer: RECEIVE_BUFFER }
   if (!ring) return open(options)
   try {
     return open({ ...options, ring: RING })
@@ -71,7 +52,8 @@ function openSocket(link: PacketSocketOptions, filter: Uint8Array, open: NativeA
 }
 
 export class PacketSocket {
-  readonly counters: PacketCounters = { received: 0, drops: 0, sent: 0, unsent: 0 }
+  /** As in `LinkUsage` of engine/types.ts. `drops` is up to date after `drops()`. */
+  readonly counters = { received: 0, drops: 0, sent: 0, unsent: 0 }
   readonly #reader: PacketReader
   readonly #sleep: Sleep | undefined
   readonly #socket: NativeSocket
@@ -81,15 +63,11 @@ export class PacketSocket {
   readonly #failed = (error: Error): void => this.#reader.failed(error)
   #closed = false
 
-  /**
-   * Listens at once; the reader is called from the event loop.
-   * @param sleep makes the pause in a flood (flood-pause.ts)
-   * @throws OsError; ENODEV: there is no such link
-   */
+  /** Listens at once. @param sleep makes the pause in a flood (flood-pause.ts) @throws OsError; ENODEV: there is no such link */
   constructor(options: PacketSocketOptions, reader: PacketReader, open: NativeAddon['openPacket'] = native.openPacket, sleep?: Sleep) {
     this.#reader = reader
     this.#sleep = sleep
-    this.#linkHeader = options.cooked ? 0 : 14
+    this.#linkHeader = options.mac === undefined ? 0 : 14
     this.#batch = new ReceivedBatch(options.mac, this.#linkHeader, (query) => reader.query(query))
     this.#socket = openSocket(options, ndiscFilter(this.#linkHeader, TYPES), open)
     this.#socket.start(() => this.#readable())
@@ -98,8 +76,6 @@ export class PacketSocket {
   /** Address of the link: the source of our messages, by which our own frames are recognized. */
   get mac(): Mac | undefined { return this.#batch.mac }
   set mac(mac: Mac | undefined) { this.#batch.mac = mac }
-
-  /** Messages that wait for `flush`. */
   get queued(): number { return this.#queue.size }
 
   /** Queues an NA until `flush`. The caller may change `message` after this call. */

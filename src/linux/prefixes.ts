@@ -7,28 +7,18 @@ import type { Prefix } from '../address.ts'
 import { NLM_F_REPLACE, type Message } from '../wire/netlink.ts'
 import { decodeRoute, onLinkFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
 import { verdict } from './errors.ts'
-import type { OpenNetlink } from './netlink.ts'
-import type { Rtnetlink } from './rtnetlink.ts'
 import { TableWatcher } from './table-watcher.ts'
 
 /** @param prefixes all on-link prefixes of the link, sorted, without duplicates */
 export type PrefixesFound = (ifindex: number, prefixes: readonly Prefix[]) => void
 
-/** On-link prefixes by ifindex. */
 type Prefixes = Map<number, Prefix[]>
 
-export class PrefixWatcher extends TableWatcher<Prefixes> {
+export class PrefixWatcher extends TableWatcher<Prefixes, PrefixesFound> {
   protected readonly pause = 100
-  readonly #found: PrefixesFound
   /** Last reported prefixes of each followed link, as text; undefined before the first report. */
   readonly #reported = new Map<number, string | undefined>()
-  /** Links to dump. */
   readonly #touched = new Set<number>()
-
-  constructor(found: PrefixesFound, kernel: Rtnetlink, open?: OpenNetlink) {
-    super(kernel, open)
-    this.#found = found
-  }
 
   /**
    * Follows these links and no others. Reports the prefixes of new links before it returns, then every change. A link that does not
@@ -54,7 +44,6 @@ export class PrefixWatcher extends TableWatcher<Prefixes> {
     super.resync()
   }
 
-  /** Dumps the links that the messages were about. */
   override settled(): void { if (this.#touched.size > 0) super.resync() }
 
   override close(): void {
@@ -78,7 +67,7 @@ export class PrefixWatcher extends TableWatcher<Prefixes> {
       const text = prefixes.join(' ')
       if (!this.#reported.has(ifindex) || this.#reported.get(ifindex) === text) continue
       this.#reported.set(ifindex, text)
-      this.#found(ifindex, prefixes)
+      this.listener(ifindex, prefixes)
     }
   }
 

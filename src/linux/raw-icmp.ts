@@ -57,7 +57,6 @@ export function openIcmp(configure: (socket: Socket) => void): Socket {
   }
 }
 
-/** setsockopt(2) with an int, or with bytes. */
 export function setOption(socket: Socket, level: number, option: number, value: number | Buffer): void {
   try {
     if (typeof value === 'number') socket.setOption(level, option, value)
@@ -67,7 +66,6 @@ export function setOption(socket: Socket, level: number, option: number, value: 
   }
 }
 
-/** Sends one datagram at once. */
 export function sendTo(socket: Socket, datagram: Uint8Array, to: Address): void {
   const { buffer, byteOffset, length } = datagram
   try {

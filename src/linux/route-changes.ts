@@ -11,7 +11,7 @@ import { hostRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
 import { verdict, type OsError } from './errors.ts'
 import { native } from './native.ts'
 import { EventSocket, type OpenNetlink } from './netlink.ts'
-import { NETLINK_ROUTE, ROUTE_MARK, type RouteFailure, type Rtnetlink } from './rtnetlink.ts'
+import { NETLINK_ROUTE, type RouteFailure, type Rtnetlink } from './rtnetlink.ts'
 
 /** Changes per millisecond, and the most changes that are sent together after a pause. */
 const RATE = 50
@@ -51,9 +51,7 @@ export class HostRoutes {
     this.#reader = reader
   }
 
-  /** Changes not carried out yet. */
   get pending(): number { return this.#queue.length }
-
   get limits(): Limit[] { return [{ name: 'route changes that wait', used: this.pending, size: QUEUE_LIMIT }] }
 
   /** Carries out `changes` in order: up to 100 before it returns, unless earlier changes wait; the rest at 50 per millisecond. */
@@ -88,7 +86,6 @@ export class HostRoutes {
       : this.#kernel.replaceRoutes(part, seconds))
   }
 
-  /** Drops the waiting changes. */
   close(): void {
     this.#queue = []
   }
@@ -180,7 +177,7 @@ export class RouteWatcher {
         foreign = false
       },
       overrun: changed,
-    }, hostRouteFilter(ROUTE_MARK.protocol, kernel.port))
+    }, hostRouteFilter(kernel.port))
   }
 
   close(): void { this.#events.close() }

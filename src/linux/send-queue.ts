@@ -12,7 +12,6 @@ export class SendQueue {
   #lengths = new Int32Array(SLOTS)
   #size = 0
 
-  /** Queued frames. */
   get size(): number { return this.#size }
   get isFull(): boolean { return this.#size === SEND_LIMIT }
 
@@ -29,7 +28,6 @@ export class SendQueue {
   /** Sends the first frames, which stay in the queue. @returns how many the kernel took. @throws OsError of the first frame */
   send(socket: NativeSocket): number { return socket.send(this.#slab, SLOT, this.#lengths, this.#size) }
 
-  /** Removes the first `count` frames. */
   remove(count: number): void {
     this.#slab.copyWithin(0, count * SLOT, this.#size * SLOT)
     this.#lengths.copyWithin(0, count, this.#size)

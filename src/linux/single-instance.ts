@@ -2,7 +2,6 @@
 import type { OsError } from './errors.ts'
 import { native, type NativeSocket } from './native.ts'
 
-/** Another ndp6d runs in this network namespace. */
 export class AlreadyRunning extends Error {
   override readonly name = 'AlreadyRunning'
   constructor() {
@@ -10,10 +9,7 @@ export class AlreadyRunning extends Error {
   }
 }
 
-/**
- * Takes the lock: an abstract name, which belongs to the network namespace and ends with the process (unix(7)).
- * @throws AlreadyRunning, OsError
- */
+/** Takes the lock: an abstract name, which ends with the process (unix(7)). @throws AlreadyRunning, OsError */
 export function claim(): NativeSocket {
   try {
     return native.openUnix('@ndp6d', '')

@@ -1,6 +1,7 @@
 /** The sockets of all links that are listened on. Sends the messages that the engine orders. */
 import type { Advertisement, Discovery, Limit, Link, LinkUsage, Listening, Multicast, Probe } from '../engine/types.ts'
-import { linkLimits, LinkSockets, type LinkReader } from './link-sockets.ts'
+import { LinkSockets, type LinkReader } from './link-sockets.ts'
+import { SEND_LIMIT } from './send-queue.ts'
 
 /** The most names of closed links that are kept. */
 const CLOSED_LIMIT = 256
@@ -13,11 +14,13 @@ export class Sockets {
   /** Names of links that were closed lately: events about them may not be logged yet. */
   readonly #closed = new Map<number, string>()
 
-  /** @param readerOf makes the reader of a link */
   constructor(readerOf: (link: Link) => LinkReader) { this.#readerOf = readerOf }
-
   get usage(): readonly LinkUsage[] { return [...this.#links.values()].map(({ usage }) => usage) }
-  get limits(): Limit[] { return linkLimits(this.usage) }
+
+  get limits(): Limit[] {
+    const used = Math.max(0, ...this.usage.map(({ queued }) => queued))
+    return [{ name: 'frames in the send queue of one link', used, size: SEND_LIMIT }]
+  }
 
   /** @returns the name of a link; undefined if the link was not listened on lately */
   nameOf(ifindex: number): string | undefined { return this.#links.get(ifindex)?.name ?? this.#closed.get(ifindex) }
@@ -30,7 +33,6 @@ export class Sockets {
     return sockets === undefined
   }
 
-  /** Closes the sockets of a link, if it has any. */
   ignore(ifindex: number): void {
     const sockets = this.#links.get(ifindex)
     if (sockets === undefined) return
@@ -41,7 +43,6 @@ export class Sockets {
     sockets.close()
   }
 
-  /** Queues an advertisement until `flush`. */
   advertise(message: Advertisement): void {
     const sockets = this.#links.get(message.ifindex)
     if (sockets === undefined) return
@@ -61,7 +62,6 @@ export class Sockets {
   multicast({ ifindex, message }: Multicast): void { this.#links.get(ifindex)?.multicast(message) }
   discover({ ifindex, sources }: Discovery): void { this.#links.get(ifindex)?.discover(sources) }
 
-  /** Sends what is queued on all links. */
   flush(): void {
     if (this.#sending.size === 0) return
     for (const sockets of this.#sending) sockets.flush()

@@ -12,7 +12,6 @@ import {
 } from './raw-icmp.ts'
 
 export class Solicitor {
-  /** Address of the link, for the Source Link-Layer Address option. */
   mac: Mac | undefined
   readonly #socket: Socket
   readonly #failed: (error: Error) => void
@@ -49,7 +48,6 @@ export class Solicitor {
     }
   }
 
-  /** Idempotent. */
   close(): void {
     if (this.#closed) return
     this.#closed = true

@@ -1,7 +1,4 @@
-/**
- * The settings of the kernel that make this machine a router: net.ipv6.conf.*.forwarding and accept_ra (Linux
- * Documentation/networking/ip-sysctl).
- */
+/** The settings that make this machine a router: net.ipv6.conf.*.forwarding and accept_ra (Linux Documentation/networking). */
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Log } from './log.ts'
 
@@ -19,11 +16,7 @@ function path(iface: string, setting: Setting): string {
   return `${CONF}/${iface}/${setting}`
 }
 
-/**
- * @param iface a link's name, `all` or `default`
- * @returns undefined when there is no such link
- * @throws OsError; RangeError for an impossible name
- */
+/** @returns undefined when there is no such link @throws OsError; RangeError for an impossible name */
 export function readSetting(iface: string, setting: Setting): number | undefined {
   const file = path(iface, setting)
   try {
@@ -77,7 +70,6 @@ export function forward(upstreams: readonly string[], log: Log): void {
   }
 }
 
-/** Logs a warning if this machine does not forward IPv6. */
 export function warnWithoutForwarding(log: Log): void {
   if (readSetting('all', 'forwarding') !== 0) return
   log.warn({}, 'this machine does not forward IPv6: packets for answered addresses will be dropped; '

@@ -4,17 +4,16 @@ import { native } from './native.ts'
 import { EventSocket, type EventListener, type OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE, type Rtnetlink } from './rtnetlink.ts'
 
-/**
- * The base of the watchers. A watcher listens to the kernel's messages about tables (rtnetlink(7)), and dumps the tables at first, and
- * again after lost messages.
- */
-export abstract class TableWatcher<Tables> implements EventListener {
+/** Base of the watchers: listens to rtnetlink(7) messages about tables, which it dumps at first and after lost messages. */
+export abstract class TableWatcher<Tables, Listener> implements EventListener {
+  protected readonly listener: Listener
   protected readonly kernel: Rtnetlink
   readonly #open: OpenNetlink
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
+  constructor(listener: Listener, kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
+    this.listener = listener
     this.kernel = kernel
     this.#open = open
   }
@@ -23,7 +22,6 @@ export abstract class TableWatcher<Tables> implements EventListener {
   protected abstract readonly pause: number
   /** @throws OsError */
   protected abstract dump(): Tables
-  /** Reports the differences between the tables and the last reports. */
   protected abstract compare(tables: Tables): void
 
   abstract message(message: Message): void
@@ -49,10 +47,8 @@ export abstract class TableWatcher<Tables> implements EventListener {
     this.compare(tables)
   }
 
-  /** Dumps after the pause. */
   protected resyncLater(): void { this.#timer ??= setTimeout(() => this.resync(), this.pause) }
 
-  /** Stops listening. Idempotent. */
   close(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined

@@ -14,7 +14,6 @@ type Problem = Extract<Event, { kind: 'conflict' | 'limit' }>
 
 /** A problem that was logged, and its repetitions since then. */
 interface Repeat {
-  /** Time of the last record. */
   readonly since: Instant
   readonly end: Instant
   /** The window before had no repetition. The entry is kept for `since`: a report of refusals contains the time since the last one. */

@@ -26,10 +26,7 @@ const REASONS: readonly (readonly [codes: readonly string[], reason: string])[] 
   [['ENOMEM'], 'this machine is out of memory; free some'],
 ]
 
-/**
- * @param neighborLimit net.ipv6.neigh.default.gc_thresh3; undefined if it cannot be read
- * @returns the reason of an error and what to do; undefined for an unexpected one
- */
+/** @param neighborLimit if it can be read @returns the reason of an error and what to do; undefined for an unexpected one */
 function explain({ code = '', syscall = '' }: SocketError, neighborLimit: number | undefined): string | undefined {
   if (code === 'EPERM' && syscall.startsWith('send')) return 'a firewall drops it; let ICMPv6 pass its output chain'
   // ip6_finish_output2() of Linux returns EINVAL when it cannot make a neighbor entry for the destination.

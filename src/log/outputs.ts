@@ -38,7 +38,6 @@ export const MESSAGE_IDS: Readonly<Record<string, string>> = {
   stop: 'f53c09b7e82a4d61975be8d2046fa1c3',
 }
 
-/** @returns a stream that passes each record to `take` */
 function records(take: (record: LogRecord) => void): DestinationStream {
   return {
     write(line: string): void {
@@ -83,15 +82,11 @@ export function journalFields({ level, msg, fields }: LogRecord): Record<string,
   return entry
 }
 
-/**
- * Chooses the output: the requested one, else the journal or a terminal if the program's output leads there, else JSON.
- * @param requested `--log` or NDP6D_LOG; anything but an output, such as `auto`, leaves the choice to this function
- */
+/** Chooses the requested output, else the journal or a terminal if the program's output leads there, else JSON. */
 export function chooseOutput(requested: string | undefined, journal: boolean, terminal: boolean): Output {
   return OUTPUTS.find((output) => output === requested) ?? (journal ? 'journal' : terminal ? 'terminal' : 'json')
 }
 
-/** @returns a pino logger */
 export function createLog({ level, output, journal, lines }: LogOptions): Logger {
   const options = { level, base: null }
   if (output === 'journal') return pino(options, records((record) => journal?.(journalFields(record))))

@@ -2,7 +2,6 @@
 import { formatMac } from '../address.ts'
 import type { Event, NeighborReason } from '../engine/types.ts'
 
-/** @returns the name of a link */
 export type LinkNames = (ifindex: number) => string
 
 type EventOf<K extends Event['kind']> = Extract<Event, { kind: K }>
@@ -83,7 +82,6 @@ export function snoopedSentence({ iface, minutes }: EventOf<'snooped'>): string 
     + 'a switch with MLD snooping may block these solicitations; `snooping mirror` or `snooping mrd` makes it pass them'
 }
 
-/** The most links that a sentence lists. */
 const MAX_LINKS = 10
 
 /** @param present names of the links that exist */

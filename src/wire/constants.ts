@@ -1,7 +1,4 @@
-/**
- * Constants by their RFC names: Neighbor Discovery (RFC 4861 4, 10), Multicast Listener Discovery (RFC 3810 9) and Multicast
- * Router Discovery (RFC 4286 3.1, 8). Times are milliseconds.
- */
+/** Constants by their RFC names: ND (RFC 4861), MLD (RFC 3810 9) and MRD (RFC 4286 3.1, 8). Times are milliseconds. */
 
 /** RFC 4861 10: node constants. */
 export const MAX_UNICAST_SOLICIT = 3, MAX_NEIGHBOR_ADVERTISEMENT = 3, RETRANS_TIMER = 1000

@@ -1,16 +1,6 @@
 /**
  * Echo Request and Echo Reply (RFC 4443 4.1, 4.2) for `discover`. The data is a cookie that the reply must repeat, so that only
  * a host that received the request can answer.
- *
- *      0                   1                   2                   3
- *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
- *     +---------------+---------------+-------------------------------+
- *     | Type 128/129  |    Code 0     |           Checksum            |
- *     +---------------+---------------+-------------------------------+
- *     |          Identifier           |       Sequence number 0       |
- *     +-------------------------------+-------------------------------+
- *     |                       Cookie (8 bytes)                        |
- *     +---------------------------------------------------------------+
  */
 import { Address, type Mac, readMac, writeWord } from '../address.ts'
 import { icmpv6Checksum, read16, write16 } from './bytes.ts'
@@ -19,7 +9,6 @@ import {
   checkHeaders, DESTINATION, ETHER_SOURCE, ICMPV6, IPV6_HEADER, type LinkHeader, NEXT_HEADER, PAYLOAD_LENGTH, SOURCE, writeIpv6,
 } from './frame.ts'
 
-/** Fields that a reply repeats. */
 export interface EchoTag {
   /** 16 bits. */
   readonly identifier: number

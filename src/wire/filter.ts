@@ -10,7 +10,6 @@ import {
 /** Opcodes: BPF_LD|BPF_ABS with BPF_H or BPF_B, BPF_ALU|BPF_AND|BPF_K, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K. */
 export const LOAD_HALF = 0x28, LOAD_BYTE = 0x30, LOAD_WORD = 0x20, AND = 0x54, JUMP_EQUAL = 0x15, RETURN = 0x06
 
-/** Return value that passes the whole packet. */
 const WHOLE = 0xffff
 
 /** A line of a program. JUMP_EQUAL continues at the label `equal` or `other`; if that label is absent, at the next line. */

@@ -5,17 +5,6 @@
  *     +-------------------+-------------------+-------+
  *     |  destination MAC  |    source MAC     | 86 DD |        absent on a cooked socket (link header 0)
  *     +-------------------+-------------------+-------+
- *
- *      0                   1                   2                   3
- *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
- *     +-------+---------------+---------------------------------------+
- *     |Version| Traffic class |              Flow label               |
- *     +-------+---------------+-------+---------------+---------------+
- *     |        Payload length         |  Next header  |   Hop limit   |
- *     +-------------------------------+---------------+---------------+
- *     |                       Source (16 bytes)                       |
- *     |                    Destination (16 bytes)                     |
- *     +---------------------------------------------------------------+
  */
 import { type Address, type Mac, writeMac, writeWord } from '../address.ts'
 import { read16, write16 } from './bytes.ts'

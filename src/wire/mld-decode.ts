@@ -47,14 +47,12 @@ export const MLD_DROP_REASONS = [
 ] as const
 export type MldDropReason = (typeof MLD_DROP_REASONS)[number]
 
-/** A valid received message. */
 export type ListenerMessage =
   | ListenerQuery
   /** Solicited-node groups that a host joined, and those that it may have left; either list may be empty. */
   | { readonly kind: 'report'; readonly joined: readonly Address[]; readonly left: readonly Address[] }
   | { readonly kind: 'router-solicitation' }
 
-/** Multicast Listener Query. */
 export interface ListenerQuery {
   readonly kind: 'query'
   readonly version: 1 | 2
@@ -82,7 +80,6 @@ export type MulticastMessage =
   /** Multicast Router Termination (RFC 4286 3.3). */
   | { readonly kind: 'router-termination'; readonly source: Address }
 
-/** Message types that are decoded. */
 const TYPES = [LISTENER_REPORT_V2, LISTENER_REPORT, LISTENER_DONE, LISTENER_QUERY, MULTICAST_ROUTER_SOLICITATION]
 
 /** Offsets in a message and in a record. */

@@ -23,7 +23,6 @@ const ALL_SNOOPERS = new Address(0xff020000, 0, 0, 0x6a)
 
 const NONE = new Int32Array(0)
 
-/** Offset and link-layer fields of a frame to write. */
 interface Envelope {
   readonly slab: Uint8Array
   readonly at: number

@@ -77,7 +77,6 @@ export interface NeighborSolicitation {
 const CODE = 1
 export const CHECKSUM = 2, FLAGS = 4, TARGET = 8, MESSAGE = 24
 
-/** Flags of an NA. */
 export const ROUTER = 0x80, SOLICITED = 0x40, OVERRIDE = 0x20
 
 /** Length in bytes of a link-layer address option on Ethernet (RFC 2464 6). */

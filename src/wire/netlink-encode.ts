@@ -25,17 +25,12 @@ export type AttributeList = readonly (readonly [type: number, value: Value])[]
 export class MessageWriter {
   #bytes = new Uint8Array(4096)
   #length = 0
-  /** Offset of the last message. */
   #message = 0
 
   /** All messages written so far; valid until the next write. */
   get bytes(): Uint8Array { return this.#bytes.subarray(0, this.#length) }
 
-  /**
-   * Writes a message. The kernel fills in the port.
-   * @param header bytes of the header that follows the netlink header
-   * @throws RangeError if an attribute is longer than 65535 bytes
-   */
+  /** Writes a message. The kernel fills in the port. @throws RangeError if an attribute is longer than 65535 bytes */
   message(type: number, flags: number, sequence: number, header: ArrayLike<number>, attributes: AttributeList = []): void {
     const at = this.#message = this.#append(HEADER)
     this.#put16(at + 4, type)

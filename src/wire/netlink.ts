@@ -25,12 +25,10 @@ const NLMSGERR_ATTR_MSG = 1
 /** Lengths of the headers of messages and attributes. */
 export const HEADER = 16, ATTRIBUTE = 4
 
-/** Whether the host byte order is little-endian. */
 export const little = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 const text = new TextDecoder()
 
-/** Rounds up to a multiple of 4. */
 export function align(length: number): number { return (length + 3) & ~3 }
 
 /** Reads an unsigned 16-bit number in host order. The caller checks the range. */
@@ -101,7 +99,6 @@ export class Attributes {
     }
   }
 
-  /** Returns the first attribute of `type` with at least `size` bytes. */
   find(type: number, size = 0): Attribute | undefined {
     for (const attribute of this) {
       if (attribute.type === type && attribute.end - attribute.start >= size) return attribute

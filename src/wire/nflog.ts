@@ -20,31 +20,28 @@ const NFULNL_CFG_CMD_BIND = 1
 const NFULNL_COPY_PACKET = 2
 const NFULA_IFINDEX_OUTDEV = 5, NFULA_PAYLOAD = 9
 
-/** Size in bytes of the kernel's buffer for one message: enough for 128 bytes of the packet, and the attributes. */
+/** Bytes of each packet to receive; the kernel's solicitations take 72. */
+const RANGE = 128
+/** Size in bytes of the kernel's buffer for one message: enough for RANGE bytes of the packet, and the attributes. */
 const MESSAGE_SIZE = 512
 
 /**
  * Binds the socket to `group`: the kernel sends each packet at once, in a message of its own. The kernel refuses with EPERM, EBUSY or
  * EEXIST if another socket is bound.
- * @param range bytes of each packet to receive, at most 128
  */
-export function bindGroup(w: MessageWriter, sequence: number, group: number, range: number): void {
+export function bindGroup(w: MessageWriter, sequence: number, group: number): void {
   w.message(NFULNL_MSG_CONFIG, NLM_F_REQUEST | NLM_F_ACK, sequence, [AF_UNSPEC, 0, group >>> 8, group], [
     [NFULA_CFG_CMD, Uint8Array.of(NFULNL_CFG_CMD_BIND)],
-    [NFULA_CFG_MODE, Uint8Array.of(0, 0, range >>> 8, range, NFULNL_COPY_PACKET, 0)],
+    [NFULA_CFG_MODE, Uint8Array.of(0, 0, 0, RANGE, NFULNL_COPY_PACKET, 0)],
     [NFULA_CFG_NLBUFSIZ, MESSAGE_SIZE], [NFULA_CFG_QTHRESH, 1],
   ])
 }
 
-/** A packet that leaves by a link. It is in bytes[start, end) of the message, from its network header on. */
-export interface LoggedPacket {
-  readonly ifindex: number
-  readonly start: number
-  readonly end: number
-}
-
-/** @returns undefined for other messages, and for a packet without an outgoing link */
-export function decodePacket({ type, bytes, start, end }: Message): LoggedPacket | undefined {
+/**
+ * Decodes a packet that leaves by the link `ifindex`. It is in bytes[start, end) of the message, from its network header on.
+ * @returns undefined for other messages, and for a packet without an outgoing link
+ */
+export function decodePacket({ type, bytes, start, end }: Message): { ifindex: number; start: number; end: number } | undefined {
   if (type !== NFULNL_MSG_PACKET) return undefined
   const attributes = new Attributes(bytes, start + NFGENMSG, end)
   const link = attributes.find(NFULA_IFINDEX_OUTDEV, 4)

@@ -35,11 +35,7 @@ const SOLICITED_NODE = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff
 const FLOW_LABEL = 1
 const FLOW_LABEL_MASK = Uint8Array.of(0x0f, 0xff, 0xff)
 
-/**
- * Builds a rule that drops NS and NA received on `ifindex` to the addresses in a set, except addresses of this machine.
- * @param mac link-layer address of the link; undefined if it has none
- * @param id id of the set named `set`
- */
+/** Builds a rule that drops NS and NA received on `ifindex` to addresses in set `set` (with this `id`), but not to own addresses. */
 export function dropRule(ifindex: number, mac: Mac | undefined, set: string, id: number): AttributeList {
   return [
     meta(NFT_META_IIF),

@@ -105,7 +105,6 @@ export class Batch {
   /** Deletes the table with its contents; the batch fails if the table does not exist. */
   deleteTable(): void { this.#change(NFT_MSG_DELTABLE, 0, [[NFTA_TABLE_NAME, TABLE]]) }
 
-  /** Creates a base chain with the policy accept. */
   newChain(name: keyof typeof CHAINS): void {
     const { hook, priority } = CHAINS[name]
     this.#change(NFT_MSG_NEWCHAIN, NLM_F_CREATE, [

@@ -1,7 +1,4 @@
-/**
- * rtnetlink messages of neighbors (rtnetlink(7), linux/neighbour.h): entries of the IPv6 neighbor table (RFC 4861 5.1), and
- * entries of the forwarding tables of bridges, which use the same messages in the family AF_BRIDGE.
- */
+/** rtnetlink messages of IPv6 neighbors (linux/neighbour.h), and of entries in the forwarding tables of bridges (AF_BRIDGE). */
 import type { Address, Mac } from '../address.ts'
 import { assemble, END, JUMP_EQUAL, LOAD_BYTE } from './filter.ts'
 import type { MessageWriter } from './netlink-encode.ts'
@@ -24,7 +21,6 @@ const HEADER = 12
 const DST = 16 + HEADER + 4
 const MULTICAST = 0xff
 
-/** RTM_NEWNEIGH, RTM_DELNEIGH. */
 export interface NeighborMessage {
   readonly ifindex: number
   readonly address: Address
@@ -37,12 +33,10 @@ export interface NeighborMessage {
   readonly router: boolean
 }
 
-/** RTM_NEWNEIGH, RTM_DELNEIGH of a bridge: the port of a link-layer address. */
+/** RTM_NEWNEIGH, RTM_DELNEIGH of a bridge: a link-layer address behind one of its ports, or of its own. */
 export interface StationMessage {
   /** ifindex of the bridge. */
   readonly bridge: number
-  /** ifindex of the port, or of the bridge for the addresses of the bridge itself. */
-  readonly port: number
   readonly mac: Mac
   /** 0 if the bridge does not filter by VLAN. */
   readonly vlan: number
@@ -66,10 +60,7 @@ export function decodeNeighbor(message: Message): NeighborMessage | undefined {
   }
 }
 
-/**
- * Decodes RTM_*NEIGH of a bridge.
- * @returns undefined for other types, messages that are too short, and entries without a bridge (`self`: tables of devices)
- */
+/** Decodes RTM_*NEIGH of a bridge. @returns undefined for other messages, and without a bridge (`self`: tables of devices) */
 export function decodeStation(message: Message): StationMessage | undefined {
   const attributes = attributesOf(message, RTM_NEWNEIGH, HEADER, AF_BRIDGE)
   const bridge = attributes?.u32(NDA_MASTER)
@@ -79,14 +70,12 @@ export function decodeStation(message: Message): StationMessage | undefined {
   const vlan = attributes.find(NDA_VLAN, 2)
   return {
     bridge,
-    port: readU32(bytes, start + 4),
     mac,
     vlan: vlan === undefined ? 0 : readU16(bytes, vlan.start),
     own: (readU16(bytes, start + 8) & NUD_PERMANENT) !== 0,
   }
 }
 
-/** Requests all IPv6 neighbors. */
 export function dumpNeighbors(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_INET6) }
 
 /** Requests the forwarding tables of all bridges; the reply contains the forwarding tables of other devices too. */

@@ -1,7 +1,4 @@
-/**
- * rtnetlink messages of links and IPv6 addresses (rtnetlink(7), linux/if_link.h, linux/if_addr.h), with the fields that ndp6d
- * uses. Routes are in rtroute.ts, neighbors in rtneighbor.ts.
- */
+/** rtnetlink messages of links and IPv6 addresses (rtnetlink(7), linux/if_link.h, linux/if_addr.h). */
 import type { Address, Mac } from '../address.ts'
 import { hostOrder, type MessageWriter } from './netlink-encode.ts'
 import { attributesOf, type Message, NLM_F_DUMP, NLM_F_REQUEST, readU16, readU32 } from './netlink.ts'
@@ -21,7 +18,6 @@ const RTEXT_FILTER_SKIP_STATS = 8
 const IFA_ADDRESS = 1, IFA_LOCAL = 2, IFA_FLAGS = 8
 const IFA_F_OPTIMISTIC = 0x04, IFA_F_DADFAILED = 0x08, IFA_F_TENTATIVE = 0x40
 
-/** RTM_NEWLINK, RTM_DELLINK. */
 export interface LinkMessage {
   readonly ifindex: number
   readonly name: string
@@ -33,7 +29,6 @@ export interface LinkMessage {
   readonly replugged: boolean
 }
 
-/** RTM_NEWADDR, RTM_DELADDR. */
 export interface AddressMessage {
   readonly ifindex: number
   readonly address: Address
@@ -81,7 +76,6 @@ export function dumpLinks(w: MessageWriter, sequence: number): void {
   w.message(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, sequence, header, [[IFLA_EXT_MASK, hostOrder(RTEXT_FILTER_SKIP_STATS)]])
 }
 
-/** Requests all IPv6 addresses. */
 export function dumpAddresses(w: MessageWriter, sequence: number): void {
   w.message(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, sequence, [AF_INET6, 0, 0, 0, 0, 0, 0, 0])
 }

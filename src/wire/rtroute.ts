@@ -1,7 +1,4 @@
-/**
- * rtnetlink messages of IPv6 routes (rtnetlink(7), linux/rtnetlink.h), with the fields that ndp6d uses. Requests follow
- * NETLINK_GET_STRICT_CHK, so that the kernel filters a dump.
- */
+/** rtnetlink messages of IPv6 routes (linux/rtnetlink.h). With NETLINK_GET_STRICT_CHK the kernel filters a dump. */
 import { Address, Prefix } from '../address.ts'
 import { assemble, END, JUMP_EQUAL, LOAD_BYTE, LOAD_WORD, RETURN } from './filter.ts'
 import { hostOrder, type MessageWriter } from './netlink-encode.ts'
@@ -43,17 +40,11 @@ export interface RouteMessage {
   readonly expired: boolean
 }
 
-/** A prefix whose hosts are on the link itself. */
-export interface OnLinkPrefix {
-  readonly prefix: Prefix
-  readonly ifindex: number
-}
-
-/** The protocol and metric by which the program that wrote a host route recognizes it. */
-export interface RouteMark {
-  readonly protocol: number
-  readonly metric: number
-}
+/**
+ * Marks our host routes: only routes with both numbers are changed or deleted. The protocol is named `ndp6d` in rt_protos.d. The low
+ * metric makes our route preferred to a /128 that a routing daemon learned elsewhere.
+ */
+export const ROUTE_MARK = { protocol: 136, metric: 16 } as const
 
 /** A /128 route to write to table main. */
 export interface RouteFields {
@@ -89,7 +80,7 @@ export function decodeRoute(message: Message): RouteMessage | undefined {
  * of ON_LINK_PROTOCOLS.
  * @returns undefined for other routes, link-local and multicast prefixes, and other messages
  */
-export function decodeOnLink(message: Message): OnLinkPrefix | undefined {
+export function decodeOnLink(message: Message): { prefix: Prefix; ifindex: number } | undefined {
   const route = decodeRoute(message)
   if (route?.destination === undefined || route.ifindex === undefined) return undefined
   const { destination, length, ifindex, protocol, table, type } = route
@@ -106,9 +97,9 @@ function header(length: number, table: number, protocol: number, type: number): 
   return [AF_INET6, length, 0, 0, table, protocol, 0, type, 0, 0, 0, 0]
 }
 
-/** Requests the routes of `protocol` in table main, all lengths and metrics. */
-export function dumpHostRoutes(w: MessageWriter, sequence: number, protocol: number): void {
-  w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, header(0, RT_TABLE_MAIN, protocol, 0))
+/** Requests the routes of our protocol in table main, all lengths and metrics. */
+export function dumpHostRoutes(w: MessageWriter, sequence: number): void {
+  w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, header(0, RT_TABLE_MAIN, ROUTE_MARK.protocol, 0))
 }
 
 /** Requests the unicast routes of one link in table main. The kernel refuses with ENODEV if the link does not exist. */
@@ -118,17 +109,17 @@ export function dumpLinkRoutes(w: MessageWriter, sequence: number, ifindex: numb
 }
 
 /**
- * Builds a filter for a socket in RTNLGRP_IPV6_ROUTE: it passes routes of `protocol` that other programs or the kernel changed.
+ * Builds a filter for a socket in RTNLGRP_IPV6_ROUTE: it passes routes of our protocol that other programs or the kernel changed.
  * @param port port of the socket that makes our own changes, which are dropped; changes by the kernel have port 0
  */
-export function hostRouteFilter(protocol: number, port: number): Uint8Array {
+export function hostRouteFilter(port: number): Uint8Array {
   // The filter loads numbers in network order, but the port is in host order.
   const loaded = new DataView(Uint32Array.of(port).buffer).getUint32(0)
   return assemble([
     { code: LOAD_WORD, k: 12 },
     { code: JUMP_EQUAL, k: loaded, equal: 'drop' },
     { code: LOAD_BYTE, k: 16 + 5 },
-    { code: JUMP_EQUAL, k: protocol, other: 'drop' },
+    { code: JUMP_EQUAL, k: ROUTE_MARK.protocol, other: 'drop' },
     ...END,
   ])
 }
@@ -153,30 +144,21 @@ export function lookupRoute(w: MessageWriter, sequence: number, target: Address)
   w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_ACK, sequence, header(128, 0, 0, 0), [[RTA_DST, target]])
 }
 
+const CHANGE = { add: NLM_F_CREATE | NLM_F_EXCL, replace: NLM_F_REPLACE, delete: 0 } as const
+
 /**
- * Writes a route. `add` fails with EEXIST if any route with this destination and metric exists. `replace` overwrites the first
- * such route, and fails with ENOENT if there is none. The caller must know that this route is ours.
+ * Writes the change of a host route with our mark. `add` fails with EEXIST if any route with this destination and metric exists.
+ * `replace` overwrites the first such route, which the caller must know to be ours, and fails with ENOENT if there is none. `delete`
+ * fails with ESRCH if there is no such route.
  * @param expires seconds until the kernel ends the route; undefined: never
  */
-export function writeRoute(
-  w: MessageWriter, sequence: number, op: 'add' | 'replace', route: RouteFields, mark: RouteMark, expires?: number,
-): void {
-  const flags = op === 'add' ? NLM_F_CREATE | NLM_F_EXCL : NLM_F_REPLACE
-  writeHostRoute(w, RTM_NEWROUTE, flags, sequence, route, mark, expires)
-}
-
-/** Deletes the route with this mark. The kernel refuses with ESRCH if there is none. */
-export function deleteRoute(w: MessageWriter, sequence: number, route: RouteFields, mark: RouteMark): void {
-  writeHostRoute(w, RTM_DELROUTE, 0, sequence, route, mark)
-}
-
-function writeHostRoute(w: MessageWriter, type: number, flags: number, sequence: number, { target, ifindex, via }: RouteFields,
-  { protocol, metric }: RouteMark, expires?: number): void {
+export function changeRoute(w: MessageWriter, sequence: number, op: keyof typeof CHANGE, { target, ifindex, via }: RouteFields,
+  expires?: number): void {
   // header() leaves the scope 0, because the kernel ignores the scope of IPv6 routes.
-  const fields = header(128, RT_TABLE_MAIN, protocol, RTN_UNICAST)
+  const fields = header(128, RT_TABLE_MAIN, ROUTE_MARK.protocol, RTN_UNICAST)
   if (via !== undefined) fields[little ? 8 : 11] = RTNH_F_ONLINK
-  w.message(type, NLM_F_REQUEST | flags, sequence, fields, [
-    [RTA_DST, target], [RTA_PRIORITY, hostOrder(metric)], [RTA_GATEWAY, via],
+  w.message(op === 'delete' ? RTM_DELROUTE : RTM_NEWROUTE, NLM_F_REQUEST | CHANGE[op], sequence, fields, [
+    [RTA_DST, target], [RTA_PRIORITY, hostOrder(ROUTE_MARK.metric)], [RTA_GATEWAY, via],
     [RTA_EXPIRES, expires === undefined ? undefined : hostOrder(expires)], [RTA_OIF, hostOrder(ifindex)],
   ])
 }

@@ -35,7 +35,7 @@ function open(name: string, mac: Mac | undefined, subscription: { reports: boole
 /** The socket for ND, which receives queries and sends all messages. */
 function openPackets(name: string, mac: Mac | undefined) {
   const events: string[] = []
-  const socket = new PacketSocket({ ifindex: ifindex(name), mac, promiscuous: false, ring: false, cooked: mac === undefined }, {
+  const socket = new PacketSocket({ ifindex: ifindex(name), mac, promiscuous: false, ring: false }, {
     ...readPackets(() => {}),
     query: ({ source, version, groups, delay, toAll }) => {
       events.push(`query ${source} v${version} ${groups?.join() ?? 'all'} ${delay}${toAll ? '' : ' aside'}`)
@@ -237,7 +237,7 @@ t.test('a full queue of the kernel is no error', async (t) => {
   const events: Error[] = []
   const errors = [osError(105, 'sendmmsg'), osError(1, 'sendmmsg')]
   const fake = fakeSocket({ send: () => { throw errors.shift()! } })
-  const socket = new PacketSocket({ ifindex: 1, mac: OURS, promiscuous: false, ring: false, cooked: false }, {
+  const socket = new PacketSocket({ ifindex: 1, mac: OURS, promiscuous: false, ring: false }, {
     ...readPackets(() => {}), failed: (error) => events.push(error),
   }, () => fake)
   socket.multicast({ kind: 'query', source: SOURCE })

@@ -47,7 +47,7 @@ t.test('the kernel\'s, and no others', async (t) => {
   const { ifindex } = link(t, 's0')
   const { events, own, links } = watch(t, ifindex)
   const solicitor = new Solicitor({ ifindex, mac: MAC }, (error) => t.fail(error.message))
-  const packets = new PacketSocket({ ifindex, mac: MAC, promiscuous: false, ring: false, cooked: false }, readPackets(() => {}))
+  const packets = new PacketSocket({ ifindex, mac: MAC, promiscuous: false, ring: false }, readPackets(() => {}))
   solicitor.solicit(TARGET)
   packets.solicit({ source: Address.parse('fe80::1')!, destination: TARGET, target: TARGET, to: OTHER })
   packets.flush()

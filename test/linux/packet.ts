@@ -16,7 +16,7 @@ const SOLICITOR = parseMac('02:00:00:00:00:01')!
 const OTHER = parseMac('02:00:00:00:00:77')!
 const TARGET = Address.parse('2001:db8::2')!
 const SOURCE = Address.parse('2001:db8::ff')!
-const OPTIONS = { ifindex: 1, mac: OURS, promiscuous: false, ring: false, cooked: false }
+const OPTIONS = { ifindex: 1, mac: OURS, promiscuous: false, ring: false }
 
 makePair()
 const wire = new Wire('v1')
@@ -41,7 +41,7 @@ function reader() {
     verdicts: () => events.splice(0).filter((word) => word !== 'end') }
 }
 
-function open(name: string, mac: Mac | undefined, options: { ring?: boolean; promiscuous?: boolean; cooked?: boolean } = {}) {
+function open(name: string, mac: Mac | undefined, options: { ring?: boolean; promiscuous?: boolean } = {}) {
   const to = reader()
   const socket = new PacketSocket({ ...OPTIONS, ifindex: ifindex(name), mac, ...options }, to)
   t.teardown(() => socket.close())
@@ -95,8 +95,8 @@ for (const ring of [false, true]) {
 
   for (const cooked of [false, true]) {
     t.test(`${how}: messages reach the other end${cooked ? ', without Ethernet header' : ''}`, async (t) => {
-      const a = open('v0', cooked ? undefined : OURS, { ring, cooked })
-      const b = open('v1', cooked ? undefined : SOLICITOR, { ring, cooked })
+      const a = open('v0', cooked ? undefined : OURS, { ring })
+      const b = open('v1', cooked ? undefined : SOLICITOR, { ring })
       const message = { ...advertisement(SOLICITOR) }
       const solicitation: NeighborSolicitation = { source: SOURCE, destination: TARGET, target: TARGET, to: SOLICITOR }
       a.socket.advertise(message)

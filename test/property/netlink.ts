@@ -5,9 +5,8 @@ import { MessageWriter } from '../../src/wire/netlink-encode.ts'
 import { Attributes, decodeCompletion, messages } from '../../src/wire/netlink.ts'
 import { decodeNeighbor, decodeStation, RTM_DELNEIGH, RTM_NEWNEIGH } from '../../src/wire/rtneighbor.ts'
 import { decodeAddress, decodeLink, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK } from '../../src/wire/rtnetlink.ts'
-import { decodeOnLink, decodeRoute, RTM_DELROUTE, RTM_NEWROUTE, writeRoute } from '../../src/wire/rtroute.ts'
+import { changeRoute, decodeOnLink, decodeRoute, ROUTE_MARK, RTM_DELROUTE, RTM_NEWROUTE } from '../../src/wire/rtroute.ts'
 
-const MARK = { protocol: 136, metric: 16 }
 const TYPES = [2, 3, RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH, RTM_DELNEIGH]
 
 /** Calls all decoders on all messages. */
@@ -54,9 +53,9 @@ t.test('decode(encode(route)) = route', async () => {
   const address = fc.tuple(word, word, word, word).map(([a, b, c, d]) => new Address(a, b, c, d))
   fc.assert(fc.property(address, fc.option(address), fc.integer({ min: 1, max: 2 ** 31 - 1 }), (target, gateway, ifindex) => {
     const w = new MessageWriter()
-    writeRoute(w, 1, 'add', gateway === null ? { target, ifindex } : { target, ifindex, via: gateway }, MARK)
+    changeRoute(w, 1, 'add', gateway === null ? { target, ifindex } : { target, ifindex, via: gateway })
     const route = decodeRoute([...messages(w.bytes)][0])
-    return route !== undefined && route.destination!.equals(target) && route.ifindex === ifindex && route.protocol === MARK.protocol
-      && route.metric === MARK.metric && (gateway === null ? route.gateway === undefined : route.gateway!.equals(gateway))
+    return route !== undefined && route.destination!.equals(target) && route.ifindex === ifindex && route.protocol === ROUTE_MARK.protocol
+      && route.metric === ROUTE_MARK.metric && (gateway === null ? route.gateway === undefined : route.gateway!.equals(gateway))
   }))
 })

@@ -7,7 +7,7 @@ import { hex } from '../fixtures/fake-kernel.ts'
 
 t.test('the request that binds a group', async (t) => {
   const w = new MessageWriter()
-  bindGroup(w, 7, 58135, 128)
+  bindGroup(w, 7, 58135)
   t.equal(Buffer.from(w.bytes).toString('hex'), Buffer.from(hex(`
     38000000 0104 0500 07000000 00000000 00 00 e317
     0500 0100 01 000000  0a00 0200 00000080 02 00 0000

@@ -4,8 +4,8 @@ import { Address } from '../../src/address.ts'
 import type { MessageWriter } from '../../src/wire/netlink-encode.ts'
 import { messages } from '../../src/wire/netlink.ts'
 import {
-  decodeOnLink, decodeRoute, deleteRoute, dumpHostRoutes, dumpLinkRoutes, hostRouteFilter, lookupRoute, onLinkFilter, RTN_LOCAL,
-  RTN_UNICAST, writeRoute,
+  changeRoute, decodeOnLink, decodeRoute, dumpHostRoutes, dumpLinkRoutes, hostRouteFilter, lookupRoute, onLinkFilter, RTN_LOCAL,
+  RTN_UNICAST,
 } from '../../src/wire/rtroute.ts'
 import { hex, sole, written } from '../fixtures/fake-kernel.ts'
 import { run } from '../property/bpf.ts'
@@ -76,7 +76,6 @@ t.test('on-link prefixes', async (t) => {
 
 t.test('requests are those of iproute2', async (t) => {
   const SEQUENCE = 0x6b04133c
-  const MARK = { protocol: 136, metric: 16 }
   const request = (write: (w: MessageWriter) => void, expected: string): void => {
     const found = written((w) => {
       write(w)
@@ -84,27 +83,27 @@ t.test('requests are those of iproute2', async (t) => {
     })
     t.equal(found, Buffer.from(hex(expected)).toString('hex'))
   }
-  request((w) => writeRoute(w, SEQUENCE, 'add', { target: address('2001:db8::2'), ifindex: 2 }, MARK), `
+  request((w) => changeRoute(w, SEQUENCE, 'add', { target: address('2001:db8::2'), ifindex: 2 }), `
       40 00 00 00 18 00 05 06  3c 13 04 6b 00 00 00 00  0a 80 00 00 fe 88 00 01  00 00 00 00 14 00 01 00
       20 01 0d b8 00 00 00 00  00 00 00 00 00 00 00 02  08 00 06 00 10 00 00 00  08 00 04 00 02 00 00 00`)
-  request((w) => writeRoute(w, SEQUENCE, 'replace', { target: address('2001:db8::3'), ifindex: 2, via: address('fe80::1') }, MARK, 10), `
+  request((w) => changeRoute(w, SEQUENCE, 'replace', { target: address('2001:db8::3'), ifindex: 2, via: address('fe80::1') }, 10), `
       5c 00 00 00 18 00 05 01  3c 13 04 6b 00 00 00 00  0a 80 00 00 fe 88 00 01  04 00 00 00 14 00 01 00
       20 01 0d b8 00 00 00 00  00 00 00 00 00 00 00 03  08 00 06 00 10 00 00 00  14 00 05 00 fe 80 00 00
       00 00 00 00 00 00 00 00  00 00 00 01 08 00 17 00  0a 00 00 00 08 00 04 00  02 00 00 00`)
   // The type is unicast here and none in iproute2; the kernel ignores it.
-  request((w) => deleteRoute(w, SEQUENCE, { target: address('2001:db8::2'), ifindex: 2 }, MARK), `
+  request((w) => changeRoute(w, SEQUENCE, 'delete', { target: address('2001:db8::2'), ifindex: 2 }), `
       40 00 00 00 19 00 05 00  3c 13 04 6b 00 00 00 00  0a 80 00 00 fe 88 00 01  00 00 00 00 14 00 01 00
       20 01 0d b8 00 00 00 00  00 00 00 00 00 00 00 02  08 00 06 00 10 00 00 00  08 00 04 00 02 00 00 00`)
   request((w) => lookupRoute(w, SEQUENCE, address('2001:db8::2')), `
       30 00 00 00 1a 00 05 00  3c 13 04 6b 00 00 00 00  0a 80 00 00 00 00 00 00  00 00 00 00 14 00 01 00
       20 01 0d b8 00 00 00 00  00 00 00 00 00 00 00 02`)
   // By hand: the table is in the header; iproute2 uses an attribute.
-  request((w) => dumpHostRoutes(w, SEQUENCE, 136), '1c000000 1a00 0503 3c13046b 00000000 0a000000 fe880000 00000000')
+  request((w) => dumpHostRoutes(w, SEQUENCE), '1c000000 1a00 0503 3c13046b 00000000 0a000000 fe880000 00000000')
   request((w) => dumpLinkRoutes(w, SEQUENCE, 3), '24000000 1a00 0503 3c13046b 00000000 0a000000 fe000001 00000000 08000400 03000000')
 })
 
 t.test('the filter of host routes passes protocol 136, changed by other programs', async (t) => {
-  const passes = (port: string, protocol: string): boolean => run(hostRouteFilter(136, 0x01020304),
+  const passes = (port: string, protocol: string): boolean => run(hostRouteFilter(0x01020304),
     hex(`1c000000 1800 0006 00000000 ${port} 0a800000 fe${protocol}0001 00000000`)) > 0
   for (const port of ['00000000', '05030201', '01020304']) t.ok(passes(port, '88'), port)
   t.notOk(passes('04030201', '88'), 'changed by ndp6d')

@@ -1,8 +1,7 @@
 /** Answers to Duplicate Address Detection (RFC 4862 5.4.3). Answers without evidence would deny new hosts addresses (RFC 3756 4.1.4). */
 import type { Address, Mac } from '../../address.ts'
-import type { Neighbor } from '../cache/neighbor.ts'
+import { type Neighbor, type Solicitor, SOLICITOR_LIMIT } from '../cache/neighbor.ts'
 import type { Resolution } from '../cache/resolution.ts'
-import { type Solicitor, SOLICITOR_LIMIT } from '../cache/waiting-solicitors.ts'
 import { type Context, Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import type { Instant, Limit, Outcome } from '../types.ts'
@@ -10,7 +9,6 @@ import type { Instant, Limit, Outcome } from '../types.ts'
 /** The most targets that may wait for the kernel's reply to a route lookup. */
 const LOOKUP_LIMIT = 1024
 
-/** The solicitors of one target that wait for the kernel's reply. */
 interface Pending {
   readonly rule: ActiveRule
   readonly solicitors: Solicitor[]
@@ -31,7 +29,6 @@ export class Dad extends Part<DadParts> {
     return neighbor.isPinned ? undefined : this.parts.resolution.confirm(neighbor, solicitor, now)
   }
 
-  /** Reports that an owner's address is defended. */
   conflict({ target, isPinned }: Neighbor, ifindex: number, mac: Mac): void {
     this.parts.effects.events.push({ kind: 'conflict', target, ifindex, mac, basis: isPinned ? 'pinned' : 'answered' })
   }

@@ -3,13 +3,11 @@ import { type Address, isLinkLocalWord, type Mac } from '../../address.ts'
 import type { NdiscView } from '../../wire/ndisc-decode.ts'
 import type { Lane } from '../budget/probe-budget.ts'
 import type { ClaimParts } from '../cache/claims.ts'
-import { type Neighbor, NONE } from '../cache/neighbor.ts'
+import { type Neighbor, NONE, type Solicitor } from '../cache/neighbor.ts'
 import type { Request } from '../cache/resolution.ts'
-import type { Solicitor } from '../cache/waiting-solicitors.ts'
 import type { AdvertisementBuilder } from '../effects/advertisement-builder.ts'
 import { Part } from '../rules/context.ts'
-import { isAnycast } from '../rules/anycast.ts'
-import { type ActiveRule, allows, isReachable, isStatic, isUpstream } from '../rules/rule.ts'
+import { type ActiveRule, allows, isAnycast, isReachable, isStatic, isUpstream } from '../rules/rule.ts'
 import type { Mutable } from '../tables/pool.ts'
 import type { Instant, Limit, Link, Outcome } from '../types.ts'
 import { Dad } from './dad.ts'
@@ -29,7 +27,6 @@ export class Responder extends Part<ResponderParts> {
 
   get limits(): Limit[] { return this.#dad.limits }
 
-  /** Handles a valid NS that was received on a link. */
   solicitation(link: Link, view: NdiscView, now: Instant): Outcome {
     const { t0, t1, t2, t3 } = view
     const { rules: all, cache, links } = this.parts
@@ -95,7 +92,6 @@ export class Responder extends Part<ResponderParts> {
     this.#answerSolicitor(rules[0], target, solicitor)
   }
 
-  /** Handles an NS for a target that has an owner. */
   #owned(neighbor: Neighbor, link: Link, view: NdiscView, rules: readonly ActiveRule[], isDad: boolean, now: Instant): Outcome {
     const { ifindex } = neighbor
     if (ifindex === link.ifindex) return 'same-link'

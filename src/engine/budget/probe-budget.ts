@@ -49,14 +49,12 @@ const KEPT = {
   unknown: { calm: 4 / 16, crowded: 5 / 16, repeat: 6 / 16, greedy: 7 / 16 },
 } as const satisfies Record<Lane, unknown>
 
-/** The two budgets of a link or a block. */
 class Bucket {
   /** Probes per second for unknown targets. The rate of a link is the highest one of all blocks that probe there. */
   rate = 0
   /** Instants until which the budgets are in use. */
   unknown = Number.NEGATIVE_INFINITY
   alive = Number.NEGATIVE_INFINITY
-  /** Refusals since the last event. */
   refused = 0
   reportedAt = Number.NEGATIVE_INFINITY
 
@@ -81,7 +79,6 @@ export class ProbeBudget<T extends Queued> {
   readonly #blocks = new WeakMap<Settings, Bucket>()
   /** Instants until which half of the rate is in use, by sender: a host, or all hosts of a link. */
   readonly #senders = { alive: new Float64Array(SENDERS), unknown: new Float64Array(SENDERS) }
-  /** Hashes of targets that had an owner. */
   readonly #seen = new Int32Array(SEEN)
 
   /** @param probe sends the first probe for an item of the queue */
@@ -123,7 +120,6 @@ export class ProbeBudget<T extends Queued> {
     return open
   }
 
-  /** Remembers that an address had an owner. */
   remember({ w0, w1, w2, w3 }: Address): void {
     const hash = hashAddress(this.#seed, w0, w1, w2, w3)
     this.#seen[hash & (SEEN - 1)] = hash
@@ -139,7 +135,6 @@ export class ProbeBudget<T extends Queued> {
   /** Forgets the rates of links, because the blocks of a new configuration may allow less. */
   reconfigure(): void { for (const link of this.#links.values()) link.rate = 0 }
 
-  /** @param nameOf returns the name of a link */
   limits(now: Instant, nameOf: (ifindex: number) => string): Limit[] {
     const links = [...this.#links].filter(([, { rate }]) => rate > 0).map(([ifindex, { rate, unknown }]) => ({
       name: `probes for unknown targets on ${nameOf(ifindex)}, in 4 s`,

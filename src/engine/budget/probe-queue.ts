@@ -14,7 +14,6 @@ import type { Instant } from '../types.ts'
 
 export type QueueLane = 'known' | 'alive' | 'unknown'
 
-/** An item that may wait for its first probe. */
 export interface Queued {
   /** Set while the item waits. Clearing it cancels the probe. An item must not be added while it is set. */
   isQueued: boolean
@@ -30,7 +29,6 @@ export const QUEUE_LIMIT = 4096
 /** One token, less rounding errors: a probe whose deadline has come must not wait for the last fraction of its token. */
 const TOKEN = 0.999
 
-/** A queue with a token bucket. */
 class Lane<T extends Queued> {
   readonly #burst: number
   readonly waiting = new Fifo<T>()
@@ -79,13 +77,11 @@ export class ProbeQueue<T extends Queued> {
     waiting.push(item)
   }
 
-  /** Time of the next `wake`. */
   get deadline(): Instant | undefined {
     const { known, alive, unknown } = this.#lanes
     return earliest(known.deadline, earliest(alive.deadline, unknown.deadline))
   }
 
-  /** Probes for the items that the lanes allow now. */
   wake(now: Instant): void {
     for (const lane of Object.values(this.#lanes)) {
       for (let item = lane.waiting.first; item !== undefined; item = lane.waiting.first) {

@@ -4,8 +4,7 @@ import { type Context, Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import { Counts } from '../tables/counts.ts'
 import type { Limit } from '../types.ts'
-import { ByMac } from './by-mac.ts'
-import type { Neighbor } from './neighbor.ts'
+import { type Neighbor, NONE } from './neighbor.ts'
 
 /** The most INCOMPLETE and FAILED entries in total. Beyond it, a new entry replaces the oldest FAILED one. */
 export const UNPROVEN_LIMIT = 4096
@@ -17,7 +16,8 @@ export const SILENT_ROUTER_LIMIT = 256
 const OTHERS_SHARE = 1 / 4
 
 export class Capacity extends Part<Pick<Context, 'effects'>> {
-  readonly #byMac = new ByMac()
+  /** Learned owners by link-layer address. The lists do not change. */
+  readonly #byMac = new Map<Mac, readonly Neighbor[]>()
   readonly #ownedOn = new Counts<number>()
   /** Numbers of entries whose proof named a link-layer address that is not its sender's: by named address, and by sender. */
   readonly #named = new Counts<Mac>()
@@ -41,8 +41,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
 
   /** FAILED entries, without routers. Entries may be removed during an iteration. */
   get failed(): Iterable<Neighbor> { return this.#failed }
-  /** The learned addresses of a host. */
-  of(mac: Mac): readonly Neighbor[] { return this.#byMac.of(mac) }
+  of(mac: Mac): readonly Neighbor[] { return this.#byMac.get(mac) ?? NONE }
 
   /** @returns whether `limit` is reached. If so, emits an event */
   isFull({ settings: { limit } }: ActiveRule): boolean {
@@ -88,7 +87,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
       this.#owned += by
       this.revision++
       this.#ownedOn.add(ifindex, by)
-      if (mac !== undefined) this.#byMac[by > 0 ? 'add' : 'remove'](neighbor, mac)
+      if (mac !== undefined) this.#index(neighbor, mac, by)
       if (account !== undefined) this.#charged.add(account, by)
       if (account !== undefined && mac !== undefined) this.#named.add(mac, by)
       return
@@ -99,6 +98,13 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
     const failed = router ? this.#silentRouters : this.#failed
     if (by > 0) failed.add(neighbor)
     else failed.delete(neighbor)
+  }
+
+  #index(neighbor: Neighbor, mac: Mac, by: 1 | -1): void {
+    const others = this.of(mac).filter((other) => other !== neighbor)
+    const entries = by > 0 ? [...others, neighbor] : others
+    if (entries.length > 0) this.#byMac.set(mac, entries)
+    else this.#byMac.delete(mac)
   }
 
   /** @returns whether the owners of one link have their share of `limit`. If so, emits an event */

@@ -35,7 +35,6 @@ export class HostsOfGoneLinks extends Part<Pick<Context, 'effects'>> {
     }
   }
 
-  /** Removes the hosts of a link that is back. @returns the hosts */
   take(iface: string): readonly Address[] {
     const hosts = this.#hosts.get(iface) ?? []
     this.#hosts.delete(iface)

@@ -20,9 +20,7 @@ export class NeighborCache extends Part<Pick<Context, 'effects' | 'random'>> {
 
   /** Iterates over all entries. Entries that are removed or added during the iteration are left out. */
   * values(): Generator<Neighbor> {
-    for (const neighbor of [...this.#byTarget.values()]) {
-      if (this.get(neighbor.t0, neighbor.t1, neighbor.t2, neighbor.t3) === neighbor) yield neighbor
-    }
+    for (const neighbor of [...this.#byTarget.values()]) if (this.find(neighbor.target) === neighbor) yield neighbor
   }
 
   /** Iterates like `values` over the entries whose owner is on a link. */
@@ -36,20 +34,18 @@ export class NeighborCache extends Part<Pick<Context, 'effects' | 'random'>> {
   }
 
   delete(neighbor: Neighbor): void {
-    const { t0, t1, t2, t3 } = neighbor
-    this.#byTarget.delete(t0, t1, t2, t3)
+    const { w0, w1, w2, w3 } = neighbor.target
+    this.#byTarget.delete(w0, w1, w2, w3)
     this.#deadlines.remove(neighbor)
     neighbor.isQueued = false
   }
 
-  /** The earliest deadline of an entry. */
   get deadline(): Instant | undefined { return this.#deadlines.next }
   setDeadline(neighbor: Neighbor, deadline: Instant): void { this.#deadlines.set(neighbor, deadline) }
   clearDeadline(neighbor: Neighbor): void { this.#deadlines.remove(neighbor) }
   /** Clears the deadline of the first entry whose deadline has come. @returns the entry; undefined: no deadline has come */
   due(now: Instant): Neighbor | undefined { return this.#deadlines.due(now) }
 
-  /** Marks an entry for the reconciler. */
   mark(neighbor: Neighbor): void {
     if (neighbor.isDirty) return
     neighbor.isDirty = true

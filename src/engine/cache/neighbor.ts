@@ -1,17 +1,19 @@
 /** Entry of the neighbor cache (RFC 4861 5.1): the known and the wanted state of one target, and the probes that are under way. */
-import { Address, type Mac } from '../../address.ts'
+import type { Address, Mac } from '../../address.ts'
 import { MAX_UNICAST_SOLICIT, RETRANS_TIMER } from '../../wire/constants.ts'
 import type { Lane } from '../budget/probe-budget.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import type { HostRoute, Instant, NeighborState } from '../types.ts'
-import { type Solicitor, withSolicitor } from './waiting-solicitors.ts'
 
-/** An announcement that waits for the host route. */
-export interface Unannounced {
-  readonly links: readonly number[]
-  /** Hosts on these links may have another link-layer address in their caches. */
-  readonly isChange: boolean
+export interface Solicitor {
+  readonly ifindex: number
+  /** `::` for DAD. */
+  readonly source: Address
+  readonly mac: Mac
 }
+
+/** The most solicitors that may wait for one target. */
+export const SOLICITOR_LIMIT = 16
 
 /** Milliseconds that replace a shorter `ttl`. An owner whose `ttl` ends is verified at most twice in this time. */
 const MIN_TTL = 1000
@@ -22,12 +24,10 @@ export const NONE: readonly never[] = []
 export interface Work {
   /** Links that are probed, or were probed in the last round, except the owner's link. */
   readonly probed: readonly number[]
-  /** The kernel's route decides where to probe. */
   readonly byRoute: boolean
   /** Probes sent since the last answer. */
   readonly probes: number
   readonly lane: Lane
-  /** The first probe waits in the queue. */
   readonly isQueued: boolean
   readonly waiting: readonly Solicitor[]
   /** The bridge no longer knows the owner's port. */
@@ -36,10 +36,10 @@ export interface Work {
   readonly rival: number
   /** Link-layer address of that host; undefined when a bridge reported the claim. */
   readonly rivalMac: Mac | undefined
-  readonly unannounced: Unannounced | undefined
+  /** Announcement that waits for the host route. `isChange`: hosts on these links may have another link-layer address in their caches. */
+  readonly unannounced: { readonly links: readonly number[]; readonly isChange: boolean } | undefined
   /** Gateway, for `autovia`: the router that answered. */
   readonly via: Address | undefined
-  /** Gateway of the host route. */
   readonly routedVia: Address | undefined
   /** The host whose `host-limit` the entry uses: it caused the probes, or sent a proof with a link-layer address that is not its own. */
   readonly account: Mac | undefined
@@ -50,7 +50,7 @@ const IDLE: Work = Object.freeze({ probed: NONE, byRoute: false, probes: 0, lane
   isMissing: false, rival: 0, rivalMac: undefined, unannounced: undefined, via: undefined, routedVia: undefined, account: undefined })
 
 export class Neighbor {
-  readonly t0: number; readonly t1: number; readonly t2: number; readonly t3: number
+  readonly target: Address
   rule: ActiveRule
   state: NeighborState = 'INCOMPLETE'
   #work = IDLE
@@ -62,38 +62,26 @@ export class Neighbor {
   verified = Number.NEGATIVE_INFINITY as Instant
   /** The link of the last owner; 0 if there was none. */
   home = 0
-  /** The configuration names the owner. */
   isPinned = false
   /** The owner is a router on an upstream. No downstream host may take its address. */
   router = false
   /** The only proof is an advertisement with O=0, perhaps of another proxy (RFC 4861 7.2.8). Any other owner displaces this one. */
   proxied = false
-  /** A solicitation was answered since the last proof. */
   used = false
   /** Time of the next transition. Written by the cache, as `place` is. */
   deadline = 0 as Instant
   place = -1
-  /** The reconciler has to check the entry. */
   isDirty = false
   /** The link of the host route; 0: no route. */
   routed = 0
-  /** The host route is on its way to the kernel. */
   isRoutePending = false
-  /** Links where the solicited-node group is joined. Equal lists may be one object. */
   joined: readonly number[] = NONE
-  /** An event reported the owner. */
   isReported = false
 
-  constructor({ w0, w1, w2, w3 }: Address, rule: ActiveRule) {
-    this.t0 = w0
-    this.t1 = w1
-    this.t2 = w2
-    this.t3 = w3
+  constructor(target: Address, rule: ActiveRule) {
+    this.target = target
     this.rule = rule
   }
-
-  /** Allocates a new object in each call. */
-  get target(): Address { return new Address(this.t0, this.t1, this.t2, this.t3) }
 
   /** The host route, as handed to the kernel; undefined: none. Allocates. */
   get route(): HostRoute | undefined {
@@ -105,10 +93,8 @@ export class Neighbor {
   get isOwned(): boolean { return this.state === 'REACHABLE' || this.state === 'PROBE' }
   /** Whether advertisements may direct traffic for the target to this machine: the host route is in the kernel. */
   get isReady(): boolean { return !this.isRoutePending && !this.isDirty }
-  /** Changed by {@link set} only. */
   get work(): Work { return this.#work }
 
-  /** Changes properties of `work`. */
   set(change: Partial<Work>): void {
     const keys = Object.keys(change) as (keyof Work)[]
     if (keys.some((key) => this.#work[key] !== change[key])) this.#work = { ...this.#work, ...change }
@@ -128,9 +114,12 @@ export class Neighbor {
 
   /** Adds a solicitor, once. @returns false: the limit is reached */
   wait(solicitor: Solicitor): boolean {
-    const waiting = withSolicitor(this.#work.waiting, solicitor)
-    if (waiting !== undefined) this.set({ waiting })
-    return waiting !== undefined
+    const { waiting } = this.#work
+    const { ifindex, source, mac } = solicitor
+    if (waiting.some((other) => ifindex === other.ifindex && mac === other.mac && source.equals(other.source))) return true
+    if (waiting.length >= SOLICITOR_LIMIT) return false
+    this.set({ waiting: [...waiting, solicitor] })
+    return true
   }
 
   /** @returns when a probe that is sent now counts as unanswered: at least 1 ms later, so that an answer can count */

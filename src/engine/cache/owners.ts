@@ -10,7 +10,6 @@ import { Neighbor, NONE } from './neighbor.ts'
 
 export type CacheParts = Context & { readonly cache: NeighborCache; readonly budget: ProbeBudget<Neighbor> }
 
-/** What a proof shows, besides link and link-layer address. */
 export type Proven = Pick<Neighbor, 'proxied' | 'router'> & Pick<Neighbor['work'], 'via' | 'account'>
 
 const PLAIN: Proven = { via: undefined, proxied: false, router: false, account: undefined }
@@ -126,7 +125,6 @@ export class Owners extends Part<CacheParts> {
       former: former === 0 || former === ifindex ? undefined : former })
   }
 
-  /** Sets a new owner. @returns false: a limit refuses the owner */
   #admit(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, account: Mac | undefined, now: Instant): boolean {
     const { cache: { capacity }, links } = this.parts
     const refusal = capacity.refusal(neighbor, ifindex, account ?? mac, isUpstream(neighbor.rule, links.get(ifindex)))

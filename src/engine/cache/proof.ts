@@ -4,7 +4,6 @@ import { RETRANS_TIMER } from '../../wire/constants.ts'
 import type { Instant } from '../types.ts'
 import type { Neighbor } from './neighbor.ts'
 
-/** The part of a solicited advertisement that is checked. */
 export interface Claim {
   readonly ifindex: number
   /** Undefined on links without such addresses. */

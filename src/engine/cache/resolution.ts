@@ -15,10 +15,9 @@ import type { Lane } from '../budget/probe-budget.ts'
 import { Part } from '../rules/context.ts'
 import { type ActiveRule, isUpstream } from '../rules/rule.ts'
 import type { Instant, NeighborReason, Outcome } from '../types.ts'
-import { type Neighbor, NONE } from './neighbor.ts'
+import { type Neighbor, NONE, type Solicitor, SOLICITOR_LIMIT } from './neighbor.ts'
 import type { CacheParts, Owners } from './owners.ts'
 import type { Prober } from './prober.ts'
-import { type Solicitor, SOLICITOR_LIMIT } from './waiting-solicitors.ts'
 
 /** Milliseconds at least from a proof of an owner to the next verification because of a claim on the owner's address. */
 export const CONTEST_INTERVAL = 250
@@ -84,7 +83,6 @@ export class Resolution extends Part<ResolutionParts> {
     return 'probing'
   }
 
-  /** Probes an INCOMPLETE entry on further links. */
   #widen(neighbor: Neighbor, request: Request, links: readonly number[], now: Instant): void {
     const { lane, rule, byRoute, from, mac } = request
     const { budget, prober, effects, cache } = this.parts
@@ -149,17 +147,14 @@ export class Resolution extends Part<ResolutionParts> {
     else this.verify(neighbor, now, 'bridge')
   }
 
-  /** Sends the next probe. */
   probe(neighbor: Neighbor, now: Instant): void {
     neighbor.isQueued = false
     this.parts.prober.next(neighbor, now)
     this.parts.cache.setDeadline(neighbor, neighbor.timeoutAt(now))
   }
 
-  /** The earliest deadline of an entry. */
   get deadline(): Instant | undefined { return this.parts.cache.deadline }
 
-  /** Handles entries whose deadline has come, up to a limit. */
   wake(now: Instant): void {
     for (let turns = 0; turns < WAKE_LIMIT; turns++) {
       const neighbor = this.parts.cache.due(now)
@@ -193,7 +188,7 @@ export class Resolution extends Part<ResolutionParts> {
 
   /** Handles the end of the probes without an answer. A host that claims the address is probed next. */
   #giveUp(neighbor: Neighbor, now: Instant): void {
-    const { rule, t0, t1, t2, t3, work: { rival, rivalMac } } = neighbor
+    const { rule, target: { w0: t0, w1: t1, w2: t2, w3: t3 }, work: { rival, rivalMac } } = neighbor
     this.parts.owners.fail(neighbor, 'no answer', now)
     neighbor.set({ rival: 0, rivalMac: undefined })
     const isUpstreamRival = this.#isUpstream(rule, rival)

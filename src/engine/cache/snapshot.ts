@@ -12,7 +12,6 @@ export interface NeighborSnapshot {
   readonly iface: string | undefined
   readonly lladdr: string | undefined
   readonly pinned: boolean
-  /** The host has a host route of ours. */
   readonly routed: boolean
 }
 

@@ -13,7 +13,6 @@ export interface Announcement {
   readonly settings: Settings
   /** Hosts on the link may have another link-layer address for the target in their caches. */
   readonly isChange: boolean
-  /** Numbers of times that the announcement was sent, and was postponed. */
   sent: number
   postponed: number
   deadline: Instant
@@ -32,10 +31,8 @@ export class AnnouncementQueue {
 
   constructor(random: Random) { this.#byTarget = new AddressMap(random) }
   get size(): number { return this.#size }
-  /** The earliest deadline. */
   get next(): Instant | undefined { return earliest(head(this.#first)?.deadline, head(this.#later)?.deadline) }
 
-  /** @returns the first announcement that is due */
   due(now: Instant): Announcement | undefined {
     return [head(this.#first), head(this.#later)].find((announcement) => announcement !== undefined && announcement.deadline <= now)
   }
@@ -43,7 +40,6 @@ export class AnnouncementQueue {
   /** The announcement that is due first among those that were sent or postponed before. */
   get oldest(): Announcement | undefined { return head(this.#later) }
 
-  /** Adds an announcement, which is due at once. */
   add(target: Address, ifindex: number, settings: Settings, isChange: boolean, now: Instant): void {
     const announcement = { target, ifindex, settings, isChange, sent: 0, postponed: 0, deadline: now, isDropped: false }
     this.#byTarget.set(target.w0, target.w1, target.w2, target.w3, [...this.of(target), announcement])
@@ -70,10 +66,8 @@ export class AnnouncementQueue {
     else this.#byTarget.set(w0, w1, w2, w3, others)
   }
 
-  /** @returns the announcements of a target */
   of({ w0, w1, w2, w3 }: Address): readonly Announcement[] { return this.#byTarget.get(w0, w1, w2, w3) ?? NONE }
 
-  /** @returns the announcements on a link */
   on(ifindex: number): readonly Announcement[] {
     return [...this.#byTarget.values()].flatMap((list) => list.filter((announcement) => announcement.ifindex === ifindex))
   }

@@ -3,7 +3,8 @@
  * change they go to all nodes (RFC 4861 7.2.6, 7.2.8). With `announce solicit`, an NS from the owner's address goes to each router,
  * which learns from the NS' source (RFC 4861 7.2.3). Announcements may be late or dropped, since no answer depends on them.
  *
- * Repetitions for one target on one link are at least 1 s apart; announcement-pace.ts limits all together.
+ * Repetitions for one target on one link are at least 1 s apart. One wake sends at most 32 messages on all links, and the next wake
+ * that sends follows 6 to 14 ms later: 3200 messages per second on average.
  */
 import { Address, type Mac } from '../../address.ts'
 import type { Settings } from '../../config/config.ts'
@@ -12,9 +13,13 @@ import { multicastMac } from '../../wire/frame.ts'
 import { type Context, Part } from '../rules/context.ts'
 import type { Instant, Limit } from '../types.ts'
 import type { AdvertisementBuilder } from './advertisement-builder.ts'
-import { AnnouncementPace, BATCH } from './announcement-pace.ts'
 import { type Announcement, AnnouncementQueue } from './announcement-queue.ts'
 
+/** The most messages of one wake, on all links together. */
+const BATCH = 32
+/** Milliseconds between two batches: a random whole number in this range. */
+const MIN_PAUSE = 6
+const MAX_PAUSE = 14
 /** Number of solicitations to a router with `announce solicit`. The second is sent in case the first is lost. */
 const SOLICITATIONS = 2
 /** The most announcements that one wake handles. BATCH does not limit those on links that are not ready: they send no message. */
@@ -23,7 +28,6 @@ const LOOKS = 256
 const POSTPONE_LIMIT = 10
 /** The most routers of one link. It must not exceed BATCH, because solicitations to all routers leave together. */
 const ROUTER_LIMIT = 16
-/** The most announcements that the queue holds. */
 export const QUEUE_LIMIT = 16_384
 
 type AnnouncerParts = Omit<Context, 'rules'> & { readonly advertiser: AdvertisementBuilder }
@@ -31,9 +35,8 @@ type AnnouncerParts = Omit<Context, 'rules'> & { readonly advertiser: Advertisem
 export class Announcer extends Part<AnnouncerParts> {
   readonly #routers = new Map<number, readonly Address[]>()
   readonly #queue = new AnnouncementQueue(this.parts.random)
-  readonly #pace = new AnnouncementPace(this.parts.random)
+  #pausedUntil = 0 as Instant
 
-  /** Announcements in the queue. */
   get size(): number { return this.#queue.size }
 
   get limits(): Limit[] {
@@ -42,10 +45,9 @@ export class Announcer extends Part<AnnouncerParts> {
       { name: 'routers on one link, at most', used: routers, size: ROUTER_LIMIT }]
   }
 
-  /** Time of the next `wake`. */
   get deadline(): Instant | undefined {
     const first = this.#queue.next
-    return first === undefined || first > this.#pace.pausedUntil ? first : this.#pace.pausedUntil
+    return first === undefined || first > this.#pausedUntil ? first : this.#pausedUntil
   }
 
   /** Announces an owner. Replaces all announcements of the target. @param isChange hosts may know another link-layer address */
@@ -60,7 +62,6 @@ export class Announcer extends Part<AnnouncerParts> {
     this.#add(target, settings, ifindex, true, now)
   }
 
-  /** Drops the announcements of a target whose owner is gone. */
   withdraw(target: Address): void { for (const announcement of this.#queue.of(target)) this.#queue.drop(announcement) }
 
   /** Registers a router of a link, or removes it. Beyond the limit, a new router is not registered. */
@@ -71,15 +72,13 @@ export class Announcer extends Part<AnnouncerParts> {
     else this.#routers.delete(ifindex)
   }
 
-  /** Forgets a link that was removed. */
   gone(ifindex: number): void {
     this.#routers.delete(ifindex)
     for (const announcement of this.#queue.on(ifindex)) this.#queue.drop(announcement)
   }
 
-  /** Sends the announcements that are due, up to the limit of a batch. */
   wake(now: Instant): void {
-    if (now < this.#pace.pausedUntil) return
+    if (now < this.#pausedUntil) return
     let left = BATCH
     let looks = 0
     for (; looks < LOOKS; looks++) {
@@ -89,7 +88,8 @@ export class Announcer extends Part<AnnouncerParts> {
       left -= sent
       this.#again(announcement, sent > 0, now)
     }
-    if (looks > 0) this.#pace.pause(now)
+    if (looks === 0) return
+    this.#pausedUntil = now + MIN_PAUSE + Math.floor((MAX_PAUSE - MIN_PAUSE + 1) * this.parts.random()) as Instant
   }
 
   /** Adds an announcement. If the queue is full, the oldest repetition is dropped. @returns false: not added */

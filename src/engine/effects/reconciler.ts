@@ -1,6 +1,6 @@
 /** Compares the wanted and the applied state of entries. Corrects host routes and solicited-node groups, and announces owners. */
 import type { Address } from '../../address.ts'
-import { type Neighbor, NONE } from '../cache/neighbor.ts'
+import type { Neighbor } from '../cache/neighbor.ts'
 import type { NeighborCache } from '../cache/neighbor-cache.ts'
 import type { GroupParts } from '../listening/subscriptions.ts'
 import { Part } from '../rules/context.ts'
@@ -17,9 +17,7 @@ export type ReconcilerParts = GroupParts & { readonly cache: NeighborCache; read
 export class Reconciler extends Part<ReconcilerParts> {
   /** Owners that most downstream hosts send to: routers, and pinned owners on an upstream. */
   readonly #routers = new Set<Neighbor>()
-  #lastGroups: readonly number[] = NONE
 
-  /** Applies the wanted state of an entry. */
   reconcile(neighbor: Neighbor, now: Instant): void {
     neighbor.isDirty = false
     const { route, groups } = wants(neighbor, this.parts)
@@ -59,7 +57,6 @@ export class Reconciler extends Part<ReconcilerParts> {
     }
   }
 
-  /** Handles changes that the kernel carried out or refused. */
   done(changes: readonly RouteChange[]): void {
     for (const { op, route } of changes) {
       const neighbor = op === 'add' ? this.parts.cache.find(route.target) : undefined
@@ -105,17 +102,10 @@ export class Reconciler extends Part<ReconcilerParts> {
     if (fresh.length + left.length === 0) return
     for (const link of fresh) memberships.add(link, target)
     for (const link of left) memberships.remove(link, target)
-    neighbor.joined = this.#shared(groups)
+    neighbor.joined = [...groups]
     if (fresh.length === 0 || isUpstream(rule, links.get(ifindex))) return
     // It is a change on the owner's former link, where hosts know the owner's own link-layer address.
     neighbor.set({ unannounced: { links: fresh, isChange: fresh.includes(home) } })
-  }
-
-  /** @returns a copy of the list, shared with the last entry if that has the same groups */
-  #shared(groups: readonly number[]): readonly number[] {
-    const isSame = groups.length === this.#lastGroups.length && groups.every((link, i) => link === this.#lastGroups[i])
-    if (!isSame) this.#lastGroups = [...groups]
-    return groups.length === 0 ? NONE : this.#lastGroups
   }
 
   /** Registers routers. After a move, announces the owner on its former link, and on the new link addresses that the owner may know. */
@@ -149,7 +139,6 @@ export class Reconciler extends Part<ReconcilerParts> {
   }
 }
 
-/** Sets the host route that is on its way to the kernel. */
 function setRoute(neighbor: Neighbor, route: HostRoute | undefined): void {
   neighbor.isRoutePending = route !== undefined
   neighbor.routed = route?.ifindex ?? 0

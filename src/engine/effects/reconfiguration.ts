@@ -26,9 +26,7 @@ export interface ReconfigurationParts extends ClaimParts, ReconcilerParts {
   readonly routerDiscovery: MulticastRouterDiscovery
   readonly detector: SnoopingDetector
   readonly reconciler: Reconciler
-  /** Probes for the host of an address on a link that is back. */
   readonly learner: { seek(target: Address, rule: ActiveRule, ifindex: number, now: Instant): void }
-  /** Discovers the hosts of a link. */
   readonly hostDiscovery: { start(ifindex: number, now: Instant): void }
 }
 
@@ -65,7 +63,6 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     this.#follow(now)
   }
 
-  /** Adds a link or changes it. */
   link(link: Link, now: Instant): void {
     const { rules, links, cache, reconciler, hostDiscovery } = this.parts
     const { ifindex, name, mac } = link
@@ -86,7 +83,6 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (isRenamed) this.#unfollow(before, now)
   }
 
-  /** Removes a link. */
   gone(ifindex: number, now: Instant): void {
     const { rules, links, announcer, snooping, routerDiscovery, detector, budget, subscriptions, effects } = this.parts
     const link = links.get(ifindex)
@@ -168,7 +164,6 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   /** @returns whether the link is up and has a usable address. When a link comes up, its addresses are tentative for the time of DAD */
   #isUsable(link: Link): boolean { return link.up && sourceAddress(link, 'link-local') !== undefined }
 
-  /** Removes the owners on a link that is gone or renamed. */
   #forget({ ifindex, name }: Link, now: Instant): void {
     const { cache, goneHosts, owners } = this.parts
     for (const neighbor of cache.on(ifindex)) {
@@ -184,10 +179,8 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     }
   }
 
-  /** Removes the on-link prefixes of a link that is gone or renamed. */
   #unfollow({ name }: Link, now: Instant): void { if (this.#onLink.delete(name)) this.#follow(now) }
 
-  /** Applies changed on-link prefixes. */
   #follow(now: Instant): void {
     const { rules, links } = this.parts
     rules.follow(this.#onLink)
@@ -195,7 +188,6 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 }
 
-/** @returns whether the link has a new usable address that is not link-local */
 function addsGlobal(before: Link | undefined, { addresses, name }: Link): boolean {
   const usable = ({ address, tentative }: Link['addresses'][number]): boolean => !address.isLinkLocal && !tentative
   return before !== undefined && name !== 'lo' && addresses.some((own) => usable(own)

@@ -4,12 +4,8 @@ import type { Context } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
 import type { HostRoute } from '../types.ts'
 
-export interface Wants {
-  readonly route: HostRoute | undefined
-  readonly groups: readonly number[]
-}
-
-export function wants(neighbor: Neighbor, { rules, links }: Pick<Context, 'rules' | 'links'>): Wants {
+export function wants(neighbor: Neighbor, { rules, links }: Pick<Context, 'rules' | 'links'>):
+{ route: HostRoute | undefined; groups: readonly number[] } {
   const { isOwned, ifindex, rule, target } = neighbor
   return { route: wantedRoute(neighbor, links), groups: isOwned && ifindex !== 0 ? rules.solicitedOn(rule, target, ifindex) : NONE }
 }
@@ -24,7 +20,6 @@ function wantedRoute(neighbor: Neighbor, links: Context['links']): HostRoute | u
   return via === undefined ? { target, ifindex } : { target, ifindex, via }
 }
 
-/** @returns whether this route to the entry's target is the entry's host route */
 export function isRoutedBy({ routed, work: { routedVia } }: Neighbor, { ifindex, via }: HostRoute): boolean {
   return routed === ifindex && (routedVia === via || (routedVia !== undefined && via !== undefined && routedVia.equals(via)))
 }

@@ -2,48 +2,36 @@
 import { Address } from '../../address.ts'
 import type { AdvertisementBuilder } from '../effects/advertisement-builder.ts'
 import { echoSource } from '../links/source-address.ts'
-import { type Context, Part } from '../rules/context.ts'
-import { Deadlines, type Timed } from '../tables/deadlines.ts'
+import { type Context, TimedPart } from '../rules/context.ts'
+import type { Timed } from '../tables/deadlines.ts'
 import type { Instant } from '../types.ts'
 
 /** Milliseconds from the start to each round. The last one is for a bridge with STP, whose new ports forward nothing for 30 s. */
 const ROUNDS = [0, 700, 2500, 10_000, 40_000]
 
-/** The discovery of one link. */
 interface Run extends Timed {
   readonly ifindex: number
   readonly began: Instant
-  /** Rounds so far. */
   round: number
 }
 
 type DiscoveryParts = Context & { readonly advertiser: AdvertisementBuilder }
 
-export class HostDiscovery extends Part<DiscoveryParts> {
-  readonly #runs = new Map<number, Run>()
-  readonly #deadlines = new Deadlines<Run>()
-
-  get deadline(): Instant | undefined { return this.#deadlines.next }
-
-  /** Starts the rounds of a link, if hosts are learned there. */
+export class HostDiscovery extends TimedPart<DiscoveryParts, Run> {
   start(ifindex: number, now: Instant): void {
     if (this.parts.rules.learning(ifindex).length === 0) return
-    this.#deadlines.remove(this.#runs.get(ifindex))
+    this.deadlines.remove(this.records.get(ifindex))
     const run = { ifindex, began: now, round: 0, deadline: now, place: -1 }
-    this.#runs.set(ifindex, run)
-    this.#deadlines.set(run, now)
+    this.records.set(ifindex, run)
+    this.deadlines.set(run, now)
   }
 
-  wake(now: Instant): void {
-    for (let run = this.#deadlines.due(now); run !== undefined; run = this.#deadlines.due(now)) this.#round(run, now)
-  }
-
-  #round(run: Run, now: Instant): void {
+  protected override due(run: Run, now: Instant): void {
     const { rules, links, effects, advertiser } = this.parts
     const { ifindex, began } = run
     const next = ROUNDS[++run.round]
-    if (next === undefined) this.#runs.delete(ifindex)
-    else this.#deadlines.set(run, Math.max(now, began + next) as Instant)
+    if (next === undefined) this.records.delete(ifindex)
+    else this.deadlines.set(run, Math.max(now, began + next) as Instant)
     const link = links.get(ifindex)
     const [rule] = rules.learning(ifindex)
     if (link === undefined || !link.up || rule === undefined) return

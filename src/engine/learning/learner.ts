@@ -7,8 +7,7 @@ import { NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from '../../wire/consta
 import type { NdiscView } from '../../wire/ndisc-decode.ts'
 import type { ClaimParts, Claims } from '../cache/claims.ts'
 import { Part } from '../rules/context.ts'
-import { isAnycast } from '../rules/anycast.ts'
-import { type ActiveRule, isUpstream } from '../rules/rule.ts'
+import { type ActiveRule, isAnycast, isUpstream } from '../rules/rule.ts'
 import type { Instant, KernelNeighbor, Limit } from '../types.ts'
 import { evidence } from './evidence.ts'
 import { TentativeAddresses } from './tentative-addresses.ts'
@@ -57,7 +56,6 @@ export class Learner extends Part<LearnerParts> {
     this.#sign(w0, w1, w2, w3, ifindex, mac, now)
   }
 
-  /** Learns that a bridge learned or lost the port of a host. */
   station(ifindex: number, mac: Mac, isPresent: boolean, now: Instant): void {
     const { rules, cache, resolution, claims } = this.parts
     for (const neighbor of cache.capacity.of(mac)) {
@@ -70,7 +68,6 @@ export class Learner extends Part<LearnerParts> {
     }
   }
 
-  /** Learns from an echo reply. */
   echo(ifindex: number, { w0, w1, w2, w3 }: Address, mac: Mac | undefined, now: Instant): void {
     this.#sign(w0, w1, w2, w3, ifindex, mac, now)
   }

@@ -21,7 +21,6 @@ export class TentativeAddresses extends Part<Pick<Context, 'effects'>> {
   readonly #byMac = new Counts<Mac | undefined>()
   readonly #byLink = new Counts<number>()
 
-  /** The earliest end of DAD. */
   get next(): Instant | undefined { return this.#addresses.next }
   get limits(): Limit[] { return [{ name: 'addresses in DAD', used: this.#addresses.size, size: TENTATIVE_LIMIT }] }
 

@@ -12,10 +12,8 @@ export class LinkSets {
   readonly #sets = new Map<string, LinkSet & { readonly ifindexes: number[] }>()
   readonly #present = new Map<number, string>()
 
-  /** All names and patterns. */
   get names(): string[] { return [...this.#sets.values()].flatMap(({ names }) => names) }
 
-  /** @returns the set of these names */
   of(names: readonly string[]): LinkSet {
     const key = names.join(' ')
     let set = this.#sets.get(key)
@@ -26,10 +24,8 @@ export class LinkSets {
     return set
   }
 
-  /** @returns whether a link of this name belongs to a set */
   has(name: string): boolean { return [...this.#sets.values()].some(({ names }) => fitsAny(names, name)) }
 
-  /** Adds a link that is new or renamed. */
   link({ ifindex, name }: Link): void {
     this.gone(ifindex)
     this.#present.set(ifindex, name)

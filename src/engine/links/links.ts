@@ -3,7 +3,6 @@ import { type Address, Prefix } from '../../address.ts'
 import { AddressMap } from '../tables/address-map.ts'
 import type { Link, Random } from '../types.ts'
 
-/** An address of this machine, on one of its links. */
 export interface OwnAddress {
   readonly ifindex: number
   readonly loopback: boolean
@@ -22,7 +21,6 @@ export class Links {
     this.#own = new AddressMap(random)
   }
 
-  /** @returns undefined when there is no such link */
   get(ifindex: number): Link | undefined { return this.#links.get(ifindex) }
   up(ifindex: number): boolean { return this.#links.get(ifindex)?.up ?? false }
   values(): IterableIterator<Link> { return this.#links.values() }

@@ -2,8 +2,8 @@
 import { Address } from '../../address.ts'
 import type { ListenerQuery } from '../../wire/mld-decode.ts'
 import { linkLocal } from '../links/source-address.ts'
-import { type Context, Part } from '../rules/context.ts'
-import { Deadlines, type Timed } from '../tables/deadlines.ts'
+import { type Context, TimedPart } from '../rules/context.ts'
+import type { Timed } from '../tables/deadlines.ts'
 import type { Instant, Limit } from '../types.ts'
 import { MldListener, suffixOf } from './mld-listener.ts'
 
@@ -18,18 +18,13 @@ interface Member extends Timed {
   sourceRank: 0 | 1 | 2
 }
 
-export class Groups extends Part<Omit<Context, 'rules'>> {
-  readonly #members = new Map<number, Member>()
-  readonly #deadlines = new Deadlines<Member>()
-
+export class Groups extends TimedPart<Omit<Context, 'rules'>, Member> {
   get limits(): Limit[] {
-    const used = [...this.#members.values()].reduce((most, { listener }) => Math.max(most, listener.size), 0)
+    const used = [...this.records.values()].reduce((most, { listener }) => Math.max(most, listener.size), 0)
     return [{ name: 'joined groups of one link, at most', used, size: GROUPS }]
   }
 
-  get deadline(): Instant | undefined { return this.#deadlines.next }
-  /** @returns the number of groups that are added on this link */
-  size(ifindex: number): number { return this.#members.get(ifindex)?.listener.size ?? 0 }
+  size(ifindex: number): number { return this.records.get(ifindex)?.listener.size ?? 0 }
 
   /** Joins the group of an address. Calls are counted: addresses may share a group. @param address unicast, or the group itself */
   add(ifindex: number, address: Address): void {
@@ -40,7 +35,7 @@ export class Groups extends Part<Omit<Context, 'rules'>> {
 
   /** Undoes one `add`. @throws Error without such an `add`, since this would leave the group of another address */
   remove(ifindex: number, address: Address): void {
-    const member = this.#members.get(ifindex)
+    const member = this.records.get(ifindex)
     if (member?.listener.remove(suffixOf(address)) !== true) {
       throw new Error(`link ${ifindex} is no member of ${address.solicitedNode}, so ${address} cannot leave it`)
     }
@@ -55,7 +50,7 @@ export class Groups extends Part<Omit<Context, 'rules'>> {
 
   /** Handles a change of the link or its addresses. Reports all groups again when the link came up or got a better source. */
   link(ifindex: number): void {
-    const member = this.#members.get(ifindex)
+    const member = this.records.get(ifindex)
     if (member?.listener.isReporting !== true) return
     const source = this.#source(ifindex)
     const rank = source === undefined ? 0 : source.isLinkLocal ? 2 : 1
@@ -66,15 +61,15 @@ export class Groups extends Part<Omit<Context, 'rules'>> {
 
   /** Reports all groups again: the switch at the other end of the link may be another one. */
   replugged(ifindex: number): void {
-    const member = this.#members.get(ifindex)
+    const member = this.records.get(ifindex)
     if (member?.listener.isReporting !== true || member.sourceRank === 0) return
     member.listener.reportAll()
     this.#schedule(member)
   }
 
   /** Leaves all groups of a link that is removed or no longer listened to. `listening` joins the groups again. */
-  gone(ifindex: number): void {
-    const member = this.#members.get(ifindex)
+  override gone(ifindex: number): void {
+    const member = this.records.get(ifindex)
     if (member === undefined) return
     this.#leave(member)
     member.listener.isReporting = false
@@ -84,24 +79,21 @@ export class Groups extends Part<Omit<Context, 'rules'>> {
 
   /** Schedules the reports that answer a query of another router or of `Snooping`. */
   query(ifindex: number, query: Pick<ListenerQuery, 'version' | 'groups' | 'delay'>, now: Instant): void {
-    const member = this.#members.get(ifindex)
+    const member = this.records.get(ifindex)
     if (member === undefined) return
     member.listener.query(query, now)
     this.#schedule(member)
   }
 
-  wake(now: Instant): void {
-    for (let due = this.#deadlines.due(now); due !== undefined; due = this.#deadlines.due(now)) {
-      const { ifindex, listener } = due
-      const source = this.#source(ifindex)
-      if (source === undefined) listener.cancel()
-      listener.wake(now, source ?? Address.unspecified)
-      this.#schedule(due)
-    }
+  protected override due(member: Member, now: Instant): void {
+    const { ifindex, listener } = member
+    const source = this.#source(ifindex)
+    if (source === undefined) listener.cancel()
+    listener.wake(now, source ?? Address.unspecified)
+    this.#schedule(member)
   }
 
-  /** Leaves all groups of all links, before the end of the process. */
-  stop(): void { for (const member of this.#members.values()) this.#leave(member) }
+  stop(): void { for (const member of this.records.values()) this.#leave(member) }
 
   #leave({ ifindex, listener }: Member): void {
     const source = this.#source(ifindex)
@@ -115,11 +107,11 @@ export class Groups extends Part<Omit<Context, 'rules'>> {
   }
 
   #at(ifindex: number): Member {
-    let member = this.#members.get(ifindex)
+    let member = this.records.get(ifindex)
     if (member === undefined) {
       const listener = new MldListener(this.parts.random, (message) => this.parts.effects.multicasts.push({ ifindex, message }))
       member = { ifindex, listener, sourceRank: 0, deadline: 0 as Instant, place: -1 }
-      this.#members.set(ifindex, member)
+      this.records.set(ifindex, member)
     }
     return member
   }
@@ -127,8 +119,8 @@ export class Groups extends Part<Omit<Context, 'rules'>> {
   /** Updates the deadline of a link after any change. Removes a link that has no groups and is not listened to. */
   #schedule(member: Member): void {
     const { ifindex, listener: { next, size, isReporting } } = member
-    if (isReporting && next < Number.POSITIVE_INFINITY) this.#deadlines.set(member, next)
-    else this.#deadlines.remove(member)
-    if (!isReporting && size === 0) this.#members.delete(ifindex)
+    if (isReporting && next < Number.POSITIVE_INFINITY) this.deadlines.set(member, next)
+    else this.deadlines.remove(member)
+    if (!isReporting && size === 0) this.records.delete(ifindex)
   }
 }

@@ -21,7 +21,6 @@ const LAST_BURST = 64
 const AT_ONCE = Number.NEGATIVE_INFINITY as Instant
 const NEVER = Number.POSITIVE_INFINITY as Instant
 
-/** Groups that wait for one kind of report. */
 class Pending {
   #waiting = new Set<number>()
   #at = NEVER
@@ -30,7 +29,6 @@ class Pending {
   /** Groups whose time has come, and that are not taken yet. */
   #due: number[] = []
 
-  /** Time of the next report. */
   get at(): Instant { return this.#due.length > 0 ? AT_ONCE : this.#at }
 
   /** Adds a group. @param at latest time of its report */
@@ -64,7 +62,6 @@ class Pending {
 export class MldListener {
   readonly #random: Random
   readonly #send: (message: MulticastMessage) => void
-  /** Number of added addresses in each group. */
   readonly #added = new Counts<number>()
   /** Groups that were joined or left, for a State Change Report. */
   readonly #changed = new Pending()
@@ -76,7 +73,6 @@ export class MldListener {
   /** Older Version Querier Present timer (RFC 3810 8.2.1): end of the time with MLDv1. NEVER: MLDv2 is used. */
   #version1Until = NEVER
 
-  /** Whether changes are reported. */
   isReporting = false
 
   constructor(random: Random, send: (message: MulticastMessage) => void) {
@@ -84,7 +80,6 @@ export class MldListener {
     this.#send = send
   }
 
-  /** Number of groups. */
   get size(): number { return this.#added.size }
 
   /** Time of the next `wake`; infinite: none is needed. */
@@ -104,7 +99,6 @@ export class MldListener {
 
   /** Reports all groups as newly joined, for a switch that may not know them. */
   reportAll(): void { this.#changed.addAll(this.#added.kinds(), AT_ONCE) }
-  /** Cancels all reports that wait. */
   cancel(): void { for (const pending of [this.#changed, this.#repeated, this.#queried]) pending.clear() }
 
   /** Schedules the answer to a query. A query that concerns no group of this link is not answered. */
@@ -132,7 +126,6 @@ export class MldListener {
     if (left === 0) this.#restingUntil = now + GAP as Instant
   }
 
-  /** Leaves all groups, in at most LAST_BURST reports. */
   leaveAll(source: Address): void {
     this.reportAll()
     for (let left = LAST_BURST; left > 0 && this.#changed.at === AT_ONCE; left--) {
@@ -143,7 +136,6 @@ export class MldListener {
 
   get #isVersion1(): boolean { return this.#version1Until < NEVER }
   #has(group: number): boolean { return this.#added.count(group) > 0 }
-  /** Groups per report. */
   get #capacity(): number { return this.#isVersion1 ? 1 : MAX_REPORTED }
 
   #reportChange(groups: number[], source: Address): void {

@@ -2,8 +2,8 @@
 import { ADVERTISEMENT_INTERVAL, ADVERTISEMENT_JITTER, MAX_INITIAL_ADVERTISEMENT_INTERVAL, MAX_INITIAL_ADVERTISEMENTS,
   MAX_MESSAGE_RATE } from '../../wire/constants.ts'
 import { linkLocal } from '../links/source-address.ts'
-import { type Context, Part } from '../rules/context.ts'
-import { Deadlines, type Timed } from '../tables/deadlines.ts'
+import { type Context, TimedPart } from '../rules/context.ts'
+import type { Timed } from '../tables/deadlines.ts'
 import type { Instant } from '../types.ts'
 
 const SECOND = 1000
@@ -15,49 +15,36 @@ const RETRY = 1000
 /** A link to advertise on. Its deadline is the time of the next advertisement. */
 interface Advertiser extends Timed {
   readonly ifindex: number
-  /** Advertisements since the link became usable. */
   sent: number
   lastSent: Instant
 }
 
-export class MulticastRouterDiscovery extends Part<Omit<Context, 'rules'>> {
-  readonly #advertisers = new Map<number, Advertiser>()
-  readonly #deadlines = new Deadlines<Advertiser>()
-
-  get deadline(): Instant | undefined { return this.#deadlines.next }
-
+export class MulticastRouterDiscovery extends TimedPart<Omit<Context, 'rules'>, Advertiser> {
   /** Sets the links to advertise on. A link that is no longer among them gets a termination (RFC 4286 5.3). */
   configure(ifindexes: ReadonlySet<number>, now: Instant): void {
-    for (const ifindex of this.#advertisers.keys()) if (!ifindexes.has(ifindex)) this.#end(ifindex)
+    for (const ifindex of this.records.keys()) if (!ifindexes.has(ifindex)) this.#end(ifindex)
     for (const ifindex of ifindexes) {
-      if (this.#advertisers.has(ifindex)) continue
+      if (this.records.has(ifindex)) continue
       const advertiser = { ifindex, sent: 0, lastSent: -Infinity as Instant, deadline: now, place: -1 }
-      this.#advertisers.set(ifindex, advertiser)
-      this.#deadlines.set(advertiser, now + this.parts.random() * MAX_INITIAL_ADVERTISEMENT_INTERVAL as Instant)
+      this.records.set(ifindex, advertiser)
+      this.deadlines.set(advertiser, now + this.parts.random() * MAX_INITIAL_ADVERTISEMENT_INTERVAL as Instant)
     }
   }
 
   /** Handles a Multicast Router Solicitation. One advertisement answers all solicitations that arrive before it is sent. */
   solicited(ifindex: number, now: Instant): void {
-    const advertiser = this.#advertisers.get(ifindex)
+    const advertiser = this.records.get(ifindex)
     if (advertiser === undefined) return
     const at = this.#spaced(advertiser, now + this.parts.random() * RESPONSE_DELAY)
-    if (at < advertiser.deadline) this.#deadlines.set(advertiser, at)
+    if (at < advertiser.deadline) this.deadlines.set(advertiser, at)
   }
 
-  wake(now: Instant): void {
-    for (let due = this.#deadlines.due(now); due !== undefined; due = this.#deadlines.due(now)) {
-      this.#deadlines.set(due, this.#advertise(due, now))
-    }
-  }
-
-  gone(ifindex: number): void {
-    this.#deadlines.remove(this.#advertisers.get(ifindex))
-    this.#advertisers.delete(ifindex)
+  protected override due(advertiser: Advertiser, now: Instant): void {
+    this.deadlines.set(advertiser, this.#advertise(advertiser, now))
   }
 
   /** Sends the terminations, one per link at most, before the end of the process (RFC 4286 5.3). */
-  stop(): void { for (const ifindex of this.#advertisers.keys()) this.#end(ifindex) }
+  stop(): void { for (const ifindex of this.records.keys()) this.#end(ifindex) }
 
   /** Advertises on a link, if it has a usable address. @returns the time of the next advertisement or check */
   #advertise(advertiser: Advertiser, now: Instant): Instant {
@@ -79,7 +66,7 @@ export class MulticastRouterDiscovery extends Part<Omit<Context, 'rules'>> {
 
   #end(ifindex: number): void {
     const source = linkLocal(this.parts.links, ifindex)
-    if (source !== undefined && this.#advertisers.get(ifindex)!.sent > 0) {
+    if (source !== undefined && this.records.get(ifindex)!.sent > 0) {
       this.parts.effects.multicasts.push({ ifindex, message: { kind: 'router-termination', source } })
     }
     this.gone(ifindex)

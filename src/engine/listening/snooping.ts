@@ -14,7 +14,6 @@ import type { Groups } from './groups.ts'
 
 /** The most mirrored groups of one downstream link. */
 export const GROUP_LIMIT = 4096
-/** The most mirrored groups of all downstream links together. */
 export const MIRROR_LIMIT = 4 * GROUP_LIMIT
 /** Milliseconds between two checks of a link without a usable address. */
 const RETRY = 1000
@@ -23,7 +22,6 @@ const SILENCE = QUERY_RESPONSE_INTERVAL + 1000
 /** Milliseconds at least from a General Query to one that a leave causes: reports for the first arrive during this time. */
 const QUERY_GAP = QUERY_RESPONSE_INTERVAL
 
-/** A group that is mirrored until its deadline. */
 interface MirroredGroup extends Timed {
   readonly group: Address
   readonly downstream: Downstream
@@ -36,7 +34,6 @@ interface Downstream extends Timed {
   readonly groups: AddressMap<MirroredGroup>
   /** A limit was reached, which an event reported. */
   isFull: boolean
-  /** Number of General Queries sent since the link became usable. */
   queries: number
   lastQuery: Instant
   /** End of the Other Querier Present timer (RFC 3810 9.5). */
@@ -88,7 +85,6 @@ export class Snooping extends Part<SnoopingParts> {
     for (let due = this.#mirrored.due(now); due !== undefined; due = this.#mirrored.due(now)) this.#expire(due)
   }
 
-  /** Forgets a link that was removed. */
   gone(ifindex: number): void {
     const gone = this.#downstreams.get(ifindex)
     if (gone !== undefined) this.#end(gone)
@@ -112,7 +108,6 @@ export class Snooping extends Part<SnoopingParts> {
     this.#downstreams.delete(downstream.ifindex)
   }
 
-  /** Moves the mirrored groups of a downstream link to other upstreams. */
   #redirect(downstream: Downstream, upstreams: readonly number[]): void {
     const before = downstream.upstreams
     downstream.upstreams = upstreams

@@ -1,13 +1,11 @@
 /** Decides which links to listen on, and which groups to join permanently: one per /128 rule, `host` line and own address elsewhere. */
 import { Address } from '../../address.ts'
 import { type Context, Part } from '../rules/context.ts'
+import { PLAIN } from '../rules/link-options.ts'
 import type { Limit, Link, Listening, Subscription } from '../types.ts'
 import type { Groups } from './groups.ts'
 import { suffixOf } from './mld-listener.ts'
 
-/** Subscription to a link that a route leads to and no rule names. */
-const BY_ROUTE: Subscription = { promiscuous: false, ring: false, ownSolicitations: false, reports: false, routerSolicitations: false,
-  prefixes: false }
 /** The most links that packets are received from through a ring. Each ring takes 4 MiB. */
 const RING_LIMIT = 8
 /** The most links to receive from. Each has sockets and buffers of its own. */
@@ -22,7 +20,6 @@ export class Subscriptions extends Part<GroupParts> {
   readonly #joined = new Map<number, ReadonlySet<number>>()
 
   get limits(): Limit[] { return [{ name: 'links to receive from', used: this.#listening.size, size: LINK_LIMIT }] }
-  /** @returns whether the link is received from */
   has(ifindex: number): boolean { return this.#listening.has(ifindex) }
 
   /** Subscribes to a link, changes its subscription or cancels it. @param byRoute a route leads to the link, so no rule need name it */
@@ -32,7 +29,7 @@ export class Subscriptions extends Part<GroupParts> {
     const before = this.#listening.get(ifindex)
     // While `auto` rules exist, a subscription by route is kept: a later route may lead to the link again.
     const isKept = byRoute || (before !== undefined && rules.hasAuto)
-    const wanted = rules.config.options.subscription(name) ?? (isKept ? BY_ROUTE : undefined)
+    const wanted = rules.config.options.subscription(name) ?? (isKept ? PLAIN : undefined)
     if (wanted === undefined) {
       if (before !== undefined) this.#stop(ifindex)
       return
@@ -93,5 +90,4 @@ function isSame(a: Subscription, b: Subscription): boolean {
   return (Object.keys(a) as (keyof Subscription)[]).every((key) => a[key] === b[key])
 }
 
-/** @returns an address whose solicited-node group ends with this suffix */
 function withSuffix(suffix: number): Address { return new Address(0, 0, 0, suffix) }

@@ -18,7 +18,6 @@ export interface Block {
 /** The rules, without addresses, of all blocks with equal settings. */
 interface Variants {
   readonly settings: Settings
-  /** By the text of the rule. */
   readonly rules: Map<string, ActiveRule>
 }
 
@@ -33,10 +32,8 @@ export class CompiledConfig {
   readonly subnets: readonly ActiveSubnet[]
   readonly options: LinkOptions
   readonly hosts: HostLines
-  /** Prefixes of `exclude`. */
   readonly excluded: PrefixTable<true>
   readonly #sets: LinkSets
-  /** By the text of the settings. */
   readonly #variants = new Map<string, Variants>()
 
   constructor({ proxies, subnets }: Config, random: Random, sets: LinkSets) {
@@ -51,7 +48,6 @@ export class CompiledConfig {
 
   /** The rules of `proxy` blocks, without their addresses. */
   get proxyRules(): ActiveRule[] { return [...this.#variants.values()].flatMap(({ rules }) => [...rules.values()]) }
-  /** The maximum of `limit` over all blocks. */
   get limit(): number { return [...this.#variants.values()].reduce((most, { settings }) => Math.max(most, settings.limit), 0) }
 
   #block({ iface, settings, rules }: Proxy): Block {

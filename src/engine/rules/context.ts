@@ -1,7 +1,8 @@
 /** What all parts of the engine share. There is one such object, so every part uses the rules that are in force. */
 import type { Config } from '../../config/config.ts'
 import { Links } from '../links/links.ts'
-import type { Effects, Random } from '../types.ts'
+import { Deadlines, type Timed } from '../tables/deadlines.ts'
+import type { Effects, Instant, Random } from '../types.ts'
 import { Rules } from './rules.ts'
 
 export class Context {
@@ -9,7 +10,6 @@ export class Context {
   /** Replaced when the configuration changes. */
   rules: Rules
   readonly random: Random
-  /** Filled during a step. */
   readonly effects: Effects
 
   constructor(config: Config, random: Random, effects: Effects) {
@@ -25,4 +25,24 @@ export class Part<Parts> {
   protected readonly parts: Parts
 
   constructor(parts: Parts) { this.parts = parts }
+}
+
+/** A part that keeps a record with a deadline for each of some links. */
+export abstract class TimedPart<Parts, Record extends Timed> extends Part<Parts> {
+  protected readonly records = new Map<number, Record>()
+  protected readonly deadlines = new Deadlines<Record>()
+
+  get deadline(): Instant | undefined { return this.deadlines.next }
+
+  wake(now: Instant): void {
+    for (let due = this.deadlines.due(now); due !== undefined; due = this.deadlines.due(now)) this.due(due, now)
+  }
+
+  gone(ifindex: number): void {
+    this.deadlines.remove(this.records.get(ifindex))
+    this.records.delete(ifindex)
+  }
+
+  /** Handles a record whose deadline has come. The record has no deadline until one is set again. */
+  protected abstract due(record: Record, now: Instant): void
 }

@@ -21,7 +21,6 @@ export interface Pinned {
 }
 
 export class HostLines {
-  /** In file order. */
   readonly #hosts: Omit<Pinned, 'rule'>[] = []
   readonly #table: PrefixTable<Pin>
   readonly #pins: Pin[] = []
@@ -44,12 +43,10 @@ export class HostLines {
 
   /** @returns whether a `host` line names the address, and the address is in a present prefix of that line's subnet */
   has(w0: number, w1: number, w2: number, w3: number): boolean { return this.#some(w0, w1, w2, w3, false) }
-  /** @returns whether the address belongs to a pinned host */
   isPinned(w0: number, w1: number, w2: number, w3: number): boolean { return this.#some(w0, w1, w2, w3, true) }
   /** The pins whose link is certain. Hosts of other pins are probed for on all downstream links, even with `learn no`. */
   get pins(): Pin[] { return this.#pins.filter(isCertain) }
 
-  /** Iterates over the hosts of these pins, in file order. */
   * pinned(pins: ReadonlySet<Pin>): Generator<Pinned> {
     for (const { address, pin } of this.#hosts) {
       const rule = pins.has(pin) ? ruleOf(pin, address) : undefined

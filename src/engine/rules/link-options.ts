@@ -5,25 +5,25 @@ import type { Subscription } from '../types.ts'
 
 type Wanted = { -readonly [K in keyof Subscription]?: boolean }
 
-/** The option `snooping` of one or more blocks. */
 interface Snooping {
   readonly mode: 'mirror' | 'mrd'
   /** Links that solicitations come from. */
   readonly outside: LinkSet
-  /** Links of the hosts. */
   readonly inside: LinkSet
 }
 
+/** Subscription without options. */
+export const PLAIN: Subscription = { promiscuous: false, ring: false, ownSolicitations: false, reports: false, routerSolicitations: false,
+  prefixes: false }
+
 export class LinkOptions {
   readonly #sets: LinkSets
-  /** By interface name or pattern. */
+  /** By interface name or pattern; true values only. */
   readonly #wanted = new Map<string, Wanted>()
-  /** Links that rules listen on, by name or pattern. */
   readonly #listening = new Set<string>()
   readonly #snooping = new Map<string, Snooping>()
 
   constructor(sets: LinkSets) { this.#sets = sets }
-  /** All names and patterns. */
   get names(): string[] { return [...new Set([...this.#listening, ...this.#sets.names])] }
 
   /** Adds a link that rules listen on. @param wanted what to receive there */
@@ -40,16 +40,13 @@ export class LinkOptions {
     else for (const name of inside) this.#want(name, { reports: true })
   }
 
-  /** @returns whether rules listen on a link of this name */
   isListening(name: string): boolean { return fitsAny(this.#listening, name) }
 
   /** @returns what to receive from a link of this name; undefined when the configuration does not name it */
   subscription(name: string): Subscription | undefined {
     if (!this.isListening(name) && !this.#sets.has(name)) return undefined
     const wanted = [...this.#wanted].filter(([pattern]) => fits(pattern, name)).map(([, value]) => value)
-    const any = (key: keyof Subscription): boolean => wanted.some((one) => one[key] === true)
-    return { promiscuous: any('promiscuous'), ring: any('ring'), ownSolicitations: any('ownSolicitations'), reports: any('reports'),
-      routerSolicitations: any('routerSolicitations'), prefixes: any('prefixes') }
+    return Object.assign({ ...PLAIN }, ...wanted)
   }
 
   /** `mirrors`: for each link with hosts, the links to mirror their listener reports to. `routers`: the links to send MRD messages on. */

@@ -12,20 +12,16 @@ export class RuleList {
 
   get size(): number { return this.rules.length }
 
-  /** Adds a rule. @returns its number */
   add(prefix: Prefix, rule: ActiveRule): number {
     this.prefixes.push(prefix)
     return this.rules.push(rule) - 1
   }
 
-  /** Removes all rules but the first `size`. */
   truncate(size: number): void { this.prefixes.length = this.rules.length = size }
 }
 
-/** Numbers of rules by prefix. */
 export type RuleTable = PrefixTable<number>
 
-/** Tables of rules, one for each interface name or pattern. */
 export class RuleTables {
   readonly #list: RuleList
   readonly #random: Random
@@ -51,7 +47,6 @@ export class RuleTables {
     }
   }
 
-  /** @returns the tables for a link of this name */
   of(name: string): RuleTable[] { return [...this.#byName].filter(([pattern]) => fits(pattern, name)).map(([, table]) => table) }
 }
 

@@ -1,5 +1,5 @@
 /** Rules and subnets in the form that the engine uses, and checks of the rules that cover a target. */
-import type { Prefix } from '../../address.ts'
+import { type Prefix, wordMask } from '../../address.ts'
 import type { Settings, Subnet } from '../../config/config.ts'
 import type { LinkSet } from '../links/link-sets.ts'
 import type { OwnAddress } from '../links/links.ts'
@@ -20,7 +20,6 @@ export interface ActiveRule {
 
 /** A `subnet` block, without its hosts. */
 export interface ActiveSubnet extends Pick<Subnet, 'prefix' | 'upstream' | 'downstream' | 'settings'> {
-  /** Upstream and downstream links. */
   readonly links: LinkSet
   readonly upstreams: LinkSet
   /** The present prefixes, each with the rule that it makes. */
@@ -47,7 +46,21 @@ export function learnsOn({ kind, settings, subnet, links }: ActiveRule, ifindex:
     && (subnet === undefined ? settings.routes : !subnet.upstreams.ifindexes.includes(ifindex))
 }
 
-/** @returns whether the link is the upstream of the rule's subnet */
 export function isUpstream({ subnet }: ActiveRule, link: Link | undefined): boolean {
   return subnet !== undefined && link?.name === subnet.upstream
+}
+
+/** @returns whether the address is subnet-router anycast (RFC 4291 2.6.1) or reserved anycast (RFC 2526) in the prefix of a rule */
+export function isAnycast(rules: readonly ActiveRule[], t0: number, t1: number, t2: number, t3: number): boolean {
+  let found = (t2 | t3) === 0
+  for (const { length } of rules) {
+    if (length === 128) return false
+    found ||= (length < 127 && isFirst(length, t0, t1, t2, t3))
+      || (length <= 64 && t2 === (0xfdffffff | 0) && t3 >>> 7 === 0xffffff80 >>> 7)
+  }
+  return found
+}
+
+function isFirst(length: number, t0: number, t1: number, t2: number, t3: number): boolean {
+  return (t3 & ~wordMask(length, 3) | t2 & ~wordMask(length, 2) | t1 & ~wordMask(length, 1) | t0 & ~wordMask(length, 0)) === 0
 }

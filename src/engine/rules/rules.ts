@@ -8,7 +8,6 @@ import { CompiledConfig } from './compiled-config.ts'
 import { type ActiveRule, learnsOn } from './rule.ts'
 import { createRuleIndex, type RuleIndex, type RuleTable } from './rule-tables.ts'
 
-/** A present link that rules listen on. */
 interface Listener {
   readonly tables: readonly RuleTable[]
   readonly prefixes: Iterable<Prefix>
@@ -24,11 +23,9 @@ export class Rules {
   readonly config: CompiledConfig
   /** Rules of subnets, replaced when prefixes change. */
   #subnetRules: RuleIndex
-  /** Names of all present links. */
   readonly #names = new Map<number, string>()
   readonly #listeners = new Map<number, Listener>()
   readonly #owning = new Map<number, readonly RuleTable[]>()
-  /** Numbers of rules that {@link #collect} found. */
   readonly #found: number[] = []
   /** Result of `match` when one rule matches, as for most targets. */
   readonly #match: ActiveRule[] = []
@@ -44,7 +41,6 @@ export class Rules {
     this.follow(onLink)
   }
 
-  /** Replaces the on-link prefixes of all upstreams. */
   follow(onLink: ReadonlyMap<string, readonly Prefix[]>): void {
     const { list, blocks, subnets } = this.config
     list.truncate(blocks.at(-1)?.to ?? 0)
@@ -63,7 +59,6 @@ export class Rules {
     for (const [ifindex, name] of this.#names) this.#resolve(ifindex, name)
   }
 
-  /** Adds a link that is new or renamed. */
   link(link: Link): void {
     const { ifindex, name } = link
     this.gone(ifindex)
@@ -79,7 +74,6 @@ export class Rules {
     this.#owning.delete(ifindex)
   }
 
-  /** Names or patterns of the upstreams of all subnets. */
   get upstreams(): string[] { return [...new Set(this.config.subnets.map(({ upstream }) => upstream))] }
 
   /** Iterates over the addresses whose solicited-node groups are joined permanently on a link of this name. */
@@ -128,7 +122,6 @@ export class Rules {
     return [...proxyRules, ...subnets.flatMap(({ active }) => active.map(({ rule }) => rule))].filter((rule) => learnsOn(rule, ifindex))
   }
 
-  /** @returns whether a rule of `learning` covers the address */
   isLearnedOn(ifindex: number, { w0, w1, w2, w3 }: Address): boolean {
     const count = this.#collect(this.#owning.get(ifindex) ?? NO_TABLES, w0, w1, w2, w3)
     return this.#found.slice(0, count).some((number) => learnsOn(this.config.list.rules[number], ifindex))
@@ -146,10 +139,8 @@ export class Rules {
     return upstreams.includes(ifindex) ? rule.links.ifindexes.filter((link) => !upstreams.includes(link)) : upstreams
   }
 
-  /** @returns whether a prefix of `exclude` contains the address */
   excluded(w0: number, w1: number, w2: number, w3: number): boolean { return this.config.excluded.has(w0, w1, w2, w3) }
 
-  /** Looks up the tables of a link. */
   #resolve(ifindex: number, name: string): void {
     const { index, options } = this.config
     this.#owning.set(ifindex, [...index.owning.of(name), ...this.#subnetRules.owning.of(name)])
@@ -158,7 +149,6 @@ export class Rules {
     this.#listeners.set(ifindex, { tables, prefixes: { [Symbol.iterator]: () => this.#prefixesOf(name) } })
   }
 
-  /** Iterates over the prefixes of all rules that listen on a link of this name. */
   * #prefixesOf(name: string): Generator<Prefix> {
     const { list: { prefixes }, blocks, subnets } = this.config
     for (const { iface, from, to } of blocks) if (fits(iface, name)) yield* prefixes.slice(from, to)

@@ -28,7 +28,6 @@ export class AddressMap<V> {
     this.#values[slot] = value
   }
 
-  /** @returns whether the key was in the map */
   delete(w0: number, w1: number, w2: number, w3: number): boolean {
     let hole = this.#slot(w0, w1, w2, w3)
     if (this.#values[hole] === undefined) return false

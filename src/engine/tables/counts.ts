@@ -2,9 +2,7 @@
 export class Counts<K> {
   readonly #counts = new Map<K, number>()
 
-  /** Number of kinds that have items. */
   get size(): number { return this.#counts.size }
-  /** The kinds that have items. */
   kinds(): Iterable<K> { return this.#counts.keys() }
   count(kind: K): number { return this.#counts.get(kind) ?? 0 }
 

@@ -20,7 +20,6 @@ export class Deadlines<T extends Timed> {
   /** The earliest deadline; undefined: the queue is empty. */
   get next(): Instant | undefined { return this.#heap.length === 0 ? undefined : this.#heap[0].deadline }
 
-  /** Adds an item, or changes its deadline. */
   set(item: T, deadline: Instant): void {
     item.deadline = deadline
     if (item.place < 0) item.place = this.#heap.push(item) - 1
@@ -46,7 +45,6 @@ export class Deadlines<T extends Timed> {
     return first
   }
 
-  /** Moves an item up or down the heap, according to its deadline. */
   #settle(item: T): void {
     const heap = this.#heap
     const { deadline } = item

@@ -5,15 +5,12 @@ const CLEAR = 1024
 
 export class Fifo<T> {
   #items: T[] = []
-  /** Index of the first item that is not taken. */
   #head = 0
 
   get size(): number { return this.#items.length - this.#head }
-  /** The item that `shift` would take. */
   get first(): T | undefined { return this.#items[this.#head] }
   push(item: T): void { this.#items.push(item) }
 
-  /** Takes the first item. @returns undefined when the queue is empty */
   shift(): T | undefined {
     if (this.size === 0) return undefined
     const item = this.#items[this.#head++]

@@ -7,7 +7,6 @@ import { AddressMap } from './address-map.ts'
 interface Level<V> {
   readonly length: number
   readonly m0: number; readonly m1: number; readonly m2: number; readonly m3: number
-  /** The first value of each prefix. */
   readonly first: AddressMap<V>
   /** Further values of the few prefixes that have several. */
   readonly more: AddressMap<V[]>
@@ -46,7 +45,6 @@ export class PrefixTable<V> {
     return count
   }
 
-  /** @returns whether a prefix contains the address */
   has(w0: number, w1: number, w2: number, w3: number): boolean {
     for (const { m0, m1, m2, m3, first } of this.#levels) if (first.get(w0 & m0, w1 & m1, w2 & m2, w3 & m3) !== undefined) return true
     return false

@@ -1,6 +1,6 @@
 /** The life of a cache entry: INCOMPLETE, REACHABLE, PROBE, FAILED. */
 import t from 'tap'
-import { SOLICITOR_LIMIT } from '../../../src/engine/cache/waiting-solicitors.ts'
+import { SOLICITOR_LIMIT } from '../../../src/engine/cache/neighbor.ts'
 import { ETH0, ETH1, ip, mac, Stage, PATIENT, VM, VM2, VM3 } from '../kit/stage.ts'
 
 t.test('INCOMPLETE: one probe per timeout, then FAILED, then no entry', async (t) => {
