@@ -2,8 +2,8 @@
  * Routing requests to the kernel (rtnetlink(7)), which carries out each one while it is sent: a route is in the kernel when
  * {@link Rtnetlink.changeRoutes} returns.
  */
-import type { Address, Prefix } from '../address.ts'
-import type { HostRoute, RouteChange } from '../engine/types.ts'
+import type { Prefix } from '../address.ts'
+import type { HostRoute, Lookup, RouteChange } from '../engine/types.ts'
 import type { MessageWriter } from '../wire/netlink-encode.ts'
 import {
   decodeNeighbor, decodeStation, dumpNeighbors, dumpStations, type NeighborMessage, type StationMessage,
@@ -28,7 +28,7 @@ export const ROUTE_MARK: RouteMark = { protocol: 136, metric: 16 }
 const GONE = ['ESRCH', 'ENOENT']
 
 /** The kernel's routing decision. */
-export interface Lookup {
+export interface RoutingDecision {
   /** The link of the route; undefined without a usable route (unreachable, prohibited, none). */
   readonly ifindex: number | undefined
   /** Whether the target is an address of this machine. */
@@ -85,11 +85,12 @@ export class Rtnetlink {
     })
   }
 
-  /** Asks the kernel for the route of a packet to `target`; policy routing and all tables count. */
-  lookup(target: Address): Lookup {
-    let found: Lookup = { ifindex: undefined, local: false }
-    // Errors mean that there is no usable route: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), EINVAL (blackhole).
-    this.#socket.request((w, sequence) => lookupRoute(w, sequence, target), (message) => {
+  /** Asks the kernel for the route of a packet, as forwarding does; policy routing and all tables count. */
+  lookup(lookup: Lookup): RoutingDecision {
+    let found: RoutingDecision = { ifindex: undefined, local: false }
+    // Errors mean that there is no usable route: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), EINVAL (blackhole), ENODEV (the incoming
+    // link is gone).
+    this.#socket.request((w, sequence) => lookupRoute(w, sequence, lookup), (message) => {
       const route = decodeRoute(message)
       if (route?.type === RTN_UNICAST || route?.type === RTN_LOCAL) found = { ifindex: route.ifindex, local: route.type === RTN_LOCAL }
     })
