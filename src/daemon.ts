@@ -15,7 +15,7 @@ import { KERNEL_LIMIT, NeighborWatcher } from './linux/neighbors.ts'
 import { Netfilter } from './linux/netfilter.ts'
 import { PrefixWatcher } from './linux/prefixes.ts'
 import { HostRoutes, QUEUE_LIMIT, RouteWatcher } from './linux/route-changes.ts'
-import { Rtnetlink, type Lookup } from './linux/rtnetlink.ts'
+import { Rtnetlink, type RoutingDecision } from './linux/rtnetlink.ts'
 import { Sockets } from './linux/sockets.ts'
 import { forward, readNeighborLimit, warnWithoutForwarding } from './linux/sysctl.ts'
 import { EventLog } from './log/event-log.ts'
@@ -30,7 +30,7 @@ const TICK = 5000
 const SAVE_INTERVAL = 30_000
 /** Time until routes are compared, if they cannot be compared at once. Milliseconds. */
 const COMPARE_RETRY = 100
-const NO_ROUTE: Lookup = { ifindex: undefined, local: false }
+const NO_ROUTE: RoutingDecision = { ifindex: undefined, local: false }
 const TIMER_MAX = 2 ** 31 - 1 // the longest delay of setTimeout
 
 export class Daemon {
@@ -180,8 +180,8 @@ export class Daemon {
     for (const multicast of multicasts) this.#sockets.multicast(multicast)
     for (const [ifindex, entry] of listening) if (entry === undefined) this.#ignore(ifindex)
     if (listening.size > 0) this.#prefixWatcher.follow(this.#followed)
-    for (const target of lookups) {
-      this.#inputs.push({ kind: 'lookup', target, ...this.#ask(() => this.#kernel.lookup(target)) ?? NO_ROUTE })
+    for (const lookup of lookups) {
+      this.#inputs.push({ kind: 'lookup', target: lookup.target, ...this.#ask(() => this.#kernel.lookup(lookup)) ?? NO_ROUTE })
     }
     this.#unlogged.push(...events)
     for (let i = 0; i < outcomes.size; i++) {

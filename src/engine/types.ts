@@ -100,6 +100,15 @@ export type Input =
   /** Owners of the previous run, which are answered for while they are verified. */
   | { readonly kind: 'saved-hosts'; readonly hosts: readonly SavedHost[] }
 
+/** A question to the kernel: which way a packet to `target` goes. */
+export interface Lookup {
+  readonly target: Address
+  /** The link that the packet comes in on; 0: this machine sends it. */
+  readonly from: number
+  /** Source of the packet; undefined: unspecified. */
+  readonly source: Address | undefined
+}
+
 /** What to receive from one link. */
 export interface Subscription {
   /** PACKET_MR_PROMISC. */
@@ -169,8 +178,8 @@ export interface Effects {
   readonly answers: Pool<Advertisement>
   readonly probes: Probe[]
   readonly multicasts: Multicast[]
-  /** Targets whose route is to be requested from the kernel. Replies come back as an `Input` of kind `lookup`. */
-  readonly lookups: Address[]
+  /** Questions to the kernel's routing. Replies come back as an `Input` of kind `lookup`. */
+  readonly lookups: Lookup[]
   readonly events: Event[]
   readonly outcomes: Pool<PacketOutcome>
 }

@@ -1,6 +1,6 @@
 /** Requests to rtnetlink(7). The kernel carries out each one while it is sent, so a route is in the kernel when the call returns. */
-import type { Address, Prefix } from '../address.ts'
-import type { HostRoute, Input, RouteChange } from '../engine/types.ts'
+import type { Prefix } from '../address.ts'
+import type { HostRoute, Lookup, RouteChange } from '../engine/types.ts'
 import type { MessageWriter } from '../wire/netlink-encode.ts'
 import {
   decodeNeighbor, decodeStation, dumpNeighbors, dumpStations, type NeighborMessage, type StationMessage,
@@ -18,8 +18,13 @@ export const NETLINK_ROUTE = 0
 /** Errors of deleting a route that does not exist, or is being deleted. */
 const GONE = ['ESRCH', 'ENOENT']
 
-/** `ifindex`: undefined without a usable route (unreachable, prohibited, none). */
-export type Lookup = Pick<Extract<Input, { kind: 'lookup' }>, 'ifindex' | 'local'>
+/** The kernel's routing decision. */
+export interface RoutingDecision {
+  /** The link of the route; undefined without a usable route (unreachable, prohibited, none). */
+  readonly ifindex: number | undefined
+  /** Whether the target is an address of this machine. */
+  readonly local: boolean
+}
 
 export interface RouteFailure {
   readonly change: RouteChange
@@ -58,11 +63,12 @@ export class Rtnetlink extends RequestSocket {
     })
   }
 
-  /** Asks the kernel for the route of a packet to `target`; policy routing and all tables count. */
-  lookup(target: Address): Lookup {
-    let found: Lookup = { ifindex: undefined, local: false }
-    // Errors mean that there is no usable route: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), EINVAL (blackhole).
-    this.request((w, sequence) => lookupRoute(w, sequence, target), (message) => {
+  /** Asks the kernel for the route of a packet, as forwarding does; policy routing and all tables count. */
+  lookup(lookup: Lookup): RoutingDecision {
+    let found: RoutingDecision = { ifindex: undefined, local: false }
+    // Errors mean that there is no usable route: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), EINVAL (blackhole), ENODEV (the incoming
+    // link is gone).
+    this.request((w, sequence) => lookupRoute(w, sequence, lookup), (message) => {
       const route = decodeRoute(message)
       if (route?.type === RTN_UNICAST || route?.type === RTN_LOCAL) found = { ifindex: route.ifindex, local: route.type === RTN_LOCAL }
     })

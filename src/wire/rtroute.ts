@@ -19,7 +19,7 @@ const RTNH_F_ONLINK = 4
 /** Protocols of on-link prefixes: kernel (of an address), boot (set by hand), static, ra. */
 const ON_LINK_PROTOCOLS = [2, 3, 4, 9]
 
-const RTA_DST = 1, RTA_OIF = 4, RTA_GATEWAY = 5, RTA_PRIORITY = 6, RTA_MULTIPATH = 9, RTA_CACHEINFO = 12, RTA_TABLE = 15
+const RTA_DST = 1, RTA_SRC = 2, RTA_IIF = 3, RTA_OIF = 4, RTA_GATEWAY = 5, RTA_PRIORITY = 6, RTA_MULTIPATH = 9, RTA_CACHEINFO = 12, RTA_TABLE = 15
 const RTA_VIA = 18, RTA_ENCAP = 22, RTA_EXPIRES = 23
 /** Attributes of routes with a gateway or a tunnel. */
 const NOT_ON_LINK = [RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA, RTA_ENCAP]
@@ -139,9 +139,21 @@ export function onLinkFilter(): Uint8Array {
   ])
 }
 
-/** Requests the route of this machine to `target`. The answer is an RTM_NEWROUTE or an error. */
-export function lookupRoute(w: MessageWriter, sequence: number, target: Address): void {
-  w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_ACK, sequence, header(128, 0, 0, 0), [[RTA_DST, target]])
+/** A packet whose route is requested. */
+export interface LookupFields {
+  readonly target: Address
+  /** The link that the packet comes in on; 0: this machine sends it. */
+  readonly from: number
+  readonly source: Address | undefined
+}
+
+/** Requests the route of a packet. The answer is an RTM_NEWROUTE or an error. */
+export function lookupRoute(w: MessageWriter, sequence: number, { target, from, source }: LookupFields): void {
+  const fields = header(128, 0, 0, 0)
+  if (source !== undefined) fields[2] = 128
+  w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_ACK, sequence, fields, [
+    [RTA_DST, target], [RTA_SRC, source], [RTA_IIF, from === 0 ? undefined : hostOrder(from)],
+  ])
 }
 
 const CHANGE = { add: NLM_F_CREATE | NLM_F_EXCL, replace: NLM_F_REPLACE, delete: 0 } as const

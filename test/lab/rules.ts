@@ -52,6 +52,18 @@ t.test('auto: hosts are probed on the link that the route leads to', async (t) =
   goodManners(t, stage)
 })
 
+t.test('auto: the route is the one of packets from the solicitor', async (t) => {
+  const stage = await scene(t, [2])
+  const { server, proxy } = stage
+  proxy.ip('route add 2001:db8::/112 dev eth1 table 200', 'rule add iif eth0 lookup 200')
+  t.match(proxy.show(`route get ${vmAddress(2)} from ${SERVER} iif eth0`), [{ dev: 'eth1' }], 'a packet from the upstream')
+  t.match(proxy.show(`route get ${vmAddress(2)}`), [{ dev: 'eth0' }], 'a packet of the machine itself')
+  await stage.start(`proxy eth0 { rule 2001:db8::/64 { auto } }\nproxy eth1 { rule ${ROUTER} { iface eth0 } }`)
+  t.equal(await server.reaches(vmAddress(2), 5000), true)
+  t.same(proxy.ourRoutes(), [])
+  goodManners(t, stage)
+})
+
 t.test('own addresses: the kernel answers on their link, ndp6d on the others', async (t) => {
   const stage = await scene(t, [2])
   const { router, vms: [vm2], proxy } = stage

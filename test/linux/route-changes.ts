@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Address } from '../../src/address.ts'
-import type { RouteChange } from '../../src/engine/types.ts'
+import type { Lookup, RouteChange } from '../../src/engine/types.ts'
 import { osError } from '../../src/linux/errors.ts'
 import { native } from '../../src/linux/native.ts'
 import { HostRoutes, QUEUE_LIMIT, RouteWatcher } from '../../src/linux/route-changes.ts'
@@ -13,6 +13,7 @@ import { until } from '../kit/until.ts'
 await ownNamespace()
 
 const address = (text: string): Address => Address.parse(text)!
+const to = (target: string): Lookup => ({ target: address(target), from: 0, source: undefined })
 sh('ip link add up0 type veth peer name down0; ip link set up0 up; ip link set down0 up; ip -6 addr add 2001:db8::ff/64 dev up0 nodad')
 const kernel = new Rtnetlink()
 const index = (name: string): number => kernel.links().find((link) => link.name === name)!.ifindex
@@ -28,7 +29,7 @@ const routes = new HostRoutes(kernel, {
 })
 const add = (target: string, ifindex: number): RouteChange => ({ op: 'add', route: { target: address(target), ifindex } })
 const del = (target: string, ifindex: number): RouteChange => ({ op: 'delete', route: { target: address(target), ifindex } })
-const way = (target: string): number | undefined => kernel.lookup(address(target)).ifindex
+const way = (target: string): number | undefined => kernel.lookup(to(target)).ifindex
 const show = (): string[] => sh('ip -6 route show proto 136').trim().split('\n').filter(Boolean)
 t.beforeEach(() => {
   failures.length = 0

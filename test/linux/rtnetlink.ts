@@ -2,12 +2,13 @@
 import t from 'tap'
 import { Address } from '../../src/address.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
-import type { RouteChange } from '../../src/engine/types.ts'
+import type { Lookup, RouteChange } from '../../src/engine/types.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
 
 await ownNamespace()
 
 const address = (text: string): Address => Address.parse(text)!
+const to = (target: string): Lookup => ({ target: address(target), from: 0, source: undefined })
 veth('up0 address 52:54:00:12:34:56', 'down0')
 sh(`ip -6 addr add 2001:db8::ff/64 dev up0 nodad; ip -6 route add default via 2001:db8::1 dev up0`)
 const kernel = new Rtnetlink()
@@ -19,23 +20,29 @@ const del = (target: string, ifindex: number): RouteChange => ({ op: 'delete', r
 const show = (): string[] => kernel.hostRoutes().map((route) => `${route.target} ${route.ifindex}${route.via ? ` ${route.via}` : ''}`)
 
 t.test('lookup', async (t) => {
-  t.strictSame(kernel.lookup(address('2001:db8::2')), { ifindex: up0, local: false })
-  t.strictSame(kernel.lookup(address('2620::1')), { ifindex: up0, local: false }, 'the default route')
-  t.equal(kernel.lookup(address('2001:db8::ff')).local, true)
-  t.equal(kernel.lookup(address('::1')).local, true)
+  t.strictSame(kernel.lookup(to('2001:db8::2')), { ifindex: up0, local: false })
+  t.strictSame(kernel.lookup(to('2620::1')), { ifindex: up0, local: false }, 'the default route')
+  t.equal(kernel.lookup(to('2001:db8::ff')).local, true)
+  t.equal(kernel.lookup(to('::1')).local, true)
   sh('ip -6 route add unreachable 2001:db9::/64; ip -6 route add blackhole 2001:dba::/64; ip -6 route add prohibit 2001:dbb::/64')
   for (const target of ['2001:db9::1', '2001:dba::1', '2001:dbb::1']) {
-    t.strictSame(kernel.lookup(address(target)), { ifindex: undefined, local: false }, target)
+    t.strictSame(kernel.lookup(to(target)), { ifindex: undefined, local: false }, target)
   }
   sh('ip -6 route add 2001:db8:5::/64 dev down0 table 55; ip -6 rule add to 2001:db8:5::/64 table 55')
-  t.equal(kernel.lookup(address('2001:db8:5::1')).ifindex, down0, 'policy routing')
+  t.equal(kernel.lookup(to('2001:db8:5::1')).ifindex, down0, 'policy routing')
+  sh('ip -6 route add 2001:db8:6::/64 dev down0 table 56; ip -6 rule add iif up0 lookup 56; ip -6 rule add from 2001:db8:7::/64 lookup 56')
+  const [target, source] = [address('2001:db8:6::1'), address('2001:db8:7::1')]
+  t.equal(kernel.lookup({ target, from: up0, source: undefined }).ifindex, down0, 'policy routing by incoming link')
+  t.equal(kernel.lookup({ target, from: down0, source }).ifindex, down0, 'and by source')
+  t.equal(kernel.lookup({ target, from: down0, source: undefined }).ifindex, up0)
+  t.equal(kernel.lookup({ target, from: 999, source: undefined }).ifindex, undefined, 'no such link')
   sh('ip -6 route del default')
-  t.equal(kernel.lookup(address('2620::1')).ifindex, undefined, 'no route at all')
+  t.equal(kernel.lookup(to('2620::1')).ifindex, undefined, 'no route at all')
 })
 
 t.test('changes take effect before the call returns', async (t) => {
   t.strictSame(kernel.changeRoutes([add('2001:db8::2', down0)]), [])
-  t.equal(kernel.lookup(address('2001:db8::2')).ifindex, down0)
+  t.equal(kernel.lookup(to('2001:db8::2')).ifindex, down0)
   t.match(sh('ip -6 route show 2001:db8::2'), /^2001:db8::2 dev down0 proto 136 metric 16 pref medium/)
   t.strictSame(kernel.changeRoutes([add('2001:db8::3', down0), del('2001:db8::2', down0), del('2001:db8::2', down0)]), [],
     'in order; deleting a missing route is no failure')

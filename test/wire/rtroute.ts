@@ -94,9 +94,14 @@ t.test('requests are those of iproute2', async (t) => {
   request((w) => changeRoute(w, SEQUENCE, 'delete', { target: address('2001:db8::2'), ifindex: 2 }), `
       40 00 00 00 19 00 05 00  3c 13 04 6b 00 00 00 00  0a 80 00 00 fe 88 00 01  00 00 00 00 14 00 01 00
       20 01 0d b8 00 00 00 00  00 00 00 00 00 00 00 02  08 00 06 00 10 00 00 00  08 00 04 00 02 00 00 00`)
-  request((w) => lookupRoute(w, SEQUENCE, address('2001:db8::2')), `
+  request((w) => lookupRoute(w, SEQUENCE, { target: address('2001:db8::2'), from: 0, source: undefined }), `
       30 00 00 00 1a 00 05 00  3c 13 04 6b 00 00 00 00  0a 80 00 00 00 00 00 00  00 00 00 00 14 00 01 00
       20 01 0d b8 00 00 00 00  00 00 00 00 00 00 00 02`)
+  // By hand, after struct rtmsg of linux/rtnetlink.h.
+  request((w) => lookupRoute(w, SEQUENCE, { target: address('2001:db8::2'), from: 3, source: address('2001:db8::9') }), `
+      4c 00 00 00 1a 00 05 00  3c 13 04 6b 00 00 00 00  0a 80 80 00 00 00 00 00  00 00 00 00 14 00 01 00
+      20 01 0d b8 00 00 00 00  00 00 00 00 00 00 00 02  14 00 02 00 20 01 0d b8  00 00 00 00 00 00 00 00
+      00 00 00 09 08 00 03 00  03 00 00 00`)
   // By hand: the table is in the header; iproute2 uses an attribute.
   request((w) => dumpHostRoutes(w, SEQUENCE), '1c000000 1a00 0503 3c13046b 00000000 0a000000 fe880000 00000000')
   request((w) => dumpLinkRoutes(w, SEQUENCE, 3), '24000000 1a00 0503 3c13046b 00000000 0a000000 fe000001 00000000 08000400 03000000')

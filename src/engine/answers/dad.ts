@@ -43,7 +43,7 @@ export class Dad extends Part<DadParts> {
         return 'limit'
       }
       this.#pending.set(key, { rule, solicitors: [solicitor] })
-      this.parts.effects.lookups.push(target)
+      this.parts.effects.lookups.push({ target, from: 0, source: undefined })
     } else if (pending.solicitors.length < SOLICITOR_LIMIT) {
       pending.solicitors.push(solicitor)
     }

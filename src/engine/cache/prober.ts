@@ -31,7 +31,13 @@ export class Prober extends Part<ProberParts> {
     neighbor.set({ probes: probes + 1 })
     if (neighbor.state === 'PROBE') return this.#verify(neighbor)
     this.#solicit(neighbor, probes === 0 ? probed : this.repeat(neighbor, probed, now))
-    if (byRoute) this.parts.effects.lookups.push(neighbor.target)
+    if (byRoute) this.lookUp(neighbor)
+  }
+
+  /** Requests the kernel's route for the packets of the first solicitor, so that policy routing by incoming link and source counts. */
+  lookUp({ target, work: { waiting: [solicitor] } }: Neighbor): void {
+    const source = solicitor === undefined || solicitor.source.isUnspecified ? undefined : solicitor.source
+    this.parts.effects.lookups.push({ target, from: solicitor?.ifindex ?? 0, source })
   }
 
   /** Reserves a retransmission. @returns the links of `links` that have budget for it */

@@ -85,7 +85,7 @@ export class Resolution extends Part<ResolutionParts> {
 
   #widen(neighbor: Neighbor, request: Request, links: readonly number[], now: Instant): void {
     const { lane, rule, byRoute, from, mac } = request
-    const { budget, prober, effects, cache } = this.parts
+    const { budget, prober, cache } = this.parts
     const { isQueued, probed, byRoute: wasByRoute } = neighbor.work
     const isRepeat = lane === 'alive' && !isQueued && now > neighbor.probedAt + REPEAT_INTERVAL
     const kept = isRepeat ? probed.filter((link) => !links.includes(link)) : probed
@@ -98,7 +98,7 @@ export class Resolution extends Part<ResolutionParts> {
     if (isQueued) return
     prober.widen(neighbor, fresh)
     neighbor.set({ probes: 1 })
-    if (isRouteNew) effects.lookups.push(neighbor.target)
+    if (isRouteNew) prober.lookUp(neighbor)
     cache.setDeadline(neighbor, neighbor.timeoutAt(now))
   }
 

@@ -131,7 +131,7 @@ t.test('auto: the kernel\'s route decides which link is probed', async (t) => {
   const auto = 'proxy eth0 { timeout 500\n rule 2001:db8::/64 { auto } }'
   const stage = new Stage(auto)
   t.equal(stage.ns(ETH0, VM), 'probing')
-  t.same(stage.sink.take('lookup', 'solicit'), [`lookup ${VM}`])
+  t.same(stage.sink.take('lookup', 'solicit'), [`lookup ${VM} from eth0`])
   stage.route(VM, ETH1)
   t.same(stage.sink.take('listen', 'solicit'), ['listen eth1', `solicit eth1 ${VM}`], 'listening comes first')
   t.equal(stage.na(ETH1, VM, VM2), 'proof')

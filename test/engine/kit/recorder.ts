@@ -32,7 +32,7 @@ export class Recorder {
     for (const probe of probes) this.probe(probe)
     for (const message of multicasts) this.multicast(message)
     for (const [ifindex, entry] of listening) if (entry === undefined) this.ignore(ifindex)
-    for (const target of lookups) this.add(`lookup ${target}`)
+    for (const { target, from } of lookups) this.add(`lookup ${target}${from === 0 ? '' : ` from ${nameOf(from)}`}`)
     for (const event of events) this.event(event)
     for (const { outcome } of outcomes) this.outcomes.push(outcome)
   }

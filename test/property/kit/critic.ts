@@ -2,7 +2,7 @@
 import { Address, type Prefix } from '../../../src/address.ts'
 import { type Config, matchesIface, type Settings } from '../../../src/config/config.ts'
 import type { Engine } from '../../../src/engine.ts'
-import type { Advertisement, Discovery, Effects, Link, Multicast, Probe, RouteChange } from '../../../src/engine/types.ts'
+import type { Advertisement, Discovery, Effects, Link, Lookup, Multicast, Probe, RouteChange } from '../../../src/engine/types.ts'
 import { Recorder } from '../../engine/kit/recorder.ts'
 
 export function check(ok: boolean, message: string): void {
@@ -24,7 +24,7 @@ export class Critic extends Recorder {
   readonly onLink = new Map<string, readonly Prefix[]>()
   /** Links that the engine listens on. */
   readonly listening = new Set<number>()
-  readonly lookups: Address[] = []
+  readonly lookups: Lookup[] = []
   /** Changes that are not in the kernel yet. */
   readonly pending: RouteChange[] = []
 

@@ -71,7 +71,8 @@ export class World {
       case 'wait': this.wait(step.ms); break
     }
     // The kernel answers in the same turn.
-    for (let target = this.sink.lookups.shift(); target !== undefined; target = this.sink.lookups.shift()) {
+    for (let lookup = this.sink.lookups.shift(); lookup !== undefined; lookup = this.sink.lookups.shift()) {
+      const { target } = lookup
       this.#reply(target, [2, 3, 4, undefined][target.w3 & 3], false)
     }
     this.#look()
@@ -98,8 +99,8 @@ export class World {
       check(++wakes < 10_000, 'the engine settles')
       this.now = Math.max(this.now, next) as Instant
       this.#carryOut(this.engine.wake(this.now))
-      for (let target = this.sink.lookups.shift(); target !== undefined; target = this.sink.lookups.shift()) {
-        this.#reply(target, undefined, false)
+      for (let lookup = this.sink.lookups.shift(); lookup !== undefined; lookup = this.sink.lookups.shift()) {
+        this.#reply(lookup.target, undefined, false)
       }
     }
     this.now = until as Instant

@@ -165,7 +165,7 @@ export class ProxyHost {
     for (const probe of probes) this.#probe(probe)
     for (const message of multicasts) this.#multicast(message)
     for (const [ifindex, entry] of listening) if (entry === undefined) this.#ignore(ifindex)
-    for (const target of lookups) this.world.after(0, () => this.tell({ kind: 'lookup', target, ifindex: undefined, local: false }))
+    for (const { target } of lookups) this.world.after(0, () => this.tell({ kind: 'lookup', target, ifindex: undefined, local: false }))
     for (const { outcome } of outcomes) this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
     for (const event of events) {
       this.events.push(event)
