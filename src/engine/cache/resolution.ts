@@ -18,6 +18,7 @@ import type { Instant, NeighborReason, Outcome } from '../types.ts'
 import { type Neighbor, NONE } from './neighbor.ts'
 import type { CacheParts, Owners } from './owners.ts'
 import type { Prober } from './prober.ts'
+import type { SilentLinks } from './silent-links.ts'
 import { type Solicitor, SOLICITOR_LIMIT } from './waiting-solicitors.ts'
 
 /** Milliseconds at least from a proof of an owner to the next verification because of a claim on the owner's address. */
@@ -47,7 +48,7 @@ export interface Request {
   readonly reason: NeighborReason
 }
 
-export type ResolutionParts = CacheParts & { readonly owners: Owners; readonly prober: Prober }
+export type ResolutionParts = CacheParts & { readonly owners: Owners; readonly prober: Prober; readonly silentLinks: SilentLinks }
 
 export class Resolution extends Part<ResolutionParts> {
   /**
@@ -195,6 +196,7 @@ export class Resolution extends Part<ResolutionParts> {
   #giveUp(neighbor: Neighbor, now: Instant): void {
     const { rule, t0, t1, t2, t3, work: { rival, rivalMac } } = neighbor
     this.parts.owners.fail(neighbor, 'no answer', now)
+    this.parts.silentLinks.unanswered(neighbor)
     neighbor.set({ rival: 0, rivalMac: undefined })
     const isUpstreamRival = this.#isUpstream(rule, rival)
     if (rival === 0 || !this.parts.links.up(rival) || (neighbor.router && !isUpstreamRival)) return
