@@ -10,6 +10,7 @@ import { Owners } from './engine/cache/owners.ts'
 import { PinnedHosts } from './engine/cache/pinned-hosts.ts'
 import { Prober } from './engine/cache/prober.ts'
 import { Resolution } from './engine/cache/resolution.ts'
+import { SilentLinks } from './engine/cache/silent-links.ts'
 import { type NeighborSnapshot, savedHosts, snapshotOf } from './engine/cache/snapshot.ts'
 import { AdvertisementBuilder } from './engine/effects/advertisement-builder.ts'
 import { Announcer } from './engine/effects/announcer.ts'
@@ -44,6 +45,7 @@ class Parts extends Context {
   readonly cache = new NeighborCache(this)
   readonly owners = new Owners(this)
   readonly prober = new Prober(this)
+  readonly silentLinks = new SilentLinks(this)
   readonly resolution = new Resolution(this)
   readonly claims = new Claims(this)
   readonly pinnedHosts = new PinnedHosts(this)

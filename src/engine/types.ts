@@ -144,9 +144,12 @@ export type Advertisement = NeighborAdvertisement & { readonly ifindex: number }
 
 /** A Neighbor Solicitation to send. */
 export type Probe =
-  /** To the solicited-node group; the kernel chooses the source (RFC 4861 7.2.2). */
+  /** To the solicited-node group; the kernel chooses the source (RFC 4861 7.2.2). For links with link-layer addresses. */
   | { readonly kind: 'multicast'; readonly ifindex: number; readonly target: Address }
-  /** With a source and a link-layer destination that the engine chooses: a reachability probe, or `announce solicit`. */
+  /**
+   * With a source and destinations that the engine chooses: a reachability probe, `announce solicit`, or any probe on a link without
+   * link-layer addresses.
+   */
   | { readonly kind: 'unicast'; readonly ifindex: number } & NeighborSolicitation
 
 /** An MLD or MRD message to send. */
@@ -279,5 +282,7 @@ export type Event =
       readonly ifindex?: number; readonly mac?: Mac; readonly refused?: number }
   /** `count` received packets of this link were dropped since the last such event: they came faster than they were read. */
   | { readonly kind: 'overrun'; readonly ifindex: number; readonly count: number }
+  /** No host has answered a probe on this link without link-layer addresses so far; the last probes were for `target`. */
+  | { readonly kind: 'silent'; readonly ifindex: number; readonly target: Address }
   /** An upstream passed no multicast solicitation for `minutes`, although there was traffic for downstream hosts. */
   | { readonly kind: 'snooped'; readonly iface: string; readonly minutes: number }

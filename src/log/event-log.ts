@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { Address, formatMac } from '../address.ts'
 import type { Event, Instant, Limit, Outcome } from '../engine/types.ts'
 import { limitSentence } from './limits.ts'
-import { conflictSentence, grouped, type LinkNames, neighborSentence, overrunSentence, snoopedSentence } from './sentences.ts'
+import { conflictSentence, grouped, type LinkNames, neighborSentence, overrunSentence, silentSentence, snoopedSentence } from './sentences.ts'
 
 /** Window in milliseconds: repetitions of a problem are counted, and the count is logged at the end of the window. */
 const WINDOW = 10_000
@@ -50,6 +50,8 @@ export class EventLog {
       case 'conflict': return this.#problem(`conflict ${event.target}`, event, now)
       case 'limit': return this.#problem(`limit ${event.limit} ${event.ifindex ?? event.mac ?? ''}`, event, now)
       case 'overrun': return log.warn({ event: 'overrun', iface: names(event.ifindex), count: event.count }, overrunSentence(event, names))
+      case 'silent': return log.warn({ event: 'silent', iface: names(event.ifindex), target: event.target.toString() },
+        silentSentence(event, names))
       case 'snooped': return log.warn({ event: 'snooped', iface: event.iface }, snoopedSentence(event))
     }
   }

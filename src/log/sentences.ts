@@ -77,6 +77,12 @@ export function overrunSentence({ ifindex, count }: EventOf<'overrun'>, names: L
     + 'a flood, or too little CPU time (`CPUWeight=` of the unit); hosts will solicit again'
 }
 
+export function silentSentence({ ifindex, target }: EventOf<'silent'>, names: LinkNames): string {
+  const iface = names(ifindex)
+  return `${iface}: no host has answered a Neighbor Solicitation on this tunnel so far, the last ones were for ${target}: it is off, or the `
+    + `other end answers none; then use \`rule PREFIX { static }\` in a \`proxy\` block, or \`host ADDRESS ${iface}\` in a \`subnet\` block`
+}
+
 export function snoopedSentence({ iface, minutes }: EventOf<'snooped'>): string {
   return `${iface}: hosts behind this machine have traffic, but no multicast solicitations have come in for ${minutes} minutes: `
     + 'a switch with MLD snooping may block these solicitations; `snooping mirror` or `snooping mrd` makes it pass them'

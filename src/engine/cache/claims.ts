@@ -13,14 +13,17 @@ export type ClaimParts = ResolutionParts & { readonly resolution: Resolution }
 export class Claims extends Part<ClaimParts> {
   /** Handles a valid NA. @returns `unsolicited`: the NA answers no probe, but may be evidence */
   advertisement(ifindex: number, view: NdiscView, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
-    const { cache, effects, owners } = this.parts
+    const { cache, effects, owners, silentLinks } = this.parts
     const neighbor = cache.get(view.t0, view.t1, view.t2, view.t3)
     if (neighbor === undefined || !view.solicited) return 'unsolicited'
     const lladdr = view.tlla >= 0 ? view.tlla : view.sourceMac
     const mac = lladdr < 0 ? undefined : lladdr
     const isFromUpstream = this.#isUpstream(neighbor, ifindex)
-    const verdict = proof(neighbor, { ifindex, mac, override: view.override, isUpstream: isFromUpstream }, now)
+    // Without a link-layer address O is 0 (RFC 4861 7.2.4), also in the answer of the owner.
+    const override = view.override || mac === undefined
+    const verdict = proof(neighbor, { ifindex, mac, override, isUpstream: isFromUpstream }, now)
     if (verdict !== 'proof') return verdict
+    if (mac === undefined) silentLinks.answered(ifindex)
     const { rule: { autovia }, state, target, proxied, isOwned } = neighbor
     if (state === 'REACHABLE' && !proxied && neighbor.mac !== undefined) {
       effects.events.push({ kind: 'conflict', target, ifindex: neighbor.ifindex, mac: neighbor.mac, basis: 'answered' })
@@ -28,7 +31,7 @@ export class Claims extends Part<ClaimParts> {
     const source = view.source()
     owners.prove(neighbor, ifindex, mac, now, {
       via: autovia && !source.equals(target) ? source : undefined,
-      proxied: !view.override && (proxied || !isOwned || mac !== neighbor.mac),
+      proxied: !override && (proxied || !isOwned || mac !== neighbor.mac),
       router: view.router && isFromUpstream,
       // The entry counts for the sender of the frame, whichever address the option names.
       account: view.sourceMac >= 0 && view.sourceMac !== mac ? view.sourceMac : undefined,

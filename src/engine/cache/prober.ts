@@ -1,8 +1,10 @@
 /** Chooses the solicitations that find or verify an owner: on which links, unicast or multicast (RFC 4861 7.2.2, 7.3.3). */
-import { sourceAddress } from '../links/source-address.ts'
+import { Address } from '../../address.ts'
+import { NO_LLADDR } from '../../wire/ndisc-decode.ts'
+import { sourceAddress, tunnelSource } from '../links/source-address.ts'
 import { Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
-import type { Instant } from '../types.ts'
+import type { Instant, Link } from '../types.ts'
 import type { Neighbor } from './neighbor.ts'
 import type { CacheParts } from './owners.ts'
 
@@ -67,7 +69,23 @@ export class Prober extends Part<ProberParts> {
   }
 
   #solicit({ target }: Neighbor, links: readonly number[]): void {
-    for (const ifindex of links) this.parts.effects.probes.push({ kind: 'multicast', ifindex, target })
+    for (const ifindex of links) {
+      const link = this.parts.links.get(ifindex)
+      if (link !== undefined && link.mac === undefined) this.#solicitTunnel(link, target)
+      else this.parts.effects.probes.push({ kind: 'multicast', ifindex, target })
+    }
+  }
+
+  /**
+   * Solicits a target on a link without link-layer addresses. Linux joins no solicited-node groups there, and WireGuard passes no
+   * multicast: the target itself gets the probe. All nodes get it as well, for an other end that forwards no packet to the target yet.
+   */
+  #solicitTunnel(link: Link, target: Address): void {
+    const source = tunnelSource(this.parts.links, link)
+    if (source === undefined) return
+    for (const destination of [target, Address.allNodes]) {
+      this.parts.effects.probes.push({ kind: 'unicast', ifindex: link.ifindex, source, destination, target, to: NO_LLADDR })
+    }
   }
 
   /** @returns the links that a downstream owner may have moved to */

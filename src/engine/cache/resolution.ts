@@ -18,6 +18,7 @@ import type { Instant, NeighborReason, Outcome } from '../types.ts'
 import { type Neighbor, NONE, type Solicitor, SOLICITOR_LIMIT } from './neighbor.ts'
 import type { CacheParts, Owners } from './owners.ts'
 import type { Prober } from './prober.ts'
+import type { SilentLinks } from './silent-links.ts'
 
 /** Milliseconds at least from a proof of an owner to the next verification because of a claim on the owner's address. */
 export const CONTEST_INTERVAL = 250
@@ -46,7 +47,7 @@ export interface Request {
   readonly reason: NeighborReason
 }
 
-export type ResolutionParts = CacheParts & { readonly owners: Owners; readonly prober: Prober }
+export type ResolutionParts = CacheParts & { readonly owners: Owners; readonly prober: Prober; readonly silentLinks: SilentLinks }
 
 export class Resolution extends Part<ResolutionParts> {
   /**
@@ -190,6 +191,7 @@ export class Resolution extends Part<ResolutionParts> {
   #giveUp(neighbor: Neighbor, now: Instant): void {
     const { rule, target: { w0: t0, w1: t1, w2: t2, w3: t3 }, work: { rival, rivalMac } } = neighbor
     this.parts.owners.fail(neighbor, 'no answer', now)
+    this.parts.silentLinks.unanswered(neighbor)
     neighbor.set({ rival: 0, rivalMac: undefined })
     const isUpstreamRival = this.#isUpstream(rule, rival)
     if (rival === 0 || !this.parts.links.up(rival) || (neighbor.router && !isUpstreamRival)) return

@@ -84,11 +84,11 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 
   gone(ifindex: number, now: Instant): void {
-    const { rules, links, announcer, snooping, routerDiscovery, detector, budget, subscriptions, effects } = this.parts
+    const { rules, links, announcer, snooping, routerDiscovery, detector, budget, silentLinks, subscriptions, effects } = this.parts
     const link = links.get(ifindex)
     if (link === undefined) return
     links.delete(ifindex)
-    for (const part of [rules, announcer, routerDiscovery, snooping, detector, budget]) part.gone(ifindex)
+    for (const part of [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks]) part.gone(ifindex)
     if (subscriptions.gone(ifindex)) effects.events.push({ kind: 'link', iface: link.name, state: 'gone' })
     this.#forget(link, now)
     this.#apply([], 'wants', now)

@@ -20,6 +20,21 @@ export function sourceAddress({ addresses }: Link, choice: SourceChoice, target?
   return fallback
 }
 
+/**
+ * Chooses the source of probes on a link without link-layer addresses: a global address, because a tunnel's other end may accept and
+ * route no others; of another link, if this one has none.
+ * @returns undefined when no link has a usable address
+ */
+export function tunnelSource(links: Links, link: Link): Address | undefined {
+  const own = sourceAddress(link, 'global')
+  if (own !== undefined && !own.isLinkLocal) return own
+  for (const other of links.values()) {
+    const address = other.name === 'lo' ? undefined : sourceAddress(other, 'global')
+    if (address !== undefined && !address.isLinkLocal) return address
+  }
+  return own
+}
+
 /** @returns the source of MLD and MRD messages: a link-local address that is not tentative; undefined: none, or the link is down */
 export function linkLocal(links: Links, ifindex: number): Address | undefined {
   const link = links.get(ifindex)

@@ -92,3 +92,13 @@ t.test('PROBE: the same host elsewhere, by its lladdr or its bridge: probed ther
   const upstream = scene({ rival: ETH0, rivalMac: mac(VM2) })
   t.same([upstream.next(), upstream.next()], [[UNICAST], [UNICAST]], 'our own frames may come back from there')
 })
+
+t.test('on a link without link-layer addresses the target and all nodes are solicited, from a global address', async (t) => {
+  const { links, rule } = worldOf(SUBNET, [twoLinks()[0], linkOf(ETH1, { mac: undefined })])
+  const recorder = new PartsRecorder()
+  const { effects } = recorder
+  const prober = new Prober({ links, effects, budget: new ProbeBudget<Neighbor>(effects, chance(1), () => {}) })
+  const neighbor = neighborOf(ip(VM), rule, { state: 'INCOMPLETE', ifindex: 0, mac: undefined, probed: [ETH1] })
+  prober.next(neighbor, 0 as Instant)
+  t.same(recorder.take().sort(), [`confirm eth1 ${VM} at ff02::1 from 2001:db8::ff`, `confirm eth1 ${VM} from 2001:db8::ff`])
+})

@@ -69,7 +69,7 @@ export class Recorder {
     }
     const { destination, source, to } = probe
     const odd = destination.equals(target) ? '' : ` at ${destination}`
-    this.add(`confirm ${nameOf(ifindex)} ${target}${odd} from ${source} to ${formatMac(to)}`)
+    this.add(`confirm ${nameOf(ifindex)} ${target}${odd} from ${source}${to < 0 ? '' : ` to ${formatMac(to)}`}`)
   }
 
   multicast({ ifindex, message }: Multicast): void {

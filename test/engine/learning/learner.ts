@@ -142,7 +142,8 @@ t.test('links without link-layer addresses: hosts do not count as one, and cause
     stage.frame(ETH1, ns({ target: `2001:db8::6:${n}`, from: VM2, source: '::' }), true)
   }
   stage.wait(1100)
-  const found = new Set(stage.sink.take('solicit eth', 'limit'))
+  const found = new Set(stage.sink.take('solicit eth', 'confirm eth', 'limit')
+    .map((line) => line.replace(/^confirm (.*) from .*/, 'solicit $1')))
   for (const n of [1, 2, 3]) {
     for (const part of [3, 4, 6]) t.ok(found.has(`solicit eth1 2001:db8::${part}:${n}`), `${part}:${n}`)
     t.ok(found.has(`solicit eth0 2001:db8::5:${n}`), `solicited: ${n}`)

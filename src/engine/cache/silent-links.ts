@@ -1,0 +1,28 @@
+/**
+ * Notices links without link-layer addresses on which no host answers probes. The other end of a tunnel may answer no solicitations at all
+ * (RFC 4861 leaves that to the link type), so only the administrator can say which addresses are there.
+ */
+import { type Context, Part } from '../rules/context.ts'
+import { isUpstream } from '../rules/rule.ts'
+import type { Neighbor } from './neighbor.ts'
+
+export class SilentLinks extends Part<Pick<Context, 'links' | 'effects'>> {
+  /** Links on which a host answered, or which were reported. */
+  readonly #settled = new Set<number>()
+
+  /** A host on this link answered a probe. */
+  answered(ifindex: number): void { this.#settled.add(ifindex) }
+
+  /** No host answered the probes for an entry: reports each of its links once, unless a host answered there before. */
+  unanswered({ target, rule, work: { probed } }: Neighbor): void {
+    const { links, effects } = this.parts
+    for (const ifindex of probed) {
+      const link = links.get(ifindex)
+      if (link === undefined || link.mac !== undefined || isUpstream(rule, link) || this.#settled.has(ifindex)) continue
+      this.#settled.add(ifindex)
+      effects.events.push({ kind: 'silent', ifindex, target })
+    }
+  }
+
+  gone(ifindex: number): void { this.#settled.delete(ifindex) }
+}

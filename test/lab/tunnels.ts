@@ -1,0 +1,73 @@
+/** Hosts behind tunnels, whose links have no link-layer addresses: a Linux peer is in no solicited-node group there. */
+import t, { type Test } from 'tap'
+import { type Scene, scene, until } from './kit/scene.ts'
+import { type Tunnel, tun, wireguard } from './kit/tunnel.ts'
+
+const CLIENT = '2001:db8::cafe:20'
+const PREFIX = '2001:db8::cafe:0/112'
+/** Limit for the first traffic, milliseconds: three seconds, and as much again for a busy machine. */
+const SOON = 6000
+
+interface Setup {
+  readonly config: string
+  /** Address of this machine on the tunnel. */
+  readonly address: string
+  /** Whether a host route is needed. */
+  readonly isRouted: boolean
+}
+
+const SETUPS: Readonly<Record<string, Setup>> = {
+  auto: { config: `proxy eth0 { rule ${PREFIX} { auto } }`, address: '2001:db8::cafe:1/112', isRouted: false },
+  iface: { config: `proxy eth0 { autowire yes\n rule ${PREFIX} { iface tunnel0 } }`, address: '2001:db8::cafe:1/128', isRouted: true },
+  subnet: { config: 'subnet 2001:db8::/64 { upstream eth0\n downstream tunnel0\n host 2001:db8::1 eth0 }',
+    address: '2001:db8::cafe:1/128', isRouted: true },
+}
+
+/** @returns a function that makes the tunnel, and returns one that removes it */
+async function tunnelOf(stage: Scene, make: Tunnel, address: string, isSilent = false): Promise<() => Promise<() => Promise<void>>> {
+  const { lab, proxy } = stage
+  const client = await lab.host('client')
+  return async () => {
+    const procs = await make(lab, { host: proxy, iface: 'tunnel0', setUp: [`addr add ${address} dev tunnel0`] },
+      { host: client, iface: 'tunnel0', setUp: isSilent ? ['route add default dev tunnel0']
+        : [`addr add ${CLIENT}/128 dev tunnel0`, 'route add default dev tunnel0'] })
+    return async () => { await Promise.all(procs.map((proc) => proc.stop('SIGTERM'))) }
+  }
+}
+
+async function isFoundLateAndAgain(t: Test, make: Tunnel, { config, address, isRouted }: Setup): Promise<void> {
+  const stage = await scene(t, [])
+  const { proxy, server } = stage
+  const up = await tunnelOf(stage, make, address)
+  const daemon = await stage.start(config)
+  const down = await up()
+  await until(() => server.reaches(CLIENT, 300), SOON)
+  t.same(proxy.ourRoutes(), isRouted ? [CLIENT] : [])
+  const ifindex = proxy.ifindex('tunnel0')
+  await down()
+  await until(() => proxy.show('link show').every(({ ifname }) => ifname !== 'tunnel0'))
+  await until(() => proxy.ourRoutes().length === 0)
+  proxy.ip('link add fill0 type bridge')   // takes the next ifindex
+  await up()
+  t.not(proxy.ifindex('tunnel0'), ifindex, 'another ifindex')
+  await until(() => server.reaches(CLIENT, 300), SOON)
+  t.same(proxy.ourRoutes(), isRouted ? [CLIENT] : [])
+  t.equal(await daemon.stop(), 0)
+}
+
+for (const [name, make] of Object.entries({ tun, wireguard })) {
+  for (const [rule, setup] of Object.entries(SETUPS)) {
+    t.test(`${name}, ${rule}: the client is found when the link is late, and when it is back`, (t) => isFoundLateAndAgain(t, make, setup))
+  }
+}
+
+t.test('a peer that answers no solicitation: a warning names what to do', async (t) => {
+  const stage = await scene(t, [])
+  const up = await tunnelOf(stage, tun, '2001:db8::cafe:1/112', true)
+  await up()
+  const daemon = await stage.start(SETUPS.auto.config)
+  const traffic = stage.server.traffic(CLIENT, { rate: 2, seconds: 8 })
+  await daemon.proc.line(/tunnel0.*\bstatic\b/, 10_000)
+  t.equal((await traffic).received, 0)
+  t.equal(await daemon.stop(), 0)
+})
