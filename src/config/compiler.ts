@@ -45,7 +45,7 @@ function readProxy(statement: Statement, rules: Placed<Prefix>[], reader: Reader
 function readRule(statement: Statement, proxyIface: string | undefined, rules: Placed<Prefix>[], reader: Reader): Rule | undefined {
   const { report } = reader
   const word = onlyValue(statement, 'one prefix', 'write a rule for each prefix', reader)
-  const prefix = word && reader.prefix(word)
+  const prefix = word && reader.rulePrefix(word)
   const { values, statements } = readContents(statement.block ?? [], 'rule', reader)
   const place = word ?? statement.key
   if (statement.block === undefined) {
