@@ -1,10 +1,11 @@
 /** Compiles blocks into a Config. contents.ts reads one block by option-table.ts; checks across statements are here. */
 import type { Prefix } from '../address.ts'
 import { checkAddresses } from './check.ts'
-import type { Config, Proxy, Rule } from './config.ts'
+import type { Config, Proxy, Rule, Settings } from './config.ts'
 import { onlyValue, readContents, reportMissing } from './contents.ts'
 import { DEFAULTS, TOP_DEFAULTS, withDefaults } from './defaults.ts'
 import type { Report } from './diagnostic.ts'
+import { checkOverlaps, type PlacedRule } from './overlaps.ts'
 import type { Placed, Statement } from './parser.ts'
 import { readSubnet } from './subnet.ts'
 import { Reader } from './values.ts'
@@ -19,33 +20,39 @@ export function compile(block: readonly Statement[], report: Report): Config {
   const reader = new Reader(report)
   const { values, statements } = readContents(block, 'top', reader)
   const blocks = (key: string): Statement[] => statements.filter((statement) => statement.key.text === key)
-  const rules: Placed<Prefix>[] = []
-  const proxies = blocks('proxy').map((statement) => readProxy(statement, rules, reader)).filter((proxy) => proxy !== undefined)
+  const prefixes: Placed<Prefix>[] = []
+  const rules: PlacedRule[] = []
+  const proxies = blocks('proxy').map((statement) => readProxy(statement, prefixes, rules, reader)).filter((proxy) => proxy !== undefined)
   const subnets = blocks('subnet').map((statement) => readSubnet(statement, reader)).filter((subnet) => subnet !== undefined)
-  checkAddresses(rules, subnets, report)
+  checkAddresses(prefixes, subnets, report)
+  checkOverlaps(rules, subnets, report)
   return { ...TOP_DEFAULTS, ...values, proxies, subnets: subnets.map(({ value }) => value) }
 }
 
-/** Reads one `proxy` block. @param rules receives the prefixes of all rules, for checks across blocks */
-function readProxy(statement: Statement, rules: Placed<Prefix>[], reader: Reader): Proxy | undefined {
+/** Reads one `proxy` block. @param prefixes receives the prefixes of all rules; @param all receives the rules; for checks across blocks */
+function readProxy(statement: Statement, prefixes: Placed<Prefix>[], all: PlacedRule[], reader: Reader): Proxy | undefined {
   const { report } = reader
   const word = onlyValue(statement, 'one interface', 'write a proxy block for each interface', reader)
   const iface = word && reader.iface(word, false)
   const { values, statements } = readContents(statement.block ?? [], 'proxy', reader)
-  const own = statements.map((rule) => readRule(rule, iface, rules, reader))
+  const settings = withDefaults(DEFAULTS, values)
+  const own = statements.map((rule) => readRule(rule, iface, settings, prefixes, reader))
   if (word === undefined || iface === undefined) return undefined
   if (iface === 'lo') report.warning(word, '`lo` has no neighbors: expected a link with solicitors')
   if (own.length === 0) {
     report.warning(word, `\`proxy ${iface}\` has no rules and answers no solicitation: expected a \`rule\``,
       `write \`proxy ${iface} { rule PREFIX { ... } }\``)
   }
-  return { iface, settings: withDefaults(DEFAULTS, values), rules: own.filter((rule) => rule !== undefined) }
+  const rules = own.filter((rule) => rule !== undefined)
+  for (const { value: rule, word } of rules) all.push({ rule, word, iface, settings })
+  return { iface, settings, rules: rules.map(({ value }) => value) }
 }
 
-function readRule(statement: Statement, proxyIface: string | undefined, rules: Placed<Prefix>[], reader: Reader): Rule | undefined {
+function readRule(statement: Statement, proxyIface: string | undefined, { router }: Settings, prefixes: Placed<Prefix>[],
+  reader: Reader): Placed<Rule> | undefined {
   const { report } = reader
   const word = onlyValue(statement, 'one prefix', 'write a rule for each prefix', reader)
-  const prefix = word && reader.prefix(word)
+  const prefix = word && reader.rulePrefix(word)
   const { values, statements } = readContents(statement.block ?? [], 'rule', reader)
   const place = word ?? statement.key
   if (statement.block === undefined) {
@@ -64,20 +71,22 @@ function readRule(statement: Statement, proxyIface: string | undefined, rules: P
   const ifaces = readRuleIfaces(statements.filter(({ key }) => key.text === 'iface'), proxyIface, reader)
   if (prefix === undefined || word === undefined || (kinds.has('iface') && ifaces.length === 0)) return undefined
 
-  rules.push({ value: prefix, word })
+  prefixes.push({ value: prefix, word })
   if (prefix.address.isLinkLocal || prefix.address.isMulticast) {
     report.warning(word, `${prefix} is link-local or multicast, which is never proxied: expected a global or unique local prefix`)
   }
   if ('autovia' in values && !kinds.has('iface')) report.warning(place, '`autovia` has no effect here: expected it in a rule with `iface`')
-  if (kinds.has('iface')) return { kind: 'iface', prefix, ifaces, autovia: values.autovia === true }
-  if (kinds.has('auto')) return { kind: 'auto', prefix }
+  if (kinds.has('iface')) return { value: { kind: 'iface', prefix, ifaces, autovia: values.autovia === true }, word }
+  if (kinds.has('auto')) return { value: { kind: 'auto', prefix }, word }
   // Guides for ndppd before 0.2.5 write an empty body for static; later versions of ndppd refuse to start with it.
   if (kinds.size === 0) report.warning(place, 'this rule is empty and is read as `static`', 'write `{ static }`')
   if (prefix.length < WIDEST_STATIC) {
-    report.warning(word, `\`static\` answers for every address of ${prefix}, with or without a host`, 'a scan fills the router\'s neighbor '
-      + `table (RFC 6583): write \`auto\`, \`iface\` or a \`subnet\`, or a prefix of /${WIDEST_STATIC} or longer`)
+    // With `router no`, the addresses are usually those of this machine itself, which no probe finds.
+    const instead = router ? 'for hosts write `auto`, `iface` or a `subnet`; for addresses of this machine, a' : 'write a'
+    report.warning(word, `\`static\` answers for every address of ${prefix}, with or without a host`,
+      `a scan fills the router's neighbor table (RFC 6583): ${instead} prefix of /${WIDEST_STATIC} or longer`)
   }
-  return { kind: 'static', prefix }
+  return { value: { kind: 'static', prefix }, word }
 }
 
 function readRuleIfaces(statements: readonly Statement[], proxyIface: string | undefined, reader: Reader): string[] {

@@ -129,7 +129,7 @@ function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], li
     }
     if (excluded.covering(address) !== undefined) {
       report.warning(word, `${address} is excluded by ${excluded.covering(address)}: solicitations for it are not answered`)
-    } else if (prefix !== 'auto' && prefix.length < 127 && address.equals(prefix.address)) {
+    } else if (prefix !== 'auto' && prefix.length <= 64 && (address.w2 | address.w3) === 0) {
       report.warning(word, `${address} is the subnet-router anycast address (RFC 4291 2.6.1): solicitations for it are not answered`)
     }
     pinned.set(single, { value: { address, iface }, word })

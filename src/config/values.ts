@@ -99,10 +99,26 @@ export class Reader {
     return prefix
   }
 
-  /** Reads a {@link prefix} or the word `auto`. */
+  /** Reads the {@link prefix} of a rule. One address is a rule, too, but an address that ends in zeros was meant as a prefix. */
+  rulePrefix(word: Word): Prefix | undefined {
+    const prefix = this.prefix(word)
+    if (prefix !== undefined && !word.text.includes('/') && (prefix.address.w3 & 0xffff) === 0) {
+      this.report.warning(word, `${quote(word.text)} has no prefix length: it is read as one address, ${prefix}`,
+        `write \`${prefix}\`, or the length of a wider prefix`)
+    }
+    return prefix
+  }
+
+  /** Reads `ADDRESS/LENGTH` or the word `auto`. */
   prefixOrAuto(word: Word): Prefix | 'auto' | undefined {
     if (word.text === 'auto') return 'auto'
-    if (nearest(word.text.split('/', 1)[0], ['auto']) === undefined) return this.prefix(word)
+    if (nearest(word.text.split('/', 1)[0], ['auto']) === undefined) {
+      const prefix = this.prefix(word)
+      if (prefix === undefined || word.text.includes('/')) return prefix
+      this.report.error(word, `${quote(word.text)} has no prefix length: expected a prefix like 2001:db8::/64`,
+        `did you mean \`${new Prefix(prefix.address, 64)}\`?`)
+      return undefined
+    }
     this.report.error(word, `${quote(word.text)} is not a prefix: expected one like 2001:db8::/64, or \`auto\``, 'did you mean `auto`?')
     return undefined
   }

@@ -68,7 +68,7 @@ function sized(name: string, title: string, contenders: readonly ThroughputConte
   ] })
 }
 
-/** Addresses of one entry. The first address of a rule is anycast, for which there is no answer. */
+/** Addresses of one entry. The last one is solicited. */
 const WIDTH = { rules: RULE_WIDTH, hosts: 1 } as const
 
 /** A contender with `count` entries, of which a sample is solicited. */

@@ -64,6 +64,20 @@ t.test('auto: the route is the one of packets from the solicitor', async (t) => 
   goodManners(t, stage)
 })
 
+t.test('the first address of a rule is an ordinary host', async (t) => {
+  const stage = await scene(t, [2, 3])
+  const { server, proxy, vms: [vm2, vm3] } = stage
+  for (const [vm, first, prefix] of [[vm2, '2001:db8::10:0:0', 96], [vm3, '2001:db8::10:4', 126]] as const) {
+    vm.ip(`addr add ${first}/128 dev eth0 nodad`)
+    proxy.ip(`route add ${first}/${prefix} dev eth1`)
+  }
+  await stage.start('proxy eth0 {\n rule 2001:db8::10:0:0/96 { auto }\n rule 2001:db8::10:4/126 { auto }\n}\n'
+    + `proxy eth1 { rule ${ROUTER} { static } }`)
+  t.equal(await server.reaches('2001:db8::10:0:0', 5000), true, 'of a /96')
+  t.equal(await server.reaches('2001:db8::10:4', 5000), true, 'of a /126')
+  goodManners(t, stage)
+})
+
 t.test('own addresses: the kernel answers on their link, ndp6d on the others', async (t) => {
   const stage = await scene(t, [2])
   const { router, vms: [vm2], proxy } = stage

@@ -43,7 +43,7 @@ export class Responder extends Part<ResponderParts> {
       const isElsewhere = own.every(({ ifindex, tentative }) => ifindex !== link.ifindex && !tentative)
       return isElsewhere && isReachable(own, rules) ? this.#answer(link, view, rules[0]) : 'own-address'
     }
-    if (isAnycast(rules, t0, t1, t2, t3)) return 'anycast'
+    if (isAnycast(rules, links, t0, t1, t2, t3)) return 'anycast'
     if (neighbor !== undefined && neighbor.isOwned) return this.#owned(neighbor, link, view, rules, isDad, now)
     const rule = rules.find(isStatic)
     if (rule !== undefined) return isDad ? this.#dad.lookUp(view.target(), rule, solicitorOf(link, view)) : this.#answer(link, view, rule)
@@ -60,7 +60,7 @@ export class Responder extends Part<ResponderParts> {
     const rules = all.match(ifindex, w0, w1, w2, w3).filter(({ settings }) => settings.routes)
     // If the target is probed on this link, the solicitation may be that probe.
     if (neighbor?.isOwned || neighbor?.work.probed.includes(ifindex) || rules.length === 0 || target.isLinkLocal) return
-    if (all.excluded(w0, w1, w2, w3) || links.own(w0, w1, w2, w3) !== undefined || isAnycast(rules, w0, w1, w2, w3)) return
+    if (all.excluded(w0, w1, w2, w3) || links.own(w0, w1, w2, w3) !== undefined || isAnycast(rules, links, w0, w1, w2, w3)) return
     this.#search(neighbor, ifindex, w0, w1, w2, w3, rules, -1, now)
   }
 

@@ -110,7 +110,7 @@ export class Learner extends Part<LearnerParts> {
   #probe(t0: number, t1: number, t2: number, t3: number, rule: ActiveRule, ifindex: number, account: Mac | undefined, now: Instant): void {
     const { rules, links, cache, resolution } = this.parts
     if (!links.up(ifindex) || rules.excluded(t0, t1, t2, t3) || links.own(t0, t1, t2, t3) !== undefined) return
-    if (isAnycast([rule], t0, t1, t2, t3)) return
+    if (isAnycast([rule], links, t0, t1, t2, t3)) return
     // The limit holds on the upstream, too, which may have hosts of other networks.
     if (account !== undefined && cache.capacity.hasEnough(account, rule)) return
     // The upstream is probed as well, because a downstream host cannot take the address of a host there.

@@ -1,8 +1,8 @@
 /** Rules and subnets in the form that the engine uses, and checks of the rules that cover a target. */
-import { type Prefix, wordMask } from '../../address.ts'
+import type { Prefix } from '../../address.ts'
 import type { Settings, Subnet } from '../../config/config.ts'
 import type { LinkSet } from '../links/link-sets.ts'
-import type { OwnAddress } from '../links/links.ts'
+import type { Links, OwnAddress } from '../links/links.ts'
 import type { Link } from '../types.ts'
 
 /** A rule without its address. Rules that differ only in their address share one object. */
@@ -50,17 +50,22 @@ export function isUpstream({ subnet }: ActiveRule, link: Link | undefined): bool
   return subnet !== undefined && link?.name === subnet.upstream
 }
 
-/** @returns whether the address is subnet-router anycast (RFC 4291 2.6.1) or reserved anycast (RFC 2526) in the prefix of a rule */
-export function isAnycast(rules: readonly ActiveRule[], t0: number, t1: number, t2: number, t3: number): boolean {
-  let found = (t2 | t3) === 0
-  for (const { length } of rules) {
-    if (length === 128) return false
-    found ||= (length < 127 && isFirst(length, t0, t1, t2, t3))
-      || (length <= 64 && t2 === (0xfdffffff | 0) && t3 >>> 7 === 0xffffff80 >>> 7)
-  }
-  return found
+/**
+ * Decides by the interface identifier, the last 64 bits (RFC 4291 2.5.4). A `subnet` block of at least a /64 has anycast addresses, and
+ * so has the /64 of an address of this machine. The prefix of a rule alone is a range of ordinary addresses.
+ * @param rules the rules that cover the address
+ * @returns whether the address is subnet-router anycast (RFC 4291 2.6.1) or reserved anycast (RFC 2526)
+ */
+export function isAnycast(
+  rules: readonly ActiveRule[], links: Pick<Links, 'values'>, t0: number, t1: number, t2: number, t3: number): boolean {
+  if ((t2 | t3) !== 0 && !(t2 === (0xfdffffff | 0) && t3 >>> 7 === 0xffffff80 >>> 7)) return false
+  if (rules.some(({ length }) => length === 128)) return false
+  const wide = rules.filter(({ length }) => length <= 64)
+  return wide.some(({ subnet }) => subnet !== undefined) || (wide.length > 0 && hasSubnet(links, t0, t1))
 }
 
-function isFirst(length: number, t0: number, t1: number, t2: number, t3: number): boolean {
-  return (t3 & ~wordMask(length, 3) | t2 & ~wordMask(length, 2) | t1 & ~wordMask(length, 1) | t0 & ~wordMask(length, 0)) === 0
+/** @returns whether an address of this machine has this /64 as its on-link prefix */
+function hasSubnet(links: Pick<Links, 'values'>, t0: number, t1: number): boolean {
+  return [...links.values()].some(({ addresses }) => addresses
+    .some(({ address: { w0, w1 }, prefixLength }) => prefixLength === 64 && w0 === t0 && w1 === t1))
 }

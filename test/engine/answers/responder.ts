@@ -22,15 +22,20 @@ t.test('link-local, anycast and excluded targets: silent', async (t) => {
   t.same(stage.sink.take(), [], 'no probe')
 })
 
-t.test('the prefix decides which addresses are anycast', async (t) => {
-  const outcome = (prefix: string, target: string) => new Stage(`proxy eth0 { rule ${prefix} { static } }`).ns(ETH0, target)
-  t.equal(outcome('2001:db8::/64', '2001:db8::'), 'anycast')
-  t.equal(outcome('2001:db8::100/120', '2001:db8::100'), 'anycast')
-  t.equal(outcome('2001:db8::/48', '2001:db8:0:7::'), 'anycast')
-  t.equal(outcome('2001:db8::2/127', VM), 'answered', 'RFC 6164')
-  t.equal(outcome('2001:db8::', '2001:db8::'), 'answered', 'a rule of its own')
-  t.equal(outcome('2001:db8::/64', '2001:db8::fdff:ffff:ffff:ff7f'), 'answered')
-  t.equal(outcome('2001:db8::fdff:ffff:ffff:0/112', '2001:db8::fdff:ffff:ffff:ff80'), 'answered', 'no interface identifier there')
+t.test('only a subnet has anycast addresses: a subnet block, or the /64 of an address of this machine', async (t) => {
+  const rule = (prefix: string): string => `proxy eth0 { rule ${prefix} { static } }`
+  const outcome = (config: string, target: string) => new Stage(config).ns(ETH0, target)
+  const ordinary = [['2001:db8:1::/64', '2001:db8:1::'], ['2001:db8:1::/64', '2001:db8:1::fdff:ffff:ffff:ff80'],
+    ['2001:db8::10:0:0/96', '2001:db8::10:0:0'], ['2001:db8::10:4/126', '2001:db8::10:4'], ['2001:db8::100/120', '2001:db8::100'],
+    ['2001:db8::/112', '2001:db8::'], ['2001:db8::', '2001:db8::'], ['2001:db8::fdff:ffff:ffff:0/112', '2001:db8::fdff:ffff:ffff:ff80']]
+  for (const [prefix, target] of ordinary) t.equal(outcome(rule(prefix), target), 'answered', `${target} of the rule ${prefix}`)
+  for (const prefix of ['2001:db8::/64', '2001:db8::/48']) {
+    t.equal(outcome(rule(prefix), '2001:db8::'), 'anycast', `${prefix}, of which eth0 has a /64`)
+    t.equal(outcome(rule(prefix), '2001:db8::fdff:ffff:ffff:ff80'), 'anycast', 'reserved (RFC 2526)')
+    t.equal(outcome(rule(prefix), '2001:db8::fdff:ffff:ffff:ff7f'), 'answered')
+  }
+  t.equal(outcome(SUBNET.replace('/64', '/80'), '2001:db8::'), 'probing', 'a part of a /64 is no subnet')
+  t.equal(outcome(`${SUBNET}\n${rule('2001:db8::')}`, '2001:db8::'), 'answered', 'a rule of its own')
 })
 
 t.test('an address of this machine on the solicitor\'s link: silent, the kernel answers', async (t) => {
