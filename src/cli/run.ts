@@ -87,7 +87,6 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
     }
     notify({ READY: '1' })
   })
-  // Without a handler Node opens its debugger port on this signal.
   process.on('SIGUSR1', () => {
     const { counters } = daemon
     log.info({ event: 'counters', counters, ...daemon.snapshot() }, countersSentence(counters))
