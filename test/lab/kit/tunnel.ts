@@ -59,7 +59,7 @@ export const wireguard: Tunnel = async (lab, left, right) => {
     writeFileSync(file, [`[Interface]\nPrivateKey = ${privateKeys[i]}\nListenPort = ${PORT}`,
       `[Peer]\nPublicKey = ${publicKeys[1 - i]}\nAllowedIPs = ::/0\nEndpoint = [${underlay[1 - i]}]:${PORT}\n`].join('\n'))
     const proc = host.spawn(['unshare', '-m', 'sh', '-c', `mount -t tmpfs tmpfs /run && mkdir /run/wireguard && {
-      (until wg setconf ${iface} ${file} 2>/dev/null; do sleep 0.1; done; echo made) & exec wireguard-go -f ${iface}; }`])
+      (until wg setconf ${iface} ${file} 2>/dev/null; do sleep 0.1; kill -0 $$ || exit; done; echo made) & exec wireguard-go -f ${iface}; }`])
     await proc.line(/^made/)
     host.ip(`link set ${iface} up`, ...setUp)
     return proc
