@@ -1,6 +1,6 @@
 /** Counts packets by outcome. */
-import type { Outcome } from './engine/types.ts'
-import { ACTIONS, SILENT_REASONS } from './engine/types.ts'
+import type { Outcome } from './events.ts'
+import { ACTIONS, SILENT_REASONS } from './events.ts'
 import { DROP_REASONS } from './wire/ndisc-decode.ts'
 
 export class Counters {

@@ -7,7 +7,8 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Address, formatMac, parseMac } from './address.ts'
-import type { Limit, SavedHost } from './engine/types.ts'
+import type { SavedHost } from './engine/types.ts'
+import type { Limit } from './events.ts'
 
 const VERSION = 1
 /** Largest number of hosts in the file. Their text is shorter than {@link MAX_SIZE}. */

@@ -5,7 +5,7 @@
 import { readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NeighborSnapshot } from '../engine.ts'
-import type { Limit, LinkUsage, Outcome } from '../engine/types.ts'
+import type { Limit, LinkUsage, Outcome } from '../events.ts'
 
 export interface Request { readonly command: 'status' }
 

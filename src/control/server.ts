@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { pipeline, Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import type { NeighborSnapshot } from '../engine.ts'
-import type { Limit } from '../engine/types.ts'
+import type { Limit } from '../events.ts'
 import type { Part, Request, Summary } from './protocol.ts'
 
 const MAX_CONNECTIONS = 8

@@ -1,7 +1,8 @@
 /** All sockets of one link. The kernel closes them when the process ends. */
 import { randomInt } from 'node:crypto'
 import type { Address } from '../address.ts'
-import type { Link, LinkUsage, Subscription } from '../engine/types.ts'
+import type { Link, Subscription } from '../engine/types.ts'
+import type { LinkUsage } from '../events.ts'
 import type { MulticastMessage } from '../wire/mld-decode.ts'
 import type { NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc-decode.ts'
 import { Discovery, type DiscoveryReader } from './host-discovery.ts'

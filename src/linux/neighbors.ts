@@ -1,6 +1,7 @@
 /** Reports changes of the kernel's IPv6 neighbor table (RFC 4861 5.1) and of the forwarding tables of bridges. */
 import type { Mac } from '../address.ts'
-import type { KernelNeighbor, Limit } from '../engine/types.ts'
+import type { KernelNeighbor } from '../engine/types.ts'
+import type { Limit } from '../events.ts'
 import type { Message } from '../wire/netlink.ts'
 import {
   decodeNeighbor, decodeStation, neighborFilter, NUD_DELAY, NUD_FAILED, NUD_PERMANENT, NUD_PROBE, NUD_REACHABLE, NUD_STALE, RTM_DELNEIGH,

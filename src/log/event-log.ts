@@ -1,7 +1,8 @@
 /** Turns engine events and outcomes into log records. Makes text only at an enabled level: a scan causes thousands of debug records. */
 import type { Logger } from 'pino'
 import { Address, formatMac } from '../address.ts'
-import type { Event, Instant, Limit, Outcome } from '../engine/types.ts'
+import type { Instant } from '../engine/types.ts'
+import type { Event, Limit, Outcome } from '../events.ts'
 import { limitSentence } from './limits.ts'
 import { conflictSentence, grouped, type LinkNames, neighborSentence, overrunSentence, silentSentence, snoopedSentence } from './sentences.ts'
 

@@ -1,6 +1,6 @@
 /** The log's sentences about limits: what is refused, how many, and how to raise the limit where that is possible. */
 import { formatMac } from '../address.ts'
-import type { Event } from '../engine/types.ts'
+import type { Event } from '../events.ts'
 import { grouped, type LinkNames } from './sentences.ts'
 
 type LimitEvent = Extract<Event, { kind: 'limit' }>

@@ -1,6 +1,6 @@
 /** Logs errors of a link's sockets: what failed, why, and what to do. The codes are in errno(3). */
 import type { Logger } from 'pino'
-import type { Limit } from '../engine/types.ts'
+import type { Limit } from '../events.ts'
 
 type SocketError = Error & { readonly code?: string; readonly syscall?: string }
 

@@ -1,6 +1,6 @@
 /** The log's sentences about neighbors, links and packets. */
 import { formatMac } from '../address.ts'
-import type { Event, NeighborReason } from '../engine/types.ts'
+import type { Event, NeighborReason } from '../events.ts'
 
 export type LinkNames = (ifindex: number) => string
 

@@ -1,7 +1,8 @@
 /** Levels and fields of records, and how repeated problems are summed up. */
 import t from 'tap'
 import { Address, parseMac } from '../../src/address.ts'
-import type { Event, Instant, NeighborState } from '../../src/engine/types.ts'
+import type { Instant } from '../../src/engine/types.ts'
+import type { Event, NeighborState } from '../../src/events.ts'
 import { EventLog } from '../../src/log/event-log.ts'
 import { createLog, type LogOptions } from '../../src/log/outputs.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Address, parseMac } from '../../src/address.ts'
-import type { Event } from '../../src/engine/types.ts'
+import type { Event } from '../../src/events.ts'
 import { limitSentence } from '../../src/log/limits.ts'
 import { conflictSentence, countersSentence, missingLinkSentence, neighborSentence, overrunSentence } from '../../src/log/sentences.ts'
 

@@ -1,6 +1,6 @@
 /** The daemon ends and starts again, with what it saved, while the router goes on soliciting. */
 import t from 'tap'
-import type { Outcome } from '../../src/engine/types.ts'
+import type { Outcome } from '../../src/events.ts'
 import { framesOf, unanswered } from '../kit/manners.ts'
 import { inBoth } from './kit/testbed.ts'
 import { CALM, ETH0, everySeed, GUSTY, numbers, ROUTER, SERVER, STORM, story, vmAddress } from './kit/story.ts'

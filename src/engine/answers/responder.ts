@@ -9,7 +9,8 @@ import type { AdvertisementBuilder } from '../effects/advertisement-builder.ts'
 import { Part } from '../rules/context.ts'
 import { type ActiveRule, allows, isAnycast, isReachable, isStatic, isUpstream } from '../rules/rule.ts'
 import type { Mutable } from '../tables/pool.ts'
-import type { Instant, Limit, Link, Outcome } from '../types.ts'
+import type { Instant, Link } from '../types.ts'
+import type { Limit, Outcome } from '../../events.ts'
 import { Dad } from './dad.ts'
 
 type ResponderParts = ClaimParts & { readonly advertiser: AdvertisementBuilder }

@@ -17,7 +17,8 @@
 import type { Address, Mac } from '../../address.ts'
 import type { Settings } from '../../config/config.ts'
 import { hashAddress } from '../tables/hash.ts'
-import type { Effects, Instant, Limit, Random } from '../types.ts'
+import type { Effects, Instant, Random } from '../types.ts'
+import type { Limit } from '../../events.ts'
 import { ProbeQueue, QUEUE_LIMIT, type Queued } from './probe-queue.ts'
 
 /** Reason for a probe: the target had an owner before, a host showed itself, or the target is solicited and has no owner. */

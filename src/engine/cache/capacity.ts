@@ -3,7 +3,7 @@ import type { Mac } from '../../address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import { Counts } from '../tables/counts.ts'
-import type { Limit } from '../types.ts'
+import type { Limit } from '../../events.ts'
 import { type Neighbor, NONE } from './neighbor.ts'
 
 /** The most INCOMPLETE and FAILED entries in total. Beyond it, a new entry replaces the oldest FAILED one. */

@@ -1,7 +1,7 @@
 /** The hosts of links that are gone, by the name of the link. They are probed when the link is back. */
 import type { Address } from '../../address.ts'
 import { type Context, Part } from '../rules/context.ts'
-import type { Limit } from '../types.ts'
+import type { Limit } from '../../events.ts'
 
 /** The most links, and the most hosts of all links together. Beyond a limit, the link that went first is forgotten. */
 export const LINK_LIMIT = 64

@@ -12,7 +12,8 @@ import { sourceAddress } from '../links/source-address.ts'
 import { Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import { Rules } from '../rules/rules.ts'
-import type { Filter, Instant, Limit, Link } from '../types.ts'
+import type { Filter, Instant, Link } from '../types.ts'
+import type { Limit } from '../../events.ts'
 import type { Reconciler, ReconcilerParts } from './reconciler.ts'
 
 /** The most prefixes of one upstream for `subnet auto`. Any host there can advertise prefixes (RFC 4861 6.3.4). */

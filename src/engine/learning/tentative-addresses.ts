@@ -3,7 +3,8 @@ import type { Address, Mac } from '../../address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import { Counts } from '../tables/counts.ts'
 import { Deadlines, type Timed } from '../tables/deadlines.ts'
-import type { Instant, Limit } from '../types.ts'
+import type { Instant } from '../types.ts'
+import type { Limit } from '../../events.ts'
 
 /** Milliseconds of DAD, in which the host answers no probe: RetransTimer (RFC 4861 10), and up to 90 ms of delay of Linux' timers. */
 const DAD_WINDOW = 1100

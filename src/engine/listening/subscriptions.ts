@@ -2,7 +2,8 @@
 import { Address } from '../../address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import { PLAIN } from '../rules/link-options.ts'
-import type { Limit, Link, Listening, Subscription } from '../types.ts'
+import type { Link, Listening, Subscription } from '../types.ts'
+import type { Limit } from '../../events.ts'
 import type { Groups } from './groups.ts'
 import { suffixOf } from './mld-listener.ts'
 

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import type { Mac } from '../../../src/address.ts'
 import { ALIVE_RESERVE, Capacity, SILENT_ROUTER_LIMIT, UNPROVEN_LIMIT } from '../../../src/engine/cache/capacity.ts'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
-import type { NeighborState } from '../../../src/engine/types.ts'
+import type { NeighborState } from '../../../src/events.ts'
 import { ETH1, mac, neighborOf, nth, PartsRecorder, type Properties, VM2, VM3, worldOf } from '../kit/neighbor.ts'
 
 const { rule: RULE } = worldOf('proxy eth0 { limit 3\n host-limit 2\n rule 2001:db8::/64 { iface eth1 } }')

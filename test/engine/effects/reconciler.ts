@@ -7,7 +7,8 @@ import { AdvertisementBuilder } from '../../../src/engine/effects/advertisement-
 import { Announcer } from '../../../src/engine/effects/announcer.ts'
 import { Reconciler } from '../../../src/engine/effects/reconciler.ts'
 import { Groups } from '../../../src/engine/listening/groups.ts'
-import type { HostRoute, Instant, Link, NeighborState } from '../../../src/engine/types.ts'
+import type { HostRoute, Instant, Link } from '../../../src/engine/types.ts'
+import type { NeighborState } from '../../../src/events.ts'
 import { neighborOf, nth, VM, type World, worldOf } from '../kit/neighbor.ts'
 import { chance, ETH0, ETH1, ETH2, ip, linkOf, PartsRecorder, twoLinks } from '../kit/stage.ts'
 

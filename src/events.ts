@@ -1,0 +1,103 @@
+/** What the engine reports: state changes, the outcome of each packet, and the usage of limits. */
+import type { Address, Mac } from './address.ts'
+import type { DropReason } from './wire/ndisc-decode.ts'
+
+/** States of RFC 4861 7.3.2. REACHABLE: the owner is verified; PROBE: it is being verified again; FAILED: the negative cache. */
+export type NeighborState = 'INCOMPLETE' | 'REACHABLE' | 'PROBE' | 'FAILED'
+
+/** Reasons for not answering a valid solicitation. */
+export const SILENT_REASONS = [
+  'link-local',     // target in fe80::/10
+  'anycast',        // subnet-router or reserved anycast address
+  'excluded',       // by `exclude`
+  'no-rule',        // no rule of this link covers the target
+  'own-address',    // an address of this machine on this link: the kernel answers
+  'same-link',      // the owner is on the solicitor's own link
+  'no-candidate',   // no other link where the owner may be
+  'unknown-host',   // `learn no`, and not pinned
+  'failed',         // no host answered a short while ago
+  'dad-unproven',   // DAD for an address that a static rule covers, without evidence
+  'dad-own-mac',    // DAD by the owner itself
+  'no-source',      // our link has no usable address
+  'limit',          // a table or budget is full
+] as const
+export type SilentReason = (typeof SILENT_REASONS)[number]
+
+/** Other outcomes of a valid packet. */
+export const ACTIONS = [
+  'answered',       // NS: NA sent
+  'defended',       // NS of DAD: NA sent
+  'probing',        // NS: the solicitor waits for the owner's proof or for the host route
+  'proof',          // NA: answers our probe
+  'unsolicited',    // NA: answers no probe
+  'proxied',        // NA with S=1 and O=0 that counts as the answer of another proxy
+  'conflict',       // NA: claims an address that another host owns
+] as const
+export type Outcome = (typeof ACTIONS)[number] | SilentReason | DropReason
+
+/** Names of limits in events. */
+export type LimitName =
+  | 'neighbors'       // learned owners, in total or on one link
+  | 'host'            // addresses of one host, or targets that are probed on account of one host
+  | 'targets'         // targets being probed, or without an owner
+  | 'solicitors'      // solicitors that wait for one target
+  | 'probes'          // probes for unknown targets
+  | 'queue'           // targets that wait for their first probe
+  | 'tentative'       // addresses in DAD
+  | 'lookups'         // targets in DAD that wait for the kernel's reply to a route lookup
+  | 'announcements'   // announcements in the queue
+  | 'groups'          // groups that hosts reported
+  | 'gone-hosts'      // hosts of links that are gone
+  | 'gone-links'      // links that are gone and whose hosts are kept
+  | 'links'           // links to receive from
+  | 'prefixes'        // prefixes of one upstream
+  | 'routes'          // route changes that wait for the kernel
+  | 'kernel'          // entries of the kernel's neighbor table, or of bridges' forwarding tables
+
+/** Usage of a table, queue or budget. */
+export interface Limit {
+  readonly name: string
+  readonly used: number
+  readonly size: number
+}
+
+/** Packet counters of the sockets of one link. */
+export interface LinkUsage {
+  readonly iface: string
+  readonly received: number
+  /** Received packets that the kernel or the ring dropped. */
+  readonly drops: number
+  readonly sent: number
+  readonly unsent: number
+  readonly queued: number
+}
+
+/** Why a neighbor entry changed its state. */
+export type NeighborReason =
+  | 'solicited' | 'local traffic' | 'evidence' | 'link back' | 'owner silent'            // INCOMPLETE
+  | 'ttl' | 'DAD' | 'kernel' | 'bridge' | 'claimed' | 'link up' | 'restart'              // PROBE
+  | 'proof' | 'verified' | 'pinned'                                                      // REACHABLE
+  | 'no answer' | 'no route' | 'host-limit' | 'limit' | 'link gone'                      // FAILED
+  | 'configuration' | 'deadtime'                                                         // GONE
+
+/** State changes, for log, metrics and monitor. */
+export type Event =
+  | { readonly kind: 'neighbor'; readonly target: Address; readonly state: NeighborState | 'GONE'
+      readonly ifindex: number | undefined; readonly mac: Mac | undefined; readonly reason: NeighborReason
+      /** The link of the former owner, if it differs from `ifindex`. */
+      readonly former: number | undefined
+      /** The event reports a new owner, or the loss of an owner that was reported as new. */
+      readonly news: boolean }
+  | { readonly kind: 'link'; readonly iface: string; readonly state: 'up' | 'down' | 'gone' }
+  /** A host claimed the address of an owner. `basis`: the owner answered, is pinned, or is a router upstream. */
+  | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac
+      readonly basis: 'answered' | 'pinned' | 'router' }
+  /** A limit was reached, on link `ifindex` or by host `mac` if set. `refused`: refusals since the last such event, if counted. */
+  | { readonly kind: 'limit'; readonly limit: LimitName; readonly size: number
+      readonly ifindex?: number; readonly mac?: Mac; readonly refused?: number }
+  /** `count` received packets of this link were dropped since the last such event: they came faster than they were read. */
+  | { readonly kind: 'overrun'; readonly ifindex: number; readonly count: number }
+  /** No host has answered a probe on this link without link-layer addresses so far; the last probes were for `target`. */
+  | { readonly kind: 'silent'; readonly ifindex: number; readonly target: Address }
+  /** An upstream passed no multicast solicitation for `minutes`, although there was traffic for downstream hosts. */
+  | { readonly kind: 'snooped'; readonly iface: string; readonly minutes: number }
