@@ -5,18 +5,19 @@
 import type { Logger } from 'pino'
 import type { Config } from './config/config.ts'
 import { Engine, type NeighborSnapshot } from './engine.ts'
-import type { Effects, Input, Instant, Link, Listening } from './engine/types.ts'
+import type { Effects, Input, Instant, Link, Listening, PathQuestion } from './engine/types.ts'
 import type { Event, Outcome } from './events.ts'
 import { claim } from './linux/single-instance.ts'
 import { verdict, type OsError } from './linux/errors.ts'
 import type { LinkReader } from './linux/link-sockets.ts'
+import { ForeignRouteWatcher } from './linux/foreign-routes.ts'
 import { LinkWatcher } from './linux/links.ts'
 import type { NativeSocket } from './linux/native.ts'
 import { KERNEL_LIMIT, NeighborWatcher } from './linux/neighbors.ts'
 import { Netfilter } from './linux/netfilter.ts'
 import { PrefixWatcher } from './linux/prefixes.ts'
 import { HostRoutes, QUEUE_LIMIT, RouteWatcher } from './linux/route-changes.ts'
-import { Rtnetlink, type RoutingDecision } from './linux/rtnetlink.ts'
+import { NO_ROUTE, Rtnetlink } from './linux/rtnetlink.ts'
 import { Sockets } from './linux/sockets.ts'
 import { forward, readNeighborLimit, warnWithoutForwarding } from './linux/sysctl.ts'
 import { EventLog } from './log/event-log.ts'
@@ -31,7 +32,6 @@ const TICK = 5000
 const SAVE_INTERVAL = 30_000
 /** Time until routes are compared, if they cannot be compared at once. Milliseconds. */
 const COMPARE_RETRY = 100
-const NO_ROUTE: RoutingDecision = { ifindex: undefined, local: false }
 const TIMER_MAX = 2 ** 31 - 1 // the longest delay of setTimeout
 
 export class Daemon {
@@ -47,6 +47,7 @@ export class Daemon {
   readonly #linkWatcher: LinkWatcher
   readonly #neighborWatcher: NeighborWatcher
   readonly #prefixWatcher: PrefixWatcher
+  readonly #foreignRoutes: ForeignRouteWatcher
   #routeWatcher: RouteWatcher | undefined
   readonly #stateFile: StateFile | undefined
   readonly #sockets = new Sockets((link) => this.#reader(link))
@@ -70,7 +71,7 @@ export class Daemon {
     this.#claim = claim()
     this.#machine = config
     this.#log = log
-    this.#events = new EventLog(log, (ifindex) => this.#sockets.nameOf(ifindex) ?? `link ${ifindex}`)
+    this.#events = new EventLog(log, (ifindex) => this.#nameOf(ifindex))
     this.#linkErrors = new LinkErrorLog(log, readNeighborLimit)
     this.#engine = new Engine(config, Math.random)
     const step = this.#step
@@ -97,6 +98,7 @@ export class Daemon {
       full: () => this.#events.event({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }, clock()),
     }, this.#kernel)
     this.#prefixWatcher = new PrefixWatcher((ifindex, prefixes) => step({ kind: 'prefixes', ifindex, prefixes }), this.#kernel)
+    this.#foreignRoutes = new ForeignRouteWatcher((prefix) => step({ kind: 'route-changed', prefix }))
     this.#stateFile = state === undefined ? undefined : new StateFile(state, (message, err) => log.warn({ event: 'memory', err }, message))
   }
 
@@ -121,7 +123,7 @@ export class Daemon {
     clearTimeout(this.#timer)
     clearTimeout(this.#compareTimer)
     clearInterval(this.#ticker)
-    for (const watcher of [this.#routeWatcher, this.#linkWatcher, this.#neighborWatcher, this.#prefixWatcher]) watcher?.close()
+    for (const watcher of [this.#routeWatcher, this.#linkWatcher, this.#neighborWatcher, this.#prefixWatcher, this.#foreignRoutes]) watcher?.close()
     this.#stateFile?.write(this.#engine.savedHosts)
     this.#carryOut(this.#engine.stop())
     this.#sockets.close()
@@ -169,9 +171,12 @@ export class Daemon {
   }
 
   #carryOut(effects: Effects): void {
-    const { listening, filters, routes, answers, probes, multicasts, discoveries, lookups, events, outcomes } = effects
+    const { listening, filters, routes, answers, probes, multicasts, discoveries, lookups, paths, events, outcomes } = effects
     for (const entry of listening.values()) if (entry !== undefined) this.#listen(entry)
-    if (filters !== undefined) this.#netfilter.filter(filters)
+    if (filters !== undefined) {
+      this.#netfilter.filter(filters)
+      this.#foreignRoutes.follow(filters.map(({ prefixes }) => prefixes))
+    }
     if (routes.length > 0 && this.#isCompared) this.#routes.apply([...routes])
     for (const discovery of discoveries) this.#sockets.discover(discovery)
     for (let i = 0; i < answers.size; i++) this.#sockets.advertise(answers.at(i))
@@ -182,14 +187,24 @@ export class Daemon {
     for (const [ifindex, entry] of listening) if (entry === undefined) this.#ignore(ifindex)
     if (listening.size > 0) this.#prefixWatcher.follow(this.#followed)
     for (const lookup of lookups) {
-      this.#inputs.push({ kind: 'lookup', target: lookup.target, ...this.#ask(() => this.#kernel.lookup(lookup)) ?? NO_ROUTE })
+      this.#inputs.push({ kind: 'lookup', target: lookup.target, decision: this.#ask(() => this.#kernel.lookup(lookup)) ?? NO_ROUTE })
     }
+    if (paths.length > 0) this.#askPaths([...paths])
     this.#unlogged.push(...events)
     for (let i = 0; i < outcomes.size; i++) {
       const { outcome, ifindex, t0, t1, t2, t3 } = outcomes.at(i)
       this.#counters.count(outcome)
       this.#events.outcome(outcome, ifindex, t0, t1, t2, t3)
     }
+  }
+
+  #nameOf(ifindex: number): string {
+    return this.#sockets.nameOf(ifindex) ?? this.#linkWatcher.links.find((link) => link.ifindex === ifindex)?.name ?? `link ${ifindex}`
+  }
+
+  #askPaths(questions: readonly PathQuestion[]): void {
+    const replies = this.#ask(() => this.#kernel.paths(questions))
+    questions.forEach(({ target, ifindex }, i) => this.#inputs.push({ kind: 'path', target, ifindex, decisions: replies?.[i] ?? [NO_ROUTE] }))
   }
 
   #listen(entry: Listening): void {

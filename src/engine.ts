@@ -15,6 +15,7 @@ import { type NeighborSnapshot, savedHosts, snapshotOf } from './engine/cache/sn
 import { AdvertisementBuilder } from './engine/effects/advertisement-builder.ts'
 import { Announcer } from './engine/effects/announcer.ts'
 import { clearEffects, createEffects } from './engine/effects/effects.ts'
+import { Paths } from './engine/effects/paths.ts'
 import { Reconciler } from './engine/effects/reconciler.ts'
 import { PreviousRun } from './engine/effects/previous-run.ts'
 import { Reconfiguration } from './engine/effects/reconfiguration.ts'
@@ -58,6 +59,7 @@ class Parts extends Context {
   readonly detector = new SnoopingDetector(this)
   readonly advertiser = new AdvertisementBuilder(this)
   readonly announcer = new Announcer(this)
+  readonly paths = new Paths(this)
   readonly reconciler = new Reconciler(this)
   readonly learner = new Learner(this)
   readonly hostDiscovery = new HostDiscovery(this)
@@ -73,8 +75,8 @@ export class Engine {
 
   constructor(config: Config, random: Random) {
     this.#parts = new Parts(config, random, createEffects())
-    const { resolution, budget: { queue }, learner, hostDiscovery, announcer, routerDiscovery, snooping, groups, detector } = this.#parts
-    this.#timed = [resolution, queue, learner, hostDiscovery, announcer, routerDiscovery, snooping, groups, detector]
+    const { resolution, budget: { queue }, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector } = this.#parts
+    this.#timed = [resolution, queue, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector]
   }
 
   /** Handles an input. @returns the effects, valid until the next call */
@@ -143,7 +145,7 @@ export class Engine {
   }
 
   #handle(input: Input, now: Instant): void {
-    const { reconfiguration, groups, previousRun, reconciler, learner, responder, snooping, routerDiscovery } = this.#parts
+    const { reconfiguration, groups, previousRun, reconciler, paths, learner, responder, snooping, routerDiscovery } = this.#parts
     switch (input.kind) {
       case 'packets': return this.#packets(input.ifindex, input.batch, now)
       case 'config': return reconfiguration.configure(input.config, now)
@@ -151,6 +153,8 @@ export class Engine {
       case 'link-gone': return reconfiguration.gone(input.ifindex, now)
       case 'link-replugged': return groups.replugged(input.ifindex)
       case 'lookup': return this.#lookedUp(input, now)
+      case 'path': return paths.replied(input)
+      case 'route-changed': return paths.changed(input.prefix, now)
       case 'routes':
         previousRun.adopt(input.present, now)
         return reconciler.compare(input.present)
@@ -212,7 +216,7 @@ export class Engine {
     else if (state === 'probing') for (const link of neighbor.joined) detector.traffic(link, now)
   }
 
-  #lookedUp({ target, ifindex, local }: Extract<Input, { kind: 'lookup' }>, now: Instant): void {
+  #lookedUp({ target, decision: { ifindex, local } }: Extract<Input, { kind: 'lookup' }>, now: Instant): void {
     const { links, cache, owners, resolution, responder, subscriptions } = this.#parts
     responder.lookedUp(target, local)
     const neighbor = cache.find(target)

@@ -18,6 +18,7 @@ export const SILENT_REASONS = [
   'failed',         // no host answered a short while ago
   'dad-unproven',   // DAD for an address that a static rule covers, without evidence
   'dad-own-mac',    // DAD by the owner itself
+  'foreign',        // the kernel routes the target to a link that has no hosts of the rule
   'no-source',      // our link has no usable address
   'limit',          // a table or budget is full
 ] as const
@@ -92,6 +93,10 @@ export type Event =
   /** A host claimed the address of an owner. `basis`: the owner answered, is pinned, or is a router upstream. */
   | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac
       readonly basis: 'answered' | 'pinned' | 'router' }
+  /** An owner on `ifindex` is ignored, because the kernel has a route for it to link `other`, which has no hosts of the rule. */
+  | { readonly kind: 'foreign'; readonly target: Address; readonly ifindex: number; readonly mac: Mac | undefined
+      /** Undefined: the route discards packets. */
+      readonly other: number | undefined }
   /** A limit was reached, on link `ifindex` or by host `mac` if set. `refused`: refusals since the last such event, if counted. */
   | { readonly kind: 'limit'; readonly limit: LimitName; readonly size: number
       readonly ifindex?: number; readonly mac?: Mac; readonly refused?: number }

@@ -77,8 +77,12 @@ export type Input =
   | { readonly kind: 'link-gone'; readonly ifindex: number }
   /** The device at the other end of the link is another one: a bond failed over, or this virtual machine was migrated. */
   | { readonly kind: 'link-replugged'; readonly ifindex: number }
-  /** The kernel's reply to a lookup. `ifindex`: undefined without a route; `local`: the target is an address of this machine. */
-  | { readonly kind: 'lookup'; readonly target: Address; readonly ifindex: number | undefined; readonly local: boolean }
+  /** The kernel's reply to a lookup. */
+  | { readonly kind: 'lookup'; readonly target: Address; readonly decision: RoutingDecision }
+  /** The kernel's replies to a `PathQuestion`, one for each link of `from`. */
+  | { readonly kind: 'path'; readonly target: Address; readonly ifindex: number; readonly decisions: readonly RoutingDecision[] }
+  /** Another program or the kernel changed a route to `prefix`. Undefined: any route or rule may have changed. */
+  | { readonly kind: 'route-changed'; readonly prefix: Prefix | undefined }
   /** All routes with our mark, as the kernel has them. */
   | { readonly kind: 'routes'; readonly present: readonly HostRoute[] }
   /** Changes of `Effects.routes` that the kernel carried out or refused. */
@@ -108,6 +112,28 @@ export interface Lookup {
   readonly from: number
   /** Source of the packet; undefined: unspecified. */
   readonly source: Address | undefined
+}
+
+/** The kernel's routing decision for a packet. */
+export interface RoutingDecision {
+  /** The link of the route; undefined without a usable route (none, unreachable, prohibited). */
+  readonly ifindex: number | undefined
+  /** Whether the target is an address of this machine. */
+  readonly local: boolean
+  /** The next hop. Undefined: the route has none, or several. */
+  readonly via: Address | undefined
+  /** Prefix length of the route, in bits; 0 without a route. */
+  readonly length: number
+}
+
+/** A question to the kernel: which way packets to an owner go, if the host route `hidden` did not exist. */
+export interface PathQuestion {
+  readonly target: Address
+  /** The owner's link. */
+  readonly ifindex: number
+  /** Links that the packets come in on; 0: this machine sends them. */
+  readonly from: readonly number[]
+  readonly hidden: HostRoute | undefined
 }
 
 /** What to receive from one link. */
@@ -184,6 +210,8 @@ export interface Effects {
   readonly multicasts: Multicast[]
   /** Questions to the kernel's routing. Replies come back as an `Input` of kind `lookup`. */
   readonly lookups: Lookup[]
+  /** Questions about owners. Replies come back as an `Input` of kind `path`. */
+  readonly paths: PathQuestion[]
   readonly events: Event[]
   readonly outcomes: Pool<PacketOutcome>
 }

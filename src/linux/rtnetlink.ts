@@ -1,6 +1,7 @@
 /** Requests to rtnetlink(7). The kernel carries out each one while it is sent, so a route is in the kernel when the call returns. */
 import type { Prefix } from '../address.ts'
-import type { HostRoute, Lookup, RouteChange } from '../engine/types.ts'
+import type { HostRoute, Lookup, PathQuestion, RouteChange, RoutingDecision } from '../engine/types.ts'
+import type { Message } from '../wire/netlink.ts'
 import type { MessageWriter } from '../wire/netlink-encode.ts'
 import {
   decodeNeighbor, decodeStation, dumpNeighbors, dumpStations, type NeighborMessage, type StationMessage,
@@ -18,13 +19,11 @@ export const NETLINK_ROUTE = 0
 /** Errors of deleting a route that does not exist, or is being deleted. */
 const GONE = ['ESRCH', 'ENOENT']
 
-/** The kernel's routing decision. */
-export interface RoutingDecision {
-  /** The link of the route; undefined without a usable route (unreachable, prohibited, none). */
-  readonly ifindex: number | undefined
-  /** Whether the target is an address of this machine. */
-  readonly local: boolean
-}
+/** The most messages of one datagram of questions. Two replies to each fit into the receive buffer. */
+const QUESTION_LIMIT = 512
+
+/** Without a route. Errors of a lookup mean this: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), ENODEV (the incoming link is gone). */
+export const NO_ROUTE: RoutingDecision = { ifindex: undefined, local: false, via: undefined, length: 0 }
 
 export interface RouteFailure {
   readonly change: RouteChange
@@ -65,13 +64,37 @@ export class Rtnetlink extends RequestSocket {
 
   /** Asks the kernel for the route of a packet, as forwarding does; policy routing and all tables count. */
   lookup(lookup: Lookup): RoutingDecision {
-    let found: RoutingDecision = { ifindex: undefined, local: false }
-    // Errors mean that there is no usable route: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), EINVAL (blackhole), ENODEV (the incoming
-    // link is gone).
-    this.request((w, sequence) => lookupRoute(w, sequence, lookup), (message) => {
-      const route = decodeRoute(message)
-      if (route?.type === RTN_UNICAST || route?.type === RTN_LOCAL) found = { ifindex: route.ifindex, local: route.type === RTN_LOCAL }
-    })
+    let found = NO_ROUTE
+    this.request((w, sequence) => lookupRoute(w, sequence, lookup), (message) => { found = decisionOf(message) })
+    return found
+  }
+
+  /** Asks the kernel about owners. Their hidden routes are deleted and added again in the same datagram. @returns the replies, in order */
+  paths(questions: readonly PathQuestion[]): (readonly RoutingDecision[])[] {
+    const found = questions.map(({ from }) => from.map(() => NO_ROUTE))
+    for (let at = 0; at < questions.length;) {
+      /** The reply to each message; undefined for changes of routes. */
+      const replies: ([question: number, origin: number] | undefined)[] = []
+      let first = 0
+      this.request((w, sequence) => {
+        first = sequence
+        const next = (): number => sequence + replies.length
+        for (; at < questions.length && replies.length < QUESTION_LIMIT; at++) {
+          const { target, from, hidden } = questions[at]
+          if (hidden !== undefined) changeRoute(w, next(), 'delete', hidden), replies.push(undefined)
+          from.forEach((link, i) => {
+            lookupRoute(w, next(), { target, from: link, source: undefined }, true)
+            replies.push([at, i])
+          })
+          if (hidden !== undefined) changeRoute(w, next(), 'add', hidden), replies.push(undefined)
+        }
+        w.acknowledge()
+        return replies.length
+      }, (message) => {
+        const reply = replies[message.sequence - first]
+        if (reply !== undefined) found[reply[0]][reply[1]] = decisionOf(message)
+      })
+    }
     return found
   }
 
@@ -105,4 +128,12 @@ export class Rtnetlink extends RequestSocket {
     })
     return [...failed].map(([i, error]) => ({ change: changes[i], error }))
   }
+}
+
+function decisionOf(message: Message): RoutingDecision {
+  const route = decodeRoute(message)
+  if (route === undefined) return NO_ROUTE
+  const { type, ifindex, gateway: via, length } = route
+  const isUsable = type === RTN_UNICAST || type === RTN_LOCAL
+  return { ifindex: isUsable ? ifindex : undefined, local: type === RTN_LOCAL, via, length }
 }

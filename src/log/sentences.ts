@@ -72,6 +72,12 @@ export function conflictSentence({ target, ifindex, mac, basis }: EventOf<'confl
   return `${formatMac(mac)} claims ${target} on ${names(ifindex)}, but ${CONFLICTS[basis]}`
 }
 
+export function foreignSentence({ target, ifindex, mac, other }: EventOf<'foreign'>, names: LinkNames): string {
+  const host = mac === undefined ? 'a host' : formatMac(mac)
+  const route = other === undefined ? 'a route that discards packets for it' : `a route for it to ${names(other)}`
+  return `${host} on ${names(ifindex)} uses ${target}, but the kernel has ${route}: it gets no answer and no host route`
+}
+
 export function overrunSentence({ ifindex, count }: EventOf<'overrun'>, names: LinkNames): string {
   return `${names(ifindex)}: ${grouped(count)} received packets were dropped, because they came faster than ndp6d could read them: `
     + 'a flood, or too little CPU time (`CPUWeight=` of the unit); hosts will solicit again'

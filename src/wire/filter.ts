@@ -7,12 +7,12 @@ import {
   DESTINATION_OPTIONS, ETHER_TYPE, ETHERTYPE_IPV6, FRAGMENT, HOP_BY_HOP, ICMPV6, IPV6_HEADER, type LinkHeader, NEXT_HEADER, ROUTING,
 } from './frame.ts'
 
-/** Opcodes: BPF_LD|BPF_ABS with BPF_H or BPF_B, BPF_ALU|BPF_AND|BPF_K, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K. */
-export const LOAD_HALF = 0x28, LOAD_BYTE = 0x30, LOAD_WORD = 0x20, AND = 0x54, JUMP_EQUAL = 0x15, RETURN = 0x06
+/** Opcodes: BPF_LD|BPF_ABS with BPF_W, BPF_H or BPF_B, BPF_ALU|BPF_AND|BPF_K, BPF_JMP with BPF_JEQ or BPF_JGE and BPF_K, BPF_RET|BPF_K. */
+export const LOAD_HALF = 0x28, LOAD_BYTE = 0x30, LOAD_WORD = 0x20, AND = 0x54, JUMP_EQUAL = 0x15, JUMP_NOT_LESS = 0x35, RETURN = 0x06
 
 const WHOLE = 0xffff
 
-/** A line of a program. JUMP_EQUAL continues at the label `equal` or `other`; if that label is absent, at the next line. */
+/** A line of a program. A jump continues at the label `equal` (or not less), or `other`; if that label is absent, at the next line. */
 export interface Instruction {
   readonly label?: string
   readonly code: number

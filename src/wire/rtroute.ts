@@ -1,6 +1,6 @@
 /** rtnetlink messages of IPv6 routes (linux/rtnetlink.h). With NETLINK_GET_STRICT_CHK the kernel filters a dump. */
 import { Address, Prefix } from '../address.ts'
-import { assemble, END, JUMP_EQUAL, LOAD_BYTE, LOAD_WORD, RETURN } from './filter.ts'
+import { assemble, END, JUMP_EQUAL, JUMP_NOT_LESS, LOAD_BYTE, LOAD_WORD, RETURN } from './filter.ts'
 import { hostOrder, type MessageWriter } from './netlink-encode.ts'
 import {
   attributesOf, little, type Message, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, readU32,
@@ -9,11 +9,15 @@ import { AF_INET6 } from './rtnetlink.ts'
 
 export const RTM_NEWROUTE = 24, RTM_DELROUTE = 25
 const RTM_GETROUTE = 26
+export const RTM_NEWRULE = 32, RTM_DELRULE = 33
 
-export const RTNLGRP_IPV6_ROUTE = 11
+export const RTNLGRP_IPV6_ROUTE = 11, RTNLGRP_IPV6_RULE = 19
 
 export const RT_TABLE_MAIN = 254
 export const RTN_UNICAST = 1, RTN_LOCAL = 2
+const RTN_ANYCAST = 4, RTN_MULTICAST = 5
+/** Flag of a request for a route: see {@link lookupRoute}. Since Linux 4.18. */
+const RTM_F_FIB_MATCH = 0x2000
 /** Flag of a route: the kernel takes the gateway as on-link, without a lookup. */
 const RTNH_F_ONLINK = 4
 /** Protocols of on-link prefixes: kernel (of an address), boot (set by hand), static, ra. */
@@ -139,6 +143,36 @@ export function onLinkFilter(): Uint8Array {
   ])
 }
 
+/** The most words that {@link foreignRouteFilter} compares. */
+export const WORD_LIMIT = 64
+
+/**
+ * Builds a filter for a socket in RTNLGRP_IPV6_ROUTE and RTNLGRP_IPV6_RULE: it passes all rules, and of the routes that are not ours those
+ * that may concern addresses of some prefixes.
+ * @param words first 32 bits of these prefixes; more than WORD_LIMIT: all routes pass. Routes of less than 32 bits always pass
+ */
+export function foreignRouteFilter(words: readonly number[]): Uint8Array {
+  const destination = 16 + 12 + 8
+  return assemble([
+    // The low byte of the type of the message.
+    { code: LOAD_BYTE, k: little ? 4 : 5 },
+    { code: JUMP_NOT_LESS, k: RTM_NEWRULE, equal: 'pass' },
+    { code: LOAD_BYTE, k: 16 + 5 },
+    { code: JUMP_EQUAL, k: ROUTE_MARK.protocol, equal: 'drop' },
+    { code: LOAD_BYTE, k: 16 + 7 },
+    ...[RTN_LOCAL, RTN_ANYCAST, RTN_MULTICAST].map((k) => ({ code: JUMP_EQUAL, k, equal: 'drop' })),
+    { code: LOAD_BYTE, k: 16 + 1 },
+    { code: JUMP_NOT_LESS, k: 32, other: 'pass' },
+    // The kernel writes the destination after the table, the first attribute.
+    { code: LOAD_BYTE, k: destination + (little ? 2 : 3) },
+    { code: JUMP_EQUAL, k: RTA_DST, other: 'pass' },
+    { code: LOAD_WORD, k: destination + 4 },
+    ...words.length > WORD_LIMIT ? [{ code: JUMP_NOT_LESS, k: 0, equal: 'pass' }] : words.map((k) => ({ code: JUMP_EQUAL, k, equal: 'pass' })),
+    { label: 'drop', code: RETURN, k: 0 },
+    { label: 'pass', code: RETURN, k: 0xffff },
+  ])
+}
+
 /** A packet whose route is requested. */
 export interface LookupFields {
   readonly target: Address
@@ -147,9 +181,13 @@ export interface LookupFields {
   readonly source: Address | undefined
 }
 
-/** Requests the route of a packet. The answer is an RTM_NEWROUTE or an error. */
-export function lookupRoute(w: MessageWriter, sequence: number, { target, from, source }: LookupFields): void {
+/**
+ * Requests the route of a packet. The answer is an RTM_NEWROUTE or an error.
+ * @param isMatch the answer is the route in the table, with its prefix and all of its next hops; else the next hop of this packet, as a /128
+ */
+export function lookupRoute(w: MessageWriter, sequence: number, { target, from, source }: LookupFields, isMatch = false): void {
   const fields = header(128, 0, 0, 0)
+  if (isMatch) fields[little ? 9 : 10] = RTM_F_FIB_MATCH >>> 8
   if (source !== undefined) fields[2] = 128
   w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_ACK, sequence, fields, [
     [RTA_DST, target], [RTA_SRC, source], [RTA_IIF, from === 0 ? undefined : hostOrder(from)],

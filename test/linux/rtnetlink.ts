@@ -20,13 +20,13 @@ const del = (target: string, ifindex: number): RouteChange => ({ op: 'delete', r
 const show = (): string[] => kernel.hostRoutes().map((route) => `${route.target} ${route.ifindex}${route.via ? ` ${route.via}` : ''}`)
 
 t.test('lookup', async (t) => {
-  t.strictSame(kernel.lookup(to('2001:db8::2')), { ifindex: up0, local: false })
-  t.strictSame(kernel.lookup(to('2620::1')), { ifindex: up0, local: false }, 'the default route')
+  t.match(kernel.lookup(to('2001:db8::2')), { ifindex: up0, local: false, via: undefined })
+  t.match(kernel.lookup(to('2620::1')), { ifindex: up0, local: false, via: address('2001:db8::1') }, 'the default route')
   t.equal(kernel.lookup(to('2001:db8::ff')).local, true)
   t.equal(kernel.lookup(to('::1')).local, true)
   sh('ip -6 route add unreachable 2001:db9::/64; ip -6 route add blackhole 2001:dba::/64; ip -6 route add prohibit 2001:dbb::/64')
   for (const target of ['2001:db9::1', '2001:dba::1', '2001:dbb::1']) {
-    t.strictSame(kernel.lookup(to(target)), { ifindex: undefined, local: false }, target)
+    t.match(kernel.lookup(to(target)), { ifindex: undefined, local: false }, target)
   }
   sh('ip -6 route add 2001:db8:5::/64 dev down0 table 55; ip -6 rule add to 2001:db8:5::/64 table 55')
   t.equal(kernel.lookup(to('2001:db8:5::1')).ifindex, down0, 'policy routing')
@@ -38,6 +38,29 @@ t.test('lookup', async (t) => {
   t.equal(kernel.lookup({ target, from: 999, source: undefined }).ifindex, undefined, 'no such link')
   sh('ip -6 route del default')
   t.equal(kernel.lookup(to('2620::1')).ifindex, undefined, 'no route at all')
+})
+
+t.test('the ways to owners, as if our routes did not exist', async (t) => {
+  sh('ip -6 addr add 2001:db8::fe/64 dev down0 nodad; ip -6 route add 2001:db8::d:0/112 dev down0; ip -6 route add unreachable 2001:db8::e:0/112')
+  const ours = add('2001:db8::2', down0).route
+  kernel.changeRoutes([{ op: 'add', route: ours }])
+  const ask = (target: string, from: number[], hidden?: typeof ours) => ({ target: address(target), ifindex: down0, from, hidden })
+  const replies = kernel.paths([ask('2001:db8::2', [up0]), ask('2001:db8::2', [up0, down0], ours), ask('2001:db8::d:5', [up0]),
+    ask('2001:db8::e:5', [up0]), ask('2001:db8::9', []), ask('2001:db8::ff', [0])])
+  t.match(replies, [
+    [{ ifindex: down0, length: 128 }],
+    [{ ifindex: up0, length: 64 }, { ifindex: down0, length: 64 }],
+    [{ ifindex: down0, length: 112 }],
+    [{ ifindex: undefined }],
+    [],
+    [{ local: true }],
+  ], 'a packet stays on its link if it can')
+  t.equal(replies[1].length, 2)
+  t.match(sh('ip -6 route show 2001:db8::2'), /^2001:db8::2 dev down0 proto 136 metric 16 pref medium/, 'ours is there again')
+  const many = Array.from({ length: 700 }, () => ask('2001:db8::2', [up0], ours))
+  t.ok(kernel.paths(many).every(([decision]) => decision.ifindex === up0 && decision.length === 64), 'in several datagrams')
+  sh('ip -6 addr del 2001:db8::fe/64 dev down0; ip -6 route del 2001:db8::d:0/112; ip -6 route del unreachable 2001:db8::e:0/112')
+  kernel.changeRoutes([{ op: 'delete', route: ours }])
 })
 
 t.test('changes take effect before the call returns', async (t) => {

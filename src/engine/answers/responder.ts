@@ -83,7 +83,7 @@ export class Responder extends Part<ResponderParts> {
   #answerWaiting(neighbor: Neighbor, solicitor: Solicitor): void {
     const { target, target: { w0, w1, w2, w3 }, ifindex, mac } = neighbor
     const isDad = solicitor.source.isUnspecified
-    if (solicitor.ifindex === ifindex || (isDad && solicitor.mac === mac)) return
+    if (neighbor.isForeign || solicitor.ifindex === ifindex || (isDad && solicitor.mac === mac)) return
     // The target may be an own address on the solicitor's link by now, and then the kernel answers.
     if (this.parts.links.own(w0, w1, w2, w3)?.some((own) => own.ifindex === solicitor.ifindex)) return
     // A rule of another link may have found the owner, but the rules of the solicitor's link decide.
@@ -96,6 +96,7 @@ export class Responder extends Part<ResponderParts> {
   #owned(neighbor: Neighbor, link: Link, view: NdiscView, rules: readonly ActiveRule[], isDad: boolean, now: Instant): Outcome {
     const { ifindex } = neighbor
     if (ifindex === link.ifindex) return 'same-link'
+    if (neighbor.isForeign) return 'foreign'
     if (ifindex === 0 || !this.parts.links.up(ifindex) || !allows(rules, ifindex)) return 'no-candidate'
     neighbor.used = true
     const outcome = isDad ? this.#dad.owned(neighbor, solicitorOf(link, view), now) : undefined

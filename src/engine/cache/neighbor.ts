@@ -76,6 +76,12 @@ export class Neighbor {
   /** The link of the host route; 0: no route. */
   routed = 0
   isRoutePending = false
+  /** `detour`: without a host route, the kernel sends packets for the owner to another link. `unknown`: the kernel has yet to reply. */
+  path: 'unknown' | 'right' | 'detour' = 'right'
+  /** The owner's link when the kernel was asked for `path`; 0: it has to be asked. */
+  askedOn = 0
+  /** The kernel routes the target to a link that has no hosts of the rule, so it is not answered for. */
+  isForeign = false
   joined: readonly number[] = NONE
   isReported = false
 
@@ -92,8 +98,8 @@ export class Neighbor {
   }
 
   get isOwned(): boolean { return this.state === 'REACHABLE' || this.state === 'PROBE' }
-  /** Whether advertisements may direct traffic for the target to this machine: the host route is in the kernel. */
-  get isReady(): boolean { return !this.isRoutePending && !this.isDirty }
+  /** Whether advertisements may direct traffic for the target to this machine: its route is known to lead to the owner. */
+  get isReady(): boolean { return !this.isRoutePending && !this.isDirty && this.path !== 'unknown' }
   get work(): Work { return this.#work }
 
   set(change: Partial<Work>): void {

@@ -7,12 +7,13 @@ import { Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
 import type { HostRoute, Instant, RouteChange } from '../types.ts'
 import type { Announcer } from './announcer.ts'
+import type { Paths } from './paths.ts'
 import { isRoutedBy, wants } from './wanted-routes-and-groups.ts'
 
 /** The most addresses that are announced on the new link of a host that moved. */
 const MOVE_LIMIT = 64
 
-export type ReconcilerParts = GroupParts & { readonly cache: NeighborCache; readonly announcer: Announcer }
+export type ReconcilerParts = GroupParts & { readonly cache: NeighborCache; readonly announcer: Announcer; readonly paths: Paths }
 
 export class Reconciler extends Part<ReconcilerParts> {
   /** Owners that most downstream hosts send to: routers, and pinned owners on an upstream. */
@@ -20,6 +21,7 @@ export class Reconciler extends Part<ReconcilerParts> {
 
   reconcile(neighbor: Neighbor, now: Instant): void {
     neighbor.isDirty = false
+    if (this.parts.paths.isAwaited(neighbor)) return
     const { route, groups } = wants(neighbor, this.parts)
     this.#route(neighbor, route)
     this.#group(neighbor, groups)
@@ -32,10 +34,16 @@ export class Reconciler extends Part<ReconcilerParts> {
   }
 
   /** Applies the wanted state of an owner of the previous run, without announcements. @param isRouted the kernel has its route already */
-  adopt(neighbor: Neighbor, isRouted: boolean): void {
+  adopt(neighbor: Neighbor, isRouted: boolean, now: Instant): void {
+    const { paths, cache } = this.parts
+    if (isRouted) {
+      neighbor.path = 'detour'
+      neighbor.askedOn = neighbor.ifindex
+      paths.stale([neighbor], now)
+    }
     const { route, groups } = wants(neighbor, this.parts)
     if (isRouted) setRoute(neighbor, route)
-    else this.#route(neighbor, route)
+    else cache.mark(neighbor)
     this.#group(neighbor, groups)
     neighbor.set({ unannounced: undefined })
   }
@@ -111,11 +119,11 @@ export class Reconciler extends Part<ReconcilerParts> {
   /** Registers routers. After a move, announces the owner on its former link, and on the new link addresses that the owner may know. */
   #move(neighbor: Neighbor, now: Instant): void {
     const { links, announcer } = this.parts
-    const { isOwned, ifindex, router, isPinned, home, rule, target } = neighbor
+    const { isOwned, isForeign, ifindex, router, isPinned, home, rule, target } = neighbor
     const isOnUpstream = isUpstream(rule, links.get(ifindex))
     if (isOwned && (router || (isPinned && isOnUpstream))) this.#routers.add(neighbor)
     else this.#routers.delete(neighbor)
-    if (!isOwned || ifindex === 0) return
+    if (!isOwned || isForeign || ifindex === 0) return
     // `announce solicit` solicits the routers that are registered here.
     if (isOnUpstream) announcer.router(ifindex, target, router || isPinned)
     neighbor.home = ifindex

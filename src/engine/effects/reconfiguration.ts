@@ -70,13 +70,13 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     const before = links.get(ifindex)
     const isRenamed = before !== undefined && before.name !== name
     const wasUsable = before !== undefined && !isRenamed && this.#isUsable(before)
-    const isCoverageNew = links.set(link)
+    links.set(link)
     if (isRenamed) this.#forget(before, now)
     if (before?.name !== name) rules.link(link)
     const isNamed = before?.name !== name
       && [before?.name, name].some((one) => one !== undefined && rules.config.options.subscription(one) !== undefined)
     if (before?.up !== link.up) for (const neighbor of cache.on(ifindex)) cache.mark(neighbor)
-    this.#apply([link], isNamed || isCoverageNew ? 'wants' : 'links', now)
+    this.#apply([link], isNamed ? 'wants' : 'links', now)
     if (before?.mac !== undefined && mac !== undefined && before.mac !== mac) reconciler.readdress(ifindex, now)
     if (!wasUsable && this.#isUsable(link)) this.#up(link, now)
     // An echo request from the new address may discover further hosts: those with addresses in the same prefix.
@@ -110,7 +110,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
    * @param links the changed links, or all after a change of rules; @param change `wants`: the wanted state of any entry may have changed
    */
   #apply(links: Iterable<Link>, change: 'links' | 'wants' | 'rules', now: Instant): void {
-    const { rules, snooping, routerDiscovery, subscriptions, groups, pinnedHosts, cache, hostDiscovery } = this.parts
+    const { rules, snooping, routerDiscovery, subscriptions, groups, pinnedHosts, cache, hostDiscovery, paths } = this.parts
     const { mirrors, routers } = rules.config.options.snooping
     routerDiscovery.configure(routers, now)
     snooping.configure(mirrors, now)
@@ -123,6 +123,8 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (change !== 'links') {
       pinnedHosts.update(change === 'rules', now)
       cache.markAll()
+      // Packets for the owners may come in on other links now.
+      paths.changed(undefined, now)
     }
     subscriptions.join()
     if (change === 'rules') for (const { ifindex } of this.parts.links.values()) hostDiscovery.start(ifindex, now)

@@ -1,22 +1,19 @@
 /** The effects that an owner should have: its host route, and the links where its solicited-node group is joined (RFC 4861 7.2.8). */
 import { type Neighbor, NONE } from '../cache/neighbor.ts'
 import type { Context } from '../rules/context.ts'
-import { isUpstream } from '../rules/rule.ts'
 import type { HostRoute } from '../types.ts'
 
 export function wants(neighbor: Neighbor, { rules, links }: Pick<Context, 'rules' | 'links'>):
 { route: HostRoute | undefined; groups: readonly number[] } {
-  const { isOwned, ifindex, rule, target } = neighbor
-  return { route: wantedRoute(neighbor, links), groups: isOwned && ifindex !== 0 ? rules.solicitedOn(rule, target, ifindex) : NONE }
+  const { isOwned, isForeign, ifindex, rule, target } = neighbor
+  const isServed = isOwned && !isForeign && ifindex !== 0
+  return { route: wantedRoute(neighbor, links), groups: isServed ? rules.solicitedOn(rule, target, ifindex) : NONE }
 }
 
 /** @returns undefined when the kernel has another route to the owner, or the settings exclude host routes */
 function wantedRoute(neighbor: Neighbor, links: Context['links']): HostRoute | undefined {
-  const { isOwned, rule, rule: { settings, kind }, ifindex, target, work: { via } } = neighbor
-  if (!isOwned || !settings.routes || kind !== 'iface') return undefined
-  const link = links.get(ifindex)
-  // The prefix is on-link on the upstream, so owners there need no host route.
-  if (link === undefined || !link.up || isUpstream(rule, link) || links.covers(ifindex, target)) return undefined
+  const { isOwned, path, rule: { settings, kind }, ifindex, target, work: { via } } = neighbor
+  if (!isOwned || !settings.routes || kind !== 'iface' || path !== 'detour' || !links.up(ifindex)) return undefined
   return via === undefined ? { target, ifindex } : { target, ifindex, via }
 }
 

@@ -13,7 +13,7 @@ export class Links {
   readonly #links = new Map<number, Link>()
   readonly #random: Random
   #own: AddressMap<OwnAddress[]>
-  /** Prefixes of addresses. The kernel has a connected route for each. */
+  /** Prefixes of addresses. */
   #onLink: { readonly prefix: Prefix; readonly ifindex: number }[] = []
 
   constructor(random: Random) {
@@ -25,10 +25,10 @@ export class Links {
   up(ifindex: number): boolean { return this.#links.get(ifindex)?.up ?? false }
   values(): IterableIterator<Link> { return this.#links.values() }
 
-  /** Adds a link or replaces it. @returns whether results of `covers` may have changed */
-  set(link: Link): boolean {
+  /** Adds a link or replaces it. */
+  set(link: Link): void {
     this.#links.set(link.ifindex, link)
-    return this.#index()
+    this.#index()
   }
 
   delete(ifindex: number): void {
@@ -39,21 +39,12 @@ export class Links {
   /** @returns the links where this machine has the address; undefined: none */
   own(w0: number, w1: number, w2: number, w3: number): readonly OwnAddress[] | undefined { return this.#own.get(w0, w1, w2, w3) }
 
-  /** @returns whether the kernel routes `target` to this link without a host route, by a connected prefix that no other link has */
-  covers(ifindex: number, target: Address): boolean {
-    let best = -1
-    let only = false
-    for (const { prefix, ifindex: link } of this.#onLink) {
-      if (prefix.length < best || !prefix.contains(target)) continue
-      only = link === ifindex && (prefix.length > best || only)
-      best = prefix.length
-    }
-    return only
+  /** @returns whether the target is in the prefix of an address of this link */
+  hasPrefixOf(ifindex: number, target: Address): boolean {
+    return this.#onLink.some((own) => own.ifindex === ifindex && own.prefix.contains(target))
   }
 
-  /** Indexes all addresses. @returns whether the connected prefixes changed */
-  #index(): boolean {
-    const before = this.#onLink
+  #index(): void {
     this.#own = new AddressMap(this.#random)
     this.#onLink = []
     for (const { ifindex, name, addresses } of this.#links.values()) {
@@ -66,7 +57,5 @@ export class Links {
         else places.push(own)
       }
     }
-    return this.#onLink.length !== before.length
-      || this.#onLink.some(({ prefix, ifindex }, at) => ifindex !== before[at].ifindex || !prefix.equals(before[at].prefix))
   }
 }

@@ -5,10 +5,12 @@ import { NeighborCache } from '../../../src/engine/cache/neighbor-cache.ts'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
 import { AdvertisementBuilder } from '../../../src/engine/effects/advertisement-builder.ts'
 import { Announcer } from '../../../src/engine/effects/announcer.ts'
+import { Paths } from '../../../src/engine/effects/paths.ts'
 import { Reconciler } from '../../../src/engine/effects/reconciler.ts'
 import { Groups } from '../../../src/engine/listening/groups.ts'
 import type { HostRoute, Instant, Link } from '../../../src/engine/types.ts'
 import type { NeighborState } from '../../../src/events.ts'
+import { replyTo } from '../kit/routing.ts'
 import { neighborOf, nth, VM, type World, worldOf } from '../kit/neighbor.ts'
 import { chance, ETH0, ETH1, ETH2, ip, linkOf, PartsRecorder, twoLinks } from '../kit/stage.ts'
 
@@ -28,6 +30,7 @@ class Scene {
   readonly reconciler: Reconciler
   readonly neighbor: Neighbor
   readonly #announcer: Announcer
+  readonly #paths: Paths
   now = 1000 as Instant
 
   constructor(config = SUBNET, present: readonly Link[] = [...twoLinks(), linkOf(ETH2)]) {
@@ -37,7 +40,8 @@ class Scene {
     const groups = this.groups = new Groups({ ...context, random: chance(1) })
     for (const { ifindex } of present) this.groups.listening(ifindex)
     const announcer = this.#announcer = new Announcer({ ...context, advertiser: new AdvertisementBuilder(context) })
-    this.reconciler = new Reconciler({ ...context, cache: this.cache, groups, announcer })
+    this.#paths = new Paths({ ...context, cache: this.cache, budget: undefined as never })
+    this.reconciler = new Reconciler({ ...context, cache: this.cache, groups, announcer, paths: this.#paths })
     this.neighbor = neighborOf(ip(VM), rule, {}, this.cache)
   }
 
@@ -50,12 +54,23 @@ class Scene {
   become(state: NeighborState, ifindex: number): void {
     Object.assign(this.neighbor, { state, ifindex })
     this.reconciler.reconcile(this.neighbor, this.now)
+    this.#settle()
+  }
+
+  /** Marked owners are reconciled, and the kernel replies. */
+  #settle(): void {
+    const { effects: { paths } } = this.recorder
+    for (let marked = this.cache.takeDirty(); marked.length > 0 || paths.length > 0; marked = this.cache.takeDirty()) {
+      for (const neighbor of marked) this.reconciler.reconcile(neighbor, this.now)
+      for (const question of paths.splice(0)) this.#paths.replied(replyTo(question, this.world.links.values()))
+    }
   }
 
   /** Carries out the routes. */
   lines(): string[] {
+    this.#settle()
     this.reconciler.done([...this.recorder.effects.routes])
-    for (const neighbor of this.cache.takeDirty()) this.reconciler.reconcile(neighbor, this.now)
+    this.#settle()
     this.groups.wake(this.now)
     const lines = this.recorder.take()
     this.now = this.now + 20 as Instant
@@ -133,7 +148,7 @@ t.test('an adopted owner is known to the other hosts, and perhaps has its route'
   for (const isRouted of [false, true]) {
     const scene = new Scene()
     Object.assign(scene.neighbor, { state: 'PROBE', ifindex: ETH1 })
-    scene.reconciler.adopt(scene.neighbor, isRouted)
+    scene.reconciler.adopt(scene.neighbor, isRouted, scene.now)
     t.notOk(scene.neighbor.isReady, 'until the kernel has the route')
     if (isRouted) scene.reconciler.compare([{ target: ip(VM), ifindex: ETH1 }])
     t.same(scene.lines(), [...isRouted ? [] : [`route add ${VM} eth1`], `join eth0 ${GROUP}`])

@@ -1,6 +1,6 @@
 /**
  * An engine with links, a clock that the test winds, and a recorder of its effects. Frames are decoded from a slab that is poisoned
- * after every step, and so is the view. Routes are applied at once, as by a kernel.
+ * after every step, and so is the view. Routes are applied, and questions about them are answered, at once, as by a kernel.
  */
 import { formatMac } from '../../../src/address.ts'
 import { Engine } from '../../../src/engine.ts'
@@ -8,8 +8,9 @@ import type { Effects, Input, Instant, KernelNeighbor, Link, Random } from '../.
 import type { Outcome } from '../../../src/events.ts'
 import { type DropReason, NdiscView } from '../../../src/wire/ndisc-decode.ts'
 import { chance, configOf, ETH0, ETH1, ETH2, linkOf, own } from './basics.ts'
-import { ip, mac, type Na, na, type Ns, ns } from './frames.ts'
+import { ip, mac, type Na, na, type Ns, ns, prefix } from './frames.ts'
 import { Recorder, runUntil } from './recorder.ts'
+import { replyTo, type Route } from './routing.ts'
 
 export * from './basics.ts'
 export * from './frames.ts'
@@ -41,6 +42,9 @@ export class Stage {
   now = 1000 as Instant
   /** Routes are in the kernel before the step ends. */
   isKernelFast = true
+  readonly #links = new Map<number, Link>()
+  /** Routes of the kernel beside those of the links' addresses. */
+  #foreign: Route[] = []
 
   /** With eth0 (2001:db8::ff/64) and eth1 (link-local only) up, unless `links` differs. */
   constructor(config: string, links: readonly Link[] = twoLinks(), random: Random = chance(1)) {
@@ -56,8 +60,19 @@ export class Stage {
     this.report()
   }
 
-  link(link: Link): void { this.handle({ kind: 'link', link }) }
-  gone(ifindex: number): void { this.handle({ kind: 'link-gone', ifindex }) }
+  link(link: Link): void {
+    const before = this.#links.get(link.ifindex)
+    this.#links.set(link.ifindex, link)
+    this.handle({ kind: 'link', link })
+    // The kernel's routes changed with the addresses.
+    if (before !== undefined && before.addresses !== link.addresses) this.#reroute()
+  }
+
+  gone(ifindex: number): void {
+    this.#links.delete(ifindex)
+    this.handle({ kind: 'link-gone', ifindex })
+  }
+
   configure(config: string): void { this.handle({ kind: 'config', config: configOf(config) }) }
   stop(): void { this.#record(this.engine.stop()) }
 
@@ -66,7 +81,15 @@ export class Stage {
 
   /** The kernel's reply to a lookup. */
   route(target: string, ifindex: number | undefined, local = false): void {
-    this.handle({ kind: 'lookup', target: ip(target), ifindex, local })
+    this.handle({ kind: 'lookup', target: ip(target), decision: { ifindex, local, via: undefined, length: 0 } })
+  }
+
+  /** Another program adds or removes a route of the kernel. The engine gets to know it. */
+  foreign(text: string, ifindex: number | undefined, isNew = true): void {
+    const route = { prefix: prefix(text), ifindex }
+    this.#foreign = this.#foreign.filter((other) => !other.prefix.equals(route.prefix) || other.ifindex !== ifindex)
+    if (isNew) this.#foreign.push(route)
+    this.#reroute()
   }
 
   /** The routes that the kernel has: `TARGET ifindex`. */
@@ -74,6 +97,11 @@ export class Stage {
     const routes = present.map(([target, ifindex]) => ({ target: ip(target), ifindex }))
     for (const route of routes) this.sink.routes.set(route.target.toString(), route)
     this.handle({ kind: 'routes', present: routes })
+  }
+
+  #reroute(): void {
+    this.handle({ kind: 'route-changed', prefix: undefined })
+    this.wait(0)
   }
 
   /** An entry of the kernel's neighbor table. */
@@ -152,7 +180,11 @@ export class Stage {
   #record(effects: Effects): void {
     this.sink.record(effects)
     const changes = [...effects.routes]
+    const questions = [...effects.paths]
     if (changes.length > 0 && this.isKernelFast) this.applied(changes)
+    for (const question of questions) {
+      this.#record(this.engine.step(replyTo(question, this.#links.values(), this.#foreign), this.now))
+    }
   }
 }
 

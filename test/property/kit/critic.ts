@@ -2,7 +2,9 @@
 import { Address, type Prefix } from '../../../src/address.ts'
 import { type Config, matchesIface, type Settings } from '../../../src/config/config.ts'
 import type { Engine } from '../../../src/engine.ts'
-import type { Advertisement, Discovery, Effects, Link, Lookup, Multicast, Probe, RouteChange } from '../../../src/engine/types.ts'
+import type {
+  Advertisement, Discovery, Effects, Link, Lookup, Multicast, PathQuestion, Probe, RouteChange, RoutingDecision,
+} from '../../../src/engine/types.ts'
 import { Recorder } from '../../engine/kit/recorder.ts'
 
 export function check(ok: boolean, message: string): void {
@@ -25,11 +27,14 @@ export class Critic extends Recorder {
   /** Links that the engine listens on. */
   readonly listening = new Set<number>()
   readonly lookups: Lookup[] = []
+  readonly paths: PathQuestion[] = []
+  /** The last reply about each owner. */
+  readonly decisions = new Map<string, readonly RoutingDecision[]>()
   /** Changes that are not in the kernel yet. */
   readonly pending: RouteChange[] = []
 
   override record(effects: Effects): void {
-    const { listening, routes, answers, probes, multicasts, discoveries, lookups } = effects
+    const { listening, routes, answers, probes, multicasts, discoveries, lookups, paths } = effects
     for (const [, entry] of listening) if (entry !== undefined) this.listens(entry.link)
     for (const change of routes) this.route(change)
     this.#discovering.clear()
@@ -39,6 +44,7 @@ export class Critic extends Recorder {
     for (const message of multicasts) this.multicast(message)
     for (const [ifindex, entry] of listening) if (entry === undefined) this.ignore(ifindex)
     this.lookups.push(...lookups)
+    this.paths.push(...paths)
   }
 
   have(link: Link): void {
@@ -106,8 +112,8 @@ export class Critic extends Recorder {
     const { op, route: { target, ifindex } } = change
     if (op === 'add') {
       check(this.links.get(ifindex)?.up === true, `a route for ${target} on a link that is up`)
-      check(!this.config.subnets.some((subnet) => subnet.upstream === this.links.get(ifindex)!.name
-        && this.prefixesOf(subnet).some((prefix) => prefix.contains(target))) || this.config.proxies.length > 0, 'no route to the upstream')
+      const decisions = this.decisions.get(target.toString())
+      check(decisions === undefined || decisions.some((decision) => decision.ifindex !== ifindex), 'no route where the kernel goes right without it')
     }
     this.pending.push(change)
     super.route(change)

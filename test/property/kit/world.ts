@@ -5,6 +5,7 @@ import { Engine } from '../../../src/engine.ts'
 import type { Effects, HostRoute, Input, Instant, Link } from '../../../src/engine/types.ts'
 import { NdiscView } from '../../../src/wire/ndisc-decode.ts'
 import { chance, ip, linkOf, LO, mac, na, ns, own, prefix } from '../../engine/kit/stage.ts'
+import { replyTo } from '../../engine/kit/routing.ts'
 import { check, Critic } from './critic.ts'
 import { ADDRESSES, LIMIT, type Step } from './steps.ts'
 
@@ -44,6 +45,7 @@ export class World {
         if (link !== undefined) this.sink.onLink.delete(link.name)
         this.sink.drop(step.ifindex)
         this.#step({ kind: 'link-gone', ifindex: step.ifindex })
+        this.#rerouted()
         break
       }
       case 'config':
@@ -111,6 +113,13 @@ export class World {
     if (before !== undefined && before.name !== link.name) this.sink.onLink.delete(before.name)
     this.sink.have(link)
     this.#step({ kind: 'link', link })
+    this.#rerouted()
+  }
+
+  /** The kernel's routes changed with the addresses of links. */
+  #rerouted(): void {
+    this.#step({ kind: 'route-changed', prefix: undefined })
+    this.wait(0)
   }
 
   /** What is left after all learned entries are gone. Pinned hosts may have kept a link-layer address, which is left out. */
@@ -140,12 +149,20 @@ export class World {
     this.#revision = revision
   }
 
-  #reply(target: Address, ifindex: number | undefined, local: boolean): void { this.#step({ kind: 'lookup', target, ifindex, local }) }
+  #reply(target: Address, ifindex: number | undefined, local: boolean): void {
+    this.#step({ kind: 'lookup', target, decision: { ifindex, local, via: undefined, length: 0 } })
+  }
+
   #step(input: Input): void { this.#carryOut(this.engine.step(input, this.now)) }
 
   #carryOut(effects: Effects): void {
     this.sink.record(effects)
     if (!this.#isSlow) this.#applyRoutes()
+    for (let question = this.sink.paths.shift(); question !== undefined; question = this.sink.paths.shift()) {
+      const reply = replyTo(question, this.sink.links.values())
+      this.sink.decisions.set(question.target.toString(), reply.decisions)
+      this.#step(reply)
+    }
   }
 
   /** The kernel has all routes now. */

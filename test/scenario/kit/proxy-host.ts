@@ -15,6 +15,7 @@ import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED } from '../../../s
 import { NdiscView } from '../../../src/wire/ndisc-decode.ts'
 import { prefix } from '../../kit/frames.ts'
 import { configOf, groupOf, own } from '../../engine/kit/basics.ts'
+import { replyTo } from '../../engine/kit/routing.ts'
 import { addressOf, echoFrame, Frame, macOf, textOf } from './frame.ts'
 import { Host } from './host.ts'
 import type { Segment, World } from './world.ts'
@@ -95,6 +96,7 @@ export class ProxyHost {
     for (const address of globals) kernel.assign(address)
     port.link = { ...port.link, addresses: [kernel.linkLocal, ...globals].map((address) => own(address)) }
     this.tell({ kind: 'link', link: port.link })
+    this.tell({ kind: 'route-changed', prefix: undefined })
     this.tell({ kind: 'prefixes', ifindex, prefixes: globals.map((address) => prefix(`${address}/64`)) })
   }
 
@@ -155,7 +157,7 @@ export class ProxyHost {
 
   /** Carries out effects in the order of their members. */
   #carryOut(effects: Effects): void {
-    const { listening, routes, answers, probes, multicasts, discoveries, lookups, events, outcomes } = effects
+    const { listening, routes, answers, probes, multicasts, discoveries, lookups, paths, events, outcomes } = effects
     for (const [ifindex, entry] of listening) if (entry !== undefined) this.#listen(ifindex, entry.subscription)
     for (const change of routes) this.#route(change)
     for (const { ifindex, sources } of discoveries) {
@@ -166,7 +168,9 @@ export class ProxyHost {
     for (const probe of probes) this.#probe(probe)
     for (const message of multicasts) this.#multicast(message)
     for (const [ifindex, entry] of listening) if (entry === undefined) this.#ignore(ifindex)
-    for (const { target } of lookups) this.world.after(0, () => this.tell({ kind: 'lookup', target, ifindex: undefined, local: false }))
+    for (const { target } of lookups) {
+      this.world.after(0, () => this.tell({ kind: 'lookup', target, decision: { ifindex: undefined, local: false, via: undefined, length: 0 } }))
+    }
     for (const { outcome } of outcomes) this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
     for (const event of events) {
       this.events.push(event)
@@ -174,7 +178,9 @@ export class ProxyHost {
     }
     // The kernel has the routes now: the engine's effects are reused from here on.
     const changes = [...routes]
+    const questions = [...paths]
     if (changes.length > 0) this.tell({ kind: 'routes-done', changes })
+    for (const question of questions) this.tell(replyTo(question, [...this.#ports.values()].map(({ link }) => link)))
   }
 
   #listen(ifindex: number, subscription: Subscription): void {

@@ -1,0 +1,88 @@
+/**
+ * The way that the kernel's routes lead to each owner. The kernel is asked for a packet from each link where the owner is solicited, and
+ * again when a route changes that may concern the owner.
+ */
+import type { Prefix } from '../../address.ts'
+import type { CacheParts } from '../cache/owners.ts'
+import type { Neighbor } from '../cache/neighbor.ts'
+import { Part } from '../rules/context.ts'
+import type { Input, Instant, RoutingDecision } from '../types.ts'
+
+/** The most links from which the kernel is asked for one owner: subnets may have hundreds of downstream links. */
+const ORIGIN_LIMIT = 16
+/** Owners that are asked for in one wake, and milliseconds to the next wake. A question about a routed owner changes its route twice. */
+const BATCH = 24
+const INTERVAL = 1
+
+export class Paths extends Part<CacheParts> {
+  readonly #stale = new Set<Neighbor>()
+  #deadline: Instant | undefined
+
+  get deadline(): Instant | undefined { return this.#deadline }
+
+  /** Asks the kernel, if it has to be asked. @returns whether its reply has yet to come */
+  isAwaited(neighbor: Neighbor): boolean {
+    const { isOwned, rule: { kind, settings }, ifindex, target } = neighbor
+    if (!isOwned || kind !== 'iface' || !settings.routes || !this.parts.links.up(ifindex)) return false
+    if (neighbor.askedOn !== ifindex) {
+      neighbor.askedOn = ifindex
+      neighbor.path = 'unknown'
+      this.parts.effects.paths.push({ target, ifindex, from: this.#origins(neighbor), hidden: neighbor.route })
+    }
+    return neighbor.path === 'unknown'
+  }
+
+  replied({ target, ifindex, decisions }: Extract<Input, { kind: 'path' }>): void {
+    const neighbor = this.parts.cache.find(target)
+    if (neighbor === undefined || neighbor.askedOn !== ifindex) return
+    const { mac, work: { via } } = neighbor
+    const foreign = neighbor.isPinned ? undefined : decisions.find((decision) => this.#isForeign(neighbor, decision))
+    const isRight = decisions.every((decision) => decision.ifindex === ifindex
+      && (via === undefined || decision.via?.equals(via) === true))
+    const wasForeign = neighbor.isForeign
+    neighbor.isForeign = foreign !== undefined
+    neighbor.path = foreign !== undefined || isRight ? 'right' : 'detour'
+    this.parts.cache.mark(neighbor)
+    if (foreign === undefined || wasForeign) return
+    this.parts.effects.events.push({ kind: 'foreign', target, ifindex, mac, other: foreign.ifindex })
+  }
+
+  /** Asks again for the owners that a change of routes to `prefix` may concern. @param prefix undefined: all owners */
+  changed(prefix: Prefix | undefined, now: Instant): void {
+    this.stale([...this.parts.cache.values()].filter(({ target }) => prefix === undefined || prefix.contains(target)), now)
+  }
+
+  /** Asks again for these owners, a few at a time. */
+  stale(neighbors: Iterable<Neighbor>, now: Instant): void {
+    for (const neighbor of neighbors) this.#stale.add(neighbor)
+    if (this.#stale.size > 0) this.#deadline ??= now
+  }
+
+  wake(now: Instant): void {
+    if (this.#deadline === undefined || now < this.#deadline) return
+    let count = 0
+    for (const neighbor of this.#stale) {
+      if (count++ === BATCH) break
+      this.#stale.delete(neighbor)
+      neighbor.askedOn = 0
+      if (neighbor.isOwned) this.parts.cache.mark(neighbor)
+    }
+    this.#deadline = this.#stale.size === 0 ? undefined : now + INTERVAL as Instant
+  }
+
+  /** @returns the links that packets for the owner come in on; [0] if there are none: packets of this machine */
+  #origins({ rule, target, ifindex }: Neighbor): number[] {
+    const { rules, links } = this.parts
+    // The kernel prefers a route on the link that the packet comes in on, so the links with such a route come first.
+    const own = rule.links.ifindexes.filter((link) => link !== ifindex && links.hasPrefixOf(link, target))
+    const all = new Set([...own, ...rules.solicitedOn(rule, target, ifindex)].filter((link) => links.up(link)))
+    return all.size === 0 ? [0] : [...all].slice(0, ORIGIN_LIMIT)
+  }
+
+  /** @returns whether this is a route to a part of the rule's prefix, which leads to a link where the rule has no hosts */
+  #isForeign({ rule, target, ifindex: home }: Neighbor, { ifindex, length, local }: RoutingDecision): boolean {
+    if (length <= rule.length || local || ifindex === home) return false
+    return ifindex === undefined
+      || !(rule.links.ifindexes.includes(ifindex) || this.parts.rules.solicitedOn(rule, target, home).includes(ifindex))
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Reports changes of the kernel's routes and rules by others that may concern addresses of the configured prefixes (rtnetlink(7)). Routing
+ * daemons change thousands of other routes, which a socket filter drops.
+ */
+import { Address, Prefix } from '../address.ts'
+import type { Message } from '../wire/netlink.ts'
+import { decodeRoute, foreignRouteFilter, RTM_NEWRULE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE, WORD_LIMIT } from '../wire/rtroute.ts'
+import { native } from './native.ts'
+import { EventSocket, type EventListener, type OpenNetlink } from './netlink.ts'
+import { NETLINK_ROUTE } from './rtnetlink.ts'
+
+/** Milliseconds for which changes are collected, and the most that are reported one by one. */
+const DELAY = 100
+const CHANGE_LIMIT = 64
+
+/** Called with the prefix of a changed route; undefined: any route may have changed. */
+export type RouteChanged = (prefix: Prefix | undefined) => void
+
+export class ForeignRouteWatcher implements EventListener {
+  readonly #changed: RouteChanged
+  readonly #open: OpenNetlink
+  #events: EventSocket | undefined
+  #words = ''
+  #prefixes: readonly Prefix[] = []
+  /** Prefixes to be reported, as text; `undefined` stands for any. */
+  readonly #changes = new Map<string, Prefix | undefined>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(changed: RouteChanged, open: OpenNetlink = native.openNetlink) {
+    this.#changed = changed
+    this.#open = open
+  }
+
+  /** Watches these prefixes and no others. @param lists prefixes, perhaps repeated @throws OsError */
+  follow(lists: readonly Iterable<Prefix>[]): void {
+    const prefixes = new Map<string, Prefix>()
+    for (const list of lists) for (const prefix of list) prefixes.set(prefix.toString(), prefix)
+    this.#prefixes = [...prefixes.values()]
+    const words = wordsOf(this.#prefixes)
+    if (words.join() === this.#words && this.#events !== undefined) return
+    this.#words = words.join()
+    this.#events?.close()
+    this.#events = new EventSocket(this.#open, NETLINK_ROUTE, [RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE], this, foreignRouteFilter(words))
+  }
+
+  message(message: Message): void {
+    if (message.type >= RTM_NEWRULE) return this.#add(undefined)
+    const route = decodeRoute(message)
+    if (route === undefined || this.#changes.size > CHANGE_LIMIT) return
+    const prefix = new Prefix(route.destination ?? Address.unspecified, route.length)
+    if (this.#prefixes.some((other) => other.contains(prefix.address) || prefix.contains(other.address))) this.#add(prefix)
+  }
+
+  settled(): void {}
+  overrun(): void { this.#add(undefined) }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#events?.close()
+  }
+
+  #add(prefix: Prefix | undefined): void {
+    this.#changes.set(String(prefix), prefix)
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      const prefixes = [...this.#changes.values()]
+      this.#changes.clear()
+      for (const each of prefixes.length > CHANGE_LIMIT || prefixes.includes(undefined) ? [undefined] : prefixes) this.#changed(each)
+    }, DELAY)
+  }
+}
+
+/** @returns the first 32 bits of all addresses of the prefixes; more than WORD_LIMIT words if a prefix is shorter than 32 bits */
+function wordsOf(prefixes: readonly Prefix[]): number[] {
+  const isShort = prefixes.some(({ length }) => length < 32)
+  return isShort ? Array.from({ length: WORD_LIMIT + 1 }, (_, i) => i) : [...new Set(prefixes.map(({ address }) => address.w0 >>> 0))].sort()
+}
