@@ -16,7 +16,7 @@ export class Claims extends Part<ClaimParts> {
     const { cache, effects, owners, silentLinks } = this.parts
     const neighbor = cache.get(view.t0, view.t1, view.t2, view.t3)
     if (neighbor === undefined || !view.solicited) return 'unsolicited'
-    const lladdr = view.tlla >= 0 ? view.tlla : view.sourceMac
+    const { lladdr } = view
     const mac = lladdr < 0 ? undefined : lladdr
     const isFromUpstream = this.#isUpstream(neighbor, ifindex)
     // Without a link-layer address O is 0 (RFC 4861 7.2.4), also in the answer of the owner.
