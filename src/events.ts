@@ -89,9 +89,12 @@ export type Event =
       /** The event reports a new owner, or the loss of an owner that was reported as new. */
       readonly news: boolean }
   | { readonly kind: 'link'; readonly iface: string; readonly state: 'up' | 'down' | 'gone' }
-  /** A host claimed the address of an owner. `basis`: the owner answered, is pinned, or is a router upstream. */
+  /**
+   * A host claimed the address of an owner. `basis`: the owner answered, is pinned, or is a router upstream. `absent`: the name of the link of
+   * a pinned owner, if that link is down or does not exist.
+   */
   | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac
-      readonly basis: 'answered' | 'pinned' | 'router' }
+      readonly basis: 'answered' | 'pinned' | 'router'; readonly absent?: string | undefined }
   /** A limit was reached, on link `ifindex` or by host `mac` if set. `refused`: refusals since the last such event, if counted. */
   | { readonly kind: 'limit'; readonly limit: LimitName; readonly size: number
       readonly ifindex?: number; readonly mac?: Mac; readonly refused?: number }

@@ -68,8 +68,10 @@ const CONFLICTS: Readonly<Record<EventOf<'conflict'>['basis'], string>> = {
   router: 'this is a router\'s address on the upstream: ignored',
 }
 
-export function conflictSentence({ target, ifindex, mac, basis }: EventOf<'conflict'>, names: LinkNames): string {
-  return `${formatMac(mac)} claims ${target} on ${names(ifindex)}, but ${CONFLICTS[basis]}`
+export function conflictSentence({ target, ifindex, mac, basis, absent }: EventOf<'conflict'>, names: LinkNames): string {
+  const objection = absent === undefined ? CONFLICTS[basis] : `the configuration pins it to ${absent} (\`host\`), which is down or does not `
+    + 'exist: ignored; if the host moved, change its `host` line'
+  return `${formatMac(mac)} claims ${target} on ${names(ifindex)}, but ${objection}`
 }
 
 export function overrunSentence({ ifindex, count }: EventOf<'overrun'>, names: LinkNames): string {

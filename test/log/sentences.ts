@@ -46,6 +46,9 @@ t.test('conflicts, by what is known about the owner', async (t) => {
     t.match(sentence, /^02:00:00:00:00:04 claims 2001:db8::4 on eth1, but /)
     t.match(sentence, bases[basis])
   }
+  const absent = conflictSentence({ kind: 'conflict', target: TARGET, ifindex: 1, mac: MAC, basis: 'pinned', absent: 'tun0' }, names)
+  t.equal(absent, '02:00:00:00:00:04 claims 2001:db8::4 on eth1, but the configuration pins it to tun0 (`host`), which is down or does not '
+    + 'exist: ignored; if the host moved, change its `host` line')
 })
 
 t.test('limits, with the option that raises them', async (t) => {
