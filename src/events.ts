@@ -18,7 +18,7 @@ export const SILENT_REASONS = [
   'failed',         // no host answered a short while ago
   'dad-unproven',   // DAD for an address that a static rule covers, without evidence
   'dad-own-mac',    // DAD by the owner itself
-  'no-source',      // our link has no usable address
+  'no-source',      // all addresses of our link are tentative
   'limit',          // a table or budget is full
 ] as const
 export type SilentReason = (typeof SILENT_REASONS)[number]
@@ -102,5 +102,7 @@ export type Event =
   | { readonly kind: 'overrun'; readonly ifindex: number; readonly count: number }
   /** No host has answered a probe on this link without link-layer addresses so far; the last probes were for `target`. */
   | { readonly kind: 'silent'; readonly ifindex: number; readonly target: Address }
+  /** This link has no address, so messages leave there from `source`: an address of another link, or else the advertised one. */
+  | { readonly kind: 'bare'; readonly ifindex: number; readonly source: Address }
   /** An upstream passed no multicast solicitation for `minutes`, although there was traffic for downstream hosts. */
   | { readonly kind: 'snooped'; readonly iface: string; readonly minutes: number }

@@ -85,6 +85,12 @@ export function silentSentence({ ifindex, target }: EventOf<'silent'>, names: Li
     + `other end answers none; then use \`rule PREFIX { static }\` in a \`proxy\` block, or \`host ADDRESS ${iface}\` in a \`subnet\` block`
 }
 
+export function bareSentence({ ifindex, source }: EventOf<'bare'>, names: LinkNames): string {
+  const iface = names(ifindex)
+  return `${iface} has no IPv6 address, so messages leave there from ${source}: hosts may ignore them; give ${iface} a link-local address `
+    + `(sysctl -w net/ipv6/conf/${iface}/addr_gen_mode=0)`
+}
+
 export function snoopedSentence({ iface, minutes }: EventOf<'snooped'>): string {
   return `${iface}: hosts behind this machine have traffic, but no multicast solicitations have come in for ${minutes} minutes: `
     + 'a switch with MLD snooping may block these solicitations; `snooping mirror` or `snooping mrd` makes it pass them'

@@ -3,6 +3,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import { NeighborCache } from '../../../src/engine/cache/neighbor-cache.ts'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
+import { BareLinks } from '../../../src/engine/cache/bare-links.ts'
 import { AdvertisementBuilder } from '../../../src/engine/effects/advertisement-builder.ts'
 import { Announcer } from '../../../src/engine/effects/announcer.ts'
 import { Reconciler } from '../../../src/engine/effects/reconciler.ts'
@@ -36,7 +37,8 @@ class Scene {
     const context = { links, rules, effects, random: chance(1) }
     const groups = this.groups = new Groups({ ...context, random: chance(1) })
     for (const { ifindex } of present) this.groups.listening(ifindex)
-    const announcer = this.#announcer = new Announcer({ ...context, advertiser: new AdvertisementBuilder(context) })
+    const advertiser = new AdvertisementBuilder({ effects, bareLinks: new BareLinks(context) })
+    const announcer = this.#announcer = new Announcer({ ...context, advertiser })
     this.reconciler = new Reconciler({ ...context, cache: this.cache, groups, announcer })
     this.neighbor = neighborOf(ip(VM), rule, {}, this.cache)
   }
