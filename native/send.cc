@@ -7,9 +7,9 @@
 
 #include "socket.h"
 
-// Opens the socket that packets leave by: it receives nothing (protocol 0) and is not polled. On a polled socket every packet that
-// leaves the queue would wake the poll.
-static bool openOut(Opened* opened) {
+// Opens the socket that packets leave by: it receives nothing (protocol 0) and is polled only while messages wait. On a polled socket
+// every packet that leaves the queue may wake the poll.
+bool openOut(Opened* opened) {
   if (opened->out >= 0) return true;
   const int fd = socket(AF_PACKET, (opened->addressed ? SOCK_DGRAM : SOCK_RAW) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return false;

@@ -23,13 +23,21 @@ static void onPollClosed(uv_handle_t* handle) {
   if (--environment->closing == 0 && environment->leaving) leave(environment);
 }
 
-static void stopSocket(Socket* socket) {
-  if (socket->onReadable == nullptr) return;
+static void stopWatch(Socket* socket, Watch* watch) {
+  if (watch->callback == nullptr) return;
   napi_env env = socket->environment->env;
-  uv_poll_stop(&socket->poll->handle);
-  napi_delete_reference(env, socket->onReadable);
-  napi_delete_reference(env, socket->self);
-  socket->onReadable = socket->self = nullptr;
+  uv_poll_stop(&watch->poll->handle);
+  napi_delete_reference(env, watch->callback);
+  napi_delete_reference(env, watch->self);
+  watch->callback = watch->self = nullptr;
+}
+
+static void closeWatch(Socket* socket, Watch* watch) {
+  stopWatch(socket, watch);
+  if (watch->poll == nullptr) return;
+  socket->environment->closing++;
+  uv_close(reinterpret_cast<uv_handle_t*>(&watch->poll->handle), onPollClosed);
+  watch->poll = nullptr;
 }
 
 void closeOpened(const Opened& opened) {
@@ -40,12 +48,8 @@ void closeOpened(const Opened& opened) {
 
 static void closeSocket(Socket* socket) {
   if (socket->opened.fd < 0) return;
-  stopSocket(socket);
-  if (socket->poll != nullptr) {
-    socket->environment->closing++;
-    uv_close(reinterpret_cast<uv_handle_t*>(&socket->poll->handle), onPollClosed);
-    socket->poll = nullptr;
-  }
+  closeWatch(socket, &socket->readable);
+  closeWatch(socket, &socket->writable);
   closeOpened(socket->opened);
   socket->opened.fd = -1;
   *socket->link = socket->next;
@@ -63,11 +67,15 @@ static void onFinalize(napi_env, void* data, void*) {
   free(socket);
 }
 
-static void onReadable(uv_poll_t* handle, int status, int);
-
-static int poll(Socket* socket) {
-  socket->poll->handle.data = socket;
-  return uv_poll_start(&socket->poll->handle, UV_READABLE, onReadable);
+// The callback may close the socket, so `socket` must not be used after this.
+static void call(Socket* socket, napi_value self, napi_value function) {
+  Environment* environment = socket->environment;
+  napi_env env = environment->env;
+  napi_value error;
+  if (napi_make_callback(env, environment->context, self, function, 0, nullptr, nullptr) == napi_pending_exception &&
+      napi_get_and_clear_last_exception(env, &error) == napi_ok) {
+    napi_fatal_exception(env, error);
+  }
 }
 
 static void onReadable(uv_poll_t* handle, int status, int) {
@@ -75,20 +83,30 @@ static void onReadable(uv_poll_t* handle, int status, int) {
   // libuv stops polling at a socket error, so polling starts again. receive() reports the error.
   if (status < 0) {
     socket->failed = true;
-    poll(socket);
+    uv_poll_start(handle, UV_READABLE, onReadable);
   }
-  Environment* environment = socket->environment;
-  napi_env env = environment->env;
+  napi_env env = socket->environment->env;
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
-  napi_value self, function, error;
-  // The callback may close the socket, so `socket` must not be used after the callback.
-  if (napi_get_reference_value(env, socket->self, &self) == napi_ok &&
-      napi_get_reference_value(env, socket->onReadable, &function) == napi_ok &&
-      napi_make_callback(env, environment->context, self, function, 0, nullptr, nullptr) == napi_pending_exception &&
-      napi_get_and_clear_last_exception(env, &error) == napi_ok) {
-    napi_fatal_exception(env, error);
+  napi_value self, function;
+  if (napi_get_reference_value(env, socket->readable.self, &self) == napi_ok &&
+      napi_get_reference_value(env, socket->readable.callback, &function) == napi_ok) {
+    call(socket, self, function);
   }
+  napi_close_handle_scope(env, scope);
+}
+
+// Calls back once. At a socket error, too: send() reports the error.
+static void onWritable(uv_poll_t* handle, int, int) {
+  Socket* socket = static_cast<Socket*>(handle->data);
+  napi_env env = socket->environment->env;
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_value self, function;
+  const bool isFound = napi_get_reference_value(env, socket->writable.self, &self) == napi_ok &&
+                       napi_get_reference_value(env, socket->writable.callback, &function) == napi_ok;
+  stopWatch(socket, &socket->writable);
+  if (isFound) call(socket, self, function);
   napi_close_handle_scope(env, scope);
 }
 
@@ -106,42 +124,67 @@ Socket* unwrap(napi_env env, napi_callback_info info, const char* syscall, size_
   return nullptr;
 }
 
-static napi_value start(napi_env env, napi_callback_info info) {
-  napi_value self, function;
-  Socket* socket = unwrap(env, info, "poll", 1, &function);
-  if (socket == nullptr || !readArguments(env, info, 0, nullptr, &self)) return nullptr;
-  napi_valuetype type;
-  if (napi_typeof(env, function, &type) != napi_ok || type != napi_function) {
-    throwType(env, "onReadable: a function");
-    return nullptr;
-  }
-  if (socket->poll == nullptr) {
+// Watches `fd`, and replaces the callback. Throws after an error.
+static void startWatch(Socket* socket, Watch* watch, int fd, int events, uv_poll_cb onEvent, napi_value self, napi_value function) {
+  napi_env env = socket->environment->env;
+  if (watch->poll == nullptr) {
     Poll* poll = static_cast<Poll*>(calloc(1, sizeof(Poll)));
-    if (poll == nullptr) return throwErrno(env, ENOMEM, "poll");
-    poll->environment = socket->environment;
-    int error = uv_poll_init(socket->environment->loop, &poll->handle, socket->opened.fd);
+    int error = poll == nullptr ? UV_ENOMEM : uv_poll_init(socket->environment->loop, &poll->handle, fd);
     if (error != 0) {
       free(poll);
-      return throwErrno(env, -error, "poll");
+      throwErrno(env, -error, "poll");
+      return;
     }
-    socket->poll = poll;
+    poll->environment = socket->environment;
+    poll->handle.data = socket;
+    watch->poll = poll;
   }
-  stopSocket(socket);
-  if (napi_create_reference(env, function, 1, &socket->onReadable) != napi_ok) return nullptr;
-  if (napi_create_reference(env, self, 1, &socket->self) != napi_ok) {
-    napi_delete_reference(env, socket->onReadable);
-    socket->onReadable = nullptr;
+  stopWatch(socket, watch);
+  if (napi_create_reference(env, function, 1, &watch->callback) != napi_ok) return;
+  if (napi_create_reference(env, self, 1, &watch->self) != napi_ok) {
+    napi_delete_reference(env, watch->callback);
+    watch->callback = nullptr;
+    return;
+  }
+  int error = uv_poll_start(&watch->poll->handle, events, onEvent);
+  if (error == 0) return;
+  stopWatch(socket, watch);
+  throwErrno(env, -error, "poll");
+}
+
+// Reads the arguments of a method with one argument, a function. Throws and returns nullptr for wrong ones.
+static Socket* readCallback(napi_env env, napi_callback_info info, const char* wrong, napi_value* self, napi_value* function) {
+  Socket* socket = unwrap(env, info, "poll", 1, function);
+  if (socket == nullptr || !readArguments(env, info, 0, nullptr, self)) return nullptr;
+  napi_valuetype type;
+  if (napi_typeof(env, *function, &type) == napi_ok && type == napi_function) return socket;
+  throwType(env, wrong);
+  return nullptr;
+}
+
+static napi_value start(napi_env env, napi_callback_info info) {
+  napi_value self, function;
+  Socket* socket = readCallback(env, info, "onReadable: a function", &self, &function);
+  if (socket != nullptr) startWatch(socket, &socket->readable, socket->opened.fd, UV_READABLE, onReadable, self, function);
+  return nullptr;
+}
+
+static napi_value drain(napi_env env, napi_callback_info info) {
+  napi_value self, function;
+  Socket* socket = readCallback(env, info, "onWritable: a function", &self, &function);
+  if (socket == nullptr) return nullptr;
+  if (!socket->opened.isPacket) {
+    throwType(env, "drain: packet sockets only");
     return nullptr;
   }
-  int error = poll(socket);
-  if (error == 0) return nullptr;
-  stopSocket(socket);
-  return throwErrno(env, -error, "poll");
+  if (!openOut(&socket->opened)) return throwErrno(env, errno, "poll");
+  startWatch(socket, &socket->writable, socket->opened.out, UV_WRITABLE, onWritable, self, function);
+  return nullptr;
 }
 
 static napi_value stop(napi_env env, napi_callback_info info) {
   Socket* socket = unwrap(env, info, "poll", 0, nullptr);
-  if (socket != nullptr) stopSocket(socket);
+  if (socket != nullptr) stopWatch(socket, &socket->readable);
   return nullptr;
 }
 
@@ -177,12 +220,13 @@ bool defineSocket(Environment* environment) {
       {"receive", nullptr, receiveBatch, nullptr, nullptr, nullptr, napi_default_method, nullptr},
       {"send", nullptr, sendBatch, nullptr, nullptr, nullptr, napi_default_method, nullptr},
       {"start", nullptr, start, nullptr, nullptr, nullptr, napi_default_method, nullptr},
+      {"drain", nullptr, drain, nullptr, nullptr, nullptr, napi_default_method, nullptr},
       {"stop", nullptr, stop, nullptr, nullptr, nullptr, napi_default_method, nullptr},
       {"drops", nullptr, drops, nullptr, nullptr, nullptr, napi_default_method, nullptr},
       {"close", nullptr, closeMethod, nullptr, nullptr, nullptr, napi_default_method, nullptr},
   };
   napi_value constructor;
-  return napi_define_class(environment->env, "NativeSocket", NAPI_AUTO_LENGTH, construct, nullptr, 6, methods, &constructor) == napi_ok &&
+  return napi_define_class(environment->env, "NativeSocket", NAPI_AUTO_LENGTH, construct, nullptr, 7, methods, &constructor) == napi_ok &&
          napi_create_reference(environment->env, constructor, 1, &environment->constructor) == napi_ok;
 }
 

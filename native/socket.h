@@ -59,13 +59,19 @@ struct Opened {
   Ring ring;
 };
 
+// One direction of a socket, watched by uv_poll.
+struct Watch {
+  Poll* poll;     // made by the first start
+  napi_ref self;  // set while started, like `callback`
+  napi_ref callback;
+};
+
 struct Socket {
   Opened opened;
   Environment* environment;
-  Poll* poll;
+  Watch readable;
+  Watch writable;
   bool failed;  // an error is pending
-  napi_ref self;  // set while started, like onReadable
-  napi_ref onReadable;
   Socket* next;
   Socket** link;  // the pointer to this socket in the environment's list
 };
@@ -113,6 +119,9 @@ napi_value toValue(napi_env env, uint32_t number);
 
 // Returns the socket behind `this`, and reads the arguments. Throws if `this` is no socket, or a closed one.
 Socket* unwrap(napi_env env, napi_callback_info info, const char* syscall, size_t count, napi_value* values);
+
+// Opens the descriptor that send() uses, unless it is open. Returns false and sets errno if that fails.
+bool openOut(Opened* opened);
 
 // Methods of the class.
 napi_value receiveBatch(napi_env env, napi_callback_info info);

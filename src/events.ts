@@ -19,7 +19,7 @@ export const SILENT_REASONS = [
   'dad-unproven',   // DAD for an address that a static rule covers, without evidence
   'dad-own-mac',    // DAD by the owner itself
   'foreign',        // the kernel routes the target to a link that has no hosts of the rule
-  'no-source',      // our link has no usable address
+  'no-source',      // all addresses of our link are tentative
   'limit',          // a table or budget is full
 ] as const
 export type SilentReason = (typeof SILENT_REASONS)[number]
@@ -90,9 +90,12 @@ export type Event =
       /** The event reports a new owner, or the loss of an owner that was reported as new. */
       readonly news: boolean }
   | { readonly kind: 'link'; readonly iface: string; readonly state: 'up' | 'down' | 'gone' }
-  /** A host claimed the address of an owner. `basis`: the owner answered, is pinned, or is a router upstream. */
+  /**
+   * A host claimed the address of an owner. `basis`: the owner answered, is pinned, or is a router upstream. `absent`: the name of the link of
+   * a pinned owner, if that link is down or does not exist.
+   */
   | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac
-      readonly basis: 'answered' | 'pinned' | 'router' }
+      readonly basis: 'answered' | 'pinned' | 'router'; readonly absent?: string | undefined }
   /** An owner on `ifindex` is ignored, because the kernel has a route for it to link `other`, which has no hosts of the rule. */
   | { readonly kind: 'foreign'; readonly target: Address; readonly ifindex: number; readonly mac: Mac | undefined
       /** Undefined: the route discards packets. */
@@ -104,5 +107,7 @@ export type Event =
   | { readonly kind: 'overrun'; readonly ifindex: number; readonly count: number }
   /** No host has answered a probe on this link without link-layer addresses so far; the last probes were for `target`. */
   | { readonly kind: 'silent'; readonly ifindex: number; readonly target: Address }
+  /** This link has no address, so messages leave there from `source`: an address of another link, or else the advertised one. */
+  | { readonly kind: 'bare'; readonly ifindex: number; readonly source: Address }
   /** An upstream passed no multicast solicitation for `minutes`, although there was traffic for downstream hosts. */
   | { readonly kind: 'snooped'; readonly iface: string; readonly minutes: number }

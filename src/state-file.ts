@@ -6,7 +6,7 @@
  */
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Address, formatMac, parseMac } from './address.ts'
+import { Address, formatMac, isHostMac, parseMac } from './address.ts'
 import type { SavedHost } from './engine/types.ts'
 import type { Limit } from './events.ts'
 
@@ -197,8 +197,7 @@ function readHost(entry: unknown): SavedHost | undefined {
   const mac = typeof lladdr === 'string' ? parseMac(lladdr) : undefined
   if (target?.isGlobal !== true || typeof iface !== 'string' || !IFACE.test(iface)) return undefined
   if ((lladdr !== undefined && mac === undefined) || typeof router !== 'boolean') return undefined
-  // The I/G bit of IEEE 802 is set in group addresses, which no host has as its own.
-  if (mac !== undefined && Math.floor(mac / 2 ** 40) % 2 === 1) return undefined
+  if (mac !== undefined && !isHostMac(mac)) return undefined
   return { target, iface, mac, router }
 }
 

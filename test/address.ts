@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Address, isLinkLocalWord } from '../src/address.ts'
+import { Address, isHostMac, isLinkLocalWord, type Mac, parseMac } from '../src/address.ts'
 
 t.test('global addresses', async (t) => {
   const isGlobal = (text: string): boolean => Address.parse(text)!.isGlobal
@@ -13,4 +13,14 @@ t.test('link-local, by the whole address and by its first word (RFC 4291 2.5.6)'
     t.strictSame([address.isLinkLocal, isLinkLocalWord(address.w0)], [expected, expected], text)
   }
   t.same([String(Address.allNodes), String(Address.allRouters)], ['ff02::1', 'ff02::2'])
+})
+
+t.test('link-layer addresses of a single host', async (t) => {
+  for (const text of ['02:00:00:00:00:01', '00:00:00:00:00:01', 'fe:ff:ff:ff:ff:ff', '52:54:00:12:34:56']) {
+    t.ok(isHostMac(parseMac(text)!), text)
+  }
+  for (const text of ['00:00:00:00:00:00', '01:00:5e:00:00:01', '33:33:00:00:00:01', '03:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff']) {
+    t.notOk(isHostMac(parseMac(text)!), text)
+  }
+  t.notOk(isHostMac(-1 as Mac), 'absent')
 })

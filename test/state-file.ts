@@ -69,7 +69,7 @@ t.test('an invalid host is left out, the others are not', async (t) => {
     ...['"fe80::1"', '"ff02::1"', '"::"', '"::1"', '"2001:db8::/64"', '"x"', '7', 'null', '["2001:db8::3"]']
       .map((target) => ENTRY.replace('"2001:db8::1"', target)),
     ...['""', '"a b"', '"../x"', '"abcdefghijklmnop"', '"a\\u0000"', 'null'].map((iface) => ENTRY.replace('"eth0"', iface)),
-    ...['"52:54:00:00:00"', '"01:00:5e:00:00:01"', '7', 'null', '"ff:ff:ff:ff:ff:ff"']
+    ...['"52:54:00:00:00"', '"01:00:5e:00:00:01"', '7', 'null', '"ff:ff:ff:ff:ff:ff"', '"00:00:00:00:00:00"']
       .map((lladdr) => ENTRY.replace('"52:54:00:00:00:01"', lladdr)),
     ...['"true"', '1', 'null'].map((router) => ENTRY.replace('true', router)), ENTRY.replace(',"router":true', ''),
   ]

@@ -175,7 +175,7 @@ export type Probe =
   | { readonly kind: 'multicast'; readonly ifindex: number; readonly target: Address }
   /**
    * With a source and destinations that the engine chooses: a reachability probe, `announce solicit`, or any probe on a link without
-   * link-layer addresses.
+   * link-layer addresses or without an address of this machine.
    */
   | { readonly kind: 'unicast'; readonly ifindex: number } & NeighborSolicitation
 

@@ -29,6 +29,11 @@ export interface NativeSocket {
   /** Calls `onReadable` from the event loop whenever a message or an error waits (level-triggered). Replaces the previous callback. */
   start(onReadable: () => void): void
   stop(): void
+  /**
+   * Calls `onWritable` once, from the event loop, as soon as the kernel takes messages again or an error waits. For packet sockets, after
+   * `send` returned less than `count`. Replaces the previous callback.
+   */
+  drain(onWritable: () => void): void
   /** @returns packets that the kernel dropped since the last call (PACKET_STATISTICS); 0 on other sockets */
   drops(): number
   close(): void

@@ -1,5 +1,5 @@
 /** The packets that one link received together. One view reads each packet in place, in the receive slab. */
-import { readMac, type Mac } from '../address.ts'
+import { isHostMac, readMac, type Mac } from '../address.ts'
 import type { PacketBatch } from '../engine/types.ts'
 import { ETHER_DESTINATION, ETHER_SOURCE, type LinkHeader } from '../wire/frame.ts'
 import { decodeListenerMessage, type ListenerQuery } from '../wire/mld-decode.ts'
@@ -69,9 +69,10 @@ export class ReceivedBatch implements PacketBatch {
     const type = this.#frames.type(i)
     const ethernet = this.#linkHeader !== 0 && length >= this.#linkHeader
     if (type === PACKET_OUTGOING) return 'own-frame'
-    if (ethernet && readMac(slab, at + ETHER_SOURCE) === this.mac) return 'own-frame'
+    const source = ethernet ? readMac(slab, at + ETHER_SOURCE) : undefined
+    if (source !== undefined && source === this.mac) return 'own-frame'
     if (this.#frames.isTagged(i)) return 'vlan'
-    if (type !== PACKET_OTHERHOST) return undefined
+    if (type !== PACKET_OTHERHOST) return source === undefined || isHostMac(source) ? undefined : 'ethernet-source'
     // The kernel strips the VLAN tag before an IPv6 socket gets the frame. A trace of the tag remains: a frame to a group,
     // or to our address, has PACKET_OTHERHOST.
     const group = ethernet && (slab[at] & GROUP) !== 0

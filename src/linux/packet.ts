@@ -32,6 +32,9 @@ export type PacketSocketOptions = Pick<Link, 'ifindex' | 'mac'> & Pick<Subscript
 const RECEIVE_BUFFER = 4 * 2 ** 20
 const RING = 8192
 
+/** Milliseconds for which a message may wait for the kernel. Its solicitor has asked again by then (RFC 4861 10, RETRANS_TIMER). */
+const MAX_WAIT = 1000
+
 const NO_MAC = -1 as Mac
 
 const TYPES = [NEIGHBOR_SOLICITATION, NEIGHBOR_ADVERTISEMENT, LISTENER_QUERY]
@@ -61,12 +64,22 @@ export class PacketSocket {
   readonly #batch: ReceivedBatch
   readonly #queue = new SendQueue()
   readonly #failed = (error: Error): void => this.#reader.failed(error)
+  readonly #clock: () => number
+  /** Set while messages wait for the kernel. */
+  #timer: NodeJS.Timeout | undefined
+  #isDraining = false
   #closed = false
 
-  /** Listens at once. @param sleep makes the pause in a flood (flood-pause.ts) @throws OsError; ENODEV: there is no such link */
-  constructor(options: PacketSocketOptions, reader: PacketReader, open: NativeAddon['openPacket'] = native.openPacket, sleep?: Sleep) {
+  /**
+   * Listens at once.
+   * @param sleep makes the pause in a flood (flood-pause.ts) @param clock monotonic time in milliseconds
+   * @throws OsError; ENODEV: there is no such link
+   */
+  constructor(options: PacketSocketOptions, reader: PacketReader, open: NativeAddon['openPacket'] = native.openPacket, sleep?: Sleep,
+    clock = (): number => performance.now()) {
     this.#reader = reader
     this.#sleep = sleep
+    this.#clock = clock
     this.#linkHeader = options.mac === undefined ? 0 : 14
     this.#batch = new ReceivedBatch(options.mac, this.#linkHeader, (query) => reader.query(query))
     this.#socket = openSocket(options, ndiscFilter(this.#linkHeader, TYPES), open)
@@ -85,22 +98,22 @@ export class PacketSocket {
   solicit(message: NeighborSolicitation): void { this.#enqueue(encodeSolicitation, message) }
 
   /**
-   * Sends the queued messages. Messages that the kernel cannot take now stay queued until the next call. Refused messages are
-   * counted as unsent, and the error is reported unless its verdict is `retry`. Never throws.
+   * Sends the queued messages. Messages that the kernel cannot take now are sent once it can, or dropped after MAX_WAIT. Dropped and refused
+   * messages are counted as unsent, and an error is reported unless its verdict is `retry`. Never throws.
    */
   flush(): void {
+    if (this.#queue.size === 0) return
+    this.#drop(this.#queue.waitingSince(this.#clock() - MAX_WAIT))
     while (this.#queue.size > 0 && !this.#closed) {
       try {
         const sent = this.#queue.send(this.#socket)
-        if (sent === 0) return
+        if (sent === 0) return this.#wait()
         this.counters.sent += sent
         this.#queue.remove(sent)
       } catch (error) {
         // The kernel refused the first message. After `retry` (no memory) the next may succeed; other errors concern the whole queue.
         const passing = verdict(error) === 'retry'
-        const lost = passing ? 1 : this.#queue.size
-        this.counters.unsent += lost
-        this.#queue.remove(lost)
+        this.#drop(passing ? 1 : this.#queue.size)
         if (!passing) this.#reader.failed(error as Error)
       }
     }
@@ -130,6 +143,7 @@ export class PacketSocket {
   /** Drops queued messages and the rest of the batch. Idempotent; the reader is not called again. */
   close(): void {
     this.#closed = true
+    clearTimeout(this.#timer)
     this.#batch.clear()
     this.#socket.close()
   }
@@ -142,6 +156,26 @@ export class PacketSocket {
     this.counters.received += received
     this.#reader.packets(this.#batch)
     restInFlood(received, this.counters.sent - sent, SLOTS, this.#sleep)
+  }
+
+  /** Flushes again when the kernel has room, and in any case after MAX_WAIT. @throws OsError */
+  #wait(): void {
+    this.#queue.wait(this.#clock())
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.flush()
+    }, MAX_WAIT).unref()
+    if (this.#isDraining) return
+    this.#socket.drain(() => {
+      this.#isDraining = false
+      this.flush()
+    })
+    this.#isDraining = true
+  }
+
+  #drop(count: number): void {
+    this.counters.unsent += count
+    this.#queue.remove(count)
   }
 
   /** Queues the message, or counts it as unsent if the queue stays full or the socket is closed. */

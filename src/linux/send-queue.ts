@@ -11,6 +11,9 @@ export class SendQueue {
   #slab = new Uint8Array(SLOT * SLOTS)
   #lengths = new Int32Array(SLOTS)
   #size = 0
+  /** Since when frames wait for the kernel: of the first `#dated` frames. The others were queued after the last attempt to send. */
+  #since = new Float64Array(SLOTS)
+  #dated = 0
 
   get size(): number { return this.#size }
   get isFull(): boolean { return this.#size === SEND_LIMIT }
@@ -28,17 +31,34 @@ export class SendQueue {
   /** Sends the first frames, which stay in the queue. @returns how many the kernel took. @throws OsError of the first frame */
   send(socket: NativeSocket): number { return socket.send(this.#slab, SLOT, this.#lengths, this.#size) }
 
+  /** Notes that all frames wait for the kernel, since `now` (milliseconds) if they did not wait before. */
+  wait(now: number): void {
+    this.#since.fill(now, this.#dated, this.#size)
+    this.#dated = this.#size
+  }
+
+  /** @returns the number of frames at the front that wait since `time` or longer */
+  waitingSince(time: number): number {
+    let count = 0
+    while (count < this.#dated && this.#since[count] <= time) count++
+    return count
+  }
+
   remove(count: number): void {
+    if (this.#dated > 0) this.#since.copyWithin(0, count, this.#dated)
+    this.#dated = Math.max(0, this.#dated - count)
     this.#slab.copyWithin(0, count * SLOT, this.#size * SLOT)
     this.#lengths.copyWithin(0, count, this.#size)
     this.#size -= count
   }
 
   #grow(): void {
-    const [slab, lengths] = [this.#slab, this.#lengths]
+    const [slab, lengths, since] = [this.#slab, this.#lengths, this.#since]
     this.#slab = new Uint8Array(2 * slab.length)
     this.#slab.set(slab)
     this.#lengths = new Int32Array(2 * lengths.length)
     this.#lengths.set(lengths)
+    this.#since = new Float64Array(2 * since.length)
+    this.#since.set(since)
   }
 }

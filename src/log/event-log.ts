@@ -5,7 +5,7 @@ import type { Instant } from '../engine/types.ts'
 import type { Event, Limit, Outcome } from '../events.ts'
 import { limitSentence } from './limits.ts'
 import {
-  conflictSentence, foreignSentence, grouped, type LinkNames, neighborSentence, overrunSentence, silentSentence, snoopedSentence,
+  bareSentence, conflictSentence, foreignSentence, grouped, type LinkNames, neighborSentence, overrunSentence, silentSentence, snoopedSentence,
 } from './sentences.ts'
 
 /** Window in milliseconds: repetitions of a problem are counted, and the count is logged at the end of the window. */
@@ -55,6 +55,7 @@ export class EventLog {
       case 'overrun': return log.warn({ event: 'overrun', iface: names(event.ifindex), count: event.count }, overrunSentence(event, names))
       case 'silent': return log.warn({ event: 'silent', iface: names(event.ifindex), target: event.target.toString() },
         silentSentence(event, names))
+      case 'bare': return log.warn({ event: 'bare', iface: names(event.ifindex), source: event.source.toString() }, bareSentence(event, names))
       case 'snooped': return log.warn({ event: 'snooped', iface: event.iface }, snoopedSentence(event))
     }
   }

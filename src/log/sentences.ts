@@ -68,8 +68,10 @@ const CONFLICTS: Readonly<Record<EventOf<'conflict'>['basis'], string>> = {
   router: 'this is a router\'s address on the upstream: ignored',
 }
 
-export function conflictSentence({ target, ifindex, mac, basis }: EventOf<'conflict'>, names: LinkNames): string {
-  return `${formatMac(mac)} claims ${target} on ${names(ifindex)}, but ${CONFLICTS[basis]}`
+export function conflictSentence({ target, ifindex, mac, basis, absent }: EventOf<'conflict'>, names: LinkNames): string {
+  const objection = absent === undefined ? CONFLICTS[basis] : `the configuration pins it to ${absent} (\`host\`), which is down or does not `
+    + 'exist: ignored; if the host moved, change its `host` line'
+  return `${formatMac(mac)} claims ${target} on ${names(ifindex)}, but ${objection}`
 }
 
 export function foreignSentence({ target, ifindex, mac, other }: EventOf<'foreign'>, names: LinkNames): string {
@@ -87,6 +89,12 @@ export function silentSentence({ ifindex, target }: EventOf<'silent'>, names: Li
   const iface = names(ifindex)
   return `${iface}: no host has answered a Neighbor Solicitation on this tunnel so far, the last ones were for ${target}: it is off, or the `
     + `other end answers none; then use \`rule PREFIX { static }\` in a \`proxy\` block, or \`host ADDRESS ${iface}\` in a \`subnet\` block`
+}
+
+export function bareSentence({ ifindex, source }: EventOf<'bare'>, names: LinkNames): string {
+  const iface = names(ifindex)
+  return `${iface} has no IPv6 address, so messages leave there from ${source}: hosts may ignore them; give ${iface} a link-local address `
+    + `(sysctl -w net/ipv6/conf/${iface}/addr_gen_mode=0)`
 }
 
 export function snoopedSentence({ iface, minutes }: EventOf<'snooped'>): string {

@@ -2,7 +2,7 @@
  * Echo Request and Echo Reply (RFC 4443 4.1, 4.2) for `discover`. The data is a cookie that the reply must repeat, so that only
  * a host that received the request can answer.
  */
-import { Address, type Mac, readMac, writeWord } from '../address.ts'
+import { Address, isHostMac, type Mac, readMac, writeWord } from '../address.ts'
 import { icmpv6Checksum, read16, write16 } from './bytes.ts'
 import { ECHO_REPLY, ECHO_REQUEST } from './constants.ts'
 import {
@@ -42,7 +42,7 @@ export function encodeEchoRequest(source: Address, destination: Address, { ident
 /**
  * Validates and reads the frame of `length` bytes at `at`, all of it within `slab`. Any hop limit is valid.
  * @param checksumPartial as for `NdiscView.decode`: the checksum is not verified
- * @returns undefined for other messages than an Echo Reply with this tag from a unicast address
+ * @returns undefined for other messages than an Echo Reply with this tag from unicast addresses
  */
 export function decodeEchoReply(
   slab: Uint8Array, at: number, length: number, linkHeader: LinkHeader, checksumPartial: boolean,
@@ -57,5 +57,6 @@ export function decodeEchoReply(
   if (!checksumPartial && icmpv6Checksum(slab, ip, MESSAGE) !== 0) return undefined
   const source = Address.read(slab, ip + SOURCE)
   if (source.isUnspecified || source.isLoopback || source.isMulticast) return undefined
-  return { source, destination: Address.read(slab, ip + DESTINATION), mac: linkHeader === 0 ? undefined : readMac(slab, at + ETHER_SOURCE) }
+  const mac = linkHeader === 0 ? undefined : readMac(slab, at + ETHER_SOURCE)
+  return mac === undefined || isHostMac(mac) ? { source, destination: Address.read(slab, ip + DESTINATION), mac } : undefined
 }

@@ -14,7 +14,7 @@
  *     |  Option type  |  Length / 8   |  lladdr, nonce ...            |   any number of options
  *     +---------------+---------------+-------------------------------+
  */
-import { Address, type Mac, readMac, readWord } from '../address.ts'
+import { Address, isHostMac, type Mac, readMac, readWord } from '../address.ts'
 import { icmpv6Checksum, read16 } from './bytes.ts'
 import {
   ND_HOP_LIMIT, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION, SOURCE_LINK_LAYER_ADDRESS, TARGET_LINK_LAYER_ADDRESS,
@@ -33,6 +33,7 @@ export const DROP_REASONS = [
   'own-frame',                // sent by this machine
   'vlan',                     // tagged: it belongs to a VLAN interface
   'other-host',               // to another MAC; received because the link is promiscuous
+  'ethernet-source',          // from a group or zero: an answer would go to all nodes, or to none
   // Checked by NdiscView.decode. Before 'hop-limit' the view is blank; from 'hop-limit' on it has source and target.
   'not-ipv6',                 // ethertype or version
   'not-ndisc',                // neither NS nor NA
@@ -221,6 +222,12 @@ export class NdiscView {
     this.tlla = tlla
     return undefined
   }
+
+  /**
+   * Link-layer address of the target of an NA: the option, or else the Ethernet source; -1: neither. RFC 4861 does not forbid an option with a
+   * group, which clusters with a shared address send. Such an option is ignored, because an owner is a single host.
+   */
+  get lladdr(): Mac { return isHostMac(this.tlla) ? this.tlla : this.sourceMac }
 
   /** Allocates a copy of the address, as `source()` does. */
   target(): Address { return new Address(this.t0, this.t1, this.t2, this.t3) }

@@ -134,3 +134,33 @@ for (const [ring, how] of [[0, ''], [256, ', in a ring']] as const) {
     await until(() => sh('ip link show v0').includes('LOWER_UP'))
   })
 }
+
+t.test('drain: calls once, when the kernel takes messages again', async (t) => {
+  makePair('w0', 'w1')
+  sh('tc qdisc add dev w0 root tbf rate 2mbit burst 2kb limit 1mb')
+  const socket = open('w0')
+  const slab = new Uint8Array(86 * 1000)
+  for (let i = 0; i < 1000; i++) slab.set(frame('NS multicast'), 86 * i)
+  const lengths = new Int32Array(1000).fill(86)
+  const sent = socket.send(slab, 86, lengths, 1000)
+  t.ok(sent > 0 && sent < 1000, `${sent} at first`)
+  let calls = 0
+  socket.drain(() => t.fail('the replaced callback'))
+  socket.drain(() => { calls++ })
+  await until(() => calls > 0)
+  t.ok(socket.send(slab, 86, lengths, 1000) > 0)
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  t.equal(calls, 1, 'once')
+  socket.send(slab, 86, lengths, 1000)
+  socket.drain(() => t.fail('a closed socket'))
+  socket.close()
+  const other = open('w0')
+  other.send(slab, 86, lengths, 1000)
+  let closed = false
+  other.drain(() => {
+    other.close()
+    closed = true
+  })
+  await until(() => closed)
+  sh('ip link del w0')
+})

@@ -127,6 +127,7 @@ t.test('close twice; use after close', async (t) => {
   t.throws(() => socket.receive(slab, 8, new Int32Array(4)), { code: 'EBADF', errno: -9, syscall: 'recvmmsg' })
   t.throws(() => socket.send(slab, 8, Int32Array.of(8), 1), { code: 'EBADF', syscall: 'sendmmsg' })
   t.throws(() => socket.start(() => {}), { code: 'EBADF' })
+  t.throws(() => socket.drain(() => {}), { code: 'EBADF' })
   t.throws(() => socket.drops(), { code: 'EBADF' })
 })
 
@@ -138,7 +139,7 @@ t.test('wrong arguments', async (t) => {
   for (const wrong of [
     () => any.receive(), () => any.receive([], 8, new Int32Array(4)), () => any.receive(slab, '8', new Int32Array(4)),
     () => any.receive(slab, 8, new Uint32Array(4)), () => any.receive(new DataView(slab.buffer), 8, new Int32Array(4)),
-    () => any.send(slab, 8, [1], 1), () => any.send(slab, 8, Int32Array.of(1)), () => any.start(), () => any.start({}),
+    () => any.send(slab, 8, [1], 1), () => any.send(slab, 8, Int32Array.of(1)), () => any.start(), () => any.start({}), () => any.drain(), () => any.drain({}),
     () => any.receive.call({}, slab, 8, new Int32Array(4)), () => new any.constructor().receive(slab, 8, new Int32Array(4)),
     () => new any.constructor().drops(), () => (native as any).openPacket(), () => (native as any).openPacket({ ifindex: 1 }),
     () => open('v0', { filter: 'x' as any }), () => open('v0', { cooked: 1 as any }), () => open('v0', { allMulticast: 1 as any }),

@@ -37,6 +37,7 @@ t.test('news of owners and links at info', async (t) => {
   t.same(levels(neighbor('FAILED', { ifindex: undefined, former: 2, news: true })), [[30, 'eth2']], 'the former link')
   t.same(levels({ kind: 'link', iface: 'eth1', state: 'down' }), [[30, 'eth1']])
   t.same(levels({ kind: 'snooped', iface: 'eth1', minutes: 10 }), [[40, 'eth1']])
+  t.same(levels({ kind: 'bare', ifindex: 1, source: TARGET }), [[40, 'eth1']])
   t.same(levels({ kind: 'silent', ifindex: 1, target: TARGET }), [[40, 'eth1']])
   t.same(levels({ kind: 'overrun', ifindex: 1, count: 7 }), [[40, 'eth1']])
   events.event(neighbor('REACHABLE', { news: true }), at(0))

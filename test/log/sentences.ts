@@ -2,7 +2,7 @@ import t from 'tap'
 import { Address, parseMac } from '../../src/address.ts'
 import type { Event } from '../../src/events.ts'
 import { limitSentence } from '../../src/log/limits.ts'
-import { conflictSentence, countersSentence, missingLinkSentence, neighborSentence, overrunSentence } from '../../src/log/sentences.ts'
+import { bareSentence, conflictSentence, countersSentence, missingLinkSentence, neighborSentence, overrunSentence } from '../../src/log/sentences.ts'
 
 const TARGET = Address.parse('2001:db8::4')!
 const MAC = parseMac('02:00:00:00:00:04')!
@@ -46,6 +46,14 @@ t.test('conflicts, by what is known about the owner', async (t) => {
     t.match(sentence, /^02:00:00:00:00:04 claims 2001:db8::4 on eth1, but /)
     t.match(sentence, bases[basis])
   }
+  const absent = conflictSentence({ kind: 'conflict', target: TARGET, ifindex: 1, mac: MAC, basis: 'pinned', absent: 'tun0' }, names)
+  t.equal(absent, '02:00:00:00:00:04 claims 2001:db8::4 on eth1, but the configuration pins it to tun0 (`host`), which is down or does not '
+    + 'exist: ignored; if the host moved, change its `host` line')
+})
+
+t.test('a link without addresses, and how to give it one', async (t) => {
+  t.equal(bareSentence({ kind: 'bare', ifindex: 1, source: TARGET }, names), 'eth1 has no IPv6 address, so messages leave there from 2001:db8::4: '
+    + 'hosts may ignore them; give eth1 a link-local address (sysctl -w net/ipv6/conf/eth1/addr_gen_mode=0)')
 })
 
 t.test('limits, with the option that raises them', async (t) => {

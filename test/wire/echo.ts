@@ -54,4 +54,7 @@ t.test('other frames', async (t) => {
     const frame = ECHO_REPLY.replace('20010db8000000000000000000000002', source).replace('c52c', checksum)
     t.strictSame(decode(frame), NOTHING, source)
   }
+  for (const mac of ['333300000001', '000000000000']) {
+    t.strictSame(decode(ECHO_REPLY.replace('020000000002', mac)), [undefined, VALID[1]], `from ${mac}`)
+  }
 })

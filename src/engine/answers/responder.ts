@@ -7,13 +7,13 @@ import { type Neighbor, NONE, type Solicitor } from '../cache/neighbor.ts'
 import type { Request } from '../cache/resolution.ts'
 import type { AdvertisementBuilder } from '../effects/advertisement-builder.ts'
 import { Part } from '../rules/context.ts'
-import { type ActiveRule, allows, isAnycast, isReachable, isStatic, isUpstream } from '../rules/rule.ts'
+import { type ActiveRule, allows, allowsNamed, isAnycast, isReachable, isStatic, isUpstream } from '../rules/rule.ts'
 import type { Mutable } from '../tables/pool.ts'
 import type { Instant, Link } from '../types.ts'
 import type { Limit, Outcome } from '../../events.ts'
-import { Dad } from './dad.ts'
+import { Dad, type DadParts } from './dad.ts'
 
-type ResponderParts = ClaimParts & { readonly advertiser: AdvertisementBuilder }
+type ResponderParts = ClaimParts & DadParts & { readonly advertiser: AdvertisementBuilder }
 
 export class Responder extends Part<ResponderParts> {
   readonly #dad = new Dad(this.parts)
@@ -88,22 +88,32 @@ export class Responder extends Part<ResponderParts> {
     if (this.parts.links.own(w0, w1, w2, w3)?.some((own) => own.ifindex === solicitor.ifindex)) return
     // A rule of another link may have found the owner, but the rules of the solicitor's link decide.
     const rules = this.parts.rules.match(solicitor.ifindex, w0, w1, w2, w3)
-    if (rules.length === 0 || !allows(rules, ifindex) || (isDad && neighbor.proxied)) return
+    if (rules.length === 0 || !this.#serves(neighbor, rules, isDad) || (isDad && neighbor.proxied)) return
     if (isDad) this.#dad.conflict(neighbor, solicitor.ifindex, solicitor.mac)
     this.#answerSolicitor(rules[0], target, solicitor)
   }
 
   #owned(neighbor: Neighbor, link: Link, view: NdiscView, rules: readonly ActiveRule[], isDad: boolean, now: Instant): Outcome {
-    const { ifindex } = neighbor
-    if (ifindex === link.ifindex) return 'same-link'
+    if (neighbor.ifindex === link.ifindex) return 'same-link'
     if (neighbor.isForeign) return 'foreign'
-    if (ifindex === 0 || !this.parts.links.up(ifindex) || !allows(rules, ifindex)) return 'no-candidate'
+    if (!this.#serves(neighbor, rules, isDad)) return 'no-candidate'
     neighbor.used = true
     const outcome = isDad ? this.#dad.owned(neighbor, solicitorOf(link, view), now) : undefined
     if (outcome !== undefined) return outcome
     if (!neighbor.isReady) return neighbor.wait(solicitorOf(link, view)) ? 'probing' : 'limit'
     if (isDad) this.#dad.conflict(neighbor, link.ifindex, view.sourceMac)
     return this.#answer(link, view, rules[0])
+  }
+
+  /**
+   * @returns whether one of these rules answers for the owner. While the owner's link is down or does not exist, an answer would attract packets
+   * that cannot be delivered. A pinned address is nevertheless defended against DAD, because no other host may take it
+   */
+  #serves({ ifindex, target, isPinned }: Neighbor, rules: readonly ActiveRule[], isDad: boolean): boolean {
+    const { links, rules: { config: { hosts } } } = this.parts
+    if (links.up(ifindex)) return allows(rules, ifindex)
+    const home = isDad && isPinned ? hosts.linkOf(target) : undefined
+    return home !== undefined && allowsNamed(rules, home)
   }
 
   /** Probes for the owner of a target on all links of the target's rules except `from`. */

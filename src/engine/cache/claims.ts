@@ -16,7 +16,7 @@ export class Claims extends Part<ClaimParts> {
     const { cache, effects, owners, silentLinks } = this.parts
     const neighbor = cache.get(view.t0, view.t1, view.t2, view.t3)
     if (neighbor === undefined || !view.solicited) return 'unsolicited'
-    const lladdr = view.tlla >= 0 ? view.tlla : view.sourceMac
+    const { lladdr } = view
     const mac = lladdr < 0 ? undefined : lladdr
     const isFromUpstream = this.#isUpstream(neighbor, ifindex)
     // Without a link-layer address O is 0 (RFC 4861 7.2.4), also in the answer of the owner.
@@ -49,7 +49,8 @@ export class Claims extends Part<ClaimParts> {
     const { target, isPinned, state, verified, deadline, work: { isMissing, rival } } = neighbor
     if (isPinned || this.#isRouterElsewhere(neighbor, ifindex)) {
       if (mac === undefined || ifindex === neighbor.ifindex) return
-      effects.events.push({ kind: 'conflict', target, ifindex, mac, basis: isPinned ? 'pinned' : 'router' })
+      if (isPinned) this.pinned(neighbor, ifindex, mac)
+      else effects.events.push({ kind: 'conflict', target, ifindex, mac, basis: 'router' })
       return
     }
     if (neighbor.proxied && ifindex !== neighbor.ifindex && !this.#isUpstream(neighbor, ifindex)) {
@@ -63,6 +64,12 @@ export class Claims extends Part<ClaimParts> {
     const early = verified + CONTEST_INTERVAL as Instant
     if (state === 'REACHABLE' && now < early) cache.setDeadline(neighbor, Math.min(deadline, early) as Instant)
     else resolution.verify(neighbor, now, 'claimed')
+  }
+
+  /** Reports another host that uses a pinned address. */
+  pinned({ target, ifindex: home }: Neighbor, ifindex: number, mac: Mac): void {
+    const { rules: { config: { hosts } }, links, effects } = this.parts
+    effects.events.push({ kind: 'conflict', target, ifindex, mac, basis: 'pinned', absent: links.up(home) ? undefined : hosts.linkOf(target) })
   }
 
   /** Refuses a downstream host the address of a silent router. @returns whether the host was refused */

@@ -1,14 +1,16 @@
 /** Chooses the solicitations that find or verify an owner: on which links, unicast or multicast (RFC 4861 7.2.2, 7.3.3). */
 import { Address } from '../../address.ts'
+import { multicastMac } from '../../wire/frame.ts'
 import { NO_LLADDR } from '../../wire/ndisc-decode.ts'
 import { sourceAddress, tunnelSource } from '../links/source-address.ts'
 import { Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
 import type { Instant, Link } from '../types.ts'
+import type { BareLinks } from './bare-links.ts'
 import type { Neighbor } from './neighbor.ts'
 import type { CacheParts } from './owners.ts'
 
-type ProberParts = Pick<CacheParts, 'links' | 'effects' | 'budget'>
+export type ProberParts = Pick<CacheParts, 'links' | 'effects' | 'budget'> & { readonly bareLinks: BareLinks }
 
 export class Prober extends Part<ProberParts> {
   /** Sends a multicast probe on each of `links` that is not probed yet. @returns false: all are probed already */
@@ -51,10 +53,10 @@ export class Prober extends Part<ProberParts> {
 
   /** Probes the owner: first by unicast, then its solicited-node group. Later probes also go to links where the owner may be now. */
   #verify(neighbor: Neighbor): void {
-    const { links, effects } = this.parts
+    const { links, effects, bareLinks } = this.parts
     const { target, ifindex, mac, proxied, unicastProbes, work: { isMissing, rival, rivalMac, probed } } = neighbor
     const link = links.get(ifindex)
-    const source = link && sourceAddress(link, 'link-local')
+    const source = link && (sourceAddress(link, 'link-local') ?? bareLinks.source(link, target))
     // The bridge has no port for the owner's address, so unicast probes would reach no host, and are skipped.
     if (isMissing) neighbor.set({ probes: Math.max(neighbor.work.probes, unicastProbes) })
     const { probes } = neighbor.work
@@ -70,9 +72,17 @@ export class Prober extends Part<ProberParts> {
 
   #solicit({ target }: Neighbor, links: readonly number[]): void {
     for (const ifindex of links) {
-      const link = this.parts.links.get(ifindex)
-      if (link !== undefined && link.mac === undefined) this.#solicitTunnel(link, target)
-      else this.parts.effects.probes.push({ kind: 'multicast', ifindex, target })
+      const { links, effects: { probes }, bareLinks } = this.parts
+      const link = links.get(ifindex)
+      if (link !== undefined && link.mac === undefined) {
+        this.#solicitTunnel(link, target)
+        continue
+      }
+      // On a link without address, the kernel finds no source for a multicast packet.
+      const source = link && bareLinks.source(link, target)
+      const destination = target.solicitedNode
+      if (source === undefined) probes.push({ kind: 'multicast', ifindex, target })
+      else probes.push({ kind: 'unicast', ifindex, source, destination, target, to: multicastMac(destination.w3) })
     }
   }
 
@@ -81,7 +91,7 @@ export class Prober extends Part<ProberParts> {
    * multicast: the target itself gets the probe. All nodes get it as well, for an other end that forwards no packet to the target yet.
    */
   #solicitTunnel(link: Link, target: Address): void {
-    const source = tunnelSource(this.parts.links, link)
+    const source = tunnelSource(this.parts.links, link) ?? this.parts.bareLinks.source(link, target)
     if (source === undefined) return
     for (const destination of [target, Address.allNodes]) {
       this.parts.effects.probes.push({ kind: 'unicast', ifindex: link.ifindex, source, destination, target, to: NO_LLADDR })

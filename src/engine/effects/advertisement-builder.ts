@@ -2,11 +2,12 @@
 import { Address, type Mac } from '../../address.ts'
 import type { Settings } from '../../config/config.ts'
 import { multicastMac } from '../../wire/frame.ts'
+import type { BareLinks } from '../cache/bare-links.ts'
 import { sourceAddress } from '../links/source-address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import type { Link } from '../types.ts'
 
-export class AdvertisementBuilder extends Part<Pick<Context, 'effects'>> {
+export class AdvertisementBuilder extends Part<Pick<Context, 'effects'> & { readonly bareLinks: BareLinks }> {
   /** Answers a solicitation for `t` from `d`: S=1, or for DAD (`d` is `::`) S=0 to all nodes. @returns false: no source on the link */
   answer(link: Link, settings: Settings, t0: number, t1: number, t2: number, t3: number,
     d0: number, d1: number, d2: number, d3: number, to: Mac): boolean {
@@ -25,6 +26,7 @@ export class AdvertisementBuilder extends Part<Pick<Context, 'effects'>> {
   #add(link: Link, { source: choice, router }: Settings, t0: number, t1: number, t2: number, t3: number,
     d0: number, d1: number, d2: number, d3: number, to: Mac, solicited: boolean, override: boolean): boolean {
     const source = sourceAddress(link, choice, choice === 'target' ? new Address(t0, t1, t2, t3) : undefined)
+      ?? this.#borrow(link, new Address(t0, t1, t2, t3))
     if (source === undefined) return false
     const message = this.parts.effects.answers.add()
     message.ifindex = link.ifindex
@@ -43,4 +45,7 @@ export class AdvertisementBuilder extends Part<Pick<Context, 'effects'>> {
     message.override = override
     return true
   }
+
+  /** @returns the source on a link without any address. Any source will do, because hosts take the target of an advertisement only */
+  #borrow(link: Link, target: Address): Address | undefined { return this.parts.bareLinks.source(link, target, target) }
 }

@@ -1,6 +1,7 @@
 /** Handles changes of links, rules and prefixes. The order of their consequences is in {@link Reconfiguration.#apply}. */
 import type { Address, Prefix } from '../../address.ts'
 import type { Config } from '../../config/config.ts'
+import type { BareLinks } from '../cache/bare-links.ts'
 import type { ClaimParts } from '../cache/claims.ts'
 import type { HostsOfGoneLinks } from '../cache/hosts-of-gone-links.ts'
 import type { PinnedHosts } from '../cache/pinned-hosts.ts'
@@ -22,6 +23,7 @@ const PREFIX_LIMIT = 64
 export interface ReconfigurationParts extends ClaimParts, ReconcilerParts {
   readonly pinnedHosts: PinnedHosts
   readonly goneHosts: HostsOfGoneLinks
+  readonly bareLinks: BareLinks
   readonly subscriptions: Subscriptions
   readonly snooping: Snooping
   readonly routerDiscovery: MulticastRouterDiscovery
@@ -85,11 +87,11 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 
   gone(ifindex: number, now: Instant): void {
-    const { rules, links, announcer, snooping, routerDiscovery, detector, budget, silentLinks, subscriptions, effects } = this.parts
+    const { rules, links, announcer, snooping, routerDiscovery, detector, budget, silentLinks, bareLinks, subscriptions, effects } = this.parts
     const link = links.get(ifindex)
     if (link === undefined) return
     links.delete(ifindex)
-    for (const part of [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks]) part.gone(ifindex)
+    for (const part of [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks, bareLinks]) part.gone(ifindex)
     if (subscriptions.gone(ifindex)) effects.events.push({ kind: 'link', iface: link.name, state: 'gone' })
     this.#forget(link, now)
     this.#apply([], 'wants', now)

@@ -27,7 +27,8 @@ export class Learner extends Part<LearnerParts> {
     if (view.type === NEIGHBOR_SOLICITATION && isLinkLocalWord(view.s0)) return false
     const mac = view.sourceMac < 0 ? undefined : view.sourceMac
     if (view.type === NEIGHBOR_ADVERTISEMENT) {
-      return this.#sign(view.t0, view.t1, view.t2, view.t3, ifindex, view.tlla < 0 ? mac : view.tlla, now, mac)
+      const { lladdr } = view
+      return this.#sign(view.t0, view.t1, view.t2, view.t3, ifindex, lladdr < 0 ? undefined : lladdr, now, mac)
     }
     if ((view.s0 | view.s1 | view.s2 | view.s3) !== 0) return this.#sign(view.s0, view.s1, view.s2, view.s3, ifindex, mac, now)
     const rule = this.parts.rules.owning(ifindex, view.t0, view.t1, view.t2, view.t3)

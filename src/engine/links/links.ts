@@ -1,7 +1,7 @@
 /** The links of this machine and their addresses. */
 import { type Address, Prefix } from '../../address.ts'
 import { AddressMap } from '../tables/address-map.ts'
-import type { Link, Random } from '../types.ts'
+import type { Link, LinkAddress, Random } from '../types.ts'
 
 export interface OwnAddress {
   readonly ifindex: number
@@ -15,6 +15,7 @@ export class Links {
   #own: AddressMap<OwnAddress[]>
   /** Prefixes of addresses. */
   #onLink: { readonly prefix: Prefix; readonly ifindex: number }[] = []
+  #globals: LinkAddress[] = []
 
   constructor(random: Random) {
     this.#random = random
@@ -24,6 +25,8 @@ export class Links {
   get(ifindex: number): Link | undefined { return this.#links.get(ifindex) }
   up(ifindex: number): boolean { return this.#links.get(ifindex)?.up ?? false }
   values(): IterableIterator<Link> { return this.#links.values() }
+  /** The usable addresses of all links that are not link-local, without those of loopback, to which hosts may know no route. */
+  get globals(): readonly LinkAddress[] { return this.#globals }
 
   /** Adds a link or replaces it. */
   set(link: Link): void {
@@ -47,11 +50,13 @@ export class Links {
   #index(): void {
     this.#own = new AddressMap(this.#random)
     this.#onLink = []
+    this.#globals = []
     for (const { ifindex, name, addresses } of this.#links.values()) {
-      for (const { address, prefixLength, tentative } of addresses) {
-        const { w0, w1, w2, w3 } = address
+      for (const linkAddress of addresses) {
+        const { address, address: { w0, w1, w2, w3 }, prefixLength, tentative } = linkAddress
         if (!address.isLinkLocal && prefixLength < 128) this.#onLink.push({ prefix: new Prefix(address, prefixLength), ifindex })
         const own = { ifindex, loopback: name === 'lo', tentative }
+        if (!own.loopback && !tentative && !address.isLinkLocal) this.#globals.push(linkAddress)
         const places = this.#own.get(w0, w1, w2, w3)
         if (places === undefined) this.#own.set(w0, w1, w2, w3, [own])
         else places.push(own)

@@ -1,5 +1,5 @@
 /** The choice of source addresses for ND, MLD and MRD messages and for echo requests (RFC 4861 4.3, 4.4). */
-import type { Address } from '../../address.ts'
+import { type Address, Prefix } from '../../address.ts'
 import type { SourceChoice } from '../../config/config.ts'
 import type { Link } from '../types.ts'
 import type { Links } from './links.ts'
@@ -7,7 +7,7 @@ import type { Links } from './links.ts'
 /**
  * Chooses a source address on this link: an address of the chosen kind, else one of the other kind.
  * @param target source of an advertisement with `source target`
- * @returns undefined when all addresses of the link are tentative (RFC 4862 5.4)
+ * @returns undefined when the link has no address, or only tentative ones (RFC 4862 5.4)
  */
 export function sourceAddress({ addresses }: Link, choice: SourceChoice, target?: Address): Address | undefined {
   if (choice === 'target' && target !== undefined) return target
@@ -27,12 +27,20 @@ export function sourceAddress({ addresses }: Link, choice: SourceChoice, target?
  */
 export function tunnelSource(links: Links, link: Link): Address | undefined {
   const own = sourceAddress(link, 'global')
-  if (own !== undefined && !own.isLinkLocal) return own
-  for (const other of links.values()) {
-    const address = other.name === 'lo' ? undefined : sourceAddress(other, 'global')
-    if (address !== undefined && !address.isLinkLocal) return address
-  }
-  return own
+  return own?.isLinkLocal === false ? own : links.globals[0]?.address ?? own
+}
+
+/**
+ * Chooses the source of messages on a link that has no address. A host may ignore a source outside its prefixes, so an address in the prefix of
+ * the target comes first. A link-local address comes last, because a host on this link may have the same one.
+ * @returns undefined when this machine has no usable address
+ */
+export function borrowedSource(links: Links, target: Address): Address | undefined {
+  const near = links.globals.find(({ address, prefixLength }) => new Prefix(address, prefixLength).contains(target))
+  const own = near ?? links.globals[0]
+  if (own !== undefined) return own.address
+  const others = [...links.values()].flatMap(({ addresses }) => addresses.filter(({ address, tentative }) => !tentative && !address.isLoopback))
+  return (others.find(({ address }) => !address.isLinkLocal) ?? others[0])?.address
 }
 
 /** @returns the source of MLD and MRD messages: a link-local address that is not tentative; undefined: none, or the link is down */
@@ -47,8 +55,7 @@ export function linkLocal(links: Links, ifindex: number): Address | undefined {
  * same prefix. There is one source only, because the hosts' solicitations for several would overrun a Linux bridge.
  * @returns undefined when this machine has no usable address
  */
-export function echoSource(links: Links, { addresses }: Link, isInside: (address: Address) => boolean): Address | undefined {
-  const globals = [...links.values()].flatMap((link) => link.name === 'lo' ? [] : link.addresses)
-    .filter(({ address, tentative }) => !address.isLinkLocal && !tentative)
-  return (globals.find(({ address }) => isInside(address)) ?? globals[0] ?? addresses.find(({ tentative }) => !tentative))?.address
+export function echoSource(links: Links, link: Link, isInside: (address: Address) => boolean): Address | undefined {
+  const { globals } = links
+  return (globals.find(({ address }) => isInside(address)) ?? globals[0])?.address ?? sourceAddress(link, 'link-local')
 }

@@ -42,8 +42,15 @@ export class HostLines {
   }
 
   /** @returns whether a `host` line names the address, and the address is in a present prefix of that line's subnet */
-  has(w0: number, w1: number, w2: number, w3: number): boolean { return this.#some(w0, w1, w2, w3, false) }
-  isPinned(w0: number, w1: number, w2: number, w3: number): boolean { return this.#some(w0, w1, w2, w3, true) }
+  has(w0: number, w1: number, w2: number, w3: number): boolean { return this.#find(w0, w1, w2, w3, false) !== undefined }
+  isPinned(w0: number, w1: number, w2: number, w3: number): boolean { return this.#find(w0, w1, w2, w3, true) !== undefined }
+
+  /** @returns the name of the link to which the address is pinned, whether or not that link exists; undefined: it is not pinned */
+  linkOf({ w0, w1, w2, w3 }: Address): string | undefined {
+    const pin = this.#find(w0, w1, w2, w3, true)
+    return pin && (pin.iface ?? pin.subnet.downstream[0])
+  }
+
   /** The pins whose link is certain. Hosts of other pins are probed for on all downstream links, even with `learn no`. */
   get pins(): Pin[] { return this.#pins.filter(isCertain) }
 
@@ -60,13 +67,13 @@ export class HostLines {
     for (const { address, pin } of this.#hosts) if (pins.has(pin) && ruleOf(pin, address) !== undefined) yield address
   }
 
-  #some(w0: number, w1: number, w2: number, w3: number, onlyCertain: boolean): boolean {
+  #find(w0: number, w1: number, w2: number, w3: number, onlyCertain: boolean): Pin | undefined {
     const count = this.#table.collect(w0, w1, w2, w3, this.#found)
     for (let i = 0; i < count; i++) {
       const pin = this.#found[i]
-      if ((!onlyCertain || isCertain(pin)) && ruleOf(pin, new Address(w0, w1, w2, w3)) !== undefined) return true
+      if ((!onlyCertain || isCertain(pin)) && ruleOf(pin, new Address(w0, w1, w2, w3)) !== undefined) return pin
     }
-    return false
+    return undefined
   }
 }
 

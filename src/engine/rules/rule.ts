@@ -1,7 +1,7 @@
 /** Rules and subnets in the form that the engine uses, and checks of the rules that cover a target. */
 import type { Prefix } from '../../address.ts'
 import type { Settings, Subnet } from '../../config/config.ts'
-import type { LinkSet } from '../links/link-sets.ts'
+import { fitsAny, type LinkSet } from '../links/link-sets.ts'
 import type { Links, OwnAddress } from '../links/links.ts'
 import type { Link } from '../types.ts'
 
@@ -33,6 +33,11 @@ export function allows(rules: readonly ActiveRule[], ifindex: number): boolean {
   // A loop, because a closure for each packet would be garbage.
   for (const { kind, links } of rules) if (kind !== 'iface' || links.ifindexes.includes(ifindex)) return true
   return false
+}
+
+/** @returns whether one of these rules answers for owners on the link of this name, if there is such a link */
+export function allowsNamed(rules: readonly ActiveRule[], name: string): boolean {
+  return rules.some(({ kind, links: { names } }) => kind !== 'iface' || fitsAny(names, name))
 }
 
 /** @returns whether one of these rules answers for an address of this machine. No other host answers for an address on loopback. */

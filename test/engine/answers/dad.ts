@@ -1,6 +1,6 @@
 /** Solicitations of Duplicate Address Detection: an owner is defended once it proved that it is there (RFC 4862 5.4.3). */
 import t from 'tap'
-import { ETH0, ETH1, LO, ROUTER, Stage, SUBNET, VM, VM2, VM3 } from '../kit/stage.ts'
+import { ETH0, ETH1, linkOf, LO, ROUTER, Stage, SUBNET, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
 
 const DEFENSE = `advertise eth0 ${VM} R from fe80::ff:2 to ff02::1 33:33:00:00:00:01`
 
@@ -50,6 +50,61 @@ t.test('the owner\'s own DAD is not defended against; a pinned address is defend
   t.equal(stage.dad(ETH1, '2001:db8::1', VM2), 'defended')
   t.same(stage.sink.take('advertise', 'conflict'), ['advertise eth1 2001:db8::1 R from fe80::ff:3 to ff02::1 33:33:00:00:00:01',
     `conflict 2001:db8::1 eth1 ${VM2} pinned`])
+})
+
+t.test('a pinned address is defended without its link, but not answered for', async (t) => {
+  const TUN = 9
+  const tun = linkOf(TUN, { name: 'tun0', mac: undefined })
+  const text = SUBNET.replace('eth1', 'tun0 eth1').replace('host', `host ${VM} tun0\n host`)
+  const cases: Readonly<Record<string, (stage: Stage) => void>> = {
+    'gone': (stage) => { stage.link(tun); stage.gone(TUN) },
+    'down': (stage) => { stage.link(tun); stage.link({ ...tun, up: false }) },
+    'not there yet': () => {},
+    'pinned by a reload': (stage) => { stage.configure(SUBNET); stage.configure(text) },
+  }
+  for (const [name, prepare] of Object.entries(cases)) {
+    const stage = new Stage(text, twoLinks())
+    prepare(stage)
+    stage.sink.take()
+    t.equal(stage.dad(ETH1, VM, VM2), 'defended', name)
+    t.same(stage.sink.take('advertise', 'conflict'), [`advertise eth1 ${VM} R from fe80::ff:3 to ff02::1 33:33:00:00:00:01`,
+      `conflict ${VM} eth1 ${VM2} pinned without tun0`], name)
+    t.equal(stage.dad(ETH0, VM, VM2), 'defended', `${name}, on the upstream`)
+    t.equal(stage.ns(ETH0, VM), 'no-candidate', `${name}: the answer would attract packets`)
+    t.equal(stage.ns(ETH1, VM), 'no-candidate', name)
+    stage.wait(5000)
+    t.same(stage.probes(), [], name)
+    stage.link(tun)
+    t.equal(stage.ns(ETH0, VM), 'answered', `${name}: the pin stands`)
+    stage.sink.take()
+    t.equal(stage.dad(ETH1, VM, VM2), 'defended')
+    t.same(stage.sink.take('conflict'), [`conflict ${VM} eth1 ${VM2} pinned`])
+  }
+})
+
+t.test('an upstream that is gone: the router\'s pinned address is defended', async (t) => {
+  const stage = new Stage(SUBNET)
+  stage.gone(ETH0)
+  t.equal(stage.dad(ETH1, '2001:db8::1', VM2), 'defended')
+  t.equal(stage.ns(ETH1, '2001:db8::1', { from: VM2 }), 'no-candidate')
+})
+
+t.test('rules of another block for the pinned host\'s link defend its address, too; other rules do not', async (t) => {
+  const text = (iface: string) => `${SUBNET.replace('eth1', 'tun0').replace('host', `host ${VM} tun0\n host`)}
+    proxy eth1 { rule 2001:db8::/64 { iface ${iface} } }`
+  t.equal(new Stage(text('tun0')).dad(ETH1, VM, VM2), 'defended')
+  t.equal(new Stage(text('eth0')).dad(ETH1, VM, VM2), 'no-candidate')
+})
+
+t.test('a newcomer\'s DAD that waits for the pinned host\'s route, whose link goes down, is defended', async (t) => {
+  const text = SUBNET.replace('eth1', 'eth9 eth1').replace('host', `host ${VM} eth9\n host`)
+  const stage = new Stage(text)
+  stage.isKernelFast = false
+  stage.link(linkOf(9, { name: 'eth9' }))
+  t.equal(stage.dad(ETH1, VM, VM2), 'probing')
+  stage.sink.take()
+  stage.gone(9)
+  t.same(stage.sink.take('advertise'), [`advertise eth1 ${VM} R from fe80::ff:3 to ff02::1 33:33:00:00:00:01`])
 })
 
 t.test('an answer of another proxy does not refuse a newcomer its address', async (t) => {

@@ -25,6 +25,17 @@ t.test('a proof is a solicited NA, on a link that is probed, while it is probed'
   t.equal(proxy.na(ETH1, VM, VM2, { flags: 'S' }), 'proof', 'O=0: a plain rule may lead to another proxy')
 })
 
+t.test('a group or zero in the option is no address of a host: the source of the frame counts', async (t) => {
+  for (const tlla of ['33:33:00:00:00:01', 'ff:ff:ff:ff:ff:ff', '03:bf:c0:00:02:01', '00:00:00:00:00:00']) {
+    const stage = new Stage(PATIENT)
+    stage.ns(ETH0, VM)
+    t.equal(stage.na(ETH1, VM, VM2, { tlla }), 'proof', tlla)
+    t.same(stage.saved, [`${VM} eth1 ${VM2}`])
+    t.equal(stage.frame(ETH1, na({ target: VM, from: VM2, tlla })), 'unsolicited', 'no claim of another host')
+    t.equal(stage.frame(ETH1, na({ target: VM, from: VM3, tlla })), 'conflict', 'a claim of the sender')
+  }
+})
+
 t.test('another link-layer address counts only when the owner is silent at its own', async (t) => {
   const stage = new Stage(PATIENT)
   stage.learn(VM, VM2)

@@ -1,6 +1,7 @@
 /** Which solicitations find an owner, and which verify one (RFC 4861 7.2.2, 7.3.3). */
 import t from 'tap'
 import { ProbeBudget } from '../../../src/engine/budget/probe-budget.ts'
+import { BareLinks } from '../../../src/engine/cache/bare-links.ts'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
 import { Prober } from '../../../src/engine/cache/prober.ts'
 import type { Instant } from '../../../src/engine/types.ts'
@@ -27,7 +28,7 @@ function scene(more: Properties = {}, settings = ''): Scene {
   const neighbor = neighborOf(ip(VM), rule, { state: 'PROBE', ifindex: ETH1, mac: mac(VM2), ...more })
   const recorder = new PartsRecorder()
   const { effects } = recorder
-  const prober = new Prober({ links, effects, budget: new ProbeBudget<Neighbor>(effects, chance(1), () => {}) })
+  const prober = new Prober({ links, effects, bareLinks: new BareLinks({ links, effects }), budget: new ProbeBudget<Neighbor>(effects, chance(1), () => {}) })
   return { neighbor, prober, recorder, next: () => { prober.next(neighbor, 0 as Instant); return recorder.take() } }
 }
 
@@ -97,7 +98,7 @@ t.test('on a link without link-layer addresses the target and all nodes are soli
   const { links, rule } = worldOf(SUBNET, [twoLinks()[0], linkOf(ETH1, { mac: undefined })])
   const recorder = new PartsRecorder()
   const { effects } = recorder
-  const prober = new Prober({ links, effects, budget: new ProbeBudget<Neighbor>(effects, chance(1), () => {}) })
+  const prober = new Prober({ links, effects, bareLinks: new BareLinks({ links, effects }), budget: new ProbeBudget<Neighbor>(effects, chance(1), () => {}) })
   const neighbor = neighborOf(ip(VM), rule, { state: 'INCOMPLETE', ifindex: 0, mac: undefined, probed: [ETH1] })
   prober.next(neighbor, 0 as Instant)
   t.same(recorder.take().sort(), [`confirm eth1 ${VM} at ff02::1 from 2001:db8::ff`, `confirm eth1 ${VM} from 2001:db8::ff`])

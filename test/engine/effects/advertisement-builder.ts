@@ -2,15 +2,18 @@
 import t from 'tap'
 import { Address } from '../../../src/address.ts'
 import { DEFAULTS } from '../../../src/config/defaults.ts'
+import { BareLinks } from '../../../src/engine/cache/bare-links.ts'
 import { AdvertisementBuilder } from '../../../src/engine/effects/advertisement-builder.ts'
-import { ETH0, ip, linkOf, mac, own, PartsRecorder, ROUTER } from '../kit/stage.ts'
+import { Links } from '../../../src/engine/links/links.ts'
+import { chance, ETH0, ip, linkOf, mac, own, PartsRecorder, ROUTER } from '../kit/stage.ts'
 
 const VM = ip('2001:db8::2')
 const LINK = linkOf(ETH0, { addresses: [own('fe80::ff:2'), own('2001:db8::ff')] })
 
 t.test('a reused message keeps nothing of its previous use', async (t) => {
   const recorder = new PartsRecorder()
-  const advertiser = new AdvertisementBuilder({ effects: recorder.effects })
+  const { effects } = recorder
+  const advertiser = new AdvertisementBuilder({ effects, bareLinks: new BareLinks({ links: new Links(chance(1)), effects }) })
   const { w0, w1, w2, w3 } = ip('fe80::1')
   advertiser.announce(LINK, DEFAULTS, VM, Address.allNodes, true)
   recorder.take()

@@ -3,6 +3,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import { NeighborCache } from '../../../src/engine/cache/neighbor-cache.ts'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
+import { BareLinks } from '../../../src/engine/cache/bare-links.ts'
 import { AdvertisementBuilder } from '../../../src/engine/effects/advertisement-builder.ts'
 import { Announcer } from '../../../src/engine/effects/announcer.ts'
 import { Paths } from '../../../src/engine/effects/paths.ts'
@@ -39,7 +40,8 @@ class Scene {
     const context = { links, rules, effects, random: chance(1) }
     const groups = this.groups = new Groups({ ...context, random: chance(1) })
     for (const { ifindex } of present) this.groups.listening(ifindex)
-    const announcer = this.#announcer = new Announcer({ ...context, advertiser: new AdvertisementBuilder(context) })
+    const advertiser = new AdvertisementBuilder({ effects, bareLinks: new BareLinks(context) })
+    const announcer = this.#announcer = new Announcer({ ...context, advertiser })
     this.#paths = new Paths({ ...context, cache: this.cache, budget: undefined as never })
     this.reconciler = new Reconciler({ ...context, cache: this.cache, groups, announcer, paths: this.#paths })
     this.neighbor = neighborOf(ip(VM), rule, {}, this.cache)

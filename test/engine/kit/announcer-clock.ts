@@ -2,6 +2,7 @@
 import type { Address } from '../../../src/address.ts'
 import { DEFAULTS } from '../../../src/config/defaults.ts'
 import type { Settings } from '../../../src/config/config.ts'
+import { BareLinks } from '../../../src/engine/cache/bare-links.ts'
 import { AdvertisementBuilder } from '../../../src/engine/effects/advertisement-builder.ts'
 import { Announcer } from '../../../src/engine/effects/announcer.ts'
 import { Links } from '../../../src/engine/links/links.ts'
@@ -22,8 +23,9 @@ export class AnnouncerClock {
   constructor(links: readonly Link[] = [linkOf(ETH0)], seed = 7) {
     const { effects } = this.#recorder
     for (const link of links) this.links.set(link)
+    const bareLinks = new BareLinks({ links: this.links, effects })
     this.announcer = new Announcer({ links: this.links, effects, random: chance(seed),
-      advertiser: new AdvertisementBuilder({ effects }) })
+      advertiser: new AdvertisementBuilder({ effects, bareLinks }) })
   }
 
   owner(target: Address, settings = YES, ifindexes: readonly number[] = [ETH0]): void {

@@ -87,9 +87,11 @@ export class Recorder {
     switch (event.kind) {
       case 'neighbor': this.add(`neighbor ${event.target} ${event.state}: ${event.reason}`); break
       case 'link': this.add(`link ${event.iface} ${event.state}`); break
-      case 'conflict': this.add(`conflict ${event.target} ${nameOf(event.ifindex)} ${formatMac(event.mac)} ${event.basis}`); break
+      case 'conflict': this.add(`conflict ${event.target} ${nameOf(event.ifindex)} ${formatMac(event.mac)} ${event.basis}`
+        + (event.absent === undefined ? '' : ` without ${event.absent}`)); break
       case 'foreign': this.add(`foreign ${event.target} ${nameOf(event.ifindex)} ${event.other === undefined ? '-' : nameOf(event.other)}`); break
       case 'limit': this.add(`limit ${event.limit} ${event.size}`); break
+      case 'bare': this.add(`bare ${nameOf(event.ifindex)} from ${event.source}`); break
       case 'snooped': this.add(`snooped ${event.iface}`); break
     }
   }

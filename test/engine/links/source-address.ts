@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Links } from '../../../src/engine/links/links.ts'
-import { echoSource, linkLocal, sourceAddress } from '../../../src/engine/links/source-address.ts'
+import { borrowedSource, echoSource, linkLocal, sourceAddress, tunnelSource } from '../../../src/engine/links/source-address.ts'
 import type { LinkAddress } from '../../../src/engine/types.ts'
 import { chance, ETH0, ETH1, ip, linkOf, LO, own, prefix } from '../kit/stage.ts'
 
@@ -37,6 +37,35 @@ t.test('echo requests come from an address in a prefix of the hosts, whichever l
   t.equal(source('2001:db8::/64'), '2001:db8::ff')
   t.equal(source('2001:db8:9::/64'), 'fd00::ff', 'else any that is not link-local')
   t.equal(source('2001:db8:9::/64', '2001:db8::/64'), '2001:db8::ff')
+})
+
+t.test('on a link without addresses: in the target\'s prefix, else any that is not link-local, else a link-local one', async (t) => {
+  const links = new Links(chance(1))
+  const source = (target = '2001:db8::2'): string | undefined => borrowedSource(links, ip(target))?.toString()
+  links.set(linkOf(ETH1, { addresses: [] }))
+  links.set(linkOf(LO, { addresses: [own('::1', 128), own('2001:db8::7', 128)] }))
+  t.equal(source(), '2001:db8::7', 'of loopback, as no other link has one')
+  links.set(linkOf(ETH0, { addresses: [own('fe80::1', 64, true), own('fe80::2')] }))
+  t.equal(source(), '2001:db8::7')
+  links.set(linkOf(LO, { addresses: [own('::1', 128)] }))
+  t.equal(source(), 'fe80::2')
+  links.set(linkOf(ETH0, { addresses: [own('fe80::2'), own('2001:db8::fe', 64, true), own('fd00::ff')] }))
+  t.equal(source(), 'fd00::ff', 'never a tentative one')
+  links.set(linkOf(ETH0, { addresses: [own('fd00::ff'), own('2001:db8::ff')] }))
+  t.equal(source(), '2001:db8::ff')
+  t.equal(source('2001:db8:9::2'), 'fd00::ff')
+  links.delete(ETH0)
+  t.equal(source(), undefined)
+})
+
+t.test('probes into a tunnel come from a global address, of the tunnel if it has one', async (t) => {
+  const links = new Links(chance(1))
+  const source = (...addresses: LinkAddress[]): string | undefined => tunnelSource(links, linkOf(ETH1, { addresses }))?.toString()
+  t.equal(source(), undefined)
+  t.equal(source(own('fe80::1')), 'fe80::1')
+  links.set(linkOf(ETH0, { addresses: [own('fe80::2'), own('2001:db8::ff')] }))
+  t.equal(source(own('fe80::1')), '2001:db8::ff')
+  t.equal(source(own('fe80::1'), own('fd00::1')), 'fd00::1')
 })
 
 t.test('MLD and MRD messages come from a usable link-local address of a link that is up', async (t) => {

@@ -65,7 +65,7 @@ export function readPackets(packet: (view: NdiscView) => void, more: Partial<Pac
 
 /** A socket that receives nothing and sends everything, except what `methods` do. */
 export function fakeSocket(methods: Partial<NativeSocket> = {}): NativeSocket {
-  return { receive: () => 0, send: (_slab, _slot, _lengths, count) => count, start: () => {}, stop: () => {}, drops: () => 0,
+  return { receive: () => 0, send: (_slab, _slot, _lengths, count) => count, start: () => {}, stop: () => {}, drain: () => {}, drops: () => 0,
     close: () => {}, ...methods }
 }
 
