@@ -10,6 +10,7 @@ import type { Event, Outcome } from './events.ts'
 import { claim } from './linux/single-instance.ts'
 import { verdict, type OsError } from './linux/errors.ts'
 import type { LinkReader } from './linux/link-sockets.ts'
+import { GatewayWatcher } from './linux/gateways.ts'
 import { LinkWatcher } from './linux/links.ts'
 import type { NativeSocket } from './linux/native.ts'
 import { KERNEL_LIMIT, NeighborWatcher } from './linux/neighbors.ts'
@@ -47,6 +48,7 @@ export class Daemon {
   readonly #linkWatcher: LinkWatcher
   readonly #neighborWatcher: NeighborWatcher
   readonly #prefixWatcher: PrefixWatcher
+  readonly #gatewayWatcher: GatewayWatcher
   #routeWatcher: RouteWatcher | undefined
   readonly #stateFile: StateFile | undefined
   readonly #sockets = new Sockets((link) => this.#reader(link))
@@ -97,12 +99,14 @@ export class Daemon {
       full: () => this.#events.event({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }, clock()),
     }, this.#kernel)
     this.#prefixWatcher = new PrefixWatcher((ifindex, prefixes) => step({ kind: 'prefixes', ifindex, prefixes }), this.#kernel)
+    this.#gatewayWatcher = new GatewayWatcher((gateways) => step({ kind: 'gateways', gateways }), this.#kernel)
     this.#stateFile = state === undefined ? undefined : new StateFile(state, (message, err) => log.warn({ event: 'memory', err }, message))
   }
 
   /** Resolves when every existing link is served. Rejects with an OsError. */
   async start(): Promise<void> {
     this.#linkWatcher.start()
+    this.#gatewayWatcher.start()
     this.#prepare()
     if (this.#stateFile !== undefined) this.#step({ kind: 'saved-hosts', hosts: this.#stateFile.read() })
     this.#routeWatcher = new RouteWatcher(this.#kernel, () => this.#compareRoutes())
@@ -121,7 +125,8 @@ export class Daemon {
     clearTimeout(this.#timer)
     clearTimeout(this.#compareTimer)
     clearInterval(this.#ticker)
-    for (const watcher of [this.#routeWatcher, this.#linkWatcher, this.#neighborWatcher, this.#prefixWatcher]) watcher?.close()
+    const watchers = [this.#routeWatcher, this.#linkWatcher, this.#neighborWatcher, this.#prefixWatcher, this.#gatewayWatcher]
+    for (const watcher of watchers) watcher?.close()
     this.#stateFile?.write(this.#engine.savedHosts)
     this.#carryOut(this.#engine.stop())
     this.#sockets.close()

@@ -160,6 +160,7 @@ export class Engine {
       case 'echo': return learner.echo(input.ifindex, input.source, input.mac, now)
       case 'local-solicitation': return responder.local(input.ifindex, input.target, now)
       case 'prefixes': return reconfiguration.prefixes(input.ifindex, input.prefixes, now)
+      case 'gateways': return reconfiguration.gateways(input.gateways)
       case 'report': return snooping.report(input.ifindex, input.joined, input.left, now)
       case 'query':
         groups.query(input.ifindex, input.query, now)

@@ -78,7 +78,7 @@ export type NeighborReason =
   | 'ttl' | 'DAD' | 'kernel' | 'bridge' | 'claimed' | 'link up' | 'restart'              // PROBE
   | 'proof' | 'verified' | 'pinned'                                                      // REACHABLE
   | 'no answer' | 'no route' | 'host-limit' | 'limit' | 'link gone'                      // FAILED
-  | 'configuration' | 'deadtime'                                                         // GONE
+  | 'configuration' | 'deadtime' | 'gateway'                                             // GONE
 
 /** State changes, for log, metrics and monitor. */
 export type Event =
@@ -89,9 +89,9 @@ export type Event =
       /** The event reports a new owner, or the loss of an owner that was reported as new. */
       readonly news: boolean }
   | { readonly kind: 'link'; readonly iface: string; readonly state: 'up' | 'down' | 'gone' }
-  /** A host claimed the address of an owner. `basis`: the owner answered, is pinned, or is a router upstream. */
+  /** A host claimed the address of an owner. `basis`: the owner answered, is pinned, or is a default gateway of this machine. */
   | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac
-      readonly basis: 'answered' | 'pinned' | 'router' }
+      readonly basis: 'answered' | 'pinned' | 'gateway' }
   /** A limit was reached, on link `ifindex` or by host `mac` if set. `refused`: refusals since the last such event, if counted. */
   | { readonly kind: 'limit'; readonly limit: LimitName; readonly size: number
       readonly ifindex?: number; readonly mac?: Mac; readonly refused?: number }

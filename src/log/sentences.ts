@@ -32,6 +32,7 @@ const REASONS: Readonly<Record<NeighborReason, string>> = {
   'link gone': 'its link is gone',
   'configuration': 'the configuration excludes it',
   'deadtime': 'its `deadtime` is over',
+  'gateway': 'a default gateway of this machine on another link has it',
 }
 
 /** @param link name of the owner's link, or of the owner's former link */
@@ -63,9 +64,9 @@ export function neighborSentence(event: EventOf<'neighbor'>, names: LinkNames): 
 }
 
 const CONFLICTS: Readonly<Record<EventOf<'conflict'>['basis'], string>> = {
-  answered: 'its owner still answers: ignored; two hosts may have the same address',
+  answered: 'its owner answered a probe: ignored; two hosts may have the same address',
   pinned: 'the configuration names another owner (`host`): ignored',
-  router: 'this is a router\'s address on the upstream: ignored',
+  gateway: 'a default gateway of this machine on another link has it: ignored',
 }
 
 export function conflictSentence({ target, ifindex, mac, basis }: EventOf<'conflict'>, names: LinkNames): string {

@@ -39,9 +39,9 @@ t.test('neighbors', async (t) => {
 })
 
 t.test('conflicts, by what is known about the owner', async (t) => {
-  const bases = { answered: /its owner still answers: ignored/, pinned: /the configuration names another owner \(`host`\): ignored/,
-    router: /a router's address on the upstream: ignored/ }
-  for (const basis of ['answered', 'pinned', 'router'] as const) {
+  const bases = { answered: /its owner answered a probe: ignored/, pinned: /the configuration names another owner \(`host`\): ignored/,
+    gateway: /a default gateway of this machine on another link has it: ignored/ }
+  for (const basis of ['answered', 'pinned', 'gateway'] as const) {
     const sentence = conflictSentence({ kind: 'conflict', target: TARGET, ifindex: 1, mac: MAC, basis }, names)
     t.match(sentence, /^02:00:00:00:00:04 claims 2001:db8::4 on eth1, but /)
     t.match(sentence, bases[basis])

@@ -15,7 +15,7 @@ export class Claims extends Part<ClaimParts> {
   advertisement(ifindex: number, view: NdiscView, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
     const { cache, effects, owners, silentLinks } = this.parts
     const neighbor = cache.get(view.t0, view.t1, view.t2, view.t3)
-    if (neighbor === undefined || !view.solicited) return 'unsolicited'
+    if (neighbor === undefined || !view.solicited || this.#isGatewayElsewhere(neighbor, ifindex)) return 'unsolicited'
     const lladdr = view.tlla >= 0 ? view.tlla : view.sourceMac
     const mac = lladdr < 0 ? undefined : lladdr
     const isFromUpstream = this.#isUpstream(neighbor, ifindex)
@@ -41,15 +41,15 @@ export class Claims extends Part<ClaimParts> {
 
   /**
    * Handles another host that uses the address of an owner. The owner is probed, and loses the address if it is silent. A pinned owner
-   * and a router never lose their address to a downstream host.
+   * and a default gateway of this machine never lose their address.
    * @param mac undefined when only a bridge reported the host
    */
   contest(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): void {
     const { resolution, prober, cache, effects } = this.parts
     const { target, isPinned, state, verified, deadline, work: { isMissing, rival } } = neighbor
-    if (isPinned || this.#isRouterElsewhere(neighbor, ifindex)) {
+    if (isPinned || this.#isGatewayElsewhere(neighbor, ifindex)) {
       if (mac === undefined || ifindex === neighbor.ifindex) return
-      effects.events.push({ kind: 'conflict', target, ifindex, mac, basis: isPinned ? 'pinned' : 'router' })
+      effects.events.push({ kind: 'conflict', target, ifindex, mac, basis: isPinned ? 'pinned' : 'gateway' })
       return
     }
     if (neighbor.proxied && ifindex !== neighbor.ifindex && !this.#isUpstream(neighbor, ifindex)) {
@@ -65,13 +65,9 @@ export class Claims extends Part<ClaimParts> {
     else resolution.verify(neighbor, now, 'claimed')
   }
 
-  /** Refuses a downstream host the address of a silent router. @returns whether the host was refused */
-  refuses(neighbor: Neighbor, ifindex: number, mac: Mac | undefined): boolean {
-    if (!this.#isRouterElsewhere(neighbor, ifindex)) return false
-    if (mac !== undefined) this.parts.effects.events.push({ kind: 'conflict', target: neighbor.target, ifindex, mac, basis: 'router' })
-    return true
+  #isGatewayElsewhere({ isPinned, target: { w0, w1, w2, w3 } }: Neighbor, ifindex: number): boolean {
+    return !isPinned && this.parts.links.isGatewayElsewhere(w0, w1, w2, w3, ifindex)
   }
 
-  #isRouterElsewhere(neighbor: Neighbor, ifindex: number): boolean { return neighbor.router && !this.#isUpstream(neighbor, ifindex) }
   #isUpstream({ rule }: Neighbor, ifindex: number): boolean { return isUpstream(rule, this.parts.links.get(ifindex)) }
 }

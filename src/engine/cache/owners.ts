@@ -27,7 +27,7 @@ export class Owners extends Part<CacheParts> {
     const isRoutine = !isNew && neighbor.home === ifindex && neighbor.router === router && !isPinned && (formerVia ?? via) === undefined
     if (neighbor.router !== router) cache.capacity.revision++
     if (!isNew && rival !== 0 && rivalMac !== undefined) {
-      effects.events.push({ kind: 'conflict', target, ifindex: rival, mac: rivalMac, basis: 'answered' })
+      effects.events.push({ kind: 'conflict', target, ifindex: rival, mac: rivalMac, basis: isPinned ? 'pinned' : 'answered' })
     }
     neighbor.proxied = proxied
     neighbor.router = router

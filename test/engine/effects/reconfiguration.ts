@@ -1,6 +1,6 @@
 /** What follows from changes of links, rules and prefixes. */
 import t from 'tap'
-import { ETH0, ETH1, ETH2, linkOf, mac, na, own, prefix, ROUTER, Stage, SUBNET, TIMED, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
+import { ETH0, ETH1, ETH2, linkOf, mac, own, prefix, ROUTER, Stage, SUBNET, TIMED, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
 
 t.test('links that the configuration names are listened on, and the kernel\'s reactions there are filtered', async (t) => {
   const stage = new Stage(SUBNET, [])
@@ -124,17 +124,6 @@ t.test('an owner on a link that only a route led to survives a change of that li
   t.same(stage.sink.take('ignore'), [], 'its owner is verified there')
   stage.configure('proxy eth0 { timeout 100\n retries 1\n ttl 1s\n rule 2001:db8::/64 { auto } }')
   t.same(stage.sink.take('ignore'), [], 'and after a reload')
-})
-
-t.test('a silent router keeps its address when links come up', async (t) => {
-  const stage = new Stage(TIMED)
-  stage.ns(ETH1, '2001:db8::a', { from: VM2, source: 'fe80::2' })
-  stage.na(ETH0, '2001:db8::a', ROUTER, { flags: 'RSO' })
-  stage.wait(60_000)
-  stage.link(linkOf(ETH1, { up: false }))
-  stage.link(linkOf(ETH1))
-  t.equal(stage.frame(ETH1, na({ target: '2001:db8::a', from: VM3 })), 'conflict')
-  t.equal(stage.known['2001:db8::a'], 'FAILED -')
 })
 
 t.test('`subnet auto` follows its upstream: rules, hosts, routes and groups come and go', async (t) => {
