@@ -3,6 +3,7 @@ import type { Config } from './config/config.ts'
 import { Responder } from './engine/answers/responder.ts'
 import { ProbeBudget } from './engine/budget/probe-budget.ts'
 import { Claims } from './engine/cache/claims.ts'
+import { Conflicts } from './engine/cache/conflicts.ts'
 import { HostsOfGoneLinks } from './engine/cache/hosts-of-gone-links.ts'
 import { NeighborCache } from './engine/cache/neighbor-cache.ts'
 import type { Neighbor } from './engine/cache/neighbor.ts'
@@ -44,6 +45,7 @@ export interface Snapshot {
 class Parts extends Context {
   readonly budget = new ProbeBudget<Neighbor>(this.effects, this.random, (neighbor, now) => this.resolution.probe(neighbor, now))
   readonly cache = new NeighborCache(this)
+  readonly conflicts = new Conflicts(this)
   readonly owners = new Owners(this)
   readonly prober = new Prober(this)
   readonly silentLinks = new SilentLinks(this)
@@ -136,8 +138,8 @@ export class Engine {
 
   limits(now: Instant): Limit[] {
     const { rules, links, cache, budget, ...others } = this.#parts
-    const { responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration } = others
-    const parts = [responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration]
+    const { conflicts, responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration } = others
+    const parts = [conflicts, responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration]
     return [...cache.capacity.limits(rules.config.limit),
       ...budget.limits(now, (ifindex) => links.get(ifindex)?.name ?? `link ${ifindex}`), ...parts.flatMap(({ limits }) => limits)]
   }

@@ -80,6 +80,9 @@ export type NeighborReason =
   | 'no answer' | 'no route' | 'host-limit' | 'limit' | 'link gone'                      // FAILED
   | 'configuration' | 'deadtime' | 'gateway'                                             // GONE
 
+/** Why a host does not get the address that it claims: the owner answered, is pinned, or is a default gateway of this machine. */
+export type ConflictBasis = 'answered' | 'pinned' | 'gateway'
+
 /** State changes, for log, metrics and monitor. */
 export type Event =
   | { readonly kind: 'neighbor'; readonly target: Address; readonly state: NeighborState | 'GONE'
@@ -89,9 +92,11 @@ export type Event =
       /** The event reports a new owner, or the loss of an owner that was reported as new. */
       readonly news: boolean }
   | { readonly kind: 'link'; readonly iface: string; readonly state: 'up' | 'down' | 'gone' }
-  /** A host claimed the address of an owner. `basis`: the owner answered, is pinned, or is a default gateway of this machine. */
+  /** A host claimed the address of an owner. */
   | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac
-      readonly basis: 'answered' | 'pinned' | 'gateway' }
+      readonly basis: ConflictBasis }
+  /** Another ND proxy claims addresses of other hosts, the last one `target`. */
+  | { readonly kind: 'proxy'; readonly target: Address; readonly ifindex: number; readonly mac: Mac }
   /** A limit was reached, on link `ifindex` or by host `mac` if set. `refused`: refusals since the last such event, if counted. */
   | { readonly kind: 'limit'; readonly limit: LimitName; readonly size: number
       readonly ifindex?: number; readonly mac?: Mac; readonly refused?: number }

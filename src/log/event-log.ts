@@ -4,14 +4,16 @@ import { Address, formatMac } from '../address.ts'
 import type { Instant } from '../engine/types.ts'
 import type { Event, Limit, Outcome } from '../events.ts'
 import { limitSentence } from './limits.ts'
-import { conflictSentence, grouped, type LinkNames, neighborSentence, overrunSentence, silentSentence, snoopedSentence } from './sentences.ts'
+import {
+  conflictSentence, grouped, type LinkNames, neighborSentence, overrunSentence, proxySentence, silentSentence, snoopedSentence,
+} from './sentences.ts'
 
 /** Window in milliseconds: repetitions of a problem are counted, and the count is logged at the end of the window. */
 const WINDOW = 10_000
 /** The most problems that are counted separately. All further ones of one kind share a count. */
 const MAX_PROBLEMS = 256
 
-type Problem = Extract<Event, { kind: 'conflict' | 'limit' }>
+type Problem = Extract<Event, { kind: 'conflict' | 'limit' | 'proxy' }>
 
 /** A problem that was logged, and its repetitions since then. */
 interface Repeat {
@@ -49,6 +51,7 @@ export class EventLog {
       case 'neighbor': return this.#neighbor(event)
       case 'link': return log.info({ event: 'link', iface: event.iface, state: event.state }, `${event.iface} is ${event.state}`)
       case 'conflict': return this.#problem(`conflict ${event.target}`, event, now)
+      case 'proxy': return this.#problem(`proxy ${event.ifindex}`, event, now)
       case 'limit': return this.#problem(`limit ${event.limit} ${event.ifindex ?? event.mac ?? ''}`, event, now)
       case 'overrun': return log.warn({ event: 'overrun', iface: names(event.ifindex), count: event.count }, overrunSentence(event, names))
       case 'silent': return log.warn({ event: 'silent', iface: names(event.ifindex), target: event.target.toString() },
@@ -120,9 +123,10 @@ export class EventLog {
     const refused = refusedBy(event) === undefined ? undefined : repeat.refused
     const seconds = since === undefined ? undefined : Math.round((now - since) / 1000)
     const more = count === 0 || refused !== undefined ? '' : ` (${grouped(count)} more like this in ${seconds} s)`
-    const [details, sentence] = event.kind === 'conflict'
-      ? [{ target: event.target.toString(), reason: event.basis }, conflictSentence(event, this.#names)]
-      : [{ reason: event.limit, size: event.size }, limitSentence(event, this.#names, refused, seconds)]
+    const [details, sentence] = event.kind === 'limit'
+      ? [{ reason: event.limit, size: event.size }, limitSentence(event, this.#names, refused, seconds)]
+      : event.kind === 'proxy' ? [{ target: event.target.toString() }, proxySentence(event, this.#names)]
+        : [{ target: event.target.toString(), reason: event.basis }, conflictSentence(event, this.#names)]
     this.#log.warn({
       event: event.kind, ...details, iface: event.ifindex === undefined ? undefined : this.#names(event.ifindex),
       lladdr: event.mac === undefined ? undefined : formatMac(event.mac), count: refused ?? (count === 0 ? undefined : count),

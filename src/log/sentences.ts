@@ -1,6 +1,6 @@
 /** The log's sentences about neighbors, links and packets. */
 import { formatMac } from '../address.ts'
-import type { Event, NeighborReason } from '../events.ts'
+import type { ConflictBasis, Event, NeighborReason } from '../events.ts'
 
 export type LinkNames = (ifindex: number) => string
 
@@ -63,7 +63,7 @@ export function neighborSentence(event: EventOf<'neighbor'>, names: LinkNames): 
   }
 }
 
-const CONFLICTS: Readonly<Record<EventOf<'conflict'>['basis'], string>> = {
+const CONFLICTS: Readonly<Record<ConflictBasis, string>> = {
   answered: 'its owner answered a probe: ignored; two hosts may have the same address',
   pinned: 'the configuration names another owner (`host`): ignored',
   gateway: 'a default gateway of this machine on another link has it: ignored',
@@ -71,6 +71,10 @@ const CONFLICTS: Readonly<Record<EventOf<'conflict'>['basis'], string>> = {
 
 export function conflictSentence({ target, ifindex, mac, basis }: EventOf<'conflict'>, names: LinkNames): string {
   return `${formatMac(mac)} claims ${target} on ${names(ifindex)}, but ${CONFLICTS[basis]}`
+}
+
+export function proxySentence({ target, ifindex, mac }: EventOf<'proxy'>, names: LinkNames): string {
+  return `another ND proxy is active on ${names(ifindex)}: ${formatMac(mac)} claims addresses of other hosts, such as ${target}: ignored`
 }
 
 export function overrunSentence({ ifindex, count }: EventOf<'overrun'>, names: LinkNames): string {

@@ -2,7 +2,9 @@ import t from 'tap'
 import { Address, parseMac } from '../../src/address.ts'
 import type { Event } from '../../src/events.ts'
 import { limitSentence } from '../../src/log/limits.ts'
-import { conflictSentence, countersSentence, missingLinkSentence, neighborSentence, overrunSentence } from '../../src/log/sentences.ts'
+import {
+  conflictSentence, countersSentence, missingLinkSentence, neighborSentence, overrunSentence, proxySentence,
+} from '../../src/log/sentences.ts'
 
 const TARGET = Address.parse('2001:db8::4')!
 const MAC = parseMac('02:00:00:00:00:04')!
@@ -36,6 +38,11 @@ t.test('neighbors', async (t) => {
       former: undefined, news: true, ...changes }
     t.equal(neighborSentence(event, names), sentence)
   }
+})
+
+t.test('other proxies', async (t) => {
+  t.match(proxySentence({ kind: 'proxy', target: TARGET, ifindex: 1, mac: MAC }, names),
+    /^another ND proxy is active on eth1: 02:00:00:00:00:04 claims addresses of other hosts, such as 2001:db8::4/)
 })
 
 t.test('conflicts, by what is known about the owner', async (t) => {

@@ -13,7 +13,8 @@ export type ClaimParts = ResolutionParts & { readonly resolution: Resolution }
 export class Claims extends Part<ClaimParts> {
   /** Handles a valid NA. @returns `unsolicited`: the NA answers no probe, but may be evidence */
   advertisement(ifindex: number, view: NdiscView, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
-    const { cache, effects, owners, silentLinks } = this.parts
+    const { cache, conflicts, owners, silentLinks } = this.parts
+    conflicts.advertisement(view)
     const neighbor = cache.get(view.t0, view.t1, view.t2, view.t3)
     if (neighbor === undefined || !view.solicited || this.#isGatewayElsewhere(neighbor, ifindex)) return 'unsolicited'
     const lladdr = view.tlla >= 0 ? view.tlla : view.sourceMac
@@ -26,7 +27,7 @@ export class Claims extends Part<ClaimParts> {
     if (mac === undefined) silentLinks.answered(ifindex)
     const { rule: { autovia }, state, target, proxied, isOwned } = neighbor
     if (state === 'REACHABLE' && !proxied && neighbor.mac !== undefined) {
-      effects.events.push({ kind: 'conflict', target, ifindex: neighbor.ifindex, mac: neighbor.mac, basis: 'answered' })
+      conflicts.report(target, neighbor.ifindex, neighbor.mac, 'answered', now)
     }
     const source = view.source()
     owners.prove(neighbor, ifindex, mac, now, {
@@ -45,11 +46,10 @@ export class Claims extends Part<ClaimParts> {
    * @param mac undefined when only a bridge reported the host
    */
   contest(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): void {
-    const { resolution, prober, cache, effects } = this.parts
+    const { resolution, prober, cache, conflicts } = this.parts
     const { target, isPinned, state, verified, deadline, work: { isMissing, rival } } = neighbor
     if (isPinned || this.#isGatewayElsewhere(neighbor, ifindex)) {
-      if (mac === undefined || ifindex === neighbor.ifindex) return
-      effects.events.push({ kind: 'conflict', target, ifindex, mac, basis: isPinned ? 'pinned' : 'gateway' })
+      if (mac !== undefined && ifindex !== neighbor.ifindex) conflicts.report(target, ifindex, mac, isPinned ? 'pinned' : 'gateway', now)
       return
     }
     if (neighbor.proxied && ifindex !== neighbor.ifindex && !this.#isUpstream(neighbor, ifindex)) {

@@ -94,7 +94,7 @@ export class Learner extends Part<LearnerParts> {
    */
   #sign(t0: number, t1: number, t2: number, t3: number, ifindex: number, mac: Mac | undefined, now: Instant, sender = mac): boolean {
     if (isLinkLocalWord(t0)) return false
-    const { rules, cache, claims, links, effects } = this.parts
+    const { rules, cache, claims, links, conflicts } = this.parts
     const neighbor = cache.get(t0, t1, t2, t3)
     const rule = rules.owning(ifindex, t0, t1, t2, t3)
     const meaning = evidence(neighbor, rule, ifindex, mac)
@@ -105,7 +105,7 @@ export class Learner extends Part<LearnerParts> {
     }
     if (meaning !== 'probe') return false
     if (links.isGatewayElsewhere(t0, t1, t2, t3, ifindex)) {
-      if (mac !== undefined) effects.events.push({ kind: 'conflict', target: new Address(t0, t1, t2, t3), ifindex, mac, basis: 'gateway' })
+      if (mac !== undefined) conflicts.report(new Address(t0, t1, t2, t3), ifindex, mac, 'gateway', now)
       return true
     }
     this.#probe(t0, t1, t2, t3, rule!, ifindex, sender, now)

@@ -88,6 +88,7 @@ export class Recorder {
       case 'neighbor': this.add(`neighbor ${event.target} ${event.state}: ${event.reason}`); break
       case 'link': this.add(`link ${event.iface} ${event.state}`); break
       case 'conflict': this.add(`conflict ${event.target} ${nameOf(event.ifindex)} ${formatMac(event.mac)} ${event.basis}`); break
+      case 'proxy': this.add(`proxy ${event.target} ${nameOf(event.ifindex)} ${formatMac(event.mac)}`); break
       case 'limit': this.add(`limit ${event.limit} ${event.size}`); break
       case 'snooped': this.add(`snooped ${event.iface}`); break
     }
