@@ -11,6 +11,7 @@ import { claim } from './linux/single-instance.ts'
 import { verdict, type OsError } from './linux/errors.ts'
 import type { LinkReader } from './linux/link-sockets.ts'
 import { ForeignRouteWatcher } from './linux/foreign-routes.ts'
+import { GatewayWatcher } from './linux/gateways.ts'
 import { LinkWatcher } from './linux/links.ts'
 import type { NativeSocket } from './linux/native.ts'
 import { KERNEL_LIMIT, NeighborWatcher } from './linux/neighbors.ts'
@@ -48,6 +49,7 @@ export class Daemon {
   readonly #neighborWatcher: NeighborWatcher
   readonly #prefixWatcher: PrefixWatcher
   readonly #foreignRoutes: ForeignRouteWatcher
+  readonly #gatewayWatcher: GatewayWatcher
   #routeWatcher: RouteWatcher | undefined
   readonly #stateFile: StateFile | undefined
   readonly #sockets = new Sockets((link) => this.#reader(link))
@@ -99,12 +101,14 @@ export class Daemon {
     }, this.#kernel)
     this.#prefixWatcher = new PrefixWatcher((ifindex, prefixes) => step({ kind: 'prefixes', ifindex, prefixes }), this.#kernel)
     this.#foreignRoutes = new ForeignRouteWatcher((prefix) => step({ kind: 'route-changed', prefix }))
+    this.#gatewayWatcher = new GatewayWatcher((gateways) => step({ kind: 'gateways', gateways }), this.#kernel)
     this.#stateFile = state === undefined ? undefined : new StateFile(state, (message, err) => log.warn({ event: 'memory', err }, message))
   }
 
   /** Resolves when every existing link is served. Rejects with an OsError. */
   async start(): Promise<void> {
     this.#linkWatcher.start()
+    this.#gatewayWatcher.start()
     this.#prepare()
     if (this.#stateFile !== undefined) this.#step({ kind: 'saved-hosts', hosts: this.#stateFile.read() })
     this.#routeWatcher = new RouteWatcher(this.#kernel, () => this.#compareRoutes())
@@ -123,7 +127,8 @@ export class Daemon {
     clearTimeout(this.#timer)
     clearTimeout(this.#compareTimer)
     clearInterval(this.#ticker)
-    for (const watcher of [this.#routeWatcher, this.#linkWatcher, this.#neighborWatcher, this.#prefixWatcher, this.#foreignRoutes]) watcher?.close()
+    const watchers = [this.#routeWatcher, this.#linkWatcher, this.#neighborWatcher, this.#prefixWatcher, this.#foreignRoutes, this.#gatewayWatcher]
+    for (const watcher of watchers) watcher?.close()
     this.#stateFile?.write(this.#engine.savedHosts)
     this.#carryOut(this.#engine.stop())
     this.#sockets.close()

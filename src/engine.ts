@@ -4,6 +4,7 @@ import { Responder } from './engine/answers/responder.ts'
 import { ProbeBudget } from './engine/budget/probe-budget.ts'
 import { BareLinks } from './engine/cache/bare-links.ts'
 import { Claims } from './engine/cache/claims.ts'
+import { Conflicts } from './engine/cache/conflicts.ts'
 import { HostsOfGoneLinks } from './engine/cache/hosts-of-gone-links.ts'
 import { NeighborCache } from './engine/cache/neighbor-cache.ts'
 import type { Neighbor } from './engine/cache/neighbor.ts'
@@ -46,6 +47,7 @@ export interface Snapshot {
 class Parts extends Context {
   readonly budget = new ProbeBudget<Neighbor>(this.effects, this.random, (neighbor, now) => this.resolution.probe(neighbor, now))
   readonly cache = new NeighborCache(this)
+  readonly conflicts = new Conflicts(this)
   readonly owners = new Owners(this)
   readonly bareLinks = new BareLinks(this)
   readonly prober = new Prober(this)
@@ -140,8 +142,8 @@ export class Engine {
 
   limits(now: Instant): Limit[] {
     const { rules, links, cache, budget, ...others } = this.#parts
-    const { responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration } = others
-    const parts = [responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration]
+    const { conflicts, responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration } = others
+    const parts = [conflicts, responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration]
     return [...cache.capacity.limits(rules.config.limit),
       ...budget.limits(now, (ifindex) => links.get(ifindex)?.name ?? `link ${ifindex}`), ...parts.flatMap(({ limits }) => limits)]
   }
@@ -166,6 +168,7 @@ export class Engine {
       case 'echo': return learner.echo(input.ifindex, input.source, input.mac, now)
       case 'local-solicitation': return responder.local(input.ifindex, input.target, now)
       case 'prefixes': return reconfiguration.prefixes(input.ifindex, input.prefixes, now)
+      case 'gateways': return reconfiguration.gateways(input.gateways)
       case 'report': return snooping.report(input.ifindex, input.joined, input.left, now)
       case 'query':
         groups.query(input.ifindex, input.query, now)
@@ -241,7 +244,7 @@ export class Engine {
     const { cache, reconciler, responder } = this.#parts
     for (const neighbor of cache.takeDirty()) {
       reconciler.reconcile(neighbor, now)
-      responder.release(neighbor)
+      responder.release(neighbor, now)
       neighbor.rest()
     }
   }

@@ -79,7 +79,10 @@ export type NeighborReason =
   | 'ttl' | 'DAD' | 'kernel' | 'bridge' | 'claimed' | 'link up' | 'restart'              // PROBE
   | 'proof' | 'verified' | 'pinned'                                                      // REACHABLE
   | 'no answer' | 'no route' | 'host-limit' | 'limit' | 'link gone'                      // FAILED
-  | 'configuration' | 'deadtime'                                                         // GONE
+  | 'configuration' | 'deadtime' | 'gateway'                                             // GONE
+
+/** Why a host does not get the address that it claims: the owner answered, is pinned, or is a default gateway of this machine. */
+export type ConflictBasis = 'answered' | 'pinned' | 'gateway'
 
 /** State changes, for log, metrics and monitor. */
 export type Event =
@@ -91,15 +94,16 @@ export type Event =
       readonly news: boolean }
   | { readonly kind: 'link'; readonly iface: string; readonly state: 'up' | 'down' | 'gone' }
   /**
-   * A host claimed the address of an owner. `basis`: the owner answered, is pinned, or is a router upstream. `absent`: the name of the link of
-   * a pinned owner, if that link is down or does not exist.
+   * A host claimed the address of an owner. `absent`: the name of the link of a pinned owner, if that link is down or does not exist.
    */
   | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac
-      readonly basis: 'answered' | 'pinned' | 'router'; readonly absent?: string | undefined }
+      readonly basis: ConflictBasis; readonly absent?: string | undefined }
   /** An owner on `ifindex` is ignored, because the kernel has a route for it to link `other`, which has no hosts of the rule. */
   | { readonly kind: 'foreign'; readonly target: Address; readonly ifindex: number; readonly mac: Mac | undefined
       /** Undefined: the route discards packets. */
       readonly other: number | undefined }
+  /** Another ND proxy claims addresses of other hosts, the last one `target`. */
+  | { readonly kind: 'proxy'; readonly target: Address; readonly ifindex: number; readonly mac: Mac }
   /** A limit was reached, on link `ifindex` or by host `mac` if set. `refused`: refusals since the last such event, if counted. */
   | { readonly kind: 'limit'; readonly limit: LimitName; readonly size: number
       readonly ifindex?: number; readonly mac?: Mac; readonly refused?: number }

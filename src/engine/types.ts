@@ -59,8 +59,14 @@ export interface SavedHost {
   readonly target: Address
   readonly iface: string
   readonly mac: Mac | undefined
-  /** A router on an upstream: no host downstream may take its address. */
+  /** A router on an upstream. */
   readonly router: boolean
+}
+
+/** A default gateway of this machine: the next hop of a route to ::/0. */
+export interface Gateway {
+  readonly address: Address
+  readonly ifindex: number
 }
 
 /** Packets that one link received together. Valid only during the step that gets the batch. */
@@ -96,6 +102,8 @@ export type Input =
   | { readonly kind: 'local-solicitation'; readonly ifindex: number; readonly target: Address }
   /** All prefixes that the kernel treats as on-link on this link. */
   | { readonly kind: 'prefixes'; readonly ifindex: number; readonly prefixes: readonly Prefix[] }
+  /** All default gateways of this machine. Hosts on other links cannot take their addresses. */
+  | { readonly kind: 'gateways'; readonly gateways: readonly Gateway[] }
   /** A multicast listener report (RFC 2710, RFC 3810): the groups that the sender joined or left. */
   | { readonly kind: 'report'; readonly ifindex: number; readonly joined: readonly Address[]; readonly left: readonly Address[] }
   /** A valid multicast listener query of another router (RFC 2710, RFC 3810). */

@@ -1,6 +1,6 @@
 /** Requests to rtnetlink(7). The kernel carries out each one while it is sent, so a route is in the kernel when the call returns. */
 import type { Prefix } from '../address.ts'
-import type { HostRoute, Lookup, PathQuestion, RouteChange, RoutingDecision } from '../engine/types.ts'
+import type { Gateway, HostRoute, Lookup, PathQuestion, RouteChange, RoutingDecision } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
 import type { MessageWriter } from '../wire/netlink-encode.ts'
 import {
@@ -8,7 +8,8 @@ import {
 } from '../wire/rtneighbor.ts'
 import { decodeAddress, decodeLink, dumpAddresses, dumpLinks, type AddressMessage, type LinkMessage } from '../wire/rtnetlink.ts'
 import {
-  changeRoute, decodeOnLink, decodeRoute, dumpHostRoutes, dumpLinkRoutes, lookupRoute, ROUTE_MARK, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST,
+  changeRoute, decodeGateways, decodeOnLink, decodeRoute, dumpHostRoutes, dumpLinkRoutes, dumpUnicastRoutes, lookupRoute, ROUTE_MARK,
+  RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST,
 } from '../wire/rtroute.ts'
 import type { OsError } from './errors.ts'
 import { native } from './native.ts'
@@ -48,6 +49,9 @@ export class Rtnetlink extends RequestSocket {
     // A kernel before 4.20 does not filter.
     return rows.filter((row) => row.ifindex === ifindex).map(({ prefix }) => prefix)
   }
+
+  /** The gateways of all default routes, perhaps with duplicates. */
+  gateways(): Gateway[] { return this.dump(dumpUnicastRoutes, decodeGateways).flat() }
 
   /** Our host routes: /128, table main, ROUTE_MARK. @param isAll includes expired routes that the kernel has not collected yet */
   hostRoutes(isAll = true): HostRoute[] {

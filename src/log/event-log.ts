@@ -5,7 +5,8 @@ import type { Instant } from '../engine/types.ts'
 import type { Event, Limit, Outcome } from '../events.ts'
 import { limitSentence } from './limits.ts'
 import {
-  bareSentence, conflictSentence, foreignSentence, grouped, type LinkNames, neighborSentence, overrunSentence, silentSentence, snoopedSentence,
+  bareSentence, conflictSentence, foreignSentence, grouped, type LinkNames, neighborSentence, overrunSentence, proxySentence, silentSentence,
+  snoopedSentence,
 } from './sentences.ts'
 
 /** Window in milliseconds: repetitions of a problem are counted, and the count is logged at the end of the window. */
@@ -13,7 +14,7 @@ const WINDOW = 10_000
 /** The most problems that are counted separately. All further ones of one kind share a count. */
 const MAX_PROBLEMS = 256
 
-type Problem = Extract<Event, { kind: 'conflict' | 'foreign' | 'limit' }>
+type Problem = Extract<Event, { kind: 'conflict' | 'foreign' | 'limit' | 'proxy' }>
 
 /** A problem that was logged, and its repetitions since then. */
 interface Repeat {
@@ -51,6 +52,7 @@ export class EventLog {
       case 'neighbor': return this.#neighbor(event)
       case 'link': return log.info({ event: 'link', iface: event.iface, state: event.state }, `${event.iface} is ${event.state}`)
       case 'conflict': case 'foreign': return this.#problem(`${event.kind} ${event.target}`, event, now)
+      case 'proxy': return this.#problem(`proxy ${event.ifindex}`, event, now)
       case 'limit': return this.#problem(`limit ${event.limit} ${event.ifindex ?? event.mac ?? ''}`, event, now)
       case 'overrun': return log.warn({ event: 'overrun', iface: names(event.ifindex), count: event.count }, overrunSentence(event, names))
       case 'silent': return log.warn({ event: 'silent', iface: names(event.ifindex), target: event.target.toString() },
@@ -115,6 +117,7 @@ export class EventLog {
     switch (event.kind) {
       case 'conflict': return [{ target: event.target.toString(), reason: event.basis }, conflictSentence(event, names)]
       case 'foreign': return [{ target: event.target.toString() }, foreignSentence(event, names)]
+      case 'proxy': return [{ target: event.target.toString() }, proxySentence(event, names)]
       case 'limit': return [{ reason: event.limit, size: event.size }, limitSentence(event, names, refused, seconds)]
     }
   }

@@ -1,6 +1,6 @@
 /** The log's sentences about neighbors, links and packets. */
 import { formatMac } from '../address.ts'
-import type { Event, NeighborReason } from '../events.ts'
+import type { ConflictBasis, Event, NeighborReason } from '../events.ts'
 
 export type LinkNames = (ifindex: number) => string
 
@@ -32,6 +32,7 @@ const REASONS: Readonly<Record<NeighborReason, string>> = {
   'link gone': 'its link is gone',
   'configuration': 'the configuration excludes it',
   'deadtime': 'its `deadtime` is over',
+  'gateway': 'a default gateway of this machine on another link has it',
 }
 
 /** @param link name of the owner's link, or of the owner's former link */
@@ -62,10 +63,10 @@ export function neighborSentence(event: EventOf<'neighbor'>, names: LinkNames): 
   }
 }
 
-const CONFLICTS: Readonly<Record<EventOf<'conflict'>['basis'], string>> = {
-  answered: 'its owner still answers: ignored; two hosts may have the same address',
+const CONFLICTS: Readonly<Record<ConflictBasis, string>> = {
+  answered: 'its owner answered a probe: ignored; two hosts may have the same address',
   pinned: 'the configuration names another owner (`host`): ignored',
-  router: 'this is a router\'s address on the upstream: ignored',
+  gateway: 'a default gateway of this machine on another link has it: ignored',
 }
 
 export function conflictSentence({ target, ifindex, mac, basis, absent }: EventOf<'conflict'>, names: LinkNames): string {
@@ -78,6 +79,10 @@ export function foreignSentence({ target, ifindex, mac, other }: EventOf<'foreig
   const host = mac === undefined ? 'a host' : formatMac(mac)
   const route = other === undefined ? 'a route that discards packets for it' : `a route for it to ${names(other)}`
   return `${host} on ${names(ifindex)} uses ${target}, but the kernel has ${route}: it gets no answer and no host route`
+}
+
+export function proxySentence({ target, ifindex, mac }: EventOf<'proxy'>, names: LinkNames): string {
+  return `another ND proxy is active on ${names(ifindex)}: ${formatMac(mac)} claims addresses of other hosts, such as ${target}: ignored`
 }
 
 export function overrunSentence({ ifindex, count }: EventOf<'overrun'>, names: LinkNames): string {

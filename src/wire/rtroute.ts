@@ -3,7 +3,8 @@ import { Address, Prefix } from '../address.ts'
 import { assemble, END, JUMP_EQUAL, JUMP_NOT_LESS, LOAD_BYTE, LOAD_WORD, RETURN } from './filter.ts'
 import { hostOrder, type MessageWriter } from './netlink-encode.ts'
 import {
-  attributesOf, little, type Message, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, readU32,
+  align, Attributes, attributesOf, little, type Message, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST,
+  readU16, readU32,
 } from './netlink.ts'
 import { AF_INET6 } from './rtnetlink.ts'
 
@@ -13,6 +14,8 @@ export const RTM_NEWRULE = 32, RTM_DELRULE = 33
 
 export const RTNLGRP_IPV6_ROUTE = 11, RTNLGRP_IPV6_RULE = 19
 
+/** Lengths of struct rtmsg and struct rtnexthop. */
+const RTMSG = 12, RTNEXTHOP = 8
 export const RT_TABLE_MAIN = 254
 export const RTN_UNICAST = 1, RTN_LOCAL = 2
 const RTN_ANYCAST = 4, RTN_MULTICAST = 5
@@ -59,7 +62,7 @@ export interface RouteFields {
 
 /** Decodes RTM_*ROUTE. @returns undefined for other types, messages that are too short, and other families than IPv6 */
 export function decodeRoute(message: Message): RouteMessage | undefined {
-  const attributes = attributesOf(message, RTM_NEWROUTE, 12, AF_INET6)
+  const attributes = attributesOf(message, RTM_NEWROUTE, RTMSG, AF_INET6)
   if (attributes === undefined) return undefined
   const { bytes, start } = message
   let destination, ifindex, gateway, metric
@@ -90,10 +93,32 @@ export function decodeOnLink(message: Message): { prefix: Prefix; ifindex: numbe
   const { destination, length, ifindex, protocol, table, type } = route
   if (type !== RTN_UNICAST || table !== RT_TABLE_MAIN || length < 1 || length > 127) return undefined
   if (!ON_LINK_PROTOCOLS.includes(protocol) || destination.isLinkLocal || destination.isMulticast) return undefined
-  for (const attribute of attributesOf(message, RTM_NEWROUTE, 12, AF_INET6)!) {
+  for (const attribute of attributesOf(message, RTM_NEWROUTE, RTMSG, AF_INET6)!) {
     if (NOT_ON_LINK.includes(attribute.type)) return undefined
   }
   return { prefix: new Prefix(destination, length), ifindex }
+}
+
+/**
+ * Decodes the next hops of RTM_*ROUTE that is a unicast route to ::/0, in any table. Link-local ones are left out: no rule covers them.
+ * @returns undefined for other routes and messages
+ */
+export function decodeGateways(message: Message): { address: Address; ifindex: number }[] | undefined {
+  const { bytes, start } = message
+  // Tables can be large, so attributes of other routes are not read.
+  const isDefault = bytes[start + 1] === 0 && bytes[start + 7] === RTN_UNICAST
+  const attributes = isDefault ? attributesOf(message, RTM_NEWROUTE, RTMSG, AF_INET6) : undefined
+  if (attributes === undefined) return undefined
+  const hops = [{ address: attributes.address(RTA_GATEWAY), ifindex: attributes.u32(RTA_OIF) }]
+  const { start: first, end } = attributes.find(RTA_MULTIPATH) ?? { start: 0, end: 0 }
+  for (let at = first; at + RTNEXTHOP <= end;) {
+    const next = at + readU16(bytes, at)
+    if (next < at + RTNEXTHOP || next > end) break
+    hops.push({ address: new Attributes(bytes, at + RTNEXTHOP, next).address(RTA_GATEWAY), ifindex: readU32(bytes, at + 4) })
+    at = align(next - first) + first
+  }
+  return hops.flatMap(({ address, ifindex }) => address === undefined || ifindex === undefined || address.isLinkLocal ? []
+    : [{ address, ifindex }])
 }
 
 /** @returns struct rtmsg without flags */
@@ -104,6 +129,11 @@ function header(length: number, table: number, protocol: number, type: number): 
 /** Requests the routes of our protocol in table main, all lengths and metrics. */
 export function dumpHostRoutes(w: MessageWriter, sequence: number): void {
   w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, header(0, RT_TABLE_MAIN, ROUTE_MARK.protocol, 0))
+}
+
+/** Requests the unicast routes of all tables. The kernel cannot filter by length. */
+export function dumpUnicastRoutes(w: MessageWriter, sequence: number): void {
+  w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, header(0, 0, 0, RTN_UNICAST))
 }
 
 /** Requests the unicast routes of one link in table main. The kernel refuses with ENODEV if the link does not exist. */
@@ -126,6 +156,11 @@ export function hostRouteFilter(port: number): Uint8Array {
     { code: JUMP_EQUAL, k: ROUTE_MARK.protocol, other: 'drop' },
     ...END,
   ])
+}
+
+/** Builds a filter for a socket in RTNLGRP_IPV6_ROUTE: it passes routes to ::/0. */
+export function defaultRouteFilter(): Uint8Array {
+  return assemble([{ code: LOAD_BYTE, k: 16 + 1 }, { code: JUMP_EQUAL, k: 0, other: 'drop' }, ...END])
 }
 
 /** Builds a filter for a socket in RTNLGRP_IPV6_ROUTE: it passes routes whose header {@link decodeOnLink} accepts. */

@@ -2,7 +2,9 @@ import t from 'tap'
 import { Address, parseMac } from '../../src/address.ts'
 import type { Event } from '../../src/events.ts'
 import { limitSentence } from '../../src/log/limits.ts'
-import { bareSentence, conflictSentence, countersSentence, missingLinkSentence, neighborSentence, overrunSentence } from '../../src/log/sentences.ts'
+import {
+  bareSentence, conflictSentence, countersSentence, missingLinkSentence, neighborSentence, overrunSentence, proxySentence,
+} from '../../src/log/sentences.ts'
 
 const TARGET = Address.parse('2001:db8::4')!
 const MAC = parseMac('02:00:00:00:00:04')!
@@ -38,10 +40,15 @@ t.test('neighbors', async (t) => {
   }
 })
 
+t.test('other proxies', async (t) => {
+  t.match(proxySentence({ kind: 'proxy', target: TARGET, ifindex: 1, mac: MAC }, names),
+    /^another ND proxy is active on eth1: 02:00:00:00:00:04 claims addresses of other hosts, such as 2001:db8::4/)
+})
+
 t.test('conflicts, by what is known about the owner', async (t) => {
-  const bases = { answered: /its owner still answers: ignored/, pinned: /the configuration names another owner \(`host`\): ignored/,
-    router: /a router's address on the upstream: ignored/ }
-  for (const basis of ['answered', 'pinned', 'router'] as const) {
+  const bases = { answered: /its owner answered a probe: ignored/, pinned: /the configuration names another owner \(`host`\): ignored/,
+    gateway: /a default gateway of this machine on another link has it: ignored/ }
+  for (const basis of ['answered', 'pinned', 'gateway'] as const) {
     const sentence = conflictSentence({ kind: 'conflict', target: TARGET, ifindex: 1, mac: MAC, basis }, names)
     t.match(sentence, /^02:00:00:00:00:04 claims 2001:db8::4 on eth1, but /)
     t.match(sentence, bases[basis])

@@ -100,11 +100,12 @@ function watch({ proxy }: Story, target: string, owner: Host, route: number | un
   }
 }
 
-for (const [which, config] of [['pinned', CONFIG], ['learned', UNPINNED]]) {
+for (const [which, config] of [['pinned', CONFIG], ['a default gateway of the proxy', UNPINNED]] as const) {
   t.test(`the router's address, ${which}, is never given away in any weather`, async (t) => {
     everySeed(t, [`${ROUTER} eth0`, `${PEER} eth1 routed`, 'the peer reaches the proxy'], (world) => {
       const stage = story(world, config)
       const { proxy, inside, addVm, mac1 } = stage
+      if (config === UNPINNED) proxy.tell({ kind: 'gateways', gateways: [{ address: addressOf(ROUTER), ifindex: ETH0 }] })
       const peer = addVm(3)
       peer.use(ROUTER)
       world.run(100)

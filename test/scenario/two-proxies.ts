@@ -81,5 +81,21 @@ t.test('two on the same two links: the answers of one make no owner for the othe
   })
 })
 
+t.test('two on the same two links: each reports the other once a link, and no conflict', async (t) => {
+  everySeed(t, ['at most 2', 'at most 2', 'no conflicts'], (world) => {
+    const { outside, inside, router, proxy, addVm } = story(world)
+    const other = new ProxyHost(world, CONFIG, 0xfe00)
+    other.attach(ETH0, 'eth0', outside, vmAddress(0xfe))
+    other.attach(ETH1, 'eth1', inside)
+    const own = [vmAddress(0xfe), vmAddress(0xff)]
+    for (const vm of OURS.map(addVm)) world.after(world.random() * 10_000, () => { for (const target of [ROUTER, ...own]) vm.talk(target, 3000) })
+    world.after(world.random() * 10_000, () => { for (const target of [...OURS.map(vmAddress), ...own]) router.talk(target, 3000) })
+    world.run(100_000)
+    const counts = [proxy, other].map(({ events }) => events.filter(({ kind }) => kind === 'proxy').length)
+    const conflicts = [proxy, other].flatMap(({ events }) => events.filter(({ kind }) => kind === 'conflict'))
+    return [...counts.map((count) => count <= 2 ? 'at most 2' : `${count}`), conflicts.length === 0 ? 'no conflicts' : `${conflicts.length}`]
+  })
+})
+
 /** @returns whether it is none of the proxies' own addresses */
 function isOwn(owner: string): boolean { return !/::f[ef] /.test(owner) }

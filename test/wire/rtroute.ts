@@ -4,7 +4,7 @@ import { Address } from '../../src/address.ts'
 import type { MessageWriter } from '../../src/wire/netlink-encode.ts'
 import { messages } from '../../src/wire/netlink.ts'
 import {
-  changeRoute, decodeOnLink, decodeRoute, dumpHostRoutes, dumpLinkRoutes, hostRouteFilter, lookupRoute, onLinkFilter, RTN_LOCAL,
+  changeRoute, decodeGateways, decodeOnLink, decodeRoute, dumpHostRoutes, dumpLinkRoutes, hostRouteFilter, lookupRoute, onLinkFilter, RTN_LOCAL,
   RTN_UNICAST,
 } from '../../src/wire/rtroute.ts'
 import { hex, sole, written } from '../fixtures/fake-kernel.ts'
@@ -40,6 +40,30 @@ t.test('routes', async (t) => {
   t.match(show('1c000000 1800 0000 00000000 00000000 0a000000 fe020001 00000000'), { length: 0, destination: undefined })
   t.equal(show('1c000000 1800 0000 00000000 00000000 02000000 fe020001 00000000'), undefined, 'IPv4')
   t.equal(show('18000000 1800 0000 00000000 00000000 0a000000 fe020001'), undefined, 'cut off')
+})
+
+t.test('gateways of default routes', async (t) => {
+  const gateways = (header: string, attributes: string): readonly string[] | undefined => {
+    const body = hex(`00000000 1800 0006 00000000 00000000 ${header} ${attributes}`)
+    body[0] = body.length
+    return decodeGateways([...messages(body)][0])?.map(({ address, ifindex }) => `${address} ${ifindex}`)
+  }
+  const DEFAULT = '0a000000 fe030001 00000000'
+  const VIA = '14000500 20010db8000000000000000000000001'
+  const OTHER = '14000500 20010db8000000000000000000000009'
+  const E3 = '08000400 03000000'
+  t.strictSame(gateways(DEFAULT, `08000f00 fe000000 ${VIA} ${E3}`), ['2001:db8::1 3'])
+  t.strictSame(gateways('0a000000 58030001 00000000', `${VIA} ${E3}`), ['2001:db8::1 3'], 'of another table')
+  t.strictSame(gateways(DEFAULT, `3c000900 1c000000 03000000 ${VIA} 1c000001 04000000 ${OTHER}`),
+    ['2001:db8::1 3', '2001:db8::9 4'], 'several next hops')
+  t.strictSame(gateways(DEFAULT, `2c000900 0c000000 03000000 00000000 1c000000 04000000 ${OTHER}`), ['2001:db8::9 4'], 'one without a gateway')
+  t.strictSame(gateways(DEFAULT, `20000900 ff000000 03000000 ${VIA}`), [], 'longer than its attribute')
+  t.strictSame(gateways(DEFAULT, `20000900 00000000 03000000 ${VIA}`), [], 'of no length')
+  t.strictSame(gateways(DEFAULT, `14000500 fe800000000000000000000000000001 ${E3}`), [], 'link-local')
+  t.strictSame(gateways(DEFAULT, E3), [], 'a tunnel')
+  t.equal(gateways('0a400000 fe030001 00000000', `${VIA} ${E3}`), undefined, 'not ::/0')
+  t.equal(gateways('0a000000 fe030007 00000000', E3), undefined, 'unreachable')
+  t.equal(gateways('02000000 fe030001 00000000', E3), undefined, 'IPv4')
 })
 
 t.test('on-link prefixes', async (t) => {

@@ -1,6 +1,6 @@
 /** Answers to Duplicate Address Detection (RFC 4862 5.4.3). Answers without evidence would deny new hosts addresses (RFC 3756 4.1.4). */
 import type { Address, Mac } from '../../address.ts'
-import type { Claims } from '../cache/claims.ts'
+import type { Conflicts } from '../cache/conflicts.ts'
 import { type Neighbor, type Solicitor, SOLICITOR_LIMIT } from '../cache/neighbor.ts'
 import type { Resolution } from '../cache/resolution.ts'
 import { type Context, Part } from '../rules/context.ts'
@@ -16,7 +16,7 @@ interface Pending {
   readonly solicitors: Solicitor[]
 }
 
-export type DadParts = Pick<Context, 'effects'> & { readonly resolution: Resolution; readonly claims: Claims }
+export type DadParts = Pick<Context, 'effects'> & { readonly resolution: Resolution; readonly conflicts: Conflicts }
 
 export class Dad extends Part<DadParts> {
   readonly #pending = new Map<string, Pending>()
@@ -31,10 +31,8 @@ export class Dad extends Part<DadParts> {
     return neighbor.isPinned ? undefined : this.parts.resolution.confirm(neighbor, solicitor, now)
   }
 
-  conflict(neighbor: Neighbor, ifindex: number, mac: Mac): void {
-    const { effects, claims } = this.parts
-    if (neighbor.isPinned) claims.pinned(neighbor, ifindex, mac)
-    else effects.events.push({ kind: 'conflict', target: neighbor.target, ifindex, mac, basis: 'answered' })
+  conflict(neighbor: Neighbor, ifindex: number, mac: Mac, now: Instant): void {
+    this.parts.conflicts.report(neighbor.target, ifindex, mac, neighbor.isPinned ? 'pinned' : 'answered', now)
   }
 
   /** Handles DAD for a target of a static rule: requests the kernel's route. The target is defended if that route is local. */

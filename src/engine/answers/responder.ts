@@ -72,15 +72,15 @@ export class Responder extends Part<ResponderParts> {
   }
 
   /** Answers the solicitors that wait for an owned target, if no host route is pending. DAD waits until the owner is verified. */
-  release(neighbor: Neighbor): void {
+  release(neighbor: Neighbor, now: Instant): void {
     const { state, work: { waiting } } = neighbor
     if (waiting.length === 0 || !neighbor.isOwned || !neighbor.isReady) return
     const isReleased = ({ source }: Solicitor): boolean => state === 'REACHABLE' || !source.isUnspecified
     neighbor.set({ waiting: state === 'REACHABLE' ? NONE : waiting.filter((solicitor) => !isReleased(solicitor)) })
-    for (const solicitor of waiting) if (isReleased(solicitor)) this.#answerWaiting(neighbor, solicitor)
+    for (const solicitor of waiting) if (isReleased(solicitor)) this.#answerWaiting(neighbor, solicitor, now)
   }
 
-  #answerWaiting(neighbor: Neighbor, solicitor: Solicitor): void {
+  #answerWaiting(neighbor: Neighbor, solicitor: Solicitor, now: Instant): void {
     const { target, target: { w0, w1, w2, w3 }, ifindex, mac } = neighbor
     const isDad = solicitor.source.isUnspecified
     if (neighbor.isForeign || solicitor.ifindex === ifindex || (isDad && solicitor.mac === mac)) return
@@ -89,7 +89,7 @@ export class Responder extends Part<ResponderParts> {
     // A rule of another link may have found the owner, but the rules of the solicitor's link decide.
     const rules = this.parts.rules.match(solicitor.ifindex, w0, w1, w2, w3)
     if (rules.length === 0 || !this.#serves(neighbor, rules, isDad) || (isDad && neighbor.proxied)) return
-    if (isDad) this.#dad.conflict(neighbor, solicitor.ifindex, solicitor.mac)
+    if (isDad) this.#dad.conflict(neighbor, solicitor.ifindex, solicitor.mac, now)
     this.#answerSolicitor(rules[0], target, solicitor)
   }
 
@@ -101,7 +101,7 @@ export class Responder extends Part<ResponderParts> {
     const outcome = isDad ? this.#dad.owned(neighbor, solicitorOf(link, view), now) : undefined
     if (outcome !== undefined) return outcome
     if (!neighbor.isReady) return neighbor.wait(solicitorOf(link, view)) ? 'probing' : 'limit'
-    if (isDad) this.#dad.conflict(neighbor, link.ifindex, view.sourceMac)
+    if (isDad) this.#dad.conflict(neighbor, link.ifindex, view.sourceMac, now)
     return this.#answer(link, view, rules[0])
   }
 

@@ -10,8 +10,6 @@ import { type Neighbor, NONE } from './neighbor.ts'
 export const UNPROVEN_LIMIT = 4096
 /** The most additional entries, for hosts that showed themselves only. A scan cannot take these entries (RFC 6583 7.1). */
 export const ALIVE_RESERVE = 4096
-/** The most FAILED entries of routers that are protected from replacement. */
-export const SILENT_ROUTER_LIMIT = 256
 /** The part of `limit` that the owners of one link leave to the owners of other links. */
 const OTHERS_SHARE = 1 / 4
 
@@ -24,9 +22,8 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   readonly #charged = new Counts<Mac>()
   /** Numbers of INCOMPLETE entries, by the host that caused the probes. */
   readonly #probedFor = new Counts<Mac>()
-  /** FAILED entries without routers, the oldest first. */
+  /** FAILED entries, the oldest first. */
   readonly #failed = new Set<Neighbor>()
-  readonly #silentRouters = new Set<Neighbor>()
   #owned = 0
   #unproven = 0
   /** Increases with every change of a learned owner. */
@@ -35,11 +32,10 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   /** @param size the highest `limit` of all blocks */
   limits(size: number): Limit[] {
     return [{ name: 'learned addresses', used: this.#owned, size },
-      { name: 'targets being probed, or without an owner', used: this.#unproven, size: UNPROVEN_LIMIT + ALIVE_RESERVE },
-      { name: 'silent routers', used: this.#silentRouters.size, size: SILENT_ROUTER_LIMIT }]
+      { name: 'targets being probed, or without an owner', used: this.#unproven, size: UNPROVEN_LIMIT + ALIVE_RESERVE }]
   }
 
-  /** FAILED entries, without routers. Entries may be removed during an iteration. */
+  /** FAILED entries. Entries may be removed during an iteration. */
   get failed(): Iterable<Neighbor> { return this.#failed }
   of(mac: Mac): readonly Neighbor[] { return this.#byMac.get(mac) ?? NONE }
 
@@ -55,7 +51,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
     if (this.isFull(rule)) return undefined
     const size = UNPROVEN_LIMIT + (isAlive ? ALIVE_RESERVE : 0)
     if (this.#unproven < size) return 'free'
-    const oldest = (this.#silentRouters.size > SILENT_ROUTER_LIMIT ? this.#silentRouters : this.#failed).values().next().value
+    const oldest = this.#failed.values().next().value
     if (oldest === undefined) this.parts.effects.events.push({ kind: 'limit', limit: 'targets', size })
     return oldest
   }
@@ -81,7 +77,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   remove(neighbor: Neighbor): void { this.#count(neighbor, -1) }
 
   #count(neighbor: Neighbor, by: 1 | -1): void {
-    const { state, ifindex, mac, isPinned, isOwned, router, work: { account } } = neighbor
+    const { state, ifindex, mac, isPinned, isOwned, work: { account } } = neighbor
     if (isPinned) return
     if (isOwned) {
       this.#owned += by
@@ -95,9 +91,8 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
     this.#unproven += by
     if (state === 'INCOMPLETE' && account !== undefined) this.#probedFor.add(account, by)
     if (state !== 'FAILED') return
-    const failed = router ? this.#silentRouters : this.#failed
-    if (by > 0) failed.add(neighbor)
-    else failed.delete(neighbor)
+    if (by > 0) this.#failed.add(neighbor)
+    else this.#failed.delete(neighbor)
   }
 
   #index(neighbor: Neighbor, mac: Mac, by: 1 | -1): void {

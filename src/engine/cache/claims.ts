@@ -13,9 +13,10 @@ export type ClaimParts = ResolutionParts & { readonly resolution: Resolution }
 export class Claims extends Part<ClaimParts> {
   /** Handles a valid NA. @returns `unsolicited`: the NA answers no probe, but may be evidence */
   advertisement(ifindex: number, view: NdiscView, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
-    const { cache, effects, owners, silentLinks } = this.parts
+    const { cache, conflicts, owners, silentLinks } = this.parts
+    conflicts.advertisement(view)
     const neighbor = cache.get(view.t0, view.t1, view.t2, view.t3)
-    if (neighbor === undefined || !view.solicited) return 'unsolicited'
+    if (neighbor === undefined || !view.solicited || this.#isGatewayElsewhere(neighbor, ifindex)) return 'unsolicited'
     const { lladdr } = view
     const mac = lladdr < 0 ? undefined : lladdr
     const isFromUpstream = this.#isUpstream(neighbor, ifindex)
@@ -26,7 +27,7 @@ export class Claims extends Part<ClaimParts> {
     if (mac === undefined) silentLinks.answered(ifindex)
     const { rule: { autovia }, state, target, proxied, isOwned } = neighbor
     if (state === 'REACHABLE' && !proxied && neighbor.mac !== undefined) {
-      effects.events.push({ kind: 'conflict', target, ifindex: neighbor.ifindex, mac: neighbor.mac, basis: 'answered' })
+      conflicts.report(target, neighbor.ifindex, neighbor.mac, 'answered', now)
     }
     const source = view.source()
     owners.prove(neighbor, ifindex, mac, now, {
@@ -41,16 +42,14 @@ export class Claims extends Part<ClaimParts> {
 
   /**
    * Handles another host that uses the address of an owner. The owner is probed, and loses the address if it is silent. A pinned owner
-   * and a router never lose their address to a downstream host.
+   * and a default gateway of this machine never lose their address.
    * @param mac undefined when only a bridge reported the host
    */
   contest(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): void {
-    const { resolution, prober, cache, effects } = this.parts
+    const { resolution, prober, cache, conflicts } = this.parts
     const { target, isPinned, state, verified, deadline, work: { isMissing, rival } } = neighbor
-    if (isPinned || this.#isRouterElsewhere(neighbor, ifindex)) {
-      if (mac === undefined || ifindex === neighbor.ifindex) return
-      if (isPinned) this.pinned(neighbor, ifindex, mac)
-      else effects.events.push({ kind: 'conflict', target, ifindex, mac, basis: 'router' })
+    if (isPinned || this.#isGatewayElsewhere(neighbor, ifindex)) {
+      if (mac !== undefined && ifindex !== neighbor.ifindex) conflicts.report(target, ifindex, mac, isPinned ? 'pinned' : 'gateway', now)
       return
     }
     if (neighbor.proxied && ifindex !== neighbor.ifindex && !this.#isUpstream(neighbor, ifindex)) {
@@ -66,19 +65,9 @@ export class Claims extends Part<ClaimParts> {
     else resolution.verify(neighbor, now, 'claimed')
   }
 
-  /** Reports another host that uses a pinned address. */
-  pinned({ target, ifindex: home }: Neighbor, ifindex: number, mac: Mac): void {
-    const { rules: { config: { hosts } }, links, effects } = this.parts
-    effects.events.push({ kind: 'conflict', target, ifindex, mac, basis: 'pinned', absent: links.up(home) ? undefined : hosts.linkOf(target) })
+  #isGatewayElsewhere({ isPinned, target: { w0, w1, w2, w3 } }: Neighbor, ifindex: number): boolean {
+    return !isPinned && this.parts.links.isGatewayElsewhere(w0, w1, w2, w3, ifindex)
   }
 
-  /** Refuses a downstream host the address of a silent router. @returns whether the host was refused */
-  refuses(neighbor: Neighbor, ifindex: number, mac: Mac | undefined): boolean {
-    if (!this.#isRouterElsewhere(neighbor, ifindex)) return false
-    if (mac !== undefined) this.parts.effects.events.push({ kind: 'conflict', target: neighbor.target, ifindex, mac, basis: 'router' })
-    return true
-  }
-
-  #isRouterElsewhere(neighbor: Neighbor, ifindex: number): boolean { return neighbor.router && !this.#isUpstream(neighbor, ifindex) }
   #isUpstream({ rule }: Neighbor, ifindex: number): boolean { return isUpstream(rule, this.parts.links.get(ifindex)) }
 }

@@ -6,10 +6,11 @@ import type { Pinned } from '../rules/host-lines.ts'
 import { type ActiveRule, isUpstream } from '../rules/rule.ts'
 import type { Instant } from '../types.ts'
 import type { NeighborReason, NeighborState } from '../../events.ts'
+import type { Conflicts } from './conflicts.ts'
 import type { NeighborCache } from './neighbor-cache.ts'
 import { Neighbor, NONE } from './neighbor.ts'
 
-export type CacheParts = Context & { readonly cache: NeighborCache; readonly budget: ProbeBudget<Neighbor> }
+export type CacheParts = Context & { readonly cache: NeighborCache; readonly budget: ProbeBudget<Neighbor>; readonly conflicts: Conflicts }
 
 export type Proven = Pick<Neighbor, 'proxied' | 'router'> & Pick<Neighbor['work'], 'via' | 'account'>
 
@@ -18,7 +19,7 @@ const PLAIN: Proven = { via: undefined, proxied: false, router: false, account: 
 export class Owners extends Part<CacheParts> {
   /** Adds an owner, or keeps it. The entry becomes FAILED if a limit refuses the owner. */
   prove(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant, proven: Proven = PLAIN): void {
-    const { cache, effects } = this.parts
+    const { cache, conflicts } = this.parts
     const { via, proxied, router } = proven
     const isNew = !neighbor.isOwned || neighbor.ifindex !== ifindex || neighbor.mac !== mac
     if (isNew && !this.#admit(neighbor, ifindex, mac, proven.account, now)) return
@@ -27,7 +28,7 @@ export class Owners extends Part<CacheParts> {
     const isRoutine = !isNew && neighbor.home === ifindex && neighbor.router === router && !isPinned && (formerVia ?? via) === undefined
     if (neighbor.router !== router) cache.capacity.revision++
     if (!isNew && rival !== 0 && rivalMac !== undefined) {
-      effects.events.push({ kind: 'conflict', target, ifindex: rival, mac: rivalMac, basis: 'answered' })
+      conflicts.report(target, rival, rivalMac, isPinned ? 'pinned' : 'answered', now)
     }
     neighbor.proxied = proxied
     neighbor.router = router

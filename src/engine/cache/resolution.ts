@@ -25,8 +25,6 @@ import type { SilentLinks } from './silent-links.ts'
 export const CONTEST_INTERVAL = 250
 /** Milliseconds at least from the last probe until a link is probed again because the host shows itself there. */
 const REPEAT_INTERVAL = 50
-/** Milliseconds for which downstream hosts cannot take the address of a silent router. */
-const ROUTER_MEMORY = 3_600_000
 /** The most entries that one wake handles. It is small because packets wait meanwhile. */
 const WAKE_LIMIT = 64
 
@@ -57,17 +55,16 @@ export class Resolution extends Part<ResolutionParts> {
    * @returns `probing`, `failed` (no link to probe) or `limit`
    */
   resolve(request: Request, now: Instant, solicitor?: () => Solicitor): Outcome {
-    const { t0, t1, t2, t3, rule } = request
+    const { t0, t1, t2, t3 } = request
     const known = this.parts.cache.get(t0, t1, t2, t3)
-    const links = known?.router === true ? request.links.filter((ifindex) => this.#isUpstream(rule, ifindex)) : request.links
-    if (known === undefined || known.state === 'FAILED') return this.#begin(known, request, links, now, solicitor)
+    if (known === undefined || known.state === 'FAILED') return this.#begin(known, request, now, solicitor)
     if (solicitor !== undefined && !known.wait(solicitor())) return this.#tooMany()
-    if (known.state === 'INCOMPLETE') this.#widen(known, request, links, now)
+    if (known.state === 'INCOMPLETE') this.#widen(known, request, now)
     return 'probing'
   }
 
-  #begin(known: Neighbor | undefined, request: Request, links: readonly number[], now: Instant, solicitor?: () => Solicitor): Outcome {
-    const { t0, t1, t2, t3, rule, byRoute, lane, from, mac, account, reason } = request
+  #begin(known: Neighbor | undefined, request: Request, now: Instant, solicitor?: () => Solicitor): Outcome {
+    const { t0, t1, t2, t3, rule, links, byRoute, lane, from, mac, account, reason } = request
     const { budget, cache, cache: { capacity }, owners } = this.parts
     if (links.length === 0 && !byRoute) return 'failed'
     if (account !== undefined && capacity.isBusy(account, rule)) return 'limit'
@@ -85,8 +82,8 @@ export class Resolution extends Part<ResolutionParts> {
     return 'probing'
   }
 
-  #widen(neighbor: Neighbor, request: Request, links: readonly number[], now: Instant): void {
-    const { lane, rule, byRoute, from, mac } = request
+  #widen(neighbor: Neighbor, request: Request, now: Instant): void {
+    const { lane, rule, links, byRoute, from, mac } = request
     const { budget, prober, cache } = this.parts
     const { isQueued, probed, byRoute: wasByRoute } = neighbor.work
     const isRepeat = lane === 'alive' && !isQueued && now > neighbor.probedAt + REPEAT_INTERVAL
@@ -170,10 +167,7 @@ export class Resolution extends Part<ResolutionParts> {
     const { verified, staleAt, rule: { settings: { keepalive, retries, ttl } } } = neighbor
     switch (neighbor.state) {
       case 'FAILED':
-        if (!neighbor.router || now >= verified + ROUTER_MEMORY) return owners.remove(neighbor, 'deadtime')
-        // Solicitations may cause probes again, on the upstream only.
-        neighbor.set({ probed: NONE })
-        return cache.setDeadline(neighbor, verified + ROUTER_MEMORY as Instant)
+        return owners.remove(neighbor, 'deadtime')
       case 'REACHABLE':
         neighbor.set({ probed: NONE })
         neighbor.rest()
@@ -194,9 +188,8 @@ export class Resolution extends Part<ResolutionParts> {
     this.parts.owners.fail(neighbor, 'no answer', now)
     this.parts.silentLinks.unanswered(neighbor)
     neighbor.set({ rival: 0, rivalMac: undefined })
-    const isUpstreamRival = this.#isUpstream(rule, rival)
-    if (rival === 0 || !this.parts.links.up(rival) || (neighbor.router && !isUpstreamRival)) return
-    const account = isUpstreamRival ? undefined : rivalMac
+    if (rival === 0 || !this.parts.links.up(rival)) return
+    const account = this.#isUpstream(rule, rival) ? undefined : rivalMac
     this.resolve({ t0, t1, t2, t3, rule, links: [rival], byRoute: false, lane: 'seen', from: rival, mac: account ?? -1, account,
       reason: 'owner silent' }, now)
   }

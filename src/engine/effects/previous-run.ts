@@ -41,8 +41,6 @@ export class PreviousRun extends Part<PreviousRunParts> {
       const neighbor = owners.restore(target, link.ifindex, mac, rule, now)
       if (neighbor === undefined) continue
       neighbor.router = router && isUpstream(rule, link)
-      // A recent `verified` protects the address of a router, even if the router is silent now.
-      if (neighbor.router) neighbor.verified = now
       reconciler.adopt(neighbor, false, now)
     }
   }

@@ -13,7 +13,7 @@ import { sourceAddress } from '../links/source-address.ts'
 import { Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import { Rules } from '../rules/rules.ts'
-import type { Filter, Instant, Link } from '../types.ts'
+import type { Filter, Gateway, Instant, Link } from '../types.ts'
 import type { Limit } from '../../events.ts'
 import type { Reconciler, ReconcilerParts } from './reconciler.ts'
 
@@ -66,6 +66,17 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     this.#follow(now)
   }
 
+  /** Replaces the default gateways of this machine. Owners on other links lose the addresses. */
+  gateways(gateways: readonly Gateway[]): void {
+    const { links, cache, owners } = this.parts
+    links.gateways = gateways
+    for (const { address, address: { w0, w1, w2, w3 } } of gateways) {
+      const neighbor = cache.find(address)
+      if (neighbor?.isOwned !== true || neighbor.isPinned) continue
+      if (links.isGatewayElsewhere(w0, w1, w2, w3, neighbor.ifindex)) owners.remove(neighbor, 'gateway')
+    }
+  }
+
   link(link: Link, now: Instant): void {
     const { rules, links, cache, reconciler, hostDiscovery } = this.parts
     const { ifindex, name, mac } = link
@@ -73,7 +84,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     const isRenamed = before !== undefined && before.name !== name
     const wasUsable = before !== undefined && !isRenamed && this.#isUsable(before)
     links.set(link)
-    if (isRenamed) this.#forget(before, now)
+    if (isRenamed) this.#forget(before)
     if (before?.name !== name) rules.link(link)
     const isNamed = before?.name !== name
       && [before?.name, name].some((one) => one !== undefined && rules.config.options.subscription(one) !== undefined)
@@ -93,16 +104,16 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     links.delete(ifindex)
     for (const part of [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks, bareLinks]) part.gone(ifindex)
     if (subscriptions.gone(ifindex)) effects.events.push({ kind: 'link', iface: link.name, state: 'gone' })
-    this.#forget(link, now)
+    this.#forget(link)
     this.#apply([], 'wants', now)
     this.#unfollow(link, now)
   }
 
   /** @param isHost a `host` line names the address @returns the rule by which it may be learned on the link; undefined: none */
   ruleOf({ w0, w1, w2, w3 }: Address, ifindex: number, isHost = false): ActiveRule | undefined {
-    const { rules } = this.parts
+    const { rules, links } = this.parts
     const rule = rules.owning(ifindex, w0, w1, w2, w3)
-    if (rule === undefined || rules.excluded(w0, w1, w2, w3)) return undefined
+    if (rule === undefined || rules.excluded(w0, w1, w2, w3) || links.isGatewayElsewhere(w0, w1, w2, w3, ifindex)) return undefined
     return rule.settings.learn || isHost ? rule : undefined
   }
 
@@ -136,10 +147,9 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   #refit(): void {
     const { rules: { config: { hosts } }, cache, owners } = this.parts
     for (const neighbor of cache.values()) {
-      const { target, target: { w0, w1, w2, w3 }, isOwned, router, home, ifindex } = neighbor
+      const { target, target: { w0, w1, w2, w3 }, isOwned, isPinned, ifindex } = neighbor
       if (hosts.isPinned(w0, w1, w2, w3)) continue
-      const stays = !neighbor.isPinned && (isOwned || router)
-      const rule = stays ? this.ruleOf(target, isOwned ? ifindex : home, hosts.has(w0, w1, w2, w3)) : undefined
+      const rule = isOwned && !isPinned ? this.ruleOf(target, ifindex, hosts.has(w0, w1, w2, w3)) : undefined
       if (rule === undefined) owners.remove(neighbor, 'configuration')
       else neighbor.rule = rule
     }
@@ -169,7 +179,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   /** @returns whether the link is up and has a usable address. When a link comes up, its addresses are tentative for the time of DAD */
   #isUsable(link: Link): boolean { return link.up && sourceAddress(link, 'link-local') !== undefined }
 
-  #forget({ ifindex, name }: Link, now: Instant): void {
+  #forget({ ifindex, name }: Link): void {
     const { cache, goneHosts, owners } = this.parts
     for (const neighbor of cache.on(ifindex)) {
       if (neighbor.isPinned) {
@@ -179,8 +189,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
         continue
       }
       goneHosts.add(name, neighbor.target)
-      if (neighbor.router) owners.fail(neighbor, 'link gone', now)
-      else owners.remove(neighbor, 'link gone')
+      owners.remove(neighbor, 'link gone')
     }
   }
 

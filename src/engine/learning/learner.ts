@@ -2,7 +2,7 @@
  * Learns from signs of life, which cause probes (RFC 4861 7.2.5, RFC 9131, RFC 6957 4.1): sources of solicitations, unsolicited
  * advertisements, DAD without an answer, the kernel's neighbor table, a bridge's forwarding table, and echo replies.
  */
-import { type Address, isLinkLocalWord, type Mac } from '../../address.ts'
+import { Address, isLinkLocalWord, type Mac } from '../../address.ts'
 import { NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from '../../wire/constants.ts'
 import type { NdiscView } from '../../wire/ndisc-decode.ts'
 import type { ClaimParts, Claims } from '../cache/claims.ts'
@@ -95,7 +95,7 @@ export class Learner extends Part<LearnerParts> {
    */
   #sign(t0: number, t1: number, t2: number, t3: number, ifindex: number, mac: Mac | undefined, now: Instant, sender = mac): boolean {
     if (isLinkLocalWord(t0)) return false
-    const { rules, cache, claims } = this.parts
+    const { rules, cache, claims, links, conflicts } = this.parts
     const neighbor = cache.get(t0, t1, t2, t3)
     const rule = rules.owning(ifindex, t0, t1, t2, t3)
     const meaning = evidence(neighbor, rule, ifindex, mac)
@@ -104,8 +104,12 @@ export class Learner extends Part<LearnerParts> {
       claims.contest(neighbor!, ifindex, mac, now)
       return isOther
     }
-    if (neighbor !== undefined && !neighbor.isOwned && rule !== undefined && claims.refuses(neighbor, ifindex, mac)) return true
-    if (meaning === 'probe') this.#probe(t0, t1, t2, t3, rule!, ifindex, sender, now)
+    if (meaning !== 'probe') return false
+    if (links.isGatewayElsewhere(t0, t1, t2, t3, ifindex)) {
+      if (mac !== undefined) conflicts.report(new Address(t0, t1, t2, t3), ifindex, mac, 'gateway', now)
+      return true
+    }
+    this.#probe(t0, t1, t2, t3, rule!, ifindex, sender, now)
     return false
   }
 

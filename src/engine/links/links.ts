@@ -1,7 +1,7 @@
 /** The links of this machine and their addresses. */
 import { type Address, Prefix } from '../../address.ts'
 import { AddressMap } from '../tables/address-map.ts'
-import type { Link, LinkAddress, Random } from '../types.ts'
+import type { Gateway, Link, LinkAddress, Random } from '../types.ts'
 
 export interface OwnAddress {
   readonly ifindex: number
@@ -11,6 +11,8 @@ export interface OwnAddress {
 
 export class Links {
   readonly #links = new Map<number, Link>()
+  /** Default gateways of this machine. */
+  gateways: readonly Gateway[] = []
   readonly #random: Random
   #own: AddressMap<OwnAddress[]>
   /** Prefixes of addresses. */
@@ -24,6 +26,17 @@ export class Links {
 
   get(ifindex: number): Link | undefined { return this.#links.get(ifindex) }
   up(ifindex: number): boolean { return this.#links.get(ifindex)?.up ?? false }
+  /** @returns whether the address is a default gateway, but on other links: no host on this link may have it */
+  isGatewayElsewhere(w0: number, w1: number, w2: number, w3: number, ifindex: number): boolean {
+    let isElsewhere = false
+    for (const { address, ifindex: link } of this.gateways) {
+      if (address.w3 !== w3 || address.w2 !== w2 || address.w1 !== w1 || address.w0 !== w0) continue
+      if (link === ifindex) return false
+      isElsewhere = true
+    }
+    return isElsewhere
+  }
+
   values(): IterableIterator<Link> { return this.#links.values() }
   /** The usable addresses of all links that are not link-local, without those of loopback, to which hosts may know no route. */
   get globals(): readonly LinkAddress[] { return this.#globals }

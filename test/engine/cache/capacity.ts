@@ -2,7 +2,7 @@
 import t from 'tap'
 import fc from 'fast-check'
 import type { Mac } from '../../../src/address.ts'
-import { ALIVE_RESERVE, Capacity, SILENT_ROUTER_LIMIT, UNPROVEN_LIMIT } from '../../../src/engine/cache/capacity.ts'
+import { ALIVE_RESERVE, Capacity, UNPROVEN_LIMIT } from '../../../src/engine/cache/capacity.ts'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
 import type { NeighborState } from '../../../src/events.ts'
 import { ETH1, mac, neighborOf, nth, PartsRecorder, type Properties, VM2, VM3, worldOf } from '../kit/neighbor.ts'
@@ -16,16 +16,15 @@ function scene(): { recorder: PartsRecorder; capacity: Capacity } {
   return { recorder, capacity: new Capacity(recorder) }
 }
 
-/** Entries in use: owned, unproven, silent routers. */
+/** Entries in use: owned, unproven. */
 function used(capacity: Capacity): number[] { return capacity.limits(3).map(({ used }) => used) }
 
-t.test('the oldest failure is replaced first, routers last, and hosts that showed themselves have a reserve', async (t) => {
+t.test('the oldest failure is replaced first, and hosts that showed themselves have a reserve', async (t) => {
   const { recorder, capacity } = scene()
-  const router = entry(1, { state: 'FAILED', router: true })
   const [first, second] = [2, 3].map((n) => entry(n, { state: 'FAILED' }))
-  for (const each of [router, first, second]) capacity.add(each)
+  for (const each of [first, second]) capacity.add(each)
   t.equal(capacity.place(RULE, false), 'free')
-  for (let n = 3; n < UNPROVEN_LIMIT; n++) capacity.add(entry(10 + n))
+  for (let n = 2; n < UNPROVEN_LIMIT; n++) capacity.add(entry(10 + n))
   t.same([...capacity.failed], [first, second])
   t.equal(capacity.place(RULE, true), 'free')
   t.equal(capacity.place(RULE, false), first)
@@ -41,17 +40,6 @@ t.test('the oldest failure is replaced first, routers last, and hosts that showe
   t.same(recorder.take(), [`limit targets ${UNPROVEN_LIMIT}`, `limit targets ${UNPROVEN_LIMIT + ALIVE_RESERVE}`])
 })
 
-t.test('silent routers above their limit are replaced first', async (t) => {
-  const { capacity } = scene()
-  const routers = Array.from({ length: SILENT_ROUTER_LIMIT + 1 }, (_, n) => entry(n, { state: 'FAILED', router: true }))
-  const host = entry(9999, { state: 'FAILED' })
-  for (const each of [...routers, host]) capacity.add(each)
-  for (let n = 0; n < UNPROVEN_LIMIT; n++) capacity.add(entry(10_000 + n))
-  t.equal(capacity.place(RULE, false), routers[0])
-  capacity.remove(routers[0])
-  t.equal(capacity.place(RULE, false), host)
-})
-
 t.test('pinned owners are not counted', async (t) => {
   const { capacity } = scene()
   for (let n = 0; n < 9; n++) capacity.add(entry(n, { state: 'REACHABLE', ifindex: ETH1, mac: mac(VM2), isPinned: true }))
@@ -62,7 +50,7 @@ t.test('pinned owners are not counted', async (t) => {
 t.test('after any changes the counts are those of the entries, and changes of owners raise the revision', async () => {
   const macs = [mac(VM2), mac(VM3), undefined]
   const change = fc.record({ n: fc.nat(5), state: fc.constantFrom<NeighborState>('INCOMPLETE', 'REACHABLE', 'PROBE', 'FAILED'),
-    gone: fc.boolean(), mac: fc.constantFrom(...macs), account: fc.constantFrom(...macs), router: fc.boolean() })
+    gone: fc.boolean(), mac: fc.constantFrom(...macs), account: fc.constantFrom(...macs) })
   fc.assert(fc.property(fc.array(change), (changes) => {
     const { capacity } = scene()
     const entries = new Map<number, Neighbor>()
@@ -83,13 +71,13 @@ t.test('after any changes the counts are those of the entries, and changes of ow
     const all = [...entries.values()]
     const owned = all.filter(({ isOwned }) => isOwned)
     const failed = all.filter(({ state }) => state === 'FAILED')
-    const [owners, unproven, routers] = used(capacity)
-    return owners === owned.length && unproven === all.length - owned.length && routers === failed.filter(({ router }) => router).length
+    const [owners, unproven] = used(capacity)
+    return owners === owned.length && unproven === all.length - owned.length
       && capacity.isFull(RULE) === owned.length >= 3
       && (macs.slice(0, 2) as Mac[]).every((mac) => capacity.of(mac).every((each) => each.isOwned && each.mac === mac)
         && capacity.of(mac).length === owned.filter((each) => each.mac === mac).length
         && capacity.hasEnough(mac, RULE) === owned.filter((each) => (each.work.account ?? each.mac) === mac).length >= 2
         && capacity.isBusy(mac, RULE) === all.filter(({ state, work: { account } }) => state === 'INCOMPLETE' && account === mac).length >= 2)
-      && [...capacity.failed].length === failed.filter(({ router }) => !router).length
+      && [...capacity.failed].length === failed.length
   }))
 })

@@ -1,6 +1,6 @@
 /** Which advertisement proves an owner, and which of two hosts that claim an address has it: the first, with two exceptions. */
 import t from 'tap'
-import { ETH0, ETH1, ETH2, linkOf, na, ns, ROUTER, Stage, PATIENT, twoDownstreams, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
+import { ETH0, ETH1, ETH2, ip, linkOf, mac, na, ns, ROUTER, Stage, PATIENT, twoDownstreams, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
 
 /** The router, which no `host` line names. */
 const RT = '2001:db8::a'
@@ -120,7 +120,7 @@ t.test('of two answers to one probe the one upstream counts, whichever comes fir
   t.equal(late.na(ETH1, VM, VM3), 'proof')
   t.equal(late.na(ETH0, VM, ROUTER), 'proof')
   t.equal(late.known[VM], 'REACHABLE eth0')
-  t.same(late.sink.take('conflict', 'route'), [`route add ${VM} eth1`, `route delete ${VM} eth1`, `conflict ${VM} eth1 ${VM3} answered`])
+  t.same(late.sink.take('conflict', 'route'), [`route add ${VM} eth1`, `conflict ${VM} eth1 ${VM3} answered`, `route delete ${VM} eth1`])
 
   const early = probed()
   t.equal(early.na(ETH0, VM, ROUTER), 'proof')
@@ -169,52 +169,74 @@ t.test('an answer of another proxy upstream (O=0) gives way to a host', async (t
   t.same(real.probes().filter((line) => line.includes('eth1')), [], 'after an answer with O=1 the first host has it')
 })
 
-t.test('a router upstream never loses its address to a host downstream, even if it is silent', async (t) => {
+const GATEWAY = { kind: 'gateways', gateways: [{ address: ip(RT), ifindex: ETH0 }] } as const
+
+t.test('a default gateway never loses its address to a host on another link, even if it is silent or was never seen', async (t) => {
+  const stage = new Stage(PATIENT)
+  stage.handle(GATEWAY)
+  const conflict = `conflict ${RT} eth1 ${VM3} gateway`
+  t.equal(stage.frame(ETH1, na({ target: RT, from: VM3 })), 'conflict', 'never seen')
+  t.same(stage.sink.take(), [conflict], 'no probe')
+  stage.ns(ETH1, RT, { from: VM2, source: 'fe80::2' })
+  t.same(stage.probes(), [`solicit eth0 ${RT}`])
+  t.equal(stage.na(ETH0, RT, ROUTER), 'proof')
+  stage.wait(1000)
+  stage.sink.take()
+  t.equal(stage.frame(ETH1, na({ target: RT, from: VM3 })), 'conflict')
+  t.same(stage.sink.take(), [conflict], 'no probe')
+
+  stage.wait(29_000)
+  t.equal(stage.known[RT], 'FAILED -')
+  stage.sink.take()
+  t.equal(stage.frame(ETH1, na({ target: RT, from: VM3 })), 'conflict')
+  stage.kernel(RT, ETH1, VM3, 'reachable')
+  t.same(stage.sink.take(), [conflict, conflict])
+  t.equal(stage.ns(ETH1, RT, { from: VM2, source: 'fe80::2' }), 'probing')
+  t.same(stage.probes(), [`solicit eth0 ${RT}`])
+  t.equal(stage.na(ETH1, RT, VM3), 'conflict')
+
+  stage.handle({ kind: 'gateways', gateways: [] })
+  stage.wait(30_000)
+  stage.sink.take()
+  stage.frame(ETH1, na({ target: RT, from: VM3 }))
+  t.equal(stage.na(ETH1, RT, VM3), 'proof', 'until the machine has another gateway')
+  stage.handle(GATEWAY)
+  t.equal(stage.known[RT], undefined, 'who has the address of a new gateway loses it')
+  t.same(stage.sink.take('neighbor').at(-1), `neighbor ${RT} GONE: gateway`)
+  stage.handle({ kind: 'saved-hosts', hosts: [{ target: ip(RT), iface: 'eth1', mac: mac(VM3), router: false }] })
+  t.equal(stage.known[RT], undefined, 'also after a restart')
+  stage.configure(PATIENT.replace('host', `host ${RT} eth1\n host`))
+  t.equal(stage.known[RT], 'REACHABLE eth1 routed', 'the configuration may know better')
+})
+
+t.test('a default gateway may be on several links', async (t) => {
+  const stage = twoDownstreams(PATIENT)
+  stage.handle({ kind: 'gateways', gateways: [ETH0, ETH2].map((ifindex) => ({ address: ip(RT), ifindex })) })
+  t.equal(stage.frame(ETH1, na({ target: RT, from: VM3 })), 'conflict')
+  stage.frame(ETH2, na({ target: RT, from: VM3 }))
+  t.equal(stage.na(ETH2, RT, VM3), 'proof')
+  t.equal(stage.known[RT], 'REACHABLE eth2 routed')
+})
+
+t.test('the router flag is no right to an address: a host that moved downstream is found at once', async (t) => {
   const stage = new Stage(PATIENT)
   stage.ns(ETH1, RT, { from: VM2, source: 'fe80::2' })
   t.equal(stage.na(ETH0, RT, ROUTER, { flags: 'RSO' }), 'proof')
   stage.wait(1000)
   stage.sink.take()
-  t.equal(stage.frame(ETH1, na({ target: RT, from: VM3 })), 'conflict')
-  t.same(stage.sink.take(), [`conflict ${RT} eth1 ${VM3} router`], 'no probe')
+  stage.frame(ETH1, na({ target: RT, from: ROUTER }))
+  stage.wait(2000)
+  t.same(stage.sink.take('conflict'), [], 'nobody answered, and nothing else is reported')
+  t.equal(stage.na(ETH1, RT, ROUTER), 'proof')
+  t.equal(stage.known[RT], 'REACHABLE eth1 routed')
 
-  stage.wait(29_000)
-  t.equal(stage.known[RT], 'FAILED -')
-  t.equal(stage.frame(ETH1, na({ target: RT, from: VM3 })), 'conflict')
-  stage.dad(ETH1, RT, VM3)
-  stage.wait(30_000)
-  t.equal(stage.known[RT], 'FAILED -', 'its address stays reserved')
-  stage.sink.take()
-  t.equal(stage.frame(ETH1, na({ target: RT, from: VM3 })), 'conflict')
-  stage.kernel(RT, ETH1, VM3, 'reachable')
-  t.equal(stage.ns(ETH0, RT), 'failed', 'for solicitors upstream there is no link to probe')
-  t.same(stage.sink.take(), [`conflict ${RT} eth1 ${VM3} router`, `conflict ${RT} eth1 ${VM3} router`])
-  t.equal(stage.ns(ETH1, RT, { from: VM2, source: 'fe80::2' }), 'probing', 'for solicitors downstream there is one')
-  t.same(stage.probes(), [`solicit eth0 ${RT}`])
-  t.equal(stage.na(ETH1, RT, VM3), 'conflict')
-  stage.wait(3_600_000)
-  t.equal(stage.known[RT], undefined, 'for an hour')
-  stage.frame(ETH1, na({ target: RT, from: VM3 }))
-  t.equal(stage.na(ETH1, RT, VM3), 'proof')
-})
-
-t.test('a router that comes back upstream is a router again, or a host', async (t) => {
-  const stage = new Stage(PATIENT)
-  stage.ns(ETH1, RT, { from: VM2, source: 'fe80::2' })
-  stage.na(ETH0, RT, ROUTER, { flags: 'RSO' })
-  stage.wait(60_000)
-  stage.frame(ETH0, na({ target: RT, from: ROUTER }))
-  t.equal(stage.na(ETH0, RT, ROUTER, { flags: 'SO' }), 'proof')
-  stage.wait(1000)
-  stage.frame(ETH1, na({ target: RT, from: VM3 }))
-  t.equal(stage.known[RT], 'PROBE eth0', 'a host is verified')
-
-  const inside = new Stage(PATIENT)
-  inside.ns(ETH0, VM)
-  inside.na(ETH1, VM, VM2, { flags: 'RSO' })
-  inside.wait(1000)
-  inside.frame(ETH1, na({ target: VM, from: VM3 }))
-  t.equal(inside.known[VM], 'PROBE eth1 routed', 'downstream the router flag has no meaning')
+  const silent = new Stage(PATIENT)
+  silent.ns(ETH1, RT, { from: VM2, source: 'fe80::2' })
+  silent.na(ETH0, RT, ROUTER, { flags: 'RSO' })
+  silent.wait(30_000)
+  t.equal(silent.known[RT], 'FAILED -')
+  t.equal(silent.frame(ETH1, na({ target: RT, from: VM3 })), 'unsolicited')
+  t.equal(silent.na(ETH1, RT, VM3), 'proof', 'also of a router that was silent before')
 })
 
 t.test('an owner that is pinned during a probe: a later answer from elsewhere does not count', async (t) => {

@@ -3,7 +3,7 @@ import t from 'tap'
 import { wants } from '../../../src/engine/effects/wanted-routes-and-groups.ts'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
 import type { HostRoute, Link } from '../../../src/engine/types.ts'
-import { ETH0, ETH1, ip, linkOf, neighborOf, own, SUBNET, type World, worldOf } from '../kit/neighbor.ts'
+import { ETH0, ETH1, ip, linkOf, neighborOf, SUBNET, type World, worldOf } from '../kit/neighbor.ts'
 
 const TARGET = ip('2001:db8::2')
 
@@ -16,7 +16,7 @@ interface Scene extends World {
 function scene(config = SUBNET, present?: readonly Link[]): Scene {
   const world = worldOf(config, present)
   const { rule } = world
-  const neighbor = neighborOf(TARGET, rule, { state: 'REACHABLE', ifindex: ETH1 })
+  const neighbor = neighborOf(TARGET, rule, { state: 'REACHABLE', ifindex: ETH1, path: 'detour' })
   return { ...world, neighbor, route: () => wants(neighbor, world).route }
 }
 
@@ -32,15 +32,15 @@ t.test('every owner behind a downstream link has a route, and no other entry', a
   }
   neighbor.state = 'REACHABLE'
   neighbor.ifindex = ETH0
-  links.set(linkOf(ETH0))
-  t.equal(route(), undefined, 'upstream')
+  t.same(route(), { target: TARGET, ifindex: ETH0 }, 'upstream as well')
   neighbor.ifindex = 0
   t.equal(route(), undefined, 'on no link')
   neighbor.ifindex = ETH1
   links.set(linkOf(ETH1, { up: false }))
   t.equal(route(), undefined, 'link down')
-  links.set(linkOf(ETH1, { addresses: [own('2001:db8::fe', 96)] }))
-  t.equal(route(), undefined, 'covered by the link\'s own prefix')
+  links.set(linkOf(ETH1))
+  neighbor.path = 'right'
+  t.equal(route(), undefined, 'the kernel has another route to it')
 })
 
 t.test('settings that decide about routes', async (t) => {

@@ -90,6 +90,7 @@ export class Recorder {
       case 'conflict': this.add(`conflict ${event.target} ${nameOf(event.ifindex)} ${formatMac(event.mac)} ${event.basis}`
         + (event.absent === undefined ? '' : ` without ${event.absent}`)); break
       case 'foreign': this.add(`foreign ${event.target} ${nameOf(event.ifindex)} ${event.other === undefined ? '-' : nameOf(event.other)}`); break
+      case 'proxy': this.add(`proxy ${event.target} ${nameOf(event.ifindex)} ${formatMac(event.mac)}`); break
       case 'limit': this.add(`limit ${event.limit} ${event.size}`); break
       case 'bare': this.add(`bare ${nameOf(event.ifindex)} from ${event.source}`); break
       case 'snooped': this.add(`snooped ${event.iface}`); break

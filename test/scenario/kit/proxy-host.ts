@@ -100,8 +100,11 @@ export class ProxyHost {
     this.tell({ kind: 'prefixes', ifindex, prefixes: globals.map((address) => prefix(`${address}/64`)) })
   }
 
-  /** Ends the engine in good order. */
-  stop(): void { this.#carryOut(this.engine.stop()) }
+  /** Ends the engine in good order. @returns the exit status */
+  stop(): number {
+    this.#carryOut(this.engine.stop())
+    return 0
+  }
 
   /** Its kernel on a link. */
   kernel(ifindex: number): Host { return this.#ports.get(ifindex)!.kernel }

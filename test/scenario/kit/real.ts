@@ -3,7 +3,8 @@ import type { Test } from 'tap'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CONFIG, PATIENCE, ROUTER } from '../../kit/addresses.ts'
+import { CONFIG, PATIENCE, ROUTER, vmAddress } from '../../kit/addresses.ts'
+import { na } from '../../kit/frames.ts'
 import type { Seen } from '../../kit/manners.ts'
 import { enterNamespaces } from '../../kit/namespace.ts'
 import { until } from '../../kit/until.ts'
@@ -95,10 +96,24 @@ class RealTestbed implements Testbed {
   }
 
   async addHost(n: number, link: 'eth0' | 'eth1'): Promise<RealNode> {
-    const { lab, inside, outside } = this.#scene
-    const host = await lab.host(`host${n}`, { dad: true })
-    lab.link(host, 'eth0', link === 'eth0' ? outside : inside, host.name, { macs: [`02:00:00:00:00:0${n}`, `02:00:00:02:00:0${n}`] })
-    return new RealNode(host)
+    const host = await this.#scene.lab.host(`host${n}`, { dad: true })
+    return this.#connect(host, n, link)
+  }
+
+  async addRouter(n: number): Promise<RealNode> {
+    const host = await this.#scene.lab.host(`router${n}`, { forwarding: true })
+    const node = this.#connect(host, n, 'eth0')
+    node.assign(vmAddress(n))
+    host.ip(`route add default via ${ROUTER} dev eth0`)
+    return node
+  }
+
+  async migrate({ host, mac }: RealNode, address: string): Promise<void> {
+    const { inside, outside } = this.#scene
+    outside.ip(`link set ${host.name} netns ${inside.pid}`)
+    inside.ip(`link set ${host.name} master br0`, `link set ${host.name} up`)
+    await until(() => host.show('link show dev eth0')[0].operstate === 'UP')
+    await host.inject('eth0', [na({ from: mac, target: address })])
   }
 
   /** By radvd(8): the router's to the proxy, and the proxy's to the VMs. */
@@ -138,6 +153,7 @@ class RealTestbed implements Testbed {
     return { from, to: this.now }
   }
 
+  reload(): void { this.#daemon.reload(this.#config) }
   stop(): Promise<number | string> { return this.#daemon.stop() }
   routes(): string[] { return this.#scene.proxy.show('route show proto 136').map(({ dst, dev }) => `${dst} ${dev}`).sort() }
   leaveRoute(target: string, iface: string): void { this.#scene.proxy.ip(`route add ${target}/128 dev ${iface} proto 136 metric 16`) }
@@ -156,4 +172,10 @@ class RealTestbed implements Testbed {
   goodManners(t: Test): void { goodManners(t, this.#scene, [], this.#captures) }
   wait(ms: number): Promise<unknown> { return sleep(ms) }
   until(condition: () => unknown): Promise<unknown> { return until(condition, 60_000) }
+
+  #connect(host: Host, n: number, link: 'eth0' | 'eth1'): RealNode {
+    const { lab, inside, outside } = this.#scene
+    lab.link(host, 'eth0', link === 'eth0' ? outside : inside, host.name, { macs: [`02:00:00:00:00:0${n}`, `02:00:00:02:00:0${n}`] })
+    return new RealNode(host)
+  }
 }

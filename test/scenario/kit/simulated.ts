@@ -96,6 +96,7 @@ class SimulatedTestbed implements Testbed {
   /** Addresses that the proxy had. */
   readonly #former: string[] = []
   #proxy!: ProxyHost
+  #config = CONFIG
   /** Waits under way. */
   #waits = 0
   #isRunning = false
@@ -130,6 +131,17 @@ class SimulatedTestbed implements Testbed {
     return node
   }
 
+  async addRouter(n: number): Promise<SimulatedNode> {
+    const node = this.#add(new SimulatedNode(this, new Host(this.#segments.get('eth0')!, n, vmAddress(n)), `router${n}`, vmAddress(n)))
+    node.host.route()
+    return node
+  }
+
+  async migrate({ host }: SimulatedNode, address: string): Promise<void> {
+    host.move(this.#segments.get('eth1')!)
+    host.announce(address)
+  }
+
   advertise(lifetimes: Readonly<Record<string, number>>): void {
     const prefixes = Object.keys(lifetimes).filter((prefix) => lifetimes[prefix] > 0)
     this.#follow(prefixes)
@@ -139,6 +151,7 @@ class SimulatedTestbed implements Testbed {
   }
 
   async start(config = CONFIG): Promise<void> {
+    this.#config = config
     this.#proxy = new ProxyHost(this.#world, config)
     for (const [iface, segment] of this.#segments) {
       this.#proxy.attach(IFINDEX[iface], iface, segment, ...iface === 'eth0' && !config.includes('auto') ? [PROXY] : [])
@@ -153,10 +166,8 @@ class SimulatedTestbed implements Testbed {
     return { from, to: this.now }
   }
 
-  async stop(): Promise<number> {
-    this.#proxy.stop()
-    return 0
-  }
+  reload(): void { this.#proxy.configure(this.#config) }
+  async stop(): Promise<number> { return this.#proxy.stop() }
 
   routes(): string[] {
     const names = Object.keys(IFINDEX)

@@ -56,12 +56,18 @@ export interface Testbed {
   addVm(n: number, options?: VmOptions): Promise<Node>
   /** Adds a host without global addresses. On eth1 it makes some of advertised prefixes: `PREFIXff:fe00:N`. */
   addHost(n: number, link: 'eth0' | 'eth1'): Promise<Node>
+  /** Adds a router beside ours with the address `2001:db8::N`, as any machine with containers is. */
+  addRouter(n: number): Promise<Node>
+  /** Moves a host or router to eth1, as by live migration: it sends an unsolicited advertisement for the address. */
+  migrate(node: Node, address: string): Promise<unknown>
   /** Advertises prefixes (/64) from now on, to the proxy and to the VMs, with their lifetimes in seconds. */
   advertise(lifetimes: Readonly<Record<string, number>>): void
   /** Starts the proxy. */
   start(config?: string): Promise<void>
   /** Ends the proxy and starts it again. @param meanwhile between the two @returns when the proxy was down */
   restart(how: 'stopped' | 'killed', meanwhile?: () => void): Promise<{ readonly from: number; readonly to: number }>
+  /** Reads the same configuration again. */
+  reload(): void
   /** @returns the exit status */
   stop(): Promise<number | string>
   /** Host routes of the proxy, `ADDRESS IFACE`, sorted. */
