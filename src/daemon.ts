@@ -9,6 +9,7 @@ import type { Effects, Input, Instant, Link, Listening } from './engine/types.ts
 import type { Event, Outcome } from './events.ts'
 import { claim } from './linux/single-instance.ts'
 import { verdict, type OsError } from './linux/errors.ts'
+import { Forwarding } from './linux/forwarding.ts'
 import type { LinkReader } from './linux/link-sockets.ts'
 import { LinkWatcher } from './linux/links.ts'
 import type { NativeSocket } from './linux/native.ts'
@@ -18,7 +19,7 @@ import { PrefixWatcher } from './linux/prefixes.ts'
 import { HostRoutes, QUEUE_LIMIT, RouteWatcher } from './linux/route-changes.ts'
 import { Rtnetlink, type RoutingDecision } from './linux/rtnetlink.ts'
 import { Sockets } from './linux/sockets.ts'
-import { forward, readNeighborLimit, warnWithoutForwarding } from './linux/sysctl.ts'
+import { readNeighborLimit } from './linux/sysctl.ts'
 import { EventLog } from './log/event-log.ts'
 import { LinkErrorLog } from './log/link-errors.ts'
 import { missingLinkSentence } from './log/sentences.ts'
@@ -44,6 +45,7 @@ export class Daemon {
   readonly #kernel = new Rtnetlink()
   readonly #routes: HostRoutes
   readonly #netfilter: Netfilter
+  readonly #forwarding: Forwarding
   readonly #linkWatcher: LinkWatcher
   readonly #neighborWatcher: NeighborWatcher
   readonly #prefixWatcher: PrefixWatcher
@@ -83,6 +85,11 @@ export class Daemon {
       },
     })
     this.#netfilter = new Netfilter(log, (ifindex, target) => step({ kind: 'local-solicitation', ifindex, target }))
+    this.#forwarding = new Forwarding(log, () => ({
+      isEnabled: this.#machine.forwarding,
+      upstreams: this.#engine.interfaces.upstreams,
+      links: this.#sockets.usage.map(({ iface }) => iface),
+    }))
     this.#linkWatcher = new LinkWatcher({
       link: (link) => step({ kind: 'link', link }),
       gone: (ifindex) => step({ kind: 'link-gone', ifindex }),
@@ -103,6 +110,7 @@ export class Daemon {
   /** Resolves when every existing link is served. Rejects with an OsError. */
   async start(): Promise<void> {
     this.#linkWatcher.start()
+    this.#forwarding.start()
     this.#prepare()
     if (this.#stateFile !== undefined) this.#step({ kind: 'saved-hosts', hosts: this.#stateFile.read() })
     this.#routeWatcher = new RouteWatcher(this.#kernel, () => this.#compareRoutes())
@@ -121,7 +129,8 @@ export class Daemon {
     clearTimeout(this.#timer)
     clearTimeout(this.#compareTimer)
     clearInterval(this.#ticker)
-    for (const watcher of [this.#routeWatcher, this.#linkWatcher, this.#neighborWatcher, this.#prefixWatcher]) watcher?.close()
+    const watchers = [this.#routeWatcher, this.#linkWatcher, this.#neighborWatcher, this.#prefixWatcher, this.#forwarding]
+    for (const watcher of watchers) watcher?.close()
     this.#stateFile?.write(this.#engine.savedHosts)
     this.#carryOut(this.#engine.stop())
     this.#sockets.close()
@@ -199,7 +208,7 @@ export class Daemon {
     this.#netfilter.watch(ifindex, ownSolicitations)
     const isNew = this.#sockets.listen(entry)
     // An upstream that appears, or gets its name, after the start needs its settings as well.
-    if (isNew && this.#engine.interfaces.upstreams.includes(name)) this.#forward()
+    if (isNew && this.#machine.forwarding && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
   }
 
   #ignore(ifindex: number): void {
@@ -251,11 +260,8 @@ export class Daemon {
     for (const iface of this.#engine.interfaces.names) {
       if (!iface.includes('*') && !present.includes(iface)) this.#log.warn({ iface }, missingLinkSentence(iface, present))
     }
-    this.#forward()
-    if (!this.#machine.forwarding) warnWithoutForwarding(this.#log)
+    this.#forwarding.prepare()
   }
-
-  #forward(): void { if (this.#machine.forwarding) forward(this.#engine.interfaces.upstreams, this.#log) }
 
   #routeFailed(op: string, target: string, error: OsError): void {
     if (verdict(error) === 'wait') return
