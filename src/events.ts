@@ -99,5 +99,7 @@ export type Event =
   | { readonly kind: 'overrun'; readonly ifindex: number; readonly count: number }
   /** No host has answered a probe on this link without link-layer addresses so far; the last probes were for `target`. */
   | { readonly kind: 'silent'; readonly ifindex: number; readonly target: Address }
+  /** The kernel gets no answer from `mac`, the owner of `target` on this link, although the owner replies to ndp6d. */
+  | { readonly kind: 'filtered'; readonly ifindex: number; readonly target: Address; readonly mac: Mac }
   /** An upstream passed no multicast solicitation for `minutes`, although there was traffic for downstream hosts. */
   | { readonly kind: 'snooped'; readonly iface: string; readonly minutes: number }

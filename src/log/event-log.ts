@@ -4,7 +4,9 @@ import { Address, formatMac } from '../address.ts'
 import type { Instant } from '../engine/types.ts'
 import type { Event, Limit, Outcome } from '../events.ts'
 import { limitSentence } from './limits.ts'
-import { conflictSentence, grouped, type LinkNames, neighborSentence, overrunSentence, silentSentence, snoopedSentence } from './sentences.ts'
+import {
+  conflictSentence, filteredSentence, grouped, type LinkNames, neighborSentence, overrunSentence, silentSentence, snoopedSentence,
+} from './sentences.ts'
 
 /** Window in milliseconds: repetitions of a problem are counted, and the count is logged at the end of the window. */
 const WINDOW = 10_000
@@ -53,6 +55,8 @@ export class EventLog {
       case 'overrun': return log.warn({ event: 'overrun', iface: names(event.ifindex), count: event.count }, overrunSentence(event, names))
       case 'silent': return log.warn({ event: 'silent', iface: names(event.ifindex), target: event.target.toString() },
         silentSentence(event, names))
+      case 'filtered': return log.warn({ event: 'filtered', iface: names(event.ifindex), target: event.target.toString(),
+        lladdr: formatMac(event.mac) }, filteredSentence(event, names))
       case 'snooped': return log.warn({ event: 'snooped', iface: event.iface }, snoopedSentence(event))
     }
   }

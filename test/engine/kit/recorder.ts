@@ -89,6 +89,7 @@ export class Recorder {
       case 'link': this.add(`link ${event.iface} ${event.state}`); break
       case 'conflict': this.add(`conflict ${event.target} ${nameOf(event.ifindex)} ${formatMac(event.mac)} ${event.basis}`); break
       case 'limit': this.add(`limit ${event.limit} ${event.size}`); break
+      case 'filtered': this.add(`filtered ${nameOf(event.ifindex)} ${event.target} ${formatMac(event.mac)}`); break
       case 'snooped': this.add(`snooped ${event.iface}`); break
     }
   }
