@@ -9,6 +9,7 @@ import type { Effects, Input, Instant, Link, Listening, PathQuestion } from './e
 import type { Event, Outcome } from './events.ts'
 import { claim } from './linux/single-instance.ts'
 import { verdict, type OsError } from './linux/errors.ts'
+import { Forwarding } from './linux/forwarding.ts'
 import type { LinkReader } from './linux/link-sockets.ts'
 import { ForeignRouteWatcher } from './linux/foreign-routes.ts'
 import { GatewayWatcher } from './linux/gateways.ts'
@@ -20,7 +21,7 @@ import { PrefixWatcher } from './linux/prefixes.ts'
 import { HostRoutes, QUEUE_LIMIT, RouteWatcher } from './linux/route-changes.ts'
 import { NO_ROUTE, Rtnetlink } from './linux/rtnetlink.ts'
 import { Sockets } from './linux/sockets.ts'
-import { forward, readNeighborLimit, warnWithoutForwarding } from './linux/sysctl.ts'
+import { readNeighborLimit } from './linux/sysctl.ts'
 import { EventLog } from './log/event-log.ts'
 import { LinkErrorLog } from './log/link-errors.ts'
 import { missingLinkSentence } from './log/sentences.ts'
@@ -45,6 +46,7 @@ export class Daemon {
   readonly #kernel = new Rtnetlink()
   readonly #routes: HostRoutes
   readonly #netfilter: Netfilter
+  readonly #forwarding: Forwarding
   readonly #linkWatcher: LinkWatcher
   readonly #neighborWatcher: NeighborWatcher
   readonly #prefixWatcher: PrefixWatcher
@@ -86,6 +88,11 @@ export class Daemon {
       },
     })
     this.#netfilter = new Netfilter(log, (ifindex, target) => step({ kind: 'local-solicitation', ifindex, target }))
+    this.#forwarding = new Forwarding(log, () => ({
+      isEnabled: this.#machine.forwarding,
+      upstreams: this.#engine.interfaces.upstreams,
+      links: this.#sockets.usage.map(({ iface }) => iface),
+    }))
     this.#linkWatcher = new LinkWatcher({
       link: (link) => step({ kind: 'link', link }),
       gone: (ifindex) => step({ kind: 'link-gone', ifindex }),
@@ -109,6 +116,7 @@ export class Daemon {
   async start(): Promise<void> {
     this.#linkWatcher.start()
     this.#gatewayWatcher.start()
+    this.#forwarding.start()
     this.#prepare()
     if (this.#stateFile !== undefined) this.#step({ kind: 'saved-hosts', hosts: this.#stateFile.read() })
     this.#routeWatcher = new RouteWatcher(this.#kernel, () => this.#compareRoutes())
@@ -127,7 +135,8 @@ export class Daemon {
     clearTimeout(this.#timer)
     clearTimeout(this.#compareTimer)
     clearInterval(this.#ticker)
-    const watchers = [this.#routeWatcher, this.#linkWatcher, this.#neighborWatcher, this.#prefixWatcher, this.#foreignRoutes, this.#gatewayWatcher]
+    const watchers = [this.#routeWatcher, this.#linkWatcher, this.#neighborWatcher, this.#prefixWatcher, this.#foreignRoutes, this.#gatewayWatcher,
+      this.#forwarding]
     for (const watcher of watchers) watcher?.close()
     this.#stateFile?.write(this.#engine.savedHosts)
     this.#carryOut(this.#engine.stop())
@@ -219,7 +228,7 @@ export class Daemon {
     this.#netfilter.watch(ifindex, ownSolicitations)
     const isNew = this.#sockets.listen(entry)
     // An upstream that appears, or gets its name, after the start needs its settings as well.
-    if (isNew && this.#engine.interfaces.upstreams.includes(name)) this.#forward()
+    if (isNew && this.#machine.forwarding && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
   }
 
   #ignore(ifindex: number): void {
@@ -271,11 +280,8 @@ export class Daemon {
     for (const iface of this.#engine.interfaces.names) {
       if (!iface.includes('*') && !present.includes(iface)) this.#log.warn({ iface }, missingLinkSentence(iface, present))
     }
-    this.#forward()
-    if (!this.#machine.forwarding) warnWithoutForwarding(this.#log)
+    this.#forwarding.prepare()
   }
-
-  #forward(): void { if (this.#machine.forwarding) forward(this.#engine.interfaces.upstreams, this.#log) }
 
   #routeFailed(op: string, target: string, error: OsError): void {
     if (verdict(error) === 'wait') return

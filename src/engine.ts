@@ -5,6 +5,7 @@ import { ProbeBudget } from './engine/budget/probe-budget.ts'
 import { BareLinks } from './engine/cache/bare-links.ts'
 import { Claims } from './engine/cache/claims.ts'
 import { Conflicts } from './engine/cache/conflicts.ts'
+import { FirewallDetector } from './engine/cache/firewall-detector.ts'
 import { HostsOfGoneLinks } from './engine/cache/hosts-of-gone-links.ts'
 import { NeighborCache } from './engine/cache/neighbor-cache.ts'
 import type { Neighbor } from './engine/cache/neighbor.ts'
@@ -48,6 +49,7 @@ class Parts extends Context {
   readonly budget = new ProbeBudget<Neighbor>(this.effects, this.random, (neighbor, now) => this.resolution.probe(neighbor, now))
   readonly cache = new NeighborCache(this)
   readonly conflicts = new Conflicts(this)
+  readonly firewall = new FirewallDetector(this)
   readonly owners = new Owners(this)
   readonly bareLinks = new BareLinks(this)
   readonly prober = new Prober(this)
@@ -211,12 +213,14 @@ export class Engine {
   }
 
   #kernel(entry: KernelNeighbor, now: Instant): void {
-    const { links, cache, learner, announcer, detector } = this.#parts
+    const { links, cache, firewall, learner, announcer, detector } = this.#parts
     const { target, ifindex, mac, state, router } = entry
-    if (target.isLinkLocal) return announcer.router(ifindex, target, router && state !== 'failed')
+    const isGone = state === 'failed' || state === 'deleted'
+    firewall.kernel(entry, now)
+    if (target.isLinkLocal) return announcer.router(ifindex, target, router && !isGone)
     learner.kernel(entry, now)
     const neighbor = cache.find(target)
-    if (state === 'failed' || mac === undefined || neighbor?.isOwned !== true || neighbor.ifindex !== ifindex) return
+    if (isGone || mac === undefined || neighbor?.isOwned !== true || neighbor.ifindex !== ifindex) return
     if (isUpstream(neighbor.rule, links.get(ifindex))) announcer.router(ifindex, target, router)
     else if (state === 'probing') for (const link of neighbor.joined) detector.traffic(link, now)
   }

@@ -113,5 +113,7 @@ export type Event =
   | { readonly kind: 'silent'; readonly ifindex: number; readonly target: Address }
   /** This link has no address, so messages leave there from `source`: an address of another link, or else the advertised one. */
   | { readonly kind: 'bare'; readonly ifindex: number; readonly source: Address }
+  /** The kernel gets no answer from `mac`, the owner of `target` on this link, although the owner replies to ndp6d. */
+  | { readonly kind: 'filtered'; readonly ifindex: number; readonly target: Address; readonly mac: Mac }
   /** An upstream passed no multicast solicitation for `minutes`, although there was traffic for downstream hosts. */
   | { readonly kind: 'snooped'; readonly iface: string; readonly minutes: number }

@@ -48,8 +48,11 @@ export interface KernelNeighbor {
   readonly ifindex: number
   /** Undefined while the entry has no link-layer address. */
   readonly mac: Mac | undefined
-  /** NUD_REACHABLE; NUD_PROBE (packets for the target wait); any other state with a link-layer address; NUD_FAILED. */
-  readonly state: 'reachable' | 'probing' | 'known' | 'failed'
+  /**
+   * NUD_REACHABLE; NUD_PROBE (packets for the target wait); any other state with a link-layer address; NUD_FAILED (just now, the kernel's
+   * solicitations got no reply); deleted, perhaps because the entry was idle.
+   */
+  readonly state: 'reachable' | 'probing' | 'known' | 'failed' | 'deleted'
   /** NTF_ROUTER. */
   readonly router: boolean
 }

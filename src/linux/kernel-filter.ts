@@ -85,12 +85,14 @@ export class KernelFilter {
 
   /** Deletes the present table and makes the new one, in one transaction. */
   #replace(links: readonly LinkRanges[], group: number | undefined): OsError | undefined {
+    const flags = this.#owner ? NFT_TABLE_F_OWNER : 0
     const failed = this.#socket!.request((w, first) => {
       const batch = new Batch(w, first)
-      // Deleting a missing table would fail, so create it first. A table of a previous run has no owner, so both steps succeed.
-      if (this.#present?.isEmpty !== false) batch.newTable(0)
+      // Deleting a missing table would fail, so create it first: without owner flag another program may have deleted our table. The flags
+      // have to be those of the table. A table of a previous run has no owner.
+      batch.newTable(this.#present?.isEmpty === false ? flags : 0)
       batch.deleteTable()
-      if (links.length > 0 || group !== undefined) batch.newTable(this.#owner ? NFT_TABLE_F_OWNER : 0)
+      if (links.length > 0 || group !== undefined) batch.newTable(flags)
       if (links.length > 0) batch.newChain('prerouting')
       links.forEach((link, i) => {
         const set = `p${link.ifindex}`

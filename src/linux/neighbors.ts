@@ -15,8 +15,8 @@ const KNOWN = NUD_STALE | NUD_DELAY | NUD_PERMANENT
 
 export interface NeighborListener {
   /**
-   * A new or changed entry. `failed` also stands for a deleted entry. The kernel deletes idle entries, so `failed` is a reason to
-   * probe, not a proof that the host is gone. Link-local addresses are reported for routers only.
+   * A new, changed or deleted entry. `deleted` also stands for an entry that a program deleted, or that failed before it was dumped. The
+   * kernel deletes idle entries, so `deleted` is a reason to probe, not a proof that the host is gone. Link-local addresses are reported for routers only.
    */
   neighbor(neighbor: KernelNeighbor): void
   /** A bridge (by ifindex) learned the port of `mac`, or forgot `mac`: the port went down or away, or `mac` was silent for long. */
@@ -30,7 +30,7 @@ export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
   /** Also precedes the dump after lost messages: reading a full table takes 0.3 s, and an attacker may cause losses on purpose. */
   protected readonly pause = 1000
   #isFull = false
-  /** Reported entries that have not failed. Entries beyond KERNEL_LIMIT are reported, but their deletion is not. */
+  /** Reported entries, except those that failed. Entries beyond KERNEL_LIMIT are reported, but their deletion is not. */
   readonly #neighbors = new Map<string, KernelNeighbor>()
   /** Entries of forwarding tables, one for each VLAN of a station. Entries beyond KERNEL_LIMIT are ignored. */
   readonly #entries = new Map<string, StationMessage>()
@@ -52,7 +52,7 @@ export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
     for (const key of this.#neighbors.keys()) if (!alive.has(key)) this.#forget(key)
     const entries = new Set(stations.filter(({ own }) => !own).map(entryKey))
     for (const [key, entry] of this.#entries) if (!entries.has(key)) this.#lose(entry)
-    for (const neighbor of neighbors) this.#neighbor(neighbor)
+    for (const neighbor of neighbors) this.#neighbor(neighbor, false)
     for (const station of stations) if (!station.own) this.#learn(station)
   }
 
@@ -65,16 +65,18 @@ export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
     const deleted = message.type === RTM_DELNEIGH
     const neighbor = decodeNeighbor(message)
     // The state of a deleted entry means nothing: the kernel changes the state when the link goes away.
-    if (neighbor !== undefined) return deleted ? this.#forget(neighborKey(neighbor)) : this.#neighbor(neighbor)
+    if (neighbor !== undefined) return deleted ? this.#forget(neighborKey(neighbor)) : this.#neighbor(neighbor, message.port === 0)
     const station = decodeStation(message)
     if (station === undefined) return
     if (deleted || station.own) this.#lose(station)
     else this.#learn(station)
   }
 
-  #neighbor(message: NeighborMessage): void {
+  /** @param isNews the kernel itself made the change just now: no other program did, and the entry does not come from a dump */
+  #neighbor(message: NeighborMessage, isNews: boolean): void {
     const { ifindex, address: target, lladdr: mac, router, proxy } = message
-    const state = stateOf(message)
+    const shown = stateOf(message)
+    const state = shown === 'failed' && !isNews ? 'deleted' : shown
     if (state === undefined || proxy || target.isMulticast) return
     const key = neighborKey(message)
     const reported = this.#neighbors.get(key)
@@ -86,11 +88,11 @@ export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
 
   #forget(key: string): void {
     const reported = this.#neighbors.get(key)
-    if (reported !== undefined) this.#report(key, { ...reported, state: 'failed' })
+    if (reported !== undefined) this.#report(key, { ...reported, state: 'deleted' })
   }
 
   #report(key: string, neighbor: KernelNeighbor): void {
-    if (neighbor.state === 'failed') this.#neighbors.delete(key)
+    if (neighbor.state === 'failed' || neighbor.state === 'deleted') this.#neighbors.delete(key)
     else if (this.#neighbors.has(key) || this.#neighbors.size < KERNEL_LIMIT) this.#neighbors.set(key, neighbor)
     else this.#full()
     this.listener.neighbor(neighbor)

@@ -1,6 +1,7 @@
 /**
  * Uses netfilter for two things: the kernel drops messages that ndp6d handles ({@link KernelFilter}), and logs the solicitations that the
- * kernel itself sends ({@link OwnSolicitations}). Where one of the two fails, ndp6d works without it and logs one warning.
+ * kernel itself sends ({@link OwnSolicitations}). Where one of the two fails, ndp6d works without it and tries again. It logs one warning
+ * if the second attempt fails too, and one line when an attempt succeeds: an error may end by itself, for example while links are deleted.
  */
 import type { Address } from '../address.ts'
 import type { Filter, KernelNeighbor } from '../engine/types.ts'
@@ -11,8 +12,20 @@ import { native } from './native.ts'
 import type { OpenNetlink } from './netlink.ts'
 import { OwnSolicitations } from './own-solicitations.ts'
 
+/** Milliseconds from an error to the second attempt, and between further attempts. */
+const FIRST_PAUSE = 1000, PAUSE = 30_000
+
+/** One of the two uses. */
+interface Use {
+  readonly warning: (error: OsError) => string
+  readonly recovery: string
+  isFailing: boolean
+  /** Whether the warning was logged. */
+  isReported: boolean
+}
+
 export class Netfilter {
-  readonly #log: Pick<Log, 'warn'>
+  readonly #log: Log
   readonly #solicited: (ifindex: number, target: Address) => void
   readonly #open: OpenNetlink
   readonly #kernelFilter: KernelFilter
@@ -20,12 +33,22 @@ export class Netfilter {
   readonly #watched = new Set<number>()
   #own: OwnSolicitations | undefined
   #timer: NodeJS.Immediate | undefined
-  /** Which of the two uses fails at present: its warning is logged already. */
-  #isUnfiltered = false
-  #isUnwatched = false
+  #retryTimer: NodeJS.Timeout | undefined
+  readonly #filtering: Use = {
+    warning: ({ message }) => 'cannot keep the kernel from reacting to unicast solicitations '
+      + `(nftables: ${message}): solicitors may get an ICMPv6 error beside the answer; load the kernel module nf_tables`,
+    recovery: 'the kernel no longer reacts to unicast solicitations: the nftables table is set again',
+    isFailing: false, isReported: false,
+  }
+  readonly #watching: Use = {
+    warning: ({ message }) => `cannot see the kernel's own solicitations (nftables: ${message}): `
+      + 'packets of this machine for an unknown host are lost for some three seconds; load the kernel module nfnetlink_log',
+    recovery: 'the kernel\'s own solicitations can be seen again',
+    isFailing: false, isReported: false,
+  }
 
   /** @param solicited called when the kernel itself solicits `target` on a watched link */
-  constructor(log: Pick<Log, 'warn'>, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink) {
+  constructor(log: Log, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink) {
     this.#log = log
     this.#solicited = solicited
     this.#open = open
@@ -48,10 +71,11 @@ export class Netfilter {
 
   /** Treats a failed neighbor entry of the kernel as a solicitation, while the kernel's solicitations themselves cannot be seen. */
   neighbor({ ifindex, target, state }: KernelNeighbor): void {
-    if (this.#isUnwatched && state === 'failed' && this.#watched.has(ifindex)) this.#solicited(ifindex, target)
+    if (this.#watching.isFailing && state === 'failed' && this.#watched.has(ifindex)) this.#solicited(ifindex, target)
   }
 
-  apply(): void {
+  /** Replaces the table now. @param isRetry the attempt before failed and had time to pass: another error is logged */
+  apply(isRetry = false): void {
     clearImmediate(this.#timer)
     this.#timer = undefined
     const isWanted = this.#watched.size > 0
@@ -62,20 +86,34 @@ export class Netfilter {
     // After an error the previous table may still log the solicitations.
     const watchError = isWanted && this.#kernelFilter.group === undefined ? listenError ?? error : undefined
     if (this.#kernelFilter.group === undefined) this.#stopListening()
-    if (filterError !== undefined && !this.#isUnfiltered) {
-      this.#log.warn({ reason: filterError.code }, 'cannot keep the kernel from reacting to unicast solicitations '
-        + `(nftables: ${filterError.message}): solicitors may get an ICMPv6 error beside the answer; load the kernel module nf_tables`)
-    }
-    if (watchError !== undefined && !this.#isUnwatched) {
-      this.#log.warn({ reason: watchError.code }, `cannot see the kernel's own solicitations (nftables: ${watchError.message}): `
-        + 'packets of this machine for an unknown host are lost for some three seconds; load the kernel module nfnetlink_log')
-    }
-    this.#isUnfiltered = filterError !== undefined
-    this.#isUnwatched = watchError !== undefined
+    this.#record(this.#filtering, filterError, isRetry)
+    this.#record(this.#watching, watchError, isRetry)
+    if (filterError !== undefined || watchError !== undefined) this.#retryLater(isRetry ? PAUSE : FIRST_PAUSE)
+    else this.#stopRetrying()
+  }
+
+  #record(use: Use, error: OsError | undefined, isRetry: boolean): void {
+    use.isFailing = error !== undefined
+    if (error === undefined && use.isReported) this.#log.info({}, use.recovery)
+    if (error !== undefined && isRetry && !use.isReported) this.#log.warn({ reason: error.code }, use.warning(error))
+    use.isReported = error !== undefined && (use.isReported || isRetry)
+  }
+
+  #retryLater(pause: number): void {
+    this.#retryTimer ??= setTimeout(() => {
+      this.#retryTimer = undefined
+      this.apply(true)
+    }, pause)
+  }
+
+  #stopRetrying(): void {
+    clearTimeout(this.#retryTimer)
+    this.#retryTimer = undefined
   }
 
   close(): void {
     clearImmediate(this.#timer)
+    this.#stopRetrying()
     this.#kernelFilter.close()
     this.#stopListening()
   }

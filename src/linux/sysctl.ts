@@ -1,10 +1,9 @@
-/** The settings that make this machine a router: net.ipv6.conf.*.forwarding and accept_ra (Linux Documentation/networking). */
+/** The settings that make this machine a router: net.ipv6.conf.*.forwarding, accept_ra and others (Linux Documentation/networking). */
 import { readFileSync, writeFileSync } from 'node:fs'
-import type { Log } from './log.ts'
 
 const CONF = '/proc/sys/net/ipv6/conf'
 
-export type Setting = 'forwarding' | 'accept_ra'
+export type Setting = 'forwarding' | 'accept_ra' | 'force_forwarding'
 
 /** A change of a setting. `iface`: `all` or a link's name. */
 export interface SettingChange { readonly iface: string; readonly setting: Setting; readonly from: number; readonly to: number }
@@ -16,7 +15,7 @@ function path(iface: string, setting: Setting): string {
   return `${CONF}/${iface}/${setting}`
 }
 
-/** @returns undefined when there is no such link @throws OsError; RangeError for an impossible name */
+/** @returns undefined when there is no such link or setting @throws OsError; RangeError for an impossible name */
 export function readSetting(iface: string, setting: Setting): number | undefined {
   const file = path(iface, setting)
   try {
@@ -57,21 +56,4 @@ export function enableForwarding(upstreams: readonly string[]): SettingChange[] 
   for (const iface of upstreams) set(iface, 'accept_ra', 1, 2)
   set('all', 'forwarding', 0, 1)
   return changes
-}
-
-/** Enables forwarding and logs the changed settings. @param upstreams links whose default route must survive */
-export function forward(upstreams: readonly string[], log: Log): void {
-  try {
-    for (const { iface, setting, from, to } of enableForwarding(upstreams)) {
-      log.info({ iface }, `net.ipv6.conf.${iface}.${setting} set from ${from} to ${to}`)
-    }
-  } catch (error) {
-    log.warn({ err: error }, `cannot change the forwarding settings: ${(error as Error).message}`)
-  }
-}
-
-export function warnWithoutForwarding(log: Log): void {
-  if (readSetting('all', 'forwarding') !== 0) return
-  log.warn({}, 'this machine does not forward IPv6: packets for answered addresses will be dropped; '
-    + 'write `forwarding yes` into the configuration, or run `sysctl -w net.ipv6.conf.all.forwarding=1`')
 }

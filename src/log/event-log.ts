@@ -5,8 +5,8 @@ import type { Instant } from '../engine/types.ts'
 import type { Event, Limit, Outcome } from '../events.ts'
 import { limitSentence } from './limits.ts'
 import {
-  bareSentence, conflictSentence, foreignSentence, grouped, type LinkNames, neighborSentence, overrunSentence, proxySentence, silentSentence,
-  snoopedSentence,
+  bareSentence, conflictSentence, filteredSentence, foreignSentence, grouped, type LinkNames, neighborSentence, overrunSentence, proxySentence,
+  silentSentence, snoopedSentence,
 } from './sentences.ts'
 
 /** Window in milliseconds: repetitions of a problem are counted, and the count is logged at the end of the window. */
@@ -58,6 +58,8 @@ export class EventLog {
       case 'silent': return log.warn({ event: 'silent', iface: names(event.ifindex), target: event.target.toString() },
         silentSentence(event, names))
       case 'bare': return log.warn({ event: 'bare', iface: names(event.ifindex), source: event.source.toString() }, bareSentence(event, names))
+      case 'filtered': return log.warn({ event: 'filtered', iface: names(event.ifindex), target: event.target.toString(),
+        lladdr: formatMac(event.mac) }, filteredSentence(event, names))
       case 'snooped': return log.warn({ event: 'snooped', iface: event.iface }, snoopedSentence(event))
     }
   }

@@ -102,6 +102,11 @@ export function bareSentence({ ifindex, source }: EventOf<'bare'>, names: LinkNa
     + `(sysctl -w net/ipv6/conf/${iface}/addr_gen_mode=0)`
 }
 
+export function filteredSentence({ ifindex, target, mac }: EventOf<'filtered'>, names: LinkNames): string {
+  return `the kernel gets no answer for ${target} on ${names(ifindex)}, although ${formatMac(mac)} replied to ndp6d: packets for it are lost; `
+    + 'check that the firewall (input chain) accepts ICMPv6 neighbor advertisements'
+}
+
 export function snoopedSentence({ iface, minutes }: EventOf<'snooped'>): string {
   return `${iface}: hosts behind this machine have traffic, but no multicast solicitations have come in for ${minutes} minutes: `
     + 'a switch with MLD snooping may block these solicitations; `snooping mirror` or `snooping mrd` makes it pass them'

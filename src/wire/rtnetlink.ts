@@ -5,7 +5,7 @@ import { attributesOf, type Message, NLM_F_DUMP, NLM_F_REQUEST, readU16, readU32
 
 export const RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_NEWADDR = 20, RTM_DELADDR = 21
 const RTM_GETLINK = 18, RTM_GETADDR = 22
-export const RTNLGRP_LINK = 1, RTNLGRP_IPV6_IFADDR = 9
+export const RTNLGRP_LINK = 1, RTNLGRP_IPV6_IFADDR = 9, RTNLGRP_IPV6_NETCONF = 25
 
 const AF_UNSPEC = 0
 export const AF_INET6 = 10

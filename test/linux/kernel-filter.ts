@@ -181,6 +181,28 @@ t.test('a kernel without owner flag; one without nf_tables', async (t) => {
   t.equal(failing.apply([]), undefined)
 })
 
+t.test('on a kernel without owner flag, a table that another program deleted is made again', async (t) => {
+  const filter = new KernelFilter((...args) => {
+    const socket = native.openNetlink(...args)
+    const send = socket.send.bind(socket)
+    socket.send = (slab, slot, lengths, count) => {
+      // NFTA_TABLE_FLAGS: the owner flag becomes one that the kernel does not know.
+      const at = Buffer.from(slab.buffer, slab.byteOffset, lengths[0]).indexOf('ndp6d\0\0\0\x08\0\x02\0\0\0\0\x02', 'latin1')
+      if (at >= 0) slab[at + 12] = 0xff
+      return send(slab, slot, lengths, count)
+    }
+    return socket
+  })
+  t.equal(filter.apply([rule(50, '2001:db8::/64')]), undefined)
+  t.match(list(), /p50/)
+  t.notMatch(list(), /owner/)
+  sh('nft flush ruleset')
+  t.equal(filter.apply([rule(51, '2001:db8::/64')]), undefined)
+  t.match(list(), /p51/)
+  filter.close()
+  t.equal(list(), '')
+})
+
 /** ICMPv6 frames of a link: sends them by their hex, and shows those that arrived since the last call as [type, hop limit]. */
 function tap(name: string) {
   const wire = new Wire(name)

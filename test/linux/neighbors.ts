@@ -47,7 +47,7 @@ t.test('neighbors of a real kernel', async (t) => {
     `2001:db8::1 ${n0} reachable 52:54:00:00:00:01`,
     `2001:db8::2 ${n0} known 52:54:00:00:00:02`,
     `2001:db8::3 ${n0} known 52:54:00:00:00:03 router`,
-    `2001:db8::5 ${n0} failed`,
+    `2001:db8::5 ${n0} deleted`,
     `fe80::1 ${n0} reachable 52:54:00:00:00:01 router`,
   ], 'at the start')
 
@@ -62,8 +62,9 @@ t.test('neighbors of a real kernel', async (t) => {
   t.strictSame(await after('ip -6 neigh change 2001:db8::1 dev n0 nud probe'), [`2001:db8::1 ${n0} probing 52:54:00:00:00:01`])
   t.strictSame(await after('ip -6 neigh change 2001:db8::1 dev n0 lladdr 52:54:00:00:00:11 nud reachable'),
     [`2001:db8::1 ${n0} reachable 52:54:00:00:00:11`])
-  t.strictSame(await after('ip -6 neigh change 2001:db8::1 dev n0 nud failed'), [`2001:db8::1 ${n0} failed`])
-  t.strictSame(await after('ip -6 neigh del 2001:db8::2 dev n0'), [`2001:db8::2 ${n0} failed`], 'deleted')
+  t.strictSame(await after('ip -6 neigh change 2001:db8::1 dev n0 nud failed'), [`2001:db8::1 ${n0} deleted`],
+    'by another program')
+  t.strictSame(await after('ip -6 neigh del 2001:db8::2 dev n0'), [`2001:db8::2 ${n0} deleted`])
   t.strictSame(await after('ip -6 neigh change fe80::1 dev n0 lladdr 52:54:00:00:00:01 nud stale'),
     [`fe80::1 ${n0} known 52:54:00:00:00:01`], 'not a router any more')
   t.strictSame(await after('ip -6 neigh change fe80::2 dev n0 nud stale; ip -6 neigh del fe80::2 dev n0'), [], 'was never a router')
@@ -73,8 +74,8 @@ t.test('neighbors of a real kernel', async (t) => {
   sh('sysctl -qw net.ipv6.neigh.n0.mcast_solicit=1 net.ipv6.neigh.n0.retrans_time_ms=20; ping -c1 -W1 2001:db8::9 || true')
   t.strictSame(await next(), [`2001:db8::9 ${n0} failed`], 'unanswered solicitations: only the end is reported')
   t.strictSame((await after('ip link set n0 down')).sort(),
-    [`2001:db8::3 ${n0} failed 52:54:00:00:00:03 router`, `fe80::1 ${n0} failed 52:54:00:00:00:01`],
-    'all fail with the link; failed ones are not reported again')
+    [`2001:db8::3 ${n0} deleted 52:54:00:00:00:03 router`, `fe80::1 ${n0} deleted 52:54:00:00:00:01`],
+    'all go with the link; failed ones are not reported again')
 })
 
 t.test('stations of a real bridge', async (t) => {
@@ -174,13 +175,13 @@ t.test('lost messages: a new dump, and only the differences are reported', async
   t.equal(now.dumps, 0, 'not at once')
   await until(() => events.length > 0)
   t.equal(now.dumps, 2)
-  t.strictSame(take(), ['2001:db8::3 2 failed 52:54:00:00:00:03', '2001:db8::5 2 failed 52:54:00:00:00:05',
+  t.strictSame(take(), ['2001:db8::3 2 deleted 52:54:00:00:00:03', '2001:db8::5 2 deleted 52:54:00:00:00:05',
     '9 lost 52:54:00:00:00:02', '9 lost 52:54:00:00:00:03',
     '2001:db8::2 2 reachable 52:54:00:00:00:02 router', '2001:db8::4 2 known 52:54:00:00:00:04', '8 has 52:54:00:00:00:02'])
   kernel.emit(DELETED(STATION('08', A, '6400')), DELETED(STATION('08', A)))
   t.strictSame(take(), ['8 lost 52:54:00:00:00:01'], 'the entry of the other VLAN was gone')
   kernel.emit(DELETED(NEIGHBOR('04', '40')))
-  t.strictSame(take(), ['2001:db8::4 2 failed 52:54:00:00:00:04'], 'deleted, whatever state it shows')
+  t.strictSame(take(), ['2001:db8::4 2 deleted 52:54:00:00:00:04'], 'deleted, whatever state it shows')
 
   now.error = osError(105, 'recv')
   kernel.emit(osError(105, 'recv'))
@@ -190,7 +191,7 @@ t.test('lost messages: a new dump, and only the differences are reported', async
   now.error = undefined
   now.neighbors = []
   now.stations = [STATION('08', B)]
-  t.strictSame(await next(), ['2001:db8::1 2 failed 52:54:00:00:00:01', '2001:db8::2 2 failed 52:54:00:00:00:02 router'],
+  t.strictSame(await next(), ['2001:db8::1 2 deleted 52:54:00:00:00:01', '2001:db8::2 2 deleted 52:54:00:00:00:02 router'],
     'it is tried again later')
   now.error = osError(1, 'recv')
   t.throws(() => watcher.resync(), { code: 'EPERM' })
@@ -232,7 +233,7 @@ t.test('a flood: entries up to the limit are kept', async (t) => {
   now.stations = []
   now.neighbors = []
   watcher.resync()
-  t.equal(events.filter((line) => line.includes('failed')).length, 65536)
+  t.equal(events.filter((line) => line.includes('deleted')).length, 65536)
   t.equal(events.filter((line) => line.includes('lost')).length, 65536)
   watcher.close()
 })

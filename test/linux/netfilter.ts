@@ -1,3 +1,4 @@
+import { mock } from 'node:test'
 import t from 'tap'
 import { Address, Prefix } from '../../src/address.ts'
 import type { Filter, KernelNeighbor } from '../../src/engine/types.ts'
@@ -16,18 +17,26 @@ const UNWATCHED = /^cannot see the kernel's own solicitations .*ENOTSUP.* three 
 /** @param refuse returns the errno of a refusal, or 0 */
 function scene(refuse: (request: Message) => number) {
   const warnings: string[] = []
+  const infos: string[] = []
   const solicited: string[] = []
   const kernel = fakeKernel((request) => {
     const errno = refuse(request)
     return errno !== 0 || request.flags & 4 ? [acknowledgement(request, errno)] : []
   })
-  const log = { warn: (_: object, text: string) => { warnings.push(text) } }
+  const log = {
+    warn: (_: object, text: string) => { warnings.push(text) },
+    info: (_: object, text: string) => { infos.push(text) },
+  }
   const netfilter = new Netfilter(log, (ifindex, target) => solicited.push(`${ifindex} ${target}`), kernel.open)
   /** The kernel's own resolution ended. */
   const failed = (ifindex = 5, state: KernelNeighbor['state'] = 'failed') =>
     netfilter.neighbor({ ifindex, target: Address.parse('2001:db8::7')!, mac: undefined, state, router: false })
-  return { netfilter, kernel, warnings, solicited, failed, sent: () => kernel.sent.length }
+  return { netfilter, kernel, warnings, infos, solicited, failed, sent: () => kernel.sent.length }
 }
+
+const SECOND = 1000
+mock.timers.enable({ apis: ['setTimeout'] })
+t.teardown(() => mock.timers.reset())
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 const isOutput = ({ bytes, start, end }: Message): boolean => Buffer.from(bytes.subarray(start, end)).includes('output')
@@ -69,6 +78,7 @@ t.test('without nfnetlink_log or log rules: filters work, and failed entries of 
     netfilter.apply()
     netfilter.filter([])
     netfilter.apply()
+    mock.timers.tick(SECOND)
     t.match(warnings, [UNWATCHED])
     t.equal(warnings.length, 1)
     failed(5, 'known')
@@ -92,6 +102,7 @@ t.test('without nftables: both losses are logged once', async (t) => {
   netfilter.apply()
   netfilter.watch(6, true)
   netfilter.apply()
+  mock.timers.tick(SECOND)
   t.match(warnings, [UNFILTERED, UNWATCHED])
   t.equal(warnings.length, 2)
   failed()
@@ -110,7 +121,72 @@ t.test('a table that cannot be changed still shows solicitations', async (t) => 
   netfilter.apply()
   failed()
   t.strictSame(solicited, [])
+  mock.timers.tick(SECOND)
   t.match(warnings, [UNFILTERED])
   t.equal(warnings.length, 1)
+  netfilter.close()
+})
+
+t.test('an error while links are deleted is no fault: the table is set again without them', async (t) => {
+  let isRefused = true
+  const { netfilter, warnings, infos, sent } = scene(({ type }) => isRefused && type === NEWCHAIN ? 2 : 0)
+  const links = [5, 6, 7, 8].map((ifindex) => ({ ...FILTERS[0], ifindex }))
+  while (links.length > 1) {
+    netfilter.filter([...links])
+    netfilter.apply()
+    links.pop()
+  }
+  isRefused = false
+  netfilter.filter([...links])
+  netfilter.apply()
+  const before = sent()
+  mock.timers.tick(100 * SECOND)
+  t.strictSame([warnings, infos, sent()], [[], [], before], 'nothing is left to be tried')
+  netfilter.close()
+})
+
+t.test('an error that ends by itself is not logged; one that lasts is logged once, and so is its end', async (t) => {
+  let isRefused = true
+  const { netfilter, warnings, infos, sent } = scene(({ type }) => isRefused && type === NEWTABLE ? 2 : 0)
+  netfilter.filter(FILTERS)
+  netfilter.watch(5, true)
+  netfilter.apply()
+  isRefused = false
+  mock.timers.tick(SECOND)
+  t.strictSame([warnings, infos], [[], []])
+
+  isRefused = true
+  netfilter.filter([...FILTERS, { ...FILTERS[0], ifindex: 6 }])
+  netfilter.apply()
+  for (let seconds = 0; seconds < 300; seconds++) mock.timers.tick(SECOND)
+  t.match(warnings, [UNFILTERED])
+  t.equal(warnings.length, 1)
+  t.strictSame(infos, [])
+  isRefused = false
+  for (let seconds = 0; seconds < 60; seconds++) mock.timers.tick(SECOND)
+  t.match(infos, [/^the kernel no longer reacts to unicast solicitations: the nftables table is set again$/])
+  t.equal(infos.length, 1)
+  isRefused = true
+  const before = sent()
+  mock.timers.tick(100 * SECOND)
+  t.equal(sent(), before, 'nothing is left to be tried')
+  netfilter.filter(FILTERS)
+  netfilter.apply()
+  netfilter.close()
+  const closed = sent()
+  mock.timers.tick(100 * SECOND)
+  t.equal(sent(), closed, 'nothing after the end')
+})
+
+t.test('solicitations that can be seen again are logged', async (t) => {
+  let isRefused = true
+  const { netfilter, warnings, infos } = scene(({ type }) => isRefused && type === BIND ? NOT_SUPPORTED : 0)
+  netfilter.watch(5, true)
+  netfilter.apply()
+  mock.timers.tick(SECOND)
+  t.match(warnings, [UNWATCHED])
+  isRefused = false
+  for (let seconds = 0; seconds < 60; seconds++) mock.timers.tick(SECOND)
+  t.strictSame(infos, ['the kernel\'s own solicitations can be seen again'])
   netfilter.close()
 })

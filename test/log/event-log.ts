@@ -39,6 +39,7 @@ t.test('news of owners and links at info', async (t) => {
   t.same(levels({ kind: 'snooped', iface: 'eth1', minutes: 10 }), [[40, 'eth1']])
   t.same(levels({ kind: 'bare', ifindex: 1, source: TARGET }), [[40, 'eth1']])
   t.same(levels({ kind: 'silent', ifindex: 1, target: TARGET }), [[40, 'eth1']])
+  t.same(levels({ kind: 'filtered', ifindex: 1, target: TARGET, mac: MAC }), [[40, 'eth1']])
   t.same(levels({ kind: 'overrun', ifindex: 1, count: 7 }), [[40, 'eth1']])
   events.event(neighbor('REACHABLE', { news: true }), at(0))
   t.match(take(), [{ level: 30, event: 'neighbor', target: '2001:db8::2', state: 'REACHABLE', iface: 'eth1',

@@ -3,6 +3,7 @@ import type { Address, Prefix } from '../../address.ts'
 import type { Config } from '../../config/config.ts'
 import type { BareLinks } from '../cache/bare-links.ts'
 import type { ClaimParts } from '../cache/claims.ts'
+import type { FirewallDetector } from '../cache/firewall-detector.ts'
 import type { HostsOfGoneLinks } from '../cache/hosts-of-gone-links.ts'
 import type { PinnedHosts } from '../cache/pinned-hosts.ts'
 import type { MulticastRouterDiscovery } from '../listening/multicast-router-discovery.ts'
@@ -22,6 +23,7 @@ const PREFIX_LIMIT = 64
 
 export interface ReconfigurationParts extends ClaimParts, ReconcilerParts {
   readonly pinnedHosts: PinnedHosts
+  readonly firewall: FirewallDetector
   readonly goneHosts: HostsOfGoneLinks
   readonly bareLinks: BareLinks
   readonly subscriptions: Subscriptions
@@ -98,11 +100,11 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 
   gone(ifindex: number, now: Instant): void {
-    const { rules, links, announcer, snooping, routerDiscovery, detector, budget, silentLinks, bareLinks, subscriptions, effects } = this.parts
+    const { rules, links, announcer, snooping, routerDiscovery, detector, budget, silentLinks, bareLinks, firewall, subscriptions, effects } = this.parts
     const link = links.get(ifindex)
     if (link === undefined) return
     links.delete(ifindex)
-    for (const part of [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks, bareLinks]) part.gone(ifindex)
+    for (const part of [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks, bareLinks, firewall]) part.gone(ifindex)
     if (subscriptions.gone(ifindex)) effects.events.push({ kind: 'link', iface: link.name, state: 'gone' })
     this.#forget(link)
     this.#apply([], 'wants', now)

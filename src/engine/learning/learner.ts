@@ -41,7 +41,7 @@ export class Learner extends Part<LearnerParts> {
     const { rules, links, cache, resolution } = this.parts
     const neighbor = cache.get(w0, w1, w2, w3)
     const isHome = neighbor?.isOwned === true && neighbor.ifindex === ifindex
-    if (state === 'failed') {
+    if (state === 'failed' || state === 'deleted') {
       if (isHome) resolution.verify(neighbor, now, 'kernel')
       return
     }

@@ -93,6 +93,7 @@ export class Recorder {
       case 'proxy': this.add(`proxy ${event.target} ${nameOf(event.ifindex)} ${formatMac(event.mac)}`); break
       case 'limit': this.add(`limit ${event.limit} ${event.size}`); break
       case 'bare': this.add(`bare ${nameOf(event.ifindex)} from ${event.source}`); break
+      case 'filtered': this.add(`filtered ${nameOf(event.ifindex)} ${event.target} ${formatMac(event.mac)}`); break
       case 'snooped': this.add(`snooped ${event.iface}`); break
     }
   }

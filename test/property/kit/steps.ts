@@ -36,7 +36,7 @@ const groups = fc.array(target.map((text) => ip(text).solicitedNode), { maxLengt
 function as<K extends string>(kind: K): fc.Arbitrary<K> { return fc.constant(kind) }
 
 const kernelNeighbor = fc.record({ target: target.map(ip), ifindex, mac: lladdr, router: fc.boolean(),
-  state: fc.constantFrom('reachable' as const, 'known' as const, 'failed' as const) })
+  state: fc.constantFrom('reachable' as const, 'known' as const, 'failed' as const, 'deleted' as const) })
 const savedHost = fc.record<SavedHost>({ target: target.map(ip), mac: lladdr, router: fc.boolean(),
   iface: fc.constantFrom('eth0', 'eth1', 'eth2', 'tap3') })
 

@@ -1,0 +1,112 @@
+/**
+ * Keeps this machine a router (net.ipv6.conf.all.forwarding). With `forwarding yes` the settings are set again after another program
+ * changed them; without it, a warning names the cure. The kernel reports changes of `forwarding` (RTM_NEWNETCONF, linux/netconf.h), but not
+ * of accept_ra, which is therefore set at the same occasions. The kernel forwards by the setting of `all` only: the one of a link merely
+ * decides whether the link takes part in Neighbor Discovery as a host or as a router.
+ */
+import { RTNLGRP_IPV6_NETCONF } from '../wire/rtnetlink.ts'
+import type { Log } from './log.ts'
+import { native } from './native.ts'
+import { EventSocket, type OpenNetlink } from './netlink.ts'
+import { NETLINK_ROUTE } from './rtnetlink.ts'
+import { enableForwarding, readSetting, type SettingChange } from './sysctl.ts'
+
+/** Milliseconds from a report to the check: another program sets several settings in a row, and may set them again and again. */
+const PAUSE = 1000
+/** Least time between two log lines about settings that were set again. Milliseconds. */
+const LOG_INTERVAL = 10_000
+
+export interface ForwardingNeeds {
+  /** `forwarding yes`. */
+  readonly isEnabled: boolean
+  /** Links whose default route must survive. */
+  readonly upstreams: readonly string[]
+  /** Links in use. */
+  readonly links: readonly string[]
+}
+
+export class Forwarding {
+  readonly #log: Log
+  readonly #needs: () => ForwardingNeeds
+  readonly #open: OpenNetlink
+  #events: EventSocket | undefined
+  #timer: NodeJS.Timeout | undefined
+  #logTimer: NodeJS.Timeout | undefined
+  /** Whether the present state was logged as wrong. */
+  #isWarned = false
+  #corrections = 0
+
+  constructor(log: Log, needs: () => ForwardingNeeds, open: OpenNetlink = native.openNetlink) {
+    this.#log = log
+    this.#needs = needs
+    this.#open = open
+  }
+
+  /** Watches the settings until {@link close}. @throws OsError */
+  start(): void {
+    const changed = (): void => { this.#timer ??= setTimeout(() => this.#check(), PAUSE) }
+    this.#events = new EventSocket(this.#open, NETLINK_ROUTE, [RTNLGRP_IPV6_NETCONF], {
+      message: changed, settled: () => {}, overrun: changed,
+    })
+  }
+
+  /** Sets the settings, or warns if this machine does not forward: at the start, after a reload, and for a new upstream. */
+  prepare(): void {
+    this.#isWarned = false
+    const needs = this.#needs()
+    if (needs.isEnabled) for (const change of this.#enable(needs)) this.#logChange(change)
+    else this.#warn(needs)
+  }
+
+  close(): void {
+    this.#events?.close()
+    clearTimeout(this.#timer)
+    clearTimeout(this.#logTimer)
+  }
+
+  #check(): void {
+    this.#timer = undefined
+    const needs = this.#needs()
+    if (!needs.isEnabled) return this.#warn(needs)
+    for (const change of this.#enable(needs)) {
+      if (change.iface === 'all') this.#corrected(change)
+      else this.#logChange(change)
+    }
+  }
+
+  #enable({ upstreams }: ForwardingNeeds): readonly SettingChange[] {
+    try {
+      const changes = enableForwarding(upstreams)
+      this.#isWarned = false
+      return changes
+    } catch (error) {
+      if (!this.#isWarned) this.#log.warn({ err: error }, `cannot change the forwarding settings: ${(error as Error).message}`)
+      this.#isWarned = true
+      return []
+    }
+  }
+
+  #warn({ links }: ForwardingNeeds): void {
+    // A link with force_forwarding (Linux 6.17) forwards what it receives, whatever `all` says.
+    const isForwarding = readSetting('all', 'forwarding') !== 0
+      || (links.length > 0 && links.every((link) => readSetting(link, 'force_forwarding') === 1))
+    if (isForwarding && this.#isWarned) this.#log.info({}, 'this machine forwards IPv6 again')
+    if (!isForwarding && !this.#isWarned) {
+      this.#log.warn({}, 'this machine does not forward IPv6: packets for answered addresses will be dropped; '
+        + 'write `forwarding yes` into the configuration, or run `sysctl -w net.ipv6.conf.all.forwarding=1`')
+    }
+    this.#isWarned = !isForwarding
+  }
+
+  #logChange({ iface, setting, from, to }: SettingChange): void {
+    this.#log.info({ iface }, `net.ipv6.conf.${iface}.${setting} set from ${from} to ${to}`)
+  }
+
+  #corrected({ iface, setting, from, to }: SettingChange): void {
+    const count = ++this.#corrections
+    if (this.#logTimer !== undefined) return
+    this.#logTimer = setTimeout(() => { this.#logTimer = undefined }, LOG_INTERVAL)
+    this.#log.warn({ iface, count }, `another program set net.ipv6.conf.${iface}.${setting} to ${from}: it is ${to} again `
+      + `(${count} time${count === 1 ? '' : 's'} since the start, at most once a second); if it is to stay ${from}, remove \`forwarding yes\``)
+  }
+}

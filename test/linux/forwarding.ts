@@ -1,0 +1,114 @@
+import { mock } from 'node:test'
+import t from 'tap'
+import { Forwarding } from '../../src/linux/forwarding.ts'
+import { readSetting, writeSetting } from '../../src/linux/sysctl.ts'
+import { fakeKernel, hex } from '../fixtures/fake-kernel.ts'
+import { ownNamespace, sh } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
+
+await ownNamespace()
+sh('ip link add up0 type veth peer name down0')
+
+/** RTM_NEWNETCONF: AF_INET6, NETCONFA_IFINDEX -1 (all), NETCONFA_FORWARDING 0. */
+const CHANGED = hex('24000000 5000 0000 00000000 00000000  0a000000  0800 0100 ffffffff  0800 0200 00000000')
+const ENOBUFS = Object.assign(new Error('lost'), { code: 'ENOBUFS' })
+
+function watch(isEnabled: boolean, open?: ConstructorParameters<typeof Forwarding>[2]) {
+  const lines: string[] = []
+  const log = {
+    warn: (_: object, text: string) => { lines.push(`warning: ${text}`) },
+    info: (_: object, text: string) => { lines.push(text) },
+  }
+  const needs = { isEnabled, upstreams: ['up0'], links: ['up0', 'down0'] }
+  const forwarding = new Forwarding(log, () => needs, open)
+  forwarding.start()
+  return { forwarding, needs, log, take: () => lines.splice(0) }
+}
+
+t.test('the kernel reports a change', async (t) => {
+  writeSetting('all', 'forwarding', 0)
+  writeSetting('up0', 'accept_ra', 1)
+  const { forwarding, take } = watch(true)
+  forwarding.prepare()
+  t.strictSame(take(), ['net.ipv6.conf.up0.accept_ra set from 1 to 2', 'net.ipv6.conf.all.forwarding set from 0 to 1'])
+  writeSetting('all', 'forwarding', 0)
+  await until(() => readSetting('all', 'forwarding') === 1)
+  t.match(take(), [/^warning: another program set net.ipv6.conf.all.forwarding to 0: it is 1 again \(1 time since the start, /])
+  forwarding.close()
+})
+
+t.test('forwarding yes: at most once a second, and one line in ten', (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const kernel = fakeKernel(() => [])
+  const { forwarding, take } = watch(true, kernel.open)
+  forwarding.prepare()
+  take()
+  for (let second = 0; second < 25; second++) {
+    writeSetting('all', 'forwarding', 0)
+    kernel.emit(CHANGED, CHANGED)
+    t.equal(readSetting('all', 'forwarding'), 0, 'not at once')
+    mock.timers.tick(1000)
+    t.equal(readSetting('all', 'forwarding'), 1)
+  }
+  t.match(take(), [/\(1 time since/, /\(11 times since/, /\(21 times since/])
+  writeSetting('up0', 'accept_ra', 1)
+  kernel.emit(CHANGED)
+  mock.timers.tick(1000)
+  t.strictSame(take(), ['net.ipv6.conf.up0.accept_ra set from 1 to 2'])
+  writeSetting('all', 'forwarding', 0)
+  kernel.emit(ENOBUFS)
+  mock.timers.tick(1000)
+  t.equal(readSetting('all', 'forwarding'), 1, 'messages were lost')
+  kernel.emit(CHANGED)
+  forwarding.close()
+  writeSetting('all', 'forwarding', 0)
+  mock.timers.tick(10_000)
+  t.equal(readSetting('all', 'forwarding'), 0, 'closed')
+  t.end()
+})
+
+t.test('without: one warning for each time that forwarding is off', (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const kernel = fakeKernel(() => [])
+  writeSetting('all', 'forwarding', 0)
+  const { forwarding, needs, take } = watch(false, kernel.open)
+  const OFF = /^warning: this machine does not forward IPv6: .*`forwarding yes`.*sysctl -w/
+  forwarding.prepare()
+  t.match(take(), [OFF])
+  const set = (value: number) => {
+    writeSetting('all', 'forwarding', value)
+    kernel.emit(CHANGED)
+    mock.timers.tick(1000)
+    return take()
+  }
+  t.strictSame(set(0), [])
+  t.strictSame(set(1), ['this machine forwards IPv6 again'])
+  t.strictSame(set(1), [])
+  t.match(set(0), [OFF])
+  forwarding.prepare()
+  t.match(take(), [OFF], 'a reload warns again')
+  t.equal(readSetting('all', 'forwarding'), 0)
+  needs.isEnabled = true
+  forwarding.prepare()
+  t.match(take().at(-1), /set from 0 to 1/)
+  needs.isEnabled = false
+  forwarding.prepare()
+  t.strictSame(take(), [])
+  forwarding.close()
+  t.end()
+})
+
+t.test('links that forward by themselves', { skip: readSetting('up0', 'force_forwarding') === undefined && 'since Linux 6.17' }, (t) => {
+  const { forwarding, take } = watch(false)
+  writeSetting('all', 'forwarding', 0)
+  writeSetting('up0', 'force_forwarding', 1)
+  forwarding.prepare()
+  t.match(take(), [/does not forward/])
+  writeSetting('down0', 'force_forwarding', 1)
+  forwarding.prepare()
+  t.strictSame(take(), [])
+  forwarding.close()
+  t.end()
+})
