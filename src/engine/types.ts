@@ -138,6 +138,8 @@ export interface Filter {
   readonly mac: Mac | undefined
   /** Prefixes of the targets, which may overlap. A change of the prefixes makes a new object. */
   readonly prefixes: Iterable<Prefix>
+  /** Targets among them that ndp6d does not answer for: by `exclude`, and the anycast addresses of this machine on the link. */
+  readonly excluded: readonly Prefix[]
 }
 
 /** A Neighbor Advertisement to send: an answer or an announcement. */

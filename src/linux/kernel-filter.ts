@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto'
 import type { Mac } from '../address.ts'
 import type { Filter } from '../engine/types.ts'
-import { Batch, NFT_TABLE_F_OWNER, ranges, type Range } from '../wire/nftables.ts'
+import { Batch, NFT_TABLE_F_OWNER, ranges, type Range, subtract } from '../wire/nftables.ts'
 import { native } from './native.ts'
 import type { OsError } from './errors.ts'
 import { NETLINK_NETFILTER, RequestSocket, type OpenNetlink } from './netlink.ts'
@@ -45,7 +45,8 @@ export class KernelFilter {
   get group(): number | undefined { return this.#present?.group }
 
   /**
-   * Replaces the table in one transaction, if it differs. The prefixes of several filters of one link are joined.
+   * Replaces the table in one transaction, if it differs. The prefixes of several filters of one link are joined, and so are the excluded
+   * ones.
    * @param group nfnetlink_log group for the kernel's own solicitations; undefined: do not log them
    * @returns the error if the kernel refused the table (no nf_tables, no permission); then the previous table stays
    */
@@ -112,8 +113,9 @@ export class KernelFilter {
 function merge(filters: readonly Filter[]): LinkRanges[] {
   return [...new Map(filters.map(({ ifindex, mac }) => [ifindex, mac]))].sort(([a], [b]) => a - b)
     .map(([ifindex, mac]) => {
-      const prefixes = filters.filter((filter) => filter.ifindex === ifindex).flatMap((filter) => [...filter.prefixes])
-      return { ifindex, mac, ranges: ranges(prefixes) }
+      const ofLink = filters.filter((filter) => filter.ifindex === ifindex)
+      const [covered, excluded] = (['prefixes', 'excluded'] as const).map((key) => ranges(ofLink.flatMap((filter) => [...filter[key]])))
+      return { ifindex, mac, ranges: subtract(covered, excluded) }
     })
     .filter((link) => link.ranges.length > 0)
 }

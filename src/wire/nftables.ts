@@ -86,6 +86,23 @@ export function ranges(prefixes: Iterable<Prefix>): Range[] {
   return result
 }
 
+/** @returns `from` without `holes`; both, and the result, are ascending with gaps between the ranges */
+export function subtract(from: readonly Range[], holes: readonly Range[]): Range[] {
+  const result: Range[] = []
+  const isBefore = (address: Address, end: Address | undefined): boolean => end === undefined || address.compare(end) < 0
+  let next = 0
+  for (const { first, end } of from) {
+    while (next < holes.length && !isBefore(first, holes[next].end)) next++
+    let rest: Address | undefined = first
+    for (let at = next; rest !== undefined && at < holes.length && isBefore(holes[at].first, end); at++) {
+      if (isBefore(rest, holes[at].first)) result.push({ first: rest, end: holes[at].first })
+      rest = holes[at].end
+    }
+    if (rest !== undefined && isBefore(rest, end)) result.push({ first: rest, end })
+  }
+  return result
+}
+
 /** Writes the messages of one batch, which the kernel applies completely or not at all. */
 export class Batch {
   readonly #w: MessageWriter
