@@ -1,6 +1,6 @@
 /**
- * Uses netfilter for two things: the kernel drops messages that ndp6d handles ({@link KernelFilter}), and logs the solicitations that the
- * kernel itself sends ({@link OwnSolicitations}). Where one of the two fails, ndp6d works without it and logs one warning.
+ * Uses netfilter for two things: the kernel drops messages that ndp6d handles ({@link KernelFilter}), and logs the solicitations and
+ * unresolved packets that the kernel itself sends ({@link OwnSolicitations}). Where one of the two fails, ndp6d works without it and logs one warning.
  */
 import type { Address } from '../address.ts'
 import type { Filter, KernelNeighbor } from '../engine/types.ts'
@@ -24,7 +24,7 @@ export class Netfilter {
   #isUnfiltered = false
   #isUnwatched = false
 
-  /** @param solicited called when the kernel itself solicits `target` on a watched link */
+  /** @param solicited called when the kernel itself solicits `target` on a watched link, or sends a packet for it there unresolved */
   constructor(log: Pick<Log, 'warn'>, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink) {
     this.#log = log
     this.#solicited = solicited
@@ -57,7 +57,7 @@ export class Netfilter {
     const isWanted = this.#watched.size > 0
     const listenError = isWanted ? this.#listen() : undefined
     const group = isWanted ? this.#own?.group : undefined
-    const error = this.#kernelFilter.apply(this.#filters, group)
+    const error = this.#kernelFilter.apply(this.#filters, group, this.#watched)
     const filterError = error !== undefined && group !== undefined ? this.#kernelFilter.apply(this.#filters) : error
     // After an error the previous table may still log the solicitations.
     const watchError = isWanted && this.#kernelFilter.group === undefined ? listenError ?? error : undefined

@@ -71,6 +71,13 @@ t.test('the table as nft lists it; close removes it', async (t) => {
 `, 'logs the kernel\'s own solicitations')
   t.equal(filter.apply([rule(50, '::/0')], 58136), undefined)
   t.match(list(), /chain prerouting[^]*chain output[^]*log group 58136/)
+  const watched = new Set([50, 51])
+  t.equal(filter.apply([rule(50, '2001:db8::/64'), ruleOf(51, '02:00:00:00:00:51', '2001:db8::/64')], 58136, watched), undefined)
+  t.match(list(), /chain postrouting \{\n\t\ttype filter hook postrouting priority filter; policy accept;\n/)
+  t.match(list(), /\n\t\toif "q0" ip6 daddr @p50 limit rate 1000\/second burst 256 packets log group 58136\n\t\}/,
+    'where the kernel solicits nothing')
+  t.equal(filter.apply([rule(50, '2001:db8::/64')], 58136, new Set()), undefined)
+  t.notMatch(list(), /postrouting/)
   t.equal(filter.apply([rule(50, '::/0')]), undefined, 'and back again')
   t.equal(filter.group, undefined)
   t.notMatch(list(), /output/)
