@@ -81,8 +81,8 @@ export class Engine {
 
   constructor(config: Config, random: Random) {
     this.#parts = new Parts(config, random, createEffects())
-    const { resolution, budget: { queue }, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector } = this.#parts
-    this.#timed = [resolution, queue, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector]
+    const { resolution, budget, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector } = this.#parts
+    this.#timed = [resolution, budget, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector]
   }
 
   /** Handles an input. @returns the effects, valid until the next call */

@@ -101,7 +101,10 @@ export type Input =
   /** The bridge `ifindex` learned or lost the port of a link-layer address. */
   | { readonly kind: 'station'; readonly ifindex: number; readonly mac: Mac; readonly present: boolean }
   | { readonly kind: 'echo'; readonly ifindex: number; readonly source: Address; readonly mac: Mac | undefined }
-  /** The kernel solicits on this link (RFC 4861 7.2.2), because it has a packet for the target. */
+  /**
+   * The kernel has a packet for the target, and solicits on this link (RFC 4861 7.2.2). On a link without link-layer addresses, the packet
+   * itself leaves by this link.
+   */
   | { readonly kind: 'local-solicitation'; readonly ifindex: number; readonly target: Address }
   /** All prefixes that the kernel treats as on-link on this link. */
   | { readonly kind: 'prefixes'; readonly ifindex: number; readonly prefixes: readonly Prefix[] }
@@ -175,6 +178,8 @@ export interface Filter {
   readonly mac: Mac | undefined
   /** Prefixes of the targets, which may overlap. A change of the prefixes makes a new object. */
   readonly prefixes: Iterable<Prefix>
+  /** Targets among them that ndp6d does not answer for: by `exclude`, and the anycast addresses of this machine on the link. */
+  readonly excluded: readonly Prefix[]
 }
 
 /** A Neighbor Advertisement to send: an answer or an announcement. */

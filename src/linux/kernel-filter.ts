@@ -1,7 +1,8 @@
 /**
  * Keeps the kernel from reacting to unicast ND messages for addresses that ndp6d answers for. Without this filter the kernel forwards
  * such an NS, or reports its target as unreachable (RFC 4443 3.1), and forwards the NAs by which routers reply to `announce solicit`.
- * Packet sockets still get the frames. The same nftables table logs the kernel's own solicitations for {@link OwnSolicitations}.
+ * Packet sockets still get the frames. The same nftables table logs the kernel's own solicitations, and the packets
+ * that it sends instead on links without link-layer addresses, for {@link OwnSolicitations}.
  *
  * Only ndp6d uses the table. With the owner flag (Linux 5.12) the kernel removes the table when our socket closes, however this process
  * ends. On older kernels {@link KernelFilter.close} or the next start removes the table.
@@ -9,11 +10,12 @@
 import { createHash } from 'node:crypto'
 import type { Mac } from '../address.ts'
 import type { Filter } from '../engine/types.ts'
-import { Batch, NFT_TABLE_F_OWNER, ranges, type Range } from '../wire/nftables.ts'
+import { Batch, NFT_TABLE_F_OWNER, ranges, type Range, subtract } from '../wire/nftables.ts'
 import { native } from './native.ts'
 import type { OsError } from './errors.ts'
 import { NETLINK_NETFILTER, RequestSocket, type OpenNetlink } from './netlink.ts'
 
+const NO_LINKS: ReadonlySet<number> = new Set()
 /** Send buffer in bytes. One datagram carries the whole table, which takes 6 MB for 100 000 prefixes. */
 const SEND_BUFFER = 64 * 2 ** 20
 const PART = 512
@@ -22,6 +24,8 @@ interface LinkRanges {
   readonly ifindex: number
   readonly mac: Mac | undefined
   readonly ranges: readonly Range[]
+  /** Packets that leave by the link are logged. */
+  readonly isWatched: boolean
 }
 
 interface Table {
@@ -45,13 +49,15 @@ export class KernelFilter {
   get group(): number | undefined { return this.#present?.group }
 
   /**
-   * Replaces the table in one transaction, if it differs. The prefixes of several filters of one link are joined.
+   * Replaces the table in one transaction, if it differs. The prefixes of several filters of one link are joined, and so are the excluded
+   * ones.
    * @param group nfnetlink_log group for the kernel's own solicitations; undefined: do not log them
+   * @param watched links where, without link-layer addresses, packets are logged instead
    * @returns the error if the kernel refused the table (no nf_tables, no permission); then the previous table stays
    */
-  apply(filters: readonly Filter[], group?: number): OsError | undefined {
+  apply(filters: readonly Filter[], group?: number, watched = NO_LINKS): OsError | undefined {
     const present = this.#present
-    const links = merge(filters)
+    const links = merge(filters, group === undefined ? NO_LINKS : watched)
     const desired = { digest: digestOf(links), group, isEmpty: links.length === 0 && group === undefined }
     if (present?.digest !== desired.digest || present.group !== group) {
       const error = this.#put(links, group)
@@ -103,6 +109,10 @@ export class KernelFilter {
       if (group !== undefined) {
         batch.newChain('output')
         batch.newLogRule(group)
+        if (links.some(({ isWatched }) => isWatched)) batch.newChain('postrouting')
+        links.forEach(({ ifindex, isWatched }, i) => {
+          if (isWatched) batch.newUnresolvedRule(ifindex, `p${ifindex}`, i + 1, group)
+        })
       }
       return batch.end()
     })
@@ -111,24 +121,25 @@ export class KernelFilter {
 }
 
 /** @returns one entry per link that has prefixes, ordered by ifindex */
-function merge(filters: readonly Filter[]): LinkRanges[] {
+function merge(filters: readonly Filter[], watched: ReadonlySet<number>): LinkRanges[] {
   return [...new Map(filters.map(({ ifindex, mac }) => [ifindex, mac]))].sort(([a], [b]) => a - b)
     .map(([ifindex, mac]) => {
-      const prefixes = filters.filter((filter) => filter.ifindex === ifindex).flatMap((filter) => [...filter.prefixes])
-      return { ifindex, mac, ranges: ranges(prefixes) }
+      const ofLink = filters.filter((filter) => filter.ifindex === ifindex)
+      const [covered, excluded] = (['prefixes', 'excluded'] as const).map((key) => ranges(ofLink.flatMap((filter) => [...filter[key]])))
+      return { ifindex, mac, ranges: subtract(covered, excluded), isWatched: mac === undefined && watched.has(ifindex) }
     })
     .filter((link) => link.ranges.length > 0)
 }
 
 function digestOf(links: readonly LinkRanges[]): string {
   const hash = createHash('sha256')
-  for (const { ifindex, mac, ranges } of links) {
+  for (const { ifindex, mac, ranges, isWatched } of links) {
     const words = new Int32Array(9 * ranges.length)
     ranges.forEach(({ first, end }, i) => {
       words.set([first.w0, first.w1, first.w2, first.w3], 9 * i)
       if (end !== undefined) words.set([1, end.w0, end.w1, end.w2, end.w3], 9 * i + 4)
     })
-    hash.update(`${ifindex} ${mac} ${words.length} `).update(words)
+    hash.update(`${ifindex} ${mac} ${isWatched} ${words.length} `).update(words)
   }
   return hash.digest('hex')
 }

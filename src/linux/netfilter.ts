@@ -1,7 +1,8 @@
 /**
- * Uses netfilter for two things: the kernel drops messages that ndp6d handles ({@link KernelFilter}), and logs the solicitations that the
- * kernel itself sends ({@link OwnSolicitations}). Where one of the two fails, ndp6d works without it and tries again. It logs one warning
- * if the second attempt fails too, and one line when an attempt succeeds: an error may end by itself, for example while links are deleted.
+ * Uses netfilter for two things: the kernel drops messages that ndp6d handles ({@link KernelFilter}), and logs the solicitations and
+ * unresolved packets that the kernel itself sends ({@link OwnSolicitations}). Where one of the two fails, ndp6d works without it and tries
+ * again. It logs one warning if the second attempt fails too, and one line when an attempt succeeds: an error may end by itself, for
+ * example while links are deleted.
  */
 import type { Address } from '../address.ts'
 import type { Filter, KernelNeighbor } from '../engine/types.ts'
@@ -47,7 +48,7 @@ export class Netfilter {
     isFailing: false, isReported: false,
   }
 
-  /** @param solicited called when the kernel itself solicits `target` on a watched link */
+  /** @param solicited called when the kernel itself solicits `target` on a watched link, or sends a packet for it there unresolved */
   constructor(log: Log, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink) {
     this.#log = log
     this.#solicited = solicited
@@ -81,7 +82,7 @@ export class Netfilter {
     const isWanted = this.#watched.size > 0
     const listenError = isWanted ? this.#listen() : undefined
     const group = isWanted ? this.#own?.group : undefined
-    const error = this.#kernelFilter.apply(this.#filters, group)
+    const error = this.#kernelFilter.apply(this.#filters, group, this.#watched)
     const filterError = error !== undefined && group !== undefined ? this.#kernelFilter.apply(this.#filters) : error
     // After an error the previous table may still log the solicitations.
     const watchError = isWanted && this.#kernelFilter.group === undefined ? listenError ?? error : undefined

@@ -1,9 +1,11 @@
 /**
- * The multicast solicitations that the kernel itself sends (RFC 4861 7.2.2) for packets that it has to deliver. A rule of our nftables
- * table (kernel-filter.ts) logs them to a group of nfnetlink_log, and this socket receives them.
+ * The multicast solicitations that the kernel itself sends (RFC 4861 7.2.2) for packets that it has to deliver. On a link without link-layer
+ * addresses the kernel sends the packets at once, and these count instead. Rules of our nftables table (kernel-filter.ts) log both to a
+ * group of nfnetlink_log, and this socket receives them.
  */
-import type { Address } from '../address.ts'
+import { Address } from '../address.ts'
 import { NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
+import { DESTINATION, IPV6_HEADER } from '../wire/frame.ts'
 import { NdiscView } from '../wire/ndisc-decode.ts'
 import type { Message } from '../wire/netlink.ts'
 import { bindGroup, decodePacket } from '../wire/nflog.ts'
@@ -26,7 +28,8 @@ export class OwnSolicitations {
   /**
    * Listens at once.
    * @param links ifindexes of the links to report; the caller may change the set
-   * @param solicited called from the event loop when the kernel solicits `target` on one of `links`: three times, a second apart
+   * @param solicited called from the event loop when the kernel solicits `target` on one of `links`: three times, a second apart.
+   * On a link without link-layer addresses, called for each packet, within the limits of the rule
    * @throws OsError: no nfnetlink_log, no permission, or no free group
    */
   constructor(links: ReadonlySet<number>, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink) {
@@ -39,7 +42,7 @@ export class OwnSolicitations {
       socket.close()
       throw error
     }
-    // `overrun` does nothing, because the kernel repeats a solicitation that was lost.
+    // `overrun` does nothing, because the kernel repeats a solicitation that was lost, and a sender its packets.
     this.#events = socket.listen({ message: (message) => this.#take(message), settled: () => {}, overrun: () => {} })
   }
 
@@ -48,6 +51,9 @@ export class OwnSolicitations {
   #take(message: Message): void {
     const packet = decodePacket(message)
     if (packet === undefined || !this.#links.has(packet.ifindex)) return
+    if (packet.end - packet.start < IPV6_HEADER) return
+    const destination = Address.read(message.bytes, packet.start + DESTINATION)
+    if (!destination.isMulticast) return this.#solicited(packet.ifindex, destination)
     const view = this.#view
     if (view.decode(message.bytes, packet.start, packet.end - packet.start, 0, false) !== undefined) return
     if (view.type === NEIGHBOR_SOLICITATION) this.#solicited(packet.ifindex, view.target())

@@ -1,5 +1,5 @@
 /**
- * The two rules of the table `ip6 ndp6d` as nf_tables expressions (linux/netfilter/nf_tables.h); nftables.ts has them in the
+ * The three rules of the table `ip6 ndp6d` as nf_tables expressions (linux/netfilter/nf_tables.h); nftables.ts has them in the
  * language of nft. Numbers are in network byte order, except values compared with numbers of the kernel (ifindex).
  */
 import { type Mac, writeMac } from '../address.ts'
@@ -18,17 +18,20 @@ const NFTA_BITWISE_SREG = 1, NFTA_BITWISE_DREG = 2, NFTA_BITWISE_LEN = 3, NFTA_B
 const NFTA_LOOKUP_SET = 1, NFTA_LOOKUP_SREG = 2, NFTA_LOOKUP_SET_ID = 4
 const NFTA_FIB_DREG = 1, NFTA_FIB_RESULT = 2, NFTA_FIB_FLAGS = 3
 const NFTA_IMMEDIATE_DREG = 1, NFTA_IMMEDIATE_DATA = 2
+const NFTA_LIMIT_RATE = 1, NFTA_LIMIT_UNIT = 2, NFTA_LIMIT_BURST = 3
 const NFTA_LOG_GROUP = 1
 
 const NFT_REG_VERDICT = 0, NFT_REG_1 = 1
 const NFT_CMP_EQ = 0, NFT_CMP_NEQ = 1, NFT_CMP_LTE = 3, NFT_CMP_GTE = 5
-const NFT_META_IIF = 4, NFT_META_IIFTYPE = 8, NFT_META_L4PROTO = 16
+const NFT_META_IIF = 4, NFT_META_OIF = 5, NFT_META_IIFTYPE = 8, NFT_META_L4PROTO = 16
 const NFT_PAYLOAD_LL_HEADER = 0, NFT_PAYLOAD_NETWORK_HEADER = 1, NFT_PAYLOAD_TRANSPORT_HEADER = 2
 const NFT_FIB_RESULT_ADDRTYPE = 3, NFTA_FIB_F_DADDR = 2
 const RTN_LOCAL = 2
 const NF_DROP = 0
 const ARPHRD_ETHER = 1
 
+/** The most unresolved packets of a link that are logged in a second, and at once. */
+const PACKETS = 1000, PACKET_BURST = 256
 /** ff02::1:ff00:0/104 (RFC 4291 2.7.1). */
 const SOLICITED_NODE = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff)
 /** Offset of the flow label in the IPv6 header; the first four bits of this byte belong to the traffic class. */
@@ -44,8 +47,7 @@ export function dropRule(ifindex: number, mac: Mac | undefined, set: string, id:
     ...ICMPV6_TYPE,
     compare(NFT_CMP_GTE, Uint8Array.of(NEIGHBOR_SOLICITATION)),
     compare(NFT_CMP_LTE, Uint8Array.of(NEIGHBOR_ADVERTISEMENT)),
-    payload(NFT_PAYLOAD_NETWORK_HEADER, DESTINATION, 16),
-    expression('lookup', [[NFTA_LOOKUP_SREG, NFT_REG_1], [NFTA_LOOKUP_SET, set], [NFTA_LOOKUP_SET_ID, id]]),
+    ...inSet(set, id),
     expression('fib', [[NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR], [NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE], [NFTA_FIB_DREG, NFT_REG_1]]),
     compare(NFT_CMP_NEQ, hostOrder(RTN_LOCAL)),
     expression('immediate', [
@@ -72,9 +74,32 @@ export function logRule(group: number): AttributeList {
       [NFTA_BITWISE_MASK, [[NFTA_DATA_VALUE, FLOW_LABEL_MASK]]], [NFTA_BITWISE_XOR, [[NFTA_DATA_VALUE, new Uint8Array(3)]]],
     ]),
     compare(NFT_CMP_EQ, new Uint8Array(3)),
-    expression('log', [[NFTA_LOG_GROUP, Uint8Array.of(group >>> 8, group)]]),
+    log(group),
   ]
 }
+
+/**
+ * Builds a rule that logs packets which leave by `ifindex` to addresses in set `set` (with this `id`) to `group`: no host route leads to the
+ * destination. On a link without link-layer addresses the kernel sends such packets, and solicits nothing.
+ */
+export function unresolvedRule(ifindex: number, set: string, id: number, group: number): AttributeList {
+  return [
+    meta(NFT_META_OIF),
+    compare(NFT_CMP_EQ, hostOrder(ifindex)),
+    ...inSet(set, id),
+    expression('limit', [[NFTA_LIMIT_RATE, word64(PACKETS)], [NFTA_LIMIT_UNIT, word64(1)], [NFTA_LIMIT_BURST, PACKET_BURST]]),
+    log(group),
+  ]
+}
+
+/** Matches destinations in a set. */
+function inSet(set: string, id: number): AttributeList {
+  return [payload(NFT_PAYLOAD_NETWORK_HEADER, DESTINATION, 16),
+    expression('lookup', [[NFTA_LOOKUP_SREG, NFT_REG_1], [NFTA_LOOKUP_SET, set], [NFTA_LOOKUP_SET_ID, id]])]
+}
+
+function log(group: number): AttributeList[number] { return expression('log', [[NFTA_LOG_GROUP, Uint8Array.of(group >>> 8, group)]]) }
+function word64(value: number): Uint8Array { return Uint8Array.of(0, 0, 0, 0, value >>> 24, value >>> 16, value >>> 8, value) }
 
 /** Matches ICMPv6 and loads the type for the next comparison. */
 const ICMPV6_TYPE = [

@@ -1,6 +1,7 @@
 /**
  * nf_tables messages of the table `ip6 ndp6d` (linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h, nft(8)). It drops NSs before the
- * kernel answers them and NAs before the kernel forwards them, and logs the multicast NSs of the kernel. In the language of nft:
+ * kernel answers them and NAs before the kernel forwards them. It logs the multicast NSs of the kernel, and packets that leave by a link
+ * without link-layer addresses although their destination may be behind ndp6d. In the language of nft:
  *
  *     table ip6 ndp6d {
  *       flags owner
@@ -13,6 +14,10 @@
  *         type filter hook output priority filter; policy accept
  *         icmpv6 type 135 ip6 daddr ff02::1:ff00:0/104 ip6 saddr != :: ip6 flowlabel 0 log group 58135
  *       }
+ *       chain postrouting {
+ *         type filter hook postrouting priority filter; policy accept
+ *         meta oif 4 ip6 daddr @p4 limit rate 1000/second burst 256 packets log group 58135
+ *       }
  *     }
  *
  * With br_netfilter the drop rule also sees frames between the ports of a bridge, so it compares the destination MAC. The output chain does
@@ -21,7 +26,7 @@
 import { Address, type Mac, type Prefix, wordMask } from '../address.ts'
 import type { AttributeList, MessageWriter } from './netlink-encode.ts'
 import { NLM_F_CREATE, NLM_F_REQUEST } from './netlink.ts'
-import { dropRule, logRule, NFTA_DATA_VALUE, NFTA_LIST_ELEM } from './nft-rules.ts'
+import { dropRule, logRule, NFTA_DATA_VALUE, NFTA_LIST_ELEM, unresolvedRule } from './nft-rules.ts'
 
 export const TABLE = 'ndp6d'
 
@@ -38,8 +43,8 @@ const HEADER = [10, 0, 0, 0]
 const BATCH_HEADER = [0, 0, 0, NFNL_SUBSYS_NFTABLES]
 const NF_ACCEPT = 1
 
-/** Hooks and priorities: NF_INET_PRE_ROUTING at NF_IP_PRI_RAW, NF_INET_LOCAL_OUT at NF_IP_PRI_FILTER. */
-const CHAINS = { prerouting: { hook: 0, priority: -300 }, output: { hook: 3, priority: 0 } } as const
+/** Hooks and priorities: NF_INET_PRE_ROUTING at NF_IP_PRI_RAW, NF_INET_LOCAL_OUT and NF_INET_POST_ROUTING at NF_IP_PRI_FILTER. */
+const CHAINS = { prerouting: { hook: 0, priority: -300 }, output: { hook: 3, priority: 0 }, postrouting: { hook: 4, priority: 0 } } as const
 
 const NFTA_TABLE_NAME = 1, NFTA_TABLE_FLAGS = 2
 const NFTA_CHAIN_TABLE = 1, NFTA_CHAIN_NAME = 3, NFTA_CHAIN_HOOK = 4, NFTA_CHAIN_POLICY = 5, NFTA_CHAIN_TYPE = 7
@@ -82,6 +87,23 @@ export function ranges(prefixes: Iterable<Prefix>): Range[] {
     } else if (previous.end !== undefined && (next.end === undefined || previous.end.compare(next.end) < 0)) {
       result[result.length - 1] = { first: previous.first, end: next.end }
     }
+  }
+  return result
+}
+
+/** @returns `from` without `holes`; both, and the result, are ascending with gaps between the ranges */
+export function subtract(from: readonly Range[], holes: readonly Range[]): Range[] {
+  const result: Range[] = []
+  const isBefore = (address: Address, end: Address | undefined): boolean => end === undefined || address.compare(end) < 0
+  let next = 0
+  for (const { first, end } of from) {
+    while (next < holes.length && !isBefore(first, holes[next].end)) next++
+    let rest: Address | undefined = first
+    for (let at = next; rest !== undefined && at < holes.length && isBefore(holes[at].first, end); at++) {
+      if (isBefore(rest, holes[at].first)) result.push({ first: rest, end: holes[at].first })
+      rest = holes[at].end
+    }
+    if (rest !== undefined && isBefore(rest, end)) result.push({ first: rest, end })
   }
   return result
 }
@@ -139,6 +161,11 @@ export class Batch {
 
   /** Adds the rule of {@link logRule}; nflog.ts receives the packets. */
   newLogRule(group: number): void { this.#newRule('output', logRule(group)) }
+
+  /** Adds the rule of {@link unresolvedRule}. */
+  newUnresolvedRule(ifindex: number, set: string, id: number, group: number): void {
+    this.#newRule('postrouting', unresolvedRule(ifindex, set, id, group))
+  }
 
   /** Requests an acknowledgement of the last message and ends the batch. @returns the number of messages before the end */
   end(): number {

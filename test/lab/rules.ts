@@ -1,6 +1,7 @@
 /** The rules of a `proxy` block: `static`, `iface` with autowire, and `auto`. */
 import t from 'tap'
-import { goodManners, ROUTER, scene, SERVER, until, vmAddress } from './kit/scene.ts'
+import { ns } from '../kit/frames.ts'
+import { CONFIG, goodManners, ROUTER, scene, SERVER, until, vmAddress } from './kit/scene.ts'
 
 const POOL = '2001:db8::a:0:0/80'
 
@@ -62,6 +63,22 @@ t.test('auto: the route is the one of packets from the solicitor', async (t) => 
   t.equal(await server.reaches(vmAddress(2), 5000), true)
   t.same(proxy.ourRoutes(), [])
   goodManners(t, stage)
+})
+
+t.test('the kernel answers for anycast addresses of this machine and for what `exclude` leaves to another program', async (t) => {
+  const stage = await scene(t, [2])
+  const { router, proxy, eth0 } = stage
+  const [excluded, anycast] = ['2001:db8::8001', '2001:db8::']
+  proxy.sysctl({ 'conf/all/proxy_ndp': 1, 'conf/eth0/proxy_ndp': 1 })
+  proxy.ip(`neigh add proxy ${excluded} dev eth0`)
+  await stage.start(CONFIG.replace('}', 'exclude 2001:db8::8000/113\n}'))
+  const source = router.show('addr show dev eth0')[0].addr_info.find(({ scope }: { scope: string }) => scope === 'link').local
+  for (const target of [excluded, anycast]) {
+    const ends = { from: router.mac('eth0'), source, to: target, toMac: proxy.mac('eth0') }
+    await router.inject('eth0', [ns({ ...ends, target })])
+    await until(() => eth0.of('NA', target).length > 0).catch(() => {})
+    t.equal(eth0.of('NA', target).length, 1, target)
+  }
 })
 
 t.test('the first address of a rule is an ordinary host', async (t) => {

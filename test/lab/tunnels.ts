@@ -61,6 +61,21 @@ for (const [name, make] of Object.entries({ tun, wireguard })) {
   }
 }
 
+t.test('an uplink without link-layer addresses: packets for silent addresses of a LAN host find both', async (t) => {
+  const stage = await scene(t, [])
+  const { lab, proxy, inside } = stage
+  const [modem, host] = await Promise.all(['modem', 'host'].map((name) => lab.host(name)))
+  await tun(lab, { host: proxy, iface: 'wwan0', setUp: ['addr add 2001:db8:7::ff/64 dev wwan0', 'route replace default dev wwan0'] },
+    { host: modem, iface: 'wwan0', setUp: ['addr add 2001:db8:8::1/128 dev wwan0', 'route add 2001:db8:7::/64 dev wwan0'] })
+  lab.link(host, 'eth0', inside, 'host')
+  const gateway = proxy.show('addr show dev eth1')[0].addr_info.find(({ scope }: { scope: string }) => scope === 'link').local
+  const silent = ['2001:db8:7::a', '2001:db8:7::b']
+  host.ip(...silent.map((address) => `addr add ${address}/64 dev eth0 nodad`), `route add default via ${gateway} dev eth0`)
+  await stage.start('subnet auto {\n upstream wwan0\n downstream eth1\n}')
+  await Promise.all(silent.map((address) => until(() => modem.reaches(address, 300), SOON)))
+  t.same(proxy.ourRoutes(), silent)
+})
+
 t.test('a peer that answers no solicitation: a warning names what to do', async (t) => {
   const stage = await scene(t, [])
   const up = await tunnelOf(stage, tun, '2001:db8::cafe:1/112', true)

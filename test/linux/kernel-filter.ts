@@ -14,7 +14,7 @@ import { ifindex, Wire } from './kit/links.ts'
 await ownNamespace()
 
 const rule = (ifindex: number, ...prefixes: string[]): Filter =>
-  ({ ifindex, mac: undefined, prefixes: prefixes.map((prefix) => Prefix.parse(prefix)!) })
+  ({ ifindex, mac: undefined, prefixes: prefixes.map((prefix) => Prefix.parse(prefix)!), excluded: [] })
 const ruleOf = (ifindex: number, mac: string, ...prefixes: string[]): Filter =>
   ({ ...rule(ifindex, ...prefixes), mac: parseMac(mac) })
 const list = (): string => sh('nft list ruleset')
@@ -51,6 +51,11 @@ t.test('the table as nft lists it; close removes it', async (t) => {
   t.equal(filter.apply([rule(50, '::/0')]), undefined)
   t.match(list(), /elements = \{ ::\/0 \}/)
   t.notMatch(list(), /p51/, 'replaced, not added to')
+  const excluded = ['2001:db8::', '2001:db8::8000/113'].map((prefix) => Prefix.parse(prefix)!)
+  t.equal(filter.apply([{ ...rule(50, '2001:db8::/64'), excluded }]), undefined)
+  t.match(list(), /elements = \{ 2001:db8::1-2001:db8::7fff,\s+2001:db8::1:0-2001:db8::ffff:ffff:ffff:ffff \}/)
+  t.equal(filter.apply([{ ...rule(50, '2001:db8::8001'), excluded }, rule(51)]), undefined)
+  t.equal(list(), '', 'all prefixes are excluded')
   t.equal(filter.apply([rule(50), rule(51)]), undefined)
   t.equal(list(), '', 'no prefixes, no table')
   t.equal(filter.apply([], 58135), undefined)
@@ -66,6 +71,13 @@ t.test('the table as nft lists it; close removes it', async (t) => {
 `, 'logs the kernel\'s own solicitations')
   t.equal(filter.apply([rule(50, '::/0')], 58136), undefined)
   t.match(list(), /chain prerouting[^]*chain output[^]*log group 58136/)
+  const watched = new Set([50, 51])
+  t.equal(filter.apply([rule(50, '2001:db8::/64'), ruleOf(51, '02:00:00:00:00:51', '2001:db8::/64')], 58136, watched), undefined)
+  t.match(list(), /chain postrouting \{\n\t\ttype filter hook postrouting priority filter; policy accept;\n/)
+  t.match(list(), /\n\t\toif "q0" ip6 daddr @p50 limit rate 1000\/second burst 256 packets log group 58136\n\t\}/,
+    'where the kernel solicits nothing')
+  t.equal(filter.apply([rule(50, '2001:db8::/64')], 58136, new Set()), undefined)
+  t.notMatch(list(), /postrouting/)
   t.equal(filter.apply([rule(50, '::/0')]), undefined, 'and back again')
   t.equal(filter.group, undefined)
   t.notMatch(list(), /output/)
@@ -146,7 +158,7 @@ t.test('after SIGKILL the table is gone', async (t) => {
     import { KernelFilter } from '${filterUrl}'
     import { Prefix } from '${addressUrl}'
     const filter = new KernelFilter()
-    filter.apply([{ ifindex: 50, mac: undefined, prefixes: [Prefix.parse('2001:db8::/64')] }], 58135)
+    filter.apply([{ ifindex: 50, mac: undefined, prefixes: [Prefix.parse('2001:db8::/64')], excluded: [] }], 58135)
     // The garbage collector would close the socket, and the kernel remove the table.
     setInterval(() => filter, 1000)`], { stdio: ['ignore', 'inherit', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))

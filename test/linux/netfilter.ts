@@ -9,7 +9,7 @@ import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
 const BIND = 0x401
 const NEWCHAIN = 0x0a03
 const NEWTABLE = 0x0a00
-const FILTERS: Filter[] = [{ ifindex: 5, mac: undefined, prefixes: [Prefix.parse('2001:db8::/64')!] }]
+const FILTERS: Filter[] = [{ ifindex: 5, mac: undefined, prefixes: [Prefix.parse('2001:db8::/64')!], excluded: [] }]
 const NOT_SUPPORTED = 95
 const UNFILTERED = /^cannot keep the kernel from reacting to unicast solicitations /
 const UNWATCHED = /^cannot see the kernel's own solicitations .*ENOTSUP.* three seconds; load the kernel module nfnetlink_log$/

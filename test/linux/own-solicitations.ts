@@ -1,7 +1,7 @@
 /** With the rule of `KernelFilter` in place. */
 import t, { type Test } from 'tap'
 import { spawn } from 'node:child_process'
-import { Address, parseMac } from '../../src/address.ts'
+import { Address, parseMac, Prefix } from '../../src/address.ts'
 import { OwnSolicitations } from '../../src/linux/own-solicitations.ts'
 import { PacketSocket } from '../../src/linux/packet.ts'
 import { KernelFilter } from '../../src/linux/kernel-filter.ts'
@@ -95,6 +95,25 @@ t.test('two links; a device on top is another link, and received solicitations d
   ping('2001:db8:5::3')
   await until(() => events.length > 2)
   t.equal(events[2], `${above} 2001:db8:5::3`)
+})
+
+t.test('packets that leave by a link without link-layer addresses', async (t) => {
+  t.teardown(() => sh('ip link del s4'))
+  // It has an address, but solicits nothing, and the rule does not look at the address.
+  sh('ip link add s4 type veth peer name s4p; ip link set s4 arp off up; ip link set s4p up; ip -6 addr add 2001:db8:4::1/64 dev s4 nodad')
+  const link = ifindex('s4')
+  const events: string[] = []
+  const own = new OwnSolicitations(new Set([link]), (ifindex, target) => events.push(`${ifindex} ${target}`))
+  const filter = new KernelFilter()
+  t.teardown(() => [filter, own].forEach((each) => each.close()))
+  const excluded = [Prefix.parse('2001:db8:4::8000/113')!]
+  const filters = [{ ifindex: link, mac: undefined, prefixes: [Prefix.parse('2001:db8:4::/64')!], excluded }]
+  t.equal(filter.apply(filters, own.group, new Set([link])), undefined)
+  sh('ip -6 route add 2001:db8:5::/64 dev s4')
+  for (const address of ['2001:db8:5::1', '2001:db8:4::8001', '2001:db8:4::1', '2001:db8:4::7', '2001:db8:4::8']) ping(address)
+  await until(() => events.length > 1)
+  await settle()
+  t.strictSame(events, [`${link} 2001:db8:4::7`, `${link} 2001:db8:4::8`])
 })
 
 t.test('a group that another process has bound is left to it', async (t) => {

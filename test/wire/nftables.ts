@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { parseMac, Prefix } from '../../src/address.ts'
 import { MessageWriter } from '../../src/wire/netlink-encode.ts'
 import { messages } from '../../src/wire/netlink.ts'
-import { Batch, NFT_TABLE_F_OWNER, ranges } from '../../src/wire/nftables.ts'
+import { Batch, NFT_TABLE_F_OWNER, ranges, subtract } from '../../src/wire/nftables.ts'
 import { hex } from '../fixtures/fake-kernel.ts'
 
 const merged = (...prefixes: string[]): string[] =>
@@ -22,6 +22,22 @@ t.test('prefixes become ranges with gaps', async (t) => {
   t.strictSame(merged('ffff::/16', 'fffe::/16'), ['fffe::-'], 'up to the last address')
   t.strictSame(merged('2001:db8::ffff:ffff'), ['2001:db8::ffff:ffff-2001:db8::1:0:0'], 'carry')
   t.strictSame(merged('8000::/1', '7fff:ffff:ffff:ffff::/64'), ['7fff:ffff:ffff:ffff::-'], 'words are unsigned')
+})
+
+t.test('ranges without others', async (t) => {
+  const parsed = (text: string) => ranges(text.split(' ').filter(Boolean).map((prefix) => Prefix.parse(prefix)!))
+  const left = (from: string, holes: string): string[] => subtract(parsed(from), parsed(holes)).map(({ first, end }) => `${first}-${end ?? ''}`)
+  t.strictSame(left('2001:db8::/64', ''), ['2001:db8::-2001:db8:0:1::'])
+  t.strictSame(left('', '2001:db8::/64'), [])
+  t.strictSame(left('2001:db8::/64', '2001:db8::/64'), [])
+  t.strictSame(left('2001:db8::/64', '2001:db8::/48'), [], 'a wider one')
+  t.strictSame(left('2001:db8::/64', '2001:db8:: 2001:db8::8000/113 2001:db8::ffff:ffff:ffff:ffff'),
+    ['2001:db8::1-2001:db8::8000', '2001:db8::1:0-2001:db8::ffff:ffff:ffff:ffff'], 'at both ends and between')
+  t.strictSame(left('2001:db8::/64 2001:db8:0:2::/64 2001:db8:0:4::/64', '2001:db8:0:1::/64 2001:db8:0:3::/64 2001:db8:0:4::/65'),
+    ['2001:db8::-2001:db8:0:1::', '2001:db8:0:2::-2001:db8:0:3::', '2001:db8:0:4:8000::-2001:db8:0:5::'], 'beside them')
+  t.strictSame(left('2001:db8::1 2001:db8::3 2001:db8::5', '2001:db8::/126'), ['2001:db8::5-2001:db8::6'], 'over several')
+  t.strictSame(left('::/0', 'ffff::/16 ::/16'), ['1::-ffff::'], 'up to the last address')
+  t.strictSame(left('::/0', '::/0'), [])
 })
 
 t.test('the rule is that of nft', async (t) => {

@@ -53,14 +53,15 @@ export class Responder extends Part<ResponderParts> {
     return this.#search(neighbor, link.ifindex, t0, t1, t2, t3, rules, view.sourceMac, now, this.#solicitor)
   }
 
-  /** Handles a solicitation by the kernel, which has a packet for the target: probes the other links. Later packets use the host route. */
+  /** Handles a packet that the kernel has for the target on a link: probes the other links. Later packets use the host route. */
   local(ifindex: number, target: Address, now: Instant): void {
     const { w0, w1, w2, w3 } = target
     const { rules: all, cache, links } = this.parts
     const neighbor = cache.get(w0, w1, w2, w3)
     const rules = all.match(ifindex, w0, w1, w2, w3).filter(({ settings }) => settings.routes)
-    // If the target is probed on this link, the solicitation may be that probe.
-    if (neighbor?.isOwned || neighbor?.work.probed.includes(ifindex) || rules.length === 0 || target.isLinkLocal) return
+    // If the target is probed on this link, the solicitation may be that probe. Without link-layer addresses there is no solicitation.
+    const isProbe = neighbor?.work.probed.includes(ifindex) === true && links.get(ifindex)?.mac !== undefined
+    if (neighbor?.isOwned || isProbe || rules.length === 0 || target.isLinkLocal) return
     if (all.excluded(w0, w1, w2, w3) || links.own(w0, w1, w2, w3) !== undefined || isAnycast(rules, links, w0, w1, w2, w3)) return
     this.#search(neighbor, ifindex, w0, w1, w2, w3, rules, -1, now)
   }

@@ -16,6 +16,7 @@
  */
 import type { Address, Mac } from '../../address.ts'
 import type { Settings } from '../../config/config.ts'
+import { Deadlines, earliest, type Timed } from '../tables/deadlines.ts'
 import { hashAddress } from '../tables/hash.ts'
 import type { Effects, Instant, Random } from '../types.ts'
 import type { Limit } from '../../events.ts'
@@ -40,8 +41,9 @@ const HASTY = 1 / 4
 /** Numbers of hash slots, for senders and for targets that had an owner. A collision costs precision only. */
 const SENDERS = 1024
 const SEEN = 8192
-/** Milliseconds between two events that report refusals. */
+/** Milliseconds between two events that report refusals, and without a refusal after which an event reports the remaining ones. */
 const REPORT_INTERVAL = 10_000
+const CALM = 3000
 
 /** Parts of a budget that are reserved for probes of higher priority. */
 const KEPT = {
@@ -50,14 +52,24 @@ const KEPT = {
   unknown: { calm: 4 / 16, crowded: 5 / 16, repeat: 6 / 16, greedy: 7 / 16 },
 } as const satisfies Record<Lane, unknown>
 
-class Bucket {
+/** The budgets of a link or of a block. The deadline is the time to check for remaining refusals. */
+class Bucket implements Timed {
+  /** Undefined: the bucket of a block. */
+  readonly ifindex: number | undefined
   /** Probes per second for unknown targets. The rate of a link is the highest one of all blocks that probe there. */
   rate = 0
   /** Instants until which the budgets are in use. */
   unknown = Number.NEGATIVE_INFINITY
   alive = Number.NEGATIVE_INFINITY
+  /** Refusals since the last event, the host that caused all of them (-1: none or several hosts), and the time of the last one. */
   refused = 0
-  reportedAt = Number.NEGATIVE_INFINITY
+  mac = -1
+  refusedAt = Number.NEGATIVE_INFINITY as Instant
+  reportedAt = Number.NEGATIVE_INFINITY as Instant
+  deadline = Number.NEGATIVE_INFINITY as Instant
+  place = -1
+
+  constructor(ifindex?: number) { this.ifindex = ifindex }
 
   /** @returns whether the budget is in use no longer than until `latest`, with these probes added */
   fits(lane: Lane, probes: number, latest: number): boolean {
@@ -78,6 +90,8 @@ export class ProbeBudget<T extends Queued> {
   readonly #seed: number
   readonly #links = new Map<number, Bucket>()
   readonly #blocks = new WeakMap<Settings, Bucket>()
+  /** Buckets with refusals that no event has reported. */
+  readonly #unreported = new Deadlines<Bucket>()
   /** Instants until which half of the rate is in use, by sender: a host, or all hosts of a link. */
   readonly #senders = { alive: new Float64Array(SENDERS), unknown: new Float64Array(SENDERS) }
   readonly #seen = new Int32Array(SEEN)
@@ -99,10 +113,10 @@ export class ProbeBudget<T extends Queued> {
     const latest = now + window * (1 - part)
     const block = this.#block(settings)
     const isHasty = lane === 'unknown' && mac >= 0 && this.queue.size('unknown') >= CROWD && this.#isBusy(lane, slot, now + HASTY * window)
-    if (isHasty || !block.fits(lane, cost(links), latest)) return this.#refuse(block, 0, mac, now)
+    if (isHasty || !block.fits(lane, cost(links), latest)) return this.#refuse(block, mac, now)
     for (const ifindex of links) {
       const link = this.#link(ifindex, settings)
-      if (!link.fits(lane, 1, latest)) return this.#refuse(link, ifindex, mac, now)
+      if (!link.fits(lane, 1, latest)) return this.#refuse(link, mac, now)
     }
     if (lane !== 'seen' && this.queue.isFull(lane)) {
       this.#effects.events.push({ kind: 'limit', limit: 'queue', size: QUEUE_LIMIT })
@@ -130,6 +144,17 @@ export class ProbeBudget<T extends Queued> {
   hadOwner(w0: number, w1: number, w2: number, w3: number): boolean {
     const hash = hashAddress(this.#seed, w0, w1, w2, w3)
     return this.#seen[hash & (SEEN - 1)] === hash
+  }
+
+  get deadline(): Instant | undefined { return earliest(this.queue.deadline, this.#unreported.next) }
+
+  wake(now: Instant): void {
+    this.queue.wake(now)
+    for (let due = this.#unreported.due(now); due !== undefined; due = this.#unreported.due(now)) {
+      const calmAt = due.refusedAt + CALM as Instant
+      if (calmAt > now) this.#unreported.set(due, calmAt)
+      else this.#report(due, now)
+    }
   }
 
   gone(ifindex: number): void { this.#links.delete(ifindex) }
@@ -161,15 +186,23 @@ export class ProbeBudget<T extends Queued> {
     }
   }
 
-  /** Counts a refusal. @param ifindex of the full link; 0: the block is full */
-  #refuse(bucket: Bucket, ifindex: number, mac: number, now: Instant): false {
+  /** Counts a refusal. The first one is reported at once, and the others later, together. */
+  #refuse(bucket: Bucket, mac: number, now: Instant): false {
+    bucket.mac = bucket.refused === 0 || bucket.mac === mac ? mac : -1
     bucket.refused++
-    if (now < bucket.reportedAt + REPORT_INTERVAL) return false
-    this.#effects.events.push({ kind: 'limit', limit: 'probes', size: bucket.rate, refused: bucket.refused,
-      ...(ifindex === 0 ? {} : { ifindex }), ...(mac < 0 ? {} : { mac: mac as Mac }) })
+    bucket.refusedAt = now
+    if (now >= bucket.reportedAt + REPORT_INTERVAL) this.#report(bucket, now)
+    else if (bucket.place < 0) this.#unreported.set(bucket, now + CALM as Instant)
+    return false
+  }
+
+  #report(bucket: Bucket, now: Instant): void {
+    const { ifindex, mac, rate, refused } = bucket
+    this.#effects.events.push({ kind: 'limit', limit: 'probes', size: rate, refused,
+      ...(ifindex === undefined ? {} : { ifindex }), ...(mac < 0 ? {} : { mac: mac as Mac }) })
     bucket.refused = 0
     bucket.reportedAt = now
-    return false
+    this.#unreported.remove(bucket)
   }
 
   #block(settings: Settings): Bucket {
@@ -185,7 +218,7 @@ export class ProbeBudget<T extends Queued> {
 
   #link(ifindex: number, { probeLimit }: Settings): Bucket {
     let link = this.#links.get(ifindex)
-    if (link === undefined) this.#links.set(ifindex, link = new Bucket())
+    if (link === undefined) this.#links.set(ifindex, link = new Bucket(ifindex))
     if (link.rate < probeLimit) link.rate = probeLimit
     return link
   }

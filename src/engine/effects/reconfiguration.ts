@@ -160,8 +160,10 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   #filter(): void {
     const { rules, links, effects } = this.parts
     const filters = rules.filters(links)
-    const isSame = filters.length === this.#filters.length && filters.every(({ ifindex, mac, prefixes }, i) =>
-      ifindex === this.#filters[i].ifindex && mac === this.#filters[i].mac && prefixes === this.#filters[i].prefixes)
+    const before = this.#filters
+    const isSame = filters.length === before.length && filters.every(({ ifindex, mac, prefixes, excluded }, i) =>
+      ifindex === before[i].ifindex && mac === before[i].mac && prefixes === before[i].prefixes
+        && excluded.length === before[i].excluded.length && excluded.every((prefix, n) => prefix.equals(before[i].excluded[n])))
     if (!isSame) effects.filters = this.#filters = filters
   }
 

@@ -7,7 +7,8 @@
  * 6 ns per group, and for each join: 10 000 joins take half a second.
  */
 import type { Address } from '../../address.ts'
-import { MAX_REPORTED, OLDER_VERSION_QUERIER_PRESENT_TIMEOUT, UNSOLICITED_REPORT_INTERVAL } from '../../wire/constants.ts'
+import { LAST_LISTENER_QUERY_INTERVAL, MAX_REPORTED, OLDER_VERSION_QUERIER_PRESENT_TIMEOUT, QUERY_RESPONSE_INTERVAL,
+  UNSOLICITED_REPORT_INTERVAL } from '../../wire/constants.ts'
 import type { ListenerQuery, MulticastMessage } from '../../wire/mld-decode.ts'
 import { Counts } from '../tables/counts.ts'
 import type { Instant, Random } from '../types.ts'
@@ -15,6 +16,11 @@ import type { Instant, Random } from '../types.ts'
 /** The most reports in one batch, and the milliseconds between two batches. Together they allow 48 000 groups per second with MLDv2. */
 const BURST = 8
 const GAP = 10
+/**
+ * Milliseconds from one answer to a query to the next, for each group of the first, and its limits. The limits are the default times that
+ * listeners have to answer queries for one group and for all groups. Queries that come faster, with any delay, cause no more reports.
+ */
+const PAUSE = 2.5, MIN_PAUSE = LAST_LISTENER_QUERY_INTERVAL, MAX_PAUSE = QUERY_RESPONSE_INTERVAL
 /** The most reports that `leaveAll` sends. Switches forget the remaining groups by timeout. */
 const LAST_BURST = 64
 
@@ -22,6 +28,9 @@ const AT_ONCE = Number.NEGATIVE_INFINITY as Instant
 const NEVER = Number.POSITIVE_INFINITY as Instant
 
 class Pending {
+  readonly #isPaced: boolean
+  /** Earliest time at which waiting groups become due. */
+  #earliest = AT_ONCE
   #waiting = new Set<number>()
   #at = NEVER
   /** Time at which all groups of the link are due. Set by `addAll`. */
@@ -29,24 +38,35 @@ class Pending {
   /** Groups whose time has come, and that are not taken yet. */
   #due: number[] = []
 
+  /** @param isPaced waiting groups become due only after a pause since the last ones */
+  constructor(isPaced = false) { this.#isPaced = isPaced }
+
   get at(): Instant { return this.#due.length > 0 ? AT_ONCE : this.#at }
 
-  /** Adds a group. @param at latest time of its report */
+  /** Adds a group. @param at latest time of its report, unless a pause makes that later */
   add(group: number, at: Instant): void {
     this.#waiting.add(group)
-    if (at < this.#at) this.#at = at
+    this.#at = Math.min(this.#at, Math.max(this.#earliest, at)) as Instant
   }
 
-  /** Adds all groups of the link, unless all of them are due at `at` or earlier already. */
+  /** @returns whether all groups of the link are due at `at` or earlier */
+  hasAll(at: Instant): boolean { return this.#allAt <= at }
+
+  /** Adds all groups of the link, unless they are due already. */
   addAll(groups: Iterable<number>, at: Instant): void {
-    if (this.#allAt <= at) return
-    for (const group of groups) this.add(group, at)
-    if (this.#waiting.size > 0) this.#allAt = at
+    const latest = Math.max(this.#earliest, at) as Instant
+    if (this.hasAll(latest)) return
+    for (const group of groups) this.add(group, latest)
+    if (this.#waiting.size > 0) this.#allAt = latest
   }
 
   /** Removes groups whose time has come. @returns at most `most` of them */
   take(most: number, now: Instant): number[] {
-    if (this.#due.length === 0 && this.#at <= now) this.clear([...this.#waiting])
+    if (this.#due.length === 0 && this.#at <= now) {
+      const pause = Math.min(MAX_PAUSE, Math.max(MIN_PAUSE, PAUSE * this.#waiting.size))
+      if (this.#isPaced) this.#earliest = now + pause as Instant
+      this.clear([...this.#waiting])
+    }
     return this.#due.splice(0, most)
   }
 
@@ -67,8 +87,9 @@ export class MldListener {
   readonly #changed = new Pending()
   /** Groups whose State Change Report is repeated once, since the first one may be lost. */
   readonly #repeated = new Pending()
-  /** Groups for a Current State Report, which answers a query. */
-  readonly #queried = new Pending()
+  /** Groups for a Current State Report, which answers a General Query, or queries for these groups. */
+  readonly #queriedAll = new Pending(true)
+  readonly #queried = new Pending(true)
   #restingUntil = AT_ONCE
   /** Older Version Querier Present timer (RFC 3810 8.2.1): end of the time with MLDv1. NEVER: MLDv2 is used. */
   #version1Until = NEVER
@@ -84,7 +105,7 @@ export class MldListener {
 
   /** Time of the next `wake`; infinite: none is needed. */
   get next(): Instant {
-    const due = Math.min(this.#changed.at, this.#repeated.at, this.#queried.at, this.#version1Until)
+    const due = Math.min(this.#changed.at, this.#repeated.at, this.#queriedAll.at, this.#queried.at, this.#version1Until)
     return Math.max(this.#restingUntil, due) as Instant
   }
 
@@ -99,14 +120,18 @@ export class MldListener {
 
   /** Reports all groups as newly joined, for a switch that may not know them. */
   reportAll(): void { this.#changed.addAll(this.#added.kinds(), AT_ONCE) }
-  cancel(): void { for (const pending of [this.#changed, this.#repeated, this.#queried]) pending.clear() }
+  cancel(): void { for (const pending of [this.#changed, this.#repeated, this.#queriedAll, this.#queried]) pending.clear() }
 
-  /** Schedules the answer to a query. A query that concerns no group of this link is not answered. */
+  /**
+   * Schedules the answer to a query. A query that concerns no group of this link is not answered. A pending report that answers the query
+   * is not duplicated (RFC 3810 6.2, RFC 2710 4).
+   */
   query({ version, groups, delay }: Pick<ListenerQuery, 'version' | 'groups' | 'delay'>, now: Instant): void {
     if (version === 1) this.#version1Until = now + OLDER_VERSION_QUERIER_PRESENT_TIMEOUT as Instant
     const at = now + this.#random() * delay as Instant
-    if (groups === undefined) this.#queried.addAll(this.#added.kinds(), at)
-    else for (const group of groups.map(suffixOf)) if (this.#has(group)) this.#queried.add(group, at)
+    if (groups === undefined) return this.#queriedAll.addAll(this.#added.kinds(), at)
+    if (this.#queriedAll.hasAll(at)) return
+    for (const group of groups.map(suffixOf)) if (this.#has(group)) this.#queried.add(group, at)
   }
 
   /** Sends the reports that are due, at most BURST of them. @param source link-local, or `::` (RFC 3810 5.2.13) */
@@ -122,7 +147,9 @@ export class MldListener {
       for (const group of groups) this.#repeated.add(group, again)
     })
     flush(this.#repeated, (groups) => this.#reportChange(groups, source))
-    flush(this.#queried, (groups) => this.#reportState(groups.filter((group) => this.#has(group)), source))
+    for (const queried of [this.#queried, this.#queriedAll]) {
+      flush(queried, (groups) => this.#reportState(groups.filter((group) => this.#has(group)), source))
+    }
     if (left === 0) this.#restingUntil = now + GAP as Instant
   }
 

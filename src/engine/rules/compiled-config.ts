@@ -1,4 +1,5 @@
 /** The configuration, compiled into the tables where `Rules` looks up targets. Both `proxy` and `subnet` blocks become rules. */
+import type { Prefix } from '../../address.ts'
 import type { Config, Proxy, Rule, Settings, Subnet } from '../../config/config.ts'
 import type { LinkSets } from '../links/link-sets.ts'
 import { PrefixTable } from '../tables/prefix-table.ts'
@@ -32,6 +33,8 @@ export class CompiledConfig {
   readonly subnets: readonly ActiveSubnet[]
   readonly options: LinkOptions
   readonly hosts: HostLines
+  /** Prefixes of all `exclude` lines, and a table of them. */
+  readonly exclude: readonly Prefix[]
   readonly excluded: PrefixTable<true>
   readonly #sets: LinkSets
   readonly #variants = new Map<string, Variants>()
@@ -42,6 +45,8 @@ export class CompiledConfig {
     this.options = new LinkOptions(sets)
     this.hosts = new HostLines(random)
     this.excluded = new PrefixTable(random)
+    this.exclude = subnets.flatMap(({ exclude }) => exclude)
+    for (const { address, length } of this.exclude) this.excluded.add(address, length, true)
     this.blocks = proxies.map((proxy) => this.#block(proxy))
     this.subnets = subnets.map((subnet) => this.#subnet(subnet))
   }
@@ -67,7 +72,7 @@ export class CompiledConfig {
     return { iface, from, to: this.list.size }
   }
 
-  #subnet({ prefix, upstream, downstream, settings, hosts, exclude }: Subnet): ActiveSubnet {
+  #subnet({ prefix, upstream, downstream, settings, hosts }: Subnet): ActiveSubnet {
     const names = [upstream, ...downstream]
     const { promiscuous, routes, learn } = settings
     for (const name of names) this.options.listen(name, { promiscuous })
@@ -76,7 +81,6 @@ export class CompiledConfig {
     const subnet = { prefix, upstream, downstream, settings: this.#variantsOf(settings).settings, active: [],
       links: this.#sets.of(names), upstreams: this.#sets.of([upstream]) }
     this.hosts.add(subnet, hosts)
-    for (const { address, length } of exclude) this.excluded.add(address, length, true)
     return subnet
   }
 

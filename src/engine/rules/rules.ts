@@ -2,7 +2,7 @@
 import type { Address, Prefix } from '../../address.ts'
 import type { Config } from '../../config/config.ts'
 import { fits, fitsAny, LinkSets } from '../links/link-sets.ts'
-import type { Links } from '../links/links.ts'
+import { anycastOf, type Links } from '../links/links.ts'
 import type { Filter, Link, Random } from '../types.ts'
 import { CompiledConfig } from './compiled-config.ts'
 import { type ActiveRule, learnsOn } from './rule.ts'
@@ -88,7 +88,10 @@ export class Rules {
 
   /** @returns one filter for each present link that rules listen on. An unchanged filter keeps its `prefixes` object. */
   filters(links: Pick<Links, 'get'>): Filter[] {
-    return [...this.#listeners].map(([ifindex, { prefixes }]) => ({ ifindex, mac: links.get(ifindex)?.mac, prefixes }))
+    return [...this.#listeners].map(([ifindex, { prefixes }]) => {
+      const link = links.get(ifindex)
+      return { ifindex, mac: link?.mac, prefixes, excluded: [...this.config.exclude, ...link === undefined ? [] : anycastOf(link)] }
+    })
   }
 
   /** @returns the rules of a link that cover the target, in file order; valid until the next call */

@@ -181,6 +181,15 @@ t.test('a solicitation of this machine: its other links are probed', async (t) =
   t.same(plain.sink.take(), [], 'of no use without routes')
 })
 
+t.test('a packet that leaves by a link without link-layer addresses is none of our probes', async (t) => {
+  const [eth0, eth1] = twoLinks()
+  const stage = new Stage(SUBNET, [{ ...eth0, mac: undefined }, eth1])
+  stage.ns(ETH1, VM, { from: VM3, source: 'fe80::3' })
+  t.not(stage.sink.take(`confirm eth0 ${VM}`).length, 0, 'a host on eth1 solicits, so the upstream is probed')
+  stage.handle({ kind: 'local-solicitation', ifindex: ETH0, target: ip(VM) })
+  t.same(stage.sink.take('confirm', 'solicit'), [`solicit eth1 ${VM}`])
+})
+
 t.test('target, flags and source of an answer follow the settings', async (t) => {
   const answer = (settings: string, links = twoLinks()) => {
     const stage = new Stage(`proxy eth0 { ${settings}\n rule 2001:db8::/64 { static } }`, links)

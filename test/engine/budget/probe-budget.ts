@@ -110,6 +110,35 @@ t.test('one event in ten seconds, with the number of refusals', async (t) => {
   t.equal(events.length, 2)
 })
 
+t.test('when a scan pauses, an event counts the remaining refusals', async (t) => {
+  const events: Event[] = []
+  const budget = budgetOf(events)
+  drain(budget, 'unknown', ETH0, A, 0)
+  t.equal(budget.deadline, undefined, 'the only refusal is reported')
+  let refused = 0
+  for (let ms = 1; ms <= 5000; ms++) {
+    if (budget.deadline! <= ms) budget.wake(at(ms))
+    for (let n = 0; n < 5; n++) if (!budget.reserve('unknown', SETTINGS, [ETH1], ETH0, A, at(ms))) refused++
+  }
+  t.equal(events.length, 1, 'no event while the scan goes on')
+  const deadlines: Instant[] = []
+  for (let { deadline } = budget; deadline !== undefined; { deadline } = budget) budget.wake(deadlines[deadlines.push(deadline) - 1])
+  t.strictSame(events.slice(1), [{ kind: 'limit', limit: 'probes', size: RATE, refused, mac: A }])
+  t.equal(deadlines.at(-1), 8000, 'after three seconds without a refusal')
+})
+
+t.test('refusals on account of several hosts are attributed to none, and a link that is gone keeps its count', async (t) => {
+  const events: Event[] = []
+  const budget = budgetOf(events)
+  const blocks = [{ ...SETTINGS }, { ...SETTINGS }, { ...SETTINGS }]
+  for (const block of blocks) drain(budget, 'unknown', ETH0, A, 0, [ETH1], block)
+  for (const mac of [B, A]) drain(budget, 'unknown', ETH0, mac, 0, [ETH1], blocks[2])
+  budget.gone(ETH1)
+  budget.wake(at(9000))
+  t.match(events, [{ refused: 1, mac: A }, { ifindex: ETH1, refused: 1, mac: A }, { ifindex: ETH1, refused: 3 }])
+  t.notOk('mac' in events[2])
+})
+
 t.test('any senders in any order: no more than the budget in any time', async () => {
   const step = fc.record({ ms: fc.constantFrom(0, 0, 0, 1, 7, 300, 5000), lane: fc.constantFrom<Lane>('seen', 'unknown', 'alive'),
     mac: fc.nat(3), from: fc.constantFrom(ETH0, ETH2), times: fc.constantFrom(1, 10, 3000), links: fc.subarray([ETH1, 7, 8]) })

@@ -1,6 +1,7 @@
 /** Scans and floods against an engine, within the rate limits of probes (RFC 6583 7.1, 7.2; RFC 3756 4.3.2). */
 import t from 'tap'
-import { ETH0, ETH1, ETH2, linkOf, many, na, nthMac, own, Stage, SUBNET, twoLinks, VM2, VM3 } from '../kit/stage.ts'
+import type { Event } from '../../../src/events.ts'
+import { ETH0, ETH1, ETH2, linkOf, many, na, nthMac, own, ROUTER, Stage, SUBNET, twoLinks, VM2, VM3 } from '../kit/stage.ts'
 
 /** The default of `probe-limit`: probes per second, four seconds of which are saved up. */
 const RATE = 500
@@ -27,6 +28,21 @@ t.test('a scan: probes within the budget, no entries of refused targets, and few
   t.ok(refused > 0.9 * SECONDS * 5000, `${refused} refused`)
   t.ok(events <= 3 * 2, `${events} events`)
   t.ok(Object.keys(stage.known).length < SECONDS * RATE, `${Object.keys(stage.known).length} entries`)
+})
+
+t.test('soon after a scan, the events count every solicitation that was refused', async (t) => {
+  const stage = new Stage(SUBNET)
+  const events: Event[] = []
+  stage.sink.event = (event) => { events.push(event) }
+  let refused = 0
+  for (let n = 0; n < 8000; n++) {
+    for (let k = 0; k < 4; k++) if (stage.ns(ETH0, many(4 * n + k), { from: k === 0 ? VM3 : ROUTER }) === 'limit') refused++
+    stage.wait(1)
+  }
+  stage.wait(4000)
+  const reported = events.reduce((sum, event) => sum + (event.kind === 'limit' ? event.refused ?? 0 : 0), 0)
+  t.ok(refused > 20_000, `${refused} refused`)
+  t.equal(reported, refused)
 })
 
 t.test('during a scan a former owner, and a host that shows itself, are probed at once', async (t) => {

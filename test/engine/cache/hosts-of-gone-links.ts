@@ -1,6 +1,6 @@
 import t from 'tap'
 import { HOST_LIMIT, HostsOfGoneLinks, LINK_LIMIT } from '../../../src/engine/cache/hosts-of-gone-links.ts'
-import { ip, nth, PartsRecorder } from '../kit/neighbor.ts'
+import { ip, linkOf, nth, nthMac, PartsRecorder, Stage, SUBNET, twoLinks } from '../kit/neighbor.ts'
 
 t.test('hosts are kept by the name of their link, and taken once', async (t) => {
   const hosts = new HostsOfGoneLinks(new PartsRecorder())
@@ -32,4 +32,15 @@ t.test('of too many hosts those of the first link are forgotten, of one link the
   t.same(hosts.limits.map(({ used }) => used), [HOST_LIMIT, 1])
   t.same(hosts.take('eth0'), [])
   t.same(hosts.take('eth1').at(-1), nth(HOST_LIMIT))
+})
+
+t.test('an engine reports the limit that was reached, and lists both limits', async (t) => {
+  const taps = Array.from({ length: LINK_LIMIT + 1 }, (_, n) => linkOf(100 + n, { name: `tap${n}` }))
+  const stage = new Stage(SUBNET.replace('eth1', 'tap*'), [...twoLinks(), ...taps])
+  for (const [n, { ifindex }] of taps.entries()) stage.learn(`${nth(n + 2)}`, nthMac(n), ifindex)
+  for (const { ifindex } of taps) stage.gone(ifindex)
+  t.same(stage.sink.take('limit'), [`limit gone-links ${LINK_LIMIT}`])
+  t.same(stage.engine.limits(stage.now).filter(({ name }) => name.includes('gone')), [
+    { name: 'hosts of links that are gone', used: LINK_LIMIT, size: HOST_LIMIT },
+    { name: 'links that are gone', used: LINK_LIMIT, size: LINK_LIMIT }])
 })

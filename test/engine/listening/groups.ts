@@ -5,7 +5,8 @@ import { Groups } from '../../../src/engine/listening/groups.ts'
 import { suffixOf } from '../../../src/engine/listening/mld-listener.ts'
 import { Links } from '../../../src/engine/links/links.ts'
 import type { Instant, Link } from '../../../src/engine/types.ts'
-import { chance, ETH0, ETH1, ip, linkOf, own, PartsRecorder, runUntil } from '../kit/stage.ts'
+import type { ListenerQuery } from '../../../src/wire/mld-decode.ts'
+import { chance, ETH0, ETH1, ip, linkOf, many, nthMac, own, PartsRecorder, runUntil, Stage, SUBNET } from '../kit/stage.ts'
 
 /** Groups of links with a switch on each, which knows what was reported. */
 class Scene {
@@ -108,6 +109,35 @@ t.test('a group that was not added cannot be removed', async (t) => {
   t.throws(() => groups.remove(ETH1, ip('2001:db8::2')), { message: /link 3 is no member of ff02::1:ff00:2/ })
   groups.remove(ETH0, ip('2001:db8::2'))
   t.throws(() => groups.remove(ETH0, ip('2001:db8::2')))
+})
+
+t.test('500 queries from several queriers cause few reports of all groups', async (t) => {
+  const stage = new Stage(SUBNET)
+  const HOSTS = 1000
+  for (let n = 0; n < HOSTS; n++) {
+    stage.ns(ETH1, '2001:db8::1', { source: many(n), from: nthMac(n) })
+    stage.wait(1)
+    stage.na(ETH1, many(n), nthMac(n))
+  }
+  stage.wait(5000)
+  let reported = 0
+  stage.sink.multicast = ({ ifindex, message }) => {
+    if (ifindex === ETH0) reported += message.kind === 'state' ? message.groups.length : 1
+  }
+  const ask = (version: 1 | 2, n: number): void => {
+    for (let i = 0; i < 50; i++) {
+      const source = ip(`fe80::${i + 1}`)
+      const query: ListenerQuery = { kind: 'query', version, source, toAll: true, groups: undefined, delay: [0, 1, 10_000][i % 3] }
+      stage.handle({ kind: 'query', ifindex: ETH0, query })
+    }
+    stage.wait(n)
+  }
+  for (let n = 0; n < 10; n++) ask(2, 480)
+  t.equal(reported, 2 * HOSTS, 'one in 2.5 s')
+  stage.wait(3000)
+  reported = 0
+  for (let n = 0; n < 10; n++) ask(n % 2 === 0 ? 1 : 2, 480)
+  t.equal(reported, 2 * HOSTS, 'version 1 as well')
 })
 
 const ADDRESSES = ['2001:db8::1', '2001:db8:1::1', 'ff02::1:ff00:1', '2001:db8::2', '2001:db8::fd00:2', 'ff02::1:ffff:ffff'].map(ip)

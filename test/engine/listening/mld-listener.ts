@@ -1,5 +1,6 @@
 /** What is reported on a link, and when (RFC 3810 5.2, 6; RFC 2710 4). */
 import t from 'tap'
+import fc from 'fast-check'
 import { Address } from '../../../src/address.ts'
 import { MldListener } from '../../../src/engine/listening/mld-listener.ts'
 import type { Instant } from '../../../src/engine/types.ts'
@@ -77,7 +78,7 @@ t.test('queries for all groups, for one group and for a group that is not joined
   query(2, 10_000)
   query(2, 2000, 3)
   listener.remove(2)
-  t.same(run(50_000), ['30000 -2', '30500 -2', '31000 =1 =3'], 'all at the earliest time; without the group that was left meanwhile')
+  t.same(run(50_000), ['30000 -2', '30500 -2', '31000 =3', '35000 =1 =3'], 'each at its time; without the group that was left meanwhile')
   query(2, 0, 2)
   t.same(run(60_000), [])
 })
@@ -94,20 +95,79 @@ t.test('many groups fill reports, and these are sent in bursts', async (t) => {
   t.same(run(2000).length, 17, 'repeated half a second after the first reports')
 })
 
-t.test('a flood of queries is answered at the same rate, and changes are reported first', async (t) => {
+t.test('General Queries are answered once in ten seconds if there are many groups, whatever delay they allow', async (t) => {
   const { listener, run, query } = stage()
   for (let group = 0; group < 6000; group++) listener.add(group)
   run(10_000)
-  let answers = 0
-  for (let at = 0; at < 1000; at += 10) {
-    query(2, 1)
-    listener.query({ version: 2, delay: 10_000, groups: undefined }, at as Instant)
-    answers += run(10_010 + at).length
+  let reports = 0
+  for (let at = 10_010; at < 30_000; at += 10) {
+    query(2, at % 1000 === 0 ? 10_000 : 0)
+    reports += run(at).length
   }
-  t.ok(answers > 600 && answers <= 808, `${answers} reports in a second`)
+  t.equal(reports, 2 * Math.ceil(6000 / 61))
   query(2, 0)
+  run(30_000)
   listener.add(70_000)
-  t.match(run(11_020)[0], /\+70000$/)
+  t.match(run(40_000)[0], /\+70000$/, 'changes are reported first')
+  run(60_000)
+  for (let n = 0; n < 500; n++) query(1, 0)
+  t.equal(run(69_999).length, 6001, 'version 1 as well')
+})
+
+t.test('a querier that sends a General Query each second is answered each second if there are few groups', async (t) => {
+  const { listener, run, query } = stage()
+  for (const group of [1, 2]) listener.add(group)
+  run(10_000)
+  let lines: string[] = []
+  for (let at = 10_000; at <= 15_000; at += 10) {
+    lines.push(...run(at))
+    query(2, 0)
+  }
+  t.same(lines, [10_000, 11_000, 12_000, 13_000, 14_000, 15_000].map((at) => `${at} =1 =2`))
+})
+
+t.test('queries for one group are answered once in a second, and not while the answer for all groups is due sooner', async (t) => {
+  const { listener, run, query } = stage()
+  for (const group of [1, 2, 3]) listener.add(group)
+  run(10_000)
+  for (let n = 0; n < 500; n++) query(2, 0, 1)
+  t.same(run(10_000), ['10000 =1'])
+  query(2, 0, 1)
+  query(2, 500, 2)
+  t.same(run(12_000), ['11000 =1 =2'])
+  query(2, 200)
+  query(2, 1000, 3)
+  t.same(run(12_200), ['12100 =1 =2 =3'])
+  query(2, 200)
+  query(2, 200, 3)
+  t.same(run(30_000), ['12300 =3', '13100 =1 =2 =3'], 'the answer for all groups has to wait, that for one has not')
+})
+
+const step = fc.record({ ms: fc.constantFrom(0, 0, 1, 50, 700, 3000), version: fc.constantFrom<1 | 2>(1, 2),
+  delay: fc.constantFrom(0, 1, 300, 10_000), groups: fc.option(fc.array(fc.nat(220), { maxLength: 3 }), { nil: undefined }), times: fc.constantFrom(1, 20) })
+
+t.test('whatever queries come, the reports in any time are limited', async () => {
+  const WINDOW = 10_000
+  fc.assert(fc.property(fc.array(step, { maxLength: 60, size: 'max' }), fc.constantFrom(3, 600), (steps, size) => {
+    const { listener, run, query } = stage()
+    for (let group = 0; group < size; group++) listener.add(group)
+    run(5000)
+    let [now, queried] = [5000, 0]
+    const lines: string[] = []
+    for (const { ms, version, delay, groups, times } of steps) {
+      lines.push(...run(now += ms))
+      for (let n = 0; n < times; n++) query(version, delay, ...groups ?? [])
+      queried += times * (groups?.length ?? 0)
+    }
+    lines.push(...run(now + 30_000))
+    const sent = lines.map((line) => ({ at: parseFloat(line), groups: line.split(/[= ]\d/).length - 1 }))
+    return sent.every(({ at: from }) => {
+      const count = sent.reduce((sum, { at, groups }) => sum + (at >= from && at < from + WINDOW ? groups : 0), 0)
+      // All groups after each pause, the rest of an earlier report, and each queried group once in a second.
+      const pause = Math.max(1000, 2.5 * size)
+      return count <= (2 + WINDOW / pause) * size + Math.min(queried, 11 * size)
+    })
+  }), { numRuns: 30 })
 })
 
 t.test('reports and dones are of version 1 while a querier of version 1 is present', async (t) => {

@@ -4,7 +4,7 @@ import { Address, Prefix } from '../../../src/address.ts'
 import { DEFAULTS } from '../../../src/config/defaults.ts'
 import type { Pinned } from '../../../src/engine/rules/host-lines.ts'
 import { Rules } from '../../../src/engine/rules/rules.ts'
-import { chance, configOf, ETH0, ETH1, ETH2, ip, linkOf, LO, prefix } from '../kit/stage.ts'
+import { chance, configOf, ETH0, ETH1, ETH2, ip, linkOf, LO, own, prefix } from '../kit/stage.ts'
 
 const SUBNET = `subnet 2001:db8::/64 {
   upstream eth0
@@ -172,7 +172,15 @@ t.test('`subnet auto` makes one rule for each prefix of the upstream', async (t)
 t.test('filters for the kernel', async (t) => {
   const rules = rulesOf(SUBNET, ETH0, ETH1)
   t.same(rules.filters({ get: (ifindex) => linkOf(ifindex) }).map((rule) => ({ ...rule, prefixes: [...rule.prefixes] })),
-    [ETH0, ETH1].map((ifindex) => ({ ifindex, mac: linkOf(ifindex).mac, prefixes: [prefix('2001:db8::/64')] })))
+    [ETH0, ETH1].map((ifindex) => ({ ifindex, mac: linkOf(ifindex).mac, prefixes: [prefix('2001:db8::/64')], excluded: [] })))
+})
+
+t.test('filters leave `exclude` ranges and the anycast addresses of the link to the kernel', async (t) => {
+  const rules = rulesOf(`${SUBNET.replace('host', 'exclude 2001:db8::8000/113\n host')} proxy eth0 { rule fd00::/64 { static } }`, ETH0, ETH1)
+  const addresses = [own('fe80::1'), own('2001:db8::ff'), own('2001:db8::2:7', 112), own('fd00::1', 127), own('fd00::3', 128)]
+  const filters = rules.filters({ get: (ifindex) => linkOf(ifindex, ifindex === ETH0 ? { addresses } : {}) })
+  t.same(filters.map(({ excluded }) => excluded.map(String)),
+    [['2001:db8::8000/113', '2001:db8::/128', '2001:db8::2:0/128'], ['2001:db8::8000/113']])
 })
 
 t.test('filters keep their prefixes objects until prefixes or names change', async (t) => {
