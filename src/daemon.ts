@@ -11,13 +11,10 @@ import { claim } from './linux/single-instance.ts'
 import { verdict, type OsError } from './linux/errors.ts'
 import { Forwarding } from './linux/forwarding.ts'
 import type { LinkReader } from './linux/link-sockets.ts'
-import { ForeignRouteWatcher } from './linux/foreign-routes.ts'
-import { GatewayWatcher } from './linux/gateways.ts'
-import { LinkWatcher } from './linux/links.ts'
+import { KernelWatch } from './linux/kernel-watch.ts'
 import type { NativeSocket } from './linux/native.ts'
-import { KERNEL_LIMIT, NeighborWatcher } from './linux/neighbors.ts'
+import { KERNEL_LIMIT } from './linux/neighbors.ts'
 import { Netfilter } from './linux/netfilter.ts'
-import { PrefixWatcher } from './linux/prefixes.ts'
 import { HostRoutes, QUEUE_LIMIT, RouteWatcher } from './linux/route-changes.ts'
 import { NO_ROUTE, Rtnetlink } from './linux/rtnetlink.ts'
 import { Sockets } from './linux/sockets.ts'
@@ -47,15 +44,10 @@ export class Daemon {
   readonly #routes: HostRoutes
   readonly #netfilter: Netfilter
   readonly #forwarding: Forwarding
-  readonly #linkWatcher: LinkWatcher
-  readonly #neighborWatcher: NeighborWatcher
-  readonly #prefixWatcher: PrefixWatcher
-  readonly #foreignRoutes: ForeignRouteWatcher
-  readonly #gatewayWatcher: GatewayWatcher
+  readonly #watch: KernelWatch
   #routeWatcher: RouteWatcher | undefined
   readonly #stateFile: StateFile | undefined
   readonly #sockets = new Sockets((link) => this.#reader(link))
-  readonly #followed = new Set<number>()
   readonly #inputs: Input[] = []
   readonly #unlogged: Event[] = []
   #isStepping = false
@@ -93,29 +85,16 @@ export class Daemon {
       upstreams: this.#engine.interfaces.upstreams,
       links: this.#sockets.usage.map(({ iface }) => iface),
     }))
-    this.#linkWatcher = new LinkWatcher({
-      link: (link) => step({ kind: 'link', link }),
-      gone: (ifindex) => step({ kind: 'link-gone', ifindex }),
-      replugged: (ifindex) => step({ kind: 'link-replugged', ifindex }),
-    }, this.#kernel)
-    this.#neighborWatcher = new NeighborWatcher({
-      neighbor: (neighbor) => {
-        step({ kind: 'neighbor', neighbor })
-        this.#netfilter.neighbor(neighbor)
-      },
-      station: (ifindex, mac, present) => step({ kind: 'station', ifindex, mac, present }),
-      full: () => this.#events.event({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }, clock()),
-    }, this.#kernel)
-    this.#prefixWatcher = new PrefixWatcher((ifindex, prefixes) => step({ kind: 'prefixes', ifindex, prefixes }), this.#kernel)
-    this.#foreignRoutes = new ForeignRouteWatcher((prefix) => step({ kind: 'route-changed', prefix }))
-    this.#gatewayWatcher = new GatewayWatcher((gateways) => step({ kind: 'gateways', gateways }), this.#kernel)
+    this.#watch = new KernelWatch(this.#kernel, (input) => {
+      step(input)
+      if (input.kind === 'neighbor') this.#netfilter.neighbor(input.neighbor)
+    }, () => this.#events.event({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }, clock()))
     this.#stateFile = state === undefined ? undefined : new StateFile(state, (message, err) => log.warn({ event: 'memory', err }, message))
   }
 
   /** Resolves when every existing link is served. Rejects with an OsError. */
   async start(): Promise<void> {
-    this.#linkWatcher.start()
-    this.#gatewayWatcher.start()
+    this.#watch.startLinks()
     this.#forwarding.start()
     this.#prepare()
     if (this.#stateFile !== undefined) this.#step({ kind: 'saved-hosts', hosts: this.#stateFile.read() })
@@ -123,7 +102,7 @@ export class Daemon {
     const present = this.#routes.present()
     this.#isCompared = true
     this.#step({ kind: 'routes', present })
-    this.#neighborWatcher.start()
+    this.#watch.startNeighbors()
     this.#ticker = setInterval(() => this.#tick(clock()), TICK)
     await this.#routes.adopt(present)
     // A route may have moved or expired before it was adopted.
@@ -135,9 +114,7 @@ export class Daemon {
     clearTimeout(this.#timer)
     clearTimeout(this.#compareTimer)
     clearInterval(this.#ticker)
-    const watchers = [this.#routeWatcher, this.#linkWatcher, this.#neighborWatcher, this.#prefixWatcher, this.#foreignRoutes, this.#gatewayWatcher,
-      this.#forwarding]
-    for (const watcher of watchers) watcher?.close()
+    for (const watcher of [this.#routeWatcher, this.#watch, this.#forwarding]) watcher?.close()
     this.#stateFile?.write(this.#engine.savedHosts)
     this.#carryOut(this.#engine.stop())
     this.#sockets.close()
@@ -163,7 +140,7 @@ export class Daemon {
   snapshot() { return { ...this.#engine.snapshot(clock()), ...this.usage } }
 
   get usage() {
-    const parts = [this.#sockets, this.#routes, this.#neighborWatcher, this.#events, this.#linkErrors, this.#stateFile]
+    const parts = [this.#sockets, this.#routes, this.#watch, this.#events, this.#linkErrors, this.#stateFile]
     return { links: this.#sockets.usage, limits: [...this.#engine.limits(clock()), ...parts.flatMap((part) => part?.limits ?? [])] }
   }
 
@@ -189,7 +166,7 @@ export class Daemon {
     for (const entry of listening.values()) if (entry !== undefined) this.#listen(entry)
     if (filters !== undefined) {
       this.#netfilter.filter(filters)
-      this.#foreignRoutes.follow(filters.map(({ prefixes }) => prefixes))
+      this.#watch.followRoutes(filters.map(({ prefixes }) => prefixes))
     }
     if (routes.length > 0 && this.#isCompared) this.#routes.apply([...routes])
     for (const discovery of discoveries) this.#sockets.discover(discovery)
@@ -199,7 +176,7 @@ export class Daemon {
     for (const probe of probes) this.#sockets.probe(probe)
     for (const multicast of multicasts) this.#sockets.multicast(multicast)
     for (const [ifindex, entry] of listening) if (entry === undefined) this.#ignore(ifindex)
-    if (listening.size > 0) this.#prefixWatcher.follow(this.#followed)
+    if (listening.size > 0) this.#watch.follow()
     for (const lookup of lookups) {
       this.#inputs.push({ kind: 'lookup', target: lookup.target, decision: this.#ask(() => this.#kernel.lookup(lookup)) ?? NO_ROUTE })
     }
@@ -213,7 +190,7 @@ export class Daemon {
   }
 
   #nameOf(ifindex: number): string {
-    return this.#sockets.nameOf(ifindex) ?? this.#linkWatcher.links.find((link) => link.ifindex === ifindex)?.name ?? `link ${ifindex}`
+    return this.#sockets.nameOf(ifindex) ?? this.#watch.links.find((link) => link.ifindex === ifindex)?.name ?? `link ${ifindex}`
   }
 
   #askPaths(questions: readonly PathQuestion[]): void {
@@ -223,8 +200,7 @@ export class Daemon {
 
   #listen(entry: Listening): void {
     const { link: { ifindex, name }, subscription: { prefixes, ownSolicitations } } = entry
-    if (prefixes) this.#followed.add(ifindex)
-    else this.#followed.delete(ifindex)
+    this.#watch.select(ifindex, prefixes)
     this.#netfilter.watch(ifindex, ownSolicitations)
     const isNew = this.#sockets.listen(entry)
     // An upstream that appears, or gets its name, after the start needs its settings as well.
@@ -232,7 +208,7 @@ export class Daemon {
   }
 
   #ignore(ifindex: number): void {
-    this.#followed.delete(ifindex)
+    this.#watch.select(ifindex, false)
     this.#netfilter.watch(ifindex, false)
     this.#sockets.ignore(ifindex)
   }
@@ -276,7 +252,7 @@ export class Daemon {
   /** Prepares the machine for the configuration: netfilter and forwarding; warns about missing links. */
   #prepare(): void {
     this.#netfilter.apply()
-    const present = this.#linkWatcher.links.map(({ name }) => name)
+    const present = this.#watch.links.map(({ name }) => name)
     for (const iface of this.#engine.interfaces.names) {
       if (!iface.includes('*') && !present.includes(iface)) this.#log.warn({ iface }, missingLinkSentence(iface, present))
     }

@@ -1,0 +1,63 @@
+/** Watches the links, neighbors and routes of the kernel, and reports them as inputs of the engine. */
+import type { Input, Link } from '../engine/types.ts'
+import type { Limit } from '../events.ts'
+import type { Prefix } from '../address.ts'
+import { ForeignRouteWatcher } from './foreign-routes.ts'
+import { GatewayWatcher } from './gateways.ts'
+import { LinkWatcher } from './links.ts'
+import { NeighborWatcher } from './neighbors.ts'
+import { PrefixWatcher } from './prefixes.ts'
+import type { Rtnetlink } from './rtnetlink.ts'
+
+export class KernelWatch {
+  readonly #links: LinkWatcher
+  readonly #neighbors: NeighborWatcher
+  readonly #prefixes: PrefixWatcher
+  readonly #routes: ForeignRouteWatcher
+  readonly #gateways: GatewayWatcher
+  /** Links whose on-link prefixes are reported. */
+  readonly #followed = new Set<number>()
+
+  /** @param full called when the tables of neighbors and stations are full */
+  constructor(kernel: Rtnetlink, report: (input: Input) => void, full: () => void) {
+    this.#links = new LinkWatcher({
+      link: (link) => report({ kind: 'link', link }),
+      gone: (ifindex) => report({ kind: 'link-gone', ifindex }),
+      replugged: (ifindex) => report({ kind: 'link-replugged', ifindex }),
+    }, kernel)
+    this.#neighbors = new NeighborWatcher({
+      neighbor: (neighbor) => report({ kind: 'neighbor', neighbor }),
+      station: (ifindex, mac, present) => report({ kind: 'station', ifindex, mac, present }),
+      full,
+    }, kernel)
+    this.#prefixes = new PrefixWatcher((ifindex, prefixes) => report({ kind: 'prefixes', ifindex, prefixes }), kernel)
+    this.#routes = new ForeignRouteWatcher((prefix) => report({ kind: 'route-changed', prefix }))
+    this.#gateways = new GatewayWatcher((gateways) => report({ kind: 'gateways', gateways }), kernel)
+  }
+
+  get links(): readonly Link[] { return this.#links.links }
+  get limits(): Limit[] { return this.#neighbors.limits }
+
+  /** Reports all links and default gateways before it returns, then every change. @throws OsError */
+  startLinks(): void {
+    this.#links.start()
+    this.#gateways.start()
+  }
+
+  /** Reports all neighbors and stations before it returns, then every change. @throws OsError */
+  startNeighbors(): void { this.#neighbors.start() }
+
+  /** Selects whether the on-link prefixes of a link are reported, from the next {@link follow} on. */
+  select(ifindex: number, isFollowed: boolean): void {
+    if (isFollowed) this.#followed.add(ifindex)
+    else this.#followed.delete(ifindex)
+  }
+
+  /** Reports the on-link prefixes of links that were selected since the last call. @throws OsError */
+  follow(): void { this.#prefixes.follow(this.#followed) }
+
+  /** Reports changes of routes that concern these prefixes, and no others. @throws OsError */
+  followRoutes(prefixes: readonly Iterable<Prefix>[]): void { this.#routes.follow(prefixes) }
+
+  close(): void { for (const watcher of [this.#links, this.#neighbors, this.#prefixes, this.#routes, this.#gateways]) watcher.close() }
+}
