@@ -77,7 +77,7 @@ export type NeighborReason =
   | 'solicited' | 'local traffic' | 'evidence' | 'link back' | 'owner silent'            // INCOMPLETE
   | 'ttl' | 'DAD' | 'kernel' | 'bridge' | 'claimed' | 'link up' | 'restart'              // PROBE
   | 'proof' | 'verified' | 'pinned'                                                      // REACHABLE
-  | 'no answer' | 'no route' | 'host-limit' | 'limit' | 'link gone'                      // FAILED
+  | 'no answer' | 'no address' | 'probe-limit' | 'no route' | 'host-limit' | 'limit' | 'link gone'   // FAILED
   | 'configuration' | 'deadtime'                                                         // GONE
 
 /** State changes, for log, metrics and monitor. */

@@ -29,10 +29,10 @@ export class Prober extends Part<ProberParts> {
 
   /** Sends the next probe of an INCOMPLETE or PROBE entry. Without budget, an INCOMPLETE entry skips a retransmission. */
   next(neighbor: Neighbor, now: Instant): void {
-    const { probes, probed, byRoute } = neighbor.work
+    const { probes, probed, unsent, byRoute } = neighbor.work
     neighbor.set({ probes: probes + 1 })
     if (neighbor.state === 'PROBE') return this.#verify(neighbor)
-    this.#solicit(neighbor, probes === 0 ? probed : this.repeat(neighbor, probed, now))
+    this.#solicit(neighbor, probes === 0 ? probed : this.repeat(neighbor, probed.filter((ifindex) => !unsent.includes(ifindex)), now))
     if (byRoute) this.lookUp(neighbor)
   }
 
@@ -68,12 +68,25 @@ export class Prober extends Part<ProberParts> {
     this.#solicit(neighbor, others)
   }
 
-  #solicit({ target }: Neighbor, links: readonly number[]): void {
+  /** Sends the probe that waits for a usable address of a link, and starts over with the probes of an owner there. */
+  catchUp(neighbor: Neighbor, ifindex: number, now: Instant): void {
+    const isOwner = neighbor.isOwned && neighbor.ifindex === ifindex
+    neighbor.set({ unsent: neighbor.work.unsent.filter((link) => link !== ifindex), probes: isOwner ? 0 : 1 })
+    if (isOwner) this.next(neighbor, now)
+    else this.#solicit(neighbor, [ifindex])
+  }
+
+  /** Sends multicast probes. The kernel refuses them on a link without a usable address, so these wait for `catchUp`. */
+  #solicit(neighbor: Neighbor, links: readonly number[]): void {
+    const { target } = neighbor
+    const late: number[] = []
     for (const ifindex of links) {
       const link = this.parts.links.get(ifindex)
       if (link !== undefined && link.mac === undefined) this.#solicitTunnel(link, target)
+      else if (link?.up === true && sourceAddress(link, 'link-local') === undefined) late.push(ifindex)
       else this.parts.effects.probes.push({ kind: 'multicast', ifindex, target })
     }
+    if (late.length > 0) neighbor.set({ unsent: [...new Set([...neighbor.work.unsent, ...late])] })
   }
 
   /**

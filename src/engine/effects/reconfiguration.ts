@@ -46,7 +46,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     const rules = this.parts.rules = new Rules(config, random, this.#onLink)
     budget.reconfigure()
     for (const link of links.values()) rules.link(link)
-    this.#apply(links.values(), 'rules', now)
+    this.#apply([...links.values()], 'rules', now)
   }
 
   /** Replaces the on-link prefixes of a link, for `subnet auto`. Beyond the limit, prefixes that were there before are kept. */
@@ -109,7 +109,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
    * owners are set before permanent groups are joined. The reconciler checks the marked entries after the step.
    * @param links the changed links, or all after a change of rules; @param change `wants`: the wanted state of any entry may have changed
    */
-  #apply(links: Iterable<Link>, change: 'links' | 'wants' | 'rules', now: Instant): void {
+  #apply(links: readonly Link[], change: 'links' | 'wants' | 'rules', now: Instant): void {
     const { rules, snooping, routerDiscovery, subscriptions, groups, pinnedHosts, cache, hostDiscovery } = this.parts
     const { mirrors, routers } = rules.config.options.snooping
     routerDiscovery.configure(routers, now)
@@ -124,7 +124,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
       pinnedHosts.update(change === 'rules', now)
       cache.markAll()
     }
-    subscriptions.join()
+    subscriptions.join(links)
     if (change === 'rules') for (const { ifindex } of this.parts.links.values()) hostDiscovery.start(ifindex, now)
   }
 
@@ -157,6 +157,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
       if (rule !== undefined) learner.seek(target, rule, ifindex, now)
     }
     for (const neighbor of cache.on(ifindex)) resolution.verify(neighbor, now, 'link up')
+    resolution.catchUp(ifindex, now)
     // No host on this link could answer until now, so negative entries are removed: their hosts may be here.
     for (const neighbor of cache.capacity.failed) owners.remove(neighbor, 'link up')
     hostDiscovery.start(ifindex, now)
@@ -185,7 +186,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   #follow(now: Instant): void {
     const { rules, links } = this.parts
     rules.follow(this.#onLink)
-    this.#apply(links.values(), 'rules', now)
+    this.#apply([...links.values()], 'rules', now)
   }
 }
 
