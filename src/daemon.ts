@@ -21,7 +21,7 @@ import { Sockets } from './linux/sockets.ts'
 import { forward, readNeighborLimit, warnWithoutForwarding } from './linux/sysctl.ts'
 import { EventLog } from './log/event-log.ts'
 import { LinkErrorLog } from './log/link-errors.ts'
-import { missingLinkSentence } from './log/sentences.ts'
+import { enslavedSentence, missingLinkSentence } from './log/sentences.ts'
 import { Counters } from './metrics.ts'
 import { StateFile } from './state-file.ts'
 
@@ -87,6 +87,7 @@ export class Daemon {
       link: (link) => step({ kind: 'link', link }),
       gone: (ifindex) => step({ kind: 'link-gone', ifindex }),
       replugged: (ifindex) => step({ kind: 'link-replugged', ifindex }),
+      enslaved: (iface, master) => this.#enslaved(iface, master),
     }, this.#kernel)
     this.#neighborWatcher = new NeighborWatcher({
       neighbor: (neighbor) => {
@@ -248,11 +249,17 @@ export class Daemon {
   #prepare(): void {
     this.#netfilter.apply()
     const present = this.#linkWatcher.links.map(({ name }) => name)
+    const { ports } = this.#linkWatcher
     for (const iface of this.#engine.interfaces.names) {
-      if (!iface.includes('*') && !present.includes(iface)) this.#log.warn({ iface }, missingLinkSentence(iface, present))
+      if (!iface.includes('*') && !present.includes(iface) && !ports.includes(iface)) this.#log.warn({ iface }, missingLinkSentence(iface, present))
     }
     this.#forward()
     if (!this.#machine.forwarding) warnWithoutForwarding(this.#log)
+  }
+
+  #enslaved(iface: string, master: string): void {
+    if (!this.#engine.isNamed(iface)) return
+    this.#log.warn({ event: 'link', iface, state: 'enslaved', master }, enslavedSentence(iface, master))
   }
 
   #forward(): void { if (this.#machine.forwarding) forward(this.#engine.interfaces.upstreams, this.#log) }

@@ -120,6 +120,9 @@ export class Engine {
     return { names: config.options.names, upstreams }
   }
 
+  /** @returns whether the configuration has an interface of this name, or a pattern for it */
+  isNamed(iface: string): boolean { return this.#parts.rules.config.options.subscription(iface) !== undefined }
+
   /** Increases with every change of `savedHosts`. */
   get revision(): number { return this.#parts.cache.capacity.revision }
   /** Learned owners, for the next run. Entries may change during an iteration. */

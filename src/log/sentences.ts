@@ -90,6 +90,10 @@ export function snoopedSentence({ iface, minutes }: EventOf<'snooped'>): string 
     + 'a switch with MLD snooping may block these solicitations; `snooping mirror` or `snooping mrd` makes it pass them'
 }
 
+export function enslavedSentence(iface: string, master: string): string {
+  return `${iface} is a port of ${master}, which takes its packets: it is not served until it is released; configure ${master} instead`
+}
+
 const MAX_LINKS = 10
 
 /** @param present names of the links that exist */
