@@ -16,11 +16,22 @@ struct Poll {
   Environment* environment;
 };
 
+// Descriptors that a thread closes.
+struct Closing {
+  uv_work_t work;  // first: a pointer to it is cast to Closing*
+  Environment* environment;
+  Opened opened;
+};
+
+static void finishClosing(Environment* environment) {
+  if (--environment->closing == 0 && environment->leaving) leave(environment);
+}
+
 static void onPollClosed(uv_handle_t* handle) {
   Poll* poll = reinterpret_cast<Poll*>(handle);
   Environment* environment = poll->environment;
   free(poll);
-  if (--environment->closing == 0 && environment->leaving) leave(environment);
+  finishClosing(environment);
 }
 
 static void stopWatch(Socket* socket, Watch* watch) {
@@ -46,24 +57,50 @@ void closeOpened(const Opened& opened) {
   if (opened.fd >= 0) close(opened.fd);
 }
 
-static void closeSocket(Socket* socket) {
+static void closeNow(Environment*, const Opened& opened) { closeOpened(opened); }
+
+static void closeInThread(uv_work_t* work) { closeOpened(reinterpret_cast<Closing*>(work)->opened); }
+
+static void onClosed(uv_work_t* work, int) {
+  Closing* closing = reinterpret_cast<Closing*>(work);
+  Environment* environment = closing->environment;
+  free(closing);
+  finishClosing(environment);
+}
+
+// The close of a packet socket waits for an RCU grace period, tens of milliseconds (packet_release() of Linux). A thread waits for it,
+// because hundreds of links may go at once.
+static void closeByThread(Environment* environment, const Opened& opened) {
+  Closing* closing = static_cast<Closing*>(calloc(1, sizeof(Closing)));
+  if (closing == nullptr) return closeOpened(opened);
+  closing->environment = environment;
+  closing->opened = opened;
+  if (uv_queue_work(environment->loop, &closing->work, closeInThread, onClosed) == 0) {
+    environment->closing++;
+  } else {
+    free(closing);
+    closeOpened(opened);
+  }
+}
+
+static void closeSocket(Socket* socket, void (*closeDescriptors)(Environment*, const Opened&)) {
   if (socket->opened.fd < 0) return;
   closeWatch(socket, &socket->readable);
   closeWatch(socket, &socket->writable);
-  closeOpened(socket->opened);
+  closeDescriptors(socket->environment, socket->opened);
   socket->opened.fd = -1;
   *socket->link = socket->next;
   if (socket->next != nullptr) socket->next->link = socket->link;
 }
 
 void closeAll(Environment* environment) {
-  while (environment->sockets != nullptr) closeSocket(environment->sockets);
+  while (environment->sockets != nullptr) closeSocket(environment->sockets, closeNow);
 }
 
 // Called at garbage collection, or after the environment ended. In the latter case the socket is closed, and its Environment may be freed.
 static void onFinalize(napi_env, void* data, void*) {
   Socket* socket = static_cast<Socket*>(data);
-  closeSocket(socket);
+  closeSocket(socket, closeNow);
   free(socket);
 }
 
@@ -200,10 +237,13 @@ static napi_value drops(napi_env env, napi_callback_info info) {
 }
 
 static napi_value closeMethod(napi_env env, napi_callback_info info) {
-  napi_value self;
+  napi_value self, argument;
+  size_t count = 1;
   void* data;
-  if (readArguments(env, info, 0, nullptr, &self) && napi_unwrap(env, self, &data) == napi_ok) {
-    closeSocket(static_cast<Socket*>(data));
+  bool isLater = false;
+  if (napi_get_cb_info(env, info, &count, &argument, &self, nullptr) == napi_ok && napi_unwrap(env, self, &data) == napi_ok) {
+    if (count == 1) napi_get_value_bool(env, argument, &isLater);
+    closeSocket(static_cast<Socket*>(data), isLater ? closeByThread : closeNow);
   }
   return nullptr;
 }

@@ -19,7 +19,7 @@ struct Environment {
   napi_async_context context;
   napi_async_cleanup_hook_handle hook;
   Socket* sockets;  // list of the open sockets
-  int closing;      // poll handles whose close callback is still to come
+  int closing;      // poll handles and threads whose close callback is still to come
   bool leaving;
 };
 

@@ -21,7 +21,7 @@ import { Sockets } from './linux/sockets.ts'
 import { readNeighborLimit } from './linux/sysctl.ts'
 import { EventLog } from './log/event-log.ts'
 import { LinkErrorLog } from './log/link-errors.ts'
-import { missingLinkSentence } from './log/sentences.ts'
+import { enslavedSentence, missingLinkSentence } from './log/sentences.ts'
 import { Counters } from './metrics.ts'
 import { StateFile } from './state-file.ts'
 
@@ -85,10 +85,14 @@ export class Daemon {
       upstreams: this.#engine.interfaces.upstreams,
       links: this.#sockets.usage.map(({ iface }) => iface),
     }))
-    this.#watch = new KernelWatch(this.#kernel, (input) => {
-      step(input)
-      if (input.kind === 'neighbor') this.#netfilter.neighbor(input.neighbor)
-    }, () => this.#events.event({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }, clock()))
+    this.#watch = new KernelWatch(this.#kernel, {
+      input: (input) => {
+        step(input)
+        if (input.kind === 'neighbor') this.#netfilter.neighbor(input.neighbor)
+      },
+      enslaved: (iface, master) => this.#enslaved(iface, master),
+      full: () => this.#events.event({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }, clock()),
+    })
     this.#stateFile = state === undefined ? undefined : new StateFile(state, (message, err) => log.warn({ event: 'memory', err }, message))
   }
 
@@ -253,10 +257,16 @@ export class Daemon {
   #prepare(): void {
     this.#netfilter.apply()
     const present = this.#watch.links.map(({ name }) => name)
+    const { ports } = this.#watch
     for (const iface of this.#engine.interfaces.names) {
-      if (!iface.includes('*') && !present.includes(iface)) this.#log.warn({ iface }, missingLinkSentence(iface, present))
+      if (!iface.includes('*') && !present.includes(iface) && !ports.includes(iface)) this.#log.warn({ iface }, missingLinkSentence(iface, present))
     }
     this.#forwarding.prepare()
+  }
+
+  #enslaved(iface: string, master: string): void {
+    if (!this.#engine.isNamed(iface)) return
+    this.#log.warn({ event: 'link', iface, state: 'enslaved', master }, enslavedSentence(iface, master))
   }
 
   #routeFailed(op: string, target: string, error: OsError): void {

@@ -51,7 +51,7 @@ class Parts extends Context {
   readonly conflicts = new Conflicts(this)
   readonly firewall = new FirewallDetector(this)
   readonly owners = new Owners(this)
-  readonly bareLinks = new BareLinks(this)
+  readonly bareLinks: BareLinks = new BareLinks(this)
   readonly prober = new Prober(this)
   readonly silentLinks = new SilentLinks(this)
   readonly resolution = new Resolution(this)
@@ -81,8 +81,8 @@ export class Engine {
 
   constructor(config: Config, random: Random) {
     this.#parts = new Parts(config, random, createEffects())
-    const { resolution, budget, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector } = this.#parts
-    this.#timed = [resolution, budget, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector]
+    const { resolution, budget, bareLinks, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector } = this.#parts
+    this.#timed = [resolution, budget, bareLinks, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector]
   }
 
   /** Handles an input. @returns the effects, valid until the next call */
@@ -127,6 +127,9 @@ export class Engine {
     const { rules: { config, upstreams } } = this.#parts
     return { names: config.options.names, upstreams }
   }
+
+  /** @returns whether the configuration has an interface of this name, or a pattern for it */
+  isNamed(iface: string): boolean { return this.#parts.rules.config.options.subscription(iface) !== undefined }
 
   /** Increases with every change of `savedHosts`. */
   get revision(): number { return this.#parts.cache.capacity.revision }

@@ -78,7 +78,7 @@ export type NeighborReason =
   | 'solicited' | 'local traffic' | 'evidence' | 'link back' | 'owner silent'            // INCOMPLETE
   | 'ttl' | 'DAD' | 'kernel' | 'bridge' | 'claimed' | 'link up' | 'restart'              // PROBE
   | 'proof' | 'verified' | 'pinned'                                                      // REACHABLE
-  | 'no answer' | 'no route' | 'host-limit' | 'limit' | 'link gone'                      // FAILED
+  | 'no answer' | 'no address' | 'probe-limit' | 'no route' | 'host-limit' | 'limit' | 'link gone'   // FAILED
   | 'configuration' | 'deadtime' | 'gateway'                                             // GONE
 
 /** Why a host does not get the address that it claims: the owner answered, is pinned, or is a default gateway of this machine. */

@@ -89,8 +89,15 @@ export interface Config {
   readonly subnets: readonly Subnet[]
 }
 
+/** Patterns as regular expressions. A few patterns are compared with the name of every link, again and again. */
+const expressions = new Map<string, RegExp>()
+
 export function matchesIface(pattern: string, name: string): boolean {
   if (!pattern.includes('*')) return pattern === name
-  const parts = pattern.split(/\*+/).map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'))
-  return new RegExp(`^${parts.join('.*')}$`).test(name)
+  let expression = expressions.get(pattern)
+  if (expression === undefined) {
+    const parts = pattern.split(/\*+/).map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'))
+    expressions.set(pattern, expression = new RegExp(`^${parts.join('.*')}$`))
+  }
+  return expression.test(name)
 }

@@ -99,7 +99,7 @@ export class Discovery {
   #stop(): void {
     clearTimeout(this.#timer)
     this.#search?.requests.close()
-    this.#search?.replies.close()
+    this.#search?.replies.close(true)
     this.#search = undefined
   }
 

@@ -9,6 +9,14 @@ import { NeighborWatcher } from './neighbors.ts'
 import { PrefixWatcher } from './prefixes.ts'
 import type { Rtnetlink } from './rtnetlink.ts'
 
+export interface KernelListener {
+  input(input: Input): void
+  /** A link became a port of `master`, and counts as gone. */
+  enslaved(iface: string, master: string): void
+  /** The tables of neighbors and stations are full. */
+  full(): void
+}
+
 export class KernelWatch {
   readonly #links: LinkWatcher
   readonly #neighbors: NeighborWatcher
@@ -18,12 +26,12 @@ export class KernelWatch {
   /** Links whose on-link prefixes are reported. */
   readonly #followed = new Set<number>()
 
-  /** @param full called when the tables of neighbors and stations are full */
-  constructor(kernel: Rtnetlink, report: (input: Input) => void, full: () => void) {
+  constructor(kernel: Rtnetlink, { input: report, enslaved, full }: KernelListener) {
     this.#links = new LinkWatcher({
       link: (link) => report({ kind: 'link', link }),
       gone: (ifindex) => report({ kind: 'link-gone', ifindex }),
       replugged: (ifindex) => report({ kind: 'link-replugged', ifindex }),
+      enslaved,
     }, kernel)
     this.#neighbors = new NeighborWatcher({
       neighbor: (neighbor) => report({ kind: 'neighbor', neighbor }),
@@ -36,6 +44,8 @@ export class KernelWatch {
   }
 
   get links(): readonly Link[] { return this.#links.links }
+  /** Names of the links that are ports of another one. */
+  get ports(): readonly string[] { return this.#links.ports }
   get limits(): Limit[] { return this.#neighbors.limits }
 
   /** Reports all links and default gateways before it returns, then every change. @throws OsError */

@@ -12,6 +12,8 @@ export interface LinkListener {
   gone(ifindex: number, name: string): void
   /** The other end of a link was replaced: switches there have not learned our addresses. */
   replugged(ifindex: number): void
+  /** A link became a port of a bridge, bond or team, which takes its packets. If it was reported before, it is reported as gone, too. */
+  enslaved?(name: string, master: string): void
 }
 
 interface Tables { readonly links: LinkMessage[]; readonly addresses: AddressMessage[] }
@@ -26,6 +28,8 @@ export class LinkWatcher extends TableWatcher<Tables, LinkListener> {
   /** Links that may differ from the last report. */
   readonly #touched = new Set<number>()
   readonly #replugged = new Set<number>()
+  /** Ports that were reported, and their masters. */
+  readonly #ports = new Map<number, number>()
 
   /** Reports all links, loopback as well, then every change until {@link close}. @throws OsError */
   start(): void {
@@ -35,6 +39,8 @@ export class LinkWatcher extends TableWatcher<Tables, LinkListener> {
 
   /** Links as they were reported last. */
   get links(): readonly Link[] { return [...this.#reported.values()] }
+  /** Names of the ports of bridges, bonds and teams. */
+  get ports(): readonly string[] { return [...this.#ports.keys()].map((ifindex) => this.#links.get(ifindex)?.name ?? '') }
 
   protected dump(): Tables { return { links: this.kernel.links(), addresses: this.kernel.addresses() } }
 
@@ -74,19 +80,36 @@ export class LinkWatcher extends TableWatcher<Tables, LinkListener> {
     addresses.set(address.toString(), { address, prefixLength, tentative })
   }
 
-  /** Reports that a link is gone, if the link was reported before and exists no more. */
+  /** Reports that a link is gone, if the link was reported before, and exists no more or is a port now. */
   #forget(ifindex: number): void {
+    const link = this.#links.get(ifindex)
+    if (link?.master === undefined) this.#ports.delete(ifindex)
     const reported = this.#reported.get(ifindex)
-    if (reported === undefined || this.#links.has(ifindex)) return
+    if (reported === undefined || (link !== undefined && link.master === undefined)) return
     this.#reported.delete(ifindex)
     this.listener.gone(ifindex, reported.name)
+  }
+
+  #enslave({ ifindex, name }: LinkMessage, master: number): void {
+    const reported = this.#reported.get(ifindex)
+    // The kernel keeps the routes of a port. Those of a link that is down are removed.
+    if (reported?.up === true) this.listener.link({ ...reported, up: false })
+    this.#forget(ifindex)
+    if (this.#ports.get(ifindex) === master) return
+    this.#ports.set(ifindex, master)
+    this.listener.enslaved?.(name, this.#links.get(master)?.name ?? `link ${master}`)
   }
 
   override settled(): void {
     for (const ifindex of this.#touched) {
       const message = this.#links.get(ifindex)
       if (message === undefined) continue
-      const { name, mac, up } = message
+      const { name, mac, up, master } = message
+      if (master !== undefined) {
+        this.#enslave(message, master)
+        continue
+      }
+      this.#ports.delete(ifindex)
       const addresses = [...this.#addresses.get(ifindex)?.values() ?? []].sort((a, b) => a.address.compare(b.address))
       const link: Link = { ifindex, name, mac, up, addresses }
       const reported = this.#reported.get(ifindex)

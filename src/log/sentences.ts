@@ -26,8 +26,10 @@ const REASONS: Readonly<Record<NeighborReason, string>> = {
   'verified': 'it answered',
   'pinned': 'the configuration names its owner (`host`)',
   'no answer': 'no host answered a probe',
+  'no address': 'this machine has no usable IPv6 address on the link, so no probe could be sent',
   'no route': 'the kernel has no route to it',
   'host-limit': 'its host has the maximum of addresses for one host (option `host-limit`)',
+  'probe-limit': 'not all links could be probed (option `probe-limit`)',
   'limit': 'the maximum of learned addresses is reached, in total or on its link (option `limit`)',
   'link gone': 'its link is gone',
   'configuration': 'the configuration excludes it',
@@ -110,6 +112,10 @@ export function filteredSentence({ ifindex, target, mac }: EventOf<'filtered'>, 
 export function snoopedSentence({ iface, minutes }: EventOf<'snooped'>): string {
   return `${iface}: hosts behind this machine have traffic, but no multicast solicitations have come in for ${minutes} minutes: `
     + 'a switch with MLD snooping may block these solicitations; `snooping mirror` or `snooping mrd` makes it pass them'
+}
+
+export function enslavedSentence(iface: string, master: string): string {
+  return `${iface} is a port of ${master}, which takes its packets: it is not served until it is released; configure ${master} instead`
 }
 
 const MAX_LINKS = 10

@@ -122,6 +122,12 @@ export class Attributes {
     return found && found.end - found.start === 6 ? readMac(this.#bytes, found.start) : undefined
   }
 
+  /** The attributes inside an attribute; empty if it is absent. */
+  nested(type: number): Attributes {
+    const found = this.find(type)
+    return new Attributes(this.#bytes, found?.start ?? 0, found?.end ?? 0)
+  }
+
   /** Text up to the first NUL. */
   text(type: number): string | undefined {
     const found = this.find(type)

@@ -11,7 +11,8 @@ const AF_UNSPEC = 0
 export const AF_INET6 = 10
 const ARPHRD_ETHER = 1
 const IFF_UP = 0x1, IFF_RUNNING = 0x40, IFF_LOWER_UP = 0x10000
-const IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_EXT_MASK = 29, IFLA_EVENT = 44
+const IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_EXT_MASK = 29, IFLA_EVENT = 44
+const IFLA_INFO_SLAVE_KIND = 4
 /** Events of `replugged`: IFLA_EVENT_BONDING_FAILOVER, IFLA_EVENT_NOTIFY_PEERS, IFLA_EVENT_IGMP_RESEND. */
 const REPLUGGED = [3, 4, 5]
 const RTEXT_FILTER_SKIP_STATS = 8
@@ -27,6 +28,8 @@ export interface LinkMessage {
   readonly up: boolean
   /** The link has another peer than before: a bond failed over, or a virtual machine migrated. */
   readonly replugged: boolean
+  /** The bridge, bond or team that takes all packets of the link. Absent for a link in a VRF, which keeps its neighbors. */
+  readonly master?: number
 }
 
 export interface AddressMessage {
@@ -44,12 +47,15 @@ export function decodeLink(message: Message): LinkMessage | undefined {
   if (attributes === undefined || name === undefined) return undefined
   const { bytes, start } = message
   const up = IFF_UP | IFF_LOWER_UP | IFF_RUNNING
+  const master = attributes.u32(IFLA_MASTER) ?? 0
+  const isPort = master !== 0 && attributes.nested(IFLA_LINKINFO).text(IFLA_INFO_SLAVE_KIND) !== 'vrf'
   return {
     ifindex: readU32(bytes, start + 4),
     name,
     mac: readU16(bytes, start + 2) === ARPHRD_ETHER ? attributes.mac(IFLA_ADDRESS) : undefined,
     up: (readU32(bytes, start + 8) & up) === up,
     replugged: REPLUGGED.includes(attributes.u32(IFLA_EVENT) ?? 0),
+    ...isPort && { master },
   }
 }
 

@@ -54,6 +54,23 @@ t.test('an upstream link that goes down and up, changes its link-layer address, 
   t.equal(await daemon.stop(), 0)
 })
 
+t.test('a link that becomes a port of a bridge counts as gone until it is released', async (t) => {
+  const stage = await scene(t, [2])
+  const { proxy } = stage
+  const daemon = await stage.start()
+  const portWarnings = () => daemon.records.filter(({ msg }) => msg.startsWith('eth1 is a port of br7'))
+  await works(stage)
+  proxy.ip('link add br7 type bridge', 'link set eth1 master br7')
+  await until(() => proxy.ourRoutes().length === 0)
+  await until(() => portWarnings().length > 0)
+  daemon.reload(CONFIG)
+  proxy.ip('link set eth1 nomaster')
+  await works(stage)
+  t.same(proxy.ourRoutes(), [vmAddress(2)])
+  t.equal(portWarnings().length, 1)
+  t.notOk(daemon.records.some(({ msg }) => msg.includes('does not exist')))
+})
+
 t.test('a link without carrier has no route; its hosts come back with the carrier', async (t) => {
   const stage = await scene(t, [2])
   const { proxy, inside, vms: [vm2] } = stage

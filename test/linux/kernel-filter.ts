@@ -13,10 +13,9 @@ import { ifindex, Wire } from './kit/links.ts'
 
 await ownNamespace()
 
-const rule = (ifindex: number, ...prefixes: string[]): Filter =>
-  ({ ifindex, mac: undefined, prefixes: prefixes.map((prefix) => Prefix.parse(prefix)!), excluded: [] })
-const ruleOf = (ifindex: number, mac: string, ...prefixes: string[]): Filter =>
-  ({ ...rule(ifindex, ...prefixes), mac: parseMac(mac) })
+const parse = (prefixes: readonly string[]): Prefix[] => prefixes.map((prefix) => Prefix.parse(prefix)!)
+const rule = (ifindex: number, ...prefixes: string[]): Filter => ({ ifindex, mac: undefined, prefixes: parse(prefixes), excluded: [] })
+const ruleOf = (ifindex: number, mac: string, ...prefixes: string[]): Filter => ({ ...rule(ifindex, ...prefixes), mac: parseMac(mac) })
 const list = (): string => sh('nft list ruleset')
 
 t.test('the table as nft lists it; close removes it', async (t) => {
@@ -51,7 +50,7 @@ t.test('the table as nft lists it; close removes it', async (t) => {
   t.equal(filter.apply([rule(50, '::/0')]), undefined)
   t.match(list(), /elements = \{ ::\/0 \}/)
   t.notMatch(list(), /p51/, 'replaced, not added to')
-  const excluded = ['2001:db8::', '2001:db8::8000/113'].map((prefix) => Prefix.parse(prefix)!)
+  const excluded = parse(['2001:db8::', '2001:db8::8000/113'])
   t.equal(filter.apply([{ ...rule(50, '2001:db8::/64'), excluded }]), undefined)
   t.match(list(), /elements = \{ 2001:db8::1-2001:db8::7fff,\s+2001:db8::1:0-2001:db8::ffff:ffff:ffff:ffff \}/)
   t.equal(filter.apply([{ ...rule(50, '2001:db8::8001'), excluded }, rule(51)]), undefined)

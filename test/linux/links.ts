@@ -24,6 +24,7 @@ function watch(kernel: Rtnetlink, open?: ConstructorParameters<typeof LinkWatche
     },
     gone: (ifindex, name) => events.push(`gone ${name} ${ifindex}`),
     replugged: (ifindex) => events.push(`replugged ${ifindex}`),
+    enslaved: (name, master) => events.push(`enslaved ${name} ${master}`),
   }, kernel, open)
   return { watcher, links, ...noted }
 }
@@ -70,11 +71,24 @@ t.test('with a real kernel', async (t) => {
   sh('ip link set w0 name w9')
   t.match(await next(), [`w9 ${ifindex} up`], 'a rename')
 
-  sh('ip link add br9 type bridge; ip link set w9 master br9')
-  await until(() => links.has('br9'))
-  sh('ip link set w9 nomaster; ip link del br9')
-  await until(() => events.some((line) => line.startsWith('gone')))
+  sh('ip link add br9 type bridge; ip link add br8 type bridge')
+  await until(() => links.has('br8') && links.has('br9'))
+  take()
+  sh('ip link set w9 master br9')
+  await until(() => events.includes('enslaved w9 br9'))
+  watcher.resync()
+  t.match(take().filter((line) => line.includes('w9')), [`w9 ${ifindex} down`, `gone w9 ${ifindex}`, 'enslaved w9 br9'], 'gone while it is a port, said once')
+  t.strictSame([watcher.ports, watcher.links.some(({ name }) => name === 'w9')], [['w9'], false])
+  sh('ip link set w9 master br8')
+  await until(() => events.includes('enslaved w9 br8'))
+  take()
+  sh('ip link set w9 nomaster')
+  await until(() => events.some((line) => line.startsWith(`w9 ${ifindex} up`)))
   t.notOk(take().some((line) => line.startsWith('gone w9')), 'leaving a bridge is not the end of a link')
+  t.strictSame(watcher.ports, [])
+  sh('ip link del br9; ip link del br8')
+  await until(() => events.filter((line) => line.startsWith('gone')).length === 2)
+  take()
 
   sh('ip link del w9; ip link add w9 type veth peer name w1')
   await until(() => links.get('w9')!.ifindex !== ifindex)

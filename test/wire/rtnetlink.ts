@@ -22,6 +22,18 @@ t.test('links', async (t) => {
   t.equal(decodeLink(sole('1c000000 1000 0000 00000000 00000000 00000100 02000000 43100100')), undefined, 'cut off')
 })
 
+t.test('a port of a bridge, a bond or a team has a master, a link in a VRF has none', async (t) => {
+  const member = (kind: string) => decodeLink(sole(`4c000000 1000 0000 00000000 00000000 0000 0100 02000000 43100100 00000000
+    0900 0300 65746831 00 000000 0800 0a00 04000000 1800 1200 0800 0100 76657468 0c00 0400 ${kind}`))!
+  t.equal(member('62726964 67650000').master, 4, 'bridge')
+  t.equal(member('626f6e64 00000000').master, 4, 'bond')
+  t.equal(member('7465616d 00000000').master, 4, 'team')
+  t.notOk('master' in member('76726600 00000000'), 'vrf')
+  const released = `34000000 1000 0000 00000000 00000000 0000 0100 02000000 43100100 00000000 0900 0300 65746831 00 000000
+    0800 0a00 00000000`
+  t.notOk('master' in decodeLink(sole(released))!)
+})
+
 t.test('up is administratively up, with carrier, and running', async (t) => {
   for (const [flags, up] of [
     ['43100100', true], ['03100000', false], ['03100100', false], ['42100100', false], ['43100000', false],

@@ -1,26 +1,48 @@
 /** Sources of messages on links that have no address at all, such as a bridge with `addrgenmode none`. */
 import type { Address } from '../../address.ts'
 import { borrowedSource } from '../links/source-address.ts'
-import { type Context, Part } from '../rules/context.ts'
-import type { Link } from '../types.ts'
+import { type Context, TimedPart } from '../rules/context.ts'
+import type { Timed } from '../tables/deadlines.ts'
+import type { Instant, Link } from '../types.ts'
 
-export class BareLinks extends Part<Pick<Context, 'links' | 'effects'>> {
-  readonly #reported = new Set<number>()
+/** Milliseconds until a link without addresses is bare. rtnetlink shows a new address at the end of DAD (RFC 4862 5.4.2). */
+const PATIENCE = 3000
+
+interface BareLink extends Timed {
+  readonly ifindex: number
+  isBare: boolean
+  isReported: boolean
+}
+
+export type BareParts = Pick<Context, 'links' | 'effects'> & { readonly reconfiguration: { usable(link: Link, now: Instant): void } }
+
+export class BareLinks extends TimedPart<BareParts, BareLink> {
+  link({ ifindex, up, addresses }: Link, now: Instant): void {
+    if (!up || addresses.length > 0) return this.gone(ifindex)
+    if (this.records.has(ifindex)) return
+    const link = { ifindex, isBare: false, isReported: false, deadline: now, place: -1 }
+    this.records.set(ifindex, link)
+    this.deadlines.set(link, now + PATIENCE as Instant)
+  }
 
   /**
-   * Chooses the source of a probe, and reports each bare link once.
+   * Chooses the source of a message, and reports each bare link once.
    * @param last the source if this machine has no usable address
-   * @returns undefined when there is no source, or the link has addresses: then its own ones count, and tentative ones are usable soon
+   * @returns undefined when there is no source, or the link is not bare: then its own addresses count, and tentative ones are usable soon
    */
-  source({ ifindex, addresses }: Link, target: Address, last?: Address): Address | undefined {
-    if (addresses.length > 0) return undefined
+  source({ ifindex }: Link, target: Address, last?: Address): Address | undefined {
+    const link = this.records.get(ifindex)
+    if (link?.isBare !== true) return undefined
     const source = borrowedSource(this.parts.links, target) ?? last
-    if (source !== undefined && !this.#reported.has(ifindex)) {
-      this.#reported.add(ifindex)
-      this.parts.effects.events.push({ kind: 'bare', ifindex, source })
-    }
+    if (source === undefined || link.isReported) return source
+    link.isReported = true
+    this.parts.effects.events.push({ kind: 'bare', ifindex, source })
     return source
   }
 
-  gone(ifindex: number): void { this.#reported.delete(ifindex) }
+  protected override due(link: BareLink, now: Instant): void {
+    link.isBare = true
+    const present = this.parts.links.get(link.ifindex)
+    if (present !== undefined) this.parts.reconfiguration.usable(present, now)
+  }
 }

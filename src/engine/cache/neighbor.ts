@@ -25,6 +25,10 @@ export const NONE: readonly never[] = []
 export interface Work {
   /** Links that are probed, or were probed in the last round, except the owner's link. */
   readonly probed: readonly number[]
+  /** Links of `probed`, or the owner's, that no probe could leave by yet: this machine has no usable address there. */
+  readonly unsent: readonly number[]
+  /** The budget refused to probe a further link, so silence does not mean that no host has the target. */
+  readonly isCurtailed: boolean
   readonly byRoute: boolean
   /** Probes sent since the last answer. */
   readonly probes: number
@@ -47,8 +51,9 @@ export interface Work {
 }
 
 /** Shared by all entries at rest, to save memory. */
-const IDLE: Work = Object.freeze({ probed: NONE, byRoute: false, probes: 0, lane: 'unknown', isQueued: false, waiting: NONE,
-  isMissing: false, rival: 0, rivalMac: undefined, unannounced: undefined, via: undefined, routedVia: undefined, account: undefined })
+const IDLE: Work = Object.freeze({ probed: NONE, unsent: NONE, isCurtailed: false, byRoute: false, probes: 0, lane: 'unknown',
+  isQueued: false, waiting: NONE, isMissing: false, rival: 0, rivalMac: undefined, unannounced: undefined, via: undefined,
+  routedVia: undefined, account: undefined })
 
 export class Neighbor {
   readonly target: Address
@@ -109,8 +114,9 @@ export class Neighbor {
 
   /** Shares `work` with other entries again, if it has no information. */
   rest(): void {
-    const { probed, byRoute, probes, isQueued, waiting, isMissing, rival, unannounced, via, routedVia, account } = this.#work
-    const isBusy = probed.length + probes + waiting.length + rival > 0 || byRoute || isQueued || isMissing
+    const { probed, unsent, isCurtailed, byRoute, probes, isQueued, waiting, isMissing, rival, unannounced, via, routedVia,
+      account } = this.#work
+    const isBusy = probed.length + unsent.length + probes + waiting.length + rival > 0 || isCurtailed || byRoute || isQueued || isMissing
       || (unannounced ?? via ?? routedVia ?? account) !== undefined
     if (!isBusy) this.#work = IDLE
   }

@@ -35,8 +35,8 @@ export class Owners extends Part<CacheParts> {
     neighbor.used = false
     neighbor.verified = now
     neighbor.state = 'REACHABLE'
-    neighbor.set({ via, rival: 0, rivalMac: undefined, probes: 0, isQueued: false, isMissing: false, byRoute: false,
-      probed: probed.length === 1 && probed[0] === ifindex ? NONE : probed })
+    neighbor.set({ via, rival: 0, rivalMac: undefined, probes: 0, isQueued: false, isMissing: false, byRoute: false, unsent: NONE,
+      isCurtailed: false, probed: probed.length === 1 && probed[0] === ifindex ? NONE : probed })
     this.report(neighbor, 'REACHABLE', isPinned && mac === undefined ? 'pinned' : isNew ? 'proof' : 'verified')
     if (isPinned) cache.clearDeadline(neighbor)
     else cache.setDeadline(neighbor, neighbor.restAt)
@@ -89,7 +89,7 @@ export class Owners extends Part<CacheParts> {
     capacity.remove(neighbor)
     neighbor.state = 'FAILED'
     neighbor.ifindex = 0
-    neighbor.set({ waiting: NONE, isQueued: false, byRoute: false, account: undefined })
+    neighbor.set({ waiting: NONE, unsent: NONE, isCurtailed: false, isQueued: false, byRoute: false, account: undefined })
     capacity.add(neighbor)
     this.report(neighbor, 'FAILED', reason, former)
     cache.mark(neighbor)

@@ -31,10 +31,10 @@ export class Prober extends Part<ProberParts> {
 
   /** Sends the next probe of an INCOMPLETE or PROBE entry. Without budget, an INCOMPLETE entry skips a retransmission. */
   next(neighbor: Neighbor, now: Instant): void {
-    const { probes, probed, byRoute } = neighbor.work
+    const { probes, probed, unsent, byRoute } = neighbor.work
     neighbor.set({ probes: probes + 1 })
     if (neighbor.state === 'PROBE') return this.#verify(neighbor)
-    this.#solicit(neighbor, probes === 0 ? probed : this.repeat(neighbor, probed, now))
+    this.#solicit(neighbor, probes === 0 ? probed : this.repeat(neighbor, probed.filter((ifindex) => !unsent.includes(ifindex)), now))
     if (byRoute) this.lookUp(neighbor)
   }
 
@@ -70,10 +70,21 @@ export class Prober extends Part<ProberParts> {
     this.#solicit(neighbor, others)
   }
 
-  #solicit({ target }: Neighbor, links: readonly number[]): void {
+  /** Sends the probe that waits for a usable address of a link, and starts over with the probes of an owner there. */
+  catchUp(neighbor: Neighbor, ifindex: number, now: Instant): void {
+    const isOwner = neighbor.isOwned && neighbor.ifindex === ifindex
+    neighbor.set({ unsent: neighbor.work.unsent.filter((link) => link !== ifindex), probes: isOwner ? 0 : 1 })
+    if (isOwner) this.next(neighbor, now)
+    else this.#solicit(neighbor, [ifindex])
+  }
+
+  /** Sends multicast probes. The kernel refuses them on a link without a usable address, so these wait for `catchUp`. */
+  #solicit(neighbor: Neighbor, links: readonly number[]): void {
+    const { target } = neighbor
+    const late: number[] = []
     for (const ifindex of links) {
-      const { links, effects: { probes }, bareLinks } = this.parts
-      const link = links.get(ifindex)
+      const { links: present, effects: { probes }, bareLinks } = this.parts
+      const link = present.get(ifindex)
       if (link !== undefined && link.mac === undefined) {
         this.#solicitTunnel(link, target)
         continue
@@ -81,9 +92,11 @@ export class Prober extends Part<ProberParts> {
       // On a link without address, the kernel finds no source for a multicast packet.
       const source = link && bareLinks.source(link, target)
       const destination = target.solicitedNode
-      if (source === undefined) probes.push({ kind: 'multicast', ifindex, target })
-      else probes.push({ kind: 'unicast', ifindex, source, destination, target, to: multicastMac(destination.w3) })
+      if (source !== undefined) probes.push({ kind: 'unicast', ifindex, source, destination, target, to: multicastMac(destination.w3) })
+      else if (link?.up === true && sourceAddress(link, 'link-local') === undefined) late.push(ifindex)
+      else probes.push({ kind: 'multicast', ifindex, target })
     }
+    if (late.length > 0) neighbor.set({ unsent: [...new Set([...neighbor.work.unsent, ...late])] })
   }
 
   /**

@@ -25,6 +25,8 @@ import type { SilentLinks } from './silent-links.ts'
 export const CONTEST_INTERVAL = 250
 /** Milliseconds at least from the last probe until a link is probed again because the host shows itself there. */
 const REPEAT_INTERVAL = 50
+/** Milliseconds for which probes wait after the last timeout until their link has a usable address: the longest DAD (RFC 4862 5.4.2). */
+const DAD_TIME = 2000
 /** The most entries that one wake handles. It is small because packets wait meanwhile. */
 const WAKE_LIMIT = 64
 
@@ -72,7 +74,7 @@ export class Resolution extends Part<ResolutionParts> {
     if (known === undefined && !owners.makePlace(rule, lane === 'alive')) return 'limit'
     if (known !== undefined) capacity.remove(known)
     const neighbor = known ?? cache.create(new Address(t0, t1, t2, t3), rule)
-    neighbor.set({ probed: [...links], probes: 0, byRoute, account, lane })
+    neighbor.set({ probed: [...links], unsent: NONE, isCurtailed: false, probes: 0, byRoute, account, lane })
     neighbor.state = 'INCOMPLETE'
     capacity.add(neighbor)
     owners.report(neighbor, 'INCOMPLETE', reason)
@@ -91,7 +93,10 @@ export class Resolution extends Part<ResolutionParts> {
     const fresh = links.filter((link) => !kept.includes(link))
     const isRouteNew = byRoute && !wasByRoute
     if (fresh.length === 0 && !isRouteNew) return
-    if (!budget.reserve(lane, rule.settings, fresh, from, mac, now)) return
+    if (!budget.reserve(lane, rule.settings, fresh, from, mac, now)) {
+      if (fresh.some((link) => !probed.includes(link))) neighbor.set({ isCurtailed: true })
+      return
+    }
     neighbor.set({ byRoute: byRoute || wasByRoute, lane: lane === 'alive' ? lane : neighbor.work.lane,
       probed: isQueued ? kept.concat(fresh) : kept })
     if (isQueued) return
@@ -120,7 +125,7 @@ export class Resolution extends Part<ResolutionParts> {
   verify(neighbor: Neighbor, now: Instant, reason: NeighborReason): void {
     const { owners, cache, budget } = this.parts
     if (neighbor.state !== 'REACHABLE' || neighbor.isPinned) return
-    neighbor.set({ probes: 0, probed: NONE })
+    neighbor.set({ probes: 0, probed: NONE, unsent: NONE })
     neighbor.state = 'PROBE'
     owners.report(neighbor, 'PROBE', reason)
     cache.clearDeadline(neighbor)
@@ -152,6 +157,16 @@ export class Resolution extends Part<ResolutionParts> {
     this.parts.cache.setDeadline(neighbor, neighbor.timeoutAt(now))
   }
 
+  /** Sends the probes that waited for a usable address of a link. */
+  catchUp(ifindex: number, now: Instant): void {
+    const { cache, prober } = this.parts
+    for (const neighbor of cache.values()) {
+      if (!neighbor.work.unsent.includes(ifindex)) continue
+      prober.catchUp(neighbor, ifindex, now)
+      cache.setDeadline(neighbor, neighbor.timeoutAt(now))
+    }
+  }
+
   get deadline(): Instant | undefined { return this.parts.cache.deadline }
 
   wake(now: Instant): void {
@@ -178,14 +193,21 @@ export class Resolution extends Part<ResolutionParts> {
         return owners.remove(neighbor, 'ttl')
       case 'INCOMPLETE': case 'PROBE':
         if (neighbor.work.probes <= retries) return this.probe(neighbor, now)
-        return this.#giveUp(neighbor, now)
+        if (neighbor.work.probes > retries + 1 || !this.#isHeldUp(neighbor)) return this.#giveUp(neighbor, now)
+        neighbor.set({ probes: retries + 2 })
+        return cache.setDeadline(neighbor, now + DAD_TIME as Instant)
     }
   }
+
+  /** @returns whether a probe could not leave by a link that is still up, and may soon get a usable address */
+  #isHeldUp({ work: { unsent } }: Neighbor): boolean { return unsent.some((ifindex) => this.parts.links.up(ifindex)) }
 
   /** Handles the end of the probes without an answer. A host that claims the address is probed next. */
   #giveUp(neighbor: Neighbor, now: Instant): void {
     const { rule, target: { w0: t0, w1: t1, w2: t2, w3: t3 }, work: { rival, rivalMac } } = neighbor
-    this.parts.owners.fail(neighbor, 'no answer', now)
+    const reason = unanswered(neighbor)
+    // The host may be on a link that was not probed, so the negative entry lives for `timeout` only.
+    this.parts.owners.fail(neighbor, reason, now, reason === 'probe-limit' ? rule.settings.timeout : rule.settings.deadtime)
     this.parts.silentLinks.unanswered(neighbor)
     neighbor.set({ rival: 0, rivalMac: undefined })
     if (rival === 0 || !this.parts.links.up(rival)) return
@@ -200,4 +222,11 @@ export class Resolution extends Part<ResolutionParts> {
     this.parts.effects.events.push({ kind: 'limit', limit: 'solicitors', size: SOLICITOR_LIMIT })
     return 'limit'
   }
+}
+
+/** @returns why the probes of an entry found no owner */
+function unanswered({ isOwned, ifindex, work: { probed, unsent, isCurtailed } }: Neighbor): NeighborReason {
+  if (!isOwned && isCurtailed) return 'probe-limit'
+  const isUnsent = isOwned ? unsent.includes(ifindex) : unsent.length > 0 && unsent.length === probed.length
+  return isUnsent ? 'no address' : 'no answer'
 }

@@ -50,7 +50,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     const rules = this.parts.rules = new Rules(config, random, this.#onLink)
     budget.reconfigure()
     for (const link of links.values()) rules.link(link)
-    this.#apply(links.values(), 'rules', now)
+    this.#apply([...links.values()], 'rules', now)
   }
 
   /** Replaces the on-link prefixes of a link, for `subnet auto`. Beyond the limit, prefixes that were there before are kept. */
@@ -80,12 +80,13 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 
   link(link: Link, now: Instant): void {
-    const { rules, links, cache, reconciler, hostDiscovery } = this.parts
+    const { rules, links, cache, reconciler, hostDiscovery, bareLinks } = this.parts
     const { ifindex, name, mac } = link
     const before = links.get(ifindex)
     const isRenamed = before !== undefined && before.name !== name
     const wasUsable = before !== undefined && !isRenamed && this.#isUsable(before)
     links.set(link)
+    bareLinks.link(link, now)
     if (isRenamed) this.#forget(before)
     if (before?.name !== name) rules.link(link)
     const isNamed = before?.name !== name
@@ -93,7 +94,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (before?.up !== link.up) for (const neighbor of cache.on(ifindex)) cache.mark(neighbor)
     this.#apply([link], isNamed ? 'wants' : 'links', now)
     if (before?.mac !== undefined && mac !== undefined && before.mac !== mac) reconciler.readdress(ifindex, now)
-    if (!wasUsable && this.#isUsable(link)) this.#up(link, now)
+    if (!wasUsable && this.#isUsable(link)) this.usable(link, now)
     // An echo request from the new address may discover further hosts: those with addresses in the same prefix.
     else if (addsGlobal(before, link)) for (const other of links.values()) hostDiscovery.start(other.ifindex, now)
     if (isRenamed) this.#unfollow(before, now)
@@ -124,7 +125,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
    * owners are set before permanent groups are joined. The reconciler checks the marked entries after the step.
    * @param links the changed links, or all after a change of rules; @param change `wants`: the wanted state of any entry may have changed
    */
-  #apply(links: Iterable<Link>, change: 'links' | 'wants' | 'rules', now: Instant): void {
+  #apply(links: readonly Link[], change: 'links' | 'wants' | 'rules', now: Instant): void {
     const { rules, snooping, routerDiscovery, subscriptions, groups, pinnedHosts, cache, hostDiscovery, paths } = this.parts
     const { mirrors, routers } = rules.config.options.snooping
     routerDiscovery.configure(routers, now)
@@ -141,7 +142,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
       // Packets for the owners may come in on other links now.
       paths.changed(undefined, now)
     }
-    subscriptions.join()
+    subscriptions.join(links)
     if (change === 'rules') for (const { ifindex } of this.parts.links.values()) hostDiscovery.start(ifindex, now)
   }
 
@@ -168,13 +169,14 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 
   /** Handles a link that became usable: verifies its owners and discovers its hosts. */
-  #up({ ifindex, name }: Link, now: Instant): void {
+  usable({ ifindex, name }: Link, now: Instant): void {
     const { goneHosts, learner, cache, resolution, owners, hostDiscovery } = this.parts
     for (const target of goneHosts.take(name)) {
       const rule = this.ruleOf(target, ifindex)
       if (rule !== undefined) learner.seek(target, rule, ifindex, now)
     }
     for (const neighbor of cache.on(ifindex)) resolution.verify(neighbor, now, 'link up')
+    resolution.catchUp(ifindex, now)
     // No host on this link could answer until now, so negative entries are removed: their hosts may be here.
     for (const neighbor of cache.capacity.failed) owners.remove(neighbor, 'link up')
     hostDiscovery.start(ifindex, now)
@@ -202,7 +204,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   #follow(now: Instant): void {
     const { rules, links } = this.parts
     rules.follow(this.#onLink)
-    this.#apply(links.values(), 'rules', now)
+    this.#apply([...links.values()], 'rules', now)
   }
 }
 

@@ -19,6 +19,8 @@ export class Subscriptions extends Part<GroupParts> {
   readonly #listening = new Map<number, Listening>()
   /** Permanent groups of each link, by their last 24 bits. */
   readonly #joined = new Map<number, ReadonlySet<number>>()
+  /** Addresses of this machine at the last `join`. */
+  #own: readonly { readonly address: Address; readonly home: number }[] = []
 
   get limits(): Limit[] { return [{ name: 'links to receive from', used: this.#listening.size, size: LINK_LIMIT }] }
   has(ifindex: number): boolean { return this.#listening.has(ifindex) }
@@ -56,12 +58,20 @@ export class Subscriptions extends Part<GroupParts> {
     return isSubscribed
   }
 
-  /** Updates the permanent groups of all subscribed links, after a change of the rules, the links or their addresses. */
-  join(): void {
+  /**
+   * Updates the permanent groups after a change of the rules, the links or their addresses.
+   * @param changed the changed links, by default all; groups of the others change only if an address of this machine does
+   */
+  join(changed: readonly Link[] = [...this.parts.links.values()]): void {
     const { rules, links } = this.parts
     const own = [...links.values()].flatMap(({ ifindex, name, addresses }) => name === 'lo' ? []
       : addresses.filter(({ address }) => !address.isLinkLocal).map(({ address }) => ({ address, home: ifindex })))
-    for (const [ifindex, { link: { name } }] of this.#listening) {
+    const before = this.#own
+    const isSame = own.length === before.length
+      && own.every(({ address, home }, i) => address === before[i].address && home === before[i].home)
+    this.#own = own
+    for (const [ifindex, { link, link: { name } }] of this.#listening) {
+      if (isSame && this.#joined.has(ifindex) && !changed.includes(link)) continue
       const suffixes = new Set<number>()
       for (const address of rules.fixedGroups(name)) suffixes.add(suffixOf(address))
       for (const { address, address: { w0, w1, w2, w3 }, home } of own) {

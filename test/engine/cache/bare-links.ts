@@ -13,8 +13,8 @@ function links(eth0: Link['addresses'], eth1: Link['addresses']): Link[] {
 t.test('a bare downstream is probed from an address of another link, by the packet socket', async (t) => {
   const stage = new Stage(PATIENT, links(GLOBAL, []))
   t.equal(stage.ns(ETH0, VM), 'probing')
-  t.same(stage.sink.take('solicit', 'confirm', 'bare'), [`confirm eth1 ${VM} at ff02::1:ff00:2 from 2001:db8::ff to 33:33:ff:00:00:02`,
-    'bare eth1 from 2001:db8::ff'])
+  t.same(stage.sink.take('solicit', 'confirm', 'bare'), [`confirm eth1 ${VM} at ff02::1:ff00:2 from 2001:db8::ff to 33:33:ff:00:00:02`],
+    'reported when its hosts were discovered')
   t.equal(stage.na(ETH1, VM, VM2, { to: '2001:db8::ff' }), 'proof')
   t.equal(stage.ns(ETH0, VM), 'answered')
   stage.sink.take()
@@ -44,21 +44,40 @@ t.test('each bare link is reported once, and again after it was gone', async (t)
   t.same(stage.sink.take('advertise', 'bare'), [answer.replace(`from ${VM}`, 'from fe80::ff:3')], 'a link-local address of another link')
   stage.gone(ETH0)
   stage.link(bare[0])
+  stage.wait(3000)
   stage.ns(ETH0, VM)
   t.same(stage.sink.take('bare'), ['bare eth0 from fe80::ff:3'])
 })
 
-t.test('a machine without any address: the kernel gets the probe, and reports why it cannot send it', async (t) => {
+t.test('a new link has no address before the end of DAD, so it is not bare at once', async (t) => {
+  const stage = new Stage(PATIENT, [linkOf(ETH0, { addresses: GLOBAL })])
+  stage.link(linkOf(ETH1, { addresses: [] }))
+  stage.ns(ETH0, VM)
+  stage.wait(1500)
+  t.same(stage.sink.take('solicit', 'confirm', 'bare', 'discover'), [])
+  stage.link(linkOf(ETH1))
+  t.match(stage.probes(), [`solicit eth1 ${VM}`])
+  const late = new Stage(PATIENT, [linkOf(ETH0, { addresses: GLOBAL })])
+  late.link(linkOf(ETH1, { addresses: [] }))
+  late.wait(3000)
+  t.match(late.sink.take('discover', 'bare'), ['discover eth1 from 2001:db8::ff', 'bare eth1 from 2001:db8::ff'], 'a bare link is used: its hosts are discovered')
+})
+
+t.test('a machine without any address cannot probe', async (t) => {
   const stage = new Stage(PATIENT, links([], []))
   stage.ns(ETH0, VM)
-  t.same(stage.probes(), [`solicit eth1 ${VM}`])
+  t.same(stage.probes(), [])
+  stage.wait(10_000)
+  t.same(stage.sink.take('neighbor'), [`neighbor ${VM} FAILED: no address`])
 })
 
 t.test('tentative addresses are usable soon: no other source', async (t) => {
   const stage = new Stage(PATIENT, links([own('fe80::ff:2', 64, true)], [own('fe80::ff:3', 64, true), own('2001:db8::fe', 64, true)]))
   stage.ns(ETH0, VM)
-  t.same(stage.sink.take('solicit', 'confirm', 'bare'), [`solicit eth1 ${VM}`])
+  t.same(stage.sink.take('solicit', 'confirm', 'bare'), [])
   t.equal(stage.ns(ETH0, '2001:db8::1'), 'same-link')
+  stage.link(links([], [own('fe80::ff:3')])[1])
+  t.same(stage.probes(), [`solicit eth1 ${VM}`])
 })
 
 t.test('a tunnel without addresses, on a machine with link-local ones only', async (t) => {

@@ -28,7 +28,7 @@ function scene(more: Properties = {}, settings = ''): Scene {
   const neighbor = neighborOf(ip(VM), rule, { state: 'PROBE', ifindex: ETH1, mac: mac(VM2), ...more })
   const recorder = new PartsRecorder()
   const { effects } = recorder
-  const prober = new Prober({ links, effects, bareLinks: new BareLinks({ links, effects }), budget: new ProbeBudget<Neighbor>(effects, chance(1), () => {}) })
+  const prober = new Prober({ links, effects, bareLinks: new BareLinks({ links, effects, reconfiguration: undefined as never }), budget: new ProbeBudget<Neighbor>(effects, chance(1), () => {}) })
   return { neighbor, prober, recorder, next: () => { prober.next(neighbor, 0 as Instant); return recorder.take() } }
 }
 
@@ -98,7 +98,7 @@ t.test('on a link without link-layer addresses the target and all nodes are soli
   const { links, rule } = worldOf(SUBNET, [twoLinks()[0], linkOf(ETH1, { mac: undefined })])
   const recorder = new PartsRecorder()
   const { effects } = recorder
-  const prober = new Prober({ links, effects, bareLinks: new BareLinks({ links, effects }), budget: new ProbeBudget<Neighbor>(effects, chance(1), () => {}) })
+  const prober = new Prober({ links, effects, bareLinks: new BareLinks({ links, effects, reconfiguration: undefined as never }), budget: new ProbeBudget<Neighbor>(effects, chance(1), () => {}) })
   const neighbor = neighborOf(ip(VM), rule, { state: 'INCOMPLETE', ifindex: 0, mac: undefined, probed: [ETH1] })
   prober.next(neighbor, 0 as Instant)
   t.same(recorder.take().sort(), [`confirm eth1 ${VM} at ff02::1 from 2001:db8::ff`, `confirm eth1 ${VM} from 2001:db8::ff`])

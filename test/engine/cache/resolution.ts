@@ -1,7 +1,7 @@
 /** The life of a cache entry: INCOMPLETE, REACHABLE, PROBE, FAILED. */
 import t from 'tap'
 import { SOLICITOR_LIMIT } from '../../../src/engine/cache/neighbor.ts'
-import { ETH0, ETH1, ip, mac, Stage, PATIENT, VM, VM2, VM3 } from '../kit/stage.ts'
+import { ETH0, ETH1, ETH2, ip, linkOf, mac, own, PATIENT, Stage, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
 
 t.test('INCOMPLETE: one probe per timeout, then FAILED, then no entry', async (t) => {
   const stage = new Stage(PATIENT)
@@ -120,4 +120,68 @@ t.test('restored owners are known at once and verified by their group', async (t
   t.same(defended.sink.take('advertise'), [])
   defended.na(ETH1, VM, VM2)
   t.equal(defended.sink.take('advertise').length, 1, 'after the proof')
+})
+
+/** A link whose link-local address is in DAD. */
+const IN_DAD = linkOf(ETH1, { addresses: [own('fe80::ff:3', 64, true)] })
+
+t.test('a probe waits for a usable address of its link, is sent at once then, and silence does not count before', async (t) => {
+  const stage = new Stage(PATIENT.replace('retries 3', 'retries 0'), [twoLinks()[0], IN_DAD])
+  t.equal(stage.ns(ETH0, VM), 'probing')
+  stage.wait(2400)
+  t.same(stage.sink.take('solicit'), [], 'the kernel would refuse it')
+  t.equal(stage.known[VM], 'INCOMPLETE -')
+  stage.link(linkOf(ETH1))
+  t.same(stage.sink.take('solicit'), [`solicit eth1 ${VM}`])
+  stage.wait(499)
+  t.equal(stage.known[VM], 'INCOMPLETE -', 'the host has the whole timeout')
+  stage.wait(2)
+  t.equal(stage.known[VM], 'FAILED -')
+})
+
+t.test('probes without a usable address end, with a reason of their own', async (t) => {
+  const stage = new Stage(PATIENT, [twoLinks()[0], IN_DAD])
+  stage.ns(ETH0, VM)
+  stage.wait(3999)
+  t.equal(stage.known[VM], 'INCOMPLETE -')
+  stage.wait(2)
+  t.equal(stage.known[VM], 'FAILED -')
+  t.match(stage.sink.take('neighbor'), [/INCOMPLETE/, /FAILED.*no address/])
+  stage.link(linkOf(ETH1))
+  t.equal(stage.ns(ETH0, VM), 'probing', 'its negative entry ends with the address')
+
+  const gone = new Stage(PATIENT, [twoLinks()[0], IN_DAD])
+  gone.ns(ETH0, VM)
+  gone.gone(ETH1)
+  gone.wait(2001)
+  t.equal(gone.known[VM], 'FAILED -', 'a link that is gone is not waited for')
+})
+
+t.test('an owner is not lost while its link has no usable address', async (t) => {
+  const stage = new Stage(PATIENT)
+  stage.learn(VM, VM2)
+  stage.wait(27_000)
+  stage.link(IN_DAD)
+  stage.wait(3000)
+  t.equal(stage.known[VM], 'PROBE eth1 routed')
+  t.same(stage.probes(), [])
+  stage.link(linkOf(ETH1))
+  t.same(stage.probes(), [`confirm eth1 ${VM} from fe80::ff:3 to ${VM2}`])
+  stage.na(ETH1, VM, VM2)
+  t.equal(stage.known[VM], 'REACHABLE eth1 routed')
+})
+
+t.test('a further link that the budget refuses is no answer either', async (t) => {
+  const config = PATIENT.replace('downstream eth1', 'downstream eth1 eth2').replace('host', 'probe-limit 8\n host')
+  const stage = new Stage(config)
+  stage.ns(ETH0, VM)
+  for (let n = 0; n < 100; n++) stage.ns(ETH0, `2001:db8::5:${n}`)
+  stage.link(linkOf(ETH2))
+  stage.sink.take()
+  t.equal(stage.ns(ETH0, VM), 'probing')
+  t.notOk(stage.sink.take('solicit').includes(`solicit eth2 ${VM}`), 'no budget')
+  stage.wait(2001)
+  t.ok(stage.sink.take('neighbor').some((line) => line.includes(VM) && line.includes('probe-limit')))
+  stage.wait(8000)
+  t.equal(stage.ns(ETH0, VM), 'probing', 'not for the whole deadtime')
 })

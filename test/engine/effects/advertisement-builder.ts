@@ -13,7 +13,7 @@ const LINK = linkOf(ETH0, { addresses: [own('fe80::ff:2'), own('2001:db8::ff')] 
 t.test('a reused message keeps nothing of its previous use', async (t) => {
   const recorder = new PartsRecorder()
   const { effects } = recorder
-  const advertiser = new AdvertisementBuilder({ effects, bareLinks: new BareLinks({ links: new Links(chance(1)), effects }) })
+  const advertiser = new AdvertisementBuilder({ effects, bareLinks: new BareLinks({ links: new Links(chance(1)), effects, reconfiguration: undefined as never }) })
   const { w0, w1, w2, w3 } = ip('fe80::1')
   advertiser.announce(LINK, DEFAULTS, VM, Address.allNodes, true)
   recorder.take()

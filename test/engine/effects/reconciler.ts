@@ -40,7 +40,7 @@ class Scene {
     const context = { links, rules, effects, random: chance(1) }
     const groups = this.groups = new Groups({ ...context, random: chance(1) })
     for (const { ifindex } of present) this.groups.listening(ifindex)
-    const advertiser = new AdvertisementBuilder({ effects, bareLinks: new BareLinks(context) })
+    const advertiser = new AdvertisementBuilder({ effects, bareLinks: new BareLinks({ ...context, reconfiguration: undefined as never }) })
     const announcer = this.#announcer = new Announcer({ ...context, advertiser })
     this.#paths = new Paths({ ...context, cache: this.cache, budget: undefined as never, conflicts: undefined as never })
     this.reconciler = new Reconciler({ ...context, cache: this.cache, groups, announcer, paths: this.#paths })

@@ -23,7 +23,7 @@ export class AnnouncerClock {
   constructor(links: readonly Link[] = [linkOf(ETH0)], seed = 7) {
     const { effects } = this.#recorder
     for (const link of links) this.links.set(link)
-    const bareLinks = new BareLinks({ links: this.links, effects })
+    const bareLinks = new BareLinks({ links: this.links, effects, reconfiguration: undefined as never })
     this.announcer = new Announcer({ links: this.links, effects, random: chance(seed),
       advertiser: new AdvertisementBuilder({ effects, bareLinks }) })
   }
