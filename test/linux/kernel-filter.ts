@@ -10,7 +10,6 @@ import { na, ns } from '../kit/frames.ts'
 import { ownNamespace, sh } from '../kit/namespace.ts'
 import { until } from '../kit/until.ts'
 import { ifindex, Wire } from './kit/links.ts'
-
 await ownNamespace()
 
 const parse = (prefixes: readonly string[]): Prefix[] => prefixes.map((prefix) => Prefix.parse(prefix)!)
