@@ -26,10 +26,13 @@ export function handler({ FILE, print }: { FILE: string; print: boolean }): void
   }
 }
 
-/** Reads a configuration, and prints its problems. @returns undefined when the file cannot be read, which is printed as well */
-export function loadConfig(file: string): Parsed | undefined {
+/**
+ * Reads a configuration, and prints its problems. @param again as of {@link readConfig}
+ * @returns undefined when the file cannot be read, which is printed as well
+ */
+export function loadConfig(file: string, again = false): Parsed | undefined {
   try {
-    const parsed = readConfig(file)
+    const parsed = readConfig(file, again)
     for (const diagnostic of parsed.diagnostics) process.stderr.write(`${renderDiagnostic(diagnostic)}\n`)
     return parsed
   } catch (error) {

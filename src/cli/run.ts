@@ -78,7 +78,7 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
   process.on('SIGHUP', () => {
     if (stopping) return
     notifyReloading()
-    const config = loadConfig(file)?.config
+    const config = loadConfig(file, true)?.config
     if (config === undefined) {
       log.error({ event: 'reload' }, `${file} has errors: the former configuration stays in force; see \`ndp6d check ${file}\``)
     } else {
