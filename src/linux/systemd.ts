@@ -2,7 +2,7 @@
  * Readiness, watchdog and journal of systemd, by datagrams. Without systemd all functions do nothing.
  * sd_notify(3), sd_watchdog_enabled(3), systemd.exec(5) JOURNAL_STREAM, systemd.io/JOURNAL_NATIVE_PROTOCOL.
  */
-import { fstatSync, writeSync } from 'node:fs'
+import { fstatSync } from 'node:fs'
 import { osError, type OsError } from './errors.ts'
 import { native, type NativeAddon, type NativeSocket } from './native.ts'
 
@@ -86,10 +86,11 @@ export class Journal {
   readonly #fallback: (line: string) => void
   #socket: NativeSocket | undefined
 
-  constructor(path = JOURNAL_SOCKET, open: OpenUnix = native.openUnix, fallback = (line: string): void => { writeSync(2, line) }) {
+  /** @param fallback writes a line to stderr */
+  constructor(fallback: (line: string) => void, path = JOURNAL_SOCKET, open: OpenUnix = native.openUnix) {
+    this.#fallback = fallback
     this.#path = path
     this.#open = open
-    this.#fallback = fallback
   }
 
   /**
