@@ -8,7 +8,8 @@ import { Engine, type NeighborSnapshot } from './engine.ts'
 import type { Effects, Input, Instant, Link, Listening } from './engine/types.ts'
 import type { Event, Outcome } from './events.ts'
 import { claim } from './linux/single-instance.ts'
-import { verdict, type OsError } from './linux/errors.ts'
+import { holdDescriptors } from './linux/descriptors.ts'
+import { isOutOfDescriptors, verdict, type OsError } from './linux/errors.ts'
 import type { LinkReader } from './linux/link-sockets.ts'
 import { LinkWatcher } from './linux/links.ts'
 import type { NativeSocket } from './linux/native.ts'
@@ -31,6 +32,8 @@ const TICK = 5000
 const SAVE_INTERVAL = 30_000
 /** Time until routes are compared, if they cannot be compared at once. Milliseconds. */
 const COMPARE_RETRY = 100
+/** File descriptors that the links leave at the start for netlink sockets, the control socket, and reading of files. */
+const NOT_FOR_LINKS = 8
 const NO_ROUTE: RoutingDecision = { ifindex: undefined, local: false }
 const TIMER_MAX = 2 ** 31 - 1 // the longest delay of setTimeout
 
@@ -102,7 +105,9 @@ export class Daemon {
 
   /** Resolves when every existing link is served. Rejects with an OsError. */
   async start(): Promise<void> {
+    const giveBack = holdDescriptors(NOT_FOR_LINKS)
     this.#linkWatcher.start()
+    giveBack()
     this.#prepare()
     if (this.#stateFile !== undefined) this.#step({ kind: 'saved-hosts', hosts: this.#stateFile.read() })
     this.#routeWatcher = new RouteWatcher(this.#kernel, () => this.#compareRoutes())
@@ -217,9 +222,12 @@ export class Daemon {
       query: (query) => step({ kind: 'query', ifindex, query }),
       routerSolicitation: () => step({ kind: 'router-solicitation', ifindex }),
       // Announces hosts again: messages that could not be sent until now did not reach the switches at the other end.
-      opened: () => step({ kind: 'link-replugged', ifindex }),
+      opened: () => {
+        this.#linkErrors.opened(name)
+        step({ kind: 'link-replugged', ifindex })
+      },
       dropped: (count) => this.#events.event({ kind: 'overrun', ifindex, count }, clock()),
-      failed: (error) => this.#linkErrors.failed(name, error, verdict(error) !== 'fatal'),
+      failed: (error) => this.#linkErrors.failed(name, error, verdict(error) !== 'fatal' && !isOutOfDescriptors(error)),
     }
   }
 

@@ -6,6 +6,8 @@ import type { InferredOptionTypes } from 'yargs'
 import { controlPath } from '../control/protocol.ts'
 import { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
+import { areDescriptorsFree } from '../linux/descriptors.ts'
+import { isOutOfDescriptors } from '../linux/errors.ts'
 import { Output } from '../linux/output.ts'
 import { AlreadyRunning } from '../linux/single-instance.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
@@ -19,6 +21,8 @@ import { version } from './version.ts'
 
 /** Longest time for the last records, milliseconds: a reader that stalls must not delay a stop. */
 const DRAIN_TIME = 500
+/** File descriptors that commands leave to the daemon: as many as the sockets of a link take. */
+const NOT_FOR_COMMANDS = 4
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 
 export const command = '$0'
@@ -70,7 +74,7 @@ function openLog(level: (typeof LEVELS)[number], requested: string | undefined):
     log.error({ event: 'dropped', count, reason }, droppedRecordsSentence(count, name, reason)))
   const stdout = output === 'journal' ? undefined : open(1, 'stdout')
   const stderr = open(2, 'stderr')
-  const journal = new Journal((line) => stderr.write(line))
+  const journal = new Journal(undefined, undefined, (line) => stderr.write(line))
   const log: Logger = createLog({ level, output, lines: stdout, journal: (fields) => journal.send(fields) })
   const drained = async (): Promise<void> => { await Promise.all([stdout, stderr].map((each) => each?.drained(DRAIN_TIME))) }
   return { log, outputs: { stdout, stderr, drained } }
@@ -146,7 +150,8 @@ function answerCommands(daemon: Daemon, log: Logger, { stdout, stderr }: Outputs
         limits: [...limits, ...[stdout, stderr, control].flatMap((each) => each?.limits ?? [])] }
     },
     neighbors: () => daemon.neighbors,
-  }, (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`))
+  }, (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
+  undefined, () => areDescriptorsFree(NOT_FOR_COMMANDS))
   return control
 }
 
@@ -160,6 +165,10 @@ function explain(error: NodeJS.ErrnoException, log: Logger): number {
     log.error({ reason: error.code }, `not permitted (${error.syscall}): ndp6d needs CAP_NET_RAW and CAP_NET_ADMIN; `
       + 'run it as root, or as the systemd service')
     return EXIT.notPermitted
+  }
+  if (isOutOfDescriptors(error)) {
+    log.error({ reason: error.code }, `cannot start: too many open files (${error.syscall}); raise \`LimitNOFILE=\` of the unit, or \`ulimit -n\``)
+    return EXIT.failed
   }
   log.error({ err: error }, `cannot start: ${error.message}`)
   return EXIT.failed

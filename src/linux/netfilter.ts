@@ -4,12 +4,15 @@
  */
 import type { Address } from '../address.ts'
 import type { Filter, KernelNeighbor } from '../engine/types.ts'
-import type { OsError } from './errors.ts'
+import { isOutOfDescriptors, type OsError } from './errors.ts'
 import { KernelFilter } from './kernel-filter.ts'
 import type { Log } from './log.ts'
 import { native } from './native.ts'
 import type { OpenNetlink } from './netlink.ts'
 import { OwnSolicitations } from './own-solicitations.ts'
+
+/** Milliseconds until an attempt that had no file descriptor is repeated. */
+const RETRY = 1000
 
 export class Netfilter {
   readonly #log: Pick<Log, 'warn'>
@@ -20,6 +23,7 @@ export class Netfilter {
   readonly #watched = new Set<number>()
   #own: OwnSolicitations | undefined
   #timer: NodeJS.Immediate | undefined
+  #retry: NodeJS.Timeout | undefined
   /** Which of the two uses fails at present: its warning is logged already. */
   #isUnfiltered = false
   #isUnwatched = false
@@ -53,6 +57,7 @@ export class Netfilter {
 
   apply(): void {
     clearImmediate(this.#timer)
+    clearTimeout(this.#retry)
     this.#timer = undefined
     const isWanted = this.#watched.size > 0
     const listenError = isWanted ? this.#listen() : undefined
@@ -64,18 +69,20 @@ export class Netfilter {
     if (this.#kernelFilter.group === undefined) this.#stopListening()
     if (filterError !== undefined && !this.#isUnfiltered) {
       this.#log.warn({ reason: filterError.code }, 'cannot keep the kernel from reacting to unicast solicitations '
-        + `(nftables: ${filterError.message}): solicitors may get an ICMPv6 error beside the answer; load the kernel module nf_tables`)
+        + `(nftables: ${filterError.message}): solicitors may get an ICMPv6 error beside the answer; ${advice(filterError, 'nf_tables')}`)
     }
     if (watchError !== undefined && !this.#isUnwatched) {
       this.#log.warn({ reason: watchError.code }, `cannot see the kernel's own solicitations (nftables: ${watchError.message}): `
-        + 'packets of this machine for an unknown host are lost for some three seconds; load the kernel module nfnetlink_log')
+        + `packets of this machine for an unknown host are lost for some three seconds; ${advice(watchError, 'nfnetlink_log')}`)
     }
     this.#isUnfiltered = filterError !== undefined
     this.#isUnwatched = watchError !== undefined
+    if ([filterError, watchError].some(isOutOfDescriptors)) this.#retry = setTimeout(() => this.apply(), RETRY)
   }
 
   close(): void {
     clearImmediate(this.#timer)
+    clearTimeout(this.#retry)
     this.#kernelFilter.close()
     this.#stopListening()
   }
@@ -96,4 +103,8 @@ export class Netfilter {
     this.#own?.close()
     this.#own = undefined
   }
+}
+
+function advice(error: OsError, module: string): string {
+  return isOutOfDescriptors(error) ? 'raise `LimitNOFILE=` of the unit' : `load the kernel module ${module}`
 }

@@ -71,7 +71,11 @@ export function forward(upstreams: readonly string[], log: Log): void {
 }
 
 export function warnWithoutForwarding(log: Log): void {
-  if (readSetting('all', 'forwarding') !== 0) return
+  try {
+    if (readSetting('all', 'forwarding') !== 0) return
+  } catch {
+    return
+  }
   log.warn({}, 'this machine does not forward IPv6: packets for answered addresses will be dropped; '
     + 'write `forwarding yes` into the configuration, or run `sysctl -w net.ipv6.conf.all.forwarding=1`')
 }

@@ -3,58 +3,29 @@ import t, { type Test } from 'tap'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs'
 import type { LogRecord } from '../lab/kit/daemon.ts'
-import { ns } from '../kit/frames.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
-import { readFrame } from '../kit/read-frame.ts'
 import { until } from '../kit/until.ts'
 import { command, ENV, writeFiles } from '../fixtures/program.ts'
-import { native } from '../../src/linux/native.ts'
+import { BATCH, Solicitor } from '../fixtures/solicitor.ts'
 
 await ownNamespace()
-veth('eth0', 'far0 address 02:00:00:00:00:01', 'far0')
+veth('eth0', 'far0', 'far0')
 veth('eth1', 'far1', 'far1')
 
-const SLOT = 128
-const BATCH = 250
 const TARGET = '2001:db8::2'
 const files = writeFiles({ 'ndp6d.conf': `subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n  host ${TARGET} eth1\n}\n` })
 t.teardown(files.close)
 const file = files.path('ndp6d.conf')
 
-const far = native.openPacket({ ifindex: Number.parseInt(sh('ip -o link show dev far0'), 10), protocol: 0x86dd, filter: new Uint8Array(),
-  promiscuous: true, receiveBuffer: 2 ** 22, cooked: false })
+const far = new Solicitor('far0', TARGET)
 t.teardown(() => far.close())
-const question = ns({ from: '02:00:00:00:00:01', source: 'fe80::1', target: TARGET })
-
-/** @returns the number of answers on far0 since the last call */
-function answers(): number {
-  const slab = new Uint8Array(2 * BATCH * SLOT)
-  const meta = new Int32Array(8 * BATCH)
-  const received = far.receive(slab, SLOT, meta)
-  return Array.from({ length: received }, (_, i) => readFrame(slab.subarray(i * SLOT, i * SLOT + meta[4 * i])))
-    .filter(({ kind, target }) => kind === 'NA' && target === TARGET).length
-}
-
-/** Solicits `count` times; each batch has to be answered before the next. */
-async function solicit(count: number): Promise<void> {
-  const slab = new Uint8Array(BATCH * SLOT)
-  for (let i = 0; i < BATCH; i++) slab.set(question, i * SLOT)
-  for (let sent = 0; sent < count; sent += BATCH) {
-    answers()
-    far.send(slab, SLOT, new Int32Array(BATCH).fill(question.length), BATCH)
-    let answered = 0
-    await until(() => (answered += answers()) >= BATCH, 30_000, 'answers')
-  }
-}
 
 /** Starts the daemon, which logs each packet to `stdout` and `stderr`, and waits until it answers. */
 async function start(t: Test, stdout: number | 'pipe', stderr: number | 'ignore' = 'ignore', level = 'debug'): Promise<ChildProcess> {
   const [program, ...args] = command('--config', file, '--level', level)
   const daemon = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...args], { stdio: ['ignore', stdout, stderr], env: { ...process.env, ...ENV } })
   t.teardown(() => daemon.kill('SIGKILL'))
-  const slab = new Uint8Array(SLOT)
-  slab.set(question)
-  await until(() => far.send(slab, SLOT, Int32Array.of(question.length), 1) === 1 && answers() > 0, 30_000, 'the first answer')
+  await far.first()
   return daemon
 }
 
@@ -98,19 +69,19 @@ t.test('a pipe that nobody reads for a while', async (t) => {
   const { writer, read } = pipe(t, 'stdout')
   const daemon = await start(t, writer)
   closeSync(writer)
-  await solicit(15_000)
+  await far.solicit(15_000)
   let text = ''
   await until(() => /"event":"dropped".*\n/.test(text += read()))
   verify(t, text, 15_000)
-  await solicit(15_000)
+  await far.solicit(15_000)
   daemon.kill('SIGHUP')
-  await solicit(BATCH)
+  await far.solicit(BATCH)
   t.equal(await stop(daemon), 0, 'SIGTERM, with the pipe full again')
 })
 
 t.test('a socket that nobody reads', async (t) => {
   const daemon = await start(t, 'pipe')
-  await solicit(15_000)
+  await far.solicit(15_000)
   t.equal(await stop(daemon), 0)
 })
 
@@ -123,7 +94,7 @@ t.test('reports of a bad file to a stderr that nobody reads', async (t) => {
   t.teardown(() => sh(`mv ${file}.kept ${file}`))
   for (let i = 0; i < 3; i++) {
     daemon.kill('SIGHUP')
-    await solicit(BATCH)
+    await far.solicit(BATCH)
   }
   t.equal(await stop(daemon), 0)
 })
@@ -135,7 +106,7 @@ t.test('a full disk', async (t) => {
   const log = openSync(`${disk}/log`, 'a')
   t.teardown(() => closeSync(log))
   const daemon = await start(t, log)
-  await solicit(15_000)
+  await far.solicit(15_000)
   sh(`rm ${disk}/other; mount -o remount,size=64m ${disk}`)
   await until(() => /"event":"dropped".*\n/.test(readFileSync(`${disk}/log`, 'utf8')))
   verify(t, readFileSync(`${disk}/log`, 'utf8'), 15_000)
@@ -146,6 +117,6 @@ t.test('/dev/full', async (t) => {
   const full = openSync('/dev/full', 'w')
   t.teardown(() => closeSync(full))
   const daemon = await start(t, full)
-  await solicit(BATCH)
+  await far.solicit(BATCH)
   t.equal(await stop(daemon), 0)
 })

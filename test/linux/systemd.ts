@@ -86,7 +86,7 @@ t.test('Journal', async (t) => {
     opened++
     return native.openUnix(...names)
   }
-  const journal = new Journal((line) => lines.push(line), path, open)
+  const journal = new Journal(path, open, (line) => lines.push(line))
   t.teardown(() => journal.close())
 
   journal.send({ MESSAGE: 'no journald', PRIORITY: '4' })
@@ -120,11 +120,11 @@ t.test('Journal opens its socket again after it broke', async (t) => {
     return { send: () => { if (first) throw osError(111, 'sendmmsg'); return 1 }, close: () => {} } as never
   }
   const lines: string[] = []
-  const journal = new Journal((line) => lines.push(line), '/none', broken)
+  const journal = new Journal('/none', broken, (line) => lines.push(line))
   for (const MESSAGE of ['a', 'b', 'c']) journal.send({ MESSAGE })
   t.same(lines, ['a\n'])
   t.equal(opened, 2)
-  const closed = new Journal(() => { throw new Error('EPIPE') }, '/none', () => { throw osError(2, 'connect') })
+  const closed = new Journal('/none', () => { throw osError(2, 'connect') }, () => { throw new Error('EPIPE') })
   closed.send({ MESSAGE: 'x' })
   t.pass('never throws')
 })
