@@ -8,14 +8,16 @@ import { Engine, type NeighborSnapshot } from './engine.ts'
 import type { Effects, Input, Instant, Link, Listening, PathQuestion } from './engine/types.ts'
 import type { Event, Outcome } from './events.ts'
 import { claim } from './linux/single-instance.ts'
-import { verdict, type OsError } from './linux/errors.ts'
+import { holdDescriptors } from './linux/descriptors.ts'
+import { isOutOfDescriptors, verdict, type OsError } from './linux/errors.ts'
 import { Forwarding } from './linux/forwarding.ts'
 import type { LinkReader } from './linux/link-sockets.ts'
 import { KernelWatch } from './linux/kernel-watch.ts'
 import type { NativeSocket } from './linux/native.ts'
 import { KERNEL_LIMIT } from './linux/neighbors.ts'
 import { Netfilter } from './linux/netfilter.ts'
-import { HostRoutes, QUEUE_LIMIT, RouteWatcher } from './linux/route-changes.ts'
+import { HostRoutes, QUEUE_LIMIT } from './linux/route-changes.ts'
+import { RouteComparison } from './linux/route-comparison.ts'
 import { NO_ROUTE, Rtnetlink } from './linux/rtnetlink.ts'
 import { Sockets } from './linux/sockets.ts'
 import { readNeighborLimit } from './linux/sysctl.ts'
@@ -29,8 +31,8 @@ import { StateFile } from './state-file.ts'
 const TICK = 5000
 /** Least time between two saves of learned hosts. Milliseconds. */
 const SAVE_INTERVAL = 30_000
-/** Time until routes are compared, if they cannot be compared at once. Milliseconds. */
-const COMPARE_RETRY = 100
+/** File descriptors that the links leave at the start for netlink sockets, the control socket, and reading of files. */
+const NOT_FOR_LINKS = 8
 const TIMER_MAX = 2 ** 31 - 1 // the longest delay of setTimeout
 
 export class Daemon {
@@ -45,20 +47,17 @@ export class Daemon {
   readonly #netfilter: Netfilter
   readonly #forwarding: Forwarding
   readonly #watch: KernelWatch
-  #routeWatcher: RouteWatcher | undefined
+  readonly #comparison: RouteComparison
   readonly #stateFile: StateFile | undefined
   readonly #sockets = new Sockets((link) => this.#reader(link))
   readonly #inputs: Input[] = []
   readonly #unlogged: Event[] = []
   #isStepping = false
-  /** Whether the engine knows the kernel's routes. Before that, the engine's route changes are not carried out. */
-  #isCompared = false
   /** The last save: the engine's revision, and the time. */
   #saved = { revision: 0, at: Number.NEGATIVE_INFINITY }
   /** The part of the configuration that is not the engine's. */
   #machine: Pick<Config, 'forwarding' | 'grace'>
   #ticker: NodeJS.Timeout | undefined
-  #compareTimer: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
 
@@ -76,9 +75,10 @@ export class Daemon {
       failed: ({ change: { op, route }, error }) => this.#routeFailed(op, String(route.target), error),
       overrun: () => {
         this.#events.event({ kind: 'limit', limit: 'routes', size: QUEUE_LIMIT }, clock())
-        this.#compareRoutes()
+        this.#comparison.run()
       },
     })
+    this.#comparison = new RouteComparison(this.#kernel, this.#routes, (present) => step({ kind: 'routes', present }))
     this.#netfilter = new Netfilter(log, (ifindex, target) => step({ kind: 'local-solicitation', ifindex, target }))
     this.#forwarding = new Forwarding(log, () => ({
       isEnabled: this.#machine.forwarding,
@@ -98,27 +98,25 @@ export class Daemon {
 
   /** Resolves when every existing link is served. Rejects with an OsError. */
   async start(): Promise<void> {
+    const giveBack = holdDescriptors(NOT_FOR_LINKS)
     this.#watch.startLinks()
+    giveBack()
     this.#forwarding.start()
     this.#prepare()
     if (this.#stateFile !== undefined) this.#step({ kind: 'saved-hosts', hosts: this.#stateFile.read() })
-    this.#routeWatcher = new RouteWatcher(this.#kernel, () => this.#compareRoutes())
-    const present = this.#routes.present()
-    this.#isCompared = true
-    this.#step({ kind: 'routes', present })
+    const present = this.#comparison.start()
     this.#watch.startNeighbors()
     this.#ticker = setInterval(() => this.#tick(clock()), TICK)
     await this.#routes.adopt(present)
     // A route may have moved or expired before it was adopted.
-    if (present.length > 0) this.#compareRoutes()
+    if (present.length > 0) this.#comparison.run()
   }
 
   /** Stops the daemon, which leaves nothing in the kernel except routes that expire after `grace`. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer)
-    clearTimeout(this.#compareTimer)
     clearInterval(this.#ticker)
-    for (const watcher of [this.#routeWatcher, this.#watch, this.#forwarding]) watcher?.close()
+    for (const watcher of [this.#comparison, this.#watch, this.#forwarding]) watcher.close()
     this.#stateFile?.write(this.#engine.savedHosts)
     this.#carryOut(this.#engine.stop())
     this.#sockets.close()
@@ -172,7 +170,7 @@ export class Daemon {
       this.#netfilter.filter(filters)
       this.#watch.followRoutes(filters.map(({ prefixes }) => prefixes))
     }
-    if (routes.length > 0 && this.#isCompared) this.#routes.apply([...routes])
+    if (routes.length > 0 && this.#comparison.isReady) this.#routes.apply([...routes])
     for (const discovery of discoveries) this.#sockets.discover(discovery)
     for (let i = 0; i < answers.size; i++) this.#sockets.advertise(answers.at(i))
     // Answers leave before probes, each of which takes as long as dozens of answers.
@@ -226,9 +224,12 @@ export class Daemon {
       query: (query) => step({ kind: 'query', ifindex, query }),
       routerSolicitation: () => step({ kind: 'router-solicitation', ifindex }),
       // Announces hosts again: messages that could not be sent until now did not reach the switches at the other end.
-      opened: () => step({ kind: 'link-replugged', ifindex }),
+      opened: () => {
+        this.#linkErrors.opened(name)
+        step({ kind: 'link-replugged', ifindex })
+      },
       dropped: (count) => this.#events.event({ kind: 'overrun', ifindex, count }, clock()),
-      failed: (error) => this.#linkErrors.failed(name, error, verdict(error) !== 'fatal'),
+      failed: (error) => this.#linkErrors.failed(name, error, verdict(error) !== 'fatal' && !isOutOfDescriptors(error)),
     }
   }
 
@@ -273,14 +274,6 @@ export class Daemon {
     if (verdict(error) === 'wait') return
     const reason = error.code === 'EEXIST' ? 'another program has a route for it, which stays' : error.message
     this.#log.warn({ event: 'route', target, reason: error.code }, `cannot ${op} the route of ${target}: ${reason}`)
-  }
-
-  /** Compares the kernel's routes with the engine's: now, or later if changes are under way or the kernel is too busy. */
-  #compareRoutes(): void {
-    clearTimeout(this.#compareTimer)
-    const present = !this.#isCompared || this.#routes.pending > 0 ? undefined : this.#ask(() => this.#routes.present())
-    if (present !== undefined) this.#step({ kind: 'routes', present })
-    else this.#compareTimer = setTimeout(() => this.#compareRoutes(), COMPARE_RETRY)
   }
 
   /** @returns undefined when the kernel is too busy to reply */

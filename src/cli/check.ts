@@ -26,15 +26,18 @@ export function handler({ FILE, print }: { FILE: string; print: boolean }): void
   }
 }
 
-/** Reads a configuration, and prints its problems. @returns undefined when the file cannot be read, which is printed as well */
-export function loadConfig(file: string): Parsed | undefined {
+/**
+ * Reads a configuration, and prints its problems. @param again as of {@link readConfig}
+ * @returns undefined when the file cannot be read, which is printed as well
+ */
+export function loadConfig(file: string, again = false, print = (text: string): void => { process.stderr.write(text) }): Parsed | undefined {
   try {
-    const parsed = readConfig(file)
-    for (const diagnostic of parsed.diagnostics) process.stderr.write(`${renderDiagnostic(diagnostic)}\n`)
+    const parsed = readConfig(file, again)
+    for (const diagnostic of parsed.diagnostics) print(`${renderDiagnostic(diagnostic)}\n`)
     return parsed
   } catch (error) {
     if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error
-    process.stderr.write(`ndp6d: ${unreadable(file, error as NodeJS.ErrnoException)}\n`)
+    print(`ndp6d: ${unreadable(file, error as NodeJS.ErrnoException)}\n`)
     return undefined
   }
 }

@@ -1,13 +1,19 @@
 /** Reads a configuration file, and the files that it includes. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { matchesIface } from '../config/config.ts'
 import { type Included, parseConfig, type Parsed } from '../config/load.ts'
 
 export const DEFAULT_FILE = '/etc/ndp6d.conf'
 
-/** @throws an Error with `code` when the file itself cannot be read */
-export function readConfig(file: string): Parsed { return parseConfig(readFileSync(file, 'utf8'), file, include) }
+/**
+ * Reads `file`, which may be anything readable, and its included files, which must be regular files.
+ * @param again whether `file` must be a regular file as well: a pipe has its text only once, and may keep its reader waiting
+ * @throws an Error with `code` when `file` cannot be read
+ */
+export function readConfig(file: string, again = false): Parsed {
+  return parseConfig(again ? readRegular(file, 'it cannot be read again; restart ndp6d') : readFileSync(file, 'utf8'), file, include)
+}
 
 /** Expands `*` in the last part of the path; without names that start with a dot, as a shell does. @throws an Error with `code` */
 function include(glob: string, fromFile: string): readonly Included[] {
@@ -19,9 +25,31 @@ function include(glob: string, fromFile: string): readonly Included[] {
   return names.map((name) => {
     const file = join(directory, name)
     try {
-      return { file, text: readFileSync(file, 'utf8') }
+      return { file, text: readRegular(file, 'move it away, or include other files') }
     } catch (error) {
       return { file, error: (error as Error).message }
     }
   })
+}
+
+/**
+ * Reads a regular file. Never waits for a writer, as reading a FIFO would.
+ * @param advice what to do about a file of another type
+ * @throws an Error with `code`
+ */
+function readRegular(file: string, advice: string): string {
+  const wrongType = (): Error => Object.assign(new Error(`not a regular file: ${advice}`), { code: 'EINVAL' })
+  let fd: number
+  try {
+    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+  } catch (error) {
+    // open(2): ENXIO for a socket, and for a device without a driver.
+    throw (error as NodeJS.ErrnoException).code === 'ENXIO' ? wrongType() : error
+  }
+  try {
+    if (!fstatSync(fd).isFile()) throw wrongType()
+    return readFileSync(fd, 'utf8')
+  } finally {
+    closeSync(fd)
+  }
 }

@@ -1,20 +1,28 @@
 /** `ndp6d --config FILE`: runs the daemon in the foreground, as systemd does. */
 import { setImmediate } from 'node:timers/promises'
+import { isatty } from 'node:tty'
 import type { Logger } from 'pino'
 import type { InferredOptionTypes } from 'yargs'
 import { controlPath } from '../control/protocol.ts'
 import { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
+import { areDescriptorsFree } from '../linux/descriptors.ts'
+import { isOutOfDescriptors } from '../linux/errors.ts'
+import { Output } from '../linux/output.ts'
 import { AlreadyRunning } from '../linux/single-instance.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
-import { countersSentence } from '../log/sentences.ts'
+import { countersSentence, droppedRecordsSentence } from '../log/sentences.ts'
 import { loadConfig } from './check.ts'
 import { DEFAULT_FILE } from './config-file.ts'
 import { EXIT } from './exit.ts'
 import { runtimeDirectory, stateDirectory } from './service-directories.ts'
 import { version } from './version.ts'
 
+/** Longest time for the last records, milliseconds: a reader that stalls must not delay a stop. */
+const DRAIN_TIME = 500
+/** File descriptors that commands leave to the daemon: as many as the sockets of a link take. */
+const NOT_FOR_COMMANDS = 4
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 
 export const command = '$0'
@@ -35,24 +43,41 @@ export async function handler({ config: file, level, log: output, state }: Infer
     process.exitCode = EXIT.config
     return
   }
-  const journal = new Journal()
-  const log = createLog({
-    level,
-    output: chooseOutput(output, underJournal(), process.stdout.isTTY ?? false),
-    journal: (fields) => journal.send(fields),
-  })
+  const { log, outputs } = openLog(level, output)
   const release = holdSignals()
   try {
     const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })
     await daemon.start()
-    serve(daemon, answerCommands(daemon, log), file, log)
+    serve(daemon, answerCommands(daemon, log, outputs), file, log, outputs)
     release()
   } catch (error) {
     process.exitCode = explain(error as NodeJS.ErrnoException, log)
     // Lets pending callbacks run, then exits explicitly: open sockets would keep the process alive.
     await setImmediate()
+    await outputs.drained()
     process.exit()
   }
+}
+
+/** Outputs of the log. Writing to them never keeps the daemon waiting. */
+interface Outputs {
+  /** Undefined while the log goes to the journal. */
+  readonly stdout: Output | undefined
+  readonly stderr: Output
+  /** Waits until all text has been written, but not long. */
+  drained(): Promise<void>
+}
+
+function openLog(level: (typeof LEVELS)[number], requested: string | undefined): { log: Logger; outputs: Outputs } {
+  const output = chooseOutput(requested, underJournal(), isatty(1))
+  const open = (fd: 1 | 2, name: string): Output => new Output(fd, (count, reason) =>
+    log.error({ event: 'dropped', count, reason }, droppedRecordsSentence(count, name, reason)))
+  const stdout = output === 'journal' ? undefined : open(1, 'stdout')
+  const stderr = open(2, 'stderr')
+  const journal = new Journal(undefined, undefined, (line) => stderr.write(line))
+  const log: Logger = createLog({ level, output, lines: stdout, journal: (fields) => journal.send(fields) })
+  const drained = async (): Promise<void> => { await Promise.all([stdout, stderr].map((each) => each?.drained(DRAIN_TIME))) }
+  return { log, outputs: { stdout, stderr, drained } }
 }
 
 /**
@@ -70,7 +95,7 @@ function holdSignals(): () => void {
   }
 }
 
-function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger): void {
+function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger, outputs: Outputs): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
@@ -78,7 +103,7 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
   process.on('SIGHUP', () => {
     if (stopping) return
     notifyReloading()
-    const config = loadConfig(file)?.config
+    const config = loadConfig(file, true, (text) => outputs.stderr.write(text))?.config
     if (config === undefined) {
       log.error({ event: 'reload' }, `${file} has errors: the former configuration stays in force; see \`ndp6d check ${file}\``)
     } else {
@@ -99,10 +124,13 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
     notify({ STOPPING: '1' })
     daemon.stop().then(() => {
       log.info({ event: 'stop' }, `stopped by ${signal}`)
-      process.exit(EXIT.good)
+      return EXIT.good
     }, (error: Error) => {
       log.error({ err: error }, `stopped by ${signal}, but routes or settings may be left: ${error.message}`)
-      process.exit(EXIT.failed)
+      return EXIT.failed
+    }).then(async (status) => {
+      await outputs.drained()
+      process.exit(status)
     })
   }
   process.on('SIGTERM', stop)
@@ -114,15 +142,16 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
   if (failed !== undefined) log.warn({ err: failed }, `cannot notify systemd that the start is complete: ${failed.message}`)
 }
 
-function answerCommands(daemon: Daemon, log: Logger): ControlServer {
+function answerCommands(daemon: Daemon, log: Logger, { stdout, stderr }: Outputs): ControlServer {
   const control: ControlServer = new ControlServer(controlPath(runtimeDirectory()), {
     summary: () => {
       const { links, limits } = daemon.usage
       return { version: version(), pid: process.pid, uptime: process.uptime(), links, counters: daemon.counters,
-        limits: [...limits, ...control.limits] }
+        limits: [...limits, ...[stdout, stderr, control].flatMap((each) => each?.limits ?? [])] }
     },
     neighbors: () => daemon.neighbors,
-  }, (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`))
+  }, (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
+  undefined, () => areDescriptorsFree(NOT_FOR_COMMANDS))
   return control
 }
 
@@ -136,6 +165,10 @@ function explain(error: NodeJS.ErrnoException, log: Logger): number {
     log.error({ reason: error.code }, `not permitted (${error.syscall}): ndp6d needs CAP_NET_RAW and CAP_NET_ADMIN; `
       + 'run it as root, or as the systemd service')
     return EXIT.notPermitted
+  }
+  if (isOutOfDescriptors(error)) {
+    log.error({ reason: error.code }, `cannot start: too many open files (${error.syscall}); raise \`LimitNOFILE=\` of the unit, or \`ulimit -n\``)
+    return EXIT.failed
   }
   log.error({ err: error }, `cannot start: ${error.message}`)
   return EXIT.failed

@@ -11,8 +11,10 @@ import type { Part, Request, Summary } from './protocol.ts'
 const MAX_CONNECTIONS = 8
 /** Longest request, characters. */
 const MAX_REQUEST = 1024
-/** Longest silence of a client, milliseconds. */
+/** Longest time until a request is complete, and longest silence of a client after that, milliseconds. */
 const TIMEOUT = 10_000
+/** Milliseconds until another attempt to listen, if no file descriptor was free. */
+const RETRY = 1000
 /** The most neighbors in one part of the reply. Packets are processed between two parts. */
 const PART_SIZE = 256
 
@@ -25,33 +27,35 @@ export interface StatusSource {
 export class ControlServer {
   readonly #path: string
   readonly #source: StatusSource
-  readonly #server: Server
+  readonly #failed: (error: Error) => void
+  readonly #timeout: number
+  readonly #isRoomLeft: () => boolean
+  #server: Server | undefined
+  #retry: NodeJS.Timeout | undefined
+  #hasFailed = false
   readonly #sockets = new Set<Socket>()
   /** Whether this process made the directory of the socket. */
   #madeDirectory = false
 
-  /** Replaces a socket of a previous run at `path`, and begins to listen. @param failed called if listening fails */
-  constructor(path: string, source: StatusSource, failed: (error: Error) => void, timeout = TIMEOUT) {
+  /**
+   * Replaces a socket of a previous run at `path`, and begins to listen.
+   * @param failed called at the first error of listening; without a free file descriptor, listening is tried again later
+   * @param isRoomLeft whether a further connection leaves enough file descriptors for the rest of the program
+   */
+  constructor(path: string, source: StatusSource, failed: (error: Error) => void, timeout = TIMEOUT, isRoomLeft = () => true) {
     this.#path = path
     this.#source = source
-    this.#server = createServer((socket) => this.#connected(socket, timeout))
-    this.#server.on('error', failed)
-    const mask = process.umask(0o077)
-    try {
-      rmSync(path, { force: true })
-      this.#madeDirectory = mkdirSync(dirname(path), { recursive: true }) !== undefined
-      this.#server.listen(path)
-    } catch (error) {
-      failed(error as Error)
-    } finally {
-      process.umask(mask)
-    }
+    this.#failed = failed
+    this.#timeout = timeout
+    this.#isRoomLeft = isRoomLeft
+    this.#listen()
   }
 
   get limits(): Limit[] { return [{ name: 'control connections', used: this.#sockets.size, size: MAX_CONNECTIONS }] }
 
   close(): void {
-    this.#server.close()
+    clearTimeout(this.#retry)
+    this.#server?.close()
     for (const socket of this.#sockets) socket.destroy()
     if (this.#madeDirectory) {
       try {
@@ -62,16 +66,46 @@ export class ControlServer {
     }
   }
 
-  #connected(socket: Socket, timeout: number): void {
+  #listen(): void {
+    const path = this.#path
+    const server = this.#server = createServer((socket) => this.#connected(socket))
+    const failed = (error: NodeJS.ErrnoException): void => {
+      if (!this.#hasFailed) this.#failed(error)
+      this.#hasFailed = true
+      if (error.code !== 'EMFILE' && error.code !== 'ENFILE') return
+      // Without a spare descriptor, waiting connections would cause one error after the other.
+      server.close()
+      clearTimeout(this.#retry)
+      this.#retry = setTimeout(() => this.#listen(), RETRY).unref()
+    }
+    server.on('error', failed)
+    const mask = process.umask(0o077)
+    try {
+      rmSync(path, { force: true })
+      if (mkdirSync(dirname(path), { recursive: true }) !== undefined) this.#madeDirectory = true
+      server.listen(path)
+    } catch (error) {
+      failed(error as NodeJS.ErrnoException)
+    } finally {
+      process.umask(mask)
+    }
+  }
+
+  #connected(socket: Socket): void {
     // Ignores errors of a client that is gone.
     socket.on('error', () => {})
-    socket.setTimeout(timeout, () => socket.destroy())
-    if (this.#sockets.size >= MAX_CONNECTIONS) {
-      socket.end(print({ error: `${MAX_CONNECTIONS} other commands are being answered: try again in a moment` }))
+    const refusal = this.#refusal()
+    if (refusal !== undefined) {
+      socket.write(print({ error: refusal }))
+      socket.destroySoon() // does not wait for the client, whose connection would take a file descriptor
       return
     }
     this.#sockets.add(socket)
-    socket.on('close', () => this.#sockets.delete(socket))
+    const timer = setTimeout(() => socket.destroy(), this.#timeout)
+    socket.on('close', () => {
+      clearTimeout(timer)
+      this.#sockets.delete(socket)
+    })
     socket.setEncoding('utf8')
     let text = ''
     socket.on('data', (more: string) => {
@@ -79,8 +113,16 @@ export class ControlServer {
       const [line, rest] = text.split('\n', 2)
       if (rest === undefined && text.length <= MAX_REQUEST) return
       socket.removeAllListeners('data')
+      clearTimeout(timer)
+      socket.setTimeout(this.#timeout, () => socket.destroy())
       pipeline(Readable.from(reply(rest === undefined ? '' : line, this.#source)), socket, () => {})
     })
+  }
+
+  /** @returns why a further connection is refused; undefined if it is not */
+  #refusal(): string | undefined {
+    if (this.#sockets.size >= MAX_CONNECTIONS) return `${MAX_CONNECTIONS} other commands are being answered: try again in a moment`
+    return this.#isRoomLeft() ? undefined : 'the daemon has too many open files: raise `LimitNOFILE=` of the unit'
   }
 }
 

@@ -20,7 +20,7 @@ export function osError(errno: number, syscall: string, detail?: string): OsErro
 export type Verdict = 'retry' | 'wait' | 'fatal'
 
 const verdicts: Readonly<Record<string, Verdict>> = {
-  EAGAIN: 'retry', EINTR: 'retry', ENOBUFS: 'retry', ENOMEM: 'retry',
+  EAGAIN: 'retry', EINTR: 'retry', ENOBUFS: 'retry', ENOMEM: 'retry', EMFILE: 'retry', ENFILE: 'retry',
   // WireGuard of the kernel refuses one packet: no AllowedIPs contain its destination (ENOKEY, which libuv does not name), or the peer
   // has no endpoint yet. Packets to other destinations may pass.
   'Unknown system error -126': 'retry', EDESTADDRREQ: 'retry',
@@ -31,4 +31,9 @@ const verdicts: Readonly<Record<string, Verdict>> = {
 export function verdict(error: unknown): Verdict {
   const code = (error as { code?: unknown } | null | undefined)?.code
   return (typeof code === 'string' && Object.hasOwn(verdicts, code)) ? verdicts[code] : 'fatal'
+}
+
+/** @returns whether this process, or this machine, has no file descriptor left. An administrator may have to raise the limit. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  return ['EMFILE', 'ENFILE'].includes((error as { code?: string } | null | undefined)?.code ?? '')
 }

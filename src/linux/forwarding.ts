@@ -87,9 +87,7 @@ export class Forwarding {
   }
 
   #warn({ links }: ForwardingNeeds): void {
-    // A link with force_forwarding (Linux 6.17) forwards what it receives, whatever `all` says.
-    const isForwarding = readSetting('all', 'forwarding') !== 0
-      || (links.length > 0 && links.every((link) => readSetting(link, 'force_forwarding') === 1))
+    const isForwarding = forwards(links)
     if (isForwarding && this.#isWarned) this.#log.info({}, 'this machine forwards IPv6 again')
     if (!isForwarding && !this.#isWarned) {
       this.#log.warn({}, 'this machine does not forward IPv6: packets for answered addresses will be dropped; '
@@ -108,5 +106,16 @@ export class Forwarding {
     this.#logTimer = setTimeout(() => { this.#logTimer = undefined }, LOG_INTERVAL)
     this.#log.warn({ iface, count }, `another program set net.ipv6.conf.${iface}.${setting} to ${from}: it is ${to} again `
       + `(${count} time${count === 1 ? '' : 's'} since the start, at most once a second); if it is to stay ${from}, remove \`forwarding yes\``)
+  }
+}
+
+/** @returns whether this machine forwards what comes in on the links; also true if the settings cannot be read */
+function forwards(links: readonly string[]): boolean {
+  try {
+    // A link with force_forwarding (Linux 6.17) forwards what it receives, whatever `all` says.
+    return readSetting('all', 'forwarding') !== 0
+      || (links.length > 0 && links.every((link) => readSetting(link, 'force_forwarding') === 1))
+  } catch {
+    return true
   }
 }

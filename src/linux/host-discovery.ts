@@ -10,12 +10,15 @@ import { Address, type Mac } from '../address.ts'
 import { COOKIE, decodeEchoReply, encodeEchoRequest, type EchoTag } from '../wire/echo.ts'
 import { echoReplyFilter } from '../wire/filter.ts'
 import { ETHERTYPE_IPV6, type LinkHeader } from '../wire/frame.ts'
+import { isOutOfDescriptors } from './errors.ts'
 import { Frames, PACKET_HOST } from './frames.ts'
 import { native, type NativeSocket } from './native.ts'
 import { IPPROTO_IPV6, IPV6_HDRINCL, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP, openIcmp, sendTo, setOption } from './raw-icmp.ts'
 
 /** Milliseconds after the last request in which replies are accepted. */
 const REPLY_TIME = 3000
+/** Milliseconds until a discovery that had no file descriptor is repeated. */
+const RETRY = 1000
 /** Bytes of a slot, of which a reply takes 70; and the most frames of a batch. */
 const SLOT = 128
 const SLOTS = 64
@@ -27,6 +30,8 @@ export interface DiscoveryReader {
   echo(source: Address, mac: Mac | undefined): void
   /** An error of sending or receiving, to be judged by `verdict`. */
   failed(error: Error): void
+  /** A discovery that had no file descriptor has begun after all. */
+  opened?(): void
 }
 
 interface Search extends EchoTag {
@@ -44,6 +49,8 @@ export class Discovery {
   #search: Search | undefined
   #timer: NodeJS.Timeout | undefined
   #closed = false
+  /** Whether the last discovery had no file descriptor, so that `opened` is still to be called. */
+  #isLate = false
 
   /** Opens no socket yet. @param identifier of the Echo Requests (16 bits), unlike those of other programs that ping from here */
   constructor(link: { readonly ifindex: number; readonly mac: Mac | undefined }, identifier: number, reader: DiscoveryReader) {
@@ -63,8 +70,16 @@ export class Discovery {
         this.#search.sources.add(source.toString())
         sendTo(this.#search.requests, encodeEchoRequest(source, Address.allNodes, this.#search), Address.allNodes)
       }
+      if (!this.#isLate) return
+      this.#isLate = false
+      // From the event loop, because the caller may be in the middle of a step.
+      setTimeout(() => this.#closed || this.#reader.opened?.(), 0).unref()
     } catch (error) {
       this.#reader.failed(error as Error)
+      if (!isOutOfDescriptors(error)) return
+      clearTimeout(this.#timer)
+      this.#isLate = true
+      this.#timer = setTimeout(() => this.discover(sources), RETRY).unref()
     }
   }
 

@@ -104,6 +104,7 @@ export class LinkSockets {
     const reader = this.#reader
     try {
       this.#packets ??= new PacketSocket({ ifindex, mac, promiscuous, ring }, reader)
+      this.#packets.prepareToSend()
       this.#solicitor ??= new Solicitor({ ifindex, mac }, (error) => reader.failed(error))
       if (reports || routerSolicitations) this.#multicast ??= new MulticastSocket({ ifindex, mac, reports, routerSolicitations }, reader)
     } catch (error) {

@@ -6,7 +6,7 @@
  */
 import type { Address } from '../address.ts'
 import type { Filter, KernelNeighbor } from '../engine/types.ts'
-import type { OsError } from './errors.ts'
+import { isOutOfDescriptors, type OsError } from './errors.ts'
 import { KernelFilter } from './kernel-filter.ts'
 import type { Log } from './log.ts'
 import { native } from './native.ts'
@@ -36,14 +36,14 @@ export class Netfilter {
   #timer: NodeJS.Immediate | undefined
   #retryTimer: NodeJS.Timeout | undefined
   readonly #filtering: Use = {
-    warning: ({ message }) => 'cannot keep the kernel from reacting to unicast solicitations '
-      + `(nftables: ${message}): solicitors may get an ICMPv6 error beside the answer; load the kernel module nf_tables`,
+    warning: (error) => 'cannot keep the kernel from reacting to unicast solicitations '
+      + `(nftables: ${error.message}): solicitors may get an ICMPv6 error beside the answer; ${advice(error, 'nf_tables')}`,
     recovery: 'the kernel no longer reacts to unicast solicitations: the nftables table is set again',
     isFailing: false, isReported: false,
   }
   readonly #watching: Use = {
-    warning: ({ message }) => `cannot see the kernel's own solicitations (nftables: ${message}): `
-      + 'packets of this machine for an unknown host are lost for some three seconds; load the kernel module nfnetlink_log',
+    warning: (error) => `cannot see the kernel's own solicitations (nftables: ${error.message}): `
+      + `packets of this machine for an unknown host are lost for some three seconds; ${advice(error, 'nfnetlink_log')}`,
     recovery: 'the kernel\'s own solicitations can be seen again',
     isFailing: false, isReported: false,
   }
@@ -135,4 +135,8 @@ export class Netfilter {
     this.#own?.close()
     this.#own = undefined
   }
+}
+
+function advice(error: OsError, module: string): string {
+  return isOutOfDescriptors(error) ? 'raise `LimitNOFILE=` of the unit' : `load the kernel module ${module}`
 }

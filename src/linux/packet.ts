@@ -36,6 +36,8 @@ const RING = 8192
 const MAX_WAIT = 1000
 
 const NO_MAC = -1 as Mac
+const NOTHING = new Uint8Array(0)
+const NO_LENGTHS = new Int32Array(0)
 
 const TYPES = [NEIGHBOR_SOLICITATION, NEIGHBOR_ADVERTISEMENT, LISTENER_QUERY]
 
@@ -90,6 +92,9 @@ export class PacketSocket {
   get mac(): Mac | undefined { return this.#batch.mac }
   set mac(mac: Mac | undefined) { this.#batch.mac = mac }
   get queued(): number { return this.#queue.size }
+
+  /** Opens the descriptor that packets leave by, by sending nothing: at the first packet none may be free. @throws OsError */
+  prepareToSend(): void { this.#socket.send(NOTHING, 1, NO_LENGTHS, 0) }
 
   /** Queues an NA until `flush`. The caller may change `message` after this call. */
   advertise(message: NeighborAdvertisement): void { this.#enqueue(encodeAdvertisement, message) }

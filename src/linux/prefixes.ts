@@ -29,7 +29,6 @@ export class PrefixWatcher extends TableWatcher<Prefixes, PrefixesFound> {
     const wanted = new Set(ifindexes)
     for (const ifindex of this.#reported.keys()) if (!wanted.has(ifindex)) this.#reported.delete(ifindex)
     if (wanted.size === 0) return this.close()
-    this.listen([RTNLGRP_IPV6_ROUTE], onLinkFilter())
     for (const ifindex of wanted) {
       if (this.#reported.has(ifindex)) continue
       this.#reported.set(ifindex, undefined)
@@ -59,7 +58,10 @@ export class PrefixWatcher extends TableWatcher<Prefixes, PrefixesFound> {
     if ((message.flags & NLM_F_REPLACE) !== 0) for (const each of this.#reported.keys()) this.#touched.add(each)
   }
 
-  protected dump(): Prefixes { return new Map([...this.#touched].map((ifindex) => [ifindex, this.#prefixes(ifindex)])) }
+  protected dump(): Prefixes {
+    this.listen([RTNLGRP_IPV6_ROUTE], onLinkFilter())
+    return new Map([...this.#touched].map((ifindex) => [ifindex, this.#prefixes(ifindex)]))
+  }
 
   protected compare(links: Prefixes): void {
     this.#touched.clear()

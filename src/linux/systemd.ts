@@ -18,6 +18,9 @@ function transmit(socket: NativeSocket, message: Uint8Array): void {
   if (socket.send(message, message.length, Int32Array.of(message.length), 1) === 0) throw osError(EAGAIN, 'sendmmsg')
 }
 
+/** The socket of the last {@link notify}, kept for the next: a watchdog must be fed also when no file descriptor is free. */
+let manager: { readonly path: string; readonly socket: NativeSocket } | undefined
+
 /**
  * Sends the state of this service: `notify({ READY: '1', STATUS: '3 links' })`. Newlines in values become spaces.
  * @returns the error of sending; undefined when it was sent, or without NOTIFY_SOCKET
@@ -28,15 +31,21 @@ export function notify(
   const path = env.NOTIFY_SOCKET
   if (path === undefined || path === '') return undefined
   const lines = Object.entries(fields).map(([key, value]) => `${key}=${value.replaceAll('\n', ' ')}\n`)
-  let socket: NativeSocket | undefined
+  const message = Buffer.from(lines.join(''))
+  const isKept = manager?.path === path
   try {
-    socket = open('', path)
-    transmit(socket, Buffer.from(lines.join('')))
+    if (!isKept) {
+      manager?.socket.close()
+      manager = undefined
+      manager = { path, socket: open('', path) }
+    }
+    transmit(manager!.socket, message)
     return undefined
   } catch (error) {
-    return error as OsError
-  } finally {
-    socket?.close()
+    manager?.socket.close()
+    manager = undefined
+    // The service manager may have another socket of this name by now.
+    return isKept ? notify(fields, env, open) : error as OsError
   }
 }
 
@@ -86,6 +95,7 @@ export class Journal {
   readonly #fallback: (line: string) => void
   #socket: NativeSocket | undefined
 
+  /** @param fallback writes a line to stderr; the default may wait for the reader of stderr */
   constructor(path = JOURNAL_SOCKET, open: OpenUnix = native.openUnix, fallback = (line: string): void => { writeSync(2, line) }) {
     this.#path = path
     this.#open = open

@@ -19,8 +19,8 @@ const REASONS: readonly (readonly [codes: readonly string[], reason: string])[] 
   [['EAFNOSUPPORT'], 'IPv6 is disabled on this machine; enable it (sysctl net.ipv6.conf.all.disable_ipv6)'],
   [['EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH'], 'the link is down; waiting for it'],
   [['ENODEV', 'ENXIO'], 'the link is gone; waiting for it'],
-  [['EMFILE'], 'too many open files; raise `LimitNOFILE=` of the unit'],
-  [['ENFILE'], 'this machine has too many open files; raise sysctl fs.file-max'],
+  [['EMFILE'], 'too many open files; raise `LimitNOFILE=` of the unit; trying again every second'],
+  [['ENFILE'], 'this machine has too many open files; raise sysctl fs.file-max; trying again every second'],
   [['EMSGSIZE'], 'the packet is longer than the MTU of the link; raise the MTU'],
   [['ENOBUFS'], 'the send queue of the link is full; waiting for it'],
   [['ENOMEM'], 'this machine is out of memory; free some'],
@@ -48,6 +48,13 @@ export class LinkErrorLog {
   }
 
   get limits(): Limit[] { return [{ name: 'link errors logged once', used: this.#logged.size, size: MAX_ERRORS }] }
+
+  /** Logs that the sockets of a link are open, if an error of this link was logged before. */
+  opened(iface: string): void {
+    const keys = [...this.#logged].filter((key) => key.startsWith(`${iface} `))
+    for (const key of keys) this.#logged.delete(key)
+    if (keys.length > 0) this.#log.info({ iface }, `${iface}: its sockets are open now`)
+  }
 
   /** Logs an error at debug, or at error if it is lasting and new. @param isTemporary the error ends when the link is back */
   failed(iface: string, error: SocketError, isTemporary: boolean): void {

@@ -12,7 +12,7 @@ export interface LogOptions {
   readonly output: Output
   /** Receives the entries of output `journal`. */
   readonly journal?: (fields: Record<string, string>) => void
-  /** Receives the lines of the other outputs. Default: stdout, written synchronously. */
+  /** Receives the lines of the other outputs. Default: stdout, which may keep the program waiting. */
   readonly lines?: DestinationStream
 }
 

@@ -132,3 +132,13 @@ export function countersSentence(counters: Readonly<Record<string, number>>): st
   const counts = Object.entries(counters).filter(([, count]) => count > 0).map(([outcome, count]) => `${grouped(count)} ${outcome}`)
   return `counters since the start: ${counts.join(', ') || 'no packets'}`
 }
+
+const WRITE_ERRORS: Readonly<Record<string, string>> = {
+  EAGAIN: 'its reader was too slow', ENOSPC: 'its disk was full', EDQUOT: 'the disk quota was used up',
+}
+
+/** @param output name of the output @param reason code of errno(3) */
+export function droppedRecordsSentence(count: number, output: string, reason: string): string {
+  const records = count === 1 ? '1 log record was' : `${grouped(count)} log records were`
+  return `${records} dropped, because ${output} could not be written: ${WRITE_ERRORS[reason] ?? reason}`
+}

@@ -1,7 +1,10 @@
-/** Included files: relative paths, patterns, unreadable files. */
+/** Included files: relative paths, patterns, unreadable files, other types of files. */
 import t from 'tap'
+import { spawn } from 'node:child_process'
+import { createServer } from 'node:net'
 import { readConfig } from '../../src/cli/config-file.ts'
-import { ndp6d, writeFiles } from '../fixtures/program.ts'
+import { command, ndp6d, run, writeFiles } from '../fixtures/program.ts'
+import { sh } from '../kit/namespace.ts'
 
 const rule = (n: number): string => `proxy eth0 {\n  rule 2001:db8:${n}::/64 { auto }\n}\n`
 const files = writeFiles({
@@ -50,4 +53,31 @@ t.test('errors of an included file have its own path', (t) => {
 t.test('the file itself does not exist', (t) => {
   t.throws(() => readConfig(files.path('no.conf')), { code: 'ENOENT' })
   t.end()
+})
+
+t.test('an included file that is not a regular file is an error, and is not waited for', async (t) => {
+  const folder = writeFiles({ 'main.conf': `include conf.d/*\n${rule(1)}`, 'one.conf': `include conf.d/fifo\n${rule(1)}`, 'conf.d/directory/x': '' })
+  t.teardown(folder.close)
+  const server = createServer().listen(folder.path('conf.d/socket'))
+  t.teardown(() => server.close())
+  sh(`cd ${folder.path('conf.d')} && mkfifo fifo && ln -s fifo link && ln -s /dev/zero device`)
+  const { status, stderr } = ndp6d('check', folder.path('main.conf'))
+  t.equal(status, 78)
+  for (const name of ['device', 'directory', 'fifo', 'link', 'socket']) {
+    t.match(stderr, `main.conf:1:9: error: \`${folder.path(`conf.d/${name}`)}\` cannot be read: not a regular file: move it away, or`, name)
+  }
+  t.match(ndp6d('check', folder.path('one.conf')), { status: 78, stderr: /fifo` cannot be read: not a regular file/ })
+  t.throws(() => readConfig(folder.path('conf.d/fifo'), true), { code: 'EINVAL', message: /^not a regular file: it cannot be read again/ })
+})
+
+t.test('the file itself may be a pipe', async (t) => {
+  t.match(run(['sh', '-c', 'printf %s "$TEXT" | "$@"', 'sh', ...command('check', '/dev/stdin')], { TEXT: rule(1) }),
+    { status: 0, stdout: '/dev/stdin: good\n' })
+  t.match(run(['bash', '-c', '"$@" <(printf %s "$TEXT")', 'bash', ...command('check')], { TEXT: rule(1) }),
+    { status: 0, stdout: /: good\n/ })
+  const fifo = files.path('fifo')
+  sh(`mkfifo ${fifo}`)
+  const writer = spawn('sh', ['-c', `printf '%s' "$TEXT" >${fifo}`], { env: { ...process.env, TEXT: rule(1) } })
+  t.match(ndp6d('check', fifo), { status: 0, stdout: `${fifo}: good\n` })
+  writer.kill()
 })

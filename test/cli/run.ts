@@ -87,6 +87,20 @@ t.test('SIGHUP reloads the file; a bad one changes nothing', async (t) => {
   t.equal(await daemon.stop(), 0)
 })
 
+t.test('SIGHUP with a FIFO changes nothing, and is not waited for', async (t) => {
+  const daemon = await start()
+  sh(`mkfifo ${files.path('fifo')}; mv ${file} ${file}.kept; ln -s fifo ${file}`)
+  t.teardown(() => sh(`mv ${file}.kept ${file}; rm ${files.path('fifo')}`))
+  daemon.child.kill('SIGHUP')
+  await daemon.line(/the former configuration stays in force/)
+  t.ok(daemon.lines.includes(`ndp6d: cannot read ${file}: not a regular file: it cannot be read again; restart ndp6d`), 'with the reason')
+  sh(`rm ${file}`)
+  await reload(daemon, `include fifo\n${SUBNET}`, /the former configuration stays in force/)
+  t.match(daemon.lines.join('\n'), /fifo` cannot be read: not a regular file/)
+  t.same((await counters(daemon)).neighbors.map(({ target }) => target), ['2001:db8::1'])
+  t.equal(await daemon.stop(), 0)
+})
+
 t.test('the state file is in the directory of --state, else in that of systemd', async (t) => {
   const cases: readonly (readonly [string[], string | undefined, string | undefined])[] = [
     [[], undefined, undefined], [['--state', 'own'], 'given', 'own'], [[], 'given', 'given'], [[], 'given:other', 'given'],

@@ -9,7 +9,7 @@ t.test('an error of errno', async (t) => {
 })
 
 t.test('verdicts', async (t) => {
-  for (const errno of [4, 11, 12, 89, 105, 126]) t.equal(verdict(osError(errno, 'x')), 'retry', `errno ${errno}`)
+  for (const errno of [4, 11, 12, 23, 24, 89, 105, 126]) t.equal(verdict(osError(errno, 'x')), 'retry', `errno ${errno}`)
   for (const errno of [6, 19, 99, 100, 101, 113]) t.equal(verdict(osError(errno, 'x')), 'wait', `errno ${errno}`)
   for (const errno of [1, 13, 17, 22, 30, 95]) t.equal(verdict(osError(errno, 'x')), 'fatal', `errno ${errno}`)
   for (const thrown of [new TypeError('no'), undefined, null, 'EAGAIN', { code: 11 }, { code: 'toString' }]) {

@@ -1,0 +1,18 @@
+/** File descriptors that are free for this process (RLIMIT_NOFILE of getrlimit(2)). */
+import { closeSync, openSync } from 'node:fs'
+
+/** Takes `count` free descriptors, or as many as there are. @returns a function that gives them back, and returns their number */
+export function holdDescriptors(count: number): () => number {
+  const held: number[] = []
+  try {
+    while (held.length < count) held.push(openSync('/', 'r'))
+  } catch {
+    // None is left.
+  }
+  return () => {
+    for (const fd of held) closeSync(fd)
+    return held.length
+  }
+}
+
+export function areDescriptorsFree(count: number): boolean { return holdDescriptors(count)() === count }

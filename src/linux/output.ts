@@ -1,0 +1,116 @@
+/**
+ * Text for stdout or stderr, written without waiting: a reader that stalls, or a full disk, must not stop the daemon. Text that cannot be
+ * written waits in a queue of limited size. Text beyond that is dropped and counted.
+ */
+import { constants, fstatSync, openSync, writevSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Limit } from '../events.ts'
+
+/** Bytes in the queue above which further text is dropped. */
+const MAX_QUEUED = 2 ** 20
+/** The most pieces of text per system call; the kernel takes 1024 (IOV_MAX). */
+const MAX_PIECES = 512
+/** Shortest and longest time between two attempts to write, milliseconds. The time doubles with each attempt that writes nothing. */
+const MIN_PAUSE = 1
+const MAX_PAUSE = 1000
+
+export class Output {
+  readonly #fd: number
+  readonly #name: string
+  readonly #dropped: (count: number, reason: string) => void
+  readonly #queue: Buffer[] = []
+  #queued = 0
+  #drops = 0
+  /** Code of the last error of writing. */
+  #reason = ''
+  #pause = MIN_PAUSE
+  #timer: NodeJS.Timeout | undefined
+
+  /**
+   * @param fd 1 or 2; its mode is not changed for other processes that share it, except for a socket
+   * @param dropped called when the queue has been written, if `count` pieces of text were dropped meanwhile. `reason` is a code of errno(3).
+   */
+  constructor(fd: 1 | 2, dropped: (count: number, reason: string) => void) {
+    this.#fd = openWithoutWaiting(fd)
+    this.#name = fd === 1 ? 'stdout' : 'stderr'
+    this.#dropped = dropped
+  }
+
+  get limits(): Limit[] { return [{ name: `bytes waiting for ${this.#name}`, used: this.#queued, size: MAX_QUEUED }] }
+
+  /** Writes `text`, or queues or drops it. Never throws. */
+  write(text: string): void {
+    const bytes = Buffer.from(text)
+    if (bytes.length === 0) return
+    const isFirst = this.#queue.length === 0
+    // The first text may have any size: a record of all neighbors has megabytes.
+    if (!isFirst && this.#queued + bytes.length > MAX_QUEUED) {
+      this.#drops++
+      return
+    }
+    this.#queue.push(bytes)
+    this.#queued += bytes.length
+    if (isFirst) this.#flush()
+  }
+
+  /** Waits until the queue has been written, for `limit` milliseconds at most. */
+  async drained(limit: number): Promise<void> {
+    for (const end = performance.now() + limit; this.#queued > 0 && performance.now() < end;) {
+      await sleep(MIN_PAUSE)
+      this.#flush()
+    }
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer)
+    const before = this.#queued
+    try {
+      while (this.#queue.length > 0) this.#remove(this.#writeSome())
+    } catch (error) {
+      this.#reason = (error as NodeJS.ErrnoException).code ?? ''
+      this.#pause = this.#queued < before ? MIN_PAUSE : Math.min(2 * this.#pause, MAX_PAUSE)
+      this.#timer = setTimeout(() => this.#flush(), this.#pause).unref()
+      return
+    }
+    this.#pause = MIN_PAUSE
+    const count = this.#drops
+    this.#drops = 0
+    if (count > 0) this.#dropped(count, this.#reason)
+  }
+
+  /** @returns the number of bytes written @throws an Error with `code` */
+  #writeSome(): number {
+    const bytes = writevSync(this.#fd, this.#queue.slice(0, MAX_PIECES))
+    if (bytes === 0) throw Object.assign(new Error('nothing was written'), { code: 'EAGAIN' })
+    return bytes
+  }
+
+  #remove(bytes: number): void {
+    this.#queued -= bytes
+    while (bytes > 0 && bytes >= this.#queue[0].length) bytes -= this.#queue.shift()!.length
+    if (bytes > 0) this.#queue[0] = this.#queue[0].subarray(bytes)
+  }
+}
+
+/**
+ * O_NONBLOCK belongs to the open file description, which other processes may share. Opening a pipe or a terminal by way of /proc makes a
+ * description of our own.
+ * @returns a descriptor that writes without waiting, or `fd` itself: a regular file is never waited for
+ */
+function openWithoutWaiting(fd: 1 | 2): number {
+  const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
+  try {
+    if (fstatSync(fd).isFile()) return fd
+    return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
+  } catch {
+    // A socket cannot be opened (ENXIO), and the pipe of another user may not be (EACCES). Node makes these non-blocking, and restores
+    // their mode at its end.
+    try {
+      new Socket({ fd, readable: false, writable: true }).unref()
+    } catch {
+      // A descriptor of yet another type, or a closed one.
+    }
+    return fd
+  }
+}

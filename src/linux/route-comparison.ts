@@ -1,0 +1,58 @@
+/** Compares the kernel's host routes with the engine's, whenever the kernel or another program changed one of them. */
+import type { HostRoute } from '../engine/types.ts'
+import { verdict } from './errors.ts'
+import { type HostRoutes, RouteWatcher } from './route-changes.ts'
+import type { Rtnetlink } from './rtnetlink.ts'
+
+/** Time until routes are compared, if they cannot be compared at once. Milliseconds. */
+const RETRY = 100
+
+export class RouteComparison {
+  readonly #kernel: Rtnetlink
+  readonly #routes: HostRoutes
+  readonly #compare: (present: readonly HostRoute[]) => void
+  #watcher: RouteWatcher | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isReady = false
+
+  /** @param compare called with the routes that the kernel has */
+  constructor(kernel: Rtnetlink, routes: HostRoutes, compare: (present: readonly HostRoute[]) => void) {
+    this.#kernel = kernel
+    this.#routes = routes
+    this.#compare = compare
+  }
+
+  /** Whether the engine knows the kernel's routes. Before that, its changes must not be carried out. */
+  get isReady(): boolean { return this.#isReady }
+
+  /** Begins with the routes of the previous run. @returns these routes @throws OsError */
+  start(): readonly HostRoute[] {
+    this.#watcher = new RouteWatcher(this.#kernel, () => this.run())
+    const present = this.#routes.present()
+    this.#isReady = true
+    this.#compare(present)
+    return present
+  }
+
+  /** Compares now, or later if changes are under way or the kernel is too busy. */
+  run(): void {
+    clearTimeout(this.#timer)
+    const present = this.#isReady && this.#routes.pending === 0 ? this.#present() : undefined
+    if (present !== undefined) this.#compare(present)
+    else this.#timer = setTimeout(() => this.run(), RETRY)
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#watcher?.close()
+  }
+
+  #present(): readonly HostRoute[] | undefined {
+    try {
+      return this.#routes.present()
+    } catch (error) {
+      if (verdict(error) === 'retry') return undefined
+      throw error
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/** The daemon without a free file descriptor (RLIMIT_NOFILE of getrlimit(2)). */
+import t, { type Test } from 'tap'
+import { readdirSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { controlPath } from '../../src/control/protocol.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
+import { command, type Ended, ENV, run, writeFiles } from '../fixtures/program.ts'
+import { BATCH, Solicitor } from '../fixtures/solicitor.ts'
+import { parseRecord, type LogRecord } from '../lab/kit/daemon.ts'
+import { Proc } from '../lab/kit/process.ts'
+
+await ownNamespace()
+veth('eth0', 'far0', 'far0')
+veth('eth1', 'far1', 'far1')
+
+const files = writeFiles({ 'ndp6d.conf':
+  'subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1 tap*\n  host 2001:db8::2 eth1\n  host 2001:db8::3 tap0\n}\n' })
+t.teardown(files.close)
+const RUN = { RUNTIME_DIRECTORY: files.path('run') }
+const [old, late] = [new Solicitor('far0', '2001:db8::2'), new Solicitor('far0', '2001:db8::3')]
+t.teardown(() => [old, late].forEach((each) => each.close()))
+
+function start(t: Test, limit: number): Proc {
+  const daemon = new Proc(['prlimit', `--nofile=${limit}:4096`, ...command('--config', files.path('ndp6d.conf'))], { ...ENV, ...RUN })
+  t.teardown(() => daemon.stop('SIGKILL'))
+  return daemon
+}
+
+const limitTo = (daemon: Proc, limit: number): string => sh(`prlimit --pid ${daemon.pid} --nofile=${limit}:4096`)
+const used = (daemon: Proc): number => readdirSync(`/proc/${daemon.pid}/fd`).length
+const status = (): Ended => run(command('status', '--json'), RUN)
+
+function records(daemon: Proc, reason: string): LogRecord[] {
+  return daemon.lines.map(parseRecord).filter((record) => record.reason === reason)
+}
+
+t.test('started with few descriptors, it works, or ends with a reason', async (t) => {
+  for (const limit of [21, 26, 29, 30, 31, 33, 36]) {
+    const daemon = start(t, limit)
+    await Promise.race([daemon.line(/\bready\b/).catch(() => {}), daemon.exited])
+    if (daemon.running) {
+      await old.first()
+      await old.solicit(BATCH)
+      t.equal(await daemon.stop(), 0, `limit ${limit}`)
+    } else {
+      t.ok(limit < 29, `limit ${limit}`)
+      t.equal(await daemon.exited, 1)
+      t.match(daemon.lines.join('\n'), /cannot start: too many open files .*`LimitNOFILE=`/)
+    }
+    t.notMatch(daemon.lines.join('\n'), /^ {4}at /m, 'no stack')
+  }
+})
+
+for (const spare of [-12, 0, 1, 3]) {
+  t.test(`a new link with ${spare} descriptors left is served when there are more`, async (t) => {
+    const daemon = start(t, 1024)
+    await daemon.line(/\bready\b/)
+    await old.first()
+    await until(() => status().status === 0)
+    await sleep(4000) // discoveries at the start have descriptors for 3 s
+    limitTo(daemon, used(daemon) + spare)
+    veth('tap0', 'end0', 'end0')
+    t.teardown(() => sh('ip link del tap0'))
+    await until(() => records(daemon, 'EMFILE').length > 0)
+    daemon.child.kill('SIGHUP')
+    await daemon.line(/reloaded|the former configuration stays in force/)
+    for (const signal of ['SIGUSR1', 'SIGHUP'] as const) daemon.child.kill(signal)
+    status()
+    await old.solicit(20 * BATCH)
+    t.match(records(daemon, 'EMFILE').filter(({ iface }) => iface === 'tap0'), [{ msg: /^tap0: .*too many open files; raise `LimitNOFILE=`/ }], 'logged once')
+    limitTo(daemon, 1024)
+    await daemon.line(/tap0: its sockets are open now/)
+    await late.first()
+    t.equal(status().status, 0)
+    t.equal(await daemon.stop(), 0)
+  })
+}
+
+t.test('50 idle commands leave descriptors to the links', async (t) => {
+  const daemon = start(t, 1024)
+  await daemon.line(/\bready\b/)
+  await old.first()
+  await sleep(4000)
+  limitTo(daemon, used(daemon) + 12)
+  const idle: Socket[] = Array.from({ length: 50 }, () => connect(controlPath(RUN.RUNTIME_DIRECTORY)).on('error', () => {}).resume())
+  t.teardown(() => idle.forEach((socket) => socket.destroy()))
+  const open = (): number => idle.filter(({ closed }) => !closed).length
+  await until(() => open() <= 8)
+  t.ok(open() > 0, `${open()} are kept`)
+  veth('tap0', 'end0', 'end0')
+  t.teardown(() => sh('ip link del tap0'))
+  await late.first()
+  await until(() => open() === 0)
+  t.same(records(daemon, 'EMFILE'), [])
+  t.equal(status().status, 0)
+  t.equal(await daemon.stop(), 0)
+})
