@@ -20,7 +20,7 @@ export class PreviousRun extends Part<PreviousRunParts> {
       const neighbor = isOurs ? owners.restore(target, ifindex, undefined, rule, now) : undefined
       if (neighbor === undefined) continue
       neighbor.set({ via })
-      reconciler.adopt(neighbor, true)
+      reconciler.adopt(neighbor, true, now)
     }
   }
 
@@ -43,7 +43,7 @@ export class PreviousRun extends Part<PreviousRunParts> {
       neighbor.router = router && isUpstream(rule, link)
       // A recent `verified` protects the address of a router, even if the router is silent now.
       if (neighbor.router) neighbor.verified = now
-      reconciler.adopt(neighbor, false)
+      reconciler.adopt(neighbor, false, now)
     }
   }
 }

@@ -133,7 +133,7 @@ t.test('an adopted owner is known to the other hosts, and perhaps has its route'
   for (const isRouted of [false, true]) {
     const scene = new Scene()
     Object.assign(scene.neighbor, { state: 'PROBE', ifindex: ETH1 })
-    scene.reconciler.adopt(scene.neighbor, isRouted)
+    scene.reconciler.adopt(scene.neighbor, isRouted, scene.now)
     t.notOk(scene.neighbor.isReady, 'until the kernel has the route')
     if (isRouted) scene.reconciler.compare([{ target: ip(VM), ifindex: ETH1 }])
     t.same(scene.lines(), [...isRouted ? [] : [`route add ${VM} eth1`], `join eth0 ${GROUP}`])
