@@ -70,7 +70,7 @@ export class Resolution extends Part<ResolutionParts> {
     const { t0, t1, t2, t3, rule, byRoute, lane, from, mac, account, reason } = request
     const { budget, cache, cache: { capacity }, owners } = this.parts
     if (links.length === 0 && !byRoute) return 'failed'
-    if (account !== undefined && capacity.isBusy(account, rule)) return 'limit'
+    if (account !== undefined && capacity.isBusy(account, rule) && !(lane === 'alive' && this.#replaceProbed(account, now))) return 'limit'
     if (!budget.reserve(lane, rule.settings, links, from, mac, now)) return 'limit'
     if (known === undefined && !owners.makePlace(rule, lane === 'alive')) return 'limit'
     if (known !== undefined) capacity.remove(known)
@@ -85,6 +85,17 @@ export class Resolution extends Part<ResolutionParts> {
     return 'probing'
   }
 
+  /**
+   * Ends the oldest probes that a host caused, if it had time to be answered. The signs of life of a host may be forged, and must not
+   * keep out its real ones. @returns false: none is old enough
+   */
+  #replaceProbed(account: Mac, now: Instant): boolean {
+    const oldest = this.parts.cache.capacity.oldestProbedFor(account)!
+    if (oldest.work.probes === 0 || (oldest.work.probes === 1 && now < oldest.probedAt + REPEAT_INTERVAL)) return false
+    this.parts.owners.remove(oldest, 'limit')
+    return true
+  }
+
   #widen(neighbor: Neighbor, request: Request, links: readonly number[], now: Instant): void {
     const { lane, rule, byRoute, from, mac } = request
     const { budget, prober, cache } = this.parts
@@ -95,6 +106,9 @@ export class Resolution extends Part<ResolutionParts> {
     const isRouteNew = byRoute && !wasByRoute
     if (fresh.length === 0 && !isRouteNew) return
     if (!budget.reserve(lane, rule.settings, fresh, from, mac, now)) return
+    // The entry becomes the latest one of its host again.
+    cache.capacity.remove(neighbor)
+    cache.capacity.add(neighbor)
     neighbor.set({ byRoute: byRoute || wasByRoute, lane: lane === 'alive' ? lane : neighbor.work.lane,
       probed: isQueued ? kept.concat(fresh) : kept })
     if (isQueued) return

@@ -31,7 +31,7 @@ export class Learner extends Part<LearnerParts> {
     }
     if ((view.s0 | view.s1 | view.s2 | view.s3) !== 0) return this.#sign(view.s0, view.s1, view.s2, view.s3, ifindex, mac, now)
     const rule = this.parts.rules.owning(ifindex, view.t0, view.t1, view.t2, view.t3)
-    if (rule !== undefined) this.#tentative.add(ifindex, mac, rule.settings.hostLimit, () => view.target(), now)
+    if (rule !== undefined) this.#tentative.add(ifindex, mac, view.t0, view.t1, view.t2, view.t3, now)
     return false
   }
 
