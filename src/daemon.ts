@@ -169,10 +169,11 @@ export class Daemon {
   }
 
   #carryOut(effects: Effects): void {
-    const { listening, filters, routes, answers, probes, multicasts, discoveries, lookups, events, outcomes } = effects
+    const { listening, filters, routes, repairs, answers, probes, multicasts, discoveries, lookups, events, outcomes } = effects
     for (const entry of listening.values()) if (entry !== undefined) this.#listen(entry)
     if (filters !== undefined) this.#netfilter.filter(filters)
     if (routes.length > 0 && this.#isCompared) this.#routes.apply([...routes])
+    for (const repair of repairs) if (this.#ask(() => this.#kernel.repairNeighbor(repair))) this.#counters.count('repaired')
     for (const discovery of discoveries) this.#sockets.discover(discovery)
     for (let i = 0; i < answers.size; i++) this.#sockets.advertise(answers.at(i))
     // Answers leave before probes, each of which takes as long as dozens of answers.

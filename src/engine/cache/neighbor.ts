@@ -33,6 +33,8 @@ export interface Work {
   readonly waiting: readonly Solicitor[]
   /** The bridge no longer knows the owner's port. */
   readonly isMissing: boolean
+  /** The kernel's neighbor entry has another link-layer address than the owner. */
+  readonly isMisdirected: boolean
   /** The link where another host claims the address, which is probed when the owner is silent. 0: none. */
   readonly rival: number
   /** Link-layer address of that host; undefined when a bridge reported the claim. */
@@ -48,7 +50,8 @@ export interface Work {
 
 /** Shared by all entries at rest, to save memory. */
 const IDLE: Work = Object.freeze({ probed: NONE, byRoute: false, probes: 0, lane: 'unknown', isQueued: false, waiting: NONE,
-  isMissing: false, rival: 0, rivalMac: undefined, unannounced: undefined, via: undefined, routedVia: undefined, account: undefined })
+  isMissing: false, isMisdirected: false, rival: 0, rivalMac: undefined, unannounced: undefined, via: undefined, routedVia: undefined,
+  account: undefined })
 
 export class Neighbor {
   readonly target: Address
@@ -103,8 +106,8 @@ export class Neighbor {
 
   /** Shares `work` with other entries again, if it has no information. */
   rest(): void {
-    const { probed, byRoute, probes, isQueued, waiting, isMissing, rival, unannounced, via, routedVia, account } = this.#work
-    const isBusy = probed.length + probes + waiting.length + rival > 0 || byRoute || isQueued || isMissing
+    const { probed, byRoute, probes, isQueued, waiting, isMissing, isMisdirected, rival, unannounced, via, routedVia, account } = this.#work
+    const isBusy = probed.length + probes + waiting.length + rival > 0 || byRoute || isQueued || isMissing || isMisdirected
       || (unannounced ?? via ?? routedVia ?? account) !== undefined
     if (!isBusy) this.#work = IDLE
   }

@@ -88,7 +88,8 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 
   gone(ifindex: number, now: Instant): void {
-    const { rules, links, announcer, snooping, routerDiscovery, detector, budget, silentLinks, subscriptions, reconciler, effects } = this.parts
+    const { rules, links, announcer, snooping, routerDiscovery, detector, budget, silentLinks, subscriptions, reconciler,
+      effects } = this.parts
     const link = links.get(ifindex)
     if (link === undefined) return
     links.delete(ifindex)

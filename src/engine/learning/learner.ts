@@ -36,10 +36,14 @@ export class Learner extends Part<LearnerParts> {
   }
 
   /** Learns from an entry of the kernel's neighbor table: a proof for an owner, evidence for any other address. */
-  kernel({ target: { w0, w1, w2, w3 }, ifindex, mac, state, router }: KernelNeighbor, now: Instant): void {
+  kernel({ target: { w0, w1, w2, w3 }, ifindex, mac, state, router, permanent }: KernelNeighbor, now: Instant): void {
     const { rules, links, cache, resolution } = this.parts
     const neighbor = cache.get(w0, w1, w2, w3)
     const isHome = neighbor?.isOwned === true && neighbor.ifindex === ifindex
+    if (isHome) {
+      const isOther = state !== 'failed' && permanent !== true && mac !== undefined && neighbor.mac !== undefined && mac !== neighbor.mac
+      neighbor.set({ isMisdirected: isOther && !neighbor.isPinned })
+    }
     if (state === 'failed') {
       if (isHome) resolution.verify(neighbor, now, 'kernel')
       return
@@ -53,7 +57,7 @@ export class Learner extends Part<LearnerParts> {
     if (state !== 'reachable' && neighbor?.state === 'FAILED') return
     // On the upstream, the kernel's entry for a downstream host may have the link-layer address of another proxy.
     const rule = rules.owning(ifindex, w0, w1, w2, w3)
-    if (rule === undefined || (isUpstream(rule, links.get(ifindex)) && !router)) return
+    if (rule === undefined || (isUpstream(rule, links.get(ifindex)) && !router && !isHome)) return
     this.#sign(w0, w1, w2, w3, ifindex, mac, now)
   }
 
