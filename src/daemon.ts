@@ -164,13 +164,14 @@ export class Daemon {
   }
 
   #carryOut(effects: Effects): void {
-    const { listening, filters, routes, answers, probes, multicasts, discoveries, lookups, paths, events, outcomes } = effects
+    const { listening, filters, routes, repairs, answers, probes, multicasts, discoveries, lookups, paths, events, outcomes } = effects
     for (const entry of listening.values()) if (entry !== undefined) this.#listen(entry)
     if (filters !== undefined) {
       this.#netfilter.filter(filters)
       this.#watch.followRoutes(filters.map(({ prefixes }) => prefixes))
     }
     if (routes.length > 0 && this.#comparison.isReady) this.#routes.apply([...routes])
+    for (const repair of repairs) if (this.#ask(() => this.#kernel.repairNeighbor(repair))) this.#counters.count('repaired')
     for (const discovery of discoveries) this.#sockets.discover(discovery)
     for (let i = 0; i < answers.size; i++) this.#sockets.advertise(answers.at(i))
     // Answers leave before probes, each of which takes as long as dozens of answers.

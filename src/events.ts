@@ -24,7 +24,7 @@ export const SILENT_REASONS = [
 ] as const
 export type SilentReason = (typeof SILENT_REASONS)[number]
 
-/** Other outcomes of a valid packet. */
+/** Other outcomes of a valid packet, and corrections that are counted with them. */
 export const ACTIONS = [
   'answered',       // NS: NA sent
   'defended',       // NS of DAD: NA sent
@@ -33,6 +33,7 @@ export const ACTIONS = [
   'unsolicited',    // NA: answers no probe
   'proxied',        // NA with S=1 and O=0 that counts as the answer of another proxy
   'conflict',       // NA: claims an address that another host owns
+  'repaired',       // no packet: an entry of the kernel's neighbor table was set back to its owner
 ] as const
 export type Outcome = (typeof ACTIONS)[number] | SilentReason | DropReason
 

@@ -39,6 +39,8 @@ export interface Settings {
   /** O flag of advertisements: `auto` is 0 (RFC 4861 7.2.8). */
   readonly override: Override
   readonly source: SourceChoice
+  /** Set the kernel's neighbor entry back to the verified owner's link-layer address. */
+  readonly neighborRepair: boolean
   /** Announcements of new owners (RFC 4861 7.2.6, RFC 9131). */
   readonly announce: Announce
   /** `mirror`: join the solicited-node groups that hosts report, as in RFC 4605; `mrd`: RFC 4286. */

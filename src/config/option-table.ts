@@ -48,6 +48,7 @@ export const OPTIONS: ReadonlyMap<string, Option> = new Map<string, Option>(Obje
   'probe-limit': { where: BOTH, type: 'count', sets: 'probeLimit', min: 1 },
   override: { where: BOTH, type: ['auto', 'always', 'never'], sets: 'override' },
   source: { where: BOTH, type: ['link-local', 'global', 'target'], sets: 'source' },
+  'neighbor-repair': { where: BOTH, type: 'bool', sets: 'neighborRepair' },
   announce: { where: BOTH, type: ['no', 'yes', 'solicit'], sets: 'announce' },
   snooping: { where: BOTH, type: ['no', 'mirror', 'mrd'], sets: 'snooping' },
   rule: { where: ['proxy'], type: 'block' },

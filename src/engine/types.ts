@@ -55,6 +55,17 @@ export interface KernelNeighbor {
   readonly state: 'reachable' | 'probing' | 'known' | 'failed' | 'deleted'
   /** NTF_ROUTER. */
   readonly router: boolean
+  /** NUD_PERMANENT: the administrator set the entry. */
+  readonly permanent?: boolean
+}
+
+/** An entry of the kernel's neighbor table to be set to its owner's link-layer address. */
+export interface NeighborRepair {
+  readonly target: Address
+  readonly ifindex: number
+  readonly mac: Mac
+  /** NTF_ROUTER. */
+  readonly router: boolean
 }
 
 /** A learned owner, kept across a restart. The link is named, because its ifindex may change. */
@@ -219,6 +230,8 @@ export interface Effects {
   filters: readonly Filter[] | undefined
   /** Changes to be carried out before `answers` are sent. The results come back as an `Input` of kind `routes-done`. */
   readonly routes: RouteChange[]
+  /** Entries of the kernel's neighbor table that have another link-layer address than the owner, which has just answered. */
+  readonly repairs: NeighborRepair[]
   /** Sent before `answers`: a discovery makes hosts solicit, and `answers` may contain the reply to these hosts. */
   readonly discoveries: Discovery[]
   readonly answers: Pool<Advertisement>

@@ -82,8 +82,10 @@ export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
     const reported = this.#neighbors.get(key)
     // An entry that was reported as a router's is also reported when its host is no longer a router.
     if (target.isLinkLocal && !router && reported === undefined) return
-    if (reported?.state === state && reported.mac === mac && reported.router === router) return
-    this.#report(key, { target, ifindex, mac, state, router })
+    const permanent = message.state === NUD_PERMANENT
+    const isSame = reported?.state === state && reported.mac === mac && reported.router === router
+    if (isSame && (reported.permanent ?? false) === permanent) return
+    this.#report(key, { target, ifindex, mac, state, router, ...permanent && { permanent } })
   }
 
   #forget(key: string): void {

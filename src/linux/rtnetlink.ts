@@ -1,10 +1,10 @@
 /** Requests to rtnetlink(7). The kernel carries out each one while it is sent, so a route is in the kernel when the call returns. */
 import type { Prefix } from '../address.ts'
-import type { Gateway, HostRoute, Lookup, PathQuestion, RouteChange, RoutingDecision } from '../engine/types.ts'
+import type { Gateway, HostRoute, Lookup, NeighborRepair, PathQuestion, RouteChange, RoutingDecision } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
 import type { MessageWriter } from '../wire/netlink-encode.ts'
 import {
-  decodeNeighbor, decodeStation, dumpNeighbors, dumpStations, type NeighborMessage, type StationMessage,
+  decodeNeighbor, decodeStation, dumpNeighbors, dumpStations, type NeighborMessage, replaceNeighbor, type StationMessage,
 } from '../wire/rtneighbor.ts'
 import { decodeAddress, decodeLink, dumpAddresses, dumpLinks, type AddressMessage, type LinkMessage } from '../wire/rtnetlink.ts'
 import {
@@ -121,6 +121,14 @@ export class Rtnetlink extends RequestSocket {
   replaceRoutes(routes: readonly HostRoute[], expires?: number): RouteFailure[] {
     const changes = routes.map((route) => ({ op: 'add', route } as const))
     return this.#batch(changes, (w, sequence, { route }) => changeRoute(w, sequence, 'replace', route, expires))
+  }
+
+  /** Sets an existing neighbor entry to a link-layer address. @returns false: there is no such entry */
+  repairNeighbor(repair: NeighborRepair): boolean {
+    return this.request((w, sequence) => {
+      replaceNeighbor(w, sequence, repair)
+      w.acknowledge()
+    }).size === 0
   }
 
   #batch(changes: readonly RouteChange[], write: (w: MessageWriter, sequence: number, change: RouteChange) => void): RouteFailure[] {

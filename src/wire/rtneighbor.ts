@@ -1,8 +1,8 @@
 /** rtnetlink messages of IPv6 neighbors (linux/neighbour.h), and of entries in the forwarding tables of bridges (AF_BRIDGE). */
-import type { Address, Mac } from '../address.ts'
+import { type Address, type Mac, writeMac } from '../address.ts'
 import { assemble, END, JUMP_EQUAL, LOAD_BYTE } from './filter.ts'
 import type { MessageWriter } from './netlink-encode.ts'
-import { attributesOf, type Message, NLM_F_DUMP, NLM_F_REQUEST, readU16, readU32 } from './netlink.ts'
+import { attributesOf, type Message, NLM_F_DUMP, NLM_F_REPLACE, NLM_F_REQUEST, readU16, readU32 } from './netlink.ts'
 import { AF_INET6 } from './rtnetlink.ts'
 
 export const RTM_NEWNEIGH = 28, RTM_DELNEIGH = 29
@@ -80,6 +80,19 @@ export function dumpNeighbors(w: MessageWriter, sequence: number): void { dump(w
 
 /** Requests the forwarding tables of all bridges; the reply contains the forwarding tables of other devices too. */
 export function dumpStations(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_BRIDGE) }
+
+/** Sets the link-layer address of an existing entry, as a confirmed one. Without an entry, the kernel refuses with ENOENT. */
+export function replaceNeighbor(w: MessageWriter, sequence: number,
+  { target, ifindex, mac, router }: { target: Address; ifindex: number; mac: Mac; router: boolean }): void {
+  const header = new Uint8Array(HEADER)
+  header[0] = AF_INET6
+  header.set(new Uint8Array(Uint32Array.of(ifindex).buffer), 4)
+  header.set(new Uint8Array(Uint16Array.of(NUD_REACHABLE).buffer), 8)
+  header[10] = router ? NTF_ROUTER : 0
+  const lladdr = new Uint8Array(6)
+  writeMac(lladdr, 0, mac)
+  w.message(RTM_NEWNEIGH, NLM_F_REQUEST | NLM_F_REPLACE, sequence, header, [[NDA_DST, target], [NDA_LLADDR, lladdr]])
+}
 
 /**
  * Builds a filter for a socket in RTNLGRP_NEIGH: it passes bridge entries, and IPv6 neighbors except groups. The

@@ -5,7 +5,8 @@ import { parseConfig } from '../../src/config/load.ts'
 import { printConfig } from '../../src/config/print.ts'
 
 const UP_TO_KEEPALIVE = ['router yes', 'timeout 500', 'ttl 30000', 'deadtime 30000', 'retries 3', 'keepalive yes']
-const FROM_PROMISCUOUS = ['promiscuous no', 'limit 4096', 'host-limit 64', 'probe-limit 500', 'override auto', 'source link-local']
+const FROM_PROMISCUOUS = ['promiscuous no', 'limit 4096', 'host-limit 64', 'probe-limit 500', 'override auto', 'source link-local',
+  'neighbor-repair yes']
 const block = (...lines: string[]): string[] => lines.map((line) => `    ${line}`)
 
 t.test('the effective configuration', async (t) => {

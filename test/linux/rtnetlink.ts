@@ -1,6 +1,6 @@
 /** Lookups and changes of routes. The tests of the watchers read links, addresses, neighbors, stations and prefixes. */
 import t from 'tap'
-import { Address } from '../../src/address.ts'
+import { Address, type Mac } from '../../src/address.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import type { Lookup, RouteChange } from '../../src/engine/types.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
@@ -115,6 +115,17 @@ t.test('only what carries all of our marks is ours', async (t) => {
   t.match(sh('ip -6 route show'), /2001:db8::22 dev down0 proto 136 metric 17/, 'of another metric')
   t.match(sh('ip -6 route show table 55'), /2001:db8::24 /, 'of another table')
   t.strictSame(show(), [])
+})
+
+t.test('a neighbor entry is set back, and none is created', async (t) => {
+  sh('ip -6 neigh replace 2001:db8::9 dev down0 lladdr 02:00:00:00:00:03 nud stale')
+  const repair = { target: address('2001:db8::9'), ifindex: down0, mac: 0x020000000002 as Mac, router: false }
+  t.equal(kernel.repairNeighbor(repair), true)
+  t.match(sh('ip -6 neigh show dev down0'), /2001:db8::9 lladdr 02:00:00:00:00:02 REACHABLE/)
+  t.equal(kernel.repairNeighbor({ ...repair, router: true }), true)
+  t.match(sh('ip -6 neigh show dev down0'), /2001:db8::9 lladdr 02:00:00:00:00:02 router REACHABLE/)
+  t.equal(kernel.repairNeighbor({ ...repair, target: address('2001:db8::a') }), false)
+  t.equal(kernel.repairNeighbor({ ...repair, ifindex: 999 }), false)
 })
 
 t.test('closed is closed', async (t) => {

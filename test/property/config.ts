@@ -51,7 +51,7 @@ const prefix = fc.tuple(address, fc.integer({ min: 0, max: 128 })).map(([a, leng
 const settings: fc.Arbitrary<Settings> = fc.record({
   router: fc.boolean(), timeout: time, ttl: time, deadtime: time, retries: time, keepalive: fc.boolean(),
   routes: fc.boolean(), learn: fc.constant(true), promiscuous: fc.boolean(), limit: count, hostLimit: count, probeLimit: count,
-  override: fc.constantFrom('auto', 'always', 'never'), source: fc.constantFrom('link-local', 'global', 'target'),
+  override: fc.constantFrom('auto', 'always', 'never'), source: fc.constantFrom('link-local', 'global', 'target'), neighborRepair: fc.boolean(),
   announce: fc.constantFrom('no', 'yes', 'solicit'), snooping: fc.constantFrom('no', 'mirror', 'mrd'),
 })
 

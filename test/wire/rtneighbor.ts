@@ -1,8 +1,8 @@
 /** The bytes are captured from a Linux 6.18 kernel; some are cut or changed by hand. */
 import t from 'tap'
-import { formatMac } from '../../src/address.ts'
+import { Address, formatMac, type Mac } from '../../src/address.ts'
 import {
-  decodeNeighbor, decodeStation, dumpNeighbors, dumpStations, neighborFilter, NUD_FAILED, NUD_PERMANENT, NUD_REACHABLE,
+  decodeNeighbor, decodeStation, dumpNeighbors, dumpStations, neighborFilter, NUD_FAILED, NUD_PERMANENT, NUD_REACHABLE, replaceNeighbor,
 } from '../../src/wire/rtneighbor.ts'
 import { hex, sole, written } from '../fixtures/fake-kernel.ts'
 import { run } from '../property/bpf.ts'
@@ -61,4 +61,12 @@ t.test('the filter passes two families, and no groups', async (t) => {
   t.ok(passes('07'))
   t.notOk(passes('02'), 'ARP')
   t.notOk(passes('00'))
+})
+
+t.test('replaces the link-layer address of an entry', async (t) => {
+  const repair = { target: new Address(0x20010db8, 0, 0, 2), ifindex: 2, mac: 0x525400000002 as Mac, router: false }
+  const request = (flags: string): string => `3c000000 1c00 0101 07000000 00000000 0a000000 02000000 0200 ${flags} 00
+    14000100 20010db8000000000000000000000002 0a000200 525400000002 0000`.replace(/\s/g, '')
+  t.equal(written((w) => replaceNeighbor(w, 7, repair)), request('00'))
+  t.equal(written((w) => replaceNeighbor(w, 7, { ...repair, router: true })), request('80'))
 })

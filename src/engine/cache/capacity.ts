@@ -20,8 +20,8 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   /** Numbers of entries whose proof named a link-layer address that is not its sender's: by named address, and by sender. */
   readonly #named = new Counts<Mac>()
   readonly #charged = new Counts<Mac>()
-  /** Numbers of INCOMPLETE entries, by the host that caused the probes. */
-  readonly #probedFor = new Counts<Mac>()
+  /** INCOMPLETE entries by the host that caused the probes, the oldest first. */
+  readonly #probedFor = new Map<Mac, Set<Neighbor>>()
   /** FAILED entries, the oldest first. */
   readonly #failed = new Set<Neighbor>()
   #owned = 0
@@ -71,7 +71,9 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
     return this.#isReached(mac, this.of(mac).length - this.#named.count(mac) + this.#charged.count(mac), rule)
   }
   /** @returns whether a host has reached `host-limit` with targets that are probed because of it. If so, emits an event */
-  isBusy(mac: Mac, rule: ActiveRule): boolean { return this.#isReached(mac, this.#probedFor.count(mac), rule) }
+  isBusy(mac: Mac, rule: ActiveRule): boolean { return this.#isReached(mac, this.#probedFor.get(mac)?.size ?? 0, rule) }
+  /** @returns the target that has been probed the longest because of a host */
+  oldestProbedFor(mac: Mac): Neighbor | undefined { return this.#probedFor.get(mac)?.values().next().value }
   /** Counts an entry. Its state, link, link-layer address and account must not change until {@link remove}. */
   add(neighbor: Neighbor): void { this.#count(neighbor, 1) }
   remove(neighbor: Neighbor): void { this.#count(neighbor, -1) }
@@ -89,10 +91,16 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
       return
     }
     this.#unproven += by
-    if (state === 'INCOMPLETE' && account !== undefined) this.#probedFor.add(account, by)
+    if (state === 'INCOMPLETE' && account !== undefined) this.#probe(neighbor, account, by)
     if (state !== 'FAILED') return
     if (by > 0) this.#failed.add(neighbor)
     else this.#failed.delete(neighbor)
+  }
+
+  #probe(neighbor: Neighbor, account: Mac, by: 1 | -1): void {
+    const probed = this.#probedFor.get(account) ?? new Set()
+    if (by > 0) this.#probedFor.set(account, probed.add(neighbor))
+    else if (probed.delete(neighbor) && probed.size === 0) this.#probedFor.delete(account)
   }
 
   #index(neighbor: Neighbor, mac: Mac, by: 1 | -1): void {

@@ -37,6 +37,8 @@ export interface Work {
   readonly waiting: readonly Solicitor[]
   /** The bridge no longer knows the owner's port. */
   readonly isMissing: boolean
+  /** The kernel's neighbor entry has another link-layer address than the owner. */
+  readonly isMisdirected: boolean
   /** The link where another host claims the address, which is probed when the owner is silent. 0: none. */
   readonly rival: number
   /** Link-layer address of that host; undefined when a bridge reported the claim. */
@@ -52,8 +54,8 @@ export interface Work {
 
 /** Shared by all entries at rest, to save memory. */
 const IDLE: Work = Object.freeze({ probed: NONE, unsent: NONE, isCurtailed: false, byRoute: false, probes: 0, lane: 'unknown',
-  isQueued: false, waiting: NONE, isMissing: false, rival: 0, rivalMac: undefined, unannounced: undefined, via: undefined,
-  routedVia: undefined, account: undefined })
+  isQueued: false, waiting: NONE, isMissing: false, isMisdirected: false, rival: 0, rivalMac: undefined, unannounced: undefined,
+  via: undefined, routedVia: undefined, account: undefined })
 
 export class Neighbor {
   readonly target: Address
@@ -114,9 +116,10 @@ export class Neighbor {
 
   /** Shares `work` with other entries again, if it has no information. */
   rest(): void {
-    const { probed, unsent, isCurtailed, byRoute, probes, isQueued, waiting, isMissing, rival, unannounced, via, routedVia,
+    const { probed, unsent, isCurtailed, byRoute, probes, isQueued, waiting, isMissing, isMisdirected, rival, unannounced, via, routedVia,
       account } = this.#work
     const isBusy = probed.length + unsent.length + probes + waiting.length + rival > 0 || isCurtailed || byRoute || isQueued || isMissing
+      || isMisdirected
       || (unannounced ?? via ?? routedVia ?? account) !== undefined
     if (!isBusy) this.#work = IDLE
   }

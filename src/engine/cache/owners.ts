@@ -27,6 +27,7 @@ export class Owners extends Part<CacheParts> {
     // A routine verification does not mark the entry for the reconciler: there may be thousands in a second.
     const isRoutine = !isNew && neighbor.home === ifindex && neighbor.router === router && !isPinned && (formerVia ?? via) === undefined
     if (neighbor.router !== router) cache.capacity.revision++
+    if (!isNew) this.#repair(neighbor, router)
     if (!isNew && rival !== 0 && rivalMac !== undefined) {
       conflicts.report(target, rival, rivalMac, isPinned ? 'pinned' : 'answered', now)
     }
@@ -35,8 +36,8 @@ export class Owners extends Part<CacheParts> {
     neighbor.used = false
     neighbor.verified = now
     neighbor.state = 'REACHABLE'
-    neighbor.set({ via, rival: 0, rivalMac: undefined, probes: 0, isQueued: false, isMissing: false, byRoute: false, unsent: NONE,
-      isCurtailed: false, probed: probed.length === 1 && probed[0] === ifindex ? NONE : probed })
+    neighbor.set({ via, rival: 0, rivalMac: undefined, probes: 0, isQueued: false, isMissing: false, isMisdirected: false, byRoute: false,
+      unsent: NONE, isCurtailed: false, probed: probed.length === 1 && probed[0] === ifindex ? NONE : probed })
     this.report(neighbor, 'REACHABLE', isPinned && mac === undefined ? 'pinned' : isNew ? 'proof' : 'verified')
     if (isPinned) cache.clearDeadline(neighbor)
     else cache.setDeadline(neighbor, neighbor.restAt)
@@ -89,7 +90,7 @@ export class Owners extends Part<CacheParts> {
     capacity.remove(neighbor)
     neighbor.state = 'FAILED'
     neighbor.ifindex = 0
-    neighbor.set({ waiting: NONE, unsent: NONE, isCurtailed: false, isQueued: false, byRoute: false, account: undefined })
+    neighbor.set({ waiting: NONE, unsent: NONE, isCurtailed: false, isQueued: false, isMisdirected: false, byRoute: false, account: undefined })
     capacity.add(neighbor)
     this.report(neighbor, 'FAILED', reason, former)
     cache.mark(neighbor)
@@ -125,6 +126,12 @@ export class Owners extends Part<CacheParts> {
     if (news) neighbor.isReported = !isReported
     this.parts.effects.events.push({ kind: 'neighbor', target, state, ifindex: ifindex === 0 ? undefined : ifindex, mac, reason, news,
       former: former === 0 || former === ifindex ? undefined : former })
+  }
+
+  /** Sets the kernel's entry back after a forged advertisement: the kernel believes each one with O=1 (RFC 4861 7.2.5, 11.1). */
+  #repair({ target, ifindex, mac, rule, work: { isMisdirected } }: Neighbor, router: boolean): void {
+    if (!isMisdirected || mac === undefined || !rule.settings.neighborRepair) return
+    this.parts.effects.repairs.push({ target, ifindex, mac, router })
   }
 
   #admit(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, account: Mac | undefined, now: Instant): boolean {

@@ -69,7 +69,7 @@ export class Resolution extends Part<ResolutionParts> {
     const { t0, t1, t2, t3, rule, links, byRoute, lane, from, mac, account, reason } = request
     const { budget, cache, cache: { capacity }, owners } = this.parts
     if (links.length === 0 && !byRoute) return 'failed'
-    if (account !== undefined && capacity.isBusy(account, rule)) return 'limit'
+    if (account !== undefined && capacity.isBusy(account, rule) && !(lane === 'alive' && this.#replaceProbed(account, now))) return 'limit'
     if (!budget.reserve(lane, rule.settings, links, from, mac, now)) return 'limit'
     if (known === undefined && !owners.makePlace(rule, lane === 'alive')) return 'limit'
     if (known !== undefined) capacity.remove(known)
@@ -82,6 +82,17 @@ export class Resolution extends Part<ResolutionParts> {
     cache.clearDeadline(neighbor)
     budget.queue.add(lane === 'seen' ? 'known' : lane, neighbor, now)
     return 'probing'
+  }
+
+  /**
+   * Ends the oldest probes that a host caused, if it had time to be answered. The signs of life of a host may be forged, and must not
+   * keep out its real ones. @returns false: none is old enough
+   */
+  #replaceProbed(account: Mac, now: Instant): boolean {
+    const oldest = this.parts.cache.capacity.oldestProbedFor(account)!
+    if (oldest.work.probes === 0 || (oldest.work.probes === 1 && now < oldest.probedAt + REPEAT_INTERVAL)) return false
+    this.parts.owners.remove(oldest, 'limit')
+    return true
   }
 
   #widen(neighbor: Neighbor, request: Request, now: Instant): void {
@@ -97,6 +108,9 @@ export class Resolution extends Part<ResolutionParts> {
       if (fresh.some((link) => !probed.includes(link))) neighbor.set({ isCurtailed: true })
       return
     }
+    // The entry becomes the latest one of its host again.
+    cache.capacity.remove(neighbor)
+    cache.capacity.add(neighbor)
     neighbor.set({ byRoute: byRoute || wasByRoute, lane: lane === 'alive' ? lane : neighbor.work.lane,
       probed: isQueued ? kept.concat(fresh) : kept })
     if (isQueued) return

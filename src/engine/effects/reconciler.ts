@@ -2,10 +2,11 @@
 import type { Address } from '../../address.ts'
 import type { Neighbor } from '../cache/neighbor.ts'
 import type { NeighborCache } from '../cache/neighbor-cache.ts'
+import { MacChanges } from '../links/mac-changes.ts'
 import type { GroupParts } from '../listening/subscriptions.ts'
 import { Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
-import type { HostRoute, Instant, RouteChange } from '../types.ts'
+import type { HostRoute, Instant, Link, RouteChange } from '../types.ts'
 import type { Announcer } from './announcer.ts'
 import type { Paths } from './paths.ts'
 import { isRoutedBy, wants } from './wanted-routes-and-groups.ts'
@@ -18,13 +19,14 @@ export type ReconcilerParts = GroupParts & { readonly cache: NeighborCache; read
 export class Reconciler extends Part<ReconcilerParts> {
   /** Owners that most downstream hosts send to: routers, and pinned owners on an upstream. */
   readonly #routers = new Set<Neighbor>()
+  readonly #macChanges = new MacChanges()
 
   reconcile(neighbor: Neighbor, now: Instant): void {
     neighbor.isDirty = false
     if (this.parts.paths.isAwaited(neighbor)) return
     const { route, groups } = wants(neighbor, this.parts)
     this.#route(neighbor, route)
-    this.#group(neighbor, groups)
+    this.#group(neighbor, groups, now)
     const { unannounced } = neighbor.work
     if (unannounced !== undefined && neighbor.isReady) {
       neighbor.set({ unannounced: undefined })
@@ -44,7 +46,7 @@ export class Reconciler extends Part<ReconcilerParts> {
     const { route, groups } = wants(neighbor, this.parts)
     if (isRouted) setRoute(neighbor, route)
     else cache.mark(neighbor)
-    this.#group(neighbor, groups)
+    this.#group(neighbor, groups, now)
     neighbor.set({ unannounced: undefined })
   }
 
@@ -72,11 +74,20 @@ export class Reconciler extends Part<ReconcilerParts> {
     }
   }
 
-  /** Announces owners on a link where this machine's link-layer address changed, because the hosts there know the old one. */
-  readdress(ifindex: number, now: Instant): void {
+  /** Registers a usable link. Announces owners there if this machine's link-layer address changed, because the hosts know the old one. */
+  use(link: Link, now: Instant): void {
+    if (!this.#macChanges.use(link, now)) return
+    const { ifindex } = link
     for (const { isOwned, joined, target, rule: { settings } } of this.parts.cache.values()) {
       if (isOwned && joined.includes(ifindex)) this.parts.announcer.announce(target, settings, [ifindex], true, now)
     }
+  }
+
+  /** Handles a link that was deleted or renamed. */
+  leave({ ifindex, name }: Link): void {
+    const { rules, links } = this.parts
+    if (rules.config.options.subscription(name) !== undefined) this.#macChanges.leave(name, ifindex)
+    if (links.get(ifindex) === undefined) this.#macChanges.gone(ifindex)
   }
 
   #applied(neighbor: Neighbor): void {
@@ -97,7 +108,7 @@ export class Reconciler extends Part<ReconcilerParts> {
 
   #change(op: RouteChange['op'], route: HostRoute): void { this.parts.effects.routes.push({ op, route }) }
 
-  #group(neighbor: Neighbor, groups: readonly number[]): void {
+  #group(neighbor: Neighbor, groups: readonly number[], now: Instant): void {
     const { links, groups: memberships, announcer } = this.parts
     const { joined: before, isOwned, target, home, rule, ifindex } = neighbor
     const fresh = groups.filter((link) => !before.includes(link))
@@ -111,9 +122,11 @@ export class Reconciler extends Part<ReconcilerParts> {
     for (const link of fresh) memberships.add(link, target)
     for (const link of left) memberships.remove(link, target)
     neighbor.joined = [...groups]
-    if (fresh.length === 0 || isUpstream(rule, links.get(ifindex))) return
-    // It is a change on the owner's former link, where hosts know the owner's own link-layer address.
-    neighbor.set({ unannounced: { links: fresh, isChange: fresh.includes(home) } })
+    // Hosts know another link-layer address on the owner's former link, and where this machine had another one.
+    const isReaddressed = (link: number): boolean => this.#macChanges.isRecent(link, now)
+    const announced = isUpstream(rule, links.get(ifindex)) ? fresh.filter(isReaddressed) : fresh
+    if (announced.length === 0) return
+    neighbor.set({ unannounced: { links: announced, isChange: announced.some((link) => link === home || isReaddressed(link)) } })
   }
 
   /** Registers routers. After a move, announces the owner on its former link, and on the new link addresses that the owner may know. */

@@ -81,19 +81,22 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
 
   link(link: Link, now: Instant): void {
     const { rules, links, cache, reconciler, hostDiscovery, bareLinks } = this.parts
-    const { ifindex, name, mac } = link
+    const { ifindex, name } = link
     const before = links.get(ifindex)
     const isRenamed = before !== undefined && before.name !== name
     const wasUsable = before !== undefined && !isRenamed && this.#isUsable(before)
     links.set(link)
     bareLinks.link(link, now)
-    if (isRenamed) this.#forget(before)
+    if (isRenamed) {
+      reconciler.leave(before)
+      this.#forget(before)
+    }
     if (before?.name !== name) rules.link(link)
     const isNamed = before?.name !== name
       && [before?.name, name].some((one) => one !== undefined && rules.config.options.subscription(one) !== undefined)
     if (before?.up !== link.up) for (const neighbor of cache.on(ifindex)) cache.mark(neighbor)
     this.#apply([link], isNamed ? 'wants' : 'links', now)
-    if (before?.mac !== undefined && mac !== undefined && before.mac !== mac) reconciler.readdress(ifindex, now)
+    if (this.#isUsable(link)) reconciler.use(link, now)
     if (!wasUsable && this.#isUsable(link)) this.usable(link, now)
     // An echo request from the new address may discover further hosts: those with addresses in the same prefix.
     else if (addsGlobal(before, link)) for (const other of links.values()) hostDiscovery.start(other.ifindex, now)
@@ -101,10 +104,12 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 
   gone(ifindex: number, now: Instant): void {
-    const { rules, links, announcer, snooping, routerDiscovery, detector, budget, silentLinks, bareLinks, firewall, subscriptions, effects } = this.parts
+    const { rules, links, announcer, snooping, routerDiscovery, detector, budget, silentLinks, bareLinks, firewall, subscriptions, reconciler,
+      effects } = this.parts
     const link = links.get(ifindex)
     if (link === undefined) return
     links.delete(ifindex)
+    reconciler.leave(link)
     for (const part of [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks, bareLinks, firewall]) part.gone(ifindex)
     if (subscriptions.gone(ifindex)) effects.events.push({ kind: 'link', iface: link.name, state: 'gone' })
     this.#forget(link)

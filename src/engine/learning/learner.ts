@@ -32,16 +32,21 @@ export class Learner extends Part<LearnerParts> {
     }
     if ((view.s0 | view.s1 | view.s2 | view.s3) !== 0) return this.#sign(view.s0, view.s1, view.s2, view.s3, ifindex, mac, now)
     const rule = this.parts.rules.owning(ifindex, view.t0, view.t1, view.t2, view.t3)
-    if (rule !== undefined) this.#tentative.add(ifindex, mac, rule.settings.hostLimit, () => view.target(), now)
+    if (rule !== undefined) this.#tentative.add(ifindex, mac, view.t0, view.t1, view.t2, view.t3, now)
     return false
   }
 
   /** Learns from an entry of the kernel's neighbor table: a proof for an owner, evidence for any other address. */
-  kernel({ target: { w0, w1, w2, w3 }, ifindex, mac, state, router }: KernelNeighbor, now: Instant): void {
+  kernel({ target: { w0, w1, w2, w3 }, ifindex, mac, state, router, permanent }: KernelNeighbor, now: Instant): void {
     const { rules, links, cache, resolution } = this.parts
     const neighbor = cache.get(w0, w1, w2, w3)
     const isHome = neighbor?.isOwned === true && neighbor.ifindex === ifindex
-    if (state === 'failed' || state === 'deleted') {
+    const isLost = state === 'failed' || state === 'deleted'
+    if (isHome) {
+      const isOther = !isLost && permanent !== true && mac !== undefined && neighbor.mac !== undefined && mac !== neighbor.mac
+      neighbor.set({ isMisdirected: isOther && !neighbor.isPinned })
+    }
+    if (isLost) {
       if (isHome) resolution.verify(neighbor, now, 'kernel')
       return
     }
@@ -54,7 +59,7 @@ export class Learner extends Part<LearnerParts> {
     if (state !== 'reachable' && neighbor?.state === 'FAILED') return
     // On the upstream, the kernel's entry for a downstream host may have the link-layer address of another proxy.
     const rule = rules.owning(ifindex, w0, w1, w2, w3)
-    if (rule === undefined || (isUpstream(rule, links.get(ifindex)) && !router)) return
+    if (rule === undefined || (isUpstream(rule, links.get(ifindex)) && !router && !isHome)) return
     this.#sign(w0, w1, w2, w3, ifindex, mac, now)
   }
 

@@ -1,6 +1,8 @@
 /** Addresses in DAD on the links of hosts. An address is evidence of a host after DAD without an answer (RFC 4862 5.4). */
-import type { Address, Mac } from '../../address.ts'
+import { Address, type Mac } from '../../address.ts'
+import { NONE } from '../cache/neighbor.ts'
 import { type Context, Part } from '../rules/context.ts'
+import { AddressMap } from '../tables/address-map.ts'
 import { Counts } from '../tables/counts.ts'
 import { Deadlines, type Timed } from '../tables/deadlines.ts'
 import type { Instant } from '../types.ts'
@@ -14,40 +16,58 @@ export const TENTATIVE_LIMIT = 2048
 export interface TentativeAddress extends Timed {
   readonly target: Address
   readonly ifindex: number
-  readonly mac: Mac | undefined
+  /** Undefined on links without link-layer addresses, and when several hosts check the same address. */
+  mac: Mac | undefined
 }
 
-export class TentativeAddresses extends Part<Pick<Context, 'effects'>> {
+export class TentativeAddresses extends Part<Pick<Context, 'effects' | 'random'>> {
   readonly #addresses = new Deadlines<TentativeAddress>()
+  readonly #byTarget = new AddressMap<readonly TentativeAddress[]>(this.parts.random)
   readonly #byMac = new Counts<Mac | undefined>()
   readonly #byLink = new Counts<number>()
 
   get next(): Instant | undefined { return this.#addresses.next }
   get limits(): Limit[] { return [{ name: 'addresses in DAD', used: this.#addresses.size, size: TENTATIVE_LIMIT }] }
 
-  /** Adds an address. @param hostLimit limit of addresses of one host @param target returns the address; not called beyond a limit */
-  add(ifindex: number, mac: Mac | undefined, hostLimit: number, target: () => Address, now: Instant): void {
-    if (mac !== undefined && this.#byMac.count(mac) >= hostLimit) {
-      this.parts.effects.events.push({ kind: 'limit', limit: 'host', size: hostLimit, mac })
-      return
-    }
-    // One link may use at most half of the places that the other links leave.
+  /** Adds an address, once for each link. Packets may be forged, so `host-limit` does not count here: it counts at the probes. */
+  add(ifindex: number, mac: Mac | undefined, t0: number, t1: number, t2: number, t3: number, now: Instant): void {
+    const known = this.#byTarget.get(t0, t1, t2, t3) ?? NONE
+    const same = known.find((address) => address.ifindex === ifindex)
+    if (same !== undefined) return this.#merge(same, mac)
+    // One link may use at most half of the places that the other links leave, and one host as many as its link may still take.
+    const free = TENTATIVE_LIMIT - this.#addresses.size
     const count = this.#byLink.count(ifindex)
-    if (count >= TENTATIVE_LIMIT - this.#addresses.size) {
-      this.parts.effects.events.push({ kind: 'limit', limit: 'tentative', size: count, ifindex })
+    const ofHost = mac === undefined ? 0 : this.#byMac.count(mac)
+    if (count >= free || ofHost >= free - count) {
+      const [size, host] = count >= free ? [count, {}] : [ofHost, { mac: mac! }]
+      this.parts.effects.events.push({ kind: 'limit', limit: 'tentative', size, ifindex, ...host })
       return
     }
+    const address = { target: new Address(t0, t1, t2, t3), ifindex, mac, deadline: now, place: -1 }
+    this.#byTarget.set(t0, t1, t2, t3, [...known, address])
     this.#byMac.add(mac)
     this.#byLink.add(ifindex)
-    this.#addresses.set({ target: target(), ifindex, mac, deadline: now, place: -1 }, now + DAD_WINDOW as Instant)
+    this.#addresses.set(address, now + DAD_WINDOW as Instant)
   }
 
   /** Removes an address whose DAD is over. @returns the address; undefined: none is over */
   due(now: Instant): TentativeAddress | undefined {
     const due = this.#addresses.due(now)
     if (due === undefined) return undefined
-    this.#byMac.add(due.mac, -1)
-    this.#byLink.add(due.ifindex, -1)
+    const { target: { w0, w1, w2, w3 }, ifindex, mac } = due
+    const others = this.#byTarget.get(w0, w1, w2, w3)!.filter((address) => address !== due)
+    if (others.length > 0) this.#byTarget.set(w0, w1, w2, w3, others)
+    else this.#byTarget.delete(w0, w1, w2, w3)
+    this.#byMac.add(mac, -1)
+    this.#byLink.add(ifindex, -1)
     return due
+  }
+
+  /** Takes in a repetition. An address that several hosts check counts for none of them. */
+  #merge(address: TentativeAddress, mac: Mac | undefined): void {
+    if (address.mac === mac) return
+    this.#byMac.add(address.mac, -1)
+    this.#byMac.add(undefined)
+    address.mac = undefined
   }
 }

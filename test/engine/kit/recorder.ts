@@ -20,12 +20,15 @@ export class Recorder {
   add(line: string): void { this.lines.push(line) }
 
   record(effects: Effects): void {
-    const { listening, filters, routes, answers, probes, multicasts, discoveries, lookups, events, outcomes } = effects
+    const { listening, filters, routes, repairs, answers, probes, multicasts, discoveries, lookups, events, outcomes } = effects
     for (const [, entry] of listening) if (entry !== undefined) this.listen(entry.link.name, entry.link.up, entry.subscription)
     if (filters !== undefined) {
       this.add(['filter', ...filters.map(({ ifindex, prefixes }) => `${nameOf(ifindex)} ${[...prefixes].join(' ')}`)].join(' '))
     }
     for (const change of routes) this.route(change)
+    for (const { target, ifindex, mac, router } of repairs) {
+      this.add(`repair ${nameOf(ifindex)} ${target} ${formatMac(mac)}${router ? ' R' : ''}`)
+    }
     for (const { ifindex, sources } of discoveries) this.add(`discover ${nameOf(ifindex)} from ${sources.join(' ')}`)
     for (const message of answers) this.advertise(message)
     for (const probe of probes) this.probe(probe)

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { ETH1, nthMac, Stage, SUBNET, VM, VM2 } from '../kit/stage.ts'
+import { TENTATIVE_LIMIT } from '../../../src/engine/learning/tentative-addresses.ts'
+import { ETH1, ETH2, many, nthMac, Stage, SUBNET, twoDownstreams, VM, VM2, VM3 } from '../kit/stage.ts'
 
 const TIMED = SUBNET.replace('host', 'timeout 100\n retries 3\n host')
 
@@ -32,12 +33,70 @@ t.test('addresses in DAD are limited, in all and for each host', async (t) => {
   t.equal(tentative(100, 4, TIMED.replace('host', 'host-limit 10\n host')), 40)
 })
 
-t.test('addresses whose DAD is over do not count', async (t) => {
+/** @returns the number of addresses in DAD */
+function waiting(stage: Stage): number { return stage.engine.limits(stage.now).find(({ name }) => name === 'addresses in DAD')!.used }
+
+t.test('repetitions take one place, whoever sends them', async (t) => {
   const stage = new Stage(TIMED.replace('host', 'host-limit 1\n host'))
-  for (const at of [0, 600, 1200, 1800]) {
-    stage.dad(ETH1, `2001:db8::3:${at}`, VM2)
-    stage.wait(600)
+  for (let n = 0; n < 3000; n++) stage.dad(ETH1, VM, n % 2 === 0 ? VM2 : nthMac(n))
+  t.equal(waiting(stage), 1)
+  stage.wait(1100)
+  t.equal(waiting(stage), 0)
+  stage.na(ETH1, VM, VM2)
+  t.equal(stage.known[VM], 'REACHABLE eth1 routed')
+})
+
+t.test('the same address on two links is evidence on both', async (t) => {
+  const stage = twoDownstreams(TIMED)
+  stage.dad(ETH1, many(1), VM3)
+  stage.dad(ETH2, many(1), VM3)
+  t.equal(waiting(stage), 2)
+  stage.sink.take()
+  stage.wait(1100)
+  t.same([...new Set(stage.sink.take('solicit eth1', 'solicit eth2'))].sort(), [`solicit eth1 ${many(1)}`, `solicit eth2 ${many(1)}`])
+  t.equal(waiting(stage), 0)
+})
+
+t.test('addresses whose DAD is over do not count', async (t) => {
+  const stage = new Stage(TIMED)
+  for (let round = 0; round < 3; round++) {
+    for (let n = 0; n < 3000; n++) stage.dad(ETH1, many(3000 * round + n), nthMac(n))
+    t.equal(waiting(stage), 1024)
+    stage.wait(1100)
+    t.equal(waiting(stage), 0)
   }
-  stage.wait(1000)
-  t.same([...new Set(stage.sink.take('solicit eth1'))], ['solicit eth1 2001:db8::3:0', 'solicit eth1 2001:db8::3:1200'])
+})
+
+/**
+ * A flood of DAD for other addresses, in the name of the victim, during which the victim checks an address, and answers for it once the
+ * check is over. @param gap milliseconds between two frames
+ */
+function flooded(gap: number, config: string): Stage {
+  const stage = new Stage(config)
+  let n = 0
+  const flood = (ms: number): void => {
+    for (const end = stage.now + ms; stage.now < end; stage.wait(gap)) stage.dad(ETH1, `2001:db8::5:${(++n).toString(16)}`, VM2)
+  }
+  flood(3000)
+  stage.dad(ETH1, VM, VM2)
+  flood(1000)
+  stage.sink.take()
+  for (let ms = 0; ms < 500 && stage.sink.take(`solicit eth1 ${VM}`).length === 0; ms += gap) flood(gap)
+  stage.na(ETH1, VM, VM2)
+  return stage
+}
+
+t.test('forged DAD in the name of a host does not keep out its own', async (t) => {
+  for (const gap of [5, 3]) t.equal(flooded(gap, SUBNET).known[VM], 'REACHABLE eth1 routed', `every ${gap} ms`)
+  t.equal(flooded(5, SUBNET.replace('host', 'host-limit 16\n host')).known[VM], 'REACHABLE eth1 routed')
+})
+
+t.test('a host leaves places to the others on its link', async (t) => {
+  const stage = new Stage(TIMED)
+  for (let n = 0; n < 2000; n++) stage.dad(ETH1, many(n), VM2)
+  const most = Math.ceil(TENTATIVE_LIMIT / 3)
+  t.equal(waiting(stage), most)
+  t.match(stage.sink.take('limit tentative'), { length: 2000 - most })
+  for (let n = 0; n < 300; n++) stage.dad(ETH1, many(5000 + n), nthMac(n))
+  t.equal(waiting(stage), most + 300)
 })

@@ -1,0 +1,50 @@
+/** Notices links that come into use with another link-layer address: hosts on the link have the former one in their caches. */
+import type { Mac } from '../../address.ts'
+import type { Instant, Link } from '../types.ts'
+
+/** The most links that are gone and whose addresses are kept. Beyond it, the link that went first is forgotten. */
+export const GONE_LIMIT = 64
+/**
+ * Milliseconds in which hosts that use the former address may keep it: the longest REACHABLE_TIME, DELAY_FIRST_PROBE_TIME, and three
+ * probes without an answer (RFC 4861 10).
+ */
+const CACHE_TIME = 45_000 + 5000 + 3000
+
+export class MacChanges {
+  /** Addresses that links are used with, by ifindex. */
+  readonly #used = new Map<number, Mac>()
+  /** Addresses that links were used with until they were deleted or renamed, by name. */
+  readonly #gone = new Map<string, Mac>()
+  /** Times of the last changes, by ifindex. */
+  readonly #changed = new Map<number, Instant>()
+
+  /** Registers a usable link. @returns whether hosts on the link know another address */
+  use({ ifindex, name, mac }: Link, now: Instant): boolean {
+    if (mac === undefined) return false
+    const isChanged = [this.#used.get(ifindex), this.#gone.get(name)].some((known) => known !== undefined && known !== mac)
+    this.#gone.delete(name)
+    this.#used.set(ifindex, mac)
+    if (isChanged) this.#changed.set(ifindex, now)
+    return isChanged
+  }
+
+  /** @returns whether hosts on the link may still have the former address */
+  isRecent(ifindex: number, now: Instant): boolean {
+    const changed = this.#changed.get(ifindex)
+    return changed !== undefined && now - changed < CACHE_TIME
+  }
+
+  /** Keeps the address for another link of this name. */
+  leave(name: string, ifindex: number): void {
+    const mac = this.#used.get(ifindex)
+    if (mac === undefined) return
+    this.#gone.delete(name)
+    this.#gone.set(name, mac)
+    if (this.#gone.size > GONE_LIMIT) this.#gone.delete(this.#gone.keys().next().value!)
+  }
+
+  gone(ifindex: number): void {
+    this.#used.delete(ifindex)
+    this.#changed.delete(ifindex)
+  }
+}
