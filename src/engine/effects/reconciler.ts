@@ -37,15 +37,14 @@ export class Reconciler extends Part<ReconcilerParts> {
 
   /** Applies the wanted state of an owner of the previous run, without announcements. @param isRouted the kernel has its route already */
   adopt(neighbor: Neighbor, isRouted: boolean, now: Instant): void {
-    const { paths, cache } = this.parts
-    if (isRouted) {
-      neighbor.path = 'detour'
-      neighbor.askedOn = neighbor.ifindex
-      paths.stale([neighbor], now)
-    }
+    const { ifindex, rule } = neighbor
+    // The kernel may still have a route of the previous run, which would be its reply. So it is asked later.
+    neighbor.path = isRouted || !isUpstream(rule, this.parts.links.get(ifindex)) ? 'detour' : 'right'
+    neighbor.askedOn = ifindex
+    this.parts.paths.stale([neighbor], now)
     const { route, groups } = wants(neighbor, this.parts)
     if (isRouted) setRoute(neighbor, route)
-    else cache.mark(neighbor)
+    else this.#route(neighbor, route)
     this.#group(neighbor, groups, now)
     neighbor.set({ unannounced: undefined })
   }

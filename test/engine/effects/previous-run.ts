@@ -15,8 +15,8 @@ t.test('saved hosts are answered for at once, verified, and not announced', asyn
     host('2001:db8::1', 'eth1'), host('2001:db8::a', 'eth0', ROUTER, true))
   t.same(stage.known, { '2001:db8::1': 'REACHABLE eth0', [VM]: 'PROBE eth1 routed', '2001:db8::3': 'PROBE eth1 routed',
     '2001:db8::a': 'PROBE eth0' }, 'as far as the rules allow')
-  t.same(stage.sink.take('join', 'route', 'confirm').map((line) => line.replace(/ from .*/, '')), [`confirm eth1 ${VM}`,
-    'confirm eth1 2001:db8::3', 'confirm eth0 2001:db8::a', `route add ${VM} eth1`, 'route add 2001:db8::3 eth1', 'join eth0 ff02::1:ff00:2', 'join eth0 ff02::1:ff00:3', 'join eth1 ff02::1:ff00:a'])
+  t.same(stage.sink.take('join', 'route', 'confirm').map((line) => line.replace(/ from .*/, '')), [`route add ${VM} eth1`,
+    'route add 2001:db8::3 eth1', `confirm eth1 ${VM}`, 'confirm eth1 2001:db8::3', 'confirm eth0 2001:db8::a', 'join eth0 ff02::1:ff00:2', 'join eth0 ff02::1:ff00:3', 'join eth1 ff02::1:ff00:a'])
   t.equal(stage.ns(ETH0, VM), 'answered')
   t.equal(stage.ns(ETH1, '2001:db8::a', { from: VM2, source: VM }), 'answered')
   t.same(stage.saved, [`${VM} eth1 ${VM2}`, `2001:db8::3 eth1 ${VM3}`, `2001:db8::a eth0 ${ROUTER} R`])
@@ -55,4 +55,13 @@ t.test('a reload keeps saved hosts that are not verified yet', async (t) => {
   restore(stage, host(VM, 'eth1'))
   stage.configure(TIMED.replace('ttl 30s', 'ttl 20s'))
   t.equal(stage.known[VM], 'PROBE eth1 routed')
+})
+
+t.test('the way to a saved host is asked for when the routes of the previous run are known', async (t) => {
+  const stage = new Stage(TIMED)
+  stage.handle({ kind: 'saved-hosts', hosts: [host(VM, 'eth1'), host('2001:db8::a', 'eth0', ROUTER, true)] })
+  stage.routes([VM, ETH1])
+  t.same(stage.sink.take('route'), [`route add ${VM} eth1`], 'the kernel has it')
+  stage.foreign('2001:db8::2/127', ETH1)
+  t.same(stage.sink.take('route'), [`route delete ${VM} eth1`])
 })

@@ -1,6 +1,6 @@
-/** Routes of a kernel: the connected prefixes of its links, and those that a test adds. */
+/** Routes of a kernel: host routes, the connected prefixes of its links, and those that a test adds. */
 import { type Address, Prefix } from '../../../src/address.ts'
-import type { Input, Link, PathQuestion, RoutingDecision } from '../../../src/engine/types.ts'
+import type { HostRoute, Input, Link, PathQuestion, RoutingDecision } from '../../../src/engine/types.ts'
 
 export interface Route {
   readonly prefix: Prefix
@@ -16,10 +16,13 @@ function decide(routes: readonly Route[], target: Address, from: number): Routin
   return { ifindex: route?.ifindex, local: false, via: undefined, length }
 }
 
-/** @param added routes beside those of the links' addresses @returns the kernel's replies */
-export function replyTo({ target, ifindex, from }: PathQuestion, links: Iterable<Link>, added: readonly Route[] = []): Extract<Input, { kind: 'path' }> {
+/** @param ours host routes in the kernel @param added routes of others beside those of the links' addresses @returns the kernel's replies */
+export function replyTo({ target, ifindex, from, hidden }: PathQuestion, links: Iterable<Link>, ours: Iterable<HostRoute>,
+  added: readonly Route[] = []): Extract<Input, { kind: 'path' }> {
   const connected = [...links].flatMap((link) => link.addresses
     .filter(({ address, prefixLength }) => link.up && !address.isLinkLocal && prefixLength < 128)
     .map(({ address, prefixLength }) => ({ prefix: new Prefix(address, prefixLength), ifindex: link.ifindex })))
-  return { kind: 'path', target, ifindex, decisions: from.map((link) => decide([...added, ...connected], target, link)) }
+  const own = [...ours].filter((route) => hidden === undefined || !route.target.equals(hidden.target))
+    .map((route) => ({ prefix: new Prefix(route.target, 128), ifindex: route.ifindex }))
+  return { kind: 'path', target, ifindex, decisions: from.map((link) => decide([...own, ...added, ...connected], target, link)) }
 }

@@ -70,6 +70,8 @@ export class Stage {
 
   gone(ifindex: number): void {
     this.#links.delete(ifindex)
+    // The kernel deletes the routes of the link.
+    for (const [target, route] of this.sink.routes) if (route.ifindex === ifindex) this.sink.routes.delete(target)
     this.handle({ kind: 'link-gone', ifindex })
   }
 
@@ -183,7 +185,7 @@ export class Stage {
     const questions = [...effects.paths]
     if (changes.length > 0 && this.isKernelFast) this.applied(changes)
     for (const question of questions) {
-      this.#record(this.engine.step(replyTo(question, this.#links.values(), this.#foreign), this.now))
+      this.#record(this.engine.step(replyTo(question, this.#links.values(), this.sink.routes.values(), this.#foreign), this.now))
     }
   }
 }

@@ -30,7 +30,11 @@ export class World {
       case 'ns': this.#frame(step.ifindex, ns({ ...step, ...(step.unicast ? { to: step.target } : {}) })); break
       case 'na': this.#frame(step.ifindex, na({ ...step, source: step.source ?? step.target })); break
       case 'noise': this.#frame(step.ifindex, step.bytes); break
-      case 'input': this.#step(step.input); break
+      case 'input':
+        // Saved hosts have routes before the kernel is asked for their way.
+        if (step.input.kind === 'saved-hosts') this.sink.decisions.clear()
+        this.#step(step.input)
+        break
       case 'link': {
         const { ifindex, up, renamed, carrier, global, usable } = step
         const addresses = [own(`fe80::ff:${ifindex}`, 64, usable === 0), ...(global === undefined ? [] : [own(global)])]
@@ -159,7 +163,7 @@ export class World {
     this.sink.record(effects)
     if (!this.#isSlow) this.#applyRoutes()
     for (let question = this.sink.paths.shift(); question !== undefined; question = this.sink.paths.shift()) {
-      const reply = replyTo(question, this.sink.links.values())
+      const reply = replyTo(question, this.sink.links.values(), this.sink.routes.values())
       this.sink.decisions.set(question.target.toString(), reply.decisions)
       this.#step(reply)
     }

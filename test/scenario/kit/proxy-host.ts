@@ -183,7 +183,7 @@ export class ProxyHost {
     const changes = [...routes]
     const questions = [...paths]
     if (changes.length > 0) this.tell({ kind: 'routes-done', changes })
-    for (const question of questions) this.tell(replyTo(question, [...this.#ports.values()].map(({ link }) => link)))
+    for (const question of questions) this.tell(replyTo(question, [...this.#ports.values()].map(({ link }) => link), this.routes.values()))
   }
 
   #listen(ifindex: number, subscription: Subscription): void {
