@@ -21,8 +21,8 @@ import { version } from './version.ts'
 
 /** Longest time for the last records, milliseconds: a reader that stalls must not delay a stop. */
 const DRAIN_TIME = 500
-/** File descriptors that commands leave to the daemon: as many as the sockets of a link take. */
-const NOT_FOR_COMMANDS = 4
+/** File descriptors that commands leave to the daemon: for the sockets of a link, a discovery of its hosts, and a file. */
+const NOT_FOR_COMMANDS = 8
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 
 export const command = '$0'

@@ -8,7 +8,7 @@ import type { NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc-
 import { Discovery, type DiscoveryReader } from './host-discovery.ts'
 import { verdict } from './errors.ts'
 import { MulticastSocket, type MulticastReader } from './multicast.ts'
-import { PacketSocket, type PacketReader } from './packet.ts'
+import { PacketSocket, type PacketReader, type PacketSocketOptions } from './packet.ts'
 import { Solicitor } from './solicitor.ts'
 
 export interface LinkReader extends PacketReader, MulticastReader, DiscoveryReader {
@@ -103,8 +103,7 @@ export class LinkSockets {
     const { promiscuous, ring, reports, routerSolicitations } = this.#subscription
     const reader = this.#reader
     try {
-      this.#packets ??= new PacketSocket({ ifindex, mac, promiscuous, ring }, reader)
-      this.#packets.prepareToSend()
+      this.#packets ??= openPackets({ ifindex, mac, promiscuous, ring }, reader)
       this.#solicitor ??= new Solicitor({ ifindex, mac }, (error) => reader.failed(error))
       if (reports || routerSolicitations) this.#multicast ??= new MulticastSocket({ ifindex, mac, reports, routerSolicitations }, reader)
     } catch (error) {
@@ -124,6 +123,18 @@ export class LinkSockets {
   #reportOpened(): void {
     this.#isLate = false
     this.#reader.opened()
+  }
+}
+
+/** Opens a socket that can send, too: one that only receives would take the last descriptor from another link. @throws OsError */
+function openPackets(options: PacketSocketOptions, reader: PacketReader): PacketSocket {
+  const socket = new PacketSocket(options, reader)
+  try {
+    socket.prepareToSend()
+    return socket
+  } catch (error) {
+    socket.close()
+    throw error
   }
 }
 
