@@ -49,11 +49,11 @@ function records(daemon: Proc, reason: string): LogRecord[] {
 }
 
 t.test('started with few descriptors, it works, or ends with a reason', async (t) => {
-  for (const limit of [21, 26, 30, 31, 33, 36, 50]) {
+  for (const limit of [21, 28, 34, 35, 37, 40, 55]) {
     const daemon = start(t, limit)
     await Promise.race([daemon.line(/\bready\b/).catch(() => {}), daemon.exited])
     if (daemon.running) {
-      if (limit >= 40) {
+      if (limit >= 50) {
         await old.first()
         await old.solicit(BATCH)
       } else {
@@ -62,7 +62,7 @@ t.test('started with few descriptors, it works, or ends with a reason', async (t
       }
       t.equal(await daemon.stop(), 0, `limit ${limit}`)
     } else {
-      t.ok(limit < 29, `limit ${limit}`)
+      t.ok(limit < 36, `limit ${limit}`)
       t.equal(await daemon.exited, 1)
       t.match(daemon.lines.join('\n'), /cannot start: too many open files .*`LimitNOFILE=`/)
     }

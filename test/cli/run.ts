@@ -8,6 +8,7 @@ import { Proc } from '../lab/kit/process.ts'
 
 await ownNamespace()
 veth('eth0', 'far0')
+sh('ip -6 addr add 2001:db8::ff/64 dev eth0 nodad')
 
 const SUBNET = 'subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n  host 2001:db8::1 eth0\n}\n'
 const files = writeFiles({ 'ndp6d.conf': SUBNET, 'other.conf': 'proxy eth0 {\n  rule 2001:db8:7::/64 { auto }\n}\n' })
@@ -48,7 +49,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const daemon = await start()
     t.equal(await daemon.stop(signal), 0)
     t.equal(parseRecord(daemon.lines.at(-1)!).msg, `stopped by ${signal}`)
-    t.equal(sh('ip -6 route show proto 136'), '')
+    t.notMatch(sh('ip -6 route show proto 136'), /^(?!.* expires ).+$/m, 'no route stays without expiry')
   })
 }
 
