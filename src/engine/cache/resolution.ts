@@ -72,7 +72,7 @@ export class Resolution extends Part<ResolutionParts> {
     if (known === undefined && !owners.makePlace(rule, lane === 'alive')) return 'limit'
     if (known !== undefined) capacity.remove(known)
     const neighbor = known ?? cache.create(new Address(t0, t1, t2, t3), rule)
-    neighbor.set({ probed: [...links], probes: 0, byRoute, account, lane })
+    neighbor.set({ probed: [...links], probes: 0, byRoute, account, lane, nextHop: undefined })
     neighbor.state = 'INCOMPLETE'
     capacity.add(neighbor)
     owners.report(neighbor, 'INCOMPLETE', reason)
@@ -131,11 +131,11 @@ export class Resolution extends Part<ResolutionParts> {
 
   /** Takes an answer to the kernel (NUD_REACHABLE) as proof. After a restart such an answer may be old, and does not count. */
   refresh(neighbor: Neighbor, now: Instant): void {
-    const { isPinned, verified, ifindex, mac, proxied, router, work: { rival, isMissing, via, account } } = neighbor
+    const { isPinned, verified, ifindex, mac, proxied, router, work: { rival, isMissing, via, account, nextHop } } = neighbor
     if (isPinned || rival !== 0 || isMissing || verified === Number.NEGATIVE_INFINITY) return
     // The kernel sent the probe, so no second answer is expected.
     if (now - verified >= RETRANS_TIMER) neighbor.set({ probed: NONE })
-    this.parts.owners.prove(neighbor, ifindex, mac, now, { proxied, router, via, account })
+    this.parts.owners.prove(neighbor, ifindex, mac, now, { proxied, router, via, account, nextHop })
   }
 
   /** Verifies an owner whose port its bridge lost, because the host may have moved without sending a packet. */
@@ -184,8 +184,8 @@ export class Resolution extends Part<ResolutionParts> {
 
   /** Handles the end of the probes without an answer. A host that claims the address is probed next. */
   #giveUp(neighbor: Neighbor, now: Instant): void {
-    const { rule, target: { w0: t0, w1: t1, w2: t2, w3: t3 }, work: { rival, rivalMac } } = neighbor
-    this.parts.owners.fail(neighbor, 'no answer', now)
+    const { rule, target: { w0: t0, w1: t1, w2: t2, w3: t3 }, work: { rival, rivalMac, nextHop } } = neighbor
+    this.parts.owners.fail(neighbor, nextHop === undefined ? 'no answer' : 'next hop silent', now)
     this.parts.silentLinks.unanswered(neighbor)
     neighbor.set({ rival: 0, rivalMac: undefined })
     if (rival === 0 || !this.parts.links.up(rival)) return
