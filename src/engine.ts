@@ -9,6 +9,7 @@ import { FirewallDetector } from './engine/cache/firewall-detector.ts'
 import { HostsOfGoneLinks } from './engine/cache/hosts-of-gone-links.ts'
 import { NeighborCache } from './engine/cache/neighbor-cache.ts'
 import type { Neighbor } from './engine/cache/neighbor.ts'
+import { NextHops } from './engine/cache/next-hops.ts'
 import { Owners } from './engine/cache/owners.ts'
 import { PinnedHosts } from './engine/cache/pinned-hosts.ts'
 import { Prober } from './engine/cache/prober.ts'
@@ -55,6 +56,7 @@ class Parts extends Context {
   readonly prober = new Prober(this)
   readonly silentLinks = new SilentLinks(this)
   readonly resolution = new Resolution(this)
+  readonly nextHops = new NextHops(this)
   readonly claims = new Claims(this)
   readonly pinnedHosts = new PinnedHosts(this)
   readonly goneHosts = new HostsOfGoneLinks(this)
@@ -81,8 +83,9 @@ export class Engine {
 
   constructor(config: Config, random: Random) {
     this.#parts = new Parts(config, random, createEffects())
-    const { resolution, budget, bareLinks, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector } = this.#parts
-    this.#timed = [resolution, budget, bareLinks, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector]
+    const { resolution, nextHops, budget, bareLinks, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups,
+      detector } = this.#parts
+    this.#timed = [resolution, nextHops, budget, bareLinks, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector]
   }
 
   /** Handles an input. @returns the effects, valid until the next call */
@@ -147,14 +150,14 @@ export class Engine {
 
   limits(now: Instant): Limit[] {
     const { rules, links, cache, budget, ...others } = this.#parts
-    const { conflicts, responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration } = others
-    const parts = [conflicts, responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration]
+    const { conflicts, nextHops, responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration } = others
+    const parts = [conflicts, nextHops, responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration]
     return [...cache.capacity.limits(rules.config.limit),
       ...budget.limits(now, (ifindex) => links.get(ifindex)?.name ?? `link ${ifindex}`), ...parts.flatMap(({ limits }) => limits)]
   }
 
   #handle(input: Input, now: Instant): void {
-    const { reconfiguration, groups, previousRun, reconciler, paths, learner, responder, snooping, routerDiscovery } = this.#parts
+    const { reconfiguration, groups, previousRun, reconciler, paths, nextHops, learner, responder, snooping, routerDiscovery } = this.#parts
     switch (input.kind) {
       case 'packets': return this.#packets(input.ifindex, input.batch, now)
       case 'config': return reconfiguration.configure(input.config, now)
@@ -163,7 +166,9 @@ export class Engine {
       case 'link-replugged': return groups.replugged(input.ifindex)
       case 'lookup': return this.#lookedUp(input, now)
       case 'path': return paths.replied(input)
-      case 'route-changed': return paths.changed(input.prefix, now)
+      case 'route-changed':
+        nextHops.rerouted(input.prefix, now)
+        return paths.changed(input.prefix, now)
       case 'routes':
         previousRun.adopt(input.present, now)
         return reconciler.compare(input.present)
@@ -203,8 +208,9 @@ export class Engine {
   }
 
   #packet(link: Link, view: NdiscView, now: Instant): ReturnType<Responder['solicitation']> {
-    const { detector, responder, learner, claims } = this.#parts
+    const { detector, responder, learner, claims, nextHops } = this.#parts
     const { ifindex } = link
+    const isNextHop = nextHops.packet(ifindex, view, now)
     if (view.type === NEIGHBOR_SOLICITATION) {
       if (!view.unicastToTarget) detector.solicited(ifindex, now)
       const outcome = responder.solicitation(link, view, now)
@@ -212,14 +218,16 @@ export class Engine {
       return outcome
     }
     const outcome = claims.advertisement(ifindex, view, now)
-    return outcome === 'unsolicited' && learner.packet(ifindex, view, now) ? 'conflict' : outcome
+    if (outcome === 'unsolicited' && learner.packet(ifindex, view, now)) return 'conflict'
+    return isNextHop ? 'proof' : outcome
   }
 
   #kernel(entry: KernelNeighbor, now: Instant): void {
-    const { links, cache, firewall, learner, announcer, detector } = this.#parts
+    const { links, cache, firewall, learner, announcer, detector, nextHops } = this.#parts
     const { target, ifindex, mac, state, router } = entry
     const isGone = state === 'failed' || state === 'deleted'
     firewall.kernel(entry, now)
+    nextHops.kernel(entry, now)
     if (target.isLinkLocal) return announcer.router(ifindex, target, router && !isGone)
     learner.kernel(entry, now)
     const neighbor = cache.find(target)
@@ -228,21 +236,28 @@ export class Engine {
     else if (state === 'probing') for (const link of neighbor.joined) detector.traffic(link, now)
   }
 
-  #lookedUp({ target, decision: { ifindex, local } }: Extract<Input, { kind: 'lookup' }>, now: Instant): void {
-    const { links, cache, owners, resolution, responder, subscriptions } = this.#parts
+  #lookedUp({ target, decision: { ifindex, local, via } }: Extract<Input, { kind: 'lookup' }>, now: Instant): void {
+    const { links, cache, owners, resolution, nextHops, responder, subscriptions } = this.#parts
     responder.lookedUp(target, local)
     const neighbor = cache.find(target)
-    if (neighbor === undefined || neighbor.state !== 'INCOMPLETE' || !neighbor.work.byRoute) return
+    if (neighbor === undefined) return
+    const { isOwned, state, work: { byRoute, nextHop, origin, probed } } = neighbor
+    if (isOwned ? nextHop === undefined : state !== 'INCOMPLETE' || !byRoute) return
     const link = ifindex === undefined ? undefined : links.get(ifindex)
     // Solicitors on the link that the route leads to need no answer, so they are dropped.
     const waiting = neighbor.work.waiting.filter((solicitor) => solicitor.ifindex !== ifindex)
     neighbor.set({ waiting })
-    const isProbed = neighbor.work.probed.length > 0
-    if (link === undefined || link.name === 'lo' || waiting.length === 0) {
+    const isProbed = !isOwned && probed.length > 0
+    const isBack = isOwned ? origin?.from === ifindex : waiting.length === 0
+    if (link === undefined || link.name === 'lo' || isBack) {
       // Routes may change, and a lookup is cheap, so the negative entry lives for `timeout` only.
       return isProbed ? undefined : owners.fail(neighbor, 'no route', now, neighbor.rule.settings.timeout)
     }
     if (!subscriptions.has(link.ifindex)) subscriptions.update(link, true)
+    if (via !== undefined) return nextHops.follow(neighbor, link.ifindex, via, now)
+    // The target is on the link itself now. The next solicitation finds it.
+    if (isOwned) return owners.remove(neighbor, 'route')
+    neighbor.set({ nextHop: undefined })
     if (!resolution.widenTo(neighbor, link.ifindex, now) && !isProbed) owners.remove(neighbor, 'limit')
   }
 

@@ -46,6 +46,7 @@ export type LimitName =
   | 'probes'          // probes for unknown targets
   | 'queue'           // targets that wait for their first probe
   | 'tentative'       // addresses in DAD
+  | 'next-hops'       // next hops that are probed, or were probed within `ttl`
   | 'lookups'         // targets in DAD that wait for the kernel's reply to a route lookup
   | 'announcements'   // announcements in the queue
   | 'groups'          // groups that hosts reported
@@ -77,9 +78,9 @@ export interface LinkUsage {
 /** Why a neighbor entry changed its state. */
 export type NeighborReason =
   | 'solicited' | 'local traffic' | 'evidence' | 'link back' | 'owner silent'            // INCOMPLETE
-  | 'ttl' | 'DAD' | 'kernel' | 'bridge' | 'claimed' | 'link up' | 'restart'              // PROBE
-  | 'proof' | 'verified' | 'pinned'                                                      // REACHABLE
-  | 'no answer' | 'no address' | 'probe-limit' | 'no route' | 'host-limit' | 'limit' | 'link gone'   // FAILED
+  | 'ttl' | 'DAD' | 'kernel' | 'bridge' | 'claimed' | 'link up' | 'restart' | 'route'    // PROBE
+  | 'proof' | 'verified' | 'pinned' | 'next hop'                                         // REACHABLE
+  | 'no answer' | 'no address' | 'probe-limit' | 'no route' | 'next hop silent' | 'host-limit' | 'limit' | 'link gone'   // FAILED
   | 'configuration' | 'deadtime' | 'gateway'                                             // GONE
 
 /** Why a host does not get the address that it claims: the owner answered, is pinned, or is a default gateway of this machine. */
@@ -92,7 +93,12 @@ export type Event =
       /** The link of the former owner, if it differs from `ifindex`. */
       readonly former: number | undefined
       /** The event reports a new owner, or the loss of an owner that was reported as new. */
-      readonly news: boolean }
+      readonly news: boolean
+      /** The next hop that replied, or did not, instead of the owner. */
+      readonly via?: Address | undefined }
+  /** A next hop was found, or did not reply. `news`: it was found, or is lost. */
+  | { readonly kind: 'next-hop'; readonly ifindex: number; readonly address: Address; readonly mac: Mac | undefined
+      readonly state: 'alive' | 'silent'; readonly news: boolean }
   | { readonly kind: 'link'; readonly iface: string; readonly state: 'up' | 'down' | 'gone' }
   /**
    * A host claimed the address of an owner. `absent`: the name of the link of a pinned owner, if that link is down or does not exist.

@@ -36,8 +36,8 @@ function print({ version, pid, uptime, links, neighbors, counters, limits }: Sta
     section(['LINK', 'RECEIVED', 'DROPPED', 'SENT', 'UNSENT', 'QUEUED'], 1,
       links.map(({ iface, received, drops, sent, unsent, queued }) => [iface, received, drops, sent, unsent, queued])),
     section(['NEIGHBOR', 'STATE', 'LINK', 'LINK-LAYER ADDRESS', 'ROUTE', 'PINNED'], 6,
-      neighbors.map(({ target, state, iface = '-', lladdr = '-', routed, pinned }) =>
-        [target, state, iface, lladdr, routed ? 'yes' : '-', pinned ? 'yes' : '-'])),
+      neighbors.map(({ target, state, iface = '-', via, lladdr = '-', routed, pinned }) =>
+        [target, state, via === undefined ? iface : `${iface} via ${via}`, lladdr, routed ? 'yes' : '-', pinned ? 'yes' : '-'])),
     section(['OUTCOME', 'PACKETS'], 1, packets),
     section(['LIMIT', 'USED', 'MAX'], 1, limits.map(({ name, used, size }) => [name, used, size])),
   ]

@@ -5,8 +5,8 @@ import type { Instant } from '../engine/types.ts'
 import type { Event, Limit, Outcome } from '../events.ts'
 import { limitSentence } from './limits.ts'
 import {
-  bareSentence, conflictSentence, filteredSentence, foreignSentence, grouped, type LinkNames, neighborSentence, overrunSentence, proxySentence,
-  silentSentence, snoopedSentence,
+  bareSentence, conflictSentence, filteredSentence, foreignSentence, grouped, type LinkNames, neighborSentence, nextHopSentence, overrunSentence,
+  proxySentence, silentSentence, snoopedSentence,
 } from './sentences.ts'
 
 /** Window in milliseconds: repetitions of a problem are counted, and the count is logged at the end of the window. */
@@ -43,13 +43,14 @@ export class EventLog {
     this.#isDebug = log.isLevelEnabled('debug')
   }
 
-  /** Logs links, and owners that are found, moved or lost, at info; problems as warnings; everything else at debug. */
+  /** Logs links, and owners and next hops that are found, moved or lost, at info; problems as warnings; everything else at debug. */
   event(event: Event, now: Instant): void {
     this.tick(now)
     const log = this.#log
     const names = this.#names
     switch (event.kind) {
       case 'neighbor': return this.#neighbor(event)
+      case 'next-hop': return this.#nextHop(event)
       case 'link': return log.info({ event: 'link', iface: event.iface, state: event.state }, `${event.iface} is ${event.state}`)
       case 'conflict': case 'foreign': return this.#problem(`${event.kind} ${event.target}`, event, now)
       case 'proxy': return this.#problem(`proxy ${event.ifindex}`, event, now)
@@ -97,6 +98,12 @@ export class EventLog {
       event: 'neighbor', target: event.target.toString(), state, iface: ifindex === undefined ? undefined : this.#names(ifindex),
       lladdr: mac === undefined ? undefined : formatMac(mac), reason,
     }, neighborSentence(event, this.#names))
+  }
+
+  #nextHop(event: Extract<Event, { kind: 'next-hop' }>): void {
+    const { ifindex, address, mac, state, news } = event
+    this.#log[news ? 'info' : 'debug']({ event: 'next-hop', target: address.toString(), state, iface: this.#names(ifindex),
+      lladdr: mac === undefined ? undefined : formatMac(mac) }, nextHopSentence(event, this.#names))
   }
 
   #problem(problem: string, event: Problem, now: Instant): void {

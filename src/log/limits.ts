@@ -28,6 +28,7 @@ export function limitSentence({ limit, size, ifindex, mac }: LimitEvent, names: 
       return `${many} targets (the maximum) wait for their first probe (a scan?): further unknown targets are not probed; `
         + 'known hosts are not affected'
     case 'tentative': return `${many} addresses${on(link)} (the maximum) are in DAD: further addresses are learned when they are used`
+    case 'next-hops': return `${many} next hops of routes (the maximum) are known: addresses behind further ones are not served`
     case 'lookups': return `${many} targets (the maximum) wait for a route lookup: further targets have to be solicited again`
     case 'announcements':
       return `${many} announcements (the maximum) wait to be sent: the routers learn further hosts by solicitations only`

@@ -22,12 +22,15 @@ const REASONS: Readonly<Record<NeighborReason, string>> = {
   'claimed': 'another host claims it',
   'link up': 'its link came up',
   'restart': 'it was known before the restart',
+  'route': 'its route changed',
   'proof': 'it answered',
   'verified': 'it answered',
   'pinned': 'the configuration names its owner (`host`)',
+  'next hop': 'its next hop answered',
   'no answer': 'no host answered a probe',
   'no address': 'this machine has no usable IPv6 address on the link, so no probe could be sent',
   'no route': 'the kernel has no route to it',
+  'next hop silent': 'its next hop does not answer',
   'host-limit': 'its host has the maximum of addresses for one host (option `host-limit`)',
   'probe-limit': 'not all links could be probed (option `probe-limit`)',
   'limit': 'the maximum of learned addresses is reached, in total or on its link (option `limit`)',
@@ -38,8 +41,9 @@ const REASONS: Readonly<Record<NeighborReason, string>> = {
 }
 
 /** @param link name of the owner's link, or of the owner's former link */
-function why({ state, reason, news }: EventOf<'neighbor'>, link: string | undefined): string {
+function why({ state, reason, news, via }: EventOf<'neighbor'>, link: string | undefined): string {
   if (reason === 'ttl' && state === 'PROBE') return 'its `ttl` ends'
+  if (reason === 'next hop silent' && via !== undefined) return `its next hop ${via} does not answer`
   if (reason === 'no answer' && news) return 'it no longer answers'
   if (reason === 'link gone' && link !== undefined) return `its link ${link} is gone`
   return REASONS[reason]
@@ -47,10 +51,10 @@ function why({ state, reason, news }: EventOf<'neighbor'>, link: string | undefi
 
 /** @returns e.g. `2001:db8::4 moved from eth1 to eth9 (52:54:00:12:34:56)` */
 export function neighborSentence(event: EventOf<'neighbor'>, names: LinkNames): string {
-  const { target, state, ifindex, mac, former, news, reason } = event
+  const { target, state, ifindex, mac, former, news, reason, via } = event
   const [link, formerLink] = [ifindex, former].map((index) => index === undefined ? undefined : names(index))
   const lladdr = mac === undefined ? '' : ` (${formatMac(mac)})`
-  const place = `${link === undefined ? '' : ` on ${link}`}${lladdr}`
+  const place = `${link === undefined ? '' : ` on ${link}`}${via === undefined || link === undefined ? '' : ` via ${via}`}${lladdr}`
   const because = why(event, formerLink ?? link)
   switch (state) {
     case 'INCOMPLETE': return `probing for ${target}: ${because}`
@@ -63,6 +67,12 @@ export function neighborSentence(event: EventOf<'neighbor'>, names: LinkNames): 
       return `lost ${target}${formerLink === undefined ? '' : ` on ${formerLink}`}: ${because}`
     case 'GONE': return news ? `${target} is no longer served: ${because}` : `forgot ${target}: ${because}`
   }
+}
+
+export function nextHopSentence({ ifindex, address, mac, state, news }: EventOf<'next-hop'>, names: LinkNames): string {
+  const hop = `next hop ${address} on ${names(ifindex)}${mac === undefined ? '' : ` (${formatMac(mac)})`}`
+  if (state === 'alive') return `found ${hop}: addresses behind it are answered for`
+  return `${news ? `lost ${hop}: it no longer answers` : `no answer from ${hop}`}, so addresses behind it are not answered for`
 }
 
 const CONFLICTS: Readonly<Record<ConflictBasis, string>> = {

@@ -3,10 +3,11 @@ import { Address, parseMac } from '../../src/address.ts'
 import type { Event } from '../../src/events.ts'
 import { limitSentence } from '../../src/log/limits.ts'
 import {
-  bareSentence, conflictSentence, countersSentence, missingLinkSentence, neighborSentence, overrunSentence, proxySentence,
+  bareSentence, conflictSentence, countersSentence, missingLinkSentence, neighborSentence, nextHopSentence, overrunSentence, proxySentence,
 } from '../../src/log/sentences.ts'
 
 const TARGET = Address.parse('2001:db8::4')!
+const HOP = Address.parse('fe80::7')!
 const MAC = parseMac('02:00:00:00:00:04')!
 const names = (ifindex: number): string => `eth${ifindex}`
 
@@ -27,6 +28,9 @@ t.test('neighbors', async (t) => {
       '2001:db8::4 is not served: its host has the maximum of addresses for one host (option `host-limit`)'],
     [{ ...nowhere, state: 'FAILED', reason: 'no answer', former: 1, news: true }, 'lost 2001:db8::4 on eth1: it no longer answers'],
     [{ ...nowhere, state: 'FAILED', reason: 'link gone', former: 1, news: true }, 'lost 2001:db8::4 on eth1: its link eth1 is gone'],
+    [{ state: 'REACHABLE', reason: 'next hop', news: false, via: HOP },
+      'verified 2001:db8::4 on eth1 via fe80::7 (02:00:00:00:00:04): its next hop answered'],
+    [{ ...nowhere, state: 'FAILED', reason: 'next hop silent', via: HOP }, '2001:db8::4 is not served: its next hop fe80::7 does not answer'],
     [{ ...nowhere, state: 'GONE', reason: 'configuration', former: 1, news: true },
       '2001:db8::4 is no longer served: the configuration excludes it'],
     [{ ...nowhere, state: 'GONE', reason: 'link gone', former: 1, news: true }, '2001:db8::4 is no longer served: its link eth1 is gone'],
@@ -38,6 +42,15 @@ t.test('neighbors', async (t) => {
       former: undefined, news: true, ...changes }
     t.equal(neighborSentence(event, names), sentence)
   }
+})
+
+t.test('next hops', async (t) => {
+  const event = { kind: 'next-hop', ifindex: 1, address: HOP, mac: undefined, state: 'silent', news: true } as const
+  t.equal(nextHopSentence({ ...event, state: 'alive', mac: MAC }, names),
+    'found next hop fe80::7 on eth1 (02:00:00:00:00:04): addresses behind it are answered for')
+  t.equal(nextHopSentence(event, names), 'lost next hop fe80::7 on eth1: it no longer answers, so addresses behind it are not answered for')
+  t.equal(nextHopSentence({ ...event, news: false }, names),
+    'no answer from next hop fe80::7 on eth1, so addresses behind it are not answered for')
 })
 
 t.test('other proxies', async (t) => {

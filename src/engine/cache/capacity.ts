@@ -10,6 +10,8 @@ import { type Neighbor, NONE } from './neighbor.ts'
 export const UNPROVEN_LIMIT = 4096
 /** The most additional entries, for hosts that showed themselves only. A scan cannot take these entries (RFC 6583 7.1). */
 export const ALIVE_RESERVE = 4096
+/** The most addresses behind next hops. They are not learned, so they do not count for `limit`. Beyond it, a new one replaces the oldest. */
+export const BEHIND_HOPS_LIMIT = 4096
 /** The part of `limit` that the owners of one link leave to the owners of other links. */
 const OTHERS_SHARE = 1 / 4
 
@@ -24,6 +26,8 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   readonly #probedFor = new Map<Mac, Set<Neighbor>>()
   /** FAILED entries, the oldest first. */
   readonly #failed = new Set<Neighbor>()
+  /** Owned entries behind next hops, the oldest first. */
+  readonly #behindHops = new Set<Neighbor>()
   #owned = 0
   #unproven = 0
   /** Increases with every change of a learned owner. */
@@ -32,7 +36,13 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   /** @param size the highest `limit` of all blocks */
   limits(size: number): Limit[] {
     return [{ name: 'learned addresses', used: this.#owned, size },
-      { name: 'targets being probed, or without an owner', used: this.#unproven, size: UNPROVEN_LIMIT + ALIVE_RESERVE }]
+      { name: 'targets being probed, or without an owner', used: this.#unproven, size: UNPROVEN_LIMIT + ALIVE_RESERVE },
+      { name: 'addresses behind next hops', used: this.#behindHops.size, size: BEHIND_HOPS_LIMIT }]
+  }
+
+  /** The entry that a further one behind a next hop replaces; undefined: there is a free place. */
+  get oldestBehindHops(): Neighbor | undefined {
+    return this.#behindHops.size < BEHIND_HOPS_LIMIT ? undefined : this.#behindHops.values().next().value
   }
 
   /** FAILED entries. Entries may be removed during an iteration. */
@@ -74,13 +84,18 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   isBusy(mac: Mac, rule: ActiveRule): boolean { return this.#isReached(mac, this.#probedFor.get(mac)?.size ?? 0, rule) }
   /** @returns the target that has been probed the longest because of a host */
   oldestProbedFor(mac: Mac): Neighbor | undefined { return this.#probedFor.get(mac)?.values().next().value }
-  /** Counts an entry. Its state, link, link-layer address and account must not change until {@link remove}. */
+  /** Counts an entry. Its state, link, link-layer address, account, and whether it has a next hop, must not change until {@link remove}. */
   add(neighbor: Neighbor): void { this.#count(neighbor, 1) }
   remove(neighbor: Neighbor): void { this.#count(neighbor, -1) }
 
   #count(neighbor: Neighbor, by: 1 | -1): void {
-    const { state, ifindex, mac, isPinned, isOwned, work: { account } } = neighbor
+    const { state, ifindex, mac, isPinned, isOwned, work: { account, nextHop } } = neighbor
     if (isPinned) return
+    if (isOwned && nextHop !== undefined) {
+      if (by > 0) this.#behindHops.add(neighbor)
+      else this.#behindHops.delete(neighbor)
+      return
+    }
     if (isOwned) {
       this.#owned += by
       this.revision++

@@ -17,6 +17,8 @@ export class Claims extends Part<ClaimParts> {
     conflicts.advertisement(view)
     const neighbor = cache.get(view.t0, view.t1, view.t2, view.t3)
     if (neighbor === undefined || !view.solicited || this.#isGatewayElsewhere(neighbor, ifindex)) return 'unsolicited'
+    // The target was not probed there.
+    if (neighbor.work.nextHop?.ifindex === ifindex && !neighbor.work.probed.includes(ifindex)) return 'unsolicited'
     const { lladdr } = view
     const mac = lladdr < 0 ? undefined : lladdr
     const isFromUpstream = this.#isUpstream(neighbor, ifindex)
@@ -31,6 +33,7 @@ export class Claims extends Part<ClaimParts> {
     }
     const source = view.source()
     owners.prove(neighbor, ifindex, mac, now, {
+      nextHop: undefined,
       via: autovia && !source.equals(target) ? source : undefined,
       proxied: !override && (proxied || !isOwned || mac !== neighbor.mac),
       router: view.router && isFromUpstream,

@@ -3,7 +3,7 @@ import type { Address, Mac } from '../../address.ts'
 import { MAX_UNICAST_SOLICIT, RETRANS_TIMER } from '../../wire/constants.ts'
 import type { Lane } from '../budget/probe-budget.ts'
 import type { ActiveRule } from '../rules/rule.ts'
-import type { HostRoute, Instant } from '../types.ts'
+import type { HostRoute, Instant, Lookup } from '../types.ts'
 import type { NeighborState } from '../../events.ts'
 
 export interface Solicitor {
@@ -11,6 +11,16 @@ export interface Solicitor {
   /** `::` for DAD. */
   readonly source: Address
   readonly mac: Mac
+}
+
+/** The router that the kernel's route to a target leads through. */
+export interface NextHop {
+  readonly ifindex: number
+  readonly address: Address
+}
+
+export function isSameHop(a: NextHop | undefined, b: NextHop): boolean {
+  return a?.ifindex === b.ifindex && a.address.equals(b.address)
 }
 
 /** The most solicitors that may wait for one target. */
@@ -48,6 +58,10 @@ export interface Work {
   /** Gateway, for `autovia`: the router that answered. */
   readonly via: Address | undefined
   readonly routedVia: Address | undefined
+  /** The next hop whose reply decides on the entry, instead of the owner's reply. */
+  readonly nextHop: NextHop | undefined
+  /** The packet for which the kernel's route was looked up last. */
+  readonly origin: Pick<Lookup, 'from' | 'source'> | undefined
   /** The host whose `host-limit` the entry uses: it caused the probes, or sent a proof with a link-layer address that is not its own. */
   readonly account: Mac | undefined
 }
@@ -55,7 +69,7 @@ export interface Work {
 /** Shared by all entries at rest, to save memory. */
 const IDLE: Work = Object.freeze({ probed: NONE, unsent: NONE, isCurtailed: false, byRoute: false, probes: 0, lane: 'unknown',
   isQueued: false, waiting: NONE, isMissing: false, isMisdirected: false, rival: 0, rivalMac: undefined, unannounced: undefined,
-  via: undefined, routedVia: undefined, account: undefined })
+  via: undefined, routedVia: undefined, nextHop: undefined, origin: undefined, account: undefined })
 
 export class Neighbor {
   readonly target: Address
@@ -73,7 +87,10 @@ export class Neighbor {
   isPinned = false
   /** The owner is on an upstream and sets the router flag, so it gets announcements. The flag is no right to the address. */
   router = false
-  /** The only proof is an advertisement with O=0, perhaps of another proxy (RFC 4861 7.2.8). Any other owner displaces this one. */
+  /**
+   * The only proof is an advertisement with O=0, perhaps of another proxy (RFC 4861 7.2.8), or the reply of a next hop. Any other owner
+   * displaces this one.
+   */
   proxied = false
   used = false
   /** Time of the next transition. Written by the cache, as `place` is. */
@@ -117,10 +134,9 @@ export class Neighbor {
   /** Shares `work` with other entries again, if it has no information. */
   rest(): void {
     const { probed, unsent, isCurtailed, byRoute, probes, isQueued, waiting, isMissing, isMisdirected, rival, unannounced, via, routedVia,
-      account } = this.#work
+      nextHop, account } = this.#work
     const isBusy = probed.length + unsent.length + probes + waiting.length + rival > 0 || isCurtailed || byRoute || isQueued || isMissing
-      || isMisdirected
-      || (unannounced ?? via ?? routedVia ?? account) !== undefined
+      || isMisdirected || (unannounced ?? via ?? routedVia ?? nextHop ?? account) !== undefined
     if (!isBusy) this.#work = IDLE
   }
 
@@ -146,10 +162,13 @@ export class Neighbor {
   get unicastProbes(): number { return Math.min(MAX_UNICAST_SOLICIT, this.rule.settings.retries) }
 
   /** Time of the next verification: early enough to end before the proof is older than `ttl`. */
-  get staleAt(): Instant {
+  get staleAt(): Instant { return this.staleAfter(this.verified) }
+
+  /** @returns `staleAt` for a proof at this time */
+  staleAfter(verified: Instant): Instant {
     const { timeout, retries } = this.rule.settings
     const ttl = Math.max(MIN_TTL, this.rule.settings.ttl)
-    return this.verified + ttl - Math.min(ttl / 2, (retries + 1) * timeout) as Instant
+    return verified + ttl - Math.min(ttl / 2, (retries + 1) * timeout) as Instant
   }
 
   /** Time of the next transition of a REACHABLE entry: end of the time for a second answer to the last probe, or an earlier `staleAt`. */

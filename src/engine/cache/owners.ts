@@ -12,17 +12,17 @@ import { Neighbor, NONE } from './neighbor.ts'
 
 export type CacheParts = Context & { readonly cache: NeighborCache; readonly budget: ProbeBudget<Neighbor>; readonly conflicts: Conflicts }
 
-export type Proven = Pick<Neighbor, 'proxied' | 'router'> & Pick<Neighbor['work'], 'via' | 'account'>
+export type Proven = Pick<Neighbor, 'proxied' | 'router'> & Pick<Neighbor['work'], 'via' | 'account' | 'nextHop'>
 
-const PLAIN: Proven = { via: undefined, proxied: false, router: false, account: undefined }
+const PLAIN: Proven = { proxied: false, router: false, via: undefined, account: undefined, nextHop: undefined }
 
 export class Owners extends Part<CacheParts> {
   /** Adds an owner, or keeps it. The entry becomes FAILED if a limit refuses the owner. */
   prove(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant, proven: Proven = PLAIN): void {
     const { cache, conflicts } = this.parts
-    const { via, proxied, router } = proven
+    const { via, proxied, router, nextHop } = proven
     const isNew = !neighbor.isOwned || neighbor.ifindex !== ifindex || neighbor.mac !== mac
-    if (isNew && !this.#admit(neighbor, ifindex, mac, proven.account, now)) return
+    if (isNew && !this.#admit(neighbor, ifindex, mac, proven, now)) return
     const { target, isPinned, work: { rival, rivalMac, probed, via: formerVia } } = neighbor
     // A routine verification does not mark the entry for the reconciler: there may be thousands in a second.
     const isRoutine = !isNew && neighbor.home === ifindex && neighbor.router === router && !isPinned && (formerVia ?? via) === undefined
@@ -38,7 +38,8 @@ export class Owners extends Part<CacheParts> {
     neighbor.state = 'REACHABLE'
     neighbor.set({ via, rival: 0, rivalMac: undefined, probes: 0, isQueued: false, isMissing: false, isMisdirected: false, byRoute: false,
       unsent: NONE, isCurtailed: false, probed: probed.length === 1 && probed[0] === ifindex ? NONE : probed })
-    this.report(neighbor, 'REACHABLE', isPinned && mac === undefined ? 'pinned' : isNew ? 'proof' : 'verified')
+    const reason = isNew ? 'proof' : 'verified'
+    this.report(neighbor, 'REACHABLE', isPinned && mac === undefined ? 'pinned' : nextHop === undefined ? reason : 'next hop')
     if (isPinned) cache.clearDeadline(neighbor)
     else cache.setDeadline(neighbor, neighbor.restAt)
     neighbor.rest()
@@ -101,7 +102,9 @@ export class Owners extends Part<CacheParts> {
   remove(neighbor: Neighbor, reason: NeighborReason): void {
     const { cache, budget } = this.parts
     const { isOwned: wasOwned, ifindex: former } = neighbor
-    if (neighbor.verified !== Number.NEGATIVE_INFINITY) budget.remember(neighbor.target)
+    // The reply of a next hop does not prove that the host exists.
+    const isProven = neighbor.verified !== Number.NEGATIVE_INFINITY && neighbor.work.nextHop === undefined
+    if (isProven) budget.remember(neighbor.target)
     cache.capacity.remove(neighbor)
     neighbor.ifindex = 0
     neighbor.state = 'FAILED'
@@ -120,12 +123,13 @@ export class Owners extends Part<CacheParts> {
 
   /** Emits the event of a transition. @param former link of the owner until now; 0 without one */
   report(neighbor: Neighbor, state: NeighborState | 'GONE', reason: NeighborReason, former = neighbor.home): void {
-    const { target, ifindex, mac, isReported } = neighbor
-    // The configuration may name thousands of hosts, whose owners are no news.
-    const news = state === 'REACHABLE' ? !isReported && reason !== 'pinned' : isReported && (state === 'FAILED' || state === 'GONE')
+    const { target, ifindex, mac, isReported, work: { nextHop } } = neighbor
+    // The configuration may name thousands of hosts, and a scan finds thousands of addresses behind a next hop. Both are no news.
+    const news = state === 'REACHABLE' ? !isReported && reason !== 'pinned' && reason !== 'next hop'
+      : isReported && (state === 'FAILED' || state === 'GONE')
     if (news) neighbor.isReported = !isReported
     this.parts.effects.events.push({ kind: 'neighbor', target, state, ifindex: ifindex === 0 ? undefined : ifindex, mac, reason, news,
-      former: former === 0 || former === ifindex ? undefined : former })
+      former: former === 0 || former === ifindex ? undefined : former, via: nextHop?.address })
   }
 
   /** Sets the kernel's entry back after a forged advertisement: the kernel believes each one with O=1 (RFC 4861 7.2.5, 11.1). */
@@ -134,9 +138,10 @@ export class Owners extends Part<CacheParts> {
     this.parts.effects.repairs.push({ target, ifindex, mac, router })
   }
 
-  #admit(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, account: Mac | undefined, now: Instant): boolean {
+  #admit(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, { account, nextHop }: Proven, now: Instant): boolean {
     const { cache: { capacity }, links } = this.parts
-    const refusal = capacity.refusal(neighbor, ifindex, account ?? mac, isUpstream(neighbor.rule, links.get(ifindex)))
+    const refusal = nextHop !== undefined ? undefined
+      : capacity.refusal(neighbor, ifindex, account ?? mac, isUpstream(neighbor.rule, links.get(ifindex)))
     if (refusal !== undefined) {
       this.fail(neighbor, refusal, now)
       return false
@@ -145,7 +150,7 @@ export class Owners extends Part<CacheParts> {
     neighbor.ifindex = ifindex
     neighbor.mac = mac
     neighbor.isReported = false
-    neighbor.set({ account })
+    neighbor.set({ account, nextHop })
     neighbor.state = 'REACHABLE'
     capacity.add(neighbor)
     return true

@@ -1,5 +1,5 @@
 /** Chooses the solicitations that find or verify an owner: on which links, unicast or multicast (RFC 4861 7.2.2, 7.3.3). */
-import { Address } from '../../address.ts'
+import { Address, type Mac } from '../../address.ts'
 import { multicastMac } from '../../wire/frame.ts'
 import { NO_LLADDR } from '../../wire/ndisc-decode.ts'
 import { sourceAddress, tunnelSource } from '../links/source-address.ts'
@@ -39,9 +39,17 @@ export class Prober extends Part<ProberParts> {
   }
 
   /** Requests the kernel's route for the packets of the first solicitor, so that policy routing by incoming link and source counts. */
-  lookUp({ target, work: { waiting: [solicitor] } }: Neighbor): void {
-    const source = solicitor === undefined || solicitor.source.isUnspecified ? undefined : solicitor.source
-    this.parts.effects.lookups.push({ target, from: solicitor?.ifindex ?? 0, source })
+  lookUp(neighbor: Neighbor): void {
+    const { target, work: { waiting: [solicitor], origin: before } } = neighbor
+    const origin = solicitor === undefined ? before ?? { from: 0, source: undefined }
+      : { from: solicitor.ifindex, source: solicitor.source.isUnspecified ? undefined : solicitor.source }
+    neighbor.set({ origin })
+    this.parts.effects.lookups.push({ target, ...origin })
+  }
+
+  /** Solicits an address on a link. @param mac the link-layer address for a unicast probe; undefined: to the solicited-node group */
+  solicit(target: Address, ifindex: number, mac: Mac | undefined): void {
+    if (mac === undefined || !this.#confirm(target, ifindex, mac)) this.#multicast(target, ifindex)
   }
 
   /** Reserves a retransmission. @returns the links of `links` that have budget for it */
@@ -51,18 +59,18 @@ export class Prober extends Part<ProberParts> {
     return this.parts.budget.repeat(lane, settings, links, from, solicitor?.mac ?? account ?? -1, now)
   }
 
-  /** Probes the owner: first by unicast, then its solicited-node group. Later probes also go to links where the owner may be now. */
+  /**
+   * Probes the owner: first by unicast, then its solicited-node group. Later probes also go to links where the owner may be now. Behind a
+   * next hop, the owner cannot be probed, so the route is looked up again.
+   */
   #verify(neighbor: Neighbor): void {
-    const { links, effects, bareLinks } = this.parts
-    const { target, ifindex, mac, proxied, unicastProbes, work: { isMissing, rival, rivalMac, probed } } = neighbor
-    const link = links.get(ifindex)
-    const source = link && (sourceAddress(link, 'link-local') ?? bareLinks.source(link, target))
+    const { target, ifindex, mac, proxied, unicastProbes, work: { isMissing, rival, rivalMac, probed, nextHop } } = neighbor
+    if (nextHop !== undefined) return this.lookUp(neighbor)
     // The bridge has no port for the owner's address, so unicast probes would reach no host, and are skipped.
     if (isMissing) neighbor.set({ probes: Math.max(neighbor.work.probes, unicastProbes) })
     const { probes } = neighbor.work
-    const isUnicast = mac !== undefined && source !== undefined && !isMissing && probes <= unicastProbes
-    if (isUnicast) effects.probes.push({ kind: 'unicast', ifindex, source, destination: target, target, to: mac })
-    else this.#solicit(neighbor, [ifindex])
+    const isUnicast = mac !== undefined && !isMissing && probes <= unicastProbes && this.#confirm(target, ifindex, mac)
+    if (!isUnicast) this.#solicit(neighbor, [ifindex])
     const isSameHost = rival !== 0 && (rivalMac === undefined || rivalMac === mac)
     const others = isMissing || proxied || (!isUnicast && probes > 1) ? this.#downstreams(neighbor)
       : isSameHost && probes > 1 ? this.#downstreams(neighbor).filter((other) => other === rival) : []
@@ -78,25 +86,37 @@ export class Prober extends Part<ProberParts> {
     else this.#solicit(neighbor, [ifindex])
   }
 
-  /** Sends multicast probes. The kernel refuses them on a link without a usable address, so these wait for `catchUp`. */
+  /** Sends a unicast probe. @returns false: the link is gone or has no usable source */
+  #confirm(target: Address, ifindex: number, mac: Mac): boolean {
+    const { links, effects, bareLinks } = this.parts
+    const link = links.get(ifindex)
+    const source = link && (sourceAddress(link, 'link-local') ?? bareLinks.source(link, target))
+    if (source === undefined) return false
+    effects.probes.push({ kind: 'unicast', ifindex, source, destination: target, target, to: mac })
+    return true
+  }
+
+  /** Sends multicast probes. Those that cannot leave yet wait for `catchUp`. */
   #solicit(neighbor: Neighbor, links: readonly number[]): void {
-    const { target } = neighbor
-    const late: number[] = []
-    for (const ifindex of links) {
-      const { links: present, effects: { probes }, bareLinks } = this.parts
-      const link = present.get(ifindex)
-      if (link !== undefined && link.mac === undefined) {
-        this.#solicitTunnel(link, target)
-        continue
-      }
-      // On a link without address, the kernel finds no source for a multicast packet.
-      const source = link && bareLinks.source(link, target)
-      const destination = target.solicitedNode
-      if (source !== undefined) probes.push({ kind: 'unicast', ifindex, source, destination, target, to: multicastMac(destination.w3) })
-      else if (link?.up === true && sourceAddress(link, 'link-local') === undefined) late.push(ifindex)
-      else probes.push({ kind: 'multicast', ifindex, target })
-    }
+    const late = links.filter((ifindex) => !this.#multicast(neighbor.target, ifindex))
     if (late.length > 0) neighbor.set({ unsent: [...new Set([...neighbor.work.unsent, ...late])] })
+  }
+
+  /** Sends a multicast probe. @returns false: the link has no usable address yet, so the kernel would refuse the probe */
+  #multicast(target: Address, ifindex: number): boolean {
+    const { links, effects: { probes }, bareLinks } = this.parts
+    const link = links.get(ifindex)
+    if (link !== undefined && link.mac === undefined) {
+      this.#solicitTunnel(link, target)
+      return true
+    }
+    // On a link without address, the kernel finds no source for a multicast packet.
+    const source = link && bareLinks.source(link, target)
+    const destination = target.solicitedNode
+    if (source !== undefined) probes.push({ kind: 'unicast', ifindex, source, destination, target, to: multicastMac(destination.w3) })
+    else if (link?.up === true && sourceAddress(link, 'link-local') === undefined) return false
+    else probes.push({ kind: 'multicast', ifindex, target })
+    return true
   }
 
   /**
@@ -104,7 +124,9 @@ export class Prober extends Part<ProberParts> {
    * multicast: the target itself gets the probe. All nodes get it as well, for an other end that forwards no packet to the target yet.
    */
   #solicitTunnel(link: Link, target: Address): void {
-    const source = tunnelSource(this.parts.links, link) ?? this.parts.bareLinks.source(link, target)
+    const { links, bareLinks } = this.parts
+    const own = target.isLinkLocal ? sourceAddress(link, 'link-local') : tunnelSource(links, link)
+    const source = own ?? bareLinks.source(link, target)
     if (source === undefined) return
     for (const destination of [target, Address.allNodes]) {
       this.parts.effects.probes.push({ kind: 'unicast', ifindex: link.ifindex, source, destination, target, to: NO_LLADDR })

@@ -74,7 +74,7 @@ export class Resolution extends Part<ResolutionParts> {
     if (known === undefined && !owners.makePlace(rule, lane === 'alive')) return 'limit'
     if (known !== undefined) capacity.remove(known)
     const neighbor = known ?? cache.create(new Address(t0, t1, t2, t3), rule)
-    neighbor.set({ probed: [...links], unsent: NONE, isCurtailed: false, probes: 0, byRoute, account, lane })
+    neighbor.set({ probed: [...links], unsent: NONE, isCurtailed: false, probes: 0, byRoute, account, lane, nextHop: undefined })
     neighbor.state = 'INCOMPLETE'
     capacity.add(neighbor)
     owners.report(neighbor, 'INCOMPLETE', reason)
@@ -150,11 +150,11 @@ export class Resolution extends Part<ResolutionParts> {
 
   /** Takes an answer to the kernel (NUD_REACHABLE) as proof. After a restart such an answer may be old, and does not count. */
   refresh(neighbor: Neighbor, now: Instant): void {
-    const { isPinned, verified, ifindex, mac, proxied, router, work: { rival, isMissing, via, account } } = neighbor
+    const { isPinned, verified, ifindex, mac, proxied, router, work: { rival, isMissing, via, account, nextHop } } = neighbor
     if (isPinned || rival !== 0 || isMissing || verified === Number.NEGATIVE_INFINITY) return
     // The kernel sent the probe, so no second answer is expected.
     if (now - verified >= RETRANS_TIMER) neighbor.set({ probed: NONE })
-    this.parts.owners.prove(neighbor, ifindex, mac, now, { proxied, router, via, account })
+    this.parts.owners.prove(neighbor, ifindex, mac, now, { proxied, router, via, account, nextHop })
   }
 
   /** Verifies an owner whose port its bridge lost, because the host may have moved without sending a packet. */
@@ -218,8 +218,8 @@ export class Resolution extends Part<ResolutionParts> {
 
   /** Handles the end of the probes without an answer. A host that claims the address is probed next. */
   #giveUp(neighbor: Neighbor, now: Instant): void {
-    const { rule, target: { w0: t0, w1: t1, w2: t2, w3: t3 }, work: { rival, rivalMac } } = neighbor
-    const reason = unanswered(neighbor)
+    const { rule, target: { w0: t0, w1: t1, w2: t2, w3: t3 }, work: { rival, rivalMac, nextHop } } = neighbor
+    const reason = nextHop === undefined ? unanswered(neighbor) : 'next hop silent'
     // The host may be on a link that was not probed, so the negative entry lives for `timeout` only.
     this.parts.owners.fail(neighbor, reason, now, reason === 'probe-limit' ? rule.settings.timeout : rule.settings.deadtime)
     this.parts.silentLinks.unanswered(neighbor)

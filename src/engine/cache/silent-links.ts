@@ -14,7 +14,7 @@ export class SilentLinks extends Part<Pick<Context, 'links' | 'effects'>> {
   answered(ifindex: number): void { this.#settled.add(ifindex) }
 
   /** No host answered the probes for an entry: reports each of its links once, unless a host answered there before. */
-  unanswered({ target, rule, work: { probed } }: Neighbor): void {
+  unanswered({ target, rule, work: { probed } }: Pick<Neighbor, 'target' | 'rule'> & { work: Pick<Neighbor['work'], 'probed'> }): void {
     const { links, effects } = this.parts
     for (const ifindex of probed) {
       const link = links.get(ifindex)

@@ -12,21 +12,24 @@ export interface NeighborSnapshot {
   /** The owner's link; undefined without an owner. */
   readonly iface: string | undefined
   readonly lladdr: string | undefined
+  /** The router that the route to the target leads through, if there is one. */
+  readonly via?: string
   readonly pinned: boolean
   readonly routed: boolean
 }
 
-export function snapshotOf({ target, state, ifindex, mac, isPinned, routed }: Neighbor, links: Pick<Links, 'get'>): NeighborSnapshot {
+export function snapshotOf({ target, state, ifindex, mac, isPinned, routed, work }: Neighbor, links: Pick<Links, 'get'>): NeighborSnapshot {
+  const via = work.nextHop?.address ?? work.via
   return { target: target.toString(), state, iface: links.get(ifindex)?.name, lladdr: mac === undefined ? undefined : formatMac(mac),
-    pinned: isPinned, routed: routed !== 0 }
+    pinned: isPinned, routed: routed !== 0, ...(via === undefined ? {} : { via: via.toString() }) }
 }
 
-/** Iterates over the learned owners, except owners behind another router. Entries may change during the iteration. */
+/** Iterates over the learned owners, except those behind another router. Entries may change during the iteration. */
 export function * savedHosts(cache: NeighborCache, links: Links): Generator<SavedHost> {
   for (const neighbor of cache.values()) {
-    const { target, ifindex, mac, router } = neighbor
+    const { target, ifindex, mac, router, work: { via, nextHop } } = neighbor
     const link = links.get(ifindex)
-    if (neighbor.isOwned && !neighbor.isPinned && neighbor.work.via === undefined && link !== undefined) {
+    if (neighbor.isOwned && !neighbor.isPinned && (via ?? nextHop) === undefined && link !== undefined) {
       yield { target, iface: link.name, mac, router }
     }
   }

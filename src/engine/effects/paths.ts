@@ -22,7 +22,13 @@ export class Paths extends Part<CacheParts> {
 
   /** Asks the kernel, if it has to be asked. @returns whether its reply has yet to come */
   isAwaited(neighbor: Neighbor): boolean {
-    const { isOwned, rule: { kind, settings }, ifindex, target } = neighbor
+    const { isOwned, rule: { kind, settings }, ifindex, target, work: { nextHop } } = neighbor
+    if (nextHop !== undefined) {
+      // The kernel's route leads there.
+      neighbor.path = 'right'
+      neighbor.askedOn = 0
+      return false
+    }
     if (!isOwned || kind !== 'iface' || !settings.routes || !this.parts.links.up(ifindex)) return false
     if (neighbor.askedOn !== ifindex) {
       neighbor.askedOn = ifindex

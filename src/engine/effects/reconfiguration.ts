@@ -5,6 +5,7 @@ import type { BareLinks } from '../cache/bare-links.ts'
 import type { ClaimParts } from '../cache/claims.ts'
 import type { FirewallDetector } from '../cache/firewall-detector.ts'
 import type { HostsOfGoneLinks } from '../cache/hosts-of-gone-links.ts'
+import type { NextHops } from '../cache/next-hops.ts'
 import type { PinnedHosts } from '../cache/pinned-hosts.ts'
 import type { MulticastRouterDiscovery } from '../listening/multicast-router-discovery.ts'
 import type { SnoopingDetector } from '../listening/snooping-detector.ts'
@@ -26,6 +27,7 @@ export interface ReconfigurationParts extends ClaimParts, ReconcilerParts {
   readonly firewall: FirewallDetector
   readonly goneHosts: HostsOfGoneLinks
   readonly bareLinks: BareLinks
+  readonly nextHops: NextHops
   readonly subscriptions: Subscriptions
   readonly snooping: Snooping
   readonly routerDiscovery: MulticastRouterDiscovery
@@ -104,13 +106,14 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 
   gone(ifindex: number, now: Instant): void {
-    const { rules, links, announcer, snooping, routerDiscovery, detector, budget, silentLinks, bareLinks, firewall, subscriptions, reconciler,
-      effects } = this.parts
+    const { rules, links, announcer, snooping, routerDiscovery, detector, budget, silentLinks, bareLinks, firewall, nextHops } = this.parts
+    const { subscriptions, reconciler, effects } = this.parts
     const link = links.get(ifindex)
     if (link === undefined) return
     links.delete(ifindex)
     reconciler.leave(link)
-    for (const part of [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks, bareLinks, firewall]) part.gone(ifindex)
+    const parts = [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks, bareLinks, firewall, nextHops]
+    for (const part of parts) part.gone(ifindex)
     if (subscriptions.gone(ifindex)) effects.events.push({ kind: 'link', iface: link.name, state: 'gone' })
     this.#forget(link)
     this.#apply([], 'wants', now)
@@ -175,7 +178,8 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
 
   /** Handles a link that became usable: verifies its owners and discovers its hosts. */
   usable({ ifindex, name }: Link, now: Instant): void {
-    const { goneHosts, learner, cache, resolution, owners, hostDiscovery } = this.parts
+    const { goneHosts, learner, cache, resolution, owners, nextHops, hostDiscovery } = this.parts
+    nextHops.gone(ifindex)
     for (const target of goneHosts.take(name)) {
       const rule = this.ruleOf(target, ifindex)
       if (rule !== undefined) learner.seek(target, rule, ifindex, now)
@@ -199,7 +203,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
         cache.mark(neighbor)
         continue
       }
-      goneHosts.add(name, neighbor.target)
+      if (neighbor.work.nextHop === undefined) goneHosts.add(name, neighbor.target)
       owners.remove(neighbor, 'link gone')
     }
   }

@@ -89,6 +89,7 @@ export class Recorder {
   event(event: Event): void {
     switch (event.kind) {
       case 'neighbor': this.add(`neighbor ${event.target} ${event.state}: ${event.reason}`); break
+      case 'next-hop': this.add(`next-hop ${event.address} ${nameOf(event.ifindex)} ${event.state}${event.news ? '' : ' still'}`); break
       case 'link': this.add(`link ${event.iface} ${event.state}`); break
       case 'conflict': this.add(`conflict ${event.target} ${nameOf(event.ifindex)} ${formatMac(event.mac)} ${event.basis}`
         + (event.absent === undefined ? '' : ` without ${event.absent}`)); break

@@ -22,6 +22,8 @@ export const CONFIGS = [
 
 export const ADDRESSES = ['2001:db8::', '2001:db8::1', '2001:db8::2', '2001:db8::3', '2001:db8::4', '2001:db8::5', '2001:db8::6',
   '2001:db8::7', '2001:db8::ff', '2001:db8:1::1', 'fe80::1', 'fe80::2', '2001:db8::fdff:ffff:ffff:ff81']
+/** Next hops of the kernel's routes to 2001:db8::4 and others. */
+export const NEXT_HOPS = ['fe80::2', '2001:db8::2']
 const MACS = [1, 2, 3, 4].map((n) => `02:00:00:00:00:0${n}`)
 const PREFIXES = ['2001:db8::/64', '2001:db8:1::/64']
 

@@ -7,7 +7,7 @@ import { NdiscView } from '../../../src/wire/ndisc-decode.ts'
 import { chance, ip, linkOf, LO, mac, na, ns, own, prefix } from '../../engine/kit/stage.ts'
 import { replyTo } from '../../engine/kit/routing.ts'
 import { check, Critic } from './critic.ts'
-import { ADDRESSES, LIMIT, type Step } from './steps.ts'
+import { ADDRESSES, LIMIT, NEXT_HOPS, type Step } from './steps.ts'
 
 export class World {
   readonly sink = new Critic()
@@ -79,7 +79,7 @@ export class World {
     // The kernel answers in the same turn.
     for (let lookup = this.sink.lookups.shift(); lookup !== undefined; lookup = this.sink.lookups.shift()) {
       const { target } = lookup
-      this.#reply(target, [2, 3, 4, undefined][target.w3 & 3], false)
+      this.#reply(target, [2, 3, 4, undefined][target.w3 & 3], false, (target.w3 & 4) === 0 ? undefined : NEXT_HOPS[target.w3 & 1])
     }
     this.#look()
   }
@@ -138,7 +138,7 @@ export class World {
   /** Checks what holds after every step. */
   #look(): void {
     const { neighbors } = this.engine.snapshot()
-    const learned = neighbors.filter(({ state, pinned }) => !pinned && (state === 'REACHABLE' || state === 'PROBE'))
+    const learned = neighbors.filter(({ state, pinned, via }) => !pinned && via === undefined && (state === 'REACHABLE' || state === 'PROBE'))
     check(learned.length <= LIMIT, `${learned.length} learned owners`)
     check(neighbors.length <= ADDRESSES.length, 'one entry for one address')
     const hosts = this.sink.config.subnets.flatMap(({ hosts }) => hosts)
@@ -153,8 +153,8 @@ export class World {
     this.#revision = revision
   }
 
-  #reply(target: Address, ifindex: number | undefined, local: boolean): void {
-    this.#step({ kind: 'lookup', target, decision: { ifindex, local, via: undefined, length: 0 } })
+  #reply(target: Address, ifindex: number | undefined, local: boolean, via?: string): void {
+    this.#step({ kind: 'lookup', target, decision: { ifindex, local, via: via === undefined ? undefined : ip(via), length: 0 } })
   }
 
   #step(input: Input): void { this.#carryOut(this.engine.step(input, this.now)) }

@@ -1,0 +1,280 @@
+/**
+ * Liveness of next hops. A host behind a router receives no solicitations of this machine, so the next hop of its route is probed instead,
+ * once for all addresses behind it. These addresses are answered for as long as the next hop is alive.
+ *
+ *     (none) --entry waits--> probing --solicited advertisement--> alive --ttl--> (none)
+ *                               | no reply                          | an entry waits at the end of ttl, or the kernel gets no reply
+ *                               |                                   +--> probing
+ *                               +--> silent --deadtime, sign of life--> (none)
+ */
+import type { Address, Mac, Prefix } from '../../address.ts'
+import type { Settings } from '../../config/config.ts'
+import { MAX_UNICAST_SOLICIT, NEIGHBOR_ADVERTISEMENT } from '../../wire/constants.ts'
+import type { NdiscView } from '../../wire/ndisc-decode.ts'
+import { Part } from '../rules/context.ts'
+import { AddressMap } from '../tables/address-map.ts'
+import { Deadlines, earliest, type Timed } from '../tables/deadlines.ts'
+import type { Instant, KernelNeighbor } from '../types.ts'
+import type { Limit } from '../../events.ts'
+import { type Neighbor, type NextHop, isSameHop } from './neighbor.ts'
+import type { Resolution, ResolutionParts } from './resolution.ts'
+
+/** The most next hops that are known at one time. */
+export const HOP_LIMIT = 1024
+/** The most next hops that one wake handles. A silent one costs a walk through all entries, and packets wait meanwhile. */
+const WAKE_LIMIT = 16
+/** Routes that are looked up in one wake after a change of routes, and milliseconds to the next wake. */
+const BATCH = 24
+const INTERVAL = 1
+
+export type NextHopParts = ResolutionParts & { readonly resolution: Resolution }
+
+class Hop implements NextHop, Timed {
+  readonly ifindex: number
+  readonly address: Address
+  state: 'new' | 'probing' | 'alive' | 'silent' = 'new'
+  /** Undefined while it is unknown, and on links without such addresses. */
+  mac: Mac | undefined
+  /** It was never found, or did not reply to the last probes. */
+  isLost = true
+  /** Time of the last proof; negative infinity without one. */
+  verified = Number.NEGATIVE_INFINITY as Instant
+  /** Probes sent since the last proof. */
+  probes = 0
+  /** The longest `ttl` of the entries behind it: until its end, the proof is kept. */
+  ttl = 0
+  /** Settings of the entry that caused the last probes. */
+  settings: Settings
+  /** INCOMPLETE and PROBE entries that the reply decides on. Some may have another state or next hop by now. */
+  readonly waiting = new Set<Neighbor>()
+  deadline = 0 as Instant
+  place = -1
+
+  constructor(ifindex: number, address: Address, settings: Settings) {
+    this.ifindex = ifindex
+    this.address = address
+    this.settings = settings
+  }
+
+  /** Number of unicast probes to a known link-layer address, before the solicited-node group is probed. */
+  get unicastProbes(): number { return this.mac === undefined ? 0 : Math.min(MAX_UNICAST_SOLICIT, this.settings.retries) }
+}
+
+export class NextHops extends Part<NextHopParts> {
+  readonly #byLink = new Map<number, AddressMap<Hop>>()
+  readonly #deadlines = new Deadlines<Hop>()
+  #size = 0
+  /** Entries whose route has to be looked up again, and when. */
+  readonly #stale = new Set<Neighbor>()
+  #lookUpAt: Instant | undefined
+
+  get limits(): Limit[] { return [{ name: 'next hops of routes', used: this.#size, size: HOP_LIMIT }] }
+
+  /**
+   * Lets a next hop decide on an entry. An INCOMPLETE or PROBE entry becomes REACHABLE or FAILED, or waits for a reply of the next hop. A
+   * REACHABLE entry is verified if it had another next hop. The entry is removed if a limit refuses the probe.
+   */
+  follow(neighbor: Neighbor, ifindex: number, address: Address, now: Instant): void {
+    const { owners, resolution } = this.parts
+    const { state, work: { nextHop, probed } } = neighbor
+    if (state === 'REACHABLE') return isSameHop(nextHop, { ifindex, address }) ? undefined : resolution.verify(neighbor, now, 'route')
+    const hop = this.#get(ifindex, address) ?? this.#create(ifindex, address, neighbor.rule.settings)
+    if (hop === undefined) return owners.remove(neighbor, 'limit')
+    neighbor.set({ nextHop: hop })
+    hop.ttl = Math.max(hop.ttl, neighbor.rule.settings.ttl)
+    this.#adopt(hop, now)
+    if (hop.state === 'alive' && now < neighbor.staleAfter(hop.verified)) return this.#prove(neighbor, hop)
+    // The host may be on one of the links that are probed.
+    const isProbed = state === 'INCOMPLETE' && probed.length > 0
+    if (hop.state === 'silent' && hop.verified === Number.NEGATIVE_INFINITY) {
+      return isProbed ? undefined : owners.fail(neighbor, 'next hop silent', now)
+    }
+    hop.waiting.add(neighbor)
+    if (hop.state !== 'probing' && !this.#probe(hop, neighbor.rule.settings, now) && !isProbed) owners.remove(neighbor, 'limit')
+  }
+
+  /** Handles a valid ND message: the proof of a next hop, or a sign of life. @returns whether the message is a proof */
+  packet(ifindex: number, view: NdiscView, now: Instant): boolean {
+    const hops = this.#byLink.get(ifindex)
+    if (hops === undefined) return false
+    const { type, t0, t1, t2, t3, s0, s1, s2, s3 } = view
+    const isTarget = type === NEIGHBOR_ADVERTISEMENT || (s0 | s1 | s2 | s3) === 0
+    const hop = isTarget ? hops.get(t0, t1, t2, t3) : hops.get(s0, s1, s2, s3)
+    if (hop === undefined) return false
+    if (hop.state === 'silent') this.#forget(hop)
+    if (type !== NEIGHBOR_ADVERTISEMENT || !view.solicited || hop.state !== 'probing') return false
+    const mac = view.lladdr < 0 ? undefined : view.lladdr
+    // Another link-layer address counts only after the unicast probes to the known one were not answered.
+    if (mac !== hop.mac && hop.probes <= hop.unicastProbes) return false
+    if (mac === undefined) this.parts.silentLinks.answered(ifindex)
+    this.#alive(hop, mac, now)
+    return true
+  }
+
+  /** Handles an entry of the kernel's neighbor table. The kernel solicits next hops itself while it has packets for them. */
+  kernel({ target: { w0, w1, w2, w3 }, ifindex, mac, state }: KernelNeighbor, now: Instant): void {
+    const hop = this.#byLink.get(ifindex)?.get(w0, w1, w2, w3)
+    if (hop === undefined) return
+    const isGone = state === 'failed' || state === 'deleted'
+    if (hop.state === 'silent' && !isGone && mac !== undefined) this.#forget(hop)
+    if (hop.state !== 'alive') return
+    if (isGone) this.#probe(hop, hop.settings, now)
+    else if (state === 'reachable' && mac === hop.mac) this.#alive(hop, mac, now)
+  }
+
+  /** Forgets the next hops on a link that is gone, or that came up: other routers may be there. Waiting entries look up their route again. */
+  gone(ifindex: number): void {
+    for (const hop of this.#byLink.get(ifindex)?.values() ?? []) this.#deadlines.remove(hop)
+    this.#size -= this.#byLink.get(ifindex)?.size ?? 0
+    this.#byLink.delete(ifindex)
+  }
+
+  /** Looks up the routes again that a change may concern. @param prefix undefined: all routes */
+  rerouted(prefix: Prefix | undefined, now: Instant): void {
+    for (const neighbor of this.parts.cache.values()) {
+      const { target, state, rule: { kind }, work: { nextHop } } = neighbor
+      const isByRoute = nextHop !== undefined || (kind === 'auto' && state === 'FAILED')
+      if (isByRoute && (prefix === undefined || prefix.contains(target))) this.#stale.add(neighbor)
+    }
+    if (this.#stale.size > 0) this.#lookUpAt ??= now
+  }
+
+  get deadline(): Instant | undefined { return earliest(this.#deadlines.next, this.#lookUpAt) }
+
+  wake(now: Instant): void {
+    if (this.#lookUpAt !== undefined && now >= this.#lookUpAt) this.#lookUp(now)
+    for (let turns = 0; turns < WAKE_LIMIT; turns++) {
+      const hop = this.#deadlines.due(now)
+      if (hop === undefined) return
+      if (hop.state !== 'probing') this.#delete(hop)
+      else if (hop.probes > hop.settings.retries) this.#silent(hop, now)
+      else this.#send(hop, now)
+    }
+  }
+
+  #lookUp(now: Instant): void {
+    const { cache, owners, prober } = this.parts
+    let count = 0
+    for (const neighbor of this.#stale) {
+      if (count++ === BATCH) break
+      this.#stale.delete(neighbor)
+      if (cache.find(neighbor.target) !== neighbor) continue
+      // The host of a negative entry may be found now.
+      if (neighbor.state === 'FAILED') owners.remove(neighbor, 'route')
+      else if (neighbor.work.nextHop !== undefined) prober.lookUp(neighbor)
+    }
+    this.#lookUpAt = this.#stale.size === 0 ? undefined : now + INTERVAL as Instant
+  }
+
+  /** Takes over the proof of a cache entry for the address of a next hop. */
+  #adopt(hop: Hop, now: Instant): void {
+    const known = this.parts.cache.find(hop.address)
+    if (known?.state !== 'REACHABLE' || known.isPinned || known.ifindex !== hop.ifindex || known.work.nextHop !== undefined) return
+    if (known.verified > hop.verified && now < known.staleAt) this.#alive(hop, known.mac, known.verified)
+  }
+
+  /** Begins to probe a next hop. @returns false: no budget */
+  #probe(hop: Hop, settings: Settings, now: Instant): boolean {
+    const { state } = hop
+    hop.state = 'probing'
+    hop.settings = settings
+    hop.probes = 0
+    if (this.#send(hop, now)) return true
+    hop.waiting.clear()
+    if (state === 'silent') hop.state = state
+    else this.#delete(hop)
+    return false
+  }
+
+  /** Sends the next probe. Verifications need no budget, as those of owners. @returns false: no budget */
+  #send(hop: Hop, now: Instant): boolean {
+    const { prober } = this.parts
+    const { ifindex, address, mac, probes, unicastProbes, waiting: [first] } = hop
+    const isPaid = mac !== undefined || first?.state !== 'INCOMPLETE' || prober.repeat(first, [ifindex], now).length > 0
+    if (isPaid) prober.solicit(address, ifindex, probes < unicastProbes ? mac : undefined)
+    hop.probes++
+    this.#deadlines.set(hop, now + Math.max(1, hop.settings.timeout) as Instant)
+    return isPaid
+  }
+
+  #alive(hop: Hop, mac: Mac | undefined, verified: Instant): void {
+    const { cache } = this.parts
+    if (hop.mac !== mac || hop.isLost) this.#report(hop, mac, 'alive')
+    hop.state = 'alive'
+    hop.isLost = false
+    hop.mac = mac
+    hop.verified = verified
+    this.#deadlines.set(hop, verified + hop.ttl as Instant)
+    for (const neighbor of hop.waiting) {
+      const isWaiting = (neighbor.state === 'INCOMPLETE' || neighbor.state === 'PROBE') && neighbor.work.nextHop === hop
+      if (isWaiting && cache.find(neighbor.target) === neighbor) this.#prove(neighbor, hop)
+    }
+    hop.waiting.clear()
+  }
+
+  /** Handles the end of the probes without a reply: all addresses behind the next hop fail. */
+  #silent(hop: Hop, now: Instant): void {
+    const { cache, owners, silentLinks } = this.parts
+    this.#report(hop, hop.mac, 'silent')
+    hop.state = 'silent'
+    hop.isLost = true
+    hop.mac = undefined
+    hop.waiting.clear()
+    this.#deadlines.set(hop, now + hop.settings.deadtime as Instant)
+    for (const neighbor of cache.values()) {
+      const { state, rule, work: { nextHop, probed } } = neighbor
+      if (state === 'FAILED' || !isSameHop(nextHop, hop)) continue
+      silentLinks.unanswered({ target: hop.address, rule, work: { probed: [hop.ifindex] } })
+      if (state !== 'INCOMPLETE' || probed.length === 0) owners.fail(neighbor, 'next hop silent', now)
+    }
+  }
+
+  /** Makes the entry REACHABLE. Its proof is as old as that of the next hop, so both are verified at the same time. */
+  #prove(neighbor: Neighbor, hop: Hop): void {
+    const { owners, cache: { capacity } } = this.parts
+    const oldest = neighbor.isOwned ? undefined : capacity.oldestBehindHops
+    if (oldest !== undefined) owners.remove(oldest, 'limit')
+    // Like the answer of another proxy, that of the next hop does not prove that the host exists.
+    owners.prove(neighbor, hop.ifindex, hop.mac, hop.verified,
+      { via: undefined, proxied: true, router: false, account: undefined, nextHop: hop })
+  }
+
+  /** Ends the negative entries of a next hop that shows itself. The next solicitation probes it again. */
+  #forget(hop: Hop): void {
+    const { cache: { capacity }, owners } = this.parts
+    for (const neighbor of capacity.failed) if (isSameHop(neighbor.work.nextHop, hop)) owners.remove(neighbor, 'deadtime')
+    this.#delete(hop)
+  }
+
+  #report({ ifindex, address, isLost }: Hop, mac: Mac | undefined, state: 'alive' | 'silent'): void {
+    const news = state === 'alive' || !isLost
+    this.parts.effects.events.push({ kind: 'next-hop', ifindex, address, mac, state, news })
+  }
+
+  #get(ifindex: number, { w0, w1, w2, w3 }: Address): Hop | undefined { return this.#byLink.get(ifindex)?.get(w0, w1, w2, w3) }
+
+  /** @returns undefined: the limit is reached */
+  #create(ifindex: number, address: Address, settings: Settings): Hop | undefined {
+    if (this.#size >= HOP_LIMIT) {
+      this.parts.effects.events.push({ kind: 'limit', limit: 'next-hops', size: HOP_LIMIT })
+      return undefined
+    }
+    const { w0, w1, w2, w3 } = address
+    let hops = this.#byLink.get(ifindex)
+    if (hops === undefined) this.#byLink.set(ifindex, hops = new AddressMap(this.parts.random))
+    const hop = new Hop(ifindex, address, settings)
+    hops.set(w0, w1, w2, w3, hop)
+    this.#size++
+    return hop
+  }
+
+  #delete(hop: Hop): void {
+    const { ifindex, address: { w0, w1, w2, w3 } } = hop
+    this.#deadlines.remove(hop)
+    const hops = this.#byLink.get(ifindex)
+    if (hops?.get(w0, w1, w2, w3) !== hop) return
+    hops.delete(w0, w1, w2, w3)
+    this.#size--
+    if (hops.size === 0) this.#byLink.delete(ifindex)
+  }
+}
