@@ -9,6 +9,7 @@ import { Proc } from '../lab/kit/process.ts'
 
 await ownNamespace()
 veth('eth0', 'far0')
+sh('ip -6 addr add 2001:db8::ff/64 dev eth0 nodad')
 veth('eth1', 'far1')
 
 const PINNED = ['::a', '::9', '::1000', '::1:0', '::20']

@@ -72,11 +72,11 @@ export class Responder extends Part<ResponderParts> {
     if (pending !== undefined && local) for (const solicitor of pending.solicitors) this.#answerSolicitor(pending.rule, target, solicitor)
   }
 
-  /** Answers the solicitors that wait for an owned target, if no host route is pending. DAD waits until the owner is verified. */
+  /** Answers the solicitors that wait for an owned target, if no host route is pending. DAD and claimants wait until the owner is verified. */
   release(neighbor: Neighbor, now: Instant): void {
-    const { state, work: { waiting } } = neighbor
+    const { state, work: { waiting, rivalMac } } = neighbor
     if (waiting.length === 0 || !neighbor.isOwned || !neighbor.isReady) return
-    const isReleased = ({ source }: Solicitor): boolean => state === 'REACHABLE' || !source.isUnspecified
+    const isReleased = ({ source, mac }: Solicitor): boolean => state === 'REACHABLE' || !(source.isUnspecified || mac === rivalMac)
     neighbor.set({ waiting: state === 'REACHABLE' ? NONE : waiting.filter((solicitor) => !isReleased(solicitor)) })
     for (const solicitor of waiting) if (isReleased(solicitor)) this.#answerWaiting(neighbor, solicitor, now)
   }
@@ -95,12 +95,19 @@ export class Responder extends Part<ResponderParts> {
   }
 
   #owned(neighbor: Neighbor, link: Link, view: NdiscView, rules: readonly ActiveRule[], isDad: boolean, now: Instant): Outcome {
-    if (neighbor.ifindex === link.ifindex) return 'same-link'
+    if (neighbor.ifindex === link.ifindex) {
+      // The proxy that answered for the target has lost its host.
+      if (neighbor.isVouched && view.sourceMac === neighbor.mac && !isDad) this.parts.resolution.verify(neighbor, now, 'solicited')
+      return 'same-link'
+    }
     if (neighbor.isForeign) return 'foreign'
     if (!this.#serves(neighbor, rules, isDad)) return 'no-candidate'
     neighbor.used = true
     const outcome = isDad ? this.#dad.owned(neighbor, solicitorOf(link, view), now) : undefined
     if (outcome !== undefined) return outcome
+    // An answer from the cache would tell the claimant nothing.
+    const { rival, rivalMac } = neighbor.work
+    if (rival === link.ifindex && rivalMac === view.sourceMac) return this.parts.resolution.confirm(neighbor, solicitorOf(link, view), now)
     if (!neighbor.isReady) return neighbor.wait(solicitorOf(link, view)) ? 'probing' : 'limit'
     if (isDad) this.#dad.conflict(neighbor, link.ifindex, view.sourceMac, now)
     return this.#answer(link, view, rules[0])

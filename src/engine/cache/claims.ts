@@ -6,7 +6,10 @@ import { isUpstream } from '../rules/rule.ts'
 import type { Instant } from '../types.ts'
 import type { Neighbor } from './neighbor.ts'
 import { proof } from './proof.ts'
-import { CONTEST_INTERVAL, type Resolution, type ResolutionParts } from './resolution.ts'
+import type { Resolution, ResolutionParts } from './resolution.ts'
+
+/** Milliseconds from a claim to the first probe after it, so that the other proxy gets the claim first. */
+const CLAIM_LEAD = 100
 
 export type ClaimParts = ResolutionParts & { readonly resolution: Resolution }
 
@@ -27,8 +30,9 @@ export class Claims extends Part<ClaimParts> {
     const verdict = proof(neighbor, { ifindex, mac, override, isUpstream: isFromUpstream }, now)
     if (verdict !== 'proof') return verdict
     if (mac === undefined) silentLinks.answered(ifindex)
-    const { rule: { autovia }, state, target, proxied, isOwned } = neighbor
-    if (state === 'REACHABLE' && !proxied && neighbor.mac !== undefined) {
+    const { rule: { autovia }, state, target, proxied, isOwned, ifindex: former, mac: formerMac } = neighbor
+    const isBehindProxy = isOwned && former !== ifindex && isFromUpstream && !override
+    if (state === 'REACHABLE' && !proxied && !isBehindProxy && neighbor.mac !== undefined) {
       conflicts.report(target, neighbor.ifindex, neighbor.mac, 'answered', now)
     }
     const source = view.source()
@@ -40,6 +44,11 @@ export class Claims extends Part<ClaimParts> {
       // The entry counts for the sender of the frame, whichever address the option names.
       account: view.sourceMac >= 0 && view.sourceMac !== mac ? view.sourceMac : undefined,
     })
+    if (isBehindProxy) {
+      // The host downstream is still there: nothing may direct its neighbors to this machine.
+      neighbor.home = 0
+      this.contest(neighbor, former, formerMac, now)
+    }
     return 'proof'
   }
 
@@ -49,13 +58,13 @@ export class Claims extends Part<ClaimParts> {
    * @param mac undefined when only a bridge reported the host
    */
   contest(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): void {
-    const { resolution, prober, cache, conflicts } = this.parts
-    const { target, isPinned, state, verified, deadline, work: { isMissing, rival } } = neighbor
+    const { resolution, prober, conflicts } = this.parts
+    const { target, isPinned, work: { isMissing, rival } } = neighbor
     if (isPinned || this.#isGatewayElsewhere(neighbor, ifindex)) {
       if (mac !== undefined && ifindex !== neighbor.ifindex) conflicts.report(target, ifindex, mac, isPinned ? 'pinned' : 'gateway', now)
       return
     }
-    if (neighbor.proxied && ifindex !== neighbor.ifindex && !this.#isUpstream(neighbor, ifindex)) {
+    if (neighbor.proxied && !neighbor.isVouched && ifindex !== neighbor.ifindex && !this.#isUpstream(neighbor, ifindex)) {
       resolution.verify(neighbor, now, 'claimed')
       prober.widen(neighbor, [ifindex])
       return
@@ -63,9 +72,9 @@ export class Claims extends Part<ClaimParts> {
     // The bridge lost the owner's port, so the owner may be on this link now, even if an earlier probe on this link was not answered.
     if (isMissing && rival !== ifindex) prober.again(neighbor, ifindex)
     neighbor.set({ rival: ifindex, rivalMac: mac })
-    const early = verified + CONTEST_INTERVAL as Instant
-    if (state === 'REACHABLE' && now < early) cache.setDeadline(neighbor, Math.min(deadline, early) as Instant)
-    else resolution.verify(neighbor, now, 'claimed')
+    const { isClaimedBehind } = neighbor
+    if (isClaimedBehind && rival !== ifindex) prober.claim(neighbor)
+    resolution.contest(neighbor, now, isClaimedBehind ? CLAIM_LEAD : 0)
   }
 
   #isGatewayElsewhere({ isPinned, target: { w0, w1, w2, w3 } }: Neighbor, ifindex: number): boolean {

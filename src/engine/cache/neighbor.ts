@@ -126,6 +126,14 @@ export class Neighbor {
   get isReady(): boolean { return !this.isRoutePending && !this.isDirty && this.path !== 'unknown' }
   get work(): Work { return this.#work }
 
+  /** The owner is on the upstream, and may be a host behind another proxy, which answers for it. */
+  get isVouched(): boolean { return (this.proxied || this.router) && this.rule.subnet?.upstreams.ifindexes.includes(this.ifindex) === true }
+  /** A downstream host, another one than that proxy, claims the address of such an owner. */
+  get isClaimedBehind(): boolean {
+    const { rival, rivalMac } = this.#work
+    return rival !== 0 && rival !== this.ifindex && rivalMac !== this.mac && this.isVouched
+  }
+
   set(change: Partial<Work>): void {
     const keys = Object.keys(change) as (keyof Work)[]
     if (keys.some((key) => this.#work[key] !== change[key])) this.#work = { ...this.#work, ...change }

@@ -28,7 +28,8 @@ export class Owners extends Part<CacheParts> {
     const isRoutine = !isNew && neighbor.home === ifindex && neighbor.router === router && !isPinned && (formerVia ?? via) === undefined
     if (neighbor.router !== router) cache.capacity.revision++
     if (!isNew) this.#repair(neighbor, router)
-    if (!isNew && rival !== 0 && rivalMac !== undefined) {
+    // Behind another proxy the owner may be the claimant itself, reached by two ways.
+    if (!isNew && rival !== 0 && rivalMac !== undefined && !proxied) {
       conflicts.report(target, rival, rivalMac, isPinned ? 'pinned' : 'answered', now)
     }
     neighbor.proxied = proxied

@@ -29,6 +29,17 @@ export class Prober extends Part<ProberParts> {
     this.#solicit(neighbor, [ifindex])
   }
 
+  /**
+   * Claims a target from the host on the upstream that answers for it, because a downstream host claims it. To another proxy this is a sign
+   * of life of its own host elsewhere: the proxy verifies the host, and answers no probe of ours until then. The solicitation goes to one
+   * link-layer address, and asks for the link-local address with the same interface identifier: only a claim does that.
+   */
+  claim({ target, ifindex, mac }: Neighbor): void {
+    if (mac === undefined) return
+    const local = new Address(0xfe800000 | 0, 0, target.w2, target.w3)
+    this.parts.effects.probes.push({ kind: 'unicast', ifindex, source: target, destination: local.solicitedNode, target: local, to: mac })
+  }
+
   /** Sends the next probe of an INCOMPLETE or PROBE entry. Without budget, an INCOMPLETE entry skips a retransmission. */
   next(neighbor: Neighbor, now: Instant): void {
     const { probes, probed, unsent, byRoute } = neighbor.work
@@ -72,6 +83,8 @@ export class Prober extends Part<ProberParts> {
     const isUnicast = mac !== undefined && !isMissing && probes <= unicastProbes && this.#confirm(target, ifindex, mac)
     if (!isUnicast) this.#solicit(neighbor, [ifindex])
     const isSameHost = rival !== 0 && (rivalMac === undefined || rivalMac === mac)
+    // A downstream claimant is probed when the owner is silent.
+    if (neighbor.isClaimedBehind) return
     const others = isMissing || proxied || (!isUnicast && probes > 1) ? this.#downstreams(neighbor)
       : isSameHost && probes > 1 ? this.#downstreams(neighbor).filter((other) => other === rival) : []
     neighbor.set({ probed: [...new Set([...probed, ...others])] })

@@ -15,7 +15,7 @@ export interface Claim {
 
 /** @returns `proof`: the sender is the owner; `proxied`: the sender is another proxy; `unsolicited`: it answers no probe of ours */
 export function proof(neighbor: Neighbor, claim: Claim, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
-  const { state, rule: { subnet }, verified, proxied, work: { probed, probes, isMissing } } = neighbor
+  const { state, rule: { subnet }, verified, proxied, isVouched, work: { probed, probes, isMissing } } = neighbor
   const { ifindex, mac, override, isUpstream } = claim
   const isHome = ifindex === neighbor.ifindex
   const isOwner = isHome && mac === neighbor.mac
@@ -28,13 +28,14 @@ export function proof(neighbor: Neighbor, claim: Claim, now: Instant): 'proof' |
       // Another link-layer address counts only after unicast probes to the known one were not answered.
       const isGroupSolicited = neighbor.mac === undefined || isMissing || probes > neighbor.unicastProbes
       if (isHome) return isOwner || isGroupSolicited ? 'proof' : 'unsolicited'
-      const isMoved = mac === neighbor.mac || (proxied && override)
+      const isMoved = mac === neighbor.mac || (proxied && override && !isVouched)
       return isMoved && probed.includes(ifindex) ? 'proof' : 'unsolicited'
     }
     case 'REACHABLE':
       // Only a second answer to the last probe counts, from another link.
       if (isHome || mac === neighbor.mac || !probed.includes(ifindex) || now - verified >= RETRANS_TIMER) return 'unsolicited'
+      if (isUpstream) return 'proof'
       if (!override) return 'proxied'
-      return proxied || isUpstream ? 'proof' : 'unsolicited'
+      return proxied && !isVouched ? 'proof' : 'unsolicited'
   }
 }

@@ -6,8 +6,8 @@
  *                                       +------------> FAILED <-----------------+     FAILED --deadtime--> (none)
  *
  * Only a solicited advertisement on a probed link adds an owner. An owner that still answers is not displaced (RFC 6620, RFC 3756
- * 4.1.1), with two exceptions. The answer of another proxy (O=0) gives way to any other owner. Of two answers to one probe, the answer on
- * the upstream counts, because the router is there.
+ * 4.1.1). Of two answers to one probe, the answer on the upstream counts, because the router is there. It may be the answer of another
+ * proxy, from a cache. Before a downstream host gets its address, that proxy has to verify its own host.
  */
 import { Address, type Mac } from '../../address.ts'
 import { RETRANS_TIMER } from '../../wire/constants.ts'
@@ -22,7 +22,7 @@ import type { Prober } from './prober.ts'
 import type { SilentLinks } from './silent-links.ts'
 
 /** Milliseconds at least from a proof of an owner to the next verification because of a claim on the owner's address. */
-export const CONTEST_INTERVAL = 250
+const CONTEST_INTERVAL = 250
 /** Milliseconds at least from the last probe until a link is probed again because the host shows itself there. */
 const REPEAT_INTERVAL = 50
 /** Milliseconds for which probes wait after the last timeout until their link has a usable address: the longest DAD (RFC 4862 5.4.2). */
@@ -126,13 +126,22 @@ export class Resolution extends Part<ResolutionParts> {
     return neighbor.work.probed.includes(ifindex) || prober.widen(neighbor, prober.repeat(neighbor, [ifindex], now))
   }
 
-  /** Verifies an owner before a solicitor is answered. @returns `probing`, or `limit`: too many solicitors wait */
+  /** Verifies an owner before a solicitor that claims its address is answered. @returns `probing`, or `limit`: too many solicitors wait */
   confirm(neighbor: Neighbor, solicitor: Solicitor, now: Instant): Outcome {
     if (!neighbor.wait(solicitor)) return this.#tooMany()
-    if (neighbor.state === 'REACHABLE' && now - neighbor.verified < CONTEST_INTERVAL) this.parts.cache.mark(neighbor)
+    const isDad = solicitor.source.isUnspecified
+    if (isDad && neighbor.state === 'REACHABLE' && now - neighbor.verified < CONTEST_INTERVAL) this.parts.cache.mark(neighbor)
     else if (neighbor.isQueued) this.probe(neighbor, now)
-    else this.verify(neighbor, now, 'DAD')
+    else if (isDad) this.verify(neighbor, now, 'DAD')
+    else this.contest(neighbor, now)
     return 'probing'
+  }
+
+  /** Verifies an owner whose address another host claims. @param delay milliseconds at least until a REACHABLE owner is verified */
+  contest(neighbor: Neighbor, now: Instant, delay = 0): void {
+    const at = Math.max(neighbor.verified + CONTEST_INTERVAL, now + delay) as Instant
+    if (neighbor.state === 'REACHABLE' && now < at) this.parts.cache.setDeadline(neighbor, Math.min(neighbor.deadline, at) as Instant)
+    else this.verify(neighbor, now, 'claimed')
   }
 
   /** Verifies a REACHABLE owner. Has no effect on a pinned owner, and on entries in other states. */

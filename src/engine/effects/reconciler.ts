@@ -139,9 +139,10 @@ export class Reconciler extends Part<ReconcilerParts> {
     // `announce solicit` solicits the routers that are registered here.
     if (isOnUpstream) announcer.router(ifindex, target, router || isPinned)
     neighbor.home = ifindex
-    if (home === 0 || home === ifindex || rule.settings.announce === 'no' || isOnUpstream) return
+    if (home === 0 || home === ifindex || rule.settings.announce === 'no') return
     const settings = { ...rule.settings, announce: 'yes' } as const
     if (!isUpstream(rule, links.get(home))) announcer.announce(target, settings, [home], true, now)
+    if (isOnUpstream) return
     for (const known of [...this.#knownOn(ifindex)].slice(0, MOVE_LIMIT)) announcer.announceAlso(known, settings, ifindex, now)
   }
 

@@ -134,7 +134,10 @@ t.test('of two answers to one probe the one upstream counts, whichever comes fir
   t.equal(over.known[VM], 'PROBE eth1 routed')
 })
 
-t.test('an answer of another proxy upstream (O=0) gives way to a host', async (t) => {
+/** Says to the proxy upstream that the VM is here. */
+const CLAIM = `confirm eth0 fe80::2 at ff02::1:ff00:2 from ${VM} to ${ROUTER}`
+
+t.test('another proxy upstream (O=0) is told of a claim, and keeps the address if it answers', async (t) => {
   const proxied = (): Stage => {
     const stage = new Stage(PATIENT)
     stage.ns(ETH1, VM, { from: VM3, source: 'fe80::3' })
@@ -146,18 +149,40 @@ t.test('an answer of another proxy upstream (O=0) gives way to a host', async (t
   const claimed = proxied()
   claimed.wait(1000)
   claimed.frame(ETH1, na({ target: VM, from: VM2 }))
-  t.same(claimed.probes(), [`confirm eth0 ${VM} from fe80::ff:2 to ${ROUTER}`, `solicit eth1 ${VM}`])
-  t.equal(claimed.na(ETH0, VM, ROUTER, { flags: 'S' }), 'proof', 'the proxy is still there')
+  t.same(claimed.probes(), [CLAIM])
+  claimed.wait(99)
+  t.same(claimed.probes(), [])
+  claimed.wait(1)
+  t.same(claimed.probes(), [`confirm eth0 ${VM} from fe80::ff:2 to ${ROUTER}`], 'the host waits')
   t.equal(claimed.na(ETH1, VM, VM2, { flags: 'S' }), 'proxied')
-  t.equal(claimed.na(ETH1, VM, VM2), 'proof', 'the host is there as well')
-  t.equal(claimed.known[VM], 'REACHABLE eth1 routed')
-  t.same(claimed.sink.take('conflict'), [], 'both are right')
+  t.not(claimed.na(ETH1, VM, VM2), 'proof')
+  t.equal(claimed.na(ETH0, VM, ROUTER, { flags: 'S' }), 'proof', 'the proxy has verified its host')
+  t.not(claimed.na(ETH1, VM, VM2), 'proof')
+  t.equal(claimed.known[VM], 'REACHABLE eth0')
+  t.same(claimed.sink.take('conflict'), [], 'it may be the same host, on a link of both proxies')
+
+  const silent = proxied()
+  silent.wait(1000)
+  silent.frame(ETH1, na({ target: VM, from: VM2 }))
+  silent.wait(2100)
+  t.same(silent.probes().at(-1), `solicit eth1 ${VM}`)
+  t.equal(silent.na(ETH1, VM, VM2), 'proof', 'the proxy was silent')
+  t.equal(silent.known[VM], 'REACHABLE eth1 routed')
 
   const hostFirst = new Stage(PATIENT)
   hostFirst.frame(ETH1, na({ target: VM, from: VM2 }))
   hostFirst.na(ETH1, VM, VM2)
-  t.equal(hostFirst.na(ETH0, VM, ROUTER, { flags: 'S' }), 'proxied')
+  hostFirst.sink.take()
+  t.equal(hostFirst.na(ETH0, VM, ROUTER, { flags: 'S' }), 'proof')
+  t.same(hostFirst.probes(), [CLAIM])
+  t.same(hostFirst.sink.take('conflict'), [], 'that is not decided')
+  hostFirst.wait(2250)
+  t.equal(hostFirst.na(ETH1, VM, VM2), 'proof')
   t.equal(hostFirst.known[VM], 'REACHABLE eth1 routed')
+
+  const hasLost = proxied()
+  hasLost.ns(ETH0, VM, { from: ROUTER })
+  t.match(hasLost.probes(), [/^confirm eth0/, `solicit eth1 ${VM}`], 'a proxy that asks for the host itself has lost it')
 
   const real = proxied()
   real.frame(ETH0, na({ target: VM, from: VM3 }))
