@@ -141,7 +141,8 @@ export class Reconciler extends Part<ReconcilerParts> {
     neighbor.home = ifindex
     if (home === 0 || home === ifindex || rule.settings.announce === 'no') return
     const settings = { ...rule.settings, announce: 'yes' } as const
-    if (!isUpstream(rule, links.get(home))) announcer.announce(target, settings, [home], true, now)
+    const isHomeServed = !isUpstream(rule, links.get(home)) && (!isOnUpstream || rule.links.ifindexes.includes(home))
+    if (isHomeServed) announcer.announce(target, settings, [home], true, now)
     if (isOnUpstream) return
     for (const known of [...this.#knownOn(ifindex)].slice(0, MOVE_LIMIT)) announcer.announceAlso(known, settings, ifindex, now)
   }
