@@ -77,7 +77,7 @@ export interface LinkUsage {
 /** Why a neighbor entry changed its state. */
 export type NeighborReason =
   | 'solicited' | 'local traffic' | 'evidence' | 'link back' | 'owner silent'            // INCOMPLETE
-  | 'ttl' | 'DAD' | 'kernel' | 'bridge' | 'claimed' | 'link up' | 'restart'              // PROBE
+  | 'ttl' | 'DAD' | 'kernel' | 'bridge' | 'claimed' | 'link up' | 'restart' | 'new'      // PROBE
   | 'proof' | 'verified' | 'pinned'                                                      // REACHABLE
   | 'no answer' | 'no address' | 'probe-limit' | 'no route' | 'host-limit' | 'limit' | 'link gone'   // FAILED
   | 'configuration' | 'deadtime' | 'gateway'                                             // GONE
