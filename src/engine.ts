@@ -174,7 +174,7 @@ export class Engine {
         return reconciler.compare(input.present)
       case 'routes-done': return reconciler.done(input.changes)
       case 'neighbor': return this.#kernel(input.neighbor, now)
-      case 'station': return learner.station(input.ifindex, input.mac, input.present, now)
+      case 'station': return learner.station(input, now)
       case 'echo': return learner.echo(input.ifindex, input.source, input.mac, now)
       case 'local-solicitation': return responder.local(input.ifindex, input.target, now)
       case 'prefixes': return reconfiguration.prefixes(input.ifindex, input.prefixes, now)

@@ -78,7 +78,7 @@ export interface LinkUsage {
 /** Why a neighbor entry changed its state. */
 export type NeighborReason =
   | 'solicited' | 'local traffic' | 'evidence' | 'link back' | 'owner silent'            // INCOMPLETE
-  | 'ttl' | 'DAD' | 'kernel' | 'bridge' | 'claimed' | 'link up' | 'restart' | 'route'    // PROBE
+  | 'ttl' | 'DAD' | 'kernel' | 'bridge' | 'claimed' | 'link up' | 'restart' | 'route' | 'new'   // PROBE
   | 'proof' | 'verified' | 'pinned' | 'next hop'                                         // REACHABLE
   | 'no answer' | 'no address' | 'probe-limit' | 'no route' | 'next hop silent' | 'host-limit' | 'limit' | 'link gone'   // FAILED
   | 'configuration' | 'deadtime' | 'gateway'                                             // GONE

@@ -109,8 +109,10 @@ export type Input =
   | { readonly kind: 'routes-done'; readonly changes: readonly RouteChange[] }
   /** Entries of the kernel's neighbor table: all of them at the start, then every change. */
   | { readonly kind: 'neighbor'; readonly neighbor: KernelNeighbor }
-  /** The bridge `ifindex` learned or lost the port of a link-layer address. */
-  | { readonly kind: 'station'; readonly ifindex: number; readonly mac: Mac; readonly present: boolean }
+  /** The bridge `ifindex` learned, changed or lost the port of a link-layer address. */
+  | { readonly kind: 'station'; readonly ifindex: number; readonly mac: Mac; readonly present: boolean
+      /** ifindex of the port, if it is known. */
+      readonly port?: number | undefined }
   | { readonly kind: 'echo'; readonly ifindex: number; readonly source: Address; readonly mac: Mac | undefined }
   /**
    * The kernel has a packet for the target, and solicits on this link (RFC 4861 7.2.2). On a link without link-layer addresses, the packet

@@ -35,7 +35,7 @@ export class KernelWatch {
     }, kernel)
     this.#neighbors = new NeighborWatcher({
       neighbor: (neighbor) => report({ kind: 'neighbor', neighbor }),
-      station: (ifindex, mac, present) => report({ kind: 'station', ifindex, mac, present }),
+      station: (ifindex, mac, port) => report({ kind: 'station', ifindex, mac, present: port !== undefined, port }),
       full,
     }, kernel)
     this.#prefixes = new PrefixWatcher((ifindex, prefixes) => report({ kind: 'prefixes', ifindex, prefixes }), kernel)

@@ -19,8 +19,11 @@ export interface NeighborListener {
    * kernel deletes idle entries, so `deleted` is a reason to probe, not a proof that the host is gone. Link-local addresses are reported for routers only.
    */
   neighbor(neighbor: KernelNeighbor): void
-  /** A bridge (by ifindex) learned the port of `mac`, or forgot `mac`: the port went down or away, or `mac` was silent for long. */
-  station(bridge: number, mac: Mac, present: boolean): void
+  /**
+   * A bridge (by ifindex) learned the port of `mac`, also another one than before.
+   * @param port undefined: the bridge forgot `mac`, because the port went down or away, or `mac` was silent for long
+   */
+  station(bridge: number, mac: Mac, port: number | undefined): void
   full(): void
 }
 
@@ -102,13 +105,14 @@ export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
 
   #learn(entry: StationMessage): void {
     const key = entryKey(entry)
-    if (this.#entries.has(key)) return
-    if (this.#entries.size >= KERNEL_LIMIT) return this.#full()
+    const known = this.#entries.get(key)
+    if (known?.port === entry.port) return
+    if (known === undefined && this.#entries.size >= KERNEL_LIMIT) return this.#full()
     this.#entries.set(key, entry)
     const station = stationKey(entry)
     const count = this.#stations.get(station) ?? 0
-    this.#stations.set(station, count + 1)
-    if (count === 0) this.listener.station(entry.bridge, entry.mac, true)
+    if (known === undefined) this.#stations.set(station, count + 1)
+    if (known !== undefined || count === 0) this.listener.station(entry.bridge, entry.mac, entry.port)
   }
 
   #full(): void {
@@ -125,7 +129,7 @@ export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
       return
     }
     this.#stations.delete(station)
-    this.listener.station(entry.bridge, entry.mac, false)
+    this.listener.station(entry.bridge, entry.mac, undefined)
   }
 }
 

@@ -4,6 +4,7 @@ import { Address, formatMac } from '../address.ts'
 import type { Instant } from '../engine/types.ts'
 import type { Event, Limit, Outcome } from '../events.ts'
 import { limitSentence } from './limits.ts'
+import { type NeighborEvent, NeighborNews, type Sum } from './neighbor-news.ts'
 import {
   bareSentence, conflictSentence, filteredSentence, foreignSentence, grouped, type LinkNames, neighborSentence, nextHopSentence, overrunSentence,
   proxySentence, silentSentence, snoopedSentence,
@@ -30,12 +31,18 @@ interface Repeat {
 /** @returns the refusals since the last such event; undefined for events that do not count refusals */
 function refusedBy(event: Problem): number | undefined { return event.kind === 'limit' ? event.refused : undefined }
 
+/** @param time in milliseconds */
+function more(count: number, time: number): string {
+  return count === 0 ? '' : ` (${grouped(count)} more like this in ${Math.max(1, Math.round(time / 1000))} s)`
+}
+
 export class EventLog {
   readonly #log: Logger
   readonly #names: LinkNames
   readonly #isDebug: boolean
   /** By problem, in the order of `end`. */
   readonly #repeats = new Map<string, Repeat>()
+  readonly #news = new NeighborNews()
 
   constructor(log: Logger, names: LinkNames) {
     this.#log = log
@@ -43,13 +50,13 @@ export class EventLog {
     this.#isDebug = log.isLevelEnabled('debug')
   }
 
-  /** Logs links, and owners and next hops that are found, moved or lost, at info; problems as warnings; everything else at debug. */
+  /** Logs links, and owners and next hops that are found, moved or lost, at info, many of them summed up; problems as warnings; the rest at debug. */
   event(event: Event, now: Instant): void {
     this.tick(now)
     const log = this.#log
     const names = this.#names
     switch (event.kind) {
-      case 'neighbor': return this.#neighbor(event)
+      case 'neighbor': return this.#neighbor(event, event.news && this.#news.add(event, now) ? 'info' : 'debug')
       case 'next-hop': return this.#nextHop(event)
       case 'link': return log.info({ event: 'link', iface: event.iface, state: event.state }, `${event.iface} is ${event.state}`)
       case 'conflict': case 'foreign': return this.#problem(`${event.kind} ${event.target}`, event, now)
@@ -79,6 +86,7 @@ export class EventLog {
 
   /** Logs the counts of windows that have ended. {@link event} calls this; the caller must do so every few seconds as well. */
   tick(now: Instant): void {
+    for (const sum of this.#news.sums(now)) this.#neighbor(sum.last, 'info', sum)
     for (const [key, repeat] of this.#repeats) {
       if (repeat.end > now) return
       this.#repeats.delete(key)
@@ -89,15 +97,14 @@ export class EventLog {
     }
   }
 
-  #neighbor(event: Extract<Event, { kind: 'neighbor' }>): void {
-    const { state, mac, news, reason } = event
-    const level = news ? 'info' : 'debug'
+  #neighbor(event: NeighborEvent, level: 'info' | 'debug', sum?: Sum): void {
+    const { state, mac, reason } = event
     if (!this.#log.isLevelEnabled(level)) return
     const ifindex = event.ifindex ?? event.former
     this.#log[level]({
       event: 'neighbor', target: event.target.toString(), state, iface: ifindex === undefined ? undefined : this.#names(ifindex),
-      lladdr: mac === undefined ? undefined : formatMac(mac), reason,
-    }, neighborSentence(event, this.#names))
+      lladdr: mac === undefined ? undefined : formatMac(mac), reason, count: sum?.count,
+    }, neighborSentence(event, this.#names) + (sum === undefined ? '' : more(sum.count - 1, sum.time)))
   }
 
   #nextHop(event: Extract<Event, { kind: 'next-hop' }>): void {
@@ -143,11 +150,11 @@ export class EventLog {
     const { since, count } = repeat
     const refused = refusedBy(event) === undefined ? undefined : repeat.refused
     const seconds = since === undefined ? undefined : Math.round((now - since) / 1000)
-    const more = count === 0 || refused !== undefined ? '' : ` (${grouped(count)} more like this in ${seconds} s)`
+    const repeated = since === undefined || refused !== undefined ? '' : more(count, now - since)
     const [details, sentence] = this.#describe(event, refused, seconds)
     this.#log.warn({
       event: event.kind, ...details, iface: event.ifindex === undefined ? undefined : this.#names(event.ifindex),
       lladdr: event.mac === undefined ? undefined : formatMac(event.mac), count: refused ?? (count === 0 ? undefined : count),
-    }, sentence + more)
+    }, sentence + repeated)
   }
 }

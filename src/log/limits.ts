@@ -14,8 +14,9 @@ export function limitSentence({ limit, size, ifindex, mac }: LimitEvent, names: 
   const many = grouped(size)
   switch (limit) {
     case 'neighbors':
-      return link === undefined ? `all ${many} entries for learned addresses are used: new hosts are not served; raise \`limit\``
-        : `${link} has ${many} learned addresses, its share of the limit: new hosts on ${link} are not served; raise \`limit\``
+      return `${link === undefined ? `all ${many} entries for learned addresses are used`
+        : `${link} has ${many} learned addresses, its share of the limit`}: each new host replaces one that has not been verified yet, or is `
+        + 'not served; raise `limit`'
     case 'host':
       return `${mac === undefined ? 'one host' : formatMac(mac)} has ${many} addresses, or caused probes for ${many}, `
         + 'the maximum for one host: further addresses are refused; raise `host-limit` if this host is to have more'

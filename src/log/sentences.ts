@@ -21,6 +21,7 @@ const REASONS: Readonly<Record<NeighborReason, string>> = {
   'bridge': 'the bridge has no entry for this MAC address any more',
   'claimed': 'another host claims it',
   'link up': 'its link came up',
+  'new': 'it is one of many new addresses',
   'restart': 'it was known before the restart',
   'route': 'its route changed',
   'proof': 'it answered',

@@ -37,6 +37,8 @@ export interface NeighborMessage {
 export interface StationMessage {
   /** ifindex of the bridge. */
   readonly bridge: number
+  /** ifindex of the port, or of the bridge for an address of the bridge. */
+  readonly port: number
   readonly mac: Mac
   /** 0 if the bridge does not filter by VLAN. */
   readonly vlan: number
@@ -70,6 +72,7 @@ export function decodeStation(message: Message): StationMessage | undefined {
   const vlan = attributes.find(NDA_VLAN, 2)
   return {
     bridge,
+    port: readU32(bytes, start + 4),
     mac,
     vlan: vlan === undefined ? 0 : readU16(bytes, vlan.start),
     own: (readU16(bytes, start + 8) & NUD_PERMANENT) !== 0,

@@ -17,7 +17,8 @@ function watch(kernel: Rtnetlink, open?: ConstructorParameters<typeof NeighborWa
   const watcher = new NeighborWatcher({
     neighbor: ({ target, ifindex, mac, state, router }) => events.push(
       `${target} ${ifindex} ${state}${mac === undefined ? '' : ` ${formatMac(mac)}`}${router ? ' router' : ''}`),
-    station: (bridge, mac, present) => events.push(`${bridge} ${present ? 'has' : 'lost'} ${formatMac(mac)}`),
+    station: (bridge, mac, port) => events.push(port === undefined ? `${bridge} lost ${formatMac(mac)}`
+      : `${bridge} has ${formatMac(mac)} ${port}`),
     full: () => events.push('full'),
   }, kernel, open)
   return { watcher, ...noted }
@@ -93,28 +94,29 @@ t.test('stations of a real bridge', async (t) => {
   }
   const b0 = ifindex('b0')
   const b1 = ifindex('b1')
+  const [p0, p1] = [ifindex('p0'), ifindex('p1')]
   await until(() => /state forwarding/.test(sh('bridge link show dev p0')) && /state forwarding/.test(sh('bridge link show dev p1')))
   broadcast('h0', '525400000001')
   watcher.start()
   t.teardown(() => [watcher, kernel].forEach((each) => each.close()))
-  t.strictSame(take(), [`${b0} has 52:54:00:00:00:01`], 'at the start, without the bridges\' own addresses')
+  t.strictSame(take(), [`${b0} has 52:54:00:00:00:01 ${p0}`], 'at the start, without the bridges\' own addresses')
   broadcast('h0', '525400000002')
-  t.strictSame(await next(), [`${b0} has 52:54:00:00:00:02`])
+  t.strictSame(await next(), [`${b0} has 52:54:00:00:00:02 ${p0}`])
   broadcast('h1', '525400000002')
-  await settle()
+  t.strictSame(await next(), [`${b0} has 52:54:00:00:00:02 ${p1}`], 'at another port')
   sh('ip link set p0 down')
   t.strictSame(await next(), [`${b0} lost 52:54:00:00:00:01`], 'a port goes down; the other station moved before')
   sh('ip link set p1 master b1')
   t.strictSame(await next(), [`${b0} lost 52:54:00:00:00:02`], 'the port is of another bridge now')
   await until(() => /state forwarding/.test(sh('bridge link show dev p1')))
   broadcast('h1', '525400000002')
-  t.strictSame(await next(), [`${b1} has 52:54:00:00:00:02`])
+  t.strictSame(await next(), [`${b1} has 52:54:00:00:00:02 ${p1}`])
   sh('ip link del p1')
   t.strictSame(await next(), [`${b1} lost 52:54:00:00:00:02`], 'the port is deleted')
   sh('ip link set p0 up')
   await until(() => /state forwarding/.test(sh('bridge link show dev p0')))
   broadcast('h0', '525400000003')
-  t.strictSame(await next(), [`${b0} has 52:54:00:00:00:03`])
+  t.strictSame(await next(), [`${b0} has 52:54:00:00:00:03 ${p0}`])
   sh('ip link set h0 down')
   t.strictSame(await next(), [`${b0} lost 52:54:00:00:00:03`], 'the other end of the port goes down')
   sh('bridge fdb add 52:54:00:00:00:04 dev p0 self permanent')
@@ -160,9 +162,11 @@ t.test('lost messages: a new dump, and only the differences are reported', async
   watcher.start()
   t.strictSame(take(), ['2001:db8::1 2 reachable 52:54:00:00:00:01', '2001:db8::2 2 known 52:54:00:00:00:02 router',
     '2001:db8::3 2 reachable 52:54:00:00:00:03', '2001:db8::5 2 reachable 52:54:00:00:00:05',
-    '8 has 52:54:00:00:00:01', '9 has 52:54:00:00:00:02', '9 has 52:54:00:00:00:03'])
-  kernel.emit(NEIGHBOR('01', REACHABLE), STATION('08', A), STATION('08', A, '0000', STALE, '06'))
-  t.strictSame(take(), [], 'the same again, or another port')
+    '8 has 52:54:00:00:00:01 5', '9 has 52:54:00:00:00:02 5', '9 has 52:54:00:00:00:03 5'])
+  kernel.emit(NEIGHBOR('01', REACHABLE), STATION('08', A), STATION('08', A, '0000', STALE))
+  t.strictSame(take(), [], 'the same again')
+  kernel.emit(STATION('08', A, '0000', STALE, '06'), STATION('08', A, '0000', STALE, '06'))
+  t.strictSame(take(), ['8 has 52:54:00:00:00:01 6'], 'another port')
   const multicast = NEIGHBOR('06', '80')
   multicast[32] = 0xff
   kernel.emit(NEIGHBOR('06', REACHABLE, '08'), multicast)
@@ -177,7 +181,7 @@ t.test('lost messages: a new dump, and only the differences are reported', async
   t.equal(now.dumps, 2)
   t.strictSame(take(), ['2001:db8::3 2 deleted 52:54:00:00:00:03', '2001:db8::5 2 deleted 52:54:00:00:00:05',
     '9 lost 52:54:00:00:00:02', '9 lost 52:54:00:00:00:03',
-    '2001:db8::2 2 reachable 52:54:00:00:00:02 router', '2001:db8::4 2 known 52:54:00:00:00:04', '8 has 52:54:00:00:00:02'])
+    '2001:db8::2 2 reachable 52:54:00:00:00:02 router', '2001:db8::4 2 known 52:54:00:00:00:04', '8 has 52:54:00:00:00:02 5'])
   kernel.emit(DELETED(STATION('08', A, '6400')), DELETED(STATION('08', A)))
   t.strictSame(take(), ['8 lost 52:54:00:00:00:01'], 'the entry of the other VLAN was gone')
   kernel.emit(DELETED(NEIGHBOR('04', '40')))
@@ -206,7 +210,7 @@ t.test('an address that becomes the bridge\'s own is not a station any more', as
   const { kernel, watcher, take } = tables()
   watcher.start()
   kernel.emit(STATION('08', '525400000001'), STATION('08', '525400000001', '0000', '80'), DELETED(STATION('08', '525400000001')))
-  t.strictSame(take(), ['8 has 52:54:00:00:00:01', '8 lost 52:54:00:00:00:01'])
+  t.strictSame(take(), ['8 has 52:54:00:00:00:01 5', '8 lost 52:54:00:00:00:01'])
   kernel.emit(DELETED(STATION('08', '525400000002', '0000', '80')))
   t.strictSame(take(), [])
   watcher.close()
@@ -229,7 +233,7 @@ t.test('a flood: entries up to the limit are kept', async (t) => {
   kernel.emit(DELETED(STATION('08', mac(65536))))
   t.strictSame(take(), [], 'a station beyond the limit was not reported')
   kernel.emit(DELETED(STATION('08', mac(0))), STATION('08', mac(65536)))
-  t.strictSame(take(), ['8 lost 52:55:00:00:00:00', '8 has 52:55:00:01:00:00'], 'below the limit again')
+  t.strictSame(take(), ['8 lost 52:55:00:00:00:00', '8 has 52:55:00:01:00:00 5'], 'below the limit again')
   now.stations = []
   now.neighbors = []
   watcher.resync()

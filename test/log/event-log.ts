@@ -62,6 +62,41 @@ t.test('routine and packets at debug, and no text below', async (t) => {
   silent.tick(at(20))
 })
 
+t.test('many owners of one link within a second are summed up', async (t) => {
+  const { events, take } = eventLog()
+  const found = (n: number, time: number, more = {}): void => {
+    events.event(neighbor('REACHABLE', { target: new Address(0x20010db8, 0, 0, n), reason: 'proof', news: true, ...more }), at(time))
+  }
+  for (let n = 1; n <= 10; n++) found(n, n / 100)
+  t.equal(take().length, 10)
+  events.tick(at(5))
+  t.same(take(), [], 'no more than ten')
+  for (let n = 1; n <= 300; n++) found(n, 6)
+  for (let n = 1; n <= 10; n++) found(n, 6, { ifindex: 2 })
+  for (let n = 1; n <= 10; n++) found(n, 6, { former: 2 })
+  for (let n = 1; n <= 10; n++) found(n, 6, { state: 'FAILED', ifindex: undefined, former: 1, reason: 'no answer' })
+  t.equal(take().length, 40, 'ten of each kind and link')
+  events.tick(at(6.9))
+  t.same(take(), [])
+  events.tick(at(7))
+  t.match(take(), [{ level: 30, event: 'neighbor', state: 'REACHABLE', iface: 'eth1', target: '2001:db8::12c', count: 290,
+    msg: 'found 2001:db8::12c on eth1 (52:54:00:12:34:56) (289 more like this in 1 s)' }])
+  for (let second = 7; second < 17; second++) for (let n = 1; n <= 200; n++) found(n, second)
+  t.same(take(), [], 'while it goes on, once in ten seconds')
+  found(1, 17)
+  t.match(take(), [{ count: 2000, msg: / \(1 999 more like this in 10 s\)$/ }])
+  events.tick(at(27))
+  t.match(take(), [{ count: 1, msg: 'found 2001:db8::1 on eth1 (52:54:00:12:34:56)' }])
+  found(1, 28)
+  t.equal(take().length, 1, 'a single one, at once again')
+})
+
+t.test('at debug each owner has a line', async (t) => {
+  const { events, take } = eventLog('debug')
+  for (let n = 1; n <= 12; n++) events.event(neighbor('REACHABLE', { news: true }), at(0))
+  t.same(take().map(({ level }) => level), [...Array<number>(10).fill(30), 20, 20])
+})
+
 t.test('a repeated problem is summed up', async (t) => {
   const { events, take } = eventLog()
   events.event(CONFLICT, at(0))

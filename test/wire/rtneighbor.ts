@@ -30,7 +30,7 @@ t.test('stations', async (t) => {
   const LEARNED = `4c000000 1c00 0200 01000000 2fa539a2 07000000 05000000 0200 00 00
     0a000200 525400000007 0000 08000900 07000000 08000f00 00000000 14000300 00000000 20000000 20000000 00000000`
   const { mac, ...learned } = decodeStation(sole(LEARNED))!
-  t.strictSame(learned, { bridge: 7, vlan: 0, own: false })
+  t.strictSame(learned, { bridge: 7, port: 5, vlan: 0, own: false })
   t.equal(formatMac(mac), '52:54:00:00:00:07')
   t.equal(decodeNeighbor(sole(LEARNED)), undefined, 'not a neighbor')
   t.match(decodeStation(sole(`54000000 1d00 0000 00000000 00000000 07000000 05000000 0400 00 00

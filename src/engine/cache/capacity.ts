@@ -5,6 +5,7 @@ import type { ActiveRule } from '../rules/rule.ts'
 import { Counts } from '../tables/counts.ts'
 import type { Limit } from '../../events.ts'
 import { type Neighbor, NONE } from './neighbor.ts'
+import { UnconfirmedOwners } from './unconfirmed-owners.ts'
 
 /** The most INCOMPLETE and FAILED entries in total. Beyond it, a new entry replaces the oldest FAILED one. */
 export const UNPROVEN_LIMIT = 4096
@@ -12,13 +13,18 @@ export const UNPROVEN_LIMIT = 4096
 export const ALIVE_RESERVE = 4096
 /** The most addresses behind next hops. They are not learned, so they do not count for `limit`. Beyond it, a new one replaces the oldest. */
 export const BEHIND_HOPS_LIMIT = 4096
-/** The part of `limit` that the owners of one link leave to the owners of other links. */
+/** The part of `limit` that the owners of one link leave to other links, and that confirmed owners leave to others. */
 const OTHERS_SHARE = 1 / 4
+/** When owners use this part of their limit, further ones are verified a second after the proof. Forged ones may leave places then. */
+const CROWD = 1 / 2
 
 export class Capacity extends Part<Pick<Context, 'effects'>> {
   /** Learned owners by link-layer address. The lists do not change. */
   readonly #byMac = new Map<Mac, readonly Neighbor[]>()
   readonly #ownedOn = new Counts<number>()
+  /** Numbers of owners that answered a verification, by link. */
+  readonly #confirmedOn = new Counts<number>()
+  readonly #unconfirmed = new UnconfirmedOwners()
   /** Numbers of entries whose proof named a link-layer address that is not its sender's: by named address, and by sender. */
   readonly #named = new Counts<Mac>()
   readonly #charged = new Counts<Mac>()
@@ -29,6 +35,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   /** Owned entries behind next hops, the oldest first. */
   readonly #behindHops = new Set<Neighbor>()
   #owned = 0
+  #confirmed = 0
   #unproven = 0
   /** Increases with every change of a learned owner. */
   revision = 0
@@ -58,7 +65,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
 
   /** @returns a place for an unproven entry: `free`, or the entry to be removed; undefined: a limit is reached, and an event emitted */
   place(rule: ActiveRule, isAlive: boolean): Neighbor | 'free' | undefined {
-    if (this.isFull(rule)) return undefined
+    if (this.#unconfirmed.isEmpty && this.isFull(rule)) return undefined
     const size = UNPROVEN_LIMIT + (isAlive ? ALIVE_RESERVE : 0)
     if (this.#unproven < size) return 'free'
     const oldest = this.#failed.values().next().value
@@ -66,14 +73,41 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
     return oldest
   }
 
-  /** @param host the host that the entry would count for @returns the limit that refuses the owner, also as event; undefined: none */
-  refusal({ rule, isPinned, isOwned, work: { account }, mac }: Neighbor, ifindex: number, host: Mac | undefined, isUpstream: boolean):
-  'host-limit' | 'limit' | undefined {
-    if (isPinned) return undefined
+  /**
+   * Decides whether an owner may be added.
+   * @param host the host that the entry would count for
+   * @returns `free`, or the owner to be removed for it, or the limit that refuses it. Emits an event when a limit is reached
+   */
+  admission({ rule, isPinned, isOwned, work: { account }, mac }: Neighbor, ifindex: number, host: Mac | undefined, isUpstream: boolean):
+  Neighbor | 'free' | 'host-limit' | 'limit' {
+    if (isPinned) return 'free'
     const isSame = isOwned && (account ?? mac) === host
     // The limits are checked again at the proof, because more targets may be probed than owners are allowed.
     if (!isSame && host !== undefined && !isUpstream && this.hasEnough(host, rule)) return 'host-limit'
-    return !isOwned && (this.isFull(rule) || this.#isOverrun(ifindex, rule, isUpstream)) ? 'limit' : undefined
+    if (isOwned) return 'free'
+    if (this.#isOverrun(ifindex, rule, isUpstream)) return this.#unconfirmed.oldest(ifindex) ?? 'limit'
+    return this.isFull(rule) ? this.#unconfirmed.oldest() ?? 'limit' : 'free'
+  }
+
+  /** @returns whether an owner is to be confirmed soon, because many places are in use */
+  isDoubtful(neighbor: Neighbor, isUpstream: boolean): boolean {
+    return !neighbor.isConfirmed && neighbor.work.nextHop === undefined && this.#owned >= CROWD * sizeOf(neighbor.rule, isUpstream)
+      && this.#canConfirm(neighbor, isUpstream)
+  }
+
+  /** Confirms an owner that answered a verification, if confirmed owners leave enough places to new ones. */
+  confirm(neighbor: Neighbor, isUpstream: boolean): void {
+    const { isConfirmed, isPinned, work: { nextHop } } = neighbor
+    if (isConfirmed || isPinned || nextHop !== undefined || !this.#canConfirm(neighbor, isUpstream)) return
+    this.#unconfirmed.delete(neighbor)
+    neighbor.isConfirmed = true
+    this.#countConfirmed(neighbor, 1)
+  }
+
+  /** A bridge learned the port of a link-layer address. @param port undefined: the bridge forgot the address */
+  station(bridge: number, mac: Mac, port: number | undefined): void {
+    if (port === undefined) this.#unconfirmed.forgot(bridge, mac)
+    else this.#unconfirmed.learned(bridge, mac, port, this.of(mac))
   }
 
   /** @returns whether a host has `host-limit` addresses. If so, emits an event */
@@ -84,7 +118,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   isBusy(mac: Mac, rule: ActiveRule): boolean { return this.#isReached(mac, this.#probedFor.get(mac)?.size ?? 0, rule) }
   /** @returns the target that has been probed the longest because of a host */
   oldestProbedFor(mac: Mac): Neighbor | undefined { return this.#probedFor.get(mac)?.values().next().value }
-  /** Counts an entry. Its state, link, link-layer address, account, and whether it has a next hop, must not change until {@link remove}. */
+  /** Counts an entry. Its state, link, MAC address, account, `isConfirmed`, and whether it has a next hop, must not change until {@link remove}. */
   add(neighbor: Neighbor): void { this.#count(neighbor, 1) }
   remove(neighbor: Neighbor): void { this.#count(neighbor, -1) }
 
@@ -100,6 +134,9 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
       this.#owned += by
       this.revision++
       this.#ownedOn.add(ifindex, by)
+      if (neighbor.isConfirmed) this.#countConfirmed(neighbor, by)
+      else if (by > 0) this.#unconfirmed.add(neighbor)
+      else this.#unconfirmed.delete(neighbor)
       if (mac !== undefined) this.#index(neighbor, mac, by)
       if (account !== undefined) this.#charged.add(account, by)
       if (account !== undefined && mac !== undefined) this.#named.add(mac, by)
@@ -125,13 +162,21 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
     else this.#byMac.delete(mac)
   }
 
+  #countConfirmed({ ifindex }: Neighbor, by: 1 | -1): void {
+    this.#confirmed += by
+    this.#confirmedOn.add(ifindex, by)
+  }
+
+  #canConfirm({ ifindex, rule }: Neighbor, isUpstream: boolean): boolean {
+    return this.#confirmed < lessShare(rule.settings.limit) && this.#confirmedOn.count(ifindex) < lessShare(sizeOf(rule, isUpstream))
+  }
+
   /** @returns whether the owners of one link have their share of `limit`. If so, emits an event */
-  #isOverrun(ifindex: number, { settings: { limit }, subnet, links: { ifindexes } }: ActiveRule, isUpstream: boolean): boolean {
-    if (!isUpstream && ifindexes.length <= (subnet === undefined ? 1 : 2)) return false
-    const size = limit - Math.floor(limit * OTHERS_SHARE)
-    const isOverrun = this.#ownedOn.count(ifindex) >= size
-    if (isOverrun) this.parts.effects.events.push({ kind: 'limit', limit: 'neighbors', size, ifindex })
-    return isOverrun
+  #isOverrun(ifindex: number, rule: ActiveRule, isUpstream: boolean): boolean {
+    const size = sizeOf(rule, isUpstream)
+    if (size === rule.settings.limit || this.#ownedOn.count(ifindex) < size) return false
+    this.parts.effects.events.push({ kind: 'limit', limit: 'neighbors', size, ifindex })
+    return true
   }
 
   #isReached(mac: Mac, count: number, { settings: { hostLimit } }: ActiveRule): boolean {
@@ -139,4 +184,11 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
     this.parts.effects.events.push({ kind: 'limit', limit: 'host', size: hostLimit, mac })
     return true
   }
+}
+
+function lessShare(size: number): number { return size - Math.floor(size * OTHERS_SHARE) }
+
+/** @returns the most owners on one link */
+function sizeOf({ settings: { limit }, subnet, links: { ifindexes } }: ActiveRule, isUpstream: boolean): number {
+  return isUpstream || ifindexes.length > (subnet === undefined ? 1 : 2) ? lessShare(limit) : limit
 }

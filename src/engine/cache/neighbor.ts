@@ -85,6 +85,10 @@ export class Neighbor {
   /** The link of the last owner; 0 if there was none. */
   home = 0
   isPinned = false
+  /** The owner answered a verification, so no new owner replaces it. Written by the capacity, as `port` is. */
+  isConfirmed = false
+  /** ifindex of the port of the bridge; 0: unknown. */
+  port = 0
   /** The owner is on an upstream and sets the router flag, so it gets announcements. The flag is no right to the address. */
   router = false
   /**

@@ -1,5 +1,6 @@
 /** Adds, keeps and removes owners. Every change of an entry's owner is made here, and marks the entry for the reconciler. */
 import type { Address, Mac } from '../../address.ts'
+import { RETRANS_TIMER } from '../../wire/constants.ts'
 import type { ProbeBudget } from '../budget/probe-budget.ts'
 import { type Context, Part } from '../rules/context.ts'
 import type { Pinned } from '../rules/host-lines.ts'
@@ -27,7 +28,7 @@ export class Owners extends Part<CacheParts> {
     // A routine verification does not mark the entry for the reconciler: there may be thousands in a second.
     const isRoutine = !isNew && neighbor.home === ifindex && neighbor.router === router && !isPinned && (formerVia ?? via) === undefined
     if (neighbor.router !== router) cache.capacity.revision++
-    if (!isNew) this.#repair(neighbor, router)
+    if (!isNew) this.#confirm(neighbor, router)
     // Behind another proxy the owner may be the claimant itself, reached by two ways.
     if (!isNew && rival !== 0 && rivalMac !== undefined && !proxied) {
       conflicts.report(target, rival, rivalMac, isPinned ? 'pinned' : 'answered', now)
@@ -42,7 +43,10 @@ export class Owners extends Part<CacheParts> {
     const reason = isNew ? 'proof' : 'verified'
     this.report(neighbor, 'REACHABLE', isPinned && mac === undefined ? 'pinned' : nextHop === undefined ? reason : 'next hop')
     if (isPinned) cache.clearDeadline(neighbor)
-    else cache.setDeadline(neighbor, neighbor.restAt)
+    else {
+      const { staleAt, restAt } = neighbor
+      cache.setDeadline(neighbor, this.isDoubtful(neighbor) ? Math.min(staleAt, now + RETRANS_TIMER) as Instant : restAt)
+    }
     neighbor.rest()
     if (!isRoutine || neighbor.work.waiting.length > 0) cache.mark(neighbor)
   }
@@ -50,7 +54,7 @@ export class Owners extends Part<CacheParts> {
   /** Adds an owner of the previous run, to be verified. @returns undefined when the cache is full or has the target already */
   restore(target: Address, ifindex: number, mac: Mac | undefined, rule: ActiveRule, now: Instant): Neighbor | undefined {
     const { cache, budget } = this.parts
-    if (cache.find(target) !== undefined || !this.makePlace(rule, false)) return undefined
+    if (cache.find(target) !== undefined || cache.capacity.isFull(rule) || !this.makePlace(rule, false)) return undefined
     const neighbor = cache.create(target, rule)
     neighbor.ifindex = ifindex
     neighbor.mac = mac
@@ -133,24 +137,34 @@ export class Owners extends Part<CacheParts> {
       former: former === 0 || former === ifindex ? undefined : former, via: nextHop?.address })
   }
 
-  /** Sets the kernel's entry back after a forged advertisement: the kernel believes each one with O=1 (RFC 4861 7.2.5, 11.1). */
-  #repair({ target, ifindex, mac, rule, work: { isMisdirected } }: Neighbor, router: boolean): void {
+  /** @returns whether an owner is to be confirmed soon, because many places are in use */
+  isDoubtful(neighbor: Neighbor): boolean { return this.parts.cache.capacity.isDoubtful(neighbor, this.#isUpstream(neighbor)) }
+
+  /** Handles an owner that answered again. */
+  #confirm(neighbor: Neighbor, router: boolean): void {
+    const { target, ifindex, mac, rule, work: { isMisdirected } } = neighbor
+    this.parts.cache.capacity.confirm(neighbor, this.#isUpstream(neighbor))
+    // The kernel believes every forged advertisement with O=1 (RFC 4861 7.2.5, 11.1), so its entry is set back.
     if (!isMisdirected || mac === undefined || !rule.settings.neighborRepair) return
     this.parts.effects.repairs.push({ target, ifindex, mac, router })
   }
 
+  #isUpstream({ rule, ifindex }: Neighbor): boolean { return isUpstream(rule, this.parts.links.get(ifindex)) }
+
   #admit(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, { account, nextHop }: Proven, now: Instant): boolean {
     const { cache: { capacity }, links } = this.parts
-    const refusal = nextHop !== undefined ? undefined
-      : capacity.refusal(neighbor, ifindex, account ?? mac, isUpstream(neighbor.rule, links.get(ifindex)))
-    if (refusal !== undefined) {
-      this.fail(neighbor, refusal, now)
+    const place = nextHop !== undefined ? undefined
+      : capacity.admission(neighbor, ifindex, account ?? mac, isUpstream(neighbor.rule, links.get(ifindex)))
+    if (place === 'host-limit' || place === 'limit') {
+      this.fail(neighbor, place, now)
       return false
     }
+    if (place instanceof Neighbor) this.remove(place, 'limit')
     capacity.remove(neighbor)
     neighbor.ifindex = ifindex
     neighbor.mac = mac
     neighbor.isReported = false
+    neighbor.isConfirmed = false
     neighbor.set({ account, nextHop })
     neighbor.state = 'REACHABLE'
     capacity.add(neighbor)

@@ -210,6 +210,7 @@ export class Resolution extends Part<ResolutionParts> {
         neighbor.set({ probed: NONE })
         neighbor.rest()
         if (neighbor.work.rival !== 0) return this.verify(neighbor, now, 'claimed')
+        if (owners.isDoubtful(neighbor)) return this.verify(neighbor, now, 'new')
         if (now < staleAt) return cache.setDeadline(neighbor, staleAt)
         if (keepalive || neighbor.used) return this.verify(neighbor, now, 'ttl')
         if (now < verified + ttl) return cache.setDeadline(neighbor, verified + ttl as Instant)

@@ -8,7 +8,7 @@ import type { NdiscView } from '../../wire/ndisc-decode.ts'
 import type { ClaimParts, Claims } from '../cache/claims.ts'
 import { Part } from '../rules/context.ts'
 import { type ActiveRule, isAnycast, isUpstream } from '../rules/rule.ts'
-import type { Instant, KernelNeighbor } from '../types.ts'
+import type { Input, Instant, KernelNeighbor } from '../types.ts'
 import type { Limit } from '../../events.ts'
 import { evidence } from './evidence.ts'
 import { TentativeAddresses } from './tentative-addresses.ts'
@@ -65,8 +65,9 @@ export class Learner extends Part<LearnerParts> {
     this.#sign(w0, w1, w2, w3, ifindex, mac, now)
   }
 
-  station(ifindex: number, mac: Mac, isPresent: boolean, now: Instant): void {
+  station({ ifindex, mac, present: isPresent, port }: Extract<Input, { kind: 'station' }>, now: Instant): void {
     const { rules, cache, resolution, claims } = this.parts
+    cache.capacity.station(ifindex, mac, isPresent ? port : undefined)
     for (const neighbor of cache.capacity.of(mac)) {
       const { target: { w0, w1, w2, w3 } } = neighbor
       if (!isPresent && neighbor.ifindex === ifindex) {

@@ -1,18 +1,85 @@
 /** Limits of the neighbor cache, in all and per host, as solicitors and hosts meet them. */
 import t from 'tap'
 import { ALIVE_RESERVE, UNPROVEN_LIMIT } from '../../../src/engine/cache/capacity.ts'
-import { ETH0, ETH1, linkOf, many, na, nthMac, ROUTER, Stage, PATIENT, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
+import { numbers } from '../../kit/addresses.ts'
+import { ETH0, ETH1, linkOf, mac, many, na, nthMac, ROUTER, Stage, PATIENT, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
 
-t.test('limit: learned owners, also when many prove at once', async (t) => {
+t.test('limit: a new owner takes the place of the oldest that was not verified, also when many prove at once', async (t) => {
   const stage = new Stage(PATIENT.replace('host', 'limit 3\n host'))
+  const owners = (): string[] => Object.entries(stage.known).filter(([, what]) => what === 'REACHABLE eth1 routed').map(([target]) => target)
   for (let n = 0; n < 6; n++) t.equal(stage.ns(ETH0, many(n + 1)), 'probing')
   for (let n = 0; n < 6; n++) stage.na(ETH1, many(n + 1), nthMac(n))
-  const owners = () => Object.values(stage.known).filter((what) => what === 'REACHABLE eth1 routed').length
-  t.equal(owners(), 3)
-  t.match(stage.sink.take('limit'), [/^limit neighbors 3$/])
-  t.equal(stage.ns(ETH0, many(9)), 'limit')
-  t.equal(stage.ns(ETH0, many(1)), 'answered')
+  t.same(owners(), [4, 5, 6].map(many))
+  const lines = stage.sink.take('limit', 'neighbor')
+  t.same(lines.filter((line) => line.startsWith('limit')), Array<string>(3).fill('limit neighbors 3'))
+  t.same(lines.filter((line) => line.includes('GONE')), [1, 2, 3].map((n) => `neighbor ${many(n)} GONE: limit`))
+  t.equal(stage.sink.routes.size, 3, 'routes of owners that are gone are removed')
   t.equal(stage.known['2001:db8::1'], 'REACHABLE eth0', 'pinned owners do not count')
+
+  stage.wait(1000)
+  t.same(stage.probes().sort(), [4, 5, 6].map((n) => `confirm eth1 ${many(n)} from fe80::ff:3 to ${nthMac(n - 1)}`), 'verified after a second')
+  for (const n of [4, 5]) stage.na(ETH1, many(n), nthMac(n - 1), { flags: 'S', tlla: '' })
+  const add = (n: number): void => {
+    t.equal(stage.ns(ETH0, many(n)), 'probing')
+    stage.na(ETH1, many(n), nthMac(n))
+  }
+  add(7)
+  t.same(owners(), [4, 5, 7].map(many), 'not of one that answered')
+  stage.wait(1000)
+  stage.na(ETH1, many(7), nthMac(7))
+  stage.sink.take()
+  t.equal(stage.ns(ETH0, many(8)), 'limit')
+  t.same(stage.sink.take('limit'), ['limit neighbors 3'], 'all answered')
+  t.equal(stage.ns(ETH0, many(5)), 'answered')
+  stage.wait(26_000)
+  t.same(stage.probes(), [], 'from then on they are verified by `ttl`')
+})
+
+t.test('limit: owners that answered leave a quarter to new ones, and are not verified all the time', async (t) => {
+  const stage = new Stage(PATIENT.replace('host', 'limit 8\n host'))
+  const add = (n: number): void => stage.learn(many(n), nthMac(n))
+  const answer = (): string[] => {
+    const probes = stage.probes()
+    for (const probe of probes) {
+      const [, , target, , , , to] = probe.split(' ')
+      stage.na(ETH1, target, to)
+    }
+    return probes
+  }
+  for (let n = 1; n <= 8; n++) add(n)
+  stage.wait(1000)
+  t.equal(answer().length, 5, 'from half of the limit on')
+  stage.wait(5000)
+  t.equal(answer().length, 0)
+  add(9)
+  stage.wait(1000)
+  t.match(answer(), [/confirm/], 'one more may be confirmed')
+  for (const n of [10, 11, 12]) add(n)
+  stage.wait(5000)
+  t.same(answer(), [], 'six are')
+  const { known } = stage
+  t.same([4, 5, 6, 7, 8, 9].filter((n) => known[many(n)] === undefined), [], 'these stay')
+  t.same([11, 12].filter((n) => known[many(n)] === undefined), [], 'and the newest')
+})
+
+t.test('limit: the port with most new owners pays, also after a move', async (t) => {
+  const stage = new Stage(PATIENT.replace('host', 'limit 8\n host'))
+  const plug = (n: number, port: number): void => stage.handle({ kind: 'station', ifindex: ETH1, mac: mac(nthMac(n)), present: true, port })
+  const add = (n: number, port: number): void => {
+    plug(n, port)
+    stage.learn(many(n), nthMac(n))
+  }
+  const owned = (): number[] => numbers(1, 20).filter((n) => stage.known[many(n)]?.endsWith('routed') === true)
+  for (const n of [1, 2, 3]) add(n, 21)
+  for (const n of [4, 5, 6, 7, 8]) add(n, 22)
+  add(9, 22)
+  t.same(owned(), [1, 2, 3, 5, 6, 7, 8, 9])
+  add(10, 23)
+  t.same(owned(), [1, 2, 3, 6, 7, 8, 9, 10])
+  for (const n of [6, 7]) plug(n, 21)
+  stage.handle({ kind: 'station', ifindex: ETH1, mac: mac(nthMac(8)), present: false })
+  add(11, 23)
+  t.same(owned(), [2, 3, 6, 7, 8, 9, 10, 11])
 })
 
 t.test('host-limit: one host takes no more addresses', async (t) => {

@@ -1,0 +1,53 @@
+/**
+ * Owners that have not answered a verification yet, by link and by port of the link's bridge. A host may forge a link-layer
+ * address for each address that it claims, but all of them are behind its own port.
+ */
+import type { Mac } from '../../address.ts'
+import type { Neighbor } from './neighbor.ts'
+
+export class UnconfirmedOwners {
+  /** The oldest first, by link and by {@link Neighbor.port}. */
+  readonly #places = new Map<number, Map<number, Set<Neighbor>>>()
+  /** The bridge and port of each link-layer address in a forwarding table. The kernel's watcher limits their number. */
+  readonly #ports = new Map<Mac, { readonly bridge: number; readonly port: number }>()
+
+  get isEmpty(): boolean { return this.#places.size === 0 }
+
+  add(neighbor: Neighbor): void {
+    const { ifindex, mac, work: { account } } = neighbor
+    // The bridge learns the sender of a frame, whichever address the frame names.
+    const sender = account ?? mac
+    neighbor.port = sender === undefined ? 0 : this.#ports.get(sender)?.port ?? 0
+    const ports = this.#places.get(ifindex) ?? new Map<number, Set<Neighbor>>()
+    const place = ports.get(neighbor.port) ?? new Set()
+    this.#places.set(ifindex, ports.set(neighbor.port, place.add(neighbor)))
+  }
+
+  delete(neighbor: Neighbor): void {
+    const { ifindex, port } = neighbor
+    const ports = this.#places.get(ifindex)
+    const place = ports?.get(port)
+    if (ports === undefined || place?.delete(neighbor) !== true || place.size > 0) return
+    ports.delete(port)
+    if (ports.size === 0) this.#places.delete(ifindex)
+  }
+
+  /** @param ifindex only owners on this link @returns the oldest owner at the port with the most owners; undefined: none */
+  oldest(ifindex?: number): Neighbor | undefined {
+    const links = ifindex === undefined ? this.#places.values() : [this.#places.get(ifindex) ?? new Map<number, Set<Neighbor>>()]
+    let largest: Set<Neighbor> | undefined
+    for (const ports of links) for (const place of ports.values()) if (place.size > (largest?.size ?? 0)) largest = place
+    return largest?.values().next().value
+  }
+
+  /** A bridge learned the port of a link-layer address. @param entries owners with that address */
+  learned(bridge: number, mac: Mac, port: number, entries: readonly Neighbor[]): void {
+    const moved = entries.filter((entry) => !entry.isConfirmed && entry.work.account === undefined && entry.port !== port)
+    for (const entry of moved) this.delete(entry)
+    this.#ports.set(mac, { bridge, port })
+    for (const entry of moved) this.add(entry)
+  }
+
+  /** A bridge forgot a link-layer address. Its owners keep their place. */
+  forgot(bridge: number, mac: Mac): void { if (this.#ports.get(mac)?.bridge === bridge) this.#ports.delete(mac) }
+}
