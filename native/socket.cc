@@ -16,7 +16,7 @@ struct Poll {
   Environment* environment;
 };
 
-// Descriptors that a thread closes.
+// The descriptors of a socket, to be closed by a thread.
 struct Closing {
   uv_work_t work;  // first: a pointer to it is cast to Closing*
   Environment* environment;
@@ -104,7 +104,7 @@ static void onFinalize(napi_env, void* data, void*) {
   free(socket);
 }
 
-// The callback may close the socket, so `socket` must not be used after this.
+// Calls `function`, which may close the socket: the caller must not use `socket` afterwards.
 static void call(Socket* socket, napi_value self, napi_value function) {
   Environment* environment = socket->environment;
   napi_env env = environment->env;
@@ -133,7 +133,7 @@ static void onReadable(uv_poll_t* handle, int status, int) {
   napi_close_handle_scope(env, scope);
 }
 
-// Calls back once. At a socket error, too: send() reports the error.
+// Calls back once, also after a socket error, which send() reports.
 static void onWritable(uv_poll_t* handle, int, int) {
   Socket* socket = static_cast<Socket*>(handle->data);
   napi_env env = socket->environment->env;
@@ -161,7 +161,7 @@ Socket* unwrap(napi_env env, napi_callback_info info, const char* syscall, size_
   return nullptr;
 }
 
-// Watches `fd`, and replaces the callback. Throws after an error.
+// Watches `fd`, and replaces the callback. Throws a JavaScript exception if that fails.
 static void startWatch(Socket* socket, Watch* watch, int fd, int events, uv_poll_cb onEvent, napi_value self, napi_value function) {
   napi_env env = socket->environment->env;
   if (watch->poll == nullptr) {

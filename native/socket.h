@@ -19,7 +19,7 @@ struct Environment {
   napi_async_context context;
   napi_async_cleanup_hook_handle hook;
   Socket* sockets;  // list of the open sockets
-  int closing;      // poll handles and threads whose close callback is still to come
+  int closing;      // poll handles and threads whose close callback is pending
   bool leaving;
 };
 
@@ -61,7 +61,7 @@ struct Opened {
 
 // One direction of a socket, watched by uv_poll.
 struct Watch {
-  Poll* poll;     // made by the first start
+  Poll* poll;     // allocated when the watch starts first
   napi_ref self;  // set while started, like `callback`
   napi_ref callback;
 };

@@ -144,7 +144,7 @@ export function readMac(bytes: Uint8Array, at: number): Mac {
   return (((bytes[at] << 8) | bytes[at + 1]) * 2 ** 32 + (readWord(bytes, at + 2) >>> 0)) as Mac
 }
 
-/** @returns whether a host can have this address: not zero, and no group, whose I/G bit is set (IEEE 802). False for an absent one (-1) */
+/** @returns whether a host can have this address; false for zero, a group (I/G bit, IEEE 802) and an absent address (-1) */
 export function isHostMac(mac: Mac): boolean { return mac > 0 && Math.floor(mac / 2 ** 40) % 2 === 0 }
 
 /** Writes six bytes at `at`. */

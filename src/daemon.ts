@@ -31,7 +31,7 @@ import { StateFile } from './state-file.ts'
 const TICK = 5000
 /** Least time between two saves of learned hosts. Milliseconds. */
 const SAVE_INTERVAL = 30_000
-/** File descriptors that the links leave at the start for netlink sockets, the control socket, and reading of files. */
+/** File descriptors that links must not use at the start: for netlink sockets, the control socket, and files. */
 const NOT_FOR_LINKS = 8
 const TIMER_MAX = 2 ** 31 - 1 // the longest delay of setTimeout
 

@@ -131,7 +131,7 @@ export class Engine {
     return { names: config.options.names, upstreams }
   }
 
-  /** @returns whether the configuration has an interface of this name, or a pattern for it */
+  /** @returns whether the configuration names this interface, or has a pattern that matches its name */
   isNamed(iface: string): boolean { return this.#parts.rules.config.options.subscription(iface) !== undefined }
 
   /** Increases with every change of `savedHosts`. */
@@ -255,7 +255,7 @@ export class Engine {
     }
     if (!subscriptions.has(link.ifindex)) subscriptions.update(link, true)
     if (via !== undefined) return nextHops.follow(neighbor, link.ifindex, via, now)
-    // The target is on the link itself now. The next solicitation finds it.
+    // The route has no next hop any more, so the target is on the link itself. The next solicitation starts probes for it.
     if (isOwned) return owners.remove(neighbor, 'route')
     neighbor.set({ nextHop: undefined })
     if (!resolution.widenTo(neighbor, link.ifindex, now) && !isProbed) owners.remove(neighbor, 'limit')

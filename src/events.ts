@@ -18,8 +18,8 @@ export const SILENT_REASONS = [
   'failed',         // no host answered a short while ago
   'dad-unproven',   // DAD for an address that a static rule covers, without evidence
   'dad-own-mac',    // DAD by the owner itself
-  'foreign',        // the kernel routes the target to a link that has no hosts of the rule
-  'no-source',      // all addresses of our link are tentative
+  'foreign',        // the kernel's route leads to a link without hosts of the rule, or discards packets
+  'no-source',      // our link has no usable address yet (DAD)
   'limit',          // a table or budget is full
 ] as const
 export type SilentReason = (typeof SILENT_REASONS)[number]
@@ -94,18 +94,16 @@ export type Event =
       readonly former: number | undefined
       /** The event reports a new owner, or the loss of an owner that was reported as new. */
       readonly news: boolean
-      /** The next hop that replied, or did not, instead of the owner. */
+      /** The next hop that was probed instead of the owner. */
       readonly via?: Address | undefined }
-  /** A next hop was found, or did not reply. `news`: it was found, or is lost. */
+  /** A next hop replied (`alive`), or did not (`silent`). `news` is false for a silent next hop that had not replied before. */
   | { readonly kind: 'next-hop'; readonly ifindex: number; readonly address: Address; readonly mac: Mac | undefined
       readonly state: 'alive' | 'silent'; readonly news: boolean }
   | { readonly kind: 'link'; readonly iface: string; readonly state: 'up' | 'down' | 'gone' }
-  /**
-   * A host claimed the address of an owner. `absent`: the name of the link of a pinned owner, if that link is down or does not exist.
-   */
+  /** A host claimed the address of an owner. `absent`: name of a pinned owner's link, if that link is down or does not exist. */
   | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac
       readonly basis: ConflictBasis; readonly absent?: string | undefined }
-  /** An owner on `ifindex` is ignored, because the kernel has a route for it to link `other`, which has no hosts of the rule. */
+  /** An owner on `ifindex` is ignored: the kernel's route leads to link `other`, which has no hosts of the rule. */
   | { readonly kind: 'foreign'; readonly target: Address; readonly ifindex: number; readonly mac: Mac | undefined
       /** Undefined: the route discards packets. */
       readonly other: number | undefined }

@@ -7,8 +7,8 @@ import { type Included, parseConfig, type Parsed } from '../config/load.ts'
 export const DEFAULT_FILE = '/etc/ndp6d.conf'
 
 /**
- * Reads `file`, which may be anything readable, and its included files, which must be regular files.
- * @param again whether `file` must be a regular file as well: a pipe has its text only once, and may keep its reader waiting
+ * Reads `file`, which may have any readable type, and its included files, which must be regular files.
+ * @param again whether this is a further reading. Then `file` must be a regular file as well: a pipe would block, or yield no text
  * @throws an Error with `code` when `file` cannot be read
  */
 export function readConfig(file: string, again = false): Parsed {

@@ -19,9 +19,9 @@ import { EXIT } from './exit.ts'
 import { runtimeDirectory, stateDirectory } from './service-directories.ts'
 import { version } from './version.ts'
 
-/** Longest time for the last records, milliseconds: a reader that stalls must not delay a stop. */
+/** Milliseconds at most to write the last records: a reader that stalls must not delay a stop. */
 const DRAIN_TIME = 500
-/** File descriptors that commands leave to the daemon: for the sockets of a link, a discovery of its hosts, and a file. */
+/** File descriptors that commands leave to the daemon: for the sockets of a link, a discovery of hosts, and a file. */
 const NOT_FOR_COMMANDS = 8
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 
@@ -59,12 +59,12 @@ export async function handler({ config: file, level, log: output, state }: Infer
   }
 }
 
-/** Outputs of the log. Writing to them never keeps the daemon waiting. */
+/** Outputs of the log. Writing to an output never blocks the daemon. */
 interface Outputs {
   /** Undefined while the log goes to the journal. */
   readonly stdout: Output | undefined
   readonly stderr: Output
-  /** Waits until all text has been written, but not long. */
+  /** Waits until all text has been written, for DRAIN_TIME at most. */
   drained(): Promise<void>
 }
 

@@ -39,7 +39,7 @@ export interface Settings {
   /** O flag of advertisements: `auto` is 0 (RFC 4861 7.2.8). */
   readonly override: Override
   readonly source: SourceChoice
-  /** Set the kernel's neighbor entry back to the verified owner's link-layer address. */
+  /** Whether a changed entry of the kernel's neighbor table is set back to the link-layer address of the verified owner. */
   readonly neighborRepair: boolean
   /** Announcements of new owners (RFC 4861 7.2.6, RFC 9131). */
   readonly announce: Announce
@@ -91,7 +91,7 @@ export interface Config {
   readonly subnets: readonly Subnet[]
 }
 
-/** Patterns as regular expressions. A few patterns are compared with the name of every link, again and again. */
+/** Patterns compiled to regular expressions: each pattern is compared with the names of all links, many times. */
 const expressions = new Map<string, RegExp>()
 
 export function matchesIface(pattern: string, name: string): boolean {

@@ -11,7 +11,7 @@ import type { Part, Request, Summary } from './protocol.ts'
 const MAX_CONNECTIONS = 8
 /** Longest request, characters. */
 const MAX_REQUEST = 1024
-/** Longest time until a request is complete, and longest silence of a client after that, milliseconds. */
+/** Milliseconds at most until a request is complete, and of a client's silence while it receives the reply. */
 const TIMEOUT = 10_000
 /** Milliseconds until another attempt to listen, if no file descriptor was free. */
 const RETRY = 1000
@@ -39,7 +39,7 @@ export class ControlServer {
 
   /**
    * Replaces a socket of a previous run at `path`, and begins to listen.
-   * @param failed called at the first error of listening; without a free file descriptor, listening is tried again later
+   * @param failed called once, after the first error of listening. Without a free file descriptor, listening is tried again later
    * @param isRoomLeft whether a further connection leaves enough file descriptors for the rest of the program
    */
   constructor(path: string, source: StatusSource, failed: (error: Error) => void, timeout = TIMEOUT, isRoomLeft = () => true) {
@@ -73,7 +73,7 @@ export class ControlServer {
       if (!this.#hasFailed) this.#failed(error)
       this.#hasFailed = true
       if (error.code !== 'EMFILE' && error.code !== 'ENFILE') return
-      // Without a spare descriptor, waiting connections would cause one error after the other.
+      // Without a free descriptor, each pending connection would cause an error again and again.
       server.close()
       clearTimeout(this.#retry)
       this.#retry = setTimeout(() => this.#listen(), RETRY).unref()
@@ -97,7 +97,7 @@ export class ControlServer {
     const refusal = this.#refusal()
     if (refusal !== undefined) {
       socket.write(print({ error: refusal }))
-      socket.destroySoon() // does not wait for the client, whose connection would take a file descriptor
+      socket.destroySoon() // not end(), which would keep the file descriptor until the client closes
       return
     }
     this.#sockets.add(socket)

@@ -49,8 +49,8 @@ export interface KernelNeighbor {
   /** Undefined while the entry has no link-layer address. */
   readonly mac: Mac | undefined
   /**
-   * NUD_REACHABLE; NUD_PROBE (packets for the target wait); any other state with a link-layer address; NUD_FAILED (just now, the kernel's
-   * solicitations got no reply); deleted, perhaps because the entry was idle.
+   * `reachable`: NUD_REACHABLE. `probing`: NUD_PROBE, packets for the target wait. `known`: any other state with a link-layer address.
+   * `failed`: NUD_FAILED, the kernel's solicitations got no reply just now. `deleted`: the entry is gone, perhaps because it was idle.
    */
   readonly state: 'reachable' | 'probing' | 'known' | 'failed' | 'deleted'
   /** NTF_ROUTER. */
@@ -59,7 +59,7 @@ export interface KernelNeighbor {
   readonly permanent?: boolean
 }
 
-/** An entry of the kernel's neighbor table to be set to its owner's link-layer address. */
+/** A change of the kernel's neighbor table: sets the entry of an owner to the owner's link-layer address. */
 export interface NeighborRepair {
   readonly target: Address
   readonly ifindex: number
@@ -149,11 +149,11 @@ export interface RoutingDecision {
   readonly local: boolean
   /** The next hop. Undefined: the route has none, or several. */
   readonly via: Address | undefined
-  /** Prefix length of the route, in bits; 0 without a route. */
+  /** Prefix length of the route, in bits; 0 without a route. Always 128 in the reply to a `Lookup`. */
   readonly length: number
 }
 
-/** A question to the kernel: which way packets to an owner go, if the host route `hidden` did not exist. */
+/** A question to the kernel: where its routes would lead packets for an owner if the host route `hidden` did not exist. */
 export interface PathQuestion {
   readonly target: Address
   /** The owner's link. */
@@ -191,7 +191,7 @@ export interface Filter {
   readonly mac: Mac | undefined
   /** Prefixes of the targets, which may overlap. A change of the prefixes makes a new object. */
   readonly prefixes: Iterable<Prefix>
-  /** Targets among them that ndp6d does not answer for: by `exclude`, and the anycast addresses of this machine on the link. */
+  /** Targets that ndp6d does not answer for, although `prefixes` cover them: by `exclude`, and anycast addresses of this machine. */
   readonly excluded: readonly Prefix[]
 }
 

@@ -7,7 +7,7 @@ export function holdDescriptors(count: number): () => number {
   try {
     while (held.length < count) held.push(openSync('/', 'r'))
   } catch {
-    // None is left.
+    // No descriptor is left.
   }
   return () => {
     for (const fd of held) closeSync(fd)
@@ -15,4 +15,5 @@ export function holdDescriptors(count: number): () => number {
   }
 }
 
+/** @returns whether at least `count` descriptors are free */
 export function areDescriptorsFree(count: number): boolean { return holdDescriptors(count)() === count }

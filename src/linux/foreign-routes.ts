@@ -1,6 +1,6 @@
 /**
- * Reports changes of the kernel's routes and rules by others that may concern addresses of the configured prefixes (rtnetlink(7)). Routing
- * daemons change thousands of other routes, which a socket filter drops.
+ * Reports changes of routes and routing rules, by the kernel or other programs, that may concern the configured prefixes (rtnetlink(7)). A
+ * socket filter drops changes of other routes: routing daemons make thousands.
  */
 import { Address, Prefix } from '../address.ts'
 import type { Message } from '../wire/netlink.ts'
@@ -9,7 +9,7 @@ import { native } from './native.ts'
 import { EventSocket, type EventListener, type OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE } from './rtnetlink.ts'
 
-/** Milliseconds for which changes are collected, and the most that are reported one by one. */
+/** Milliseconds for which changes are collected, and the most changes that are reported separately. */
 const DELAY = 100
 const CHANGE_LIMIT = 64
 
@@ -22,7 +22,7 @@ export class ForeignRouteWatcher implements EventListener {
   #events: EventSocket | undefined
   #words = ''
   #prefixes: readonly Prefix[] = []
-  /** Prefixes to be reported, as text; `undefined` stands for any. */
+  /** Prefixes to be reported, by their text. The value undefined stands for any prefix. */
   readonly #changes = new Map<string, Prefix | undefined>()
   #timer: NodeJS.Timeout | undefined
 

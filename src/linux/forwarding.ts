@@ -1,8 +1,8 @@
 /**
  * Keeps this machine a router (net.ipv6.conf.all.forwarding). With `forwarding yes` the settings are set again after another program
- * changed them; without it, a warning names the cure. The kernel reports changes of `forwarding` (RTM_NEWNETCONF, linux/netconf.h), but not
- * of accept_ra, which is therefore set at the same occasions. The kernel forwards by the setting of `all` only: the one of a link merely
- * decides whether the link takes part in Neighbor Discovery as a host or as a router.
+ * changed them. Otherwise a warning says how to enable forwarding. The kernel reports changes of `forwarding` (RTM_NEWNETCONF,
+ * linux/netconf.h), but not of accept_ra, which is therefore set at the same time. Only the setting of `all` decides whether the kernel
+ * forwards. The setting of a link decides whether the link acts as a host or as a router in Neighbor Discovery.
  */
 import { RTNLGRP_IPV6_NETCONF } from '../wire/rtnetlink.ts'
 import type { Log } from './log.ts'
@@ -11,7 +11,7 @@ import { EventSocket, type OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE } from './rtnetlink.ts'
 import { enableForwarding, readSetting, type SettingChange } from './sysctl.ts'
 
-/** Milliseconds from a report to the check: another program sets several settings in a row, and may set them again and again. */
+/** Milliseconds from a report to the check: another program may change several settings in a row, and do so repeatedly. */
 const PAUSE = 1000
 /** Least time between two log lines about settings that were set again. Milliseconds. */
 const LOG_INTERVAL = 10_000

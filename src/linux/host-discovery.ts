@@ -17,7 +17,7 @@ import { IPPROTO_IPV6, IPV6_HDRINCL, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP, ope
 
 /** Milliseconds after the last request in which replies are accepted. */
 const REPLY_TIME = 3000
-/** Milliseconds until a discovery that had no file descriptor is repeated. */
+/** Milliseconds until a discovery that found no free file descriptor is repeated. */
 const RETRY = 1000
 /** Bytes of a slot, of which a reply takes 70; and the most frames of a batch. */
 const SLOT = 128
@@ -30,7 +30,7 @@ export interface DiscoveryReader {
   echo(source: Address, mac: Mac | undefined): void
   /** An error of sending or receiving, to be judged by `verdict`. */
   failed(error: Error): void
-  /** A discovery that had no file descriptor has begun after all. */
+  /** A repeated discovery has begun, after an earlier attempt found no free file descriptor. */
   opened?(): void
 }
 
@@ -49,7 +49,7 @@ export class Discovery {
   #search: Search | undefined
   #timer: NodeJS.Timeout | undefined
   #closed = false
-  /** Whether the last discovery had no file descriptor, so that `opened` is still to be called. */
+  /** Whether the last attempt found no free file descriptor. Then the next successful one calls `opened`. */
   #isLate = false
 
   /** Opens no socket yet. @param identifier of the Echo Requests (16 bits), unlike those of other programs that ping from here */

@@ -94,8 +94,8 @@ export class KernelFilter {
     const flags = this.#owner ? NFT_TABLE_F_OWNER : 0
     const failed = this.#socket!.request((w, first) => {
       const batch = new Batch(w, first)
-      // Deleting a missing table would fail, so create it first: without owner flag another program may have deleted our table. The flags
-      // have to be those of the table. A table of a previous run has no owner.
+      // Deleting a missing table would fail, so create it first: another program may have deleted a table without owner flag. The flags
+      // have to equal those of an existing table. A table of a previous run has no owner.
       batch.newTable(this.#present?.isEmpty === false ? flags : 0)
       batch.deleteTable()
       if (links.length > 0 || group !== undefined) batch.newTable(flags)

@@ -12,7 +12,7 @@ export interface LinkListener {
   gone(ifindex: number, name: string): void
   /** The other end of a link was replaced: switches there have not learned our addresses. */
   replugged(ifindex: number): void
-  /** A link became a port of a bridge, bond or team, which takes its packets. If it was reported before, it is reported as gone, too. */
+  /** A link became a port of `master`, a bridge, bond or team that takes its packets. If it was reported, it is also reported as gone. */
   enslaved?(name: string, master: string): void
 }
 
@@ -28,7 +28,7 @@ export class LinkWatcher extends TableWatcher<Tables, LinkListener> {
   /** Links that may differ from the last report. */
   readonly #touched = new Set<number>()
   readonly #replugged = new Set<number>()
-  /** Ports that were reported, and their masters. */
+  /** Masters of the ports that were reported, by ifindex of the port. */
   readonly #ports = new Map<number, number>()
 
   /** Reports all links, loopback as well, then every change until {@link close}. @throws OsError */
@@ -92,7 +92,7 @@ export class LinkWatcher extends TableWatcher<Tables, LinkListener> {
 
   #enslave({ ifindex, name }: LinkMessage, master: number): void {
     const reported = this.#reported.get(ifindex)
-    // The kernel keeps the routes of a port. Those of a link that is down are removed.
+    // The kernel keeps the routes of a port, so the link is first reported as down: the listener then removes its host routes.
     if (reported?.up === true) this.listener.link({ ...reported, up: false })
     this.#forget(ifindex)
     if (this.#ports.get(ifindex) === master) return

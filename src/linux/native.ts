@@ -36,7 +36,7 @@ export interface NativeSocket {
   drain(onWritable: () => void): void
   /** @returns packets that the kernel dropped since the last call (PACKET_STATISTICS); 0 on other sockets */
   drops(): number
-  /** @param later the descriptor is closed by a thread: the close of a packet socket takes tens of milliseconds */
+  /** @param later lets a thread close the descriptors, because closing a packet socket takes tens of milliseconds */
   close(later?: boolean): void
 }
 

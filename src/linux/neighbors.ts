@@ -15,8 +15,9 @@ const KNOWN = NUD_STALE | NUD_DELAY | NUD_PERMANENT
 
 export interface NeighborListener {
   /**
-   * A new, changed or deleted entry. `deleted` also stands for an entry that a program deleted, or that failed before it was dumped. The
-   * kernel deletes idle entries, so `deleted` is a reason to probe, not a proof that the host is gone. Link-local addresses are reported for routers only.
+   * A new, changed or deleted entry. `deleted` also stands for NUD_FAILED in a dump, or by another program (`ip neigh del`). The kernel
+   * deletes idle entries, so `deleted` is a reason to probe, not a proof that the host is gone. Link-local addresses are reported for
+   * routers only.
    */
   neighbor(neighbor: KernelNeighbor): void
   /**
@@ -33,7 +34,7 @@ export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
   /** Also precedes the dump after lost messages: reading a full table takes 0.3 s, and an attacker may cause losses on purpose. */
   protected readonly pause = 1000
   #isFull = false
-  /** Reported entries, except those that failed. Entries beyond KERNEL_LIMIT are reported, but their deletion is not. */
+  /** Reported entries that have not failed and are not deleted. Entries beyond KERNEL_LIMIT are reported, but their deletion is not. */
   readonly #neighbors = new Map<string, KernelNeighbor>()
   /** Entries of forwarding tables, one for each VLAN of a station. Entries beyond KERNEL_LIMIT are ignored. */
   readonly #entries = new Map<string, StationMessage>()
@@ -75,7 +76,7 @@ export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
     else this.#learn(station)
   }
 
-  /** @param isNews the kernel itself made the change just now: no other program did, and the entry does not come from a dump */
+  /** @param isNews whether the kernel itself made the change just now; false for entries of a dump and changes by other programs */
   #neighbor(message: NeighborMessage, isNews: boolean): void {
     const { ifindex, address: target, lladdr: mac, router, proxy } = message
     const shown = stateOf(message)

@@ -1,8 +1,8 @@
 /**
  * Uses netfilter for two things: the kernel drops messages that ndp6d handles ({@link KernelFilter}), and logs the solicitations and
- * unresolved packets that the kernel itself sends ({@link OwnSolicitations}). Where one of the two fails, ndp6d works without it and tries
- * again. It logs one warning if the second attempt fails too, and one line when an attempt succeeds: an error may end by itself, for
- * example while links are deleted.
+ * unresolved packets that the kernel itself sends ({@link OwnSolicitations}). If one of the two fails, ndp6d works without it and tries
+ * again. A warning is logged once, if the second attempt fails too: an error may pass, for example while links are deleted. After a
+ * warning, the first success is logged.
  */
 import type { Address } from '../address.ts'
 import type { Filter, KernelNeighbor } from '../engine/types.ts'
@@ -75,7 +75,7 @@ export class Netfilter {
     if (this.#watching.isFailing && state === 'failed' && this.#watched.has(ifindex)) this.#solicited(ifindex, target)
   }
 
-  /** Replaces the table now. @param isRetry the attempt before failed and had time to pass: another error is logged */
+  /** Replaces the table now. @param isRetry whether an attempt failed some time ago, so that a further error is logged */
   apply(isRetry = false): void {
     clearImmediate(this.#timer)
     this.#timer = undefined

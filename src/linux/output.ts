@@ -28,8 +28,8 @@ export class Output {
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * @param fd 1 or 2; its mode is not changed for other processes that share it, except for a socket
-   * @param dropped called when the queue has been written, if `count` pieces of text were dropped meanwhile. `reason` is a code of errno(3).
+   * @param fd 1 or 2; other processes that share it keep its blocking mode, unless it is a socket
+   * @param dropped called when the queue has been written, if `count` pieces of text were dropped. `reason` is a code of errno(3)
    */
   constructor(fd: 1 | 2, dropped: (count: number, reason: string) => void) {
     this.#fd = openWithoutWaiting(fd)

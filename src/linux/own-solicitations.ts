@@ -1,7 +1,7 @@
 /**
- * The multicast solicitations that the kernel itself sends (RFC 4861 7.2.2) for packets that it has to deliver. On a link without link-layer
- * addresses the kernel sends the packets at once, and these count instead. Rules of our nftables table (kernel-filter.ts) log both to a
- * group of nfnetlink_log, and this socket receives them.
+ * The multicast solicitations that the kernel itself sends (RFC 4861 7.2.2) for packets that it has to deliver. On a link without
+ * link-layer addresses the kernel sends the packets at once, so the packets count instead. Rules of our nftables table (kernel-filter.ts)
+ * log both to a group of nfnetlink_log, and this socket receives them.
  */
 import { Address } from '../address.ts'
 import { NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
@@ -42,7 +42,7 @@ export class OwnSolicitations {
       socket.close()
       throw error
     }
-    // `overrun` does nothing, because the kernel repeats a solicitation that was lost, and a sender its packets.
+    // `overrun` does nothing: the kernel repeats a lost solicitation, and a sender repeats lost packets.
     this.#events = socket.listen({ message: (message) => this.#take(message), settled: () => {}, overrun: () => {} })
   }
 

@@ -32,7 +32,7 @@ export type PacketSocketOptions = Pick<Link, 'ifindex' | 'mac'> & Pick<Subscript
 const RECEIVE_BUFFER = 4 * 2 ** 20
 const RING = 8192
 
-/** Milliseconds for which a message may wait for the kernel. Its solicitor has asked again by then (RFC 4861 10, RETRANS_TIMER). */
+/** Milliseconds for which a message may wait for the kernel. Its solicitor retransmits by then (RFC 4861 10, RETRANS_TIMER). */
 const MAX_WAIT = 1000
 
 const NO_MAC = -1 as Mac
@@ -93,7 +93,7 @@ export class PacketSocket {
   set mac(mac: Mac | undefined) { this.#batch.mac = mac }
   get queued(): number { return this.#queue.size }
 
-  /** Opens the descriptor that packets leave by, by sending nothing: at the first packet none may be free. @throws OsError */
+  /** Sends nothing, which opens the descriptor for sending now: later, no descriptor may be free. @throws OsError */
   prepareToSend(): void { this.#socket.send(NOTHING, 1, NO_LENGTHS, 0) }
 
   /** Queues an NA until `flush`. The caller may change `message` after this call. */
@@ -103,7 +103,7 @@ export class PacketSocket {
   solicit(message: NeighborSolicitation): void { this.#enqueue(encodeSolicitation, message) }
 
   /**
-   * Sends the queued messages. Messages that the kernel cannot take now are sent once it can, or dropped after MAX_WAIT. Dropped and refused
+   * Sends the queued messages. Messages that the kernel does not take now are sent later, or dropped after MAX_WAIT. Dropped and refused
    * messages are counted as unsent, and an error is reported unless its verdict is `retry`. Never throws.
    */
   flush(): void {
@@ -163,7 +163,7 @@ export class PacketSocket {
     restInFlood(received, this.counters.sent - sent, SLOTS, this.#sleep)
   }
 
-  /** Flushes again when the kernel has room, and in any case after MAX_WAIT. @throws OsError */
+  /** Flushes again when the kernel takes messages again, and in any case after MAX_WAIT. @throws OsError */
   #wait(): void {
     this.#queue.wait(this.#clock())
     this.#timer ??= setTimeout(() => {

@@ -4,7 +4,7 @@ import { verdict } from './errors.ts'
 import { type HostRoutes, RouteWatcher } from './route-changes.ts'
 import type { Rtnetlink } from './rtnetlink.ts'
 
-/** Time until routes are compared, if they cannot be compared at once. Milliseconds. */
+/** Milliseconds until another attempt, if routes cannot be compared at once. */
 const RETRY = 100
 
 export class RouteComparison {
@@ -22,10 +22,10 @@ export class RouteComparison {
     this.#compare = compare
   }
 
-  /** Whether the engine knows the kernel's routes. Before that, its changes must not be carried out. */
+  /** Whether the engine knows the kernel's routes. Before that, the engine's route changes must not be carried out. */
   get isReady(): boolean { return this.#isReady }
 
-  /** Begins with the routes of the previous run. @returns these routes @throws OsError */
+  /** Watches the routes until {@link close}, and compares them once. @returns the routes of the previous run @throws OsError */
   start(): readonly HostRoute[] {
     this.#watcher = new RouteWatcher(this.#kernel, () => this.run())
     const present = this.#routes.present()

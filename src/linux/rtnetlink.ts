@@ -20,10 +20,13 @@ export const NETLINK_ROUTE = 0
 /** Errors of deleting a route that does not exist, or is being deleted. */
 const GONE = ['ESRCH', 'ENOENT']
 
-/** The most messages of one datagram of questions. Two replies to each fit into the receive buffer. */
+/** Messages in one datagram from which no further owner is added. Two replies to each message fit into the receive buffer. */
 const QUESTION_LIMIT = 512
 
-/** Without a route. Errors of a lookup mean this: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), ENODEV (the incoming link is gone). */
+/**
+ * The decision without a route, or after an error of the lookup: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), ENODEV (the incoming link is
+ * gone).
+ */
 export const NO_ROUTE: RoutingDecision = { ifindex: undefined, local: false, via: undefined, length: 0 }
 
 export interface RouteFailure {
@@ -73,7 +76,10 @@ export class Rtnetlink extends RequestSocket {
     return found
   }
 
-  /** Asks the kernel about owners. Their hidden routes are deleted and added again in the same datagram. @returns the replies, in order */
+  /**
+   * Asks the kernel about owners. The same datagram deletes the `hidden` route before the lookups and adds it again after them.
+   * @returns the replies by question, each with one decision for each link of `from`
+   */
   paths(questions: readonly PathQuestion[]): (readonly RoutingDecision[])[] {
     const found = questions.map(({ from }) => from.map(() => NO_ROUTE))
     for (let at = 0; at < questions.length;) {
@@ -123,7 +129,7 @@ export class Rtnetlink extends RequestSocket {
     return this.#batch(changes, (w, sequence, { route }) => changeRoute(w, sequence, 'replace', route, expires))
   }
 
-  /** Sets an existing neighbor entry to a link-layer address. @returns false: there is no such entry */
+  /** Sets an existing neighbor entry to a link-layer address. @returns false: there is no such entry, or the kernel refused */
   repairNeighbor(repair: NeighborRepair): boolean {
     return this.request((w, sequence) => {
       replaceNeighbor(w, sequence, repair)

@@ -11,7 +11,7 @@ export class SendQueue {
   #slab = new Uint8Array(SLOT * SLOTS)
   #lengths = new Int32Array(SLOTS)
   #size = 0
-  /** Since when frames wait for the kernel: of the first `#dated` frames. The others were queued after the last attempt to send. */
+  /** Times since which the first `#dated` frames wait for the kernel. The others were queued after the last attempt to send. */
   #since = new Float64Array(SLOTS)
   #dated = 0
 
@@ -31,7 +31,7 @@ export class SendQueue {
   /** Sends the first frames, which stay in the queue. @returns how many the kernel took. @throws OsError of the first frame */
   send(socket: NativeSocket): number { return socket.send(this.#slab, SLOT, this.#lengths, this.#size) }
 
-  /** Notes that all frames wait for the kernel, since `now` (milliseconds) if they did not wait before. */
+  /** Registers that all frames wait for the kernel. @param now start of the wait for frames that did not wait before (milliseconds) */
   wait(now: number): void {
     this.#since.fill(now, this.#dated, this.#size)
     this.#dated = this.#size

@@ -18,7 +18,7 @@ function transmit(socket: NativeSocket, message: Uint8Array): void {
   if (socket.send(message, message.length, Int32Array.of(message.length), 1) === 0) throw osError(EAGAIN, 'sendmmsg')
 }
 
-/** The socket of the last {@link notify}, kept for the next: a watchdog must be fed also when no file descriptor is free. */
+/** The socket of the last {@link notify}, kept for the next one: watchdog notifications must leave also when no file descriptor is free. */
 let manager: { readonly path: string; readonly socket: NativeSocket } | undefined
 
 /**

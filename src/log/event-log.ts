@@ -50,7 +50,7 @@ export class EventLog {
     this.#isDebug = log.isLevelEnabled('debug')
   }
 
-  /** Logs links, and owners and next hops that are found, moved or lost, at info, many of them summed up; problems as warnings; the rest at debug. */
+  /** Logs links, and owners and next hops that are found, moved or lost, at info; problems as warnings; the rest at debug. */
   event(event: Event, now: Instant): void {
     this.tick(now)
     const log = this.#log

@@ -49,7 +49,7 @@ export class LinkErrorLog {
 
   get limits(): Limit[] { return [{ name: 'link errors logged once', used: this.#logged.size, size: MAX_ERRORS }] }
 
-  /** Logs that the sockets of a link are open, if an error of this link was logged before. */
+  /** Logs that the sockets of a link are open, if an error of the link was logged before. Further errors are then logged again. */
   opened(iface: string): void {
     const keys = [...this.#logged].filter((key) => key.startsWith(`${iface} `))
     for (const key of keys) this.#logged.delete(key)

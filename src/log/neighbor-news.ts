@@ -1,12 +1,12 @@
-/** Decides which owners that were found, moved or lost get a line of their own: many on one link within a second are summed up. */
+/** Decides which owners that were found, moved or lost get a log line of their own. Many on one link within a second share a line. */
 import type { Instant } from '../engine/types.ts'
 import type { Event } from '../events.ts'
 
 export type NeighborEvent = Extract<Event, { kind: 'neighbor' }>
 
-/** The most lines in a window about owners of one link to which the same happened. */
+/** The most lines in a window for equal changes of owners on one link. */
 const MAX_LINES = 10
-/** Milliseconds of a window, and of the next one while there are more than {@link MAX_LINES} in each. The next ones have no lines. */
+/** Milliseconds of the first window, and of each next one. A next one follows a window with more than MAX_LINES events, and only counts. */
 const WINDOW = 1000
 const BUSY_WINDOW = 10_000
 

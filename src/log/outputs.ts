@@ -12,7 +12,7 @@ export interface LogOptions {
   readonly output: Output
   /** Receives the entries of output `journal`. */
   readonly journal?: (fields: Record<string, string>) => void
-  /** Receives the lines of the other outputs. Default: stdout, which may keep the program waiting. */
+  /** Receives the lines of the other outputs. Default: stdout, which may block the program. */
   readonly lines?: DestinationStream
 }
 

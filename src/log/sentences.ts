@@ -91,7 +91,8 @@ export function conflictSentence({ target, ifindex, mac, basis, absent }: EventO
 export function foreignSentence({ target, ifindex, mac, other }: EventOf<'foreign'>, names: LinkNames): string {
   const host = mac === undefined ? 'a host' : formatMac(mac)
   const route = other === undefined ? 'a route that discards packets for it' : `a route for it to ${names(other)}`
-  return `${host} on ${names(ifindex)} uses ${target}, but the kernel has ${route}: it gets no answer and no host route`
+  return `${host} on ${names(ifindex)} uses ${target}, but the kernel has ${route}: solicitations for ${target} get no answer; `
+    + 'remove the route, pin the address with a `host` line, or give the host another address'
 }
 
 export function proxySentence({ target, ifindex, mac }: EventOf<'proxy'>, names: LinkNames): string {
@@ -116,8 +117,8 @@ export function bareSentence({ ifindex, source }: EventOf<'bare'>, names: LinkNa
 }
 
 export function filteredSentence({ ifindex, target, mac }: EventOf<'filtered'>, names: LinkNames): string {
-  return `the kernel gets no answer for ${target} on ${names(ifindex)}, although ${formatMac(mac)} replied to ndp6d: packets for it are lost; `
-    + 'check that the firewall (input chain) accepts ICMPv6 neighbor advertisements'
+  return `the kernel gets no answer for ${target} on ${names(ifindex)}, although ${formatMac(mac)} replied to ndp6d: packets for ${target} `
+    + 'are lost; check that the firewall (input chain) accepts ICMPv6 neighbor advertisements'
 }
 
 export function snoopedSentence({ iface, minutes }: EventOf<'snooped'>): string {
@@ -126,7 +127,7 @@ export function snoopedSentence({ iface, minutes }: EventOf<'snooped'>): string 
 }
 
 export function enslavedSentence(iface: string, master: string): string {
-  return `${iface} is a port of ${master}, which takes its packets: it is not served until it is released; configure ${master} instead`
+  return `${iface} is a port of ${master}, which takes all packets of ${iface}: ${iface} is not served; configure ${master} instead`
 }
 
 const MAX_LINKS = 10

@@ -33,7 +33,7 @@ export const DROP_REASONS = [
   'own-frame',                // sent by this machine
   'vlan',                     // tagged: it belongs to a VLAN interface
   'other-host',               // to another MAC; received because the link is promiscuous
-  'ethernet-source',          // from a group or zero: an answer would go to all nodes, or to none
+  'ethernet-source',          // from a group or zero: an answer would reach many hosts, or none
   // Checked by NdiscView.decode. Before 'hop-limit' the view is blank; from 'hop-limit' on it has source and target.
   'not-ipv6',                 // ethertype or version
   'not-ndisc',                // neither NS nor NA
@@ -224,8 +224,8 @@ export class NdiscView {
   }
 
   /**
-   * Link-layer address of the target of an NA: the option, or else the Ethernet source; -1: neither. RFC 4861 does not forbid an option with a
-   * group, which clusters with a shared address send. Such an option is ignored, because an owner is a single host.
+   * Link-layer address of the target of an NA: the option, or else the Ethernet source; -1: neither. RFC 4861 allows an option with a group
+   * address, which clusters with a shared address send. Such an option is ignored, because an owner is a single host.
    */
   get lladdr(): Mac { return isHostMac(this.tlla) ? this.tlla : this.sourceMac }
 

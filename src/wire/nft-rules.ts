@@ -30,7 +30,7 @@ const RTN_LOCAL = 2
 const NF_DROP = 0
 const ARPHRD_ETHER = 1
 
-/** The most unresolved packets of a link that are logged in a second, and at once. */
+/** The most unresolved packets of a link that are logged in a second, and in one burst. */
 const PACKETS = 1000, PACKET_BURST = 256
 /** ff02::1:ff00:0/104 (RFC 4291 2.7.1). */
 const SOLICITED_NODE = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff)
@@ -79,8 +79,8 @@ export function logRule(group: number): AttributeList {
 }
 
 /**
- * Builds a rule that logs packets which leave by `ifindex` to addresses in set `set` (with this `id`) to `group`: no host route leads to the
- * destination. On a link without link-layer addresses the kernel sends such packets, and solicits nothing.
+ * Builds a rule that logs packets to `group`, if they leave by `ifindex` and their destination is in set `set` (with this `id`). No host
+ * route leads to such a destination. On a link without link-layer addresses the kernel sends these packets without a solicitation.
  */
 export function unresolvedRule(ifindex: number, set: string, id: number, group: number): AttributeList {
   return [

@@ -1,7 +1,7 @@
 /**
  * nf_tables messages of the table `ip6 ndp6d` (linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h, nft(8)). It drops NSs before the
- * kernel answers them and NAs before the kernel forwards them. It logs the multicast NSs of the kernel, and packets that leave by a link
- * without link-layer addresses although their destination may be behind ndp6d. In the language of nft:
+ * kernel answers them and NAs before the kernel forwards them. It logs the multicast NSs of the kernel. On a link without link-layer
+ * addresses it logs leaving packets whose destination may be on another link. In the language of nft:
  *
  *     table ip6 ndp6d {
  *       flags owner

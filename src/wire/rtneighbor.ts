@@ -84,7 +84,7 @@ export function dumpNeighbors(w: MessageWriter, sequence: number): void { dump(w
 /** Requests the forwarding tables of all bridges; the reply contains the forwarding tables of other devices too. */
 export function dumpStations(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_BRIDGE) }
 
-/** Sets the link-layer address of an existing entry, as a confirmed one. Without an entry, the kernel refuses with ENOENT. */
+/** Requests a new link-layer address and NUD_REACHABLE for an existing entry. Without an entry, the kernel refuses with ENOENT. */
 export function replaceNeighbor(w: MessageWriter, sequence: number,
   { target, ifindex, mac, router }: { target: Address; ifindex: number; mac: Mac; router: boolean }): void {
   const header = new Uint8Array(HEADER)

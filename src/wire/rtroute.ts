@@ -100,7 +100,7 @@ export function decodeOnLink(message: Message): { prefix: Prefix; ifindex: numbe
 }
 
 /**
- * Decodes the next hops of RTM_*ROUTE that is a unicast route to ::/0, in any table. Link-local ones are left out: no rule covers them.
+ * Decodes the next hops of a unicast route to ::/0 (RTM_*ROUTE), in any table. Link-local next hops are left out: no rule covers them.
  * @returns undefined for other routes and messages
  */
 export function decodeGateways(message: Message): { address: Address; ifindex: number }[] | undefined {
@@ -182,9 +182,9 @@ export function onLinkFilter(): Uint8Array {
 export const WORD_LIMIT = 64
 
 /**
- * Builds a filter for a socket in RTNLGRP_IPV6_ROUTE and RTNLGRP_IPV6_RULE: it passes all rules, and of the routes that are not ours those
- * that may concern addresses of some prefixes.
- * @param words first 32 bits of these prefixes; more than WORD_LIMIT: all routes pass. Routes of less than 32 bits always pass
+ * Builds a filter for a socket in RTNLGRP_IPV6_ROUTE and RTNLGRP_IPV6_RULE. It passes all routing rules, and routes that may concern some
+ * prefixes. It drops our own routes, and local, anycast and multicast routes.
+ * @param words first 32 bits of these prefixes; more than WORD_LIMIT: all other routes pass. Routes of less than 32 bits pass always
  */
 export function foreignRouteFilter(words: readonly number[]): Uint8Array {
   const destination = 16 + 12 + 8
@@ -218,7 +218,7 @@ export interface LookupFields {
 
 /**
  * Requests the route of a packet. The answer is an RTM_NEWROUTE or an error.
- * @param isMatch the answer is the route in the table, with its prefix and all of its next hops; else the next hop of this packet, as a /128
+ * @param isMatch whether the answer is the route in the table, with its prefix and all next hops; else it is a /128 with one next hop
  */
 export function lookupRoute(w: MessageWriter, sequence: number, { target, from, source }: LookupFields, isMatch = false): void {
   const fields = header(128, 0, 0, 0)

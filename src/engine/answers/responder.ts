@@ -53,13 +53,14 @@ export class Responder extends Part<ResponderParts> {
     return this.#search(neighbor, link.ifindex, t0, t1, t2, t3, rules, view.sourceMac, now, this.#solicitor)
   }
 
-  /** Handles a packet that the kernel has for the target on a link: probes the other links. Later packets use the host route. */
+  /** Handles a packet for the target that the kernel sends to a link: probes the other links. Later packets use the host route. */
   local(ifindex: number, target: Address, now: Instant): void {
     const { w0, w1, w2, w3 } = target
     const { rules: all, cache, links } = this.parts
     const neighbor = cache.get(w0, w1, w2, w3)
     const rules = all.match(ifindex, w0, w1, w2, w3).filter(({ settings }) => settings.routes)
-    // If the target is probed on this link, the solicitation may be that probe. Without link-layer addresses there is no solicitation.
+    // If the target is probed on this link, the kernel's solicitation may be that probe. On links without link-layer addresses the kernel
+    // sends no solicitations.
     const isProbe = neighbor?.work.probed.includes(ifindex) === true && links.get(ifindex)?.mac !== undefined
     if (neighbor?.isOwned || isProbe || rules.length === 0 || target.isLinkLocal) return
     if (all.excluded(w0, w1, w2, w3) || links.own(w0, w1, w2, w3) !== undefined || isAnycast(rules, links, w0, w1, w2, w3)) return
@@ -72,7 +73,10 @@ export class Responder extends Part<ResponderParts> {
     if (pending !== undefined && local) for (const solicitor of pending.solicitors) this.#answerSolicitor(pending.rule, target, solicitor)
   }
 
-  /** Answers the solicitors that wait for an owned target, if no host route is pending. DAD and claimants wait until the owner is verified. */
+  /**
+   * Answers the solicitors that wait for an owned target, if no host route is pending. A solicitor in DAD, or one that claims the target,
+   * waits until the owner is verified.
+   */
   release(neighbor: Neighbor, now: Instant): void {
     const { state, work: { waiting, rivalMac } } = neighbor
     if (waiting.length === 0 || !neighbor.isOwned || !neighbor.isReady) return
@@ -96,7 +100,7 @@ export class Responder extends Part<ResponderParts> {
 
   #owned(neighbor: Neighbor, link: Link, view: NdiscView, rules: readonly ActiveRule[], isDad: boolean, now: Instant): Outcome {
     if (neighbor.ifindex === link.ifindex) {
-      // The proxy that answered for the target has lost its host.
+      // The proxy that answered for the target now solicits it: the host may have left that proxy.
       if (neighbor.isVouched && view.sourceMac === neighbor.mac && !isDad) this.parts.resolution.verify(neighbor, now, 'solicited')
       return 'same-link'
     }
@@ -105,7 +109,7 @@ export class Responder extends Part<ResponderParts> {
     neighbor.used = true
     const outcome = isDad ? this.#dad.owned(neighbor, solicitorOf(link, view), now) : undefined
     if (outcome !== undefined) return outcome
-    // An answer from the cache would tell the claimant nothing.
+    // The claimant needs a new verification of the owner, not an answer from the cache.
     const { rival, rivalMac } = neighbor.work
     if (rival === link.ifindex && rivalMac === view.sourceMac) return this.parts.resolution.confirm(neighbor, solicitorOf(link, view), now)
     if (!neighbor.isReady) return neighbor.wait(solicitorOf(link, view)) ? 'probing' : 'limit'
@@ -114,8 +118,8 @@ export class Responder extends Part<ResponderParts> {
   }
 
   /**
-   * @returns whether one of these rules answers for the owner. While the owner's link is down or does not exist, an answer would attract packets
-   * that cannot be delivered. A pinned address is nevertheless defended against DAD, because no other host may take it
+   * @returns whether one of these rules answers for the owner. While the owner's link is down or does not exist, an answer would attract
+   * packets that cannot be delivered. Only DAD for a pinned address is answered then, because no other host may take the address
    */
   #serves({ ifindex, target, isPinned }: Neighbor, rules: readonly ActiveRule[], isDad: boolean): boolean {
     const { links, rules: { config: { hosts } } } = this.parts

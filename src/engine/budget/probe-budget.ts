@@ -34,8 +34,8 @@ const ALIVE_FACTOR = 4
 /** Rate at which saved up probes leave, in units of the budget's rate. */
 const HASTE = 2
 /**
- * Probing a target on up to this many links counts as one probe of its block; on more links, as proportionally more. So 300 links that
- * appear together, with a host each, fit into the saved up budget, and a scan causes at most 16 000 probes per second.
+ * Probing a target on up to this many links counts as one probe of its block; on more links, as proportionally more. So the saved up budget
+ * suffices for 300 links that appear together with a host each. By default a scan causes at most 16 000 probes per second.
  */
 const LINKS = 32
 /** While at least this many unknown targets wait in the queue, a host that used the part HASTY of the window is refused. */
@@ -44,7 +44,7 @@ const HASTY = 1 / 4
 /** Numbers of hash slots, for senders and for targets that had an owner. A collision costs precision only. */
 const SENDERS = 1024
 const SEEN = 8192
-/** Milliseconds between two events that report refusals, and without a refusal after which an event reports the remaining ones. */
+/** Milliseconds after an event until a refusal causes the next one, and milliseconds without a refusal until an event reports the rest. */
 const REPORT_INTERVAL = 10_000
 const CALM = 3000
 
@@ -55,7 +55,7 @@ const KEPT = {
   unknown: { calm: 4 / 16, crowded: 5 / 16, repeat: 6 / 16, greedy: 7 / 16 },
 } as const satisfies Record<Lane, unknown>
 
-/** The budgets of a link or of a block. The deadline is the time to check for remaining refusals. */
+/** The budgets of a link or of a block. At the deadline, refusals that no event has reported are reported if no further one came. */
 class Bucket implements Timed {
   /** Undefined: the bucket of a block. */
   readonly ifindex: number | undefined
@@ -189,7 +189,7 @@ export class ProbeBudget<T extends Queued> {
     }
   }
 
-  /** Counts a refusal. The first one is reported at once, and the others later, together. */
+  /** Counts a refusal. The first one is reported at once, and later ones together. @returns false */
   #refuse(bucket: Bucket, mac: number, now: Instant): false {
     bucket.mac = bucket.refused === 0 || bucket.mac === mac ? mac : -1
     bucket.refused++

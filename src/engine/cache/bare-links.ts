@@ -1,11 +1,11 @@
-/** Sources of messages on links that have no address at all, such as a bridge with `addrgenmode none`. */
+/** Chooses sources of messages on bare links: those without any address, such as a bridge with `addrgenmode none`. */
 import type { Address } from '../../address.ts'
 import { borrowedSource } from '../links/source-address.ts'
 import { type Context, TimedPart } from '../rules/context.ts'
 import type { Timed } from '../tables/deadlines.ts'
 import type { Instant, Link } from '../types.ts'
 
-/** Milliseconds until a link without addresses is bare. rtnetlink shows a new address at the end of DAD (RFC 4862 5.4.2). */
+/** Milliseconds until a link without addresses counts as bare. rtnetlink shows a new address only after DAD (RFC 4862 5.4.2). */
 const PATIENCE = 3000
 
 interface BareLink extends Timed {
@@ -28,7 +28,7 @@ export class BareLinks extends TimedPart<BareParts, BareLink> {
   /**
    * Chooses the source of a message, and reports each bare link once.
    * @param last the source if this machine has no usable address
-   * @returns undefined when there is no source, or the link is not bare: then its own addresses count, and tentative ones are usable soon
+   * @returns undefined when there is no source, or the link is not bare and has its own addresses
    */
   source({ ifindex }: Link, target: Address, last?: Address): Address | undefined {
     const link = this.records.get(ifindex)

@@ -11,11 +11,11 @@ import { UnconfirmedOwners } from './unconfirmed-owners.ts'
 export const UNPROVEN_LIMIT = 4096
 /** The most additional entries, for hosts that showed themselves only. A scan cannot take these entries (RFC 6583 7.1). */
 export const ALIVE_RESERVE = 4096
-/** The most addresses behind next hops. They are not learned, so they do not count for `limit`. Beyond it, a new one replaces the oldest. */
+/** The most addresses behind next hops, which do not count for `limit`. Beyond it, a new address replaces the oldest one. */
 export const BEHIND_HOPS_LIMIT = 4096
 /** The part of `limit` that the owners of one link leave to other links, and that confirmed owners leave to others. */
 const OTHERS_SHARE = 1 / 4
-/** When owners use this part of their limit, further ones are verified a second after the proof. Forged ones may leave places then. */
+/** From this use of `limit` on, new owners are verified a second after the proof: owners that were forged may fail then. */
 const CROWD = 1 / 2
 
 export class Capacity extends Part<Pick<Context, 'effects'>> {
@@ -47,7 +47,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
       { name: 'addresses behind next hops', used: this.#behindHops.size, size: BEHIND_HOPS_LIMIT }]
   }
 
-  /** The entry that a further one behind a next hop replaces; undefined: there is a free place. */
+  /** The entry that the next address behind a next hop replaces; undefined: the limit is not reached. */
   get oldestBehindHops(): Neighbor | undefined {
     return this.#behindHops.size < BEHIND_HOPS_LIMIT ? undefined : this.#behindHops.values().next().value
   }
@@ -104,7 +104,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
     this.#countConfirmed(neighbor, 1)
   }
 
-  /** A bridge learned the port of a link-layer address. @param port undefined: the bridge forgot the address */
+  /** Handles a change of the port that a bridge has for a link-layer address. @param port undefined: the bridge forgot the address */
   station(bridge: number, mac: Mac, port: number | undefined): void {
     if (port === undefined) this.#unconfirmed.forgot(bridge, mac)
     else this.#unconfirmed.learned(bridge, mac, port, this.of(mac))
@@ -116,9 +116,9 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   }
   /** @returns whether a host has reached `host-limit` with targets that are probed because of it. If so, emits an event */
   isBusy(mac: Mac, rule: ActiveRule): boolean { return this.#isReached(mac, this.#probedFor.get(mac)?.size ?? 0, rule) }
-  /** @returns the target that has been probed the longest because of a host */
+  /** @returns the oldest INCOMPLETE entry that a host caused; undefined: none */
   oldestProbedFor(mac: Mac): Neighbor | undefined { return this.#probedFor.get(mac)?.values().next().value }
-  /** Counts an entry. Its state, link, MAC address, account, `isConfirmed`, and whether it has a next hop, must not change until {@link remove}. */
+  /** Counts an entry. Its state, link, MAC address, account, `isConfirmed` and next hop (if any) must not change until {@link remove}. */
   add(neighbor: Neighbor): void { this.#count(neighbor, 1) }
   remove(neighbor: Neighbor): void { this.#count(neighbor, -1) }
 

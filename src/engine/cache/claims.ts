@@ -8,7 +8,7 @@ import type { Neighbor } from './neighbor.ts'
 import { proof } from './proof.ts'
 import type { Resolution, ResolutionParts } from './resolution.ts'
 
-/** Milliseconds from a claim to the first probe after it, so that the other proxy gets the claim first. */
+/** Milliseconds from sending a claim to the first probe after it, so that the other proxy gets the claim first. */
 const CLAIM_LEAD = 100
 
 export type ClaimParts = ResolutionParts & { readonly resolution: Resolution }
@@ -20,7 +20,7 @@ export class Claims extends Part<ClaimParts> {
     conflicts.advertisement(view)
     const neighbor = cache.get(view.t0, view.t1, view.t2, view.t3)
     if (neighbor === undefined || !view.solicited || this.#isGatewayElsewhere(neighbor, ifindex)) return 'unsolicited'
-    // The target was not probed there.
+    // The next hop was probed on this link, but the target was not.
     if (neighbor.work.nextHop?.ifindex === ifindex && !neighbor.work.probed.includes(ifindex)) return 'unsolicited'
     const { lladdr } = view
     const mac = lladdr < 0 ? undefined : lladdr
@@ -45,7 +45,7 @@ export class Claims extends Part<ClaimParts> {
       account: view.sourceMac >= 0 && view.sourceMac !== mac ? view.sourceMac : undefined,
     })
     if (isBehindProxy) {
-      // The host downstream is still there: nothing may direct its neighbors to this machine.
+      // The downstream host may still be there, so its neighbors must not get an announcement that directs them to this machine.
       neighbor.home = 0
       this.contest(neighbor, former, formerMac, now)
     }

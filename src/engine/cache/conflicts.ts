@@ -1,4 +1,4 @@
-/** Reports claims on the addresses of other hosts. The many claims of another ND proxy are one event, which is repeated seldom. */
+/** Reports claims on the addresses of other hosts. All claims of another ND proxy cause one event an hour. */
 import type { Address, Mac } from '../../address.ts'
 import type { ConflictBasis, Limit } from '../../events.ts'
 import type { NdiscView } from '../../wire/ndisc-decode.ts'
@@ -6,7 +6,7 @@ import { type Context, Part } from '../rules/context.ts'
 import type { Instant } from '../types.ts'
 import type { NeighborCache } from './neighbor-cache.ts'
 
-/** The most proxies that are known. Beyond it, a new one replaces the oldest. */
+/** The most proxies that are registered. Beyond it, a new proxy replaces the oldest one. */
 const PROXY_LIMIT = 64
 /** Milliseconds at least between two events about one proxy. */
 const REPEAT_INTERVAL = 3_600_000
@@ -31,7 +31,7 @@ export class Conflicts extends Part<Context & { readonly cache: NeighborCache }>
     this.#proxies.set(mac, Number.NEGATIVE_INFINITY)
   }
 
-  /** @param mac link-layer address of the host that claims `target` */
+  /** Reports a claim. @param mac link-layer address of the host or proxy that claims `target` */
   report(target: Address, ifindex: number, mac: Mac, basis: ConflictBasis, now: Instant): void {
     const { events } = this.parts.effects
     const reported = this.#proxies.get(mac)

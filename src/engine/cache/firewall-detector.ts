@@ -1,14 +1,14 @@
 /**
- * Notices that this machine's firewall keeps the kernel from receiving Neighbor Advertisements. ndp6d gets them by packet sockets, which see
- * packets before the firewall. So owners are found, but the kernel cannot resolve their addresses, and no traffic reaches them.
+ * Detects that this machine's firewall drops Neighbor Advertisements before the kernel gets them. The packet sockets of ndp6d receive
+ * before the firewall does. So owners are found, but the kernel cannot resolve their addresses, and no traffic reaches them.
  */
 import { Part, type Context } from '../rules/context.ts'
 import type { Instant, KernelNeighbor } from '../types.ts'
 import type { NeighborCache } from './neighbor-cache.ts'
 
-/** Milliseconds from a reply to us to a failure of the kernel that contradicts the reply: the kernel solicits for three seconds. */
+/** Milliseconds from a reply to ndp6d in which a failure of the kernel contradicts it. The kernel solicits for three seconds. */
 const WINDOW = 5000
-/** Milliseconds in which a second contradiction confirms the first one. */
+/** Milliseconds after a contradiction in which a second one confirms it. */
 const MEMORY = 60_000
 /** Milliseconds until the same link is reported again. */
 const INTERVAL = 86_400_000
@@ -19,9 +19,9 @@ export class FirewallDetector extends Part<Pick<Context, 'effects'> & { readonly
   readonly #reported = new Map<number, Instant>()
 
   /**
-   * Handles an entry of the kernel's neighbor table. The kernel contradicts an owner when its own solicitations failed soon after a reply to
-   * us. A link is reported after two contradictions, if the owner replied again in between, as a host that left or restarted did not.
-   * A reply that the kernel got on this link refutes them.
+   * Handles an entry of the kernel's neighbor table. The kernel contradicts an owner when its own solicitations failed soon after the owner
+   * replied to ndp6d. A link is reported after two contradictions with a reply between them: a host that left or restarted does not reply.
+   * A reply that the kernel gets on the link clears earlier contradictions.
    */
   kernel({ target, ifindex, state }: KernelNeighbor, now: Instant): void {
     if (state === 'reachable') this.#contradicted.delete(ifindex)

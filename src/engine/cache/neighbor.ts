@@ -35,9 +35,9 @@ export const NONE: readonly never[] = []
 export interface Work {
   /** Links that are probed, or were probed in the last round, except the owner's link. */
   readonly probed: readonly number[]
-  /** Links of `probed`, or the owner's, that no probe could leave by yet: this machine has no usable address there. */
+  /** Links of `probed`, or the owner's link, where no probe could be sent yet: this machine has no usable address there. */
   readonly unsent: readonly number[]
-  /** The budget refused to probe a further link, so silence does not mean that no host has the target. */
+  /** The budget refused to probe a further link, so the owner may be on a link that was not probed. */
   readonly isCurtailed: boolean
   readonly byRoute: boolean
   /** Probes sent since the last answer. */
@@ -85,11 +85,11 @@ export class Neighbor {
   /** The link of the last owner; 0 if there was none. */
   home = 0
   isPinned = false
-  /** The owner answered a verification, so no new owner replaces it. Written by the capacity, as `port` is. */
+  /** Whether the owner answered a verification, so that no new owner replaces it. Written by the capacity, as `port` is. */
   isConfirmed = false
-  /** ifindex of the port of the bridge; 0: unknown. */
+  /** ifindex of the port of the bridge that has the host; 0: unknown. */
   port = 0
-  /** The owner is on an upstream and sets the router flag, so it gets announcements. The flag is no right to the address. */
+  /** The owner is on an upstream and sets the router flag, so it gets announcements. The flag does not reserve the address. */
   router = false
   /**
    * The only proof is an advertisement with O=0, perhaps of another proxy (RFC 4861 7.2.8), or the reply of a next hop. Any other owner
@@ -104,11 +104,14 @@ export class Neighbor {
   /** The link of the host route; 0: no route. */
   routed = 0
   isRoutePending = false
-  /** `detour`: without a host route, the kernel sends packets for the owner to another link. `unknown`: the kernel has yet to reply. */
+  /**
+   * `right`: the kernel's other routes lead to the owner, so no host route is needed. `detour`: without a host route, packets leave by
+   * another link. `unknown`: the kernel's reply is pending.
+   */
   path: 'unknown' | 'right' | 'detour' = 'right'
-  /** The owner's link when the kernel was asked for `path`; 0: it has to be asked. */
+  /** The owner's link at the time of the last question about `path`; 0: the kernel has to be asked. */
   askedOn = 0
-  /** The kernel routes the target to a link that has no hosts of the rule, so it is not answered for. */
+  /** The kernel's route leads to a link that has no hosts of the rule, or discards packets. So the target is not answered for. */
   isForeign = false
   joined: readonly number[] = NONE
   isReported = false
@@ -130,9 +133,9 @@ export class Neighbor {
   get isReady(): boolean { return !this.isRoutePending && !this.isDirty && this.path !== 'unknown' }
   get work(): Work { return this.#work }
 
-  /** The owner is on the upstream, and may be a host behind another proxy, which answers for it. */
+  /** Whether the owner on the upstream may be a host behind another proxy, which answers for it. */
   get isVouched(): boolean { return (this.proxied || this.router) && this.rule.subnet?.upstreams.ifindexes.includes(this.ifindex) === true }
-  /** A downstream host, another one than that proxy, claims the address of such an owner. */
+  /** Whether a host on another link claims the address of an owner with `isVouched`, and is not the proxy that answers for it. */
   get isClaimedBehind(): boolean {
     const { rival, rivalMac } = this.#work
     return rival !== 0 && rival !== this.ifindex && rivalMac !== this.mac && this.isVouched
@@ -176,7 +179,7 @@ export class Neighbor {
   /** Time of the next verification: early enough to end before the proof is older than `ttl`. */
   get staleAt(): Instant { return this.staleAfter(this.verified) }
 
-  /** @returns `staleAt` for a proof at this time */
+  /** @returns the time of the next verification after a proof at `verified` */
   staleAfter(verified: Instant): Instant {
     const { timeout, retries } = this.rule.settings
     const ttl = Math.max(MIN_TTL, this.rule.settings.ttl)

@@ -21,9 +21,9 @@ import type { Resolution, ResolutionParts } from './resolution.ts'
 
 /** The most next hops that are known at one time. */
 export const HOP_LIMIT = 1024
-/** The most next hops that one wake handles. A silent one costs a walk through all entries, and packets wait meanwhile. */
+/** The most next hops that one wake handles. For a silent next hop all entries are searched, and packets wait meanwhile. */
 const WAKE_LIMIT = 16
-/** Routes that are looked up in one wake after a change of routes, and milliseconds to the next wake. */
+/** The most routes that are looked up in one wake after a change of routes, and milliseconds to the next wake. */
 const BATCH = 24
 const INTERVAL = 1
 
@@ -35,7 +35,7 @@ class Hop implements NextHop, Timed {
   state: 'new' | 'probing' | 'alive' | 'silent' = 'new'
   /** Undefined while it is unknown, and on links without such addresses. */
   mac: Mac | undefined
-  /** It was never found, or did not reply to the last probes. */
+  /** The next hop has not replied yet, or did not reply to the last probes. */
   isLost = true
   /** Time of the last proof; negative infinity without one. */
   verified = Number.NEGATIVE_INFINITY as Instant
@@ -45,7 +45,7 @@ class Hop implements NextHop, Timed {
   ttl = 0
   /** Settings of the entry that caused the last probes. */
   settings: Settings
-  /** INCOMPLETE and PROBE entries that the reply decides on. Some may have another state or next hop by now. */
+  /** INCOMPLETE and PROBE entries that wait for a reply. An entry may have another state or next hop by now, and is skipped then. */
   readonly waiting = new Set<Neighbor>()
   deadline = 0 as Instant
   place = -1
@@ -122,7 +122,7 @@ export class NextHops extends Part<NextHopParts> {
     else if (state === 'reachable' && mac === hop.mac) this.#alive(hop, mac, now)
   }
 
-  /** Forgets the next hops on a link that is gone, or that came up: other routers may be there. Waiting entries look up their route again. */
+  /** Forgets the next hops on a link that is gone or came up: other routers may be there. Routes of waiting entries are looked up again. */
   gone(ifindex: number): void {
     for (const hop of this.#byLink.get(ifindex)?.values() ?? []) this.#deadlines.remove(hop)
     this.#size -= this.#byLink.get(ifindex)?.size ?? 0
@@ -159,7 +159,7 @@ export class NextHops extends Part<NextHopParts> {
       if (count++ === BATCH) break
       this.#stale.delete(neighbor)
       if (cache.find(neighbor.target) !== neighbor) continue
-      // The host of a negative entry may be found now.
+      // A host without a reply until now may be reachable by the new route.
       if (neighbor.state === 'FAILED') owners.remove(neighbor, 'route')
       else if (neighbor.work.nextHop !== undefined) prober.lookUp(neighbor)
     }
@@ -186,7 +186,7 @@ export class NextHops extends Part<NextHopParts> {
     return false
   }
 
-  /** Sends the next probe. Verifications need no budget, as those of owners. @returns false: no budget */
+  /** Sends the next probe. A verification needs no budget, like that of an owner. @returns false: no budget */
   #send(hop: Hop, now: Instant): boolean {
     const { prober } = this.parts
     const { ifindex, address, mac, probes, unicastProbes, waiting: [first] } = hop

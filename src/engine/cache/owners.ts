@@ -29,7 +29,7 @@ export class Owners extends Part<CacheParts> {
     const isRoutine = !isNew && neighbor.home === ifindex && neighbor.router === router && !isPinned && (formerVia ?? via) === undefined
     if (neighbor.router !== router) cache.capacity.revision++
     if (!isNew) this.#confirm(neighbor, router)
-    // Behind another proxy the owner may be the claimant itself, reached by two ways.
+    // An owner behind another proxy may be the claimant itself, on another link.
     if (!isNew && rival !== 0 && rivalMac !== undefined && !proxied) {
       conflicts.report(target, rival, rivalMac, isPinned ? 'pinned' : 'answered', now)
     }
@@ -129,7 +129,7 @@ export class Owners extends Part<CacheParts> {
   /** Emits the event of a transition. @param former link of the owner until now; 0 without one */
   report(neighbor: Neighbor, state: NeighborState | 'GONE', reason: NeighborReason, former = neighbor.home): void {
     const { target, ifindex, mac, isReported, work: { nextHop } } = neighbor
-    // The configuration may name thousands of hosts, and a scan finds thousands of addresses behind a next hop. Both are no news.
+    // No news: hosts that the configuration names, and addresses behind a next hop. Both may be thousands.
     const news = state === 'REACHABLE' ? !isReported && reason !== 'pinned' && reason !== 'next hop'
       : isReported && (state === 'FAILED' || state === 'GONE')
     if (news) neighbor.isReported = !isReported
@@ -144,7 +144,7 @@ export class Owners extends Part<CacheParts> {
   #confirm(neighbor: Neighbor, router: boolean): void {
     const { target, ifindex, mac, rule, work: { isMisdirected } } = neighbor
     this.parts.cache.capacity.confirm(neighbor, this.#isUpstream(neighbor))
-    // The kernel believes every forged advertisement with O=1 (RFC 4861 7.2.5, 11.1), so its entry is set back.
+    // The kernel accepts any forged advertisement with O=1 (RFC 4861 7.2.5, 11.1), so its entry is set back.
     if (!isMisdirected || mac === undefined || !rule.settings.neighborRepair) return
     this.parts.effects.repairs.push({ target, ifindex, mac, router })
   }

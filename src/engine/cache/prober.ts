@@ -30,9 +30,9 @@ export class Prober extends Part<ProberParts> {
   }
 
   /**
-   * Claims a target from the host on the upstream that answers for it, because a downstream host claims it. To another proxy this is a sign
-   * of life of its own host elsewhere: the proxy verifies the host, and answers no probe of ours until then. The solicitation goes to one
-   * link-layer address, and asks for the link-local address with the same interface identifier: only a claim does that.
+   * Sends a claim: a downstream host claims a target that another proxy on the upstream answers for. The claim is a solicitation with the
+   * target as its source. The other proxy takes it as a sign of life on another link, verifies its own host, and answers no probe until
+   * then. The solicited address is link-local, with the interface identifier of the target, by which a proxy recognizes claims.
    */
   claim({ target, ifindex, mac }: Neighbor): void {
     if (mac === undefined) return
@@ -49,7 +49,10 @@ export class Prober extends Part<ProberParts> {
     if (byRoute) this.lookUp(neighbor)
   }
 
-  /** Requests the kernel's route for the packets of the first solicitor, so that policy routing by incoming link and source counts. */
+  /**
+   * Requests the kernel's route for packets of the first solicitor, so that policy routing by incoming link and source counts. Without a
+   * solicitor, the packet of the last request counts.
+   */
   lookUp(neighbor: Neighbor): void {
     const { target, work: { waiting: [solicitor], origin: before } } = neighbor
     const origin = solicitor === undefined ? before ?? { from: 0, source: undefined }
@@ -71,8 +74,8 @@ export class Prober extends Part<ProberParts> {
   }
 
   /**
-   * Probes the owner: first by unicast, then its solicited-node group. Later probes also go to links where the owner may be now. Behind a
-   * next hop, the owner cannot be probed, so the route is looked up again.
+   * Probes the owner: first by unicast, then its solicited-node group. Later probes also go to links where the owner may be now. An owner
+   * behind a next hop cannot be probed, so its route is looked up again.
    */
   #verify(neighbor: Neighbor): void {
     const { target, ifindex, mac, proxied, unicastProbes, work: { isMissing, rival, rivalMac, probed, nextHop } } = neighbor
@@ -83,7 +86,7 @@ export class Prober extends Part<ProberParts> {
     const isUnicast = mac !== undefined && !isMissing && probes <= unicastProbes && this.#confirm(target, ifindex, mac)
     if (!isUnicast) this.#solicit(neighbor, [ifindex])
     const isSameHost = rival !== 0 && (rivalMac === undefined || rivalMac === mac)
-    // A downstream claimant is probed when the owner is silent.
+    // The claimant is probed only when the owner is silent.
     if (neighbor.isClaimedBehind) return
     const others = isMissing || proxied || (!isUnicast && probes > 1) ? this.#downstreams(neighbor)
       : isSameHost && probes > 1 ? this.#downstreams(neighbor).filter((other) => other === rival) : []
@@ -91,7 +94,7 @@ export class Prober extends Part<ProberParts> {
     this.#solicit(neighbor, others)
   }
 
-  /** Sends the probe that waits for a usable address of a link, and starts over with the probes of an owner there. */
+  /** Sends the probe that waited for a usable address of a link. The verification of an owner there starts again. */
   catchUp(neighbor: Neighbor, ifindex: number, now: Instant): void {
     const isOwner = neighbor.isOwned && neighbor.ifindex === ifindex
     neighbor.set({ unsent: neighbor.work.unsent.filter((link) => link !== ifindex), probes: isOwner ? 0 : 1 })
@@ -109,7 +112,7 @@ export class Prober extends Part<ProberParts> {
     return true
   }
 
-  /** Sends multicast probes. Those that cannot leave yet wait for `catchUp`. */
+  /** Sends multicast probes. Probes that cannot leave yet are sent by `catchUp`. */
   #solicit(neighbor: Neighbor, links: readonly number[]): void {
     const late = links.filter((ifindex) => !this.#multicast(neighbor.target, ifindex))
     if (late.length > 0) neighbor.set({ unsent: [...new Set([...neighbor.work.unsent, ...late])] })

@@ -6,8 +6,8 @@
  *                                       +------------> FAILED <-----------------+     FAILED --deadtime--> (none)
  *
  * Only a solicited advertisement on a probed link adds an owner. An owner that still answers is not displaced (RFC 6620, RFC 3756
- * 4.1.1). Of two answers to one probe, the answer on the upstream counts, because the router is there. It may be the answer of another
- * proxy, from a cache. Before a downstream host gets its address, that proxy has to verify its own host.
+ * 4.1.1). Of two answers to one probe, the answer on the upstream counts, because the router is there. That answer may come
+ * from the cache of another proxy. This proxy has to verify its host before a downstream host gets the address.
  */
 import { Address, type Mac } from '../../address.ts'
 import { RETRANS_TIMER } from '../../wire/constants.ts'
@@ -25,7 +25,7 @@ import type { SilentLinks } from './silent-links.ts'
 const CONTEST_INTERVAL = 250
 /** Milliseconds at least from the last probe until a link is probed again because the host shows itself there. */
 const REPEAT_INTERVAL = 50
-/** Milliseconds for which probes wait after the last timeout until their link has a usable address: the longest DAD (RFC 4862 5.4.2). */
+/** Milliseconds after the last timeout in which unsent probes wait for a usable address of their link: the longest DAD (RFC 4862 5.4.2). */
 const DAD_TIME = 2000
 /** The most entries that one wake handles. It is small because packets wait meanwhile. */
 const WAKE_LIMIT = 64
@@ -85,8 +85,8 @@ export class Resolution extends Part<ResolutionParts> {
   }
 
   /**
-   * Ends the oldest probes that a host caused, if it had time to be answered. The signs of life of a host may be forged, and must not
-   * keep out its real ones. @returns false: none is old enough
+   * Removes the oldest INCOMPLETE entry that a host caused, if there was time for an answer. Forged signs of life of a host must not
+   * prevent probes for its real addresses. @returns false: no entry is old enough
    */
   #replaceProbed(account: Mac, now: Instant): boolean {
     const oldest = this.parts.cache.capacity.oldestProbedFor(account)!
@@ -108,7 +108,7 @@ export class Resolution extends Part<ResolutionParts> {
       if (fresh.some((link) => !probed.includes(link))) neighbor.set({ isCurtailed: true })
       return
     }
-    // The entry becomes the latest one of its host again.
+    // Makes the entry the newest one of its host.
     cache.capacity.remove(neighbor)
     cache.capacity.add(neighbor)
     neighbor.set({ byRoute: byRoute || wasByRoute, lane: lane === 'alive' ? lane : neighbor.work.lane,
@@ -223,7 +223,7 @@ export class Resolution extends Part<ResolutionParts> {
     }
   }
 
-  /** @returns whether a probe could not leave by a link that is still up, and may soon get a usable address */
+  /** @returns whether a probe waits for a usable address of a link that is up */
   #isHeldUp({ work: { unsent } }: Neighbor): boolean { return unsent.some((ifindex) => this.parts.links.up(ifindex)) }
 
   /** Handles the end of the probes without an answer. A host that claims the address is probed next. */

@@ -6,7 +6,7 @@ import type { Mac } from '../../address.ts'
 import type { Neighbor } from './neighbor.ts'
 
 export class UnconfirmedOwners {
-  /** The oldest first, by link and by {@link Neighbor.port}. */
+  /** The owners by link and by {@link Neighbor.port}, the oldest first. */
   readonly #places = new Map<number, Map<number, Set<Neighbor>>>()
   /** The bridge and port of each link-layer address in a forwarding table. The kernel's watcher limits their number. */
   readonly #ports = new Map<Mac, { readonly bridge: number; readonly port: number }>()
@@ -32,7 +32,7 @@ export class UnconfirmedOwners {
     if (ports.size === 0) this.#places.delete(ifindex)
   }
 
-  /** @param ifindex only owners on this link @returns the oldest owner at the port with the most owners; undefined: none */
+  /** @param ifindex limits the search to this link @returns the oldest owner at the port with the most owners; undefined: none */
   oldest(ifindex?: number): Neighbor | undefined {
     const links = ifindex === undefined ? this.#places.values() : [this.#places.get(ifindex) ?? new Map<number, Set<Neighbor>>()]
     let largest: Set<Neighbor> | undefined
@@ -40,7 +40,7 @@ export class UnconfirmedOwners {
     return largest?.values().next().value
   }
 
-  /** A bridge learned the port of a link-layer address. @param entries owners with that address */
+  /** Registers the port that a bridge learned for a link-layer address. @param entries owners with that address */
   learned(bridge: number, mac: Mac, port: number, entries: readonly Neighbor[]): void {
     const moved = entries.filter((entry) => !entry.isConfirmed && entry.work.account === undefined && entry.port !== port)
     for (const entry of moved) this.delete(entry)
@@ -48,6 +48,6 @@ export class UnconfirmedOwners {
     for (const entry of moved) this.add(entry)
   }
 
-  /** A bridge forgot a link-layer address. Its owners keep their place. */
+  /** Removes a link-layer address that a bridge forgot. Owners with that address keep their place. */
   forgot(bridge: number, mac: Mac): void { if (this.#ports.get(mac)?.bridge === bridge) this.#ports.delete(mac) }
 }

@@ -46,6 +46,6 @@ export class AdvertisementBuilder extends Part<Pick<Context, 'effects'> & { read
     return true
   }
 
-  /** @returns the source on a link without any address. Any source will do, because hosts take the target of an advertisement only */
+  /** @returns the source on a link without any address. Any source is good enough, because hosts use only the target of an advertisement */
   #borrow(link: Link, target: Address): Address | undefined { return this.parts.bareLinks.source(link, target, target) }
 }

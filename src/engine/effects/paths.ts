@@ -1,6 +1,6 @@
 /**
- * The way that the kernel's routes lead to each owner. The kernel is asked for a packet from each link where the owner is solicited, and
- * again when a route changes that may concern the owner.
+ * Asks the kernel where its routes lead packets for each owner, from each link where the owner is solicited. Asks again after a change of
+ * routes that may concern the owner.
  */
 import type { Prefix } from '../../address.ts'
 import type { CacheParts } from '../cache/owners.ts'
@@ -10,7 +10,7 @@ import type { Input, Instant, RoutingDecision } from '../types.ts'
 
 /** The most links from which the kernel is asked for one owner: subnets may have hundreds of downstream links. */
 const ORIGIN_LIMIT = 16
-/** Owners that are asked for in one wake, and milliseconds to the next wake. A question about a routed owner changes its route twice. */
+/** The most owners in one wake, and milliseconds to the next wake. For an owner with a host route, a question changes that route twice. */
 const BATCH = 24
 const INTERVAL = 1
 
@@ -20,11 +20,11 @@ export class Paths extends Part<CacheParts> {
 
   get deadline(): Instant | undefined { return this.#deadline }
 
-  /** Asks the kernel, if it has to be asked. @returns whether its reply has yet to come */
+  /** Asks the kernel about an owner on a link that was not asked about yet. @returns whether the reply is pending */
   isAwaited(neighbor: Neighbor): boolean {
     const { isOwned, rule: { kind, settings }, ifindex, target, work: { nextHop } } = neighbor
     if (nextHop !== undefined) {
-      // The kernel's route leads there.
+      // The kernel's own route leads to the next hop.
       neighbor.path = 'right'
       neighbor.askedOn = 0
       return false
@@ -38,6 +38,7 @@ export class Paths extends Part<CacheParts> {
     return neighbor.path === 'unknown'
   }
 
+  /** Handles the kernel's reply, and reports an owner whose route leads elsewhere. */
   replied({ target, ifindex, decisions }: Extract<Input, { kind: 'path' }>): void {
     const neighbor = this.parts.cache.find(target)
     if (neighbor === undefined || neighbor.askedOn !== ifindex) return
@@ -53,12 +54,12 @@ export class Paths extends Part<CacheParts> {
     this.parts.effects.events.push({ kind: 'foreign', target, ifindex, mac, other: foreign.ifindex })
   }
 
-  /** Asks again for the owners that a change of routes to `prefix` may concern. @param prefix undefined: all owners */
+  /** Asks again about the owners that a change of routes to `prefix` may concern. @param prefix undefined: all owners */
   changed(prefix: Prefix | undefined, now: Instant): void {
     this.stale([...this.parts.cache.values()].filter(({ target }) => prefix === undefined || prefix.contains(target)), now)
   }
 
-  /** Asks again for these owners, a few at a time. */
+  /** Asks again about these owners, BATCH at a time. */
   stale(neighbors: Iterable<Neighbor>, now: Instant): void {
     for (const neighbor of neighbors) this.#stale.add(neighbor)
     if (this.#stale.size > 0) this.#deadline ??= now
@@ -85,7 +86,7 @@ export class Paths extends Part<CacheParts> {
     return all.size === 0 ? [0] : [...all].slice(0, ORIGIN_LIMIT)
   }
 
-  /** @returns whether this is a route to a part of the rule's prefix, which leads to a link where the rule has no hosts */
+  /** @returns whether a route to a part of the rule's prefix leads to a link where the rule has no hosts, or discards packets */
   #isForeign({ rule, target, ifindex: home }: Neighbor, { ifindex, length, local }: RoutingDecision): boolean {
     if (length <= rule.length || local || ifindex === home) return false
     return ifindex === undefined

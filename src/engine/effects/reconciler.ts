@@ -38,7 +38,7 @@ export class Reconciler extends Part<ReconcilerParts> {
   /** Applies the wanted state of an owner of the previous run, without announcements. @param isRouted the kernel has its route already */
   adopt(neighbor: Neighbor, isRouted: boolean, now: Instant): void {
     const { ifindex, rule } = neighbor
-    // The kernel may still have a route of the previous run, which would be its reply. So it is asked later.
+    // The kernel may still have a host route of the previous run and would reply with that one, so the question comes later.
     neighbor.path = isRouted || !isUpstream(rule, this.parts.links.get(ifindex)) ? 'detour' : 'right'
     neighbor.askedOn = ifindex
     this.parts.paths.stale([neighbor], now)
@@ -73,7 +73,7 @@ export class Reconciler extends Part<ReconcilerParts> {
     }
   }
 
-  /** Registers a usable link. Announces owners there if this machine's link-layer address changed, because the hosts know the old one. */
+  /** Registers a usable link. If its link-layer address changed, announces owners there, because hosts still have the former one. */
   use(link: Link, now: Instant): void {
     if (!this.#macChanges.use(link, now)) return
     const { ifindex } = link
@@ -121,7 +121,7 @@ export class Reconciler extends Part<ReconcilerParts> {
     for (const link of fresh) memberships.add(link, target)
     for (const link of left) memberships.remove(link, target)
     neighbor.joined = [...groups]
-    // Hosts know another link-layer address on the owner's former link, and where this machine had another one.
+    // It is a change where hosts know another link-layer address: on the owner's former link, and where that of this machine changed.
     const isReaddressed = (link: number): boolean => this.#macChanges.isRecent(link, now)
     const announced = isUpstream(rule, links.get(ifindex)) ? fresh.filter(isReaddressed) : fresh
     if (announced.length === 0) return

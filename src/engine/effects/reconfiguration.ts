@@ -70,7 +70,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     this.#follow(now)
   }
 
-  /** Replaces the default gateways of this machine. Owners on other links lose the addresses. */
+  /** Replaces the default gateways of this machine. Owners with the address of a gateway are removed, unless they are on its link. */
   gateways(gateways: readonly Gateway[]): void {
     const { links, cache, owners } = this.parts
     links.gateways = gateways

@@ -29,7 +29,7 @@ export class TentativeAddresses extends Part<Pick<Context, 'effects' | 'random'>
   get next(): Instant | undefined { return this.#addresses.next }
   get limits(): Limit[] { return [{ name: 'addresses in DAD', used: this.#addresses.size, size: TENTATIVE_LIMIT }] }
 
-  /** Adds an address, once for each link. Packets may be forged, so `host-limit` does not count here: it counts at the probes. */
+  /** Adds an address, once for each link. `host-limit` applies only to the probes that follow, because packets in DAD may be forged. */
   add(ifindex: number, mac: Mac | undefined, t0: number, t1: number, t2: number, t3: number, now: Instant): void {
     const known = this.#byTarget.get(t0, t1, t2, t3) ?? NONE
     const same = known.find((address) => address.ifindex === ifindex)
@@ -63,7 +63,7 @@ export class TentativeAddresses extends Part<Pick<Context, 'effects' | 'random'>
     return due
   }
 
-  /** Takes in a repetition. An address that several hosts check counts for none of them. */
+  /** Handles a further packet for a known address. An address that several hosts check counts for none of them. */
   #merge(address: TentativeAddress, mac: Mac | undefined): void {
     if (address.mac === mac) return
     this.#byMac.add(address.mac, -1)

@@ -26,7 +26,7 @@ export class Links {
 
   get(ifindex: number): Link | undefined { return this.#links.get(ifindex) }
   up(ifindex: number): boolean { return this.#links.get(ifindex)?.up ?? false }
-  /** @returns whether the address is a default gateway, but on other links: no host on this link may have it */
+  /** @returns whether the address is a default gateway on other links only. Then no host on this link may have it */
   isGatewayElsewhere(w0: number, w1: number, w2: number, w3: number, ifindex: number): boolean {
     let isElsewhere = false
     for (const { address, ifindex: link } of this.gateways) {
@@ -38,7 +38,7 @@ export class Links {
   }
 
   values(): IterableIterator<Link> { return this.#links.values() }
-  /** The usable addresses of all links that are not link-local, without those of loopback, to which hosts may know no route. */
+  /** All usable addresses that are not link-local. Those of loopback are left out, because hosts may have no route to them. */
   get globals(): readonly LinkAddress[] { return this.#globals }
 
   /** Adds a link or replaces it. */

@@ -1,8 +1,8 @@
-/** Notices links that come into use with another link-layer address: hosts on the link have the former one in their caches. */
+/** Detects links that come into use with another link-layer address. Hosts on such a link have the former address in their caches. */
 import type { Mac } from '../../address.ts'
 import type { Instant, Link } from '../types.ts'
 
-/** The most links that are gone and whose addresses are kept. Beyond it, the link that went first is forgotten. */
+/** The most gone links whose addresses are kept. Beyond it, the link that went first is forgotten. */
 export const GONE_LIMIT = 64
 /**
  * Milliseconds in which hosts that use the former address may keep it: the longest REACHABLE_TIME, DELAY_FIRST_PROBE_TIME, and three
@@ -11,9 +11,9 @@ export const GONE_LIMIT = 64
 const CACHE_TIME = 45_000 + 5000 + 3000
 
 export class MacChanges {
-  /** Addresses that links are used with, by ifindex. */
+  /** Current addresses of links in use, by ifindex. */
   readonly #used = new Map<number, Mac>()
-  /** Addresses that links were used with until they were deleted or renamed, by name. */
+  /** Last addresses of links that were deleted or renamed, by name. */
   readonly #gone = new Map<string, Mac>()
   /** Times of the last changes, by ifindex. */
   readonly #changed = new Map<number, Instant>()

@@ -31,8 +31,8 @@ export function tunnelSource(links: Links, link: Link): Address | undefined {
 }
 
 /**
- * Chooses the source of messages on a link that has no address. A host may ignore a source outside its prefixes, so an address in the prefix of
- * the target comes first. A link-local address comes last, because a host on this link may have the same one.
+ * Chooses the source of messages on a link that has no address. Hosts may ignore a source outside their prefixes, so the first choice is an
+ * address whose prefix contains the target. The last choice is a link-local address, because a host on this link may have the same one.
  * @returns undefined when this machine has no usable address
  */
 export function borrowedSource(links: Links, target: Address): Address | undefined {

@@ -17,8 +17,8 @@ import type { Instant, Random } from '../types.ts'
 const BURST = 8
 const GAP = 10
 /**
- * Milliseconds from one answer to a query to the next, for each group of the first, and its limits. The limits are the default times that
- * listeners have to answer queries for one group and for all groups. Queries that come faster, with any delay, cause no more reports.
+ * Milliseconds of pause after an answer to a query: PAUSE for each reported group, with a lower and an upper limit. The limits are the
+ * default times to answer queries for one group and for all groups. Queries that come faster do not cause more reports.
  */
 const PAUSE = 2.5, MIN_PAUSE = LAST_LISTENER_QUERY_INTERVAL, MAX_PAUSE = QUERY_RESPONSE_INTERVAL
 /** The most reports that `leaveAll` sends. Switches forget the remaining groups by timeout. */
@@ -38,7 +38,7 @@ class Pending {
   /** Groups whose time has come, and that are not taken yet. */
   #due: number[] = []
 
-  /** @param isPaced waiting groups become due only after a pause since the last ones */
+  /** @param isPaced makes waiting groups due only after a pause since the last ones */
   constructor(isPaced = false) { this.#isPaced = isPaced }
 
   get at(): Instant { return this.#due.length > 0 ? AT_ONCE : this.#at }
@@ -52,7 +52,7 @@ class Pending {
   /** @returns whether all groups of the link are due at `at` or earlier */
   hasAll(at: Instant): boolean { return this.#allAt <= at }
 
-  /** Adds all groups of the link, unless they are due already. */
+  /** Adds all groups of the link, unless all are due by then. @param at latest time of the reports, unless a pause makes that later */
   addAll(groups: Iterable<number>, at: Instant): void {
     const latest = Math.max(this.#earliest, at) as Instant
     if (this.hasAll(latest)) return
@@ -87,8 +87,9 @@ export class MldListener {
   readonly #changed = new Pending()
   /** Groups whose State Change Report is repeated once, since the first one may be lost. */
   readonly #repeated = new Pending()
-  /** Groups for a Current State Report, which answers a General Query, or queries for these groups. */
+  /** Groups for Current State Reports that answer a General Query. */
   readonly #queriedAll = new Pending(true)
+  /** Groups for Current State Reports that answer queries for single groups. */
   readonly #queried = new Pending(true)
   #restingUntil = AT_ONCE
   /** Older Version Querier Present timer (RFC 3810 8.2.1): end of the time with MLDv1. NEVER: MLDv2 is used. */

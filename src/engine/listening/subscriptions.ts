@@ -60,7 +60,7 @@ export class Subscriptions extends Part<GroupParts> {
 
   /**
    * Updates the permanent groups after a change of the rules, the links or their addresses.
-   * @param changed the changed links, by default all; groups of the others change only if an address of this machine does
+   * @param changed the changed links, by default all. Groups of the other links change only with an address of this machine
    */
   join(changed: readonly Link[] = [...this.parts.links.values()]): void {
     const { rules, links } = this.parts

@@ -35,7 +35,7 @@ export function allows(rules: readonly ActiveRule[], ifindex: number): boolean {
   return false
 }
 
-/** @returns whether one of these rules answers for owners on the link of this name, if there is such a link */
+/** @returns whether one of these rules answers for owners on a link of this name, whether or not that link exists */
 export function allowsNamed(rules: readonly ActiveRule[], name: string): boolean {
   return rules.some(({ kind, links: { names } }) => kind !== 'iface' || fitsAny(names, name))
 }
