@@ -101,6 +101,7 @@ export class Daemon {
     const giveBack = holdDescriptors(NOT_FOR_LINKS)
     this.#watch.startLinks()
     giveBack()
+    this.#watch.startGateways()
     this.#forwarding.start()
     this.#prepare()
     if (this.#stateFile !== undefined) this.#step({ kind: 'saved-hosts', hosts: this.#stateFile.read() })

@@ -48,11 +48,11 @@ export class KernelWatch {
   get ports(): readonly string[] { return this.#links.ports }
   get limits(): Limit[] { return this.#neighbors.limits }
 
-  /** Reports all links and default gateways before it returns, then every change. @throws OsError */
-  startLinks(): void {
-    this.#links.start()
-    this.#gateways.start()
-  }
+  /** Reports all links before it returns, then every change. @throws OsError */
+  startLinks(): void { this.#links.start() }
+
+  /** Reports all default gateways before it returns, then every change. @throws OsError */
+  startGateways(): void { this.#gateways.start() }
 
   /** Reports all neighbors and stations before it returns, then every change. @throws OsError */
   startNeighbors(): void { this.#neighbors.start() }

@@ -8,7 +8,7 @@ import {
 } from '../wire/rtneighbor.ts'
 import { decodeAddress, decodeLink, dumpAddresses, dumpLinks, type AddressMessage, type LinkMessage } from '../wire/rtnetlink.ts'
 import {
-  changeRoute, decodeGateways, decodeOnLink, decodeRoute, dumpHostRoutes, dumpLinkRoutes, dumpUnicastRoutes, lookupRoute, ROUTE_MARK,
+  changeRoute, decodeGateways, decodeNextHops, decodeOnLink, decodeRoute, dumpHostRoutes, dumpLinkRoutes, dumpUnicastRoutes, lookupRoute, ROUTE_MARK,
   RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST,
 } from '../wire/rtroute.ts'
 import type { OsError } from './errors.ts'
@@ -72,40 +72,49 @@ export class Rtnetlink extends RequestSocket {
   /** Asks the kernel for the route of a packet, as forwarding does; policy routing and all tables count. */
   lookup(lookup: Lookup): RoutingDecision {
     let found = NO_ROUTE
-    this.request((w, sequence) => lookupRoute(w, sequence, lookup), (message) => { found = decisionOf(message) })
+    this.request((w, sequence) => lookupRoute(w, sequence, lookup), (message) => { found = decisionsOf(message)[0] })
     return found
   }
 
   /**
    * Asks the kernel about owners. The same datagram deletes the `hidden` route before the lookups and adds it again after them.
-   * @returns the replies by question, each with one decision for each link of `from`
+   * @returns the decisions by question: for each link of `from` one, or one for each next hop of the route
    */
   paths(questions: readonly PathQuestion[]): (readonly RoutingDecision[])[] {
-    const found = questions.map(({ from }) => from.map(() => NO_ROUTE))
+    const found = questions.map((): RoutingDecision[] => [])
+    const refused = questions.map(({ from }) => from.length)
     for (let at = 0; at < questions.length;) {
-      /** The reply to each message; undefined for changes of routes. */
-      const replies: ([question: number, origin: number] | undefined)[] = []
+      /** What each message is: the lookup for a question, or the change of a hidden route. */
+      const messages: (number | RouteChange)[] = []
       let first = 0
-      this.request((w, sequence) => {
+      const failed = this.request((w, sequence) => {
         first = sequence
-        const next = (): number => sequence + replies.length
-        for (; at < questions.length && replies.length < QUESTION_LIMIT; at++) {
+        const change = (op: RouteChange['op'], route: HostRoute): void => {
+          changeRoute(w, sequence + messages.length, op, route)
+          messages.push({ op, route })
+        }
+        for (; at < questions.length && messages.length < QUESTION_LIMIT; at++) {
           const { target, from, hidden } = questions[at]
-          if (hidden !== undefined) changeRoute(w, next(), 'delete', hidden), replies.push(undefined)
-          from.forEach((link, i) => {
-            lookupRoute(w, next(), { target, from: link, source: undefined }, true)
-            replies.push([at, i])
-          })
-          if (hidden !== undefined) changeRoute(w, next(), 'add', hidden), replies.push(undefined)
+          if (hidden !== undefined) change('delete', hidden)
+          for (const link of from) {
+            lookupRoute(w, sequence + messages.length, { target, from: link, source: undefined }, true)
+            messages.push(at)
+          }
+          if (hidden !== undefined) change('add', hidden)
         }
         w.acknowledge()
-        return replies.length
+        return messages.length
       }, (message) => {
-        const reply = replies[message.sequence - first]
-        if (reply !== undefined) found[reply[0]][reply[1]] = decisionOf(message)
+        const question = messages[message.sequence - first]
+        if (typeof question !== 'number') return
+        found[question].push(...decisionsOf(message))
+        refused[question]--
       })
+      // A hidden route that could not be added again gets a second attempt.
+      const lost = [...failed.keys()].map((index) => messages[index]).filter((one) => typeof one !== 'number' && one.op === 'add')
+      if (lost.length > 0) this.changeRoutes(lost as RouteChange[])
     }
-    return found
+    return found.map((decisions, i) => refused[i] > 0 ? [...decisions, NO_ROUTE] : decisions)
   }
 
   /**
@@ -148,10 +157,11 @@ export class Rtnetlink extends RequestSocket {
   }
 }
 
-function decisionOf(message: Message): RoutingDecision {
+function decisionsOf(message: Message): RoutingDecision[] {
   const route = decodeRoute(message)
-  if (route === undefined) return NO_ROUTE
-  const { type, ifindex, gateway: via, length } = route
+  if (route === undefined) return [NO_ROUTE]
+  const { type, length } = route
   const isUsable = type === RTN_UNICAST || type === RTN_LOCAL
-  return { ifindex: isUsable ? ifindex : undefined, local: type === RTN_LOCAL, via, length }
+  return decodeNextHops(message).map(({ address: via, ifindex }) =>
+    ({ ifindex: isUsable ? ifindex : undefined, local: type === RTN_LOCAL, via, length }))
 }

@@ -109,7 +109,24 @@ export function decodeGateways(message: Message): { address: Address; ifindex: n
   const isDefault = bytes[start + 1] === 0 && bytes[start + 7] === RTN_UNICAST
   const attributes = isDefault ? attributesOf(message, RTM_NEWROUTE, RTMSG, AF_INET6) : undefined
   if (attributes === undefined) return undefined
-  const hops = [{ address: attributes.address(RTA_GATEWAY), ifindex: attributes.u32(RTA_OIF) }]
+  return nextHops(bytes, attributes).flatMap(({ address, ifindex }) => address === undefined || ifindex === undefined || address.isLinkLocal ? []
+    : [{ address, ifindex }])
+}
+
+/** A next hop of a route, which may have several (ECMP). */
+export interface NextHop {
+  readonly address: Address | undefined
+  readonly ifindex: number | undefined
+}
+
+/** Decodes the next hops of RTM_*ROUTE. @returns one for a route without RTA_MULTIPATH */
+export function decodeNextHops(message: Message): NextHop[] {
+  const attributes = attributesOf(message, RTM_NEWROUTE, RTMSG, AF_INET6)
+  return attributes === undefined ? [] : nextHops(message.bytes, attributes)
+}
+
+function nextHops(bytes: Uint8Array, attributes: Attributes): NextHop[] {
+  const hops: NextHop[] = []
   const { start: first, end } = attributes.find(RTA_MULTIPATH) ?? { start: 0, end: 0 }
   for (let at = first; at + RTNEXTHOP <= end;) {
     const next = at + readU16(bytes, at)
@@ -117,8 +134,7 @@ export function decodeGateways(message: Message): { address: Address; ifindex: n
     hops.push({ address: new Attributes(bytes, at + RTNEXTHOP, next).address(RTA_GATEWAY), ifindex: readU32(bytes, at + 4) })
     at = align(next - first) + first
   }
-  return hops.flatMap(({ address, ifindex }) => address === undefined || ifindex === undefined || address.isLinkLocal ? []
-    : [{ address, ifindex }])
+  return hops.length > 0 ? hops : [{ address: attributes.address(RTA_GATEWAY), ifindex: attributes.u32(RTA_OIF) }]
 }
 
 /** @returns struct rtmsg without flags */

@@ -57,6 +57,8 @@ t.test('the ways to owners, as if our routes did not exist', async (t) => {
   ], 'a packet stays on its link if it can')
   t.equal(replies[1].length, 2)
   t.match(sh('ip -6 route show 2001:db8::2'), /^2001:db8::2 dev down0 proto 136 metric 16 pref medium/, 'ours is there again')
+  sh('ip -6 route add 2001:db8::c:0/112 nexthop via fe80::5 dev up0 nexthop via fe80::6 dev down0')
+  t.same(kernel.paths([ask('2001:db8::c:5', [up0])])[0].map(({ ifindex }) => ifindex).sort(), [up0, down0].sort(), 'all next hops')
   const many = Array.from({ length: 700 }, () => ask('2001:db8::2', [up0], ours))
   t.ok(kernel.paths(many).every(([decision]) => decision.ifindex === up0 && decision.length === 64), 'in several datagrams')
   sh('ip -6 addr del 2001:db8::fe/64 dev down0; ip -6 route del 2001:db8::d:0/112; ip -6 route del unreachable 2001:db8::e:0/112')
