@@ -5,6 +5,7 @@ import { ProbeBudget } from './engine/budget/probe-budget.ts'
 import { BareLinks } from './engine/cache/bare-links.ts'
 import { Claims } from './engine/cache/claims.ts'
 import { Conflicts } from './engine/cache/conflicts.ts'
+import { DownstreamProxies } from './engine/cache/downstream-proxies.ts'
 import { FirewallDetector } from './engine/cache/firewall-detector.ts'
 import { HostsOfGoneLinks } from './engine/cache/hosts-of-gone-links.ts'
 import { NeighborCache } from './engine/cache/neighbor-cache.ts'
@@ -55,6 +56,7 @@ class Parts extends Context {
   readonly prober = new Prober(this)
   readonly silentLinks = new SilentLinks(this)
   readonly resolution = new Resolution(this)
+  readonly downstreamProxies = new DownstreamProxies(this)
   readonly claims = new Claims(this)
   readonly pinnedHosts = new PinnedHosts(this)
   readonly goneHosts = new HostsOfGoneLinks(this)
@@ -81,8 +83,9 @@ export class Engine {
 
   constructor(config: Config, random: Random) {
     this.#parts = new Parts(config, random, createEffects())
-    const { resolution, budget, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector } = this.#parts
-    this.#timed = [resolution, budget, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector]
+    const { downstreamProxies, resolution, budget, learner, hostDiscovery, ...others } = this.#parts
+    const { paths, announcer, routerDiscovery, snooping, groups, detector } = others
+    this.#timed = [downstreamProxies, resolution, budget, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector]
   }
 
   /** Handles an input. @returns the effects, valid until the next call */
@@ -143,9 +146,9 @@ export class Engine {
   }
 
   limits(now: Instant): Limit[] {
-    const { rules, links, cache, budget, ...others } = this.#parts
+    const { rules, links, cache, budget, downstreamProxies, ...others } = this.#parts
     const { conflicts, responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration } = others
-    const parts = [conflicts, responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration]
+    const parts = [conflicts, downstreamProxies, responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration]
     return [...cache.capacity.limits(rules.config.limit),
       ...budget.limits(now, (ifindex) => links.get(ifindex)?.name ?? `link ${ifindex}`), ...parts.flatMap(({ limits }) => limits)]
   }

@@ -1,5 +1,5 @@
 /** Chooses the solicitations that find or verify an owner: on which links, unicast or multicast (RFC 4861 7.2.2, 7.3.3). */
-import { Address } from '../../address.ts'
+import { Address, type Mac } from '../../address.ts'
 import { multicastMac } from '../../wire/frame.ts'
 import { NO_LLADDR } from '../../wire/ndisc-decode.ts'
 import { sourceAddress, tunnelSource } from '../links/source-address.ts'
@@ -36,6 +36,14 @@ export class Prober extends Part<ProberParts> {
     if (neighbor.state === 'PROBE') return this.#verify(neighbor)
     this.#solicit(neighbor, probes === 0 ? probed : this.repeat(neighbor, probed, now))
     if (byRoute) this.lookUp(neighbor)
+  }
+
+  /** Solicits one host for a target. The IPv6 destination is the group, so that the host's kernel does not forward the message. */
+  ask(ifindex: number, to: Mac, target: Address): void {
+    const { links, effects, bareLinks } = this.parts
+    const link = links.get(ifindex)
+    const source = link && (sourceAddress(link, 'link-local') ?? bareLinks.source(link, target))
+    if (source !== undefined) effects.probes.push({ kind: 'unicast', ifindex, source, destination: target.solicitedNode, target, to })
   }
 
   /** Requests the kernel's route for the packets of the first solicitor, so that policy routing by incoming link and source counts. */

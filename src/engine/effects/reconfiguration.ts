@@ -100,11 +100,13 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 
   gone(ifindex: number, now: Instant): void {
-    const { rules, links, announcer, snooping, routerDiscovery, detector, budget, silentLinks, bareLinks, firewall, subscriptions, effects } = this.parts
+    const { rules, links, announcer, snooping, routerDiscovery, detector, budget, subscriptions, effects } = this.parts
+    const { silentLinks, bareLinks, firewall, downstreamProxies } = this.parts
     const link = links.get(ifindex)
     if (link === undefined) return
     links.delete(ifindex)
-    for (const part of [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks, bareLinks, firewall]) part.gone(ifindex)
+    const parts = [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks, bareLinks, firewall, downstreamProxies]
+    for (const part of parts) part.gone(ifindex)
     if (subscriptions.gone(ifindex)) effects.events.push({ kind: 'link', iface: link.name, state: 'gone' })
     this.#forget(link)
     this.#apply([], 'wants', now)
