@@ -5,6 +5,7 @@ import { ProbeBudget } from './engine/budget/probe-budget.ts'
 import { BareLinks } from './engine/cache/bare-links.ts'
 import { Claims } from './engine/cache/claims.ts'
 import { Conflicts } from './engine/cache/conflicts.ts'
+import { DownstreamProxies } from './engine/cache/downstream-proxies.ts'
 import { FirewallDetector } from './engine/cache/firewall-detector.ts'
 import { HostsOfGoneLinks } from './engine/cache/hosts-of-gone-links.ts'
 import { NeighborCache } from './engine/cache/neighbor-cache.ts'
@@ -57,6 +58,7 @@ class Parts extends Context {
   readonly silentLinks = new SilentLinks(this)
   readonly resolution = new Resolution(this)
   readonly nextHops = new NextHops(this)
+  readonly downstreamProxies = new DownstreamProxies(this)
   readonly claims = new Claims(this)
   readonly pinnedHosts = new PinnedHosts(this)
   readonly goneHosts = new HostsOfGoneLinks(this)
@@ -83,9 +85,10 @@ export class Engine {
 
   constructor(config: Config, random: Random) {
     this.#parts = new Parts(config, random, createEffects())
-    const { resolution, nextHops, budget, bareLinks, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups,
-      detector } = this.#parts
-    this.#timed = [resolution, nextHops, budget, bareLinks, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping, groups, detector]
+    const { downstreamProxies, resolution, nextHops, budget, bareLinks, learner, hostDiscovery, ...others } = this.#parts
+    const { paths, announcer, routerDiscovery, snooping, groups, detector } = others
+    this.#timed = [downstreamProxies, resolution, nextHops, budget, bareLinks, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping,
+      groups, detector]
   }
 
   /** Handles an input. @returns the effects, valid until the next call */
@@ -149,9 +152,10 @@ export class Engine {
   }
 
   limits(now: Instant): Limit[] {
-    const { rules, links, cache, budget, ...others } = this.#parts
+    const { rules, links, cache, budget, downstreamProxies, ...others } = this.#parts
     const { conflicts, nextHops, responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration } = others
-    const parts = [conflicts, nextHops, responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration]
+    const parts = [conflicts, downstreamProxies, nextHops, responder, learner, announcer, snooping, goneHosts, subscriptions, groups,
+      reconfiguration]
     return [...cache.capacity.limits(rules.config.limit),
       ...budget.limits(now, (ifindex) => links.get(ifindex)?.name ?? `link ${ifindex}`), ...parts.flatMap(({ limits }) => limits)]
   }

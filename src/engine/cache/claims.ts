@@ -4,6 +4,7 @@ import type { NdiscView } from '../../wire/ndisc-decode.ts'
 import { Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
 import type { Instant } from '../types.ts'
+import type { DownstreamProxies } from './downstream-proxies.ts'
 import type { Neighbor } from './neighbor.ts'
 import { proof } from './proof.ts'
 import type { Resolution, ResolutionParts } from './resolution.ts'
@@ -11,40 +12,55 @@ import type { Resolution, ResolutionParts } from './resolution.ts'
 /** Milliseconds from sending a claim to the first probe after it, so that the other proxy gets the claim first. */
 const CLAIM_LEAD = 100
 
-export type ClaimParts = ResolutionParts & { readonly resolution: Resolution }
+/** Milliseconds that a proxy needs, beside its own probes, to notice that a host behind it is gone. */
+const PROXY_DELAY = 1000
+
+export type ClaimParts = ResolutionParts & { readonly resolution: Resolution; readonly downstreamProxies: DownstreamProxies }
 
 export class Claims extends Part<ClaimParts> {
   /** Handles a valid NA. @returns `unsolicited`: the NA answers no probe, but may be evidence */
   advertisement(ifindex: number, view: NdiscView, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
-    const { cache, conflicts, owners, silentLinks } = this.parts
+    const { cache, conflicts, owners, silentLinks, resolution, downstreamProxies } = this.parts
     conflicts.advertisement(view)
+    downstreamProxies.advertisement(ifindex, view, now)
     const neighbor = cache.get(view.t0, view.t1, view.t2, view.t3)
     if (neighbor === undefined || !view.solicited || this.#isGatewayElsewhere(neighbor, ifindex)) return 'unsolicited'
     // The next hop was probed on this link, but the target was not.
     if (neighbor.work.nextHop?.ifindex === ifindex && !neighbor.work.probed.includes(ifindex)) return 'unsolicited'
+    const { rule: { autovia, subnet }, state, target, proxied, isBehindProxy, isOwned, ifindex: former, mac: formerMac } = neighbor
     const { lladdr } = view
     const mac = lladdr < 0 ? undefined : lladdr
     const isFromUpstream = this.#isUpstream(neighbor, ifindex)
     // Without a link-layer address O is 0 (RFC 4861 7.2.4), also in the answer of the owner.
-    const override = view.override || mac === undefined
+    const isHost = view.override || mac === undefined
+    const isDownstream = subnet !== undefined && !isFromUpstream
+    const override = isHost || (isDownstream && downstreamProxies.isBehind(ifindex, mac, now))
     const verdict = proof(neighbor, { ifindex, mac, override, isUpstream: isFromUpstream }, now)
+    // Linux answers a unicast probe with O=0, so such an answer of a known owner does not make it a proxy.
+    const isProxied = !isHost && (proxied || isBehindProxy || !isOwned || mac !== neighbor.mac)
+    // An answer to a multicast probe has the option (RFC 4861 7.2.4). Without it, a host may have answered the kernel's unicast probe.
+    const isSearched = verdict === 'proxied' && state !== 'REACHABLE' && view.tlla >= 0
+    if (isDownstream && !isHost && (isSearched || (verdict === 'proof' && isProxied))) {
+      const end = downstreamProxies.answered(neighbor, ifindex, mac, now)
+      if (isSearched && end !== undefined) resolution.postpone(neighbor, end)
+    }
     if (verdict !== 'proof') return verdict
     if (mac === undefined) silentLinks.answered(ifindex)
-    const { rule: { autovia }, state, target, proxied, isOwned, ifindex: former, mac: formerMac } = neighbor
-    const isBehindProxy = isOwned && former !== ifindex && isFromUpstream && !override
-    if (state === 'REACHABLE' && !proxied && !isBehindProxy && neighbor.mac !== undefined) {
+    const isProxiedElsewhere = isOwned && former !== ifindex && isFromUpstream && !override
+    if (state === 'REACHABLE' && !proxied && !isProxiedElsewhere && neighbor.mac !== undefined) {
       conflicts.report(target, neighbor.ifindex, neighbor.mac, 'answered', now)
     }
     const source = view.source()
     owners.prove(neighbor, ifindex, mac, now, {
       nextHop: undefined,
       via: autovia && !source.equals(target) ? source : undefined,
-      proxied: !override && (proxied || !isOwned || mac !== neighbor.mac),
+      proxied: isProxied && !isDownstream,
+      isBehindProxy: isProxied && isDownstream,
       router: view.router && isFromUpstream,
       // The entry counts for the sender of the frame, whichever address the option names.
       account: view.sourceMac >= 0 && view.sourceMac !== mac ? view.sourceMac : undefined,
     })
-    if (isBehindProxy) {
+    if (isProxiedElsewhere) {
       // The downstream host may still be there, so its neighbors must not get an announcement that directs them to this machine.
       neighbor.home = 0
       this.contest(neighbor, former, formerMac, now)
@@ -58,8 +74,8 @@ export class Claims extends Part<ClaimParts> {
    * @param mac undefined when only a bridge reported the host
    */
   contest(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): void {
-    const { resolution, prober, conflicts } = this.parts
-    const { target, isPinned, work: { isMissing, rival } } = neighbor
+    const { resolution, prober, cache, conflicts } = this.parts
+    const { target, isPinned, state, work: { isMissing, rival } } = neighbor
     if (isPinned || this.#isGatewayElsewhere(neighbor, ifindex)) {
       if (mac !== undefined && ifindex !== neighbor.ifindex) conflicts.report(target, ifindex, mac, isPinned ? 'pinned' : 'gateway', now)
       return
@@ -72,6 +88,11 @@ export class Claims extends Part<ClaimParts> {
     // The bridge lost the owner's port, so the owner may be on this link now, even if an earlier probe on this link was not answered.
     if (isMissing && rival !== ifindex) prober.again(neighbor, ifindex)
     neighbor.set({ rival: ifindex, rivalMac: mac })
+    if (state === 'REACHABLE' && neighbor.isBehindProxy && mac !== undefined && mac !== neighbor.mac) {
+      // The proxy answers from its cache, also for a host that has just moved. Further claims do not delay the verification.
+      if (rival === 0) cache.setDeadline(neighbor, now + neighbor.patience + PROXY_DELAY as Instant)
+      return
+    }
     const { isClaimedBehind } = neighbor
     if (isClaimedBehind && rival !== ifindex) prober.claim(neighbor)
     resolution.contest(neighbor, now, isClaimedBehind ? CLAIM_LEAD : 0)

@@ -17,10 +17,13 @@ export class Conflicts extends Part<Context & { readonly cache: NeighborCache }>
 
   get limits(): Limit[] { return [{ name: 'other proxies', used: this.#proxies.size, size: PROXY_LIMIT }] }
 
-  /** Registers the sender of an NA as a proxy, if it has O=0 and another source than its target (RFC 4861 7.2.8). */
-  advertisement({ override, sourceMac, tlla, s0, s1, s2, s3, t0, t1, t2, t3 }: NdiscView): void {
+  /**
+   * Registers the sender of an NA as a proxy, if the NA has another source than its target and O=0 (RFC 4861 7.2.8). A router that announces
+   * an address with O=1 counts as well: a proxy announces a host so that moved to the proxy's other link.
+   */
+  advertisement({ override, router, solicited, sourceMac, tlla, s0, s1, s2, s3, t0, t1, t2, t3 }: NdiscView): void {
     const mac = tlla < 0 ? sourceMac : tlla
-    if (override || mac < 0 || (s3 === t3 && s2 === t2 && s1 === t1 && s0 === t0)) return
+    if ((override && (solicited || !router)) || mac < 0 || (s3 === t3 && s2 === t2 && s1 === t1 && s0 === t0)) return
     this.proxy(mac as Mac)
   }
 

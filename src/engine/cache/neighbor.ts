@@ -92,10 +92,12 @@ export class Neighbor {
   /** The owner is on an upstream and sets the router flag, so it gets announcements. The flag does not reserve the address. */
   router = false
   /**
-   * The only proof is an advertisement with O=0, perhaps of another proxy (RFC 4861 7.2.8), or the reply of a next hop. Any other owner
+   * The only proof is an NA with O=0, perhaps of another proxy upstream (RFC 4861 7.2.8), or the reply of a next hop. Any other owner
    * displaces this one.
    */
   proxied = false
+  /** The link-layer address is that of a proxy behind this machine, which answers for the host (`DownstreamProxies`). */
+  isBehindProxy = false
   used = false
   /** Time of the next transition. Written by the cache, as `place` is. */
   deadline = 0 as Instant
@@ -171,6 +173,8 @@ export class Neighbor {
 
   /** @returns when a probe that is sent now counts as unanswered: at least 1 ms later, so that an answer can count */
   timeoutAt(now: Instant): Instant { return now + Math.max(1, this.rule.settings.timeout) as Instant }
+  /** Milliseconds until a host that answers no probe counts as gone. */
+  get patience(): number { return (this.rule.settings.retries + 1) * Math.max(1, this.rule.settings.timeout) }
   /** INCOMPLETE: time of the last probe. */
   get probedAt(): Instant { return this.deadline - Math.max(1, this.rule.settings.timeout) as Instant }
   /** Number of unicast probes to an owner, before its solicited-node group is probed. */

@@ -13,15 +13,15 @@ import { Neighbor, NONE } from './neighbor.ts'
 
 export type CacheParts = Context & { readonly cache: NeighborCache; readonly budget: ProbeBudget<Neighbor>; readonly conflicts: Conflicts }
 
-export type Proven = Pick<Neighbor, 'proxied' | 'router'> & Pick<Neighbor['work'], 'via' | 'account' | 'nextHop'>
+export type Proven = Pick<Neighbor, 'proxied' | 'isBehindProxy' | 'router'> & Pick<Neighbor['work'], 'via' | 'account' | 'nextHop'>
 
-const PLAIN: Proven = { proxied: false, router: false, via: undefined, account: undefined, nextHop: undefined }
+const PLAIN: Proven = { proxied: false, isBehindProxy: false, router: false, via: undefined, account: undefined, nextHop: undefined }
 
 export class Owners extends Part<CacheParts> {
   /** Adds an owner, or keeps it. The entry becomes FAILED if a limit refuses the owner. */
   prove(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant, proven: Proven = PLAIN): void {
     const { cache, conflicts } = this.parts
-    const { via, proxied, router, nextHop } = proven
+    const { via, proxied, isBehindProxy, router, nextHop } = proven
     const isNew = !neighbor.isOwned || neighbor.ifindex !== ifindex || neighbor.mac !== mac
     if (isNew && !this.#admit(neighbor, ifindex, mac, proven, now)) return
     const { target, isPinned, work: { rival, rivalMac, probed, via: formerVia } } = neighbor
@@ -34,6 +34,7 @@ export class Owners extends Part<CacheParts> {
       conflicts.report(target, rival, rivalMac, isPinned ? 'pinned' : 'answered', now)
     }
     neighbor.proxied = proxied
+    neighbor.isBehindProxy = isBehindProxy
     neighbor.router = router
     neighbor.used = false
     neighbor.verified = now

@@ -49,6 +49,14 @@ export class Prober extends Part<ProberParts> {
     if (byRoute) this.lookUp(neighbor)
   }
 
+  /** Solicits one host for a target. The IPv6 destination is the group, so that the host's kernel does not forward the message. */
+  ask(ifindex: number, to: Mac, target: Address): void {
+    const { links, effects, bareLinks } = this.parts
+    const link = links.get(ifindex)
+    const source = link && (sourceAddress(link, 'link-local') ?? bareLinks.source(link, target))
+    if (source !== undefined) effects.probes.push({ kind: 'unicast', ifindex, source, destination: target.solicitedNode, target, to })
+  }
+
   /**
    * Requests the kernel's route for packets of the first solicitor, so that policy routing by incoming link and source counts. Without a
    * solicitor, the packet of the last request counts.

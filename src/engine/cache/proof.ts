@@ -8,6 +8,7 @@ export interface Claim {
   readonly ifindex: number
   /** Undefined on links without such addresses. */
   readonly mac: Mac | undefined
+  /** O=1, or the sender is a proxy behind this machine, whose answer counts as that of the host. */
   readonly override: boolean
   /** The link is the upstream of the entry's subnet. */
   readonly isUpstream: boolean

@@ -159,11 +159,11 @@ export class Resolution extends Part<ResolutionParts> {
 
   /** Takes an answer to the kernel (NUD_REACHABLE) as proof. After a restart such an answer may be old, and does not count. */
   refresh(neighbor: Neighbor, now: Instant): void {
-    const { isPinned, verified, ifindex, mac, proxied, router, work: { rival, isMissing, via, account, nextHop } } = neighbor
+    const { isPinned, verified, ifindex, mac, proxied, isBehindProxy, router, work: { rival, isMissing, via, account, nextHop } } = neighbor
     if (isPinned || rival !== 0 || isMissing || verified === Number.NEGATIVE_INFINITY) return
     // The kernel sent the probe, so no second answer is expected.
     if (now - verified >= RETRANS_TIMER) neighbor.set({ probed: NONE })
-    this.parts.owners.prove(neighbor, ifindex, mac, now, { proxied, router, via, account, nextHop })
+    this.parts.owners.prove(neighbor, ifindex, mac, now, { proxied, isBehindProxy, router, via, account, nextHop })
   }
 
   /** Verifies an owner whose port its bridge lost, because the host may have moved without sending a packet. */
@@ -172,6 +172,14 @@ export class Resolution extends Part<ResolutionParts> {
     neighbor.set({ isMissing: true })
     if (neighbor.state === 'PROBE') this.probe(neighbor, now)
     else this.verify(neighbor, now, 'bridge')
+  }
+
+  /** Keeps an entry that is being probed until a time, and sends one more probe then. */
+  postpone(neighbor: Neighbor, until: Instant): void {
+    const { isQueued, work: { probes }, rule: { settings: { retries } } } = neighbor
+    if (isQueued || (neighbor.state !== 'INCOMPLETE' && neighbor.state !== 'PROBE')) return
+    neighbor.set({ probes: Math.min(probes, retries) })
+    this.parts.cache.setDeadline(neighbor, until)
   }
 
   probe(neighbor: Neighbor, now: Instant): void {

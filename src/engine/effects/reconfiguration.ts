@@ -107,12 +107,12 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
 
   gone(ifindex: number, now: Instant): void {
     const { rules, links, announcer, snooping, routerDiscovery, detector, budget, silentLinks, bareLinks, firewall, nextHops } = this.parts
-    const { subscriptions, reconciler, effects } = this.parts
+    const { subscriptions, reconciler, effects, downstreamProxies } = this.parts
     const link = links.get(ifindex)
     if (link === undefined) return
     links.delete(ifindex)
     reconciler.leave(link)
-    const parts = [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks, bareLinks, firewall, nextHops]
+    const parts = [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks, bareLinks, firewall, nextHops, downstreamProxies]
     for (const part of parts) part.gone(ifindex)
     if (subscriptions.gone(ifindex)) effects.events.push({ kind: 'link', iface: link.name, state: 'gone' })
     this.#forget(link)

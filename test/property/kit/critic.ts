@@ -76,8 +76,9 @@ export class Critic extends Recorder {
     if (destination.equals(target)) {
       check(isUsable && this.listening.has(ifindex), `verifies ${target} on link ${ifindex}, where the answer is received`)
     } else {
-      check(destination.equals(target.solicitedNode) && this.listening.has(ifindex), 'an announcement by solicitation')
-      check(this.#owner(source) !== undefined, `announces ${source}, which has an owner`)
+      check(destination.equals(target.solicitedNode) && this.listening.has(ifindex), 'an announcement by solicitation, or a test of a proxy')
+      const isOwn = [...this.links.values()].some(({ addresses }) => addresses.some(({ address }) => address.equals(source)))
+      check(isOwn || this.#owner(source) !== undefined, `announces ${source}, which has an owner`)
     }
   }
 
