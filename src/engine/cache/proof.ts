@@ -16,7 +16,7 @@ export interface Claim {
 
 /** @returns `proof`: the sender is the owner; `proxied`: the sender is another proxy; `unsolicited`: it answers no probe of ours */
 export function proof(neighbor: Neighbor, claim: Claim, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
-  const { state, rule: { subnet }, verified, proxied, isVouched, work: { probed, probes, isMissing } } = neighbor
+  const { state, rule: { subnet }, verified, proxied, isVouched, isBehindProxy, work: { probed, probes, isMissing } } = neighbor
   const { ifindex, mac, override, isUpstream } = claim
   const isHome = ifindex === neighbor.ifindex
   const isOwner = isHome && mac === neighbor.mac
@@ -35,7 +35,8 @@ export function proof(neighbor: Neighbor, claim: Claim, now: Instant): 'proof' |
     case 'REACHABLE':
       // Only a second answer to the last probe counts, from another link.
       if (isHome || mac === neighbor.mac || !probed.includes(ifindex) || now - verified >= RETRANS_TIMER) return 'unsolicited'
-      if (isUpstream) return 'proof'
+      // Behind a proxy on a downstream, the answer of a second proxy upstream is for the same host.
+      if (isUpstream && (override || !isBehindProxy)) return 'proof'
       if (!override) return 'proxied'
       return proxied && !isVouched ? 'proof' : 'unsolicited'
   }
