@@ -13,6 +13,7 @@ import { MAX_UNICAST_SOLICIT, NEIGHBOR_ADVERTISEMENT } from '../../wire/constant
 import type { NdiscView } from '../../wire/ndisc-decode.ts'
 import { Part } from '../rules/context.ts'
 import { AddressMap } from '../tables/address-map.ts'
+import { Batches } from '../tables/batches.ts'
 import { Deadlines, earliest, type Timed } from '../tables/deadlines.ts'
 import type { Instant, KernelNeighbor } from '../types.ts'
 import type { Limit } from '../../events.ts'
@@ -23,9 +24,6 @@ import type { Resolution, ResolutionParts } from './resolution.ts'
 export const HOP_LIMIT = 1024
 /** The most next hops that one wake handles. For a silent next hop all entries are searched, and packets wait meanwhile. */
 const WAKE_LIMIT = 16
-/** The most routes that are looked up in one wake after a change of routes, and milliseconds to the next wake. */
-const BATCH = 24
-const INTERVAL = 1
 
 export type NextHopParts = ResolutionParts & { readonly resolution: Resolution }
 
@@ -64,9 +62,8 @@ export class NextHops extends Part<NextHopParts> {
   readonly #byLink = new Map<number, AddressMap<Hop>>()
   readonly #deadlines = new Deadlines<Hop>()
   #size = 0
-  /** Entries whose route has to be looked up again, and when. */
-  readonly #stale = new Set<Neighbor>()
-  #lookUpAt: Instant | undefined
+  /** Entries whose route has to be looked up again. */
+  readonly #stale = new Batches<Neighbor>()
 
   get limits(): Limit[] { return [{ name: 'next hops of routes', used: this.#size, size: HOP_LIMIT }] }
 
@@ -131,18 +128,16 @@ export class NextHops extends Part<NextHopParts> {
 
   /** Looks up the routes again that a change may concern. @param prefix undefined: all routes */
   rerouted(prefix: Prefix | undefined, now: Instant): void {
-    for (const neighbor of this.parts.cache.values()) {
-      const { target, state, rule: { kind }, work: { nextHop } } = neighbor
+    this.#stale.add([...this.parts.cache.values()].filter(({ target, state, rule: { kind }, work: { nextHop } }) => {
       const isByRoute = nextHop !== undefined || (kind === 'auto' && state === 'FAILED')
-      if (isByRoute && (prefix === undefined || prefix.contains(target))) this.#stale.add(neighbor)
-    }
-    if (this.#stale.size > 0) this.#lookUpAt ??= now
+      return isByRoute && (prefix === undefined || prefix.contains(target))
+    }), now)
   }
 
-  get deadline(): Instant | undefined { return earliest(this.#deadlines.next, this.#lookUpAt) }
+  get deadline(): Instant | undefined { return earliest(this.#deadlines.next, this.#stale.deadline) }
 
   wake(now: Instant): void {
-    if (this.#lookUpAt !== undefined && now >= this.#lookUpAt) this.#lookUp(now)
+    for (const neighbor of this.#stale.take(now)) this.#lookUp(neighbor)
     for (let turns = 0; turns < WAKE_LIMIT; turns++) {
       const hop = this.#deadlines.due(now)
       if (hop === undefined) return
@@ -152,18 +147,12 @@ export class NextHops extends Part<NextHopParts> {
     }
   }
 
-  #lookUp(now: Instant): void {
+  #lookUp(neighbor: Neighbor): void {
     const { cache, owners, prober } = this.parts
-    let count = 0
-    for (const neighbor of this.#stale) {
-      if (count++ === BATCH) break
-      this.#stale.delete(neighbor)
-      if (cache.find(neighbor.target) !== neighbor) continue
-      // A host without a reply until now may be reachable by the new route.
-      if (neighbor.state === 'FAILED') owners.remove(neighbor, 'route')
-      else if (neighbor.work.nextHop !== undefined) prober.lookUp(neighbor)
-    }
-    this.#lookUpAt = this.#stale.size === 0 ? undefined : now + INTERVAL as Instant
+    if (cache.find(neighbor.target) !== neighbor) return
+    // A host without a reply until now may be reachable by the new route.
+    if (neighbor.state === 'FAILED') owners.remove(neighbor, 'route')
+    else if (neighbor.work.nextHop !== undefined) prober.lookUp(neighbor)
   }
 
   /** Takes over the proof of a cache entry for the address of a next hop. */

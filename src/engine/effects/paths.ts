@@ -6,19 +6,17 @@ import type { Prefix } from '../../address.ts'
 import type { CacheParts } from '../cache/owners.ts'
 import type { Neighbor } from '../cache/neighbor.ts'
 import { Part } from '../rules/context.ts'
+import { Batches } from '../tables/batches.ts'
 import type { Input, Instant, RoutingDecision } from '../types.ts'
 
 /** The most links from which the kernel is asked for one owner: subnets may have hundreds of downstream links. */
 const ORIGIN_LIMIT = 16
-/** The most owners in one wake, and milliseconds to the next wake. For an owner with a host route, a question changes that route twice. */
-const BATCH = 24
-const INTERVAL = 1
 
 export class Paths extends Part<CacheParts> {
-  readonly #stale = new Set<Neighbor>()
-  #deadline: Instant | undefined
+  /** Owners to be asked about again. For an owner with a host route, a question changes that route twice. */
+  readonly #stale = new Batches<Neighbor>()
 
-  get deadline(): Instant | undefined { return this.#deadline }
+  get deadline(): Instant | undefined { return this.#stale.deadline }
 
   /** Asks the kernel about an owner on a link that was not asked about yet. @returns whether the reply is pending */
   isAwaited(neighbor: Neighbor): boolean {
@@ -59,22 +57,14 @@ export class Paths extends Part<CacheParts> {
     this.stale([...this.parts.cache.values()].filter(({ target }) => prefix === undefined || prefix.contains(target)), now)
   }
 
-  /** Asks again about these owners, BATCH at a time. */
-  stale(neighbors: Iterable<Neighbor>, now: Instant): void {
-    for (const neighbor of neighbors) this.#stale.add(neighbor)
-    if (this.#stale.size > 0) this.#deadline ??= now
-  }
+  /** Asks again about these owners, a few at a time. */
+  stale(neighbors: Iterable<Neighbor>, now: Instant): void { this.#stale.add(neighbors, now) }
 
   wake(now: Instant): void {
-    if (this.#deadline === undefined || now < this.#deadline) return
-    let count = 0
-    for (const neighbor of this.#stale) {
-      if (count++ === BATCH) break
-      this.#stale.delete(neighbor)
+    for (const neighbor of this.#stale.take(now)) {
       neighbor.askedOn = 0
       if (neighbor.isOwned) this.parts.cache.mark(neighbor)
     }
-    this.#deadline = this.#stale.size === 0 ? undefined : now + INTERVAL as Instant
   }
 
   /** @returns the links that packets for the owner come in on; [0] if there are none: packets of this machine */
