@@ -9,7 +9,7 @@ import type { Effects, Input, Instant, Link, Listening, PathQuestion } from './e
 import type { Event, Outcome } from './events.ts'
 import { claim } from './linux/single-instance.ts'
 import { holdDescriptors } from './linux/descriptors.ts'
-import { isOutOfDescriptors, verdict, type OsError } from './linux/errors.ts'
+import { isOutOfDescriptors, unlessBusy, verdict, type OsError } from './linux/errors.ts'
 import { Forwarding } from './linux/forwarding.ts'
 import type { LinkReader } from './linux/link-sockets.ts'
 import { KernelWatch } from './linux/kernel-watch.ts'
@@ -172,7 +172,7 @@ export class Daemon {
       this.#watch.followRoutes(filters.map(({ prefixes }) => prefixes))
     }
     if (routes.length > 0 && this.#comparison.isReady) this.#routes.apply([...routes])
-    for (const repair of repairs) if (this.#ask(() => this.#kernel.repairNeighbor(repair))) this.#counters.count('repaired')
+    for (const repair of repairs) if (unlessBusy(() => this.#kernel.repairNeighbor(repair))) this.#counters.count('repaired')
     for (const discovery of discoveries) this.#sockets.discover(discovery)
     for (let i = 0; i < answers.size; i++) this.#sockets.advertise(answers.at(i))
     // Answers leave before probes, each of which takes as long as dozens of answers.
@@ -182,7 +182,7 @@ export class Daemon {
     for (const [ifindex, entry] of listening) if (entry === undefined) this.#ignore(ifindex)
     if (listening.size > 0) this.#watch.follow()
     for (const lookup of lookups) {
-      this.#inputs.push({ kind: 'lookup', target: lookup.target, decision: this.#ask(() => this.#kernel.lookup(lookup)) ?? NO_ROUTE })
+      this.#inputs.push({ kind: 'lookup', target: lookup.target, decision: unlessBusy(() => this.#kernel.lookup(lookup)) ?? NO_ROUTE })
     }
     if (paths.length > 0) this.#askPaths([...paths])
     this.#unlogged.push(...events)
@@ -198,7 +198,7 @@ export class Daemon {
   }
 
   #askPaths(questions: readonly PathQuestion[]): void {
-    const replies = this.#ask(() => this.#kernel.paths(questions))
+    const replies = unlessBusy(() => this.#kernel.paths(questions))
     questions.forEach(({ target, ifindex }, i) => this.#inputs.push({ kind: 'path', target, ifindex, decisions: replies?.[i] ?? [NO_ROUTE] }))
   }
 
@@ -276,16 +276,6 @@ export class Daemon {
     if (verdict(error) === 'wait') return
     const reason = error.code === 'EEXIST' ? 'another program has a route for it, which stays' : error.message
     this.#log.warn({ event: 'route', target, reason: error.code }, `cannot ${op} the route of ${target}: ${reason}`)
-  }
-
-  /** @returns undefined when the kernel is too busy to reply */
-  #ask<T>(request: () => T): T | undefined {
-    try {
-      return request()
-    } catch (error) {
-      if (verdict(error) === 'retry') return undefined
-      throw error
-    }
   }
 }
 

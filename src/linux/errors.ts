@@ -37,3 +37,13 @@ export function verdict(error: unknown): Verdict {
 export function isOutOfDescriptors(error: unknown): boolean {
   return ['EMFILE', 'ENFILE'].includes((error as { code?: string } | null | undefined)?.code ?? '')
 }
+
+/** @returns the result of a request to the kernel; undefined when the kernel is too busy to reply */
+export function unlessBusy<T>(request: () => T): T | undefined {
+  try {
+    return request()
+  } catch (error) {
+    if (verdict(error) === 'retry') return undefined
+    throw error
+  }
+}

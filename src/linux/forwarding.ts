@@ -112,7 +112,7 @@ export class Forwarding {
 /** @returns whether this machine forwards what comes in on the links; also true if the settings cannot be read */
 function forwards(links: readonly string[]): boolean {
   try {
-    // A link with force_forwarding (Linux 6.17) forwards what it receives, whatever `all` says.
+    // Since Linux 6.17, a link with force_forwarding forwards even if forwarding of `all` is off.
     return readSetting('all', 'forwarding') !== 0
       || (links.length > 0 && links.every((link) => readSetting(link, 'force_forwarding') === 1))
   } catch {

@@ -1,6 +1,6 @@
 /** Compares the kernel's host routes with the engine's, whenever the kernel or another program changed one of them. */
 import type { HostRoute } from '../engine/types.ts'
-import { verdict } from './errors.ts'
+import { unlessBusy } from './errors.ts'
 import { type HostRoutes, RouteWatcher } from './route-changes.ts'
 import type { Rtnetlink } from './rtnetlink.ts'
 
@@ -37,7 +37,7 @@ export class RouteComparison {
   /** Compares now, or later if changes are under way or the kernel is too busy. */
   run(): void {
     clearTimeout(this.#timer)
-    const present = this.#isReady && this.#routes.pending === 0 ? this.#present() : undefined
+    const present = this.#isReady && this.#routes.pending === 0 ? unlessBusy(() => this.#routes.present()) : undefined
     if (present !== undefined) this.#compare(present)
     else this.#timer = setTimeout(() => this.run(), RETRY)
   }
@@ -45,14 +45,5 @@ export class RouteComparison {
   close(): void {
     clearTimeout(this.#timer)
     this.#watcher?.close()
-  }
-
-  #present(): readonly HostRoute[] | undefined {
-    try {
-      return this.#routes.present()
-    } catch (error) {
-      if (verdict(error) === 'retry') return undefined
-      throw error
-    }
   }
 }
