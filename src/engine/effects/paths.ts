@@ -20,7 +20,7 @@ export class Paths extends Part<CacheParts> {
 
   /** Asks the kernel about an owner on a link that was not asked about yet. @returns whether the reply is pending */
   isAwaited(neighbor: Neighbor): boolean {
-    const { isOwned, rule: { kind, settings }, ifindex, target, work: { nextHop } } = neighbor
+    const { isOwned, rule: { kind, settings }, ifindex, target, route, work: { nextHop } } = neighbor
     if (nextHop !== undefined) {
       // The kernel's own route leads to the next hop.
       neighbor.path = 'right'
@@ -30,8 +30,10 @@ export class Paths extends Part<CacheParts> {
     if (!isOwned || kind !== 'iface' || !settings.routes || !this.parts.links.up(ifindex)) return false
     if (neighbor.askedOn !== ifindex) {
       neighbor.askedOn = ifindex
-      neighbor.path = 'unknown'
-      this.parts.effects.paths.push({ target, ifindex, from: this.#origins(neighbor), hidden: neighbor.route })
+      // A question takes the owner's route away for a moment. After a move, only a link with the prefix is likely to need no host route.
+      const isReplaced = route !== undefined && route.ifindex !== ifindex && !this.parts.links.hasPrefixOf(ifindex, target)
+      neighbor.path = isReplaced ? 'detour' : 'unknown'
+      if (!isReplaced) this.parts.effects.paths.push({ target, ifindex, from: this.#origins(neighbor), hidden: route })
     }
     return neighbor.path === 'unknown'
   }

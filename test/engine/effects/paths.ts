@@ -1,5 +1,6 @@
 /** The kernel is asked for the way to each owner, and again when routes change. */
 import t from 'tap'
+import type { Link } from '../../../src/engine/types.ts'
 import { ETH0, ETH1, ETH2, linkOf, own, ROUTER, Stage, SUBNET, twoDownstreams, twoLinks, VM, VM2 } from '../kit/stage.ts'
 
 /** Both links have an address of the prefix. */
@@ -68,6 +69,20 @@ t.test('not foreign: a pinned host, the whole prefix, a link of the rule', async
   const moved = twoDownstreams(SUBNET)
   moved.foreign(`${VM}/128`, ETH2)
   t.match(moved.known, { [VM]: 'REACHABLE eth1 routed' })
+})
+
+t.test('a move replaces the route, and takes it away for a question only where the new link has the prefix', async (t) => {
+  const moved = (...more: readonly Link[]): string[] => {
+    const stage = twoDownstreams(SUBNET)
+    for (const link of more) stage.link(link)
+    stage.wait(100)
+    stage.sink.take()
+    stage.station(ETH1, VM2, false)
+    stage.na(ETH2, VM, VM2)
+    return stage.sink.take('route', 'hide')
+  }
+  t.same(moved(), [`route add ${VM} eth2`])
+  t.same(moved(linkOf(ETH2, { addresses: [own('2001:db8::fd')] })), [`hide ${VM} eth1`, `route add ${VM} eth2`])
 })
 
 t.test('thousands of owners are asked for a few at a time', async (t) => {

@@ -20,7 +20,7 @@ export class Recorder {
   add(line: string): void { this.lines.push(line) }
 
   record(effects: Effects): void {
-    const { listening, filters, routes, repairs, answers, probes, multicasts, discoveries, lookups, events, outcomes } = effects
+    const { listening, filters, routes, repairs, answers, probes, multicasts, discoveries, lookups, paths, events, outcomes } = effects
     for (const [, entry] of listening) if (entry !== undefined) this.listen(entry.link.name, entry.link.up, entry.subscription)
     if (filters !== undefined) {
       this.add(['filter', ...filters.map(({ ifindex, prefixes }) => `${nameOf(ifindex)} ${[...prefixes].join(' ')}`)].join(' '))
@@ -35,6 +35,7 @@ export class Recorder {
     for (const message of multicasts) this.multicast(message)
     for (const [ifindex, entry] of listening) if (entry === undefined) this.ignore(ifindex)
     for (const { target, from } of lookups) this.add(`lookup ${target}${from === 0 ? '' : ` from ${nameOf(from)}`}`)
+    for (const { target, hidden } of paths) if (hidden !== undefined) this.add(`hide ${target} ${nameOf(hidden.ifindex)}`)
     for (const event of events) this.event(event)
     for (const { outcome } of outcomes) this.outcomes.push(outcome)
   }
