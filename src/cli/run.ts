@@ -3,7 +3,6 @@ import { setImmediate } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import type { Logger } from 'pino'
 import type { InferredOptionTypes } from 'yargs'
-import { controlPath } from '../control/protocol.ts'
 import { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
 import { areDescriptorsFree } from '../linux/descriptors.ts'
@@ -13,10 +12,12 @@ import { AlreadyRunning } from '../linux/single-instance.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
 import { countersSentence, droppedRecordsSentence } from '../log/sentences.ts'
+import { statusReply, type Summary } from '../replies/status.ts'
 import { loadConfig } from './check.ts'
 import { DEFAULT_FILE } from './config-file.ts'
+import { control } from './connection.ts'
 import { EXIT } from './exit.ts'
-import { runtimeDirectory, stateDirectory } from './service-directories.ts'
+import { stateDirectory } from './service-directories.ts'
 import { version } from './version.ts'
 
 /** Milliseconds at most to write the last records: a reader that stalls must not delay a stop. */
@@ -30,13 +31,14 @@ export const describe = 'run the daemon in the foreground'
 
 export const builder = {
   config: { alias: 'c', type: 'string', requiresArg: true, default: DEFAULT_FILE, describe: 'configuration file' },
+  control,
   level: { choices: LEVELS, requiresArg: true, default: 'info', describe: 'lowest level of the records to log; debug has every packet' },
   log: { choices: ['auto', ...OUTPUTS], requiresArg: true, default: process.env.NDP6D_LOG ?? 'auto', describe: 'output of the log' },
   state: { type: 'string', requiresArg: true, default: stateDirectory(), defaultDescription: 'StateDirectory= of the unit, else none',
     describe: 'directory in which learned hosts are kept over restarts; an empty name keeps none' },
 } as const
 
-export async function handler({ config: file, level, log: output, state }: InferredOptionTypes<typeof builder>): Promise<void> {
+export async function handler({ config: file, control: path, level, log: output, state }: InferredOptionTypes<typeof builder>): Promise<void> {
   process.title = 'ndp6d'
   const parsed = loadConfig(file)
   if (parsed?.config === undefined) {
@@ -48,7 +50,9 @@ export async function handler({ config: file, level, log: output, state }: Infer
   try {
     const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })
     await daemon.start()
-    serve(daemon, answerCommands(daemon, log, outputs), file, log, outputs)
+    const server = answerCommands(path, daemon, log, outputs)
+    await server.opened
+    serve(daemon, server, file, log, outputs)
     release()
   } catch (error) {
     process.exitCode = explain(error as NodeJS.ErrnoException, log)
@@ -95,7 +99,7 @@ function holdSignals(): () => void {
   }
 }
 
-function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger, outputs: Outputs): void {
+function serve(daemon: Daemon, server: ControlServer, file: string, log: Logger, outputs: Outputs): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
@@ -120,7 +124,7 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
     if (stopping) return
     stopping = true
     clearInterval(watchdog)
-    control.close()
+    server.close()
     notify({ STOPPING: '1' })
     daemon.stop().then(() => {
       log.info({ event: 'stop' }, `stopped by ${signal}`)
@@ -142,17 +146,18 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
   if (failed !== undefined) log.warn({ err: failed }, `cannot notify systemd that the start is complete: ${failed.message}`)
 }
 
-function answerCommands(daemon: Daemon, log: Logger, { stdout, stderr }: Outputs): ControlServer {
-  const control: ControlServer = new ControlServer(controlPath(runtimeDirectory()), {
-    summary: () => {
-      const { links, limits } = daemon.usage
-      return { version: version(), pid: process.pid, uptime: process.uptime(), links, counters: daemon.counters,
-        limits: [...limits, ...[stdout, stderr, control].flatMap((each) => each?.limits ?? [])] }
-    },
-    neighbors: () => daemon.neighbors,
-  }, (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
-  undefined, () => areDescriptorsFree(NOT_FOR_COMMANDS))
-  return control
+function answerCommands(path: string, daemon: Daemon, log: Logger, { stdout, stderr }: Outputs): ControlServer {
+  const summary = (): Summary => {
+    const { links, limits } = daemon.usage
+    return { version: version(), pid: process.pid, uptime: process.uptime(), links, counters: daemon.counters,
+      limits: [...limits, ...[stdout, stderr, server].flatMap((each) => each?.limits ?? [])] }
+  }
+  const server: ControlServer = new ControlServer(path, {
+    replies: { status: () => statusReply({ summary, neighbors: () => daemon.neighbors }) },
+    failed: (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
+    isRoomLeft: () => areDescriptorsFree(NOT_FOR_COMMANDS),
+  })
+  return server
 }
 
 /** Logs why the start failed, and what to do. @returns the exit status */

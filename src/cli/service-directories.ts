@@ -1,9 +1,10 @@
 /** The directories that systemd gives a service, as lists of paths with colons between them (systemd.exec(5)). */
+import { join } from 'node:path'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** @returns the directory of the control socket: RuntimeDirectory= of the unit, else /run/ndp6d */
-export function runtimeDirectory(env: Env = process.env): string { return first(env.RUNTIME_DIRECTORY) ?? '/run/ndp6d' }
+/** @returns the path of the control socket, in RuntimeDirectory= of the unit, else in /run/ndp6d */
+export function controlPath(env: Env = process.env): string { return join(first(env.RUNTIME_DIRECTORY) ?? '/run/ndp6d', 'control.sock') }
 
 /** @returns StateDirectory= of the unit, else undefined */
 export function stateDirectory(env: Env = process.env): string | undefined { return first(env.STATE_DIRECTORY) }

@@ -1,26 +1,24 @@
 /** `ndp6d status`: links, neighbors, counters and limits of the running daemon. */
 import { Address } from '../address.ts'
-import { requestStatus } from '../control/client.ts'
-import { controlPath, type Status } from '../control/protocol.ts'
+import { request } from '../control/client.ts'
 import type { NeighborSnapshot } from '../engine.ts'
-import { EXIT } from './exit.ts'
-import { runtimeDirectory } from './service-directories.ts'
+import { type Status, statusOf } from '../replies/status.ts'
+import { control, explainFailure } from './connection.ts'
 import { table } from './table.ts'
 
 export const command = 'status'
 export const describe = 'show links, neighbors and their routes, counters and limits of the running daemon'
-export const builder = { json: { type: 'boolean', default: false, describe: 'as one JSON document' } } as const
+export const builder = { control, json: { type: 'boolean', default: false, describe: 'as one JSON document' } } as const
 
-export async function handler({ json }: { json: boolean }): Promise<void> {
-  const path = controlPath(runtimeDirectory())
+export async function handler({ control: path, json }: { control: string; json: boolean }): Promise<void> {
   // Ignores the error of a pipe that its reader closes early (`| head`).
   process.stdout.on('error', () => {})
   try {
-    const { neighbors, ...summary } = await requestStatus(path)
+    const { neighbors, ...summary } = await statusOf(request(path, 'status'))
     const status = { ...summary, neighbors: sorted(neighbors) }
     process.stdout.write(json ? `${JSON.stringify(status, undefined, 2)}\n` : print(status))
   } catch (error) {
-    process.exitCode = explain(error as NodeJS.ErrnoException, path)
+    process.exitCode = explainFailure(error as NodeJS.ErrnoException, path)
   }
 }
 
@@ -56,20 +54,4 @@ export function duration(seconds: number): string {
   if (days > 0) return `${days}d ${hours % 24}h`
   if (hours > 0) return `${hours}h ${minutes % 60}min`
   return minutes > 0 ? `${minutes}min ${Math.floor(seconds % 60)}s` : `${Math.floor(seconds)}s`
-}
-
-/** Prints the reason of an error, and what to do. @returns the exit status */
-function explain({ code, message }: NodeJS.ErrnoException, path: string): number {
-  switch (code) {
-    case 'ENOENT': case 'ECONNREFUSED':
-      process.stderr.write(`ndp6d: no ndp6d runs in this network namespace (no process listens at ${path}): `
-        + '`systemctl start ndp6d` starts it, `journalctl -u ndp6d` shows why it ended\n')
-      return EXIT.notRunning
-    case 'EACCES': case 'EPERM':
-      process.stderr.write('ndp6d: not permitted to connect to the daemon: run this command as root (`sudo ndp6d status`)\n')
-      return EXIT.notPermitted
-    default:
-      process.stderr.write(`ndp6d: ${message}\n`)
-      return EXIT.failed
-  }
 }

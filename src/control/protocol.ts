@@ -1,44 +1,32 @@
 /**
  * The control protocol between commands and the daemon: lines of JSON on a stream socket in the file system. The command sends one
- * {@link Request}. The reply has one line for each {@link Part}. The last part is `end`, or `error` is the only part.
+ * {@link Request}. The reply is one line for each part. A part with `end` or `error` is the last one.
  */
-import { readlinkSync } from 'node:fs'
-import { join } from 'node:path'
-import type { NeighborSnapshot } from '../engine.ts'
-import type { Limit, LinkUsage, Outcome } from '../events.ts'
 
-export interface Request { readonly command: 'status' }
+/** A change that old commands or old daemons do not understand has another number. */
+export const VERSION = 1
 
-/** The status without the neighbors, which may be thousands. */
-export interface Summary {
-  readonly version: string
-  readonly pid: number
-  /** Seconds since the start. */
-  readonly uptime: number
-  readonly links: readonly LinkUsage[]
-  /** Packets since the start, by outcome. */
-  readonly counters: Readonly<Record<Outcome, number>>
-  readonly limits: readonly Limit[]
+/** Longest line of a request, characters. */
+export const MAX_LINE = 65_536
+
+export interface Request {
+  readonly version: typeof VERSION
+  readonly command: string
+  readonly [argument: string]: unknown
 }
 
-export type Part =
-  | { readonly summary: Summary }
-  | { readonly neighbors: readonly NeighborSnapshot[] }
-  | { readonly end: true }
-  | { readonly error: string }
+/** A part of a reply. Its keys depend on the command. */
+export type Part = Readonly<Record<string, unknown>>
 
-export interface Status extends Summary {
-  readonly neighbors: readonly NeighborSnapshot[]
-}
+/** Why a request has no reply. */
+export interface Refusal { readonly error: string }
 
-/** @returns the path of the control socket: one for each network namespace, as there is one daemon for each */
-export function controlPath(directory: string): string { return join(directory, `control${namespace()}`) }
-
-/** @returns `-4026531840`: the inode number of this network namespace. Empty without CONFIG_NET_NS */
-function namespace(): string {
+/** @returns undefined: not a request of this version */
+export function parseRequest(line: string): Request | undefined {
   try {
-    return `-${/\d+/.exec(readlinkSync('/proc/self/ns/net'))![0]}`
+    const request = JSON.parse(line) as Partial<Request> | null
+    return request?.version === VERSION && typeof request.command === 'string' ? request as Request : undefined
   } catch {
-    return ''
+    return undefined
   }
 }

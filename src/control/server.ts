@@ -1,91 +1,109 @@
-/** The server of the control socket. Only root and the daemon's own user have access. */
+/** The server of the control socket. The daemon's user and group have access. */
 import { mkdirSync, rmdirSync, rmSync } from 'node:fs'
-import { createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { pipeline, Readable } from 'node:stream'
-import { setImmediate } from 'node:timers/promises'
-import type { NeighborSnapshot } from '../engine.ts'
 import type { Limit } from '../events.ts'
-import type { Part, Request, Summary } from './protocol.ts'
+import { MAX_LINE, type Part, parseRequest, type Request, VERSION } from './protocol.ts'
 
-const MAX_CONNECTIONS = 8
-/** Longest request, characters. */
-const MAX_REQUEST = 1024
-/** Milliseconds at most until a request is complete, and of a client's silence while it receives the reply. */
+const MAX_CLIENTS = 32
+/** Milliseconds at most until a request is complete. */
 const TIMEOUT = 10_000
 /** Milliseconds until another attempt to listen, if no file descriptor was free. */
 const RETRY = 1000
-/** The most neighbors in one part of the reply. Packets are processed between two parts. */
-const PART_SIZE = 256
 
-export interface StatusSource {
-  summary(): Summary
-  /** Read in parts, between which neighbors may change. */
-  neighbors(): Iterable<NeighborSnapshot>
+/**
+ * Replies to a request, one part after another. The next part is taken when the client has read most of the former ones, so a reply of
+ * many parts needs little memory. Throws an Error whose message tells the client why there is no reply.
+ */
+export type Reply = (request: Request) => Iterable<Part> | AsyncIterable<Part>
+
+export interface ServerOptions {
+  readonly replies: Readonly<Record<string, Reply>>
+  /** Called once, after the first error of listening. Without a free file descriptor, listening is tried again later. */
+  readonly failed: (error: Error) => void
+  /** @returns whether a further client leaves enough file descriptors for the rest of the program */
+  readonly isRoomLeft?: () => boolean
+  readonly timeout?: number
 }
 
 export class ControlServer {
   readonly #path: string
-  readonly #source: StatusSource
-  readonly #failed: (error: Error) => void
-  readonly #timeout: number
-  readonly #isRoomLeft: () => boolean
+  readonly #options: ServerOptions
+  /** Fulfilled when clients can connect, or after the first error. */
+  readonly opened: Promise<void>
+  #open!: () => void
   #server: Server | undefined
   #retry: NodeJS.Timeout | undefined
   #hasFailed = false
-  readonly #sockets = new Set<Socket>()
+  #isClosed = false
+  /** The client that was active last is the last one. */
+  readonly #clients = new Set<Socket>()
   /** Whether this process made the directory of the socket. */
   #madeDirectory = false
 
-  /**
-   * Replaces a socket of a previous run at `path`, and begins to listen.
-   * @param failed called once, after the first error of listening. Without a free file descriptor, listening is tried again later
-   * @param isRoomLeft whether a further connection leaves enough file descriptors for the rest of the program
-   */
-  constructor(path: string, source: StatusSource, failed: (error: Error) => void, timeout = TIMEOUT, isRoomLeft = () => true) {
+  /** Replaces a socket that a previous run left at `path`, and begins to listen. */
+  constructor(path: string, options: ServerOptions) {
     this.#path = path
-    this.#source = source
-    this.#failed = failed
-    this.#timeout = timeout
-    this.#isRoomLeft = isRoomLeft
-    this.#listen()
+    this.#options = options
+    this.opened = new Promise((resolve) => { this.#open = resolve })
+    this.#replace()
   }
 
-  get limits(): Limit[] { return [{ name: 'control connections', used: this.#sockets.size, size: MAX_CONNECTIONS }] }
+  get limits(): Limit[] { return [{ name: 'control connections', used: this.#clients.size, size: MAX_CLIENTS }] }
 
   close(): void {
+    this.#isClosed = true
     clearTimeout(this.#retry)
     this.#server?.close()
-    for (const socket of this.#sockets) socket.destroy()
+    for (const client of this.#clients) client.destroy()
     if (this.#madeDirectory) {
       try {
         rmdirSync(dirname(this.#path))
       } catch {
-        // The daemon of another network namespace has its socket there.
+        // Another daemon has its socket there.
       }
     }
+  }
+
+  /** Listens, unless another process does. */
+  #replace(): void {
+    const other = connect(this.#path)
+    other.on('connect', () => {
+      other.destroy()
+      this.#failed(new Error(`another daemon listens at ${this.#path}: give this one a path of its own with \`--control\``))
+    })
+    other.on('error', (error: NodeJS.ErrnoException) => {
+      if (this.#isClosed) return
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') this.#listen()
+      else this.#failed(error)
+    })
+  }
+
+  /** Reports the first error. Without a free descriptor, tries again later. */
+  #failed(error: NodeJS.ErrnoException): void {
+    if (!this.#hasFailed) this.#options.failed(error)
+    this.#hasFailed = true
+    this.#open()
+    if (error.code !== 'EMFILE' && error.code !== 'ENFILE') return
+    // Each pending connection would cause an error again and again.
+    this.#server?.close()
+    clearTimeout(this.#retry)
+    this.#retry = setTimeout(() => this.#replace(), RETRY).unref()
   }
 
   #listen(): void {
     const path = this.#path
     const server = this.#server = createServer((socket) => this.#connected(socket))
-    const failed = (error: NodeJS.ErrnoException): void => {
-      if (!this.#hasFailed) this.#failed(error)
-      this.#hasFailed = true
-      if (error.code !== 'EMFILE' && error.code !== 'ENFILE') return
-      // Without a free descriptor, each pending connection would cause an error again and again.
-      server.close()
-      clearTimeout(this.#retry)
-      this.#retry = setTimeout(() => this.#listen(), RETRY).unref()
-    }
-    server.on('error', failed)
-    const mask = process.umask(0o077)
+    server.on('error', (error) => this.#failed(error))
+    const mask = process.umask(0o022)
     try {
       rmSync(path, { force: true })
       if (mkdirSync(dirname(path), { recursive: true }) !== undefined) this.#madeDirectory = true
-      server.listen(path)
+      process.umask(0o117)
+      server.listen(path, () => this.#open())
     } catch (error) {
-      failed(error as NodeJS.ErrnoException)
+      this.#failed(error as NodeJS.ErrnoException)
     } finally {
       process.umask(mask)
     }
@@ -94,58 +112,65 @@ export class ControlServer {
   #connected(socket: Socket): void {
     // Ignores errors of a client that is gone.
     socket.on('error', () => {})
-    const refusal = this.#refusal()
-    if (refusal !== undefined) {
-      socket.write(print({ error: refusal }))
+    if (!this.#makeRoom()) {
+      socket.write(print({ error: 'the daemon has too many open files: raise `LimitNOFILE=` of the unit' }))
       socket.destroySoon() // not end(), which would keep the file descriptor until the client closes
       return
     }
-    this.#sockets.add(socket)
-    const timer = setTimeout(() => socket.destroy(), this.#timeout)
+    this.#active(socket)
+    const timer = setTimeout(() => socket.destroy(), this.#options.timeout ?? TIMEOUT)
     socket.on('close', () => {
       clearTimeout(timer)
-      this.#sockets.delete(socket)
+      this.#clients.delete(socket)
     })
+    socket.on('drain', () => this.#active(socket))
     socket.setEncoding('utf8')
     let text = ''
     socket.on('data', (more: string) => {
+      this.#active(socket)
       text += more
-      const [line, rest] = text.split('\n', 2)
-      if (rest === undefined && text.length <= MAX_REQUEST) return
-      socket.removeAllListeners('data')
+      const end = text.indexOf('\n')
+      if (end === -1 && text.length <= MAX_LINE) return
       clearTimeout(timer)
-      socket.setTimeout(this.#timeout, () => socket.destroy())
-      pipeline(Readable.from(reply(rest === undefined ? '' : line, this.#source)), socket, () => {})
+      socket.removeAllListeners('data')
+      socket.resume() // more lines are ignored
+      const line = text.slice(0, Math.min(Math.max(end, 0), MAX_LINE))
+      text = ''
+      pipeline(Readable.from(this.#reply(line)), socket, () => {})
     })
   }
 
-  /** @returns why a further connection is refused; undefined if it is not */
-  #refusal(): string | undefined {
-    if (this.#sockets.size >= MAX_CONNECTIONS) return `${MAX_CONNECTIONS} other commands are being answered: try again in a moment`
-    return this.#isRoomLeft() ? undefined : 'the daemon has too many open files: raise `LimitNOFILE=` of the unit'
+  /** Makes room for one more client. The one that was idle for the longest time has to go, so that idle clients block no command. */
+  #makeRoom(): boolean {
+    const isRoomLeft = this.#options.isRoomLeft?.() ?? true
+    if (isRoomLeft && this.#clients.size < MAX_CLIENTS) return true
+    const [oldest] = this.#clients
+    if (oldest === undefined) return isRoomLeft
+    this.#clients.delete(oldest)
+    oldest.destroy()
+    return true
   }
-}
 
-async function * reply(line: string, source: StatusSource): AsyncGenerator<string> {
-  if (!isRequest(line)) return yield print({ error: 'expected one line: {"command":"status"}' })
-  yield print({ summary: source.summary() })
-  let neighbors: NeighborSnapshot[] = []
-  for (const neighbor of source.neighbors()) {
-    if (neighbors.push(neighbor) < PART_SIZE) continue
-    yield print({ neighbors })
-    neighbors = []
-    await setImmediate()
+  #active(client: Socket): void {
+    this.#clients.delete(client)
+    if (!client.destroyed) this.#clients.add(client)
   }
-  yield print({ neighbors })
-  yield print({ end: true })
+
+  async * #reply(line: string): AsyncGenerator<string> {
+    const request = parseRequest(line)
+    const { replies } = this.#options
+    const reply = request !== undefined && Object.hasOwn(replies, request.command) ? replies[request.command] : undefined
+    if (request === undefined || reply === undefined) {
+      return yield print({ error: `this daemon expects one line: {"version":${VERSION},"command":NAME}, where NAME is one of ${
+        Object.keys(replies).join(', ')}. Are command and daemon of the same version?` })
+    }
+    try {
+      for await (const part of reply(request)) yield print(part)
+      yield print({ end: true })
+    } catch (error) {
+      yield print({ error: (error as Error).message })
+    }
+  }
 }
 
 function print(part: Part): string { return `${JSON.stringify(part)}\n` }
-
-function isRequest(line: string): boolean {
-  try {
-    return (JSON.parse(line) as Request | null)?.command === 'status'
-  } catch {
-    return false
-  }
-}

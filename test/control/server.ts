@@ -4,116 +4,157 @@ import type { Test } from 'tap'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { dirname } from 'node:path'
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { text } from 'node:stream/consumers'
-import { requestStatus } from '../../src/control/client.ts'
-import type { Summary } from '../../src/control/protocol.ts'
-import { ControlServer } from '../../src/control/server.ts'
-import type { NeighborSnapshot } from '../../src/engine.ts'
+import { request } from '../../src/control/client.ts'
+import { type Part, VERSION } from '../../src/control/protocol.ts'
+import { ControlServer, type Reply } from '../../src/control/server.ts'
 import { writeFiles } from '../fixtures/program.ts'
 import { until } from '../kit/until.ts'
 
-const SUMMARY = { version: '1.2.3', pid: 7, uptime: 60, links: [], limits: [] } as unknown as Summary
-const REQUEST = '{"command":"status"}\n'
+const REQUEST = `{"version":${VERSION},"command":"count"}\n`
 
-function neighbor(n: number): NeighborSnapshot {
-  return { target: `2001:db8::${n.toString(16)}`, state: 'REACHABLE', iface: 'eth1', lladdr: undefined, pinned: false, routed: true }
+/** Yields as many numbers as are asked for. */
+const count: Reply = function * ({ to = 3 }) { for (let n = 1; n <= Number(to); n++) yield { n } }
+const fail: Reply = function * () {
+  yield { n: 1 }
+  throw new Error('no more')
 }
 
-function * neighbors(count: number): Generator<NeighborSnapshot> { for (let i = 0; i < count; i++) yield neighbor(i) }
-
 /** A server at a path of its own. */
-function serve(t: Test, { count = 3, name = 'made/control', files = {}, timeout = undefined as number | undefined } = {}) {
+function serve(t: Test, { name = 'made/control.sock', files = {}, timeout = undefined as number | undefined, more = {} as Record<string, Reply>,
+  isRoomLeft = (): boolean => true } = {}) {
   const directory = writeFiles({ 'a file': '', ...files })
   t.teardown(directory.close)
   const path = directory.path(name)
   const errors: Error[] = []
-  const source = { summary: () => SUMMARY, neighbors: () => neighbors(count) }
-  const server = new ControlServer(path, source, (error) => errors.push(error), timeout)
+  const server = new ControlServer(path, { replies: { count, fail, ...more }, failed: (error) => errors.push(error), timeout, isRoomLeft })
   t.teardown(() => server.close())
-  return { path, server, errors }
+  return { path, server, errors, opened: server.opened }
+}
+
+async function ask(path: string, command: string, args = {}, timeout?: number): Promise<Part[]> {
+  const parts: Part[] = []
+  for await (const part of request(path, command, args, timeout)) parts.push(part)
+  return parts
 }
 
 /** Sends these bytes. @returns the reply */
 function exchange(path: string, bytes: string): Promise<string> {
-  const socket = connect(path)
+  const socket = connect(path).on('error', () => {})
   socket.write(bytes)
   return text(socket)
 }
 
-t.test('the client gets the summary and all neighbors', async (t) => {
-  for (const count of [0, 3, 256, 1000]) {
-    const { path, errors } = serve(t, { count })
-    t.same(await requestStatus(path), JSON.parse(JSON.stringify({ ...SUMMARY, neighbors: [...neighbors(count)] })))
-    t.same(errors, [])
-  }
-})
-
-t.test('other work runs between the parts of a long reply', async (t) => {
-  const { path } = serve(t, { count: 20_000 })
-  let turns = 0
-  let isDone = false
-  const reply = requestStatus(path).finally(() => { isDone = true })
-  for (; !isDone; turns++) await setImmediate()
-  t.equal((await reply).neighbors.length, 20_000)
-  t.ok(turns > 20_000 / 256, `${turns} turns`)
+t.test('the client gets all parts of a reply', async (t) => {
+  const { path, errors, opened } = serve(t)
+  await opened
+  for (const to of [0, 3, 5000]) t.same(await ask(path, 'count', { to }), Array.from({ length: to }, (_, i) => ({ n: i + 1 })))
+  await t.rejects(ask(path, 'fail'), { message: 'no more' }, 'and the reason, if there are no more')
+  t.same(errors, [])
 })
 
 t.test('anything but a request gets an error', async (t) => {
-  const { path } = serve(t)
-  for (const bytes of ['\n', 'status\n', 'null\n', '{"command":"stats"}\n', '[]\n', 'x'.repeat(1025)]) {
-    t.match(JSON.parse(await exchange(path, bytes)), { error: /expected one line/ }, bytes.slice(0, 20))
+  const { path, opened } = serve(t)
+  await opened
+  for (const bytes of ['\n', 'count\n', 'null\n', '{"command":"count"}\n', '{"version":2,"command":"count"}\n', '{"version":1,"command":"toString"}\n',
+    '[]\n', 'x'.repeat(65_537), `{"version":1,"command":"count","more":"${'x'.repeat(65_536)}"}\n`]) {
+    t.match(JSON.parse(await exchange(path, bytes)), { error: /expects one line: .* one of count, fail\. / }, bytes.slice(0, 40))
   }
   const slow = connect(path)
   slow.write(REQUEST.slice(0, 5))
   await sleep(20)
   slow.write(REQUEST.slice(5))
-  t.match(await text(slow), /"summary".*\n.*"neighbors".*\n{"end":true}\n$/)
+  t.equal(await text(slow), '{"n":1}\n{"n":2}\n{"n":3}\n{"end":true}\n')
 })
 
-t.test('the number of connections is limited', async (t) => {
-  const { path, server } = serve(t)
-  const idle = Array.from({ length: 8 }, () => connect(path))
-  await until(() => server.limits[0].used === 8)
-  await t.rejects(requestStatus(path), { message: '8 other commands are being answered: try again in a moment' }, 'the ninth is refused')
-  t.same(server.limits, [{ name: 'control connections', used: 8, size: 8 }])
-  for (const socket of idle) socket.destroy()
-  await until(() => server.limits[0].used === 0)
-  t.equal((await requestStatus(path)).pid, 7)
+t.test('a long line is read', async (t) => {
+  const { path, opened } = serve(t)
+  await opened
+  t.equal((await ask(path, 'count', { to: 1, more: 'x'.repeat(65_000) })).length, 1)
+})
+
+t.test('idle clients make room', async (t) => {
+  const { path, server, opened } = serve(t)
+  await opened
+  const idle = Array.from({ length: 100 }, () => connect(path).resume())
+  t.teardown(() => idle.forEach((socket) => socket.destroy()))
+  await until(() => idle.filter(({ closed }) => closed).length === 68)
+  t.same(server.limits, [{ name: 'control connections', used: 32, size: 32 }])
+  t.equal((await ask(path, 'count')).length, 3)
+  t.ok(idle.slice(0, 69).every(({ destroyed }) => destroyed), 'those that came first had to go')
+})
+
+t.test('without descriptors the oldest client makes room, or the command is refused', async (t) => {
+  let isRoomLeft = true
+  const { path, server, opened } = serve(t, { isRoomLeft: () => isRoomLeft })
+  await opened
+  const idle = connect(path).resume()
+  await sleep(20)
+  isRoomLeft = false
+  t.equal((await ask(path, 'count')).length, 3)
+  await until(() => idle.closed && server.limits[0].used === 0)
+  await t.rejects(ask(path, 'count'), { message: /too many open files/ })
+})
+
+t.test('a client that does not read stops its reply', async (t) => {
+  let taken = 0
+  const endless: Reply = function * () { for (;; taken++) yield { text: 'x'.repeat(1000) } }
+  const { path, opened } = serve(t, { more: { endless } })
+  await opened
+  const lazy = connect(path)
+  t.teardown(() => lazy.destroy())
+  lazy.write(REQUEST.replace('count', 'endless'))
+  await sleep(200)
+  const before = taken
+  t.ok(before < 1000, `${before} parts of 1 kB`)
+  t.equal((await ask(path, 'count')).length, 3)
+  t.equal(taken, before)
 })
 
 t.test('silence ends a connection on both sides', async (t) => {
-  const { path } = serve(t, { timeout: 50 })
+  const { path, opened } = serve(t, { timeout: 50 })
+  await opened
   t.equal(await exchange(path, '{'), '')
-  const silent = createServer(() => {}).listen(`${path}-silent`)
+  const silent = createServer((socket) => socket.resume()).listen(`${path}-silent`)
   t.teardown(() => silent.close())
-  await t.rejects(requestStatus(`${path}-silent`, 50), { message: 'the daemon has not answered for 0.05 s' })
-  const brief = createServer((socket) => socket.end('{"summary":{}}\n')).listen(`${path}-brief`)
+  await t.rejects(ask(`${path}-silent`, 'count', {}, 50), { message: 'the daemon has not answered for 0.05 s' })
+  const brief = createServer((socket) => socket.resume().end('{"n":1}\n')).listen(`${path}-brief`)
   t.teardown(() => brief.close())
-  await t.rejects(requestStatus(`${path}-brief`), { message: 'the daemon closed the connection before the end of its reply' })
+  await t.rejects(ask(`${path}-brief`, 'count'), { message: 'the daemon closed the connection before the end of its reply' })
 })
 
-t.test('only its user may connect, and close removes all files', async (t) => {
+t.test('user and group may connect, and close removes all files', async (t) => {
   const mask = process.umask()
-  const { path, server } = serve(t)
+  const { path, server, opened } = serve(t)
+  await opened
   t.equal(process.umask(), mask)
-  t.equal(statSync(path).mode & 0o777, 0o700, 'accessible for its user')
+  t.equal(statSync(path).mode & 0o777, 0o660)
+  t.equal(statSync(dirname(path)).mode & 0o777, 0o755)
   server.close()
   t.notOk(existsSync(dirname(path)))
-  await t.rejects(requestStatus(path), { code: 'ENOENT' })
+  await t.rejects(ask(path, 'count'), { code: 'ENOENT' })
 })
 
-t.test('an existing directory stays, an old socket is replaced', async (t) => {
-  const { path, server, errors } = serve(t, { name: 'there/control', files: { 'there/control': 'old', 'there/other': '' } })
-  t.equal((await requestStatus(path)).pid, 7)
+t.test('the socket of a daemon that was killed is replaced, that of a living one is not', async (t) => {
+  const { path, server, errors, opened } = serve(t, { name: 'there/control.sock', files: { 'there/other': '' } })
+  await opened
+  const others: Error[] = []
+  const second = new ControlServer(path, { replies: {}, failed: (error) => others.push(error) })
+  t.teardown(() => second.close())
+  await until(() => others.length > 0)
+  t.match(others, [{ message: /^another daemon listens at .*: give this one a path of its own with `--control`$/ }])
+  t.equal((await ask(path, 'count')).length, 3)
   t.same(errors, [])
+  second.close()
   server.close()
   t.same(readdirSync(dirname(path)), ['other'])
 })
 
 t.test('a path where listening fails', async (t) => {
-  const { path, server, errors } = serve(t, { name: 'a file/control' })
+  const { path, server, errors, opened } = serve(t, { name: 'a file/control.sock' })
+  await opened
   t.match(errors, [{ code: 'ENOTDIR' }])
   server.close()
-  await t.rejects(requestStatus(path), { code: 'ENOTDIR' })
+  await t.rejects(ask(path, 'count'), { code: 'ENOTDIR' })
 })

@@ -1,7 +1,7 @@
 /** A prefix behind a guest that is a router: the guest is probed, and the hosts behind it are answered for while it is alive. */
 import { dirname } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Status } from '../../src/control/protocol.ts'
+import type { Status } from '../../src/replies/status.ts'
 import { type Daemon, MAIN } from './kit/daemon.ts'
 import { goodManners, type Host, type Scene, scene, SERVER, until } from './kit/scene.ts'
 import { type Tunnel, tun, wireguard } from './kit/tunnel.ts'
