@@ -7,6 +7,7 @@ import { DEFAULTS, TOP_DEFAULTS, withDefaults } from './defaults.ts'
 import type { Report } from './diagnostic.ts'
 import { checkOverlaps, type PlacedRule } from './overlaps.ts'
 import type { Placed, Statement } from './parser.ts'
+import { type BlockPlace, blockPlace, type Places } from './places.ts'
 import { readSubnet } from './subnet.ts'
 import { Reader } from './values.ts'
 
@@ -16,7 +17,7 @@ const WIDEST_STATIC = 112
 const FIRST_ONLY = 'ndppd 0.2.x probes only the first'
 
 /** Compiles `statements`. Problems go to `report`; the result is valid only if no error was reported. */
-export function compile(block: readonly Statement[], report: Report): Config {
+export function compile(block: readonly Statement[], report: Report): { config: Config; places: Places } {
   const reader = new Reader(report)
   const { values, statements } = readContents(block, 'top', reader)
   const blocks = (key: string): Statement[] => statements.filter((statement) => statement.key.text === key)
@@ -26,11 +27,15 @@ export function compile(block: readonly Statement[], report: Report): Config {
   const subnets = blocks('subnet').map((statement) => readSubnet(statement, reader)).filter((subnet) => subnet !== undefined)
   checkAddresses(prefixes, subnets, report)
   checkOverlaps(rules, subnets, report)
-  return { ...TOP_DEFAULTS, ...values, proxies, subnets: subnets.map(({ value }) => value) }
+  return {
+    config: { ...TOP_DEFAULTS, ...values, proxies: proxies.map(({ value }) => value), subnets: subnets.map(({ value }) => value) },
+    places: { proxies: proxies.map(({ place }) => place), subnets: subnets.map(({ place }) => place) },
+  }
 }
 
 /** Reads one `proxy` block. @param prefixes receives the prefixes of all rules; @param all receives the rules; for checks across blocks */
-function readProxy(statement: Statement, prefixes: Placed<Prefix>[], all: PlacedRule[], reader: Reader): Proxy | undefined {
+function readProxy(statement: Statement, prefixes: Placed<Prefix>[], all: PlacedRule[], reader: Reader):
+  { value: Proxy; place: BlockPlace } | undefined {
   const { report } = reader
   const word = onlyValue(statement, 'one interface', 'write a proxy block for each interface', reader)
   const iface = word && reader.iface(word, false)
@@ -45,7 +50,7 @@ function readProxy(statement: Statement, prefixes: Placed<Prefix>[], all: Placed
   }
   const rules = own.filter((rule) => rule !== undefined)
   for (const { value: rule, word } of rules) all.push({ rule, word, iface, settings })
-  return { iface, settings, rules: rules.map(({ value }) => value) }
+  return { value: { iface, settings, rules: rules.map(({ value }) => value) }, place: blockPlace(word, { rules }) }
 }
 
 function readRule(statement: Statement, proxyIface: string | undefined, { router }: Settings, prefixes: Placed<Prefix>[],

@@ -5,12 +5,13 @@ import { onlyValue, readContents, reportMissing } from './contents.ts'
 import { SUBNET_DEFAULTS, withDefaults } from './defaults.ts'
 import { quote, whereIs } from './diagnostic.ts'
 import type { Placed, Statement, Word } from './parser.ts'
+import { type BlockPlace, blockPlace } from './places.ts'
 import { PrefixMap } from './prefix-map.ts'
 import { nearest } from './suggest.ts'
 import type { Reader } from './values.ts'
 
 /** Reads one block. @returns undefined if the prefix or the upstream is missing */
-export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet> | undefined {
+export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet> & { readonly place: BlockPlace } | undefined {
   const { report } = reader
   const word = onlyValue(statement, 'one prefix, or `auto`', 'write a subnet block for each prefix', reader)
   const prefix = word && reader.prefixOrAuto(word)
@@ -26,12 +27,15 @@ export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet>
   }
   const exclude = readExcluded(prefix, of('exclude'), reader)
   const links = upstream === undefined || downstream.length === 0 ? undefined : [upstream, ...downstream]
-  const hosts = readHosts(prefix, of('host'), links, exclude, reader)
+  const hosts = readHosts(prefix, of('host'), links, exclude.map(valueOf), reader)
   if (upstream === undefined) return undefined
   const settings = withDefaults(SUBNET_DEFAULTS, values)
   if (!settings.learn && hosts.length === 0) report.warning(word, 'with `learn no` this subnet answers for no address: expected a `host`')
-  return { value: { prefix, upstream, downstream, hosts, exclude: [...exclude], settings }, word }
+  const value = { prefix, upstream, downstream, hosts: hosts.map(valueOf), exclude: exclude.map(valueOf), settings }
+  return { value, word, place: blockPlace(word, { hosts, exclude }) }
 }
+
+function valueOf<T>({ value }: Placed<T>): T { return value }
 
 const VALUES: Readonly<Record<string, string>> = {
   upstream: 'one interface', downstream: 'one or more interfaces', host: 'ADDRESS [IFACE]', exclude: 'a prefix',
@@ -69,9 +73,9 @@ function readDownstream(word: Word, statements: readonly Statement[], upstream: 
   return [...names]
 }
 
-function readExcluded(prefix: Prefix | 'auto', statements: readonly Statement[], reader: Reader): Set<Prefix> {
+function readExcluded(prefix: Prefix | 'auto', statements: readonly Statement[], reader: Reader): Placed<Prefix>[] {
   const { report } = reader
-  const excluded = new Set<Prefix>()
+  const excluded: Placed<Prefix>[] = []
   for (const word of statements.flatMap(({ values }) => values)) {
     const found = reader.prefix(word)
     if (found === undefined) continue
@@ -84,16 +88,16 @@ function readExcluded(prefix: Prefix | 'auto', statements: readonly Statement[],
     } else if (found.length === prefix.length) {
       report.warning(word, `this excludes all of ${prefix}: the subnet answers for no address`)
     }
-    excluded.add(found)
+    excluded.push({ value: found, word })
   }
   return excluded
 }
 
 /** @param links upstream and downstream; undefined if they are not known */
 function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], links: readonly string[] | undefined,
-  exclude: Iterable<Prefix>, reader: Reader): PinnedHost[] {
+  exclude: Iterable<Prefix>, reader: Reader): Placed<PinnedHost>[] {
   const { report } = reader
-  const hosts: PinnedHost[] = []
+  const hosts: Placed<PinnedHost>[] = []
   const excluded = PrefixMap.of(exclude)
   const pinned = new PrefixMap<Placed<PinnedHost>>()
   const named = new Set(links)
@@ -132,8 +136,9 @@ function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], li
     } else if (prefix !== 'auto' && prefix.length <= 64 && (address.w2 | address.w3) === 0) {
       report.warning(word, `${address} is the subnet-router anycast address (RFC 4291 2.6.1): solicitations for it are not answered`)
     }
-    pinned.set(single, { value: { address, iface }, word })
-    hosts.push({ address, iface })
+    const host = { value: { address, iface }, word }
+    pinned.set(single, host)
+    hosts.push(host)
   }
   return hosts
 }
