@@ -7,6 +7,7 @@ import type { Config } from './config/config.ts'
 import { Engine, type NeighborSnapshot } from './engine.ts'
 import type { Effects, Input, Instant, Link, Listening, PathQuestion } from './engine/types.ts'
 import type { Event, Outcome } from './events.ts'
+import { History } from './history.ts'
 import { claim } from './linux/single-instance.ts'
 import { holdDescriptors } from './linux/descriptors.ts'
 import { isOutOfDescriptors, unlessBusy, verdict, type OsError } from './linux/errors.ts'
@@ -41,6 +42,7 @@ export class Daemon {
   readonly #events: EventLog
   readonly #linkErrors: LinkErrorLog
   readonly #counters = new Counters()
+  readonly #history = new History()
   readonly #engine: Engine
   readonly #kernel = new Rtnetlink()
   readonly #routes: HostRoutes
@@ -119,7 +121,7 @@ export class Daemon {
     clearInterval(this.#ticker)
     for (const watcher of [this.#comparison, this.#watch, this.#forwarding]) watcher.close()
     this.#stateFile?.write(this.#engine.savedHosts)
-    this.#carryOut(this.#engine.stop())
+    this.#carryOut(this.#engine.stop(), clock())
     this.#sockets.close()
     this.#netfilter.close()
     await this.#routes.leave(this.#machine.grace)
@@ -156,15 +158,15 @@ export class Daemon {
   #run(first: ((now: Instant) => Effects) | undefined): void {
     this.#isStepping = true
     const now = clock()
-    if (first !== undefined) this.#carryOut(first(now))
-    for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) this.#carryOut(this.#engine.step(input, now))
+    if (first !== undefined) this.#carryOut(first(now), now)
+    for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) this.#carryOut(this.#engine.step(input, now), now)
     this.#isStepping = false
     this.#sockets.flush()
     for (const event of this.#unlogged.splice(0)) this.#events.event(event, now)
     this.#arm()
   }
 
-  #carryOut(effects: Effects): void {
+  #carryOut(effects: Effects, now: Instant): void {
     const { listening, filters, routes, repairs, answers, probes, multicasts, discoveries, lookups, paths, events, outcomes } = effects
     for (const entry of listening.values()) if (entry !== undefined) this.#listen(entry)
     if (filters !== undefined) {
@@ -186,9 +188,12 @@ export class Daemon {
     }
     if (paths.length > 0) this.#askPaths([...paths])
     this.#unlogged.push(...events)
+    for (const event of events) if (event.kind === 'answered') this.#history.answered(event, now)
     for (let i = 0; i < outcomes.size; i++) {
-      const { outcome, ifindex, t0, t1, t2, t3 } = outcomes.at(i)
+      const packet = outcomes.at(i)
+      const { outcome, ifindex, t0, t1, t2, t3 } = packet
       this.#counters.count(outcome)
+      this.#history.packet(packet, now)
       this.#events.outcome(outcome, ifindex, t0, t1, t2, t3)
     }
   }

@@ -204,10 +204,17 @@ export class Engine {
       const outcome = outcomes.add()
       outcome.outcome = view.drop ?? this.#packet(link, view, now)
       outcome.ifindex = ifindex
+      outcome.type = view.type
       outcome.t0 = view.t0
       outcome.t1 = view.t1
       outcome.t2 = view.t2
       outcome.t3 = view.t3
+      outcome.s0 = view.s0
+      outcome.s1 = view.s1
+      outcome.s2 = view.s2
+      outcome.s3 = view.s3
+      outcome.mac = view.sourceMac
+      outcome.isUnicast = view.unicastToTarget
     }
   }
 

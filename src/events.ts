@@ -96,6 +96,8 @@ export type Event =
       readonly news: boolean
       /** The next hop that was probed instead of the owner. */
       readonly via?: Address | undefined }
+  /** A solicitor that waited for the owner's proof, or for the host route, got its answer. */
+  | { readonly kind: 'answered'; readonly target: Address; readonly ifindex: number; readonly source: Address; readonly mac: Mac }
   /** A next hop replied (`alive`), or did not (`silent`). `news` is false for a silent next hop that had not replied before. */
   | { readonly kind: 'next-hop'; readonly ifindex: number; readonly address: Address; readonly mac: Mac | undefined
       readonly state: 'alive' | 'silent'; readonly news: boolean }

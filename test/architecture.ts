@@ -24,8 +24,9 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   replies: { values: ['address', 'control/protocol', 'node'], types: ['control', 'daemon', 'engine', 'engine/types', 'events'] },
   log: { values: ['address', 'pino'], types: ['engine/types', 'events'] },
   metrics: { values: ['events', 'wire/ndisc-decode'] },
+  history: { values: ['address', 'wire/constants'], types: ['engine/types', 'events'] },
   'state-file': { values: ['address', 'node'], types: ['engine/types', 'events'] },
-  daemon: { values: ['engine', 'linux', 'log', 'metrics', 'state-file'], types: ['config', 'events', 'pino'] },
+  daemon: { values: ['engine', 'history', 'linux', 'log', 'metrics', 'state-file'], types: ['config', 'events', 'pino'] },
   cli: { values: ['address', 'config', 'control', 'daemon', 'linux', 'log', 'node', 'replies', 'yargs'], types: ['engine', 'pino'] },
   main: { values: ['cli', 'node', 'yargs'] },
 }

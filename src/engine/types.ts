@@ -220,8 +220,15 @@ export interface Discovery {
 export interface PacketOutcome {
   readonly outcome: Outcome
   readonly ifindex: number
-  /** Target, all zero where the packet has none. */
+  /** NEIGHBOR_SOLICITATION, NEIGHBOR_ADVERTISEMENT; 0 for a packet that is neither, or was not decoded. */
+  readonly type: number
+  /** Target and source, all zero where the packet has none. */
   readonly t0: number; readonly t1: number; readonly t2: number; readonly t3: number
+  readonly s0: number; readonly s1: number; readonly s2: number; readonly s3: number
+  /** Ethernet source; -1 without link header. */
+  readonly mac: Mac
+  /** The IPv6 destination is the target. */
+  readonly isUnicast: boolean
 }
 
 /** What is to be done after a step, in the order of the members. The object is reused, so it is valid until the next step. */

@@ -187,7 +187,9 @@ export class Responder extends Part<ResponderParts> {
     const link = this.parts.links.get(ifindex)
     if (link === undefined) return
     const { w0, w1, w2, w3 } = source
-    this.parts.advertiser.answer(link, settings, target.w0, target.w1, target.w2, target.w3, w0, w1, w2, w3, mac)
+    const { advertiser, effects: { events } } = this.parts
+    const isAnswered = advertiser.answer(link, settings, target.w0, target.w1, target.w2, target.w3, w0, w1, w2, w3, mac)
+    if (isAnswered) events.push({ kind: 'answered', target, ifindex, source, mac })
   }
 }
 
