@@ -1,5 +1,7 @@
 /** The engine: takes an input and returns its effects. After each input, changed entries are reconciled and their solicitors answered. */
+import type { Address } from './address.ts'
 import type { Config } from './config/config.ts'
+import { Explainer, type Explanation } from './engine/answers/explainer.ts'
 import { Responder } from './engine/answers/responder.ts'
 import { ProbeBudget } from './engine/budget/probe-budget.ts'
 import { BareLinks } from './engine/cache/bare-links.ts'
@@ -39,6 +41,7 @@ import type { Limit } from './events.ts'
 import { NEIGHBOR_SOLICITATION } from './wire/constants.ts'
 import type { NdiscView } from './wire/ndisc-decode.ts'
 
+export type { Explanation } from './engine/answers/explainer.ts'
 export type { NeighborSnapshot } from './engine/cache/snapshot.ts'
 
 export interface Snapshot {
@@ -76,6 +79,7 @@ class Parts extends Context {
   readonly reconfiguration = new Reconfiguration(this)
   readonly previousRun = new PreviousRun(this)
   readonly responder = new Responder(this)
+  readonly explainer = new Explainer(this)
 }
 
 export class Engine {
@@ -150,6 +154,8 @@ export class Engine {
     const neighbors = [...this.#parts.cache.values()].sort((a, b) => a.target.compare(b.target))
     return { neighbors: neighbors.map((neighbor) => snapshotOf(neighbor, this.#parts.links)), limits: this.limits(now) }
   }
+
+  explain(target: Address, now: Instant): Explanation { return this.#parts.explainer.explain(target, now) }
 
   limits(now: Instant): Limit[] {
     const { rules, links, cache, budget, downstreamProxies, ...others } = this.#parts

@@ -93,7 +93,7 @@ export class Responder extends Part<ResponderParts> {
     if (this.parts.links.own(w0, w1, w2, w3)?.some((own) => own.ifindex === solicitor.ifindex)) return
     // A rule of another link may have found the owner, but the rules of the solicitor's link decide.
     const rules = this.parts.rules.match(solicitor.ifindex, w0, w1, w2, w3)
-    if (rules.length === 0 || !this.#serves(neighbor, rules, isDad) || (isDad && neighbor.proxied)) return
+    if (rules.length === 0 || !serves(this.parts, neighbor, rules, isDad) || (isDad && neighbor.proxied)) return
     if (isDad) this.#dad.conflict(neighbor, solicitor.ifindex, solicitor.mac, now)
     this.#answerSolicitor(rules[0], target, solicitor)
   }
@@ -105,7 +105,7 @@ export class Responder extends Part<ResponderParts> {
       return 'same-link'
     }
     if (neighbor.isForeign) return 'foreign'
-    if (!this.#serves(neighbor, rules, isDad)) return 'no-candidate'
+    if (!serves(this.parts, neighbor, rules, isDad)) return 'no-candidate'
     neighbor.used = true
     const outcome = isDad ? this.#dad.owned(neighbor, solicitorOf(link, view), now) : undefined
     if (outcome !== undefined) return outcome
@@ -115,17 +115,6 @@ export class Responder extends Part<ResponderParts> {
     if (!neighbor.isReady) return neighbor.wait(solicitorOf(link, view)) ? 'probing' : 'limit'
     if (isDad) this.#dad.conflict(neighbor, link.ifindex, view.sourceMac, now)
     return this.#answer(link, view, rules[0])
-  }
-
-  /**
-   * @returns whether one of these rules answers for the owner. While the owner's link is down or does not exist, an answer would attract
-   * packets that cannot be delivered. Only DAD for a pinned address is answered then, because no other host may take the address
-   */
-  #serves({ ifindex, target, isPinned }: Neighbor, rules: readonly ActiveRule[], isDad: boolean): boolean {
-    const { links, rules: { config: { hosts } } } = this.parts
-    if (links.up(ifindex)) return allows(rules, ifindex)
-    const home = isDad && isPinned ? hosts.linkOf(target) : undefined
-    return home !== undefined && allowsNamed(rules, home)
   }
 
   /** Probes for the owner of a target on all links of the target's rules except `from`. */
@@ -152,7 +141,7 @@ export class Responder extends Part<ResponderParts> {
     if (size === 0 && !request.byRoute) return 'no-candidate'
     // Setting the length of an array reallocates it, even if the length is the same.
     if (links.length !== size) links.length = size
-    if (neighbor?.state === 'FAILED' && this.#isDead(neighbor, links)) return 'failed'
+    if (neighbor?.state === 'FAILED' && isDead(neighbor, links)) return 'failed'
     request.t0 = t0
     request.t1 = t1
     request.t2 = t2
@@ -165,11 +154,6 @@ export class Responder extends Part<ResponderParts> {
     // `host-limit` holds for downstream hosts only: a router upstream solicits on behalf of many hosts.
     request.account = rule.subnet !== undefined && mac >= 0 && !isUpstream(rule, present.get(from)) ? mac as Mac : undefined
     return resolution.resolve(request, now, solicitor)
-  }
-
-  /** @returns whether the negative cache applies. A target that had an owner is probed again, because its host may be back silently */
-  #isDead({ verified, work: { probed } }: Neighbor, links: readonly number[]): boolean {
-    return verified === Number.NEGATIVE_INFINITY && links.every((ifindex) => probed.includes(ifindex))
   }
 
   #laneOf(neighbor: Neighbor | undefined, isHost: boolean, t0: number, t1: number, t2: number, t3: number): Lane {
@@ -191,6 +175,22 @@ export class Responder extends Part<ResponderParts> {
     const isAnswered = advertiser.answer(link, settings, target.w0, target.w1, target.w2, target.w3, w0, w1, w2, w3, mac)
     if (isAnswered) events.push({ kind: 'answered', target, ifindex, source, mac })
   }
+}
+
+/**
+ * @returns whether one of these rules answers for the owner. While the owner's link is down or does not exist, an answer would attract
+ * packets that cannot be delivered. Only DAD for a pinned address is answered then, because no other host may take the address
+ */
+export function serves({ links, rules: { config: { hosts } } }: Pick<ResponderParts, 'links' | 'rules'>,
+  { ifindex, target, isPinned }: Neighbor, rules: readonly ActiveRule[], isDad: boolean): boolean {
+  if (links.up(ifindex)) return allows(rules, ifindex)
+  const home = isDad && isPinned ? hosts.linkOf(target) : undefined
+  return home !== undefined && allowsNamed(rules, home)
+}
+
+/** @returns whether the negative cache applies. A target that had an owner is probed again, because its host may be back silently */
+export function isDead({ verified, work: { probed } }: Neighbor, links: readonly number[]): boolean {
+  return verified === Number.NEGATIVE_INFINITY && links.every((ifindex) => probed.includes(ifindex))
 }
 
 function solicitorOf({ ifindex }: Link, view: NdiscView): Solicitor {

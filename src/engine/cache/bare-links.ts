@@ -25,6 +25,8 @@ export class BareLinks extends TimedPart<BareParts, BareLink> {
     this.deadlines.set(link, now + PATIENCE as Instant)
   }
 
+  isBare(ifindex: number): boolean { return this.records.get(ifindex)?.isBare === true }
+
   /**
    * Chooses the source of a message, and reports each bare link once.
    * @param last the source if this machine has no usable address

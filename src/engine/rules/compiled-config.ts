@@ -1,5 +1,5 @@
 /** The configuration, compiled into the tables where `Rules` looks up targets. Both `proxy` and `subnet` blocks become rules. */
-import type { Prefix } from '../../address.ts'
+import type { Address, Prefix } from '../../address.ts'
 import type { Config, Proxy, Rule, Settings, Subnet } from '../../config/config.ts'
 import type { LinkSets } from '../links/link-sets.ts'
 import { PrefixTable } from '../tables/prefix-table.ts'
@@ -14,6 +14,14 @@ export interface Block {
   readonly iface: string
   readonly from: number
   readonly to: number
+}
+
+/** Names a statement of the configuration by its block, and its place among the block's rules, `host` or `exclude` statements. */
+export interface StatementKey {
+  readonly kind: 'proxies' | 'subnets'
+  readonly block: number
+  readonly part?: 'rules' | 'hosts' | 'exclude'
+  readonly index?: number
 }
 
 /** The rules, without addresses, of all blocks with equal settings. */
@@ -36,6 +44,7 @@ export class CompiledConfig {
   /** Prefixes of all `exclude` lines, and a table of them. */
   readonly exclude: readonly Prefix[]
   readonly excluded: PrefixTable<true>
+  readonly #exclusions: readonly (readonly Prefix[])[]
   readonly #sets: LinkSets
   readonly #variants = new Map<string, Variants>()
 
@@ -45,7 +54,8 @@ export class CompiledConfig {
     this.options = new LinkOptions(sets)
     this.hosts = new HostLines(random)
     this.excluded = new PrefixTable(random)
-    this.exclude = subnets.flatMap(({ exclude }) => exclude)
+    this.#exclusions = subnets.map(({ exclude }) => exclude)
+    this.exclude = this.#exclusions.flat()
     for (const { address, length } of this.exclude) this.excluded.add(address, length, true)
     this.blocks = proxies.map((proxy) => this.#block(proxy))
     this.subnets = subnets.map((subnet) => this.#subnet(subnet))
@@ -54,6 +64,28 @@ export class CompiledConfig {
   /** The rules of `proxy` blocks, without their addresses. */
   get proxyRules(): ActiveRule[] { return [...this.#variants.values()].flatMap(({ rules }) => [...rules.values()]) }
   get limit(): number { return [...this.#variants.values()].reduce((most, { settings }) => Math.max(most, settings.limit), 0) }
+
+  /** @returns the statement that makes the rule of this number in `list` */
+  keyOf(number: number): StatementKey {
+    const block = this.blocks.findIndex(({ from, to }) => number >= from && number < to)
+    if (block >= 0) return { kind: 'proxies', block, part: 'rules', index: number - this.blocks[block].from }
+    return { kind: 'subnets', block: this.subnets.indexOf(this.list.rules[number].subnet!) }
+  }
+
+  /** @returns the first exclusion that contains the address; undefined: none */
+  exclusionOf(address: Address): { prefix: Prefix; key: StatementKey } | undefined {
+    for (const [block, prefixes] of this.#exclusions.entries()) {
+      const index = prefixes.findIndex((prefix) => prefix.contains(address))
+      if (index >= 0) return { prefix: prefixes[index], key: { kind: 'subnets', block, part: 'exclude', index } }
+    }
+    return undefined
+  }
+
+  /** @returns the `host` statement that names the address, and the address is in a present prefix of its subnet; undefined: none */
+  hostOf(address: Address): StatementKey | undefined {
+    const found = this.hosts.find(address)
+    return found && { kind: 'subnets', block: this.subnets.indexOf(found.subnet), part: 'hosts', index: found.index }
+  }
 
   #block({ iface, settings, rules }: Proxy): Block {
     this.options.listen(iface, { promiscuous: settings.promiscuous, ring: true, ownSolicitations: settings.routes })

@@ -51,6 +51,14 @@ export class HostLines {
     return pin && (pin.iface ?? pin.subnet.downstream[0])
   }
 
+  /** @returns the subnet whose `host` statement names the address, and the place of that statement; undefined: none in a present prefix */
+  find(address: Address): { subnet: ActiveSubnet; index: number } | undefined {
+    const found = this.#hosts.find((host) => host.address.equals(address) && ruleOf(host.pin, address) !== undefined)
+    if (found === undefined) return undefined
+    const { pin: { subnet } } = found
+    return { subnet, index: this.#hosts.filter(({ pin }) => pin.subnet === subnet).indexOf(found) }
+  }
+
   /** The pins whose link is certain. Hosts of other pins are probed for on all downstream links, even with `learn no`. */
   get pins(): Pin[] { return this.#pins.filter(isCertain) }
 

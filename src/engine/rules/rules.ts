@@ -94,6 +94,12 @@ export class Rules {
     })
   }
 
+  /** @returns the numbers of the rules of a link that cover the target, in file order, for the list of rules */
+  numbers(ifindex: number, { w0, w1, w2, w3 }: Address): number[] {
+    const count = this.#collect(this.#listeners.get(ifindex)?.tables ?? NO_TABLES, w0, w1, w2, w3)
+    return [...new Set(this.#found.slice(0, count))].sort((a, b) => a - b)
+  }
+
   /** @returns the rules of a link that cover the target, in file order; valid until the next call */
   match(ifindex: number, w0: number, w1: number, w2: number, w3: number): readonly ActiveRule[] {
     const listener = this.#listeners.get(ifindex)

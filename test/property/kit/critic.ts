@@ -35,7 +35,7 @@ export class Critic extends Recorder {
   readonly pending: RouteChange[] = []
 
   override record(effects: Effects): void {
-    const { listening, routes, answers, probes, multicasts, discoveries, lookups, paths } = effects
+    const { listening, routes, answers, probes, multicasts, discoveries, lookups, paths, outcomes } = effects
     for (const [, entry] of listening) if (entry !== undefined) this.listens(entry.link)
     for (const change of routes) this.route(change)
     this.#discovering.clear()
@@ -44,6 +44,7 @@ export class Critic extends Recorder {
     for (const probe of probes) this.probe(probe)
     for (const message of multicasts) this.multicast(message)
     for (const [ifindex, entry] of listening) if (entry === undefined) this.ignore(ifindex)
+    for (const { outcome } of outcomes) this.outcomes.push(outcome)
     this.lookups.push(...lookups)
     this.paths.push(...paths)
   }

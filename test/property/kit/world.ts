@@ -3,6 +3,7 @@ import type { Address, Prefix } from '../../../src/address.ts'
 import type { Config } from '../../../src/config/config.ts'
 import { Engine } from '../../../src/engine.ts'
 import type { Effects, HostRoute, Input, Instant, Link } from '../../../src/engine/types.ts'
+import type { Outcome } from '../../../src/events.ts'
 import { NdiscView } from '../../../src/wire/ndisc-decode.ts'
 import { chance, ip, linkOf, LO, mac, na, ns, own, prefix } from '../../engine/kit/stage.ts'
 import { replyTo } from '../../engine/kit/routing.ts'
@@ -27,7 +28,12 @@ export class World {
 
   apply(step: Step): void {
     switch (step.op) {
-      case 'ns': this.#frame(step.ifindex, ns({ ...step, ...(step.unicast ? { to: step.target } : {}) })); break
+      case 'ns': {
+        const forecast = this.#forecast(step.ifindex, step.target)
+        const outcome = this.#frame(step.ifindex, ns({ ...step, ...(step.unicast ? { to: step.target } : {}) }))
+        if (outcome !== undefined && step.source !== '::') checkForecast(forecast, outcome)
+        break
+      }
       case 'na': this.#frame(step.ifindex, na({ ...step, source: step.source ?? step.target })); break
       case 'noise': this.#frame(step.ifindex, step.bytes); break
       case 'input':
@@ -175,8 +181,17 @@ export class World {
     if (changes.length > 0) this.#step({ kind: 'routes-done', changes })
   }
 
-  #frame(ifindex: number, frame: Uint8Array): void {
-    if (this.sink.links.has(ifindex) && !this.sink.listening.has(ifindex)) return
+  /** What `ndp6d explain` says about solicitations on a link. */
+  #forecast(ifindex: number, target: string): { outcome: Outcome; isClaimed: boolean } {
+    const { links, neighbor } = this.engine.explain(ip(target), this.now)
+    const link = links.find((each) => each.ifindex === ifindex)
+    return { outcome: link?.outcome ?? (ip(target).isLinkLocal ? 'link-local' : 'no-rule'), isClaimed: neighbor?.claimed !== undefined }
+  }
+
+  /** @returns the outcome of a valid frame */
+  #frame(ifindex: number, frame: Uint8Array): Outcome | undefined {
+    if (this.sink.links.has(ifindex) && !this.sink.listening.has(ifindex)) return undefined
+    const before = this.sink.outcomes.length
     this.#slab.set(frame)
     const view = this.#view
     const read = (): NdiscView => {
@@ -184,7 +199,15 @@ export class World {
       return view
     }
     this.#step({ kind: 'packets', ifindex, batch: { size: 1, read } })
+    const isValid = view.drop === undefined
     this.#slab.fill(0xde)
     this.#view.poison()
+    return isValid ? this.sink.outcomes[before] : undefined
   }
+}
+
+/** A refused probe cannot be foreseen, and neither can the sender be: the claimant of an address waits. */
+function checkForecast({ outcome: forecast, isClaimed }: { outcome: Outcome; isClaimed: boolean }, outcome: Outcome): void {
+  check(forecast === outcome || (outcome === 'limit' && ['probing', 'answered'].includes(forecast))
+    || (isClaimed && forecast === 'answered' && outcome === 'probing'), `explained as ${forecast}, but ${outcome}`)
 }

@@ -1,0 +1,159 @@
+/** Explains what solicitations for a target get, and why, without any effect on the engine. For `ndp6d explain`. */
+import { type Address, formatMac } from '../../address.ts'
+import type { NeighborState, Outcome } from '../../events.ts'
+import type { BareLinks } from '../cache/bare-links.ts'
+import type { NeighborCache } from '../cache/neighbor-cache.ts'
+import type { Neighbor } from '../cache/neighbor.ts'
+import { sourceAddress } from '../links/source-address.ts'
+import type { StatementKey } from '../rules/compiled-config.ts'
+import { type Context, Part } from '../rules/context.ts'
+import { type ActiveRule, isAnycast, isReachable, isStatic } from '../rules/rule.ts'
+import type { Instant, Link } from '../types.ts'
+import { isDead, serves } from './responder.ts'
+
+/** A rule that covers a target. */
+export interface RuleExplanation {
+  readonly kind: ActiveRule['kind'] | 'subnet'
+  readonly prefix: string
+  readonly statement: StatementKey
+}
+
+/** A link whose rules cover the target. */
+export interface LinkExplanation {
+  readonly iface: string
+  readonly ifindex: number
+  /** In file order. */
+  readonly rules: readonly RuleExplanation[]
+  /** The outcome of a solicitation that a router sends now. `probing`: probes start, or are under way. */
+  readonly outcome: Outcome
+  /** Links that are probed for an unknown owner. */
+  readonly probed: readonly string[]
+}
+
+/** The cache entry of a target. Times are milliseconds. */
+export interface NeighborExplanation {
+  readonly state: NeighborState
+  readonly iface: string | undefined
+  readonly ifindex: number
+  readonly lladdr: string | undefined
+  readonly pinned: boolean
+  readonly via: string | undefined
+  /** Another proxy answers for the host. */
+  readonly proxied: boolean
+  readonly router: boolean
+  /** Time since the last proof. */
+  readonly proved: number | undefined
+  /** Time until the next probe, verification or end of the entry. */
+  readonly next: number | undefined
+  readonly probed: readonly string[]
+  readonly probes: number
+  readonly waiting: number
+  /** Another host claims the address on this link. */
+  readonly claimed: string | undefined
+  readonly claimant: string | undefined
+  /** The link of the host route, and whether the kernel has the route already. */
+  readonly route: string | undefined
+  readonly isRoutePending: boolean
+  /** Links where the solicited-node group is joined. */
+  readonly groups: readonly string[]
+}
+
+export interface Explanation {
+  readonly links: readonly LinkExplanation[]
+  /** Links of this machine that have the address. */
+  readonly own: readonly string[]
+  readonly excluded: { readonly prefix: string; readonly statement: StatementKey } | undefined
+  readonly host: StatementKey | undefined
+  readonly neighbor: NeighborExplanation | undefined
+}
+
+type ExplainerParts = Context & { readonly cache: NeighborCache; readonly bareLinks: BareLinks }
+
+export class Explainer extends Part<ExplainerParts> {
+  explain(target: Address, now: Instant): Explanation {
+    const { links, rules: { config }, cache } = this.parts
+    const excluded = config.exclusionOf(target)
+    const neighbor = cache.find(target)
+    const { w0, w1, w2, w3 } = target
+    return {
+      links: [...links.values()].map((link) => this.#link(link, target, neighbor)).filter(({ rules }) => rules.length > 0),
+      own: this.#names((links.own(w0, w1, w2, w3) ?? []).map(({ ifindex }) => ifindex)),
+      excluded: excluded && { prefix: excluded.prefix.toString(), statement: excluded.key },
+      host: config.hostOf(target),
+      neighbor: neighbor && this.#neighbor(neighbor, now),
+    }
+  }
+
+  #names(ifindexes: readonly number[]): string[] {
+    return ifindexes.map((ifindex) => this.parts.links.get(ifindex)?.name).filter((name) => name !== undefined)
+  }
+
+  #link(link: Link, target: Address, neighbor: Neighbor | undefined): LinkExplanation {
+    const { rules: all, rules: { config, config: { list } } } = this.parts
+    const numbers = all.numbers(link.ifindex, target)
+    const rules = numbers.map((number) => list.rules[number])
+    const { probed, isByRoute, isKnown } = this.#candidates(link, target, rules)
+    const outcome = this.#forecast(link, target, rules, neighbor)
+      ?? (!isKnown ? 'unknown-host' : probed.length === 0 && !isByRoute ? 'no-candidate'
+        : neighbor?.state === 'FAILED' && isDead(neighbor, probed) ? 'failed' : 'probing')
+    return {
+      iface: link.name, ifindex: link.ifindex, outcome, probed: this.#names(probed),
+      rules: numbers.map((number, i) => ({ kind: rules[i].subnet === undefined ? rules[i].kind : 'subnet',
+        prefix: list.prefixes[number].toString(), statement: config.keyOf(number) })),
+    }
+  }
+
+  /** Follows `Responder.solicitation`. @returns undefined: the owner has to be found */
+  #forecast(link: Link, target: Address, rules: readonly ActiveRule[], neighbor: Neighbor | undefined): Outcome | undefined {
+    const { links, rules: all } = this.parts
+    const { w0, w1, w2, w3 } = target
+    if (target.isLinkLocal) return 'link-local'
+    if (rules.length === 0) return 'no-rule'
+    if (all.excluded(w0, w1, w2, w3)) return 'excluded'
+    const own = links.own(w0, w1, w2, w3)
+    if (own !== undefined) {
+      if (neighbor?.isOwned && neighbor.ifindex === link.ifindex) return 'same-link'
+      const isElsewhere = own.every(({ ifindex, tentative }) => ifindex !== link.ifindex && !tentative)
+      return isElsewhere && isReachable(own, rules) ? this.#answer(link, target, rules[0]) : 'own-address'
+    }
+    if (isAnycast(rules, links, w0, w1, w2, w3)) return 'anycast'
+    if (neighbor?.isOwned) {
+      if (neighbor.ifindex === link.ifindex) return 'same-link'
+      if (neighbor.isForeign) return 'foreign'
+      if (!serves(this.parts, neighbor, rules, false)) return 'no-candidate'
+      return neighbor.isReady ? this.#answer(link, target, rules[0]) : 'probing'
+    }
+    const rule = rules.find(isStatic)
+    return rule && this.#answer(link, target, rule)
+  }
+
+  #answer(link: Link, target: Address, { settings: { source } }: ActiveRule): Outcome {
+    return sourceAddress(link, source, target) === undefined && !this.parts.bareLinks.isBare(link.ifindex) ? 'no-source' : 'answered'
+  }
+
+  /** @returns the links where an unknown owner is probed; `isKnown`: false if only `host` statements make owners known */
+  #candidates({ ifindex: from }: Link, { w0, w1, w2, w3 }: Address, rules: readonly ActiveRule[]):
+  { probed: number[]; isByRoute: boolean; isKnown: boolean } {
+    const { links, rules: { config: { hosts } } } = this.parts
+    const isHost = hosts.has(w0, w1, w2, w3)
+    const learning = rules.filter(({ settings }) => settings.learn || isHost)
+    const probed = new Set(learning.flatMap((rule) => rule.links.ifindexes).filter((ifindex) => ifindex !== from && links.up(ifindex)))
+    return { probed: [...probed], isByRoute: learning.some(({ kind }) => kind === 'auto'), isKnown: learning.length > 0 }
+  }
+
+  #neighbor(neighbor: Neighbor, now: Instant): NeighborExplanation {
+    const { state, ifindex, mac, isPinned: pinned, proxied, isBehindProxy, router, verified, deadline, place, routed, isRoutePending, joined,
+      work: { probed, probes, waiting, rival, rivalMac, nextHop, via } } = neighbor
+    const [iface, claimed, route] = [ifindex, rival, routed].map((link) => this.parts.links.get(link)?.name)
+    return {
+      state, iface, ifindex, lladdr: formatted(mac), pinned, proxied: proxied || isBehindProxy, router,
+      via: (nextHop?.address ?? via)?.toString(),
+      proved: verified === Number.NEGATIVE_INFINITY ? undefined : now - verified,
+      next: place < 0 ? undefined : Math.max(0, deadline - now),
+      probed: this.#names(probed), probes, waiting: waiting.length, claimed, claimant: formatted(rivalMac), route, isRoutePending,
+      groups: this.#names(joined),
+    }
+  }
+}
+
+function formatted(mac: Neighbor['mac']): string | undefined { return mac === undefined ? undefined : formatMac(mac) }
