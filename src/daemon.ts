@@ -3,16 +3,17 @@
  * carried out in the order of the members of `Effects`; inputs that these cause wait meanwhile. Events are logged after the answers.
  */
 import type { Logger } from 'pino'
+import type { Address } from './address.ts'
 import type { Config } from './config/config.ts'
 import { Engine, type NeighborSnapshot } from './engine.ts'
 import type { Effects, Input, Instant, Link, Listening, PathQuestion } from './engine/types.ts'
 import type { Event, Outcome } from './events.ts'
-import { History } from './history.ts'
 import { claim } from './linux/single-instance.ts'
 import { holdDescriptors } from './linux/descriptors.ts'
 import { isOutOfDescriptors, unlessBusy, verdict, type OsError } from './linux/errors.ts'
 import { Forwarding } from './linux/forwarding.ts'
 import type { LinkReader } from './linux/link-sockets.ts'
+import { viewOf } from './linux/kernel-view.ts'
 import { KernelWatch } from './linux/kernel-watch.ts'
 import type { NativeSocket } from './linux/native.ts'
 import { KERNEL_LIMIT } from './linux/neighbors.ts'
@@ -26,6 +27,7 @@ import { EventLog } from './log/event-log.ts'
 import { LinkErrorLog } from './log/link-errors.ts'
 import { enslavedSentence, missingLinkSentence } from './log/sentences.ts'
 import { Counters } from './metrics.ts'
+import { Observers } from './observers.ts'
 import { StateFile } from './state-file.ts'
 
 /** Interval of summaries in the log, and of reading drop counters. Milliseconds. */
@@ -42,7 +44,7 @@ export class Daemon {
   readonly #events: EventLog
   readonly #linkErrors: LinkErrorLog
   readonly #counters = new Counters()
-  readonly #history = new History()
+  readonly observers = new Observers()
   readonly #engine: Engine
   readonly #kernel = new Rtnetlink()
   readonly #routes: HostRoutes
@@ -57,8 +59,7 @@ export class Daemon {
   #isStepping = false
   /** The last save: the engine's revision, and the time. */
   #saved = { revision: 0, at: Number.NEGATIVE_INFINITY }
-  /** The part of the configuration that is not the engine's. */
-  #machine: Pick<Config, 'forwarding' | 'grace'>
+  #config: Config
   #ticker: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
@@ -66,9 +67,9 @@ export class Daemon {
   /** Opens no link socket yet. @param state directory of the saved hosts; undefined: none are saved @throws OsError, AlreadyRunning */
   constructor(config: Config, log: Logger, { state }: { state?: string | undefined } = {}) {
     this.#claim = claim()
-    this.#machine = config
+    this.#config = config
     this.#log = log
-    this.#events = new EventLog(log, (ifindex) => this.#nameOf(ifindex))
+    this.#events = new EventLog(log, (ifindex) => this.nameOf(ifindex))
     this.#linkErrors = new LinkErrorLog(log, readNeighborLimit)
     this.#engine = new Engine(config, Math.random)
     const step = this.#step
@@ -83,7 +84,7 @@ export class Daemon {
     this.#comparison = new RouteComparison(this.#kernel, this.#routes, (present) => step({ kind: 'routes', present }))
     this.#netfilter = new Netfilter(log, (ifindex, target) => step({ kind: 'local-solicitation', ifindex, target }))
     this.#forwarding = new Forwarding(log, () => ({
-      isEnabled: this.#machine.forwarding,
+      isEnabled: this.#config.forwarding,
       upstreams: this.#engine.interfaces.upstreams,
       links: this.#sockets.usage.map(({ iface }) => iface),
     }))
@@ -124,18 +125,19 @@ export class Daemon {
     this.#carryOut(this.#engine.stop(), clock())
     this.#sockets.close()
     this.#netfilter.close()
-    await this.#routes.leave(this.#machine.grace)
+    await this.#routes.leave(this.#config.grace)
     this.#kernel.close()
     this.#claim.close()
   }
 
   /** Applies another configuration, and keeps the learned hosts that still fit. */
   reload(config: Config): void {
-    this.#machine = config
+    this.#config = config
     this.#step({ kind: 'config', config })
     this.#prepare()
   }
 
+  get config(): Config { return this.#config }
   get counters(): Readonly<Record<Outcome, number>> { return this.#counters.values }
 
   /** Entries may come and go while they are read. */
@@ -143,6 +145,20 @@ export class Daemon {
 
   /** All neighbors at once, which may take a while, and the usage. */
   snapshot() { return { ...this.#engine.snapshot(clock()), ...this.usage } }
+
+  /** What solicitations for an address get, and what the kernel knows of it. */
+  explain(target: Address) {
+    const engine = this.#engine.explain(target, clock())
+    const from = engine.links.find(({ outcome }) => outcome === 'answered')?.ifindex ?? 0
+    return { ...engine, kernel: viewOf(this.#kernel, target, from, this.#watch.links) }
+  }
+
+  /** Solicits an address once on each of these links. */
+  probe(target: Address, links: readonly number[]): void { this.#step({ kind: 'probe', target, links }) }
+
+  nameOf(ifindex: number): string {
+    return this.#sockets.nameOf(ifindex) ?? this.#watch.links.find((link) => link.ifindex === ifindex)?.name ?? `link ${ifindex}`
+  }
 
   get usage() {
     const parts = [this.#sockets, this.#routes, this.#watch, this.#events, this.#linkErrors, this.#stateFile]
@@ -188,18 +204,14 @@ export class Daemon {
     }
     if (paths.length > 0) this.#askPaths([...paths])
     this.#unlogged.push(...events)
-    for (const event of events) if (event.kind === 'answered') this.#history.answered(event, now)
+    for (const event of events) this.observers.event(event, now)
     for (let i = 0; i < outcomes.size; i++) {
       const packet = outcomes.at(i)
       const { outcome, ifindex, t0, t1, t2, t3 } = packet
       this.#counters.count(outcome)
-      this.#history.packet(packet, now)
+      this.observers.packet(packet, now)
       this.#events.outcome(outcome, ifindex, t0, t1, t2, t3)
     }
-  }
-
-  #nameOf(ifindex: number): string {
-    return this.#sockets.nameOf(ifindex) ?? this.#watch.links.find((link) => link.ifindex === ifindex)?.name ?? `link ${ifindex}`
   }
 
   #askPaths(questions: readonly PathQuestion[]): void {
@@ -213,7 +225,7 @@ export class Daemon {
     this.#netfilter.watch(ifindex, ownSolicitations)
     const isNew = this.#sockets.listen(entry)
     // An upstream that appears, or gets its name, after the start needs its settings as well.
-    if (isNew && this.#machine.forwarding && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
+    if (isNew && this.#config.forwarding && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
   }
 
   #ignore(ifindex: number): void {

@@ -42,6 +42,7 @@ import { NEIGHBOR_SOLICITATION } from './wire/constants.ts'
 import type { NdiscView } from './wire/ndisc-decode.ts'
 
 export type { Explanation } from './engine/answers/explainer.ts'
+export type { StatementKey } from './engine/rules/compiled-config.ts'
 export type { NeighborSnapshot } from './engine/cache/snapshot.ts'
 
 export interface Snapshot {
@@ -167,13 +168,14 @@ export class Engine {
   }
 
   #handle(input: Input, now: Instant): void {
-    const { reconfiguration, groups, previousRun, reconciler, paths, nextHops, learner, responder, snooping, routerDiscovery } = this.#parts
+    const { reconfiguration, groups, previousRun, reconciler, paths, nextHops, learner, responder, snooping, routerDiscovery, explainer } = this.#parts
     switch (input.kind) {
       case 'packets': return this.#packets(input.ifindex, input.batch, now)
       case 'config': return reconfiguration.configure(input.config, now)
       case 'link': return reconfiguration.link(input.link, now)
       case 'link-gone': return reconfiguration.gone(input.ifindex, now)
       case 'link-replugged': return groups.replugged(input.ifindex)
+      case 'probe': return explainer.probe(input.target, input.links)
       case 'lookup': return this.#lookedUp(input, now)
       case 'path': return paths.replied(input)
       case 'route-changed':

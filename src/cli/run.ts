@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import type { Logger } from 'pino'
 import type { InferredOptionTypes } from 'yargs'
+import { findPlace } from '../config/places.ts'
 import { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
 import { areDescriptorsFree } from '../linux/descriptors.ts'
@@ -12,6 +13,7 @@ import { AlreadyRunning } from '../linux/single-instance.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
 import { countersSentence, droppedRecordsSentence } from '../log/sentences.ts'
+import { explainReply } from '../replies/explain.ts'
 import { statusReply, type Summary } from '../replies/status.ts'
 import { loadConfig } from './check.ts'
 import { DEFAULT_FILE } from './config-file.ts'
@@ -153,7 +155,10 @@ function answerCommands(path: string, daemon: Daemon, log: Logger, { stdout, std
       limits: [...limits, ...[stdout, stderr, server].flatMap((each) => each?.limits ?? [])] }
   }
   const server: ControlServer = new ControlServer(path, {
-    replies: { status: () => statusReply({ summary, neighbors: () => daemon.neighbors }) },
+    replies: {
+      status: () => statusReply({ summary, neighbors: () => daemon.neighbors }),
+      explain: (request, closed) => explainReply(request, { daemon, place: (statement) => findPlace(daemon.config, statement) }, closed),
+    },
     failed: (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
     isRoomLeft: () => areDescriptorsFree(NOT_FOR_COMMANDS),
   })

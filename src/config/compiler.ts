@@ -7,7 +7,7 @@ import { DEFAULTS, TOP_DEFAULTS, withDefaults } from './defaults.ts'
 import type { Report } from './diagnostic.ts'
 import { checkOverlaps, type PlacedRule } from './overlaps.ts'
 import type { Placed, Statement } from './parser.ts'
-import { type BlockPlace, blockPlace, type Places } from './places.ts'
+import { type BlockPlace, blockPlace, setPlaces } from './places.ts'
 import { readSubnet } from './subnet.ts'
 import { Reader } from './values.ts'
 
@@ -17,7 +17,7 @@ const WIDEST_STATIC = 112
 const FIRST_ONLY = 'ndppd 0.2.x probes only the first'
 
 /** Compiles `statements`. Problems go to `report`; the result is valid only if no error was reported. */
-export function compile(block: readonly Statement[], report: Report): { config: Config; places: Places } {
+export function compile(block: readonly Statement[], report: Report): Config {
   const reader = new Reader(report)
   const { values, statements } = readContents(block, 'top', reader)
   const blocks = (key: string): Statement[] => statements.filter((statement) => statement.key.text === key)
@@ -27,10 +27,9 @@ export function compile(block: readonly Statement[], report: Report): { config: 
   const subnets = blocks('subnet').map((statement) => readSubnet(statement, reader)).filter((subnet) => subnet !== undefined)
   checkAddresses(prefixes, subnets, report)
   checkOverlaps(rules, subnets, report)
-  return {
-    config: { ...TOP_DEFAULTS, ...values, proxies: proxies.map(({ value }) => value), subnets: subnets.map(({ value }) => value) },
-    places: { proxies: proxies.map(({ place }) => place), subnets: subnets.map(({ place }) => place) },
-  }
+  const config = { ...TOP_DEFAULTS, ...values, proxies: proxies.map(({ value }) => value), subnets: subnets.map(({ value }) => value) }
+  setPlaces(config, { proxies: proxies.map(({ place }) => place), subnets: subnets.map(({ place }) => place) })
+  return config
 }
 
 /** Reads one `proxy` block. @param prefixes receives the prefixes of all rules; @param all receives the rules; for checks across blocks */

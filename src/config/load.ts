@@ -3,7 +3,6 @@ import type { Config } from './config.ts'
 import { type Diagnostic, quote, Report, Source } from './diagnostic.ts'
 import { arity } from './option-table.ts'
 import { parse, type Statement, type Word } from './parser.ts'
-import type { Places } from './places.ts'
 import { compile } from './compiler.ts'
 
 /** An included file: its text, or the reason why it cannot be read. */
@@ -17,7 +16,6 @@ export type ReadInclude = (glob: string, fromFile: string) => readonly Included[
 
 export interface Parsed {
   readonly config: Config | undefined
-  readonly places: Places
   /** Sorted by file, in the order of reading, then by line. */
   readonly diagnostics: readonly Diagnostic[]
 }
@@ -29,13 +27,13 @@ export function parseConfig(text: string, file: string, readInclude: ReadInclude
   const report = new Report()
   const source = new Source(file, text)
   const files = new Map([[file, 0]])
-  const { config, places } = compile(expand(source, [file], files, readInclude, report), report)
+  const config = compile(expand(source, [file], files, readInclude, report), report)
   if (!report.hasErrors && config.proxies.length + config.subnets.length === 0) {
     report.warning({ source, start: 0, end: 0 }, 'nothing is proxied: expected a `subnet` or `proxy` block')
   }
   const order = (diagnostic: Diagnostic): number => files.get(diagnostic.file) ?? files.size
   report.diagnostics.sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
-  return { config: report.hasErrors ? undefined : config, places, diagnostics: report.diagnostics }
+  return { config: report.hasErrors ? undefined : config, diagnostics: report.diagnostics }
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Where the statements of a configuration are, for commands that explain what the daemon does. */
+import type { Config } from './config.ts'
 import type { Placed, Word } from './parser.ts'
 
 /** A block, and the statements in it. */
@@ -25,16 +26,21 @@ export interface PlaceKey {
 
 export interface Place { readonly file: string; readonly line: number }
 
+const known = new WeakMap<Config, Places>()
+
+/** Notes the places of a configuration. They are beside its values, so that configurations with equal values are equal. */
+export function setPlaces(config: Config, places: Places): void { known.set(config, places) }
+
 export function blockPlace(word: Word, parts: Partial<Record<Part, readonly Placed<unknown>[]>>): BlockPlace {
   const { rules = [], hosts = [], exclude = [] } = parts
   return { file: word.source.file, line: lineOf({ word }), lines: { rules: linesOf(rules), hosts: linesOf(hosts), exclude: linesOf(exclude) } }
 }
 
-/** @returns undefined for a statement that the configuration does not have */
-export function findPlace(places: Places, { kind, block, part, index }: PlaceKey): Place | undefined {
-  const found = places[kind][block]
+/** @returns undefined for a statement that the configuration does not have, or if no file has the configuration */
+export function findPlace(config: Config, { kind, block, part, index }: PlaceKey): Place | undefined {
+  const found = known.get(config)?.[kind][block]
   const line = part === undefined ? found?.line : found?.lines[part][index ?? 0]
-  return line === undefined ? undefined : { file: found.file, line }
+  return found === undefined || line === undefined ? undefined : { file: found.file, line }
 }
 
 function lineOf({ word: { source, start } }: Pick<Placed<unknown>, 'word'>): number { return source.locate(start).line }

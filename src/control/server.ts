@@ -15,8 +15,9 @@ const RETRY = 1000
 /**
  * Replies to a request, one part after another. The next part is taken when the client has read most of the former ones, so a reply of
  * many parts needs little memory. Throws an Error whose message tells the client why there is no reply.
+ * @param closed is aborted when the client is gone
  */
-export type Reply = (request: Request) => Iterable<Part> | AsyncIterable<Part>
+export type Reply = (request: Request, closed: AbortSignal) => Iterable<Part> | AsyncIterable<Part>
 
 export interface ServerOptions {
   readonly replies: Readonly<Record<string, Reply>>
@@ -119,8 +120,10 @@ export class ControlServer {
     }
     this.#active(socket)
     const timer = setTimeout(() => socket.destroy(), this.#options.timeout ?? TIMEOUT)
+    const closed = new AbortController()
     socket.on('close', () => {
       clearTimeout(timer)
+      closed.abort()
       this.#clients.delete(socket)
     })
     socket.on('drain', () => this.#active(socket))
@@ -136,7 +139,7 @@ export class ControlServer {
       socket.resume() // more lines are ignored
       const line = text.slice(0, Math.min(Math.max(end, 0), MAX_LINE))
       text = ''
-      pipeline(Readable.from(this.#reply(line)), socket, () => {})
+      pipeline(Readable.from(this.#reply(line, closed.signal)), socket, () => {})
     })
   }
 
@@ -156,7 +159,7 @@ export class ControlServer {
     if (!client.destroyed) this.#clients.add(client)
   }
 
-  async * #reply(line: string): AsyncGenerator<string> {
+  async * #reply(line: string, closed: AbortSignal): AsyncGenerator<string> {
     const request = parseRequest(line)
     const { replies } = this.#options
     const reply = request !== undefined && Object.hasOwn(replies, request.command) ? replies[request.command] : undefined
@@ -165,7 +168,7 @@ export class ControlServer {
         Object.keys(replies).join(', ')}. Are command and daemon of the same version?` })
     }
     try {
-      for await (const part of reply(request)) yield print(part)
+      for await (const part of reply(request, closed)) yield print(part)
       yield print({ end: true })
     } catch (error) {
       yield print({ error: (error as Error).message })

@@ -97,6 +97,8 @@ export type Input =
   | { readonly kind: 'link-gone'; readonly ifindex: number }
   /** The device at the other end of the link is another one: a bond failed over, or this virtual machine was migrated. */
   | { readonly kind: 'link-replugged'; readonly ifindex: number }
+  /** An operator asks: solicits the target once on each of these links. The owner is solicited by unicast. */
+  | { readonly kind: 'probe'; readonly target: Address; readonly links: readonly number[] }
   /** The kernel's reply to a lookup. */
   | { readonly kind: 'lookup'; readonly target: Address; readonly decision: RoutingDecision }
   /** The kernel's replies to a `PathQuestion`, one for each link of `from`. */

@@ -1,15 +1,15 @@
 /** Requests to rtnetlink(7). The kernel carries out each one while it is sent, so a route is in the kernel when the call returns. */
-import type { Prefix } from '../address.ts'
+import type { Address, Prefix } from '../address.ts'
 import type { Gateway, HostRoute, Lookup, NeighborRepair, PathQuestion, RouteChange, RoutingDecision } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
 import type { MessageWriter } from '../wire/netlink-encode.ts'
 import {
-  decodeNeighbor, decodeStation, dumpNeighbors, dumpStations, type NeighborMessage, replaceNeighbor, type StationMessage,
+  decodeNeighbor, decodeStation, dumpNeighbors, dumpStations, getNeighbor, type NeighborMessage, replaceNeighbor, type StationMessage,
 } from '../wire/rtneighbor.ts'
 import { decodeAddress, decodeLink, dumpAddresses, dumpLinks, type AddressMessage, type LinkMessage } from '../wire/rtnetlink.ts'
 import {
   changeRoute, decodeGateways, decodeNextHops, decodeOnLink, decodeRoute, dumpHostRoutes, dumpLinkRoutes, dumpUnicastRoutes, lookupRoute, ROUTE_MARK,
-  RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST,
+  type RouteMessage, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST,
 } from '../wire/rtroute.ts'
 import type { OsError } from './errors.ts'
 import { native } from './native.ts'
@@ -22,6 +22,9 @@ const GONE = ['ESRCH', 'ENOENT']
 
 /** Messages in one datagram from which no further owner is added. Two replies to each message fit into the receive buffer. */
 const QUESTION_LIMIT = 512
+
+/** Links whose entries are requested in one datagram. */
+const ENTRY_LIMIT = 256
 
 /**
  * The decision without a route, or after an error of the lookup: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), ENODEV (the incoming link is
@@ -73,6 +76,33 @@ export class Rtnetlink extends RequestSocket {
   lookup(lookup: Lookup): RoutingDecision {
     let found = NO_ROUTE
     this.request((w, sequence) => lookupRoute(w, sequence, lookup), (message) => { found = decisionsOf(message)[0] })
+    return found
+  }
+
+  /** @returns the entry of the kernel's routing tables for a packet; undefined: none */
+  route(lookup: Lookup): RouteMessage | undefined {
+    let found: RouteMessage | undefined
+    this.request((w, sequence) => lookupRoute(w, sequence, lookup, true), (message) => { found = decodeRoute(message) })
+    return found
+  }
+
+  /** @returns the neighbor and proxy entries of an address on some links */
+  entries(target: Address, links: readonly number[]): NeighborMessage[] {
+    const found: NeighborMessage[] = []
+    for (let at = 0; at < links.length; at += ENTRY_LIMIT) {
+      const some = links.slice(at, at + ENTRY_LIMIT)
+      this.request((w, first) => {
+        some.forEach((ifindex, i) => {
+          getNeighbor(w, first + 2 * i, { target, ifindex, proxy: false })
+          getNeighbor(w, first + 2 * i + 1, { target, ifindex, proxy: true })
+        })
+        w.acknowledge()
+        return 2 * some.length
+      }, (message) => {
+        const entry = decodeNeighbor(message)
+        if (entry !== undefined) found.push(entry)
+      })
+    }
     return found
   }
 

@@ -12,7 +12,7 @@ export const RTNLGRP_NEIGH = 3
 const AF_BRIDGE = 7
 const NDA_DST = 1, NDA_LLADDR = 2, NDA_VLAN = 5, NDA_MASTER = 9
 const NTF_PROXY = 0x08, NTF_ROUTER = 0x80
-export const NUD_REACHABLE = 0x02, NUD_STALE = 0x04, NUD_DELAY = 0x08, NUD_PROBE = 0x10, NUD_FAILED = 0x20, NUD_PERMANENT = 0x80
+export const NUD_INCOMPLETE = 0x01, NUD_REACHABLE = 0x02, NUD_STALE = 0x04, NUD_DELAY = 0x08, NUD_PROBE = 0x10, NUD_FAILED = 0x20, NUD_PERMANENT = 0x80
 
 /** struct ndmsg: family, 3 bytes of padding, ifindex, state, flags, type. */
 const HEADER = 12
@@ -84,12 +84,18 @@ export function dumpNeighbors(w: MessageWriter, sequence: number): void { dump(w
 /** Requests the forwarding tables of all bridges; the reply contains the forwarding tables of other devices too. */
 export function dumpStations(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_BRIDGE) }
 
+/** Requests one entry: a neighbor, or a proxy entry. Without such an entry, the kernel refuses with ENOENT. Since Linux 5.0. */
+export function getNeighbor(w: MessageWriter, sequence: number,
+  { target, ifindex, proxy }: { target: Address; ifindex: number; proxy: boolean }): void {
+  const header = headerOf(ifindex)
+  header[10] = proxy ? NTF_PROXY : 0
+  w.message(RTM_GETNEIGH, NLM_F_REQUEST, sequence, header, [[NDA_DST, target]])
+}
+
 /** Requests a new link-layer address and NUD_REACHABLE for an existing entry. Without an entry, the kernel refuses with ENOENT. */
 export function replaceNeighbor(w: MessageWriter, sequence: number,
   { target, ifindex, mac, router }: { target: Address; ifindex: number; mac: Mac; router: boolean }): void {
-  const header = new Uint8Array(HEADER)
-  header[0] = AF_INET6
-  header.set(new Uint8Array(Uint32Array.of(ifindex).buffer), 4)
+  const header = headerOf(ifindex)
   header.set(new Uint8Array(Uint16Array.of(NUD_REACHABLE).buffer), 8)
   header[10] = router ? NTF_ROUTER : 0
   const lladdr = new Uint8Array(6)
@@ -110,6 +116,14 @@ export function neighborFilter(): Uint8Array {
     { code: JUMP_EQUAL, k: MULTICAST, equal: 'drop' },
     ...END,
   ])
+}
+
+/** @returns struct ndmsg without state and flags */
+function headerOf(ifindex: number): Uint8Array {
+  const header = new Uint8Array(HEADER)
+  header[0] = AF_INET6
+  header.set(new Uint8Array(Uint32Array.of(ifindex).buffer), 4)
+  return header
 }
 
 function dump(w: MessageWriter, sequence: number, family: number): void {

@@ -27,9 +27,9 @@ subnet 2001:db8::/64 {
 `
 
 t.test('the places of blocks and of the statements in them', async (t) => {
-  const { config, places } = parseConfig(MAIN, 'main', () => [{ file: 'more', text: MORE }])
+  const { config } = parseConfig(MAIN, 'main', () => [{ file: 'more', text: MORE }])
   const of = (kind: PlaceKey['kind'], block: number, part?: PlaceKey['part'], index?: number): string => {
-    const place = findPlace(places, { kind, block, ...part && { part }, ...index !== undefined && { index } })
+    const place = findPlace(config!, { kind, block, ...part && { part }, ...index !== undefined && { index } })
     return place === undefined ? '-' : `${place.file}:${place.line}`
   }
   t.same([0, 1, 2].map((block) => of('proxies', block)), ['main:2', 'main:10', '-'])
@@ -39,4 +39,5 @@ t.test('the places of blocks and of the statements in them', async (t) => {
   t.equal(config?.subnets[0].hosts.length, 2, 'the duplicate is left out')
   t.same([0, 1].map((index) => of('subnets', 0, 'hosts', index)), ['more:5', 'more:8'])
   t.same([0, 1, 2].map((index) => of('subnets', 0, 'exclude', index)), ['more:4', 'more:4', 'more:7'])
+  t.equal(findPlace({ ...config! }, { kind: 'subnets', block: 0 }), undefined, 'a configuration that was not read from a file')
 })

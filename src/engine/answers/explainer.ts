@@ -4,6 +4,7 @@ import type { NeighborState, Outcome } from '../../events.ts'
 import type { BareLinks } from '../cache/bare-links.ts'
 import type { NeighborCache } from '../cache/neighbor-cache.ts'
 import type { Neighbor } from '../cache/neighbor.ts'
+import type { Prober } from '../cache/prober.ts'
 import { sourceAddress } from '../links/source-address.ts'
 import type { StatementKey } from '../rules/compiled-config.ts'
 import { type Context, Part } from '../rules/context.ts'
@@ -26,8 +27,9 @@ export interface LinkExplanation {
   readonly rules: readonly RuleExplanation[]
   /** The outcome of a solicitation that a router sends now. `probing`: probes start, or are under way. */
   readonly outcome: Outcome
-  /** Links that are probed for an unknown owner. */
+  /** Links that are probed for an unknown owner, and their ifindexes. Empty if the outcome needs no owner, or has one. */
   readonly probed: readonly string[]
+  readonly candidates: readonly number[]
 }
 
 /** The cache entry of a target. Times are milliseconds. */
@@ -60,14 +62,14 @@ export interface NeighborExplanation {
 
 export interface Explanation {
   readonly links: readonly LinkExplanation[]
-  /** Links of this machine that have the address. */
-  readonly own: readonly string[]
+  /** Links of this machine that have the address. `tentative`: DAD is not over, or failed. */
+  readonly own: readonly { readonly iface: string; readonly tentative: boolean }[]
   readonly excluded: { readonly prefix: string; readonly statement: StatementKey } | undefined
   readonly host: StatementKey | undefined
   readonly neighbor: NeighborExplanation | undefined
 }
 
-type ExplainerParts = Context & { readonly cache: NeighborCache; readonly bareLinks: BareLinks }
+type ExplainerParts = Context & { readonly cache: NeighborCache; readonly bareLinks: BareLinks; readonly prober: Prober }
 
 export class Explainer extends Part<ExplainerParts> {
   explain(target: Address, now: Instant): Explanation {
@@ -77,10 +79,18 @@ export class Explainer extends Part<ExplainerParts> {
     const { w0, w1, w2, w3 } = target
     return {
       links: [...links.values()].map((link) => this.#link(link, target, neighbor)).filter(({ rules }) => rules.length > 0),
-      own: this.#names((links.own(w0, w1, w2, w3) ?? []).map(({ ifindex }) => ifindex)),
+      own: (links.own(w0, w1, w2, w3) ?? []).map(({ ifindex, tentative }) => ({ iface: links.get(ifindex)!.name, tentative })),
       excluded: excluded && { prefix: excluded.prefix.toString(), statement: excluded.key },
       host: config.hostOf(target),
       neighbor: neighbor && this.#neighbor(neighbor, now),
+    }
+  }
+
+  /** Solicits the target once on each of these links, outside of all budgets. */
+  probe(target: Address, links: readonly number[]): void {
+    const neighbor = this.parts.cache.find(target)
+    for (const ifindex of links) {
+      this.parts.prober.solicit(target, ifindex, neighbor?.isOwned && neighbor.ifindex === ifindex ? neighbor.mac : undefined)
     }
   }
 
@@ -92,12 +102,12 @@ export class Explainer extends Part<ExplainerParts> {
     const { rules: all, rules: { config, config: { list } } } = this.parts
     const numbers = all.numbers(link.ifindex, target)
     const rules = numbers.map((number) => list.rules[number])
-    const { probed, isByRoute, isKnown } = this.#candidates(link, target, rules)
-    const outcome = this.#forecast(link, target, rules, neighbor)
-      ?? (!isKnown ? 'unknown-host' : probed.length === 0 && !isByRoute ? 'no-candidate'
-        : neighbor?.state === 'FAILED' && isDead(neighbor, probed) ? 'failed' : 'probing')
+    const decided = this.#forecast(link, target, rules, neighbor)
+    const { candidates, isByRoute, isKnown } = this.#candidates(link, target, decided === undefined ? rules : [])
+    const outcome = decided ?? (!isKnown ? 'unknown-host' : candidates.length === 0 && !isByRoute ? 'no-candidate'
+      : neighbor?.state === 'FAILED' && isDead(neighbor, candidates) ? 'failed' : 'probing')
     return {
-      iface: link.name, ifindex: link.ifindex, outcome, probed: this.#names(probed),
+      iface: link.name, ifindex: link.ifindex, outcome, probed: this.#names(candidates), candidates,
       rules: numbers.map((number, i) => ({ kind: rules[i].subnet === undefined ? rules[i].kind : 'subnet',
         prefix: list.prefixes[number].toString(), statement: config.keyOf(number) })),
     }
@@ -133,12 +143,12 @@ export class Explainer extends Part<ExplainerParts> {
 
   /** @returns the links where an unknown owner is probed; `isKnown`: false if only `host` statements make owners known */
   #candidates({ ifindex: from }: Link, { w0, w1, w2, w3 }: Address, rules: readonly ActiveRule[]):
-  { probed: number[]; isByRoute: boolean; isKnown: boolean } {
+  { candidates: number[]; isByRoute: boolean; isKnown: boolean } {
     const { links, rules: { config: { hosts } } } = this.parts
     const isHost = hosts.has(w0, w1, w2, w3)
     const learning = rules.filter(({ settings }) => settings.learn || isHost)
     const probed = new Set(learning.flatMap((rule) => rule.links.ifindexes).filter((ifindex) => ifindex !== from && links.up(ifindex)))
-    return { probed: [...probed], isByRoute: learning.some(({ kind }) => kind === 'auto'), isKnown: learning.length > 0 }
+    return { candidates: [...probed], isByRoute: learning.some(({ kind }) => kind === 'auto'), isKnown: learning.length > 0 }
   }
 
   #neighbor(neighbor: Neighbor, now: Instant): NeighborExplanation {

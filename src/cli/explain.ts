@@ -1,0 +1,53 @@
+/** `ndp6d explain ADDRESS`: whether the address is answered for, by which rule, and for which host. */
+import type { Argv } from 'yargs'
+import { Address } from '../address.ts'
+import { Refused, request } from '../control/client.ts'
+import { EXPLAIN_SCHEMA, type Explained } from '../replies/explain.ts'
+import { control, explainFailure } from './connection.ts'
+import { EXIT } from './exit.ts'
+import { printExplanation } from './explain-text.ts'
+
+export const command = 'explain ADDRESS'
+export const describe = 'explain whether an address is answered for, and why'
+
+export function builder(yargs: Argv) {
+  return yargs.positional('ADDRESS', { type: 'string', demandOption: true, describe: 'IPv6 address' })
+    .options({ control,
+      probe: { type: 'boolean', default: false, describe: 'solicit the address once, and show the time until the reply' },
+      json: { type: 'boolean', default: false, describe: 'as one JSON document' } })
+}
+
+interface Options { ADDRESS: string; control: string; probe: boolean; json: boolean }
+
+export async function handler({ ADDRESS, control: path, probe, json }: Options): Promise<void> {
+  // Ignores the error of a pipe that its reader closes early (`| head`).
+  process.stdout.on('error', () => {})
+  const address = Address.parse(ADDRESS)?.toString()
+  if (address === undefined) {
+    process.stderr.write(`ndp6d: ${JSON.stringify(ADDRESS)} is not an IPv6 address: expected one like 2001:db8::2\n`)
+    process.exitCode = EXIT.usage
+    return
+  }
+  try {
+    const explained = await explanation(path, address, probe)
+    process.stdout.write(json ? `${JSON.stringify(explained, undefined, 2)}\n` : printExplanation(explained))
+    process.exitCode = explained.verdict === 'silent' ? EXIT.failed : EXIT.good
+  } catch (error) {
+    process.exitCode = explainFailure(error as NodeJS.ErrnoException, path)
+    if (json) process.stdout.write(`${JSON.stringify(unknown(address, error as Error, process.exitCode), undefined, 2)}\n`)
+  }
+}
+
+async function explanation(path: string, address: string, probe: boolean): Promise<Explained> {
+  for await (const part of request(path, 'explain', { address, probe })) return part as unknown as Explained
+  throw new Error('the daemon sent no explanation')
+}
+
+/** The document without a daemon: nothing is known. */
+function unknown(address: string, error: Error, status: number): object {
+  const reason = status === EXIT.notRunning ? 'not-running' : status === EXIT.notPermitted ? 'not-permitted' : 'no-reply'
+  // A daemon that does not listen does not run. Of any other, this user cannot know.
+  const running = status === EXIT.notRunning ? false : error instanceof Refused ? true : null
+  return { schema: EXPLAIN_SCHEMA, running, address, verdict: null, reason, links: null, owner: null, host: null, excluded: null, own: null,
+    kernel: null, history: null, probe: null }
+}
