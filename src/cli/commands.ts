@@ -3,6 +3,7 @@ import yargs from 'yargs'
 import * as check from './check.ts'
 import { EXIT } from './exit.ts'
 import * as explain from './explain.ts'
+import * as monitor from './monitor.ts'
 import * as run from './run.ts'
 import * as status from './status.ts'
 import { version } from './version.ts'
@@ -13,6 +14,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .command(run.command, run.describe, run.builder, run.handler)
     .command(check.command, check.describe, check.builder, check.handler)
     .command(explain.command, explain.describe, explain.builder, explain.handler)
+    .command(monitor.command, monitor.describe, monitor.builder, monitor.handler)
     .command(status.command, status.describe, status.builder, status.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .strict()

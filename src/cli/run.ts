@@ -14,7 +14,9 @@ import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from
 import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
 import { countersSentence, droppedRecordsSentence } from '../log/sentences.ts'
 import { explainReply } from '../replies/explain.ts'
+import { monitorReply } from '../replies/monitor.ts'
 import { statusReply, type Summary } from '../replies/status.ts'
+import { topReply } from '../replies/top.ts'
 import { loadConfig } from './check.ts'
 import { DEFAULT_FILE } from './config-file.ts'
 import { control } from './connection.ts'
@@ -158,6 +160,8 @@ function answerCommands(path: string, daemon: Daemon, log: Logger, { stdout, std
     replies: {
       status: () => statusReply({ summary, neighbors: () => daemon.neighbors }),
       explain: (request, closed) => explainReply(request, { daemon, place: (statement) => findPlace(daemon.config, statement) }, closed),
+      monitor: (request, closed) => monitorReply(request, daemon, closed),
+      top: (_, closed) => topReply(daemon, closed),
     },
     failed: (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
     isRoomLeft: () => areDescriptorsFree(NOT_FOR_COMMANDS),
