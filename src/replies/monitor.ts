@@ -1,5 +1,5 @@
 /** The reply to `ndp6d monitor`: packets and events as they happen. A slow client loses events, which are counted. */
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Address, formatMac } from '../address.ts'
 import type { Part, Request } from '../control/protocol.ts'
 import type { Daemon } from '../daemon.ts'
@@ -8,10 +8,13 @@ import type { Event } from '../events.ts'
 import type { Observer } from '../observers.ts'
 import { EventFilter, ifaceOf, type Kind, kindOf } from './event-filter.ts'
 
-/** The most events that wait for a client: about 1 MiB of text. */
-export const QUEUE_LIMIT = 4096
-/** The most events in one part of the reply. Packets are processed between two parts. */
+/** The most events that wait for a client: less than 1 MiB, as objects or as text. */
+export const QUEUE_LIMIT = 2048
+/** The most events in one part of the reply, and milliseconds between two parts of all replies: together 5120 events in a second. */
 const PART_SIZE = 128
+const PAUSE = 25
+/** Replies that are under way. */
+let replies = 0
 
 /** An event as the client gets it. Times are RFC 3339. Unknown values are null. */
 export interface MonitorEvent {
@@ -124,16 +127,18 @@ export class EventQueue implements Observer {
 export async function * monitorReply(request: Request, daemon: MonitorSource, closed: AbortSignal): AsyncGenerator<Part> {
   const queue = new EventQueue(request, (ifindex) => daemon.nameOf(ifindex))
   const stop = daemon.observers.add(queue)
+  replies++
   try {
     yield { since: new Date().toISOString() }
     while (!closed.aborted) {
       await queue.filled(closed)
       if (closed.aborted) return
       yield { events: queue.take() }
-      await setImmediate()
+      await sleep(PAUSE * replies, undefined, { signal: closed }).catch(() => {})
     }
   } finally {
     stop()
+    replies--
   }
 }
 

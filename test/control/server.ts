@@ -158,3 +158,19 @@ t.test('a path where listening fails', async (t) => {
   server.close()
   await t.rejects(ask(path, 'count'), { code: 'ENOTDIR' })
 })
+
+t.test('a reply that waits learns that its client is gone', async (t) => {
+  let isGone = false
+  const wait: Reply = async function * (_, closed) {
+    yield { n: 1 }
+    await new Promise((resolve) => closed.addEventListener('abort', resolve))
+    isGone = true
+  }
+  const { path, opened } = serve(t, { more: { wait } })
+  await opened
+  const reply = request(path, 'wait')
+  t.same((await reply.next()).value, { n: 1 })
+  t.notOk(isGone)
+  await reply.return(undefined)
+  await until(() => isGone)
+})
