@@ -1,6 +1,6 @@
 /** The daemon without a free file descriptor (RLIMIT_NOFILE of getrlimit(2)). */
 import t, { type Test } from 'tap'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { controlPath } from '../../src/control/protocol.ts'
@@ -32,6 +32,13 @@ const limitTo = (daemon: Proc, limit: number): string => sh(`prlimit --pid ${dae
 const used = (daemon: Proc): number => readdirSync(`/proc/${daemon.pid}/fd`).length
 const status = (): Ended => run(command('status', '--json'), RUN)
 
+/** Waits until no discovery of hosts has descriptors: each has a raw socket for a few seconds. */
+async function discovered(): Promise<void> {
+  await sleep(4000)
+  await until(() => readFileSync('/proc/self/net/raw6', 'utf8').trim().split('\n').length === 1)
+  await sleep(500)
+}
+
 function records(daemon: Proc, reason: string): LogRecord[] {
   return daemon.lines.map(parseRecord).filter((record) => record.reason === reason)
 }
@@ -53,25 +60,26 @@ t.test('started with few descriptors, it works, or ends with a reason', async (t
   }
 })
 
-for (const spare of [-12, 0, 1, 3]) {
+for (const spare of [-12, 0, 1]) {
   t.test(`a new link with ${spare} descriptors left is served when there are more`, async (t) => {
     const daemon = start(t, 1024)
     await daemon.line(/\bready\b/)
     await old.first()
     await until(() => status().status === 0)
-    await sleep(4000) // discoveries at the start have descriptors for 3 s
+    await discovered()
     limitTo(daemon, used(daemon) + spare)
     veth('tap0', 'end0', 'end0')
     t.teardown(() => sh('ip link del tap0'))
-    await until(() => records(daemon, 'EMFILE').length > 0)
+    const errors = () => records(daemon, 'EMFILE').filter(({ iface }) => iface === 'tap0')
+    await until(() => errors().length > 0)
     daemon.child.kill('SIGHUP')
     await daemon.line(/reloaded|the former configuration stays in force/)
     for (const signal of ['SIGUSR1', 'SIGHUP'] as const) daemon.child.kill(signal)
     status()
     await old.solicit(20 * BATCH)
-    t.match(records(daemon, 'EMFILE').filter(({ iface }) => iface === 'tap0'), [{ msg: /^tap0: .*too many open files; raise `LimitNOFILE=`/ }], 'logged once')
+    t.match(errors(), [{ msg: /^tap0: .*too many open files; raise `LimitNOFILE=`/ }], 'logged once')
     limitTo(daemon, 1024)
-    await daemon.line(/tap0: its sockets are open now/)
+    await daemon.line(/\btap0\b.* sockets are open now/)
     await late.first()
     t.equal(status().status, 0)
     t.equal(await daemon.stop(), 0)

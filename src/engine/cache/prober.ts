@@ -2,7 +2,7 @@
 import { Address } from '../../address.ts'
 import { multicastMac } from '../../wire/frame.ts'
 import { NO_LLADDR } from '../../wire/ndisc-decode.ts'
-import { sourceAddress, tunnelSource } from '../links/source-address.ts'
+import { probeSource, tunnelSource } from '../links/source-address.ts'
 import { Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
 import type { Instant, Link } from '../types.ts'
@@ -53,15 +53,15 @@ export class Prober extends Part<ProberParts> {
 
   /** Probes the owner: first by unicast, then its solicited-node group. Later probes also go to links where the owner may be now. */
   #verify(neighbor: Neighbor): void {
-    const { links, effects, bareLinks } = this.parts
+    const { links, effects } = this.parts
     const { target, ifindex, mac, proxied, unicastProbes, work: { isMissing, rival, rivalMac, probed } } = neighbor
     const link = links.get(ifindex)
-    const source = link && (sourceAddress(link, 'link-local') ?? bareLinks.source(link, target))
+    const source = link && this.#source(link, target)
     // The bridge has no port for the owner's address, so unicast probes would reach no host, and are skipped.
     if (isMissing) neighbor.set({ probes: Math.max(neighbor.work.probes, unicastProbes) })
     const { probes } = neighbor.work
     const isUnicast = mac !== undefined && source !== undefined && !isMissing && probes <= unicastProbes
-    if (isUnicast) effects.probes.push({ kind: 'unicast', ifindex, source, destination: target, target, to: mac })
+    if (isUnicast) effects.probes.push({ ifindex, source, destination: target, target, to: mac })
     else this.#solicit(neighbor, [ifindex])
     const isSameHost = rival !== 0 && (rivalMac === undefined || rivalMac === mac)
     const others = isMissing || proxied || (!isUnicast && probes > 1) ? this.#downstreams(neighbor)
@@ -78,23 +78,21 @@ export class Prober extends Part<ProberParts> {
     else this.#solicit(neighbor, [ifindex])
   }
 
-  /** Sends multicast probes. The kernel refuses them on a link without a usable address, so these wait for `catchUp`. */
+  /** Sends multicast probes. Probes on a link without a usable address wait for `catchUp`. */
   #solicit(neighbor: Neighbor, links: readonly number[]): void {
     const { target } = neighbor
     const late: number[] = []
     for (const ifindex of links) {
-      const { links: present, effects: { probes }, bareLinks } = this.parts
-      const link = present.get(ifindex)
-      if (link !== undefined && link.mac === undefined) {
+      const link = this.parts.links.get(ifindex)
+      if (link === undefined) continue
+      if (link.mac === undefined) {
         this.#solicitTunnel(link, target)
         continue
       }
-      // On a link without address, the kernel finds no source for a multicast packet.
-      const source = link && bareLinks.source(link, target)
+      const source = this.#source(link, target)
       const destination = target.solicitedNode
-      if (source !== undefined) probes.push({ kind: 'unicast', ifindex, source, destination, target, to: multicastMac(destination.w3) })
-      else if (link?.up === true && sourceAddress(link, 'link-local') === undefined) late.push(ifindex)
-      else probes.push({ kind: 'multicast', ifindex, target })
+      if (source !== undefined) this.parts.effects.probes.push({ ifindex, source, destination, target, to: multicastMac(destination.w3) })
+      else if (link.up) late.push(ifindex)
     }
     if (late.length > 0) neighbor.set({ unsent: [...new Set([...neighbor.work.unsent, ...late])] })
   }
@@ -107,9 +105,12 @@ export class Prober extends Part<ProberParts> {
     const source = tunnelSource(this.parts.links, link) ?? this.parts.bareLinks.source(link, target)
     if (source === undefined) return
     for (const destination of [target, Address.allNodes]) {
-      this.parts.effects.probes.push({ kind: 'unicast', ifindex: link.ifindex, source, destination, target, to: NO_LLADDR })
+      this.parts.effects.probes.push({ ifindex: link.ifindex, source, destination, target, to: NO_LLADDR })
     }
   }
+
+  /** @returns undefined while the link has no usable address */
+  #source(link: Link, target: Address): Address | undefined { return probeSource(link, target) ?? this.parts.bareLinks.source(link, target) }
 
   /** @returns the links that a downstream owner may have moved to */
   #downstreams({ rule, ifindex, proxied }: Neighbor): readonly number[] {

@@ -63,13 +63,9 @@ export class Recorder {
       + `to ${new Address(d0, d1, d2, d3)} ${formatMac(to)}`)
   }
 
-  probe(probe: Probe): void {
-    const { ifindex, target } = probe
-    if (probe.kind === 'multicast') {
-      this.add(`solicit ${nameOf(ifindex)} ${target}`)
-      return
-    }
-    const { destination, source, to } = probe
+  probe({ ifindex, target, destination, source, to }: Probe): void {
+    // Announcements, and probes on a link without addresses, have another source.
+    if (destination.equals(target.solicitedNode) && source.isLinkLocal) return this.add(`solicit ${nameOf(ifindex)} ${target}`)
     const odd = destination.equals(target) ? '' : ` at ${destination}`
     this.add(`confirm ${nameOf(ifindex)} ${target}${odd} from ${source}${to < 0 ? '' : ` to ${formatMac(to)}`}`)
   }
