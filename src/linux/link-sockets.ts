@@ -91,9 +91,10 @@ export class LinkSockets {
     return { iface: this.name, received, drops, sent, unsent, queued: this.#packets?.queued ?? 0 }
   }
 
+  /** Threads close the descriptors, because hundreds of links may go at once. */
   close(): void {
     clearTimeout(this.#timer)
-    for (const socket of [this.#packets, this.#multicast]) close(socket)
+    for (const socket of [this.#packets, this.#multicast]) socket?.close(true)
     this.#discovery.close()
   }
 

@@ -145,12 +145,15 @@ export class PacketSocket {
     return drops
   }
 
-  /** Drops queued messages and the rest of the batch. Idempotent; the reader is not called again. */
-  close(): void {
+  /**
+   * Drops queued messages and the rest of the batch. Idempotent; the reader is not called again.
+   * @param later lets a thread close the descriptors
+   */
+  close(later = false): void {
     this.#closed = true
     clearTimeout(this.#timer)
     this.#batch.clear()
-    this.#socket.close()
+    this.#socket.close(later)
   }
 
   /** Reads only one batch, so that no link keeps the others waiting. The event loop calls again while packets wait. */

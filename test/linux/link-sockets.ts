@@ -1,4 +1,5 @@
 import t from 'tap'
+import { readdirSync } from 'node:fs'
 import { Address, parseMac } from '../../src/address.ts'
 import type { Link, PacketBatch, Subscription } from '../../src/engine/types.ts'
 import { LinkSockets, type LinkReader } from '../../src/linux/link-sockets.ts'
@@ -98,4 +99,15 @@ t.test('solicitations that cannot be sent are counted', async (t) => {
   t.ok(reader.events.includes('ENETDOWN'))
   t.equal(sockets.usage.unsent, 1)
   sockets.close()
+})
+
+t.test('the program goes on while the kernel closes the sockets of many links', async (t) => {
+  sh('ip link add h4 index 80 type veth peer name h5')
+  const count = (): number => readdirSync('/proc/self/fd').length
+  const before = count()
+  const links = Array.from({ length: 40 }, () => new LinkSockets({ ...LINK, ifindex: 80, name: 'h4' }, { ...PLAIN, ring: false, reports: true }, new Reader()))
+  t.equal(count(), before + 3 * links.length)
+  for (const sockets of links) sockets.close()
+  t.ok(count() > before + links.length, 'the calls return before the descriptors are closed')
+  await until(() => count() === before)
 })
