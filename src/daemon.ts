@@ -175,8 +175,6 @@ export class Daemon {
     for (const repair of repairs) if (unlessBusy(() => this.#kernel.repairNeighbor(repair))) this.#counters.count('repaired')
     for (const discovery of discoveries) this.#sockets.discover(discovery)
     for (let i = 0; i < answers.size; i++) this.#sockets.advertise(answers.at(i))
-    // Answers leave before probes, each of which takes as long as dozens of answers.
-    if (probes.length > 0) this.#sockets.flush()
     for (const probe of probes) this.#sockets.probe(probe)
     for (const multicast of multicasts) this.#sockets.multicast(multicast)
     for (const [ifindex, entry] of listening) if (entry === undefined) this.#ignore(ifindex)
@@ -214,6 +212,7 @@ export class Daemon {
   #ignore(ifindex: number): void {
     this.#watch.select(ifindex, false)
     this.#netfilter.watch(ifindex, false)
+    this.#linkErrors.gone(this.#nameOf(ifindex))
     this.#sockets.ignore(ifindex)
   }
 

@@ -74,4 +74,7 @@ export interface NativeAddon {
   openUnix(bind: string, connect: string): NativeSocket
 }
 
+/** Threads of libuv: the kernel closes so many packet sockets at the same time. The default of 4 takes seconds for hundreds of links. */
+process.env.UV_THREADPOOL_SIZE ??= '32'
+
 export const native = createRequire(import.meta.url)('#addon') as NativeAddon

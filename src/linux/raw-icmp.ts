@@ -4,17 +4,11 @@ import raw, { type Socket } from 'raw-socket'
 import type { Address } from '../address.ts'
 import { osError } from './errors.ts'
 
-/** Levels and options: socket(7), ipv6(7), linux/in6.h, netinet/icmp6.h. */
-export const SOL_SOCKET = 1
-/** Binds to a link by its ifindex, since Linux 5.1. */
-export const SO_BINDTOIFINDEX = 62
+/** Levels and options: ipv6(7), linux/in6.h, netinet/icmp6.h. */
 export const IPPROTO_IPV6 = 41
-export const IPV6_UNICAST_HOPS = 16
 export const IPV6_MULTICAST_IF = 17
-export const IPV6_MULTICAST_HOPS = 18
 export const IPV6_MULTICAST_LOOP = 19
 export const IPV6_HDRINCL = 36
-export const IPV6_AUTOFLOWLABEL = 70
 const IPPROTO_ICMPV6 = 58
 const ICMP6_FILTER = 1
 /** A set bit blocks the ICMPv6 type of its number. */

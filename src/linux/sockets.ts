@@ -51,12 +51,10 @@ export class Sockets {
     this.#sending.add(sockets)
   }
 
-  /** Sends a multicast solicitation, or queues a unicast one until `flush`. */
   probe(probe: Probe): void {
     const sockets = this.#links.get(probe.ifindex)
     if (sockets === undefined) return
-    if (probe.kind === 'multicast') return sockets.solicit(probe.target)
-    sockets.sendUnicast(probe)
+    sockets.solicit(probe)
     this.#sending.add(sockets)
   }
 
