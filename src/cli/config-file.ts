@@ -1,5 +1,5 @@
 /** Reads a configuration file, and the files that it includes. */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { matchesIface } from '../config/config.ts'
 import { type Included, parseConfig, type Parsed } from '../config/load.ts'
@@ -20,16 +20,29 @@ function include(glob: string, fromFile: string): readonly Included[] {
   const path = resolve(dirname(fromFile), glob)
   const pattern = basename(path)
   const directory = dirname(path)
-  const names = !pattern.includes('*') ? [pattern] : readdirSync(directory).sort()
+  const names = !pattern.includes('*') ? [pattern] : filesOf(directory).sort()
     .filter((name) => !name.startsWith('.') && matchesIface(pattern, name))
   return names.map((name) => {
     const file = join(directory, name)
     try {
       return { file, text: readRegular(file, 'move it away, or include other files') }
     } catch (error) {
+      if (!pattern.includes('*') && isDirectory(file)) return { file, error: `it is a directory: write \`${glob.replace(/\/+$/, '')}/*.conf\`` }
       return { file, error: (error as Error).message }
     }
   })
+}
+
+function isDirectory(path: string): boolean { return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false }
+
+/** @returns the names in a directory. @throws an Error with `code` */
+function filesOf(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    throw Object.assign(new Error(`the directory ${directory} does not exist`), { code: 'ENOENT' })
+  }
 }
 
 /**

@@ -13,6 +13,9 @@ import { Reader } from './values.ts'
 /** Shortest prefix of a `static` rule without a warning: a scan of more addresses fills neighbor tables (RFC 6583 6.1). */
 const WIDEST_STATIC = 112
 
+/** Methods to find hosts. */
+const METHODS = ['static', 'auto', 'iface']
+
 const FIRST_ONLY = 'ndppd 0.2.x probes only the first'
 
 /** Compiles `statements`. Problems go to `report`; the result is valid only if no error was reported. */
@@ -34,12 +37,12 @@ function readProxy(statement: Statement, prefixes: Placed<Prefix>[], all: Placed
   const { report } = reader
   const word = onlyValue(statement, 'one interface', 'write a proxy block for each interface', reader)
   const iface = word && reader.iface(word, false)
-  const { values, statements } = readContents(statement.block ?? [], 'proxy', reader)
+  const { values, statements, meant } = readContents(statement.block ?? [], 'proxy', reader)
   const settings = withDefaults(DEFAULTS, values)
   const own = statements.map((rule) => readRule(rule, iface, settings, prefixes, reader))
   if (word === undefined || iface === undefined) return undefined
   if (iface === 'lo') report.warning(word, '`lo` has no neighbors: expected a link with solicitors')
-  if (own.length === 0) {
+  if (own.length === 0 && !meant.has('rule')) {
     report.warning(word, `\`proxy ${iface}\` has no rules and answers no solicitation: expected a \`rule\``,
       `write \`proxy ${iface} { rule PREFIX { ... } }\``)
   }
@@ -53,7 +56,7 @@ function readRule(statement: Statement, proxyIface: string | undefined, { router
   const { report } = reader
   const word = onlyValue(statement, 'one prefix', 'write a rule for each prefix', reader)
   const prefix = word && reader.rulePrefix(word)
-  const { values, statements } = readContents(statement.block ?? [], 'rule', reader)
+  const { values, statements, meant } = readContents(statement.block ?? [], 'rule', reader, METHODS)
   const place = word ?? statement.key
   if (statement.block === undefined) {
     report.error(place, 'this rule has no block: expected `{ static }`, `{ auto }` or `{ iface IFACE }` after it')
@@ -65,7 +68,9 @@ function readRule(statement: Statement, proxyIface: string | undefined, { router
     report.error(second.key, `\`${second.key.text}\` in a rule with \`${statements[0].key.text}\`: expected only one of \`static\`, `
       + '`auto` and `iface`', 'to use both, write two rules with the same prefix')
   } else if (statement.block.length > 0 && kinds.size === 0) {
-    report.error(place, 'this rule has no method to find hosts: expected `static`, `auto` or `iface IFACE`')
+    if (!METHODS.some((word) => meant.has(word))) {
+      report.error(place, 'this rule has no method to find hosts: expected `static`, `auto` or `iface IFACE`')
+    }
     return undefined
   }
   const ifaces = readRuleIfaces(statements.filter(({ key }) => key.text === 'iface'), proxyIface, reader)

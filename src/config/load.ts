@@ -1,7 +1,7 @@
 /** Parses a configuration with its includes into a Config, or reports all problems. The caller reads the files. */
 import type { Config } from './config.ts'
 import { type Diagnostic, quote, Report, Source } from './diagnostic.ts'
-import { arity } from './option-table.ts'
+import { arity, belongsIn, takesBlock } from './option-table.ts'
 import { parse, type Statement, type Word } from './parser.ts'
 import { compile } from './compiler.ts'
 
@@ -28,11 +28,13 @@ export function parseConfig(text: string, file: string, readInclude: ReadInclude
   const source = new Source(file, text)
   const files = new Map([[file, 0]])
   const config = compile(expand(source, [file], files, readInclude, report), report)
-  if (!report.hasErrors && config.proxies.length + config.subnets.length === 0) {
-    report.warning({ source, start: 0, end: 0 }, 'nothing is proxied: expected a `subnet` or `proxy` block')
-  }
   const order = (diagnostic: Diagnostic): number => files.get(diagnostic.file) ?? files.size
   report.diagnostics.sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
+  if (!report.hasErrors && config.proxies.length + config.subnets.length === 0) {
+    // A consequence of the other problems, if there are any, so it comes after them.
+    const end = report.diagnostics.length === 0 ? 0 : source.text.trimEnd().length
+    report.warning({ source, start: end, end }, 'nothing is proxied: expected a `subnet` or `proxy` block')
+  }
   return { config: report.hasErrors ? undefined : config, diagnostics: report.diagnostics }
 }
 
@@ -44,7 +46,7 @@ export function parseConfig(text: string, file: string, readInclude: ReadInclude
 function expand(
   source: Source, chain: readonly string[], files: Map<string, number>, readInclude: ReadInclude, report: Report): readonly Statement[] {
   const statements: Statement[] = []
-  for (const statement of parse(source, arity, report)) {
+  for (const statement of parse(source, { arity, belongsIn, takesBlock }, report)) {
     if (statement.key.text !== 'include') {
       statements.push(statement)
       continue
@@ -78,7 +80,8 @@ function readAll(word: Word, from: string, readInclude: ReadInclude, report: Rep
   }
   if (found.length === 0) {
     // A drop-in directory can be empty, so only a missing file without wildcards is an error.
-    if (/[*?[]/.test(word.text)) report.warning(word, `${quote(word.text)} matches no file`)
+    if (/[*?[]/.test(word.text)) report.warning(word, `${quote(word.text)} matches no file: nothing was read`,
+      'put a file there, or delete this line')
     else report.error(word, `${quote(word.text)} does not exist: expected a file`)
   }
   return found.flatMap((each) => {

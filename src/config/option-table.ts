@@ -77,6 +77,12 @@ const FOREIGN: ReadonlyMap<string, string> = new Map(Object.entries({
 /** Types for which all words on the line are values. `block` and `iface` allow one value, so one error covers the further words. */
 const MANY: readonly unknown[] = ['block', 'iface', 'include', 'ifaces', 'host', 'prefixes']
 
+/** @returns whether a block belongs to `key` */
+export function takesBlock(key: string): boolean { return OPTIONS.get(key)?.type === 'block' }
+
+/** @returns whether a statement `key` stands in the block of a statement `outer` */
+export function belongsIn(key: string, outer: string): boolean { return OPTIONS.get(key)?.where.some((where) => where === outer) ?? false }
+
 /** @returns whether `key` takes one value or many; undefined for an unknown key */
 export function arity(key: string): 'one' | 'many' | undefined {
   const option = OPTIONS.get(key)
@@ -92,8 +98,8 @@ const PLACES: Readonly<Record<Where, string>> = {
   top: 'outside of all blocks', proxy: 'in a `proxy` block', subnet: 'in a `subnet` block', rule: 'in a `rule` block',
 }
 
-/** @returns the message and hint for `key` in a block of kind `where`; undefined if it is allowed there */
-export function misfit(key: string, where: Where): { message: string; hint: string | undefined } | undefined {
+/** @returns the message and hint for `key` in a block of kind `where`, and the word that was meant; undefined if `key` is allowed there */
+export function misfit(key: string, where: Where): { message: string; hint: string | undefined; near?: string } | undefined {
   const option = OPTIONS.get(key)
   if (option?.where.includes(where)) return undefined
   const here = PLACES[where]
@@ -108,5 +114,5 @@ export function misfit(key: string, where: Where): { message: string; hint: stri
   const words = wordsOf(where)
   const near = nearest(key, words) ?? nearest(key, OPTIONS.keys())
   const hint = near !== undefined ? `did you mean \`${near}\`?` : `known words: ${words.join(', ')}`
-  return { message: `\`${key.slice(0, 60)}\` is not known ${here}`, hint }
+  return { message: `\`${key.slice(0, 60)}\` is not known ${here}`, hint, near }
 }

@@ -14,12 +14,17 @@ export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet>
   const { report } = reader
   const word = onlyValue(statement, 'one prefix, or `auto`', 'write a subnet block for each prefix', reader)
   const prefix = word && reader.prefixOrAuto(word)
-  const { values, statements } = readContents(statement.block ?? [], 'subnet', reader)
+  const { values, statements, meant } = readContents(statement.block ?? [], 'subnet', reader)
   if (word === undefined) return undefined
+  if (statement.block === undefined) {
+    report.error(word, 'this subnet has no block: expected `{ upstream IFACE` and `downstream IFACE... }` after it')
+    return undefined
+  }
   for (const each of statements) if (each.values.length === 0) reportMissing(each, VALUES[each.key.text], reader)
   const of = (key: string): Statement[] => statements.filter((each) => each.key.text === key)
-  const upstream = readUpstream(word, of('upstream'), reader)
-  const downstream = readDownstream(word, of('downstream'), upstream, reader)
+  const upstream = readUpstream(word, of('upstream'), meant, reader)
+  const several = of('upstream').flatMap((each) => each.values).length > 1 // the hint about it names the second one as downstream
+  const downstream = readDownstream(word, of('downstream'), upstream, several || meant.has('downstream'), reader)
   if (prefix === undefined) return undefined
   if (prefix !== 'auto' && (prefix.address.isLinkLocal || prefix.address.isMulticast)) {
     report.error(word, `${prefix} is link-local or multicast: expected a global or unique local prefix`)
@@ -29,7 +34,7 @@ export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet>
   const hosts = readHosts(prefix, of('host'), links, exclude, reader)
   if (upstream === undefined) return undefined
   const settings = withDefaults(SUBNET_DEFAULTS, values)
-  if (!settings.learn && hosts.length === 0) report.warning(word, 'with `learn no` this subnet answers for no address: expected a `host`')
+  if (!settings.learn && hosts.length === 0 && !meant.has('host')) report.warning(word, 'with `learn no` this subnet answers for no address: expected a `host`')
   return { value: { prefix, upstream, downstream, hosts, exclude: [...exclude], settings }, word }
 }
 
@@ -37,10 +42,12 @@ const VALUES: Readonly<Record<string, string>> = {
   upstream: 'one interface', downstream: 'one or more interfaces', host: 'ADDRESS [IFACE]', exclude: 'a prefix',
 }
 
-function readUpstream(word: Word, statements: readonly Statement[], reader: Reader): string | undefined {
+function readUpstream(word: Word, statements: readonly Statement[], meant: ReadonlySet<string>, reader: Reader): string | undefined {
   const { report } = reader
   const words = statements.flatMap(({ values }) => values)
-  if (statements.length === 0) report.error(word, 'this subnet has no upstream: expected `upstream IFACE`', 'write the link of the router')
+  if (statements.length === 0 && !meant.has('upstream')) {
+    report.error(word, 'this subnet has no upstream: expected `upstream IFACE`', 'write the link of the router')
+  }
   for (const extra of words.slice(1)) {
     report.error(extra, `${quote(extra.text)} is a second upstream: expected exactly one`, 'write the links of the hosts as `downstream`')
   }
@@ -49,10 +56,12 @@ function readUpstream(word: Word, statements: readonly Statement[], reader: Read
   return name
 }
 
-function readDownstream(word: Word, statements: readonly Statement[], upstream: string | undefined, reader: Reader): string[] {
+/** @param isExplained whether another problem explains why there is none */
+function readDownstream(word: Word, statements: readonly Statement[], upstream: string | undefined, isExplained: boolean,
+  reader: Reader): string[] {
   const { report } = reader
   const names = new Set<string>()
-  if (statements.length === 0) {
+  if (statements.length === 0 && !isExplained) {
     report.error(word, 'this subnet has no downstream: expected `downstream IFACE...`', 'write the links of the hosts')
   }
   for (const value of statements.flatMap(({ values }) => values)) {

@@ -18,6 +18,7 @@ const files = writeFiles({
   'none.conf': `include empty.d/*.conf\n${rule(1)}`,
   'empty.d/README': '',
   'missing.conf': 'include nowhere.conf\ninclude nowhere/*.conf\n',
+  'directory.conf': 'include empty.d/\n',
   'loop.conf': 'include loop.conf\n',
   'bad.conf': 'include bad.d/*\n',
   'bad.d/x.conf': 'proxy eth0 {\n  rule banana { auto }\n}\n',
@@ -36,7 +37,9 @@ t.test('a pattern may match nothing; a path must exist', (t) => {
   const { status, stderr } = ndp6d('check', files.path('missing.conf'))
   t.equal(status, 78)
   t.match(stderr, /missing\.conf:1:9: error: `.*nowhere\.conf` cannot be read: ENOENT/)
-  t.match(stderr, /missing\.conf:2:9: error: `nowhere\/\*\.conf` cannot be read: ENOENT/)
+  t.match(stderr, `missing.conf:2:9: error: \`nowhere/*.conf\` cannot be read: the directory ${files.path('nowhere')} does not exist`)
+  t.match(ndp6d('check', files.path('directory.conf')),
+    { status: 78, stderr: `cannot be read: it is a directory: write \`empty.d/*.conf\`` })
   t.end()
 })
 
