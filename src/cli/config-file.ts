@@ -1,5 +1,6 @@
 /** Reads a configuration file, and the files that it includes. */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
 import { matchesIface } from '../config/config.ts'
 import { type Included, parseConfig, type Parsed } from '../config/load.ts'
@@ -13,6 +14,25 @@ export const DEFAULT_FILE = '/etc/ndp6d.conf'
  */
 export function readConfig(file: string, again = false): Parsed {
   return parseConfig(again ? readRegular(file, 'it cannot be read again; restart ndp6d') : readFileSync(file, 'utf8'), file, include)
+}
+
+/** @returns why a file could not be read, and what to do. @throws `error` if it has no `code` */
+export function explainUnreadable(file: string, error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (typeof code !== 'string') throw error
+  switch (code) {
+    case 'ENOENT': return `${file} does not exist: ${file === DEFAULT_FILE ? '`ndp6d init --write` makes it' : `\`ndp6d init --write ${file}\` makes it`} `
+      + `from the links and routes of this machine${example()}; or name another file with \`--config FILE\` or \`check FILE\``
+    case 'EACCES': return `this user cannot read ${file}: \`chmod a+r ${file}\`, or run as another user`
+    default: return `cannot read ${file}: ${message}`
+  }
+}
+
+/** @returns a part of a sentence with the path of the example that is installed: of the Debian package, else of the npm package */
+function example(): string {
+  const own = join(dirname(createRequire(import.meta.url).resolve('#package')), 'systemd', 'ndp6d.conf')
+  const path = ['/usr/share/doc/ndp6d/examples/ndp6d.conf', own].find((each) => existsSync(each))
+  return path === undefined ? '' : `, an example is ${path}`
 }
 
 /** Expands `*` in the last part of the path; without names that start with a dot, as a shell does. @throws an Error with `code` */

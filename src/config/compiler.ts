@@ -4,7 +4,7 @@ import { checkAddresses } from './check.ts'
 import type { Config, Proxy, Rule, Settings } from './config.ts'
 import { onlyValue, readContents, reportMissing } from './contents.ts'
 import { DEFAULTS, TOP_DEFAULTS, withDefaults } from './defaults.ts'
-import type { Report } from './diagnostic.ts'
+import type { Report, Span } from './diagnostic.ts'
 import { checkOverlaps, type PlacedRule } from './overlaps.ts'
 import type { Placed, Statement } from './parser.ts'
 import { readSubnet } from './subnet.ts'
@@ -18,9 +18,12 @@ const METHODS = ['static', 'auto', 'iface']
 
 const FIRST_ONLY = 'ndppd 0.2.x probes only the first'
 
-/** Compiles `statements`. Problems go to `report`; the result is valid only if no error was reported. */
-export function compile(block: readonly Statement[], report: Report): Config {
-  const reader = new Reader(report)
+/**
+ * Compiles `statements`. Problems go to `report`; the result is valid only if no error was reported.
+ * @param ifaces receives all interface names and patterns, with the place of the first mention
+ */
+export function compile(block: readonly Statement[], report: Report, ifaces: Map<string, Span>): Config {
+  const reader = new Reader(report, ifaces)
   const { values, statements } = readContents(block, 'top', reader)
   const blocks = (key: string): Statement[] => statements.filter((statement) => statement.key.text === key)
   const prefixes: Placed<Prefix>[] = []

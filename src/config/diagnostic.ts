@@ -82,6 +82,27 @@ export function quote(text: string): string {
   return `\`${visible}\``
 }
 
+/**
+ * Formats the first problem in one line and counts the others: `file:4:5: error: ... (1 of 2 errors, 1 warning)`. Errors come first.
+ * A log that shows only the last line, as `systemctl status` may, then shows the cause.
+ * @param diagnostics at least one
+ */
+export function summarize(diagnostics: readonly Diagnostic[]): string {
+  const errors = diagnostics.filter(({ severity }) => severity === 'error')
+  const warnings = diagnostics.filter(({ severity }) => severity === 'warning')
+  const [first] = errors.length > 0 ? errors : warnings
+  const counts = [errors, warnings].filter((each) => each.length > 0)
+    .map((each) => `${each[0] === first && each.length > 1 ? '1 of ' : ''}${countOf(each.length, each[0].severity)}`)
+  return `${headline(first)} (${counts.join(', ')})`
+}
+
+/** @returns `1 error`, `2 errors` */
+export function countOf(count: number, noun: string): string { return `${count} ${noun}${count === 1 ? '' : 's'}` }
+
+function headline({ file, line, column, severity, message }: Diagnostic): string {
+  return `${file}:${line}:${column}: ${severity}: ${message}`
+}
+
 const NARROW = /[\p{M}\u200b-\u200f]/u
 const WIDE = /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hangul}\p{Emoji_Presentation}\u3000-\u303f\uff00-\uff60]/u
 
@@ -96,7 +117,7 @@ const WINDOW = 120
  * count twice, so that the caret is in the right column.
  */
 export function renderDiagnostic(diagnostic: Diagnostic): string {
-  const { file, line, column, length, severity, message, hint, text } = diagnostic
+  const { column, length, hint, text } = diagnostic
   const cut = column + length > WINDOW ? Math.max(0, column - 1 - WINDOW / 2) : 0
   const shown = text.slice(cut, cut + WINDOW).replace(/[^\P{Cc}\t]/gu, ' ')
   const before = shown.slice(0, column - 1 - cut)
@@ -105,7 +126,7 @@ export function renderDiagnostic(diagnostic: Diagnostic): string {
   const width = Array.from(marked).reduce((sum, c) => sum + columns(c), 0)
   const lead = cut > 0 ? '...' : ''
   const lines = [
-    `${file}:${line}:${column}: ${severity}: ${message}`,
+    headline(diagnostic),
     `  ${lead}${shown}${text.length > cut + WINDOW ? '...' : ''}`,
     `  ${' '.repeat(lead.length)}${pad}^${'~'.repeat(Math.max(0, width - 1))}`,
   ]

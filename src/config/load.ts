@@ -1,6 +1,6 @@
 /** Parses a configuration with its includes into a Config, or reports all problems. The caller reads the files. */
 import type { Config } from './config.ts'
-import { type Diagnostic, quote, Report, Source } from './diagnostic.ts'
+import { type Diagnostic, quote, Report, Source, type Span } from './diagnostic.ts'
 import { arity, belongsIn, takesBlock } from './option-table.ts'
 import { parse, type Statement, type Word } from './parser.ts'
 import { compile } from './compiler.ts'
@@ -18,6 +18,10 @@ export interface Parsed {
   readonly config: Config | undefined
   /** Sorted by file, in the order of reading, then by line. */
   readonly diagnostics: readonly Diagnostic[]
+  /** All files read, the main one first. */
+  readonly files: readonly string[]
+  /** All names and patterns of interfaces, with the place of the first mention. */
+  readonly ifaces: ReadonlyMap<string, Span>
 }
 
 const MAX_DEPTH = 8
@@ -27,7 +31,8 @@ export function parseConfig(text: string, file: string, readInclude: ReadInclude
   const report = new Report()
   const source = new Source(file, text)
   const files = new Map([[file, 0]])
-  const config = compile(expand(source, [file], files, readInclude, report), report)
+  const ifaces = new Map<string, Span>()
+  const config = compile(expand(source, [file], files, readInclude, report), report, ifaces)
   const order = (diagnostic: Diagnostic): number => files.get(diagnostic.file) ?? files.size
   report.diagnostics.sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
   if (!report.hasErrors && config.proxies.length + config.subnets.length === 0) {
@@ -35,7 +40,7 @@ export function parseConfig(text: string, file: string, readInclude: ReadInclude
     const end = report.diagnostics.length === 0 ? 0 : source.text.trimEnd().length
     report.warning({ source, start: end, end }, 'nothing is proxied: expected a `subnet` or `proxy` block')
   }
-  return { config: report.hasErrors ? undefined : config, diagnostics: report.diagnostics }
+  return { config: report.hasErrors ? undefined : config, diagnostics: report.diagnostics, files: [...files.keys()], ifaces }
 }
 
 /**

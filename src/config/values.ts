@@ -4,7 +4,7 @@
  */
 import { Address, Prefix } from '../address.ts'
 import type { Endpoint } from './config.ts'
-import { quote, type Report } from './diagnostic.ts'
+import { quote, type Report, type Span } from './diagnostic.ts'
 import type { Word } from './parser.ts'
 import { nearAddress, nearest } from './suggest.ts'
 
@@ -26,10 +26,15 @@ const ON = /^(on|1|y|enabled?)$/i
 export class Reader {
   readonly report: Report
   #suggestions = 0
+  readonly #ifaces: Map<string, Span>
   /** Interface names without a problem, which most files repeat often. */
-  readonly #ifaces = new Set<string>()
+  readonly #usual = new Set<string>()
 
-  constructor(report: Report) { this.report = report }
+  /** @param ifaces receives all interface names and patterns, with the place of the first mention */
+  constructor(report: Report, ifaces = new Map<string, Span>()) {
+    this.report = report
+    this.#ifaces = ifaces
+  }
 
   /** Reads `yes`, `true`, `no` or `false`, in any case. */
   bool(word: Word, key: string): boolean | undefined {
@@ -134,7 +139,7 @@ export class Reader {
   /** Reads an interface name; with `wildcard`, `*` matches any run of characters. */
   iface(word: Word, wildcard: boolean): string | undefined {
     const { text } = word
-    if (this.#ifaces.has(text)) return text
+    if (this.#usual.has(text)) return text
     const wrong = ifaceProblem(text)
     if (wrong !== undefined) {
       const hint = wrong === PLACEHOLDER ? GUIDE : '`ip link` lists the interfaces'
@@ -150,7 +155,8 @@ export class Reader {
     if (odd !== undefined) {
       const hint = odd === '#' ? 'a comment needs a blank before it' : odd === ',' ? 'separate names with blanks' : undefined
       this.report.warning(word, `${quote(odd)} is unusual in an interface name`, hint)
-    } else if (!text.includes('*')) this.#ifaces.add(text)
+    } else if (!text.includes('*')) this.#usual.add(text)
+    if (!this.#ifaces.has(text)) this.#ifaces.set(text, word)
     return text
   }
 

@@ -75,12 +75,12 @@ t.test('an included file that is not a regular file is an error, and is not wait
 
 t.test('the file itself may be a pipe', async (t) => {
   t.match(run(['sh', '-c', 'printf %s "$TEXT" | "$@"', 'sh', ...command('check', '/dev/stdin')], { TEXT: rule(1) }),
-    { status: 0, stdout: '/dev/stdin: good\n' })
+    { status: 0, stdout: /^\/dev\/stdin: good.* 1 rule/ })
   t.match(run(['bash', '-c', '"$@" <(printf %s "$TEXT")', 'bash', ...command('check')], { TEXT: rule(1) }),
-    { status: 0, stdout: /: good\n/ })
+    { status: 0, stdout: /: good.* 1 rule/ })
   const fifo = files.path('fifo')
   sh(`mkfifo ${fifo}`)
   const writer = spawn('sh', ['-c', `printf '%s' "$TEXT" >${fifo}`], { env: { ...process.env, TEXT: rule(1) } })
-  t.match(ndp6d('check', fifo), { status: 0, stdout: `${fifo}: good\n` })
+  t.match(ndp6d('check', fifo), { status: 0, stdout: `${fifo}: good` })
   writer.kill()
 })

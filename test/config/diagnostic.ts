@@ -1,5 +1,5 @@
 import t from 'tap'
-import { quote, renderDiagnostic, Report, Source, whereIs } from '../../src/config/diagnostic.ts'
+import { quote, renderDiagnostic, Report, Source, whereIs, summarize, type Diagnostic } from '../../src/config/diagnostic.ts'
 
 function render(text: string, start: number, end: number, hint?: string): string[] {
   const report = new Report()
@@ -52,4 +52,13 @@ t.test('quote, whereIs', async (t) => {
   const [one, two] = [new Source('one', 'a\nb'), new Source('two', 'a')]
   t.equal(whereIs({ source: one, start: 2, end: 3 }, { source: one, start: 0, end: 1 }), 'line 2')
   t.equal(whereIs({ source: one, start: 2, end: 3 }, { source: two, start: 0, end: 1 }), 'one line 2')
+})
+
+t.test('summarize', async (t) => {
+  const problem = (severity: 'error' | 'warning', line: number): Diagnostic =>
+    ({ severity, file: 'f', line, column: 5, length: 1, message: `m${line}`, text: '' })
+  t.equal(summarize([problem('error', 4)]), 'f:4:5: error: m4 (1 error)')
+  t.equal(summarize([problem('warning', 1), problem('error', 4), problem('error', 9)]), 'f:4:5: error: m4 (1 of 2 errors, 1 warning)')
+  t.equal(summarize([problem('error', 4), problem('warning', 5), problem('warning', 6)]), 'f:4:5: error: m4 (1 error, 2 warnings)')
+  t.equal(summarize([problem('warning', 5), problem('warning', 6)]), 'f:5:5: warning: m5 (1 of 2 warnings)')
 })
