@@ -4,7 +4,10 @@ import * as check from './check.ts'
 import { EXIT } from './exit.ts'
 import * as run from './run.ts'
 import * as status from './status.ts'
+import { type Commands, explainUsage } from './usage-errors.ts'
 import { version } from './version.ts'
+
+const COMMANDS: Commands = { '': run.builder, check: check.builder, status: status.builder }
 
 export async function runCommandLine(args: readonly string[]): Promise<void> {
   await yargs(args).scriptName('ndp6d').locale('en')
@@ -19,7 +22,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .fail((message, error) => {
       // yargs passes its own errors (YError) here too; all others are thrown.
       if (error && error.name !== 'YError') throw error
-      process.stderr.write(`ndp6d: ${message}\nTry \`ndp6d --help\`.\n`)
+      process.stderr.write(`${explainUsage(message, args, COMMANDS).map((sentence) => `ndp6d: ${sentence}\n`).join('')}Try \`ndp6d --help\`.\n`)
       process.exit(EXIT.usage)
     })
     .parseAsync()
