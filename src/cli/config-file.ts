@@ -48,7 +48,7 @@ function include(glob: string, fromFile: string): readonly Included[] {
       return { file, text: readRegular(file, 'move it away, or include other files') }
     } catch (error) {
       if (!pattern.includes('*') && isDirectory(file)) return { file, error: `it is a directory: write \`${glob.replace(/\/+$/, '')}/*.conf\`` }
-      return { file, error: (error as Error).message }
+      return { file, error: (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'it does not exist' : (error as Error).message }
     }
   })
 }

@@ -113,6 +113,7 @@ export function misfit(key: string, where: Where): { message: string; hint: stri
   if (foreign !== undefined) return { message: `\`${key}\` of another ndppd version is not supported`, hint: foreign }
   const words = wordsOf(where)
   const near = nearest(key, words) ?? nearest(key, OPTIONS.keys())
-  const hint = near !== undefined ? `did you mean \`${near}\`?` : `known words: ${words.join(', ')}`
-  return { message: `\`${key.slice(0, 60)}\` is not known ${here}`, hint, near }
+  const glued = near === undefined ? words.find((word) => key.startsWith(word)) : undefined // `upstreameth0`
+  const hint = near !== undefined ? `did you mean \`${near}\`?` : glued !== undefined ? `write a blank after \`${glued}\`` : `known words: ${words.join(', ')}`
+  return { message: `\`${key.slice(0, 60)}\` is not known ${here}`, hint, near: near ?? glued }
 }

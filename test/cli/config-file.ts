@@ -36,7 +36,7 @@ t.test('a pattern may match nothing; a path must exist', (t) => {
   t.equal(ndp6d('check', files.path('none.conf')).status, 0)
   const { status, stderr } = ndp6d('check', files.path('missing.conf'))
   t.equal(status, 78)
-  t.match(stderr, /missing\.conf:1:9: error: `.*nowhere\.conf` cannot be read: ENOENT/)
+  t.match(stderr, /missing\.conf:1:9: error: `.*nowhere\.conf` cannot be read: it does not exist/)
   t.match(stderr, `missing.conf:2:9: error: \`nowhere/*.conf\` cannot be read: the directory ${files.path('nowhere')} does not exist`)
   t.match(ndp6d('check', files.path('directory.conf')),
     { status: 78, stderr: `cannot be read: it is a directory: write \`empty.d/*.conf\`` })
