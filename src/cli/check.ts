@@ -1,7 +1,7 @@
 /** `ndp6d check [FILE]`: reports all problems of a configuration. */
 import type { InferredOptionTypes } from 'yargs'
 import type { Config } from '../config/config.ts'
-import { countOf, type Diagnostic, renderDiagnostic, summarize } from '../config/diagnostic.ts'
+import { type Code, countOf, type Diagnostic, renderDiagnostic, summarize } from '../config/diagnostic.ts'
 import type { Parsed } from '../config/load.ts'
 import { printConfig } from '../config/print.ts'
 import { DEFAULT_FILE, explainUnreadable, readConfig } from './config-file.ts'
@@ -25,7 +25,10 @@ export function handler({ FILE: file, print, strict, json }: InferredOptionTypes
     const message = explainUnreadable(file, error)
     process.exitCode = EXIT.config
     if (!json) process.stderr.write(`ndp6d: ${message}\n`)
-    else writeJson(false, [file], [{ file, line: null, column: null, endColumn: null, severity: 'error', message, found: null, hint: null, suggestion: null }])
+    else {
+      const nowhere = { line: null, column: null, endColumn: null, found: null, hint: null, suggestion: null }
+      writeJson(false, [file], [{ file, severity: 'error', code: 'unreadable', message, ...nowhere }])
+    }
     return
   }
   const { config, diagnostics, files } = parsed
@@ -44,7 +47,8 @@ export function handler({ FILE: file, print, strict, json }: InferredOptionTypes
 function contents({ subnets, proxies }: Config): string {
   const links = new Set([...subnets.flatMap(({ upstream, downstream }) => [upstream, ...downstream]),
     ...proxies.flatMap(({ iface, rules }) => [iface, ...rules.flatMap((rule) => rule.kind === 'iface' ? rule.ifaces : [])])])
-  const counts: [number, string][] = [[subnets.length, 'subnet'], [proxies.flatMap(({ rules }) => rules).length, 'rule'], [links.size, 'link'],
+  const rules = proxies.flatMap((proxy) => proxy.rules)
+  const counts: [number, string][] = [[subnets.length, 'subnet'], [rules.length, 'rule'], [links.size, 'link'],
     [subnets.flatMap(({ hosts }) => hosts).length, 'pinned host'], [subnets.flatMap(({ exclude }) => exclude).length, 'exclusion']]
   return counts.filter(([count]) => count > 0).map(([count, noun]) => countOf(count, noun)).join(', ') || 'Nothing is proxied'
 }
@@ -57,6 +61,7 @@ interface Problem {
   /** The column after the last one. */
   readonly endColumn: number | null
   readonly severity: Diagnostic['severity']
+  readonly code: Code | 'unreadable'
   readonly message: string
   /** The text between the columns. */
   readonly found: string | null
@@ -65,9 +70,9 @@ interface Problem {
   readonly suggestion: string | null
 }
 
-function describeProblem({ file, line, column, length, severity, message, hint, text }: Diagnostic): Problem {
+function describeProblem({ file, line, column, length, severity, code, message, hint, text }: Diagnostic): Problem {
   const end = column + length
-  return { file, line, column, endColumn: end, severity, message, found: text.slice(column - 1, end - 1), hint: hint ?? null,
+  return { file, line, column, endColumn: end, severity, code, message, found: text.slice(column - 1, end - 1), hint: hint ?? null,
     suggestion: /^did you mean `([^`]+)`/.exec(hint ?? '')?.[1] ?? null }
 }
 

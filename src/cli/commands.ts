@@ -24,7 +24,8 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .fail((message, error) => {
       // yargs passes its own errors (YError) here too; all others are thrown.
       if (error && error.name !== 'YError') throw error
-      process.stderr.write(`${explainUsage(message, args, COMMANDS).map((sentence) => `ndp6d: ${sentence}\n`).join('')}Try \`ndp6d --help\`.\n`)
+      const sentences = explainUsage(message, args, COMMANDS).map((sentence) => `ndp6d: ${sentence}\n`)
+      process.stderr.write(`${sentences.join('')}Try \`ndp6d --help\`.\n`)
       process.exit(EXIT.usage)
     })
     .parseAsync()

@@ -21,8 +21,8 @@ export function explainUnreadable(file: string, error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   if (typeof code !== 'string') throw error
   switch (code) {
-    case 'ENOENT': return `${file} does not exist: ${file === DEFAULT_FILE ? '`ndp6d init --write` makes it' : `\`ndp6d init --write ${file}\` makes it`} `
-      + `from the links and routes of this machine${example()}; or name another file with \`--config FILE\` or \`check FILE\``
+    case 'ENOENT': return `${file} does not exist: \`ndp6d init --write${file === DEFAULT_FILE ? '' : ` ${file}`}\` makes it from the links and `
+      + `routes of this machine${example()}; or name another file with \`--config FILE\` or \`check FILE\``
     case 'EACCES': return `this user cannot read ${file}: \`chmod a+r ${file}\`, or run as another user`
     default: return `cannot read ${file}: ${message}`
   }
@@ -47,7 +47,9 @@ function include(glob: string, fromFile: string): readonly Included[] {
     try {
       return { file, text: readRegular(file, 'move it away, or include other files') }
     } catch (error) {
-      if (!pattern.includes('*') && isDirectory(file)) return { file, error: `it is a directory: write \`${glob.replace(/\/+$/, '')}/*.conf\`` }
+      if (!pattern.includes('*') && isDirectory(file)) {
+        return { file, error: `it is a directory: write \`${glob.replace(/\/+$/, '')}/*.conf\`` }
+      }
       return { file, error: (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'it does not exist' : (error as Error).message }
     }
   })

@@ -28,9 +28,12 @@ export function handler({ FILE: file, write }: InferredOptionTypes<typeof builde
   if (machine === undefined) return say('cannot look at this machine without ip(8): `apt install iproute2`')
   const ndppd = readNdppd()
   const scripts = readBootScripts()
-  const found: Findings = { machine, ndppd: ndppd.config, entries: [...machine.proxied.map((entry) => ({ ...entry, origin: undefined })), ...scripts.entries] }
+  const ofKernel = machine.proxied.map((entry) => ({ ...entry, origin: undefined }))
+  const found: Findings = { machine, ndppd: ndppd.config, entries: [...ofKernel, ...scripts.entries] }
   const upstream = chooseUpstream(found)
-  if (upstream === undefined) return say('no link is up besides lo: bring up the link of the router (`ip link set IFACE up`), and run this again')
+  if (upstream === undefined) {
+    return say('no link is up besides lo: bring up the link of the router (`ip link set IFACE up`), and run this again')
+  }
 
   const planned = plan(found, upstream.value)
   const open = [...planned.open]
@@ -38,11 +41,14 @@ export function handler({ FILE: file, write }: InferredOptionTypes<typeof builde
     open.unshift(`the upstream may also be ${upstream.others.join(', ')}: choose the link of the router that solicits for the hosts`)
   }
   if (ndppd.error !== undefined) open.push(`${NDPPD_FILE} has an error and was not used: ${ndppd.error}`)
-  const text = writeText(found, upstream, { ...planned, open }, { scripts, ndppd: ndppd.error !== undefined ? 'not used' : ndppd.config === undefined ? 'none' : 'read' })
-  const [check, start] = file === DEFAULT_FILE ? ['ndp6d check', 'systemctl enable --now ndp6d'] : [`ndp6d check ${file}`, `ndp6d --config ${file}`]
+  const ndppdState = ndppd.error !== undefined ? 'not used' : ndppd.config === undefined ? 'none' : 'read'
+  const text = writeText(found, upstream, { ...planned, open }, { scripts, ndppd: ndppdState })
+  const [check, start] = file === DEFAULT_FILE ? ['ndp6d check', 'systemctl enable --now ndp6d']
+    : [`ndp6d check ${file}`, `ndp6d --config ${file}`]
   if (open.length > 0) {
     process.stdout.write(text)
-    return say(`cannot decide: ${open[0]}. ${write ? `Nothing was written: save` : 'Save'} the text as ${file}, edit the lines marked DECIDE, then \`${check}\``)
+    return say(`cannot decide: ${open[0]}. ${write ? `Nothing was written: save` : 'Save'} the text as ${file}, edit the lines marked DECIDE, `
+      + `then \`${check}\``)
   }
   if (write) {
     const failed = writeNew(file, text)

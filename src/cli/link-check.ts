@@ -23,15 +23,15 @@ export function checkLinks({ config, ifaces }: Parsed, links = readLinks()): rea
   const missing = [...ifaces].filter(([name]) => !name.includes('*') && !existing.has(name))
   for (const [name, span] of missing.slice(0, LISTED)) {
     const near = nearest(name, names)
-    report.warning(span, `no link ${quote(name)} on this machine: ndp6d waits for it`,
+    report.warning(span, 'missing-link', `no link ${quote(name)} on this machine: ndp6d waits for it`,
       `${near === undefined ? '' : `did you mean \`${near}\`? `}links here: ${here}`)
   }
   if (missing.length > LISTED) {
-    report.warning(missing[LISTED][1], `${missing.length - LISTED} more links of this configuration do not exist on this machine`)
+    report.warning(missing[LISTED][1], 'missing-link', `${missing.length - LISTED} more links of this configuration do not exist on this machine`)
   }
   const silent = links.filter((link) => link.ifname !== 'lo' && isWithoutDiscovery(link)).map(({ ifname }) => ifname)
   for (const [pattern, { name, rule }] of silent.length === 0 ? [] : probed(config, silent)) {
-    report.warning(ifaces.get(pattern)!, `${rule === undefined ? '' : `\`${rule}\` leads to ${quote(name)}: `}on ${quote(name)}, a link `
+    report.warning(ifaces.get(pattern)!, 'no-neighbor-discovery', `${rule === undefined ? '' : `\`${rule}\` leads to ${quote(name)}: `}on ${quote(name)}, a link `
       + 'without neighbor discovery (NOARP), a peer may answer no probe',
       `for such a peer write \`rule ADDRESS/128 { static }\`${rule === undefined ? `, or \`host ADDRESS ${name}\` in a subnet` : ''}`)
   }

@@ -40,22 +40,23 @@ export function readContents(block: readonly Statement[], where: Where, reader: 
     headless = takesBlock(key) && statement.block === undefined ? key : undefined
     if (statement.block !== undefined && option.type !== 'block') {
       const level = where === 'subnet' ? 'error' : 'warning'
-      report[level](statement.key, `\`${key}\` takes no block: the block is ignored`)
+      report[level](statement.key, 'ignored', `\`${key}\` takes no block: the block is ignored`)
     }
     const first = seen.get(key)
     const [word] = statement.values
     if (option.type === 'flag' && word !== undefined && !/^(yes|true)$/i.test(word.text)) {
       // The presence of a flag counts, as in ndppd 0.2.x, which skips the value.
-      report.warning(word, `${quote(word.text)} after \`${key}\` is ignored: expected the word alone, which means yes`,
+      report.warning(word, 'ignored', `${quote(word.text)} after \`${key}\` is ignored: expected the word alone, which means yes`,
         'delete it, or move it to a line of its own')
     }
     if (option.type === 'unused') {
       if (report.first('unused')) {
-        report.warning(statement.key, `\`${key}\` has no effect: ndp6d does not poll, the kernel reports changes`, 'delete it')
+        report.warning(statement.key, 'no-effect', `\`${key}\` has no effect: ndp6d does not poll, the kernel reports changes`, 'delete it')
       }
     } else if (option.sets === undefined) statements.push(statement)
     else if (first !== undefined) {
-      report.warning(statement.key, `duplicate \`${key}\`, first at ${whereIs(first.key, statement.key)}: the first value is used`)
+      report.warning(statement.key, 'duplicate',
+        `duplicate \`${key}\`, first at ${whereIs(first.key, statement.key)}: the first value is used`)
     } else {
       seen.set(key, statement)
       const value = readValue(statement, option, reader)
@@ -71,14 +72,14 @@ export function onlyValue(statement: Statement, expected: string, hint: string, 
   if (values.length === 0) reportMissing(statement, expected, reader)
   // ndppd 0.2.x takes the block as that of the second word and drops the contents of the block.
   if (values.length > 1) {
-    reader.report.error(values[1], `unexpected ${quote(values[1].text)} after \`${key.text}\`: expected ${expected}`, hint)
+    reader.report.error(values[1], 'unexpected-word', `unexpected ${quote(values[1].text)} after \`${key.text}\`: expected ${expected}`, hint)
   }
   return values[0]
 }
 
 export function reportMissing({ key, colon }: Statement, expected: string, { report }: Reader): void {
   if (colon) return // reported by the parser
-  report.error(key, `\`${key.text}\` has no value: expected ${expected} after it, on the same line`)
+  report.error(key, 'missing-value', `\`${key.text}\` has no value: expected ${expected} after it, on the same line`)
 }
 
 function readValue(statement: Statement, { type, min = 0 }: Option, reader: Reader): unknown {
@@ -93,12 +94,13 @@ function readValue(statement: Statement, { type, min = 0 }: Option, reader: Read
   if (typeof type === 'object') return reader.choice(word, key, type)
   if (type === 'bool') return reader.bool(word, key)
   if (type === 'endpoint') {
-    reader.report.warning(statement.key, `\`${key}\` has no effect yet: metrics are not served`)
+    reader.report.warning(statement.key, 'no-effect', `\`${key}\` has no effect yet: metrics are not served`)
     return reader.endpoint(word)
   }
   if (type === 'time') return reader.time(word, key)
   const count = reader.count(word, key)
-  if (count !== undefined && count < min) reader.report.error(word, `${count} is too small for \`${key}\`: expected ${min} or more`)
+  if (count !== undefined && count < min) reader.report.error(word, 'bad-value',
+    `${count} is too small for \`${key}\`: expected ${min} or more`)
   return count
 }
 
@@ -123,9 +125,9 @@ function reportIgnored(block: readonly Statement[], index: number, where: Where,
   if (wrong?.near !== undefined) meant.add(wrong.near)
   const level = where === 'subnet' || /[^\0-\x7f]/.test(place.text) || lacking.includes(wrong?.near ?? '') ? 'error' : 'warning'
   const note = level === 'error' ? '' : '; it is ignored'
-  if (isJunk(statement)) report[level](span, `unexpected ${found}: expected a statement or the end of the line${note}`)
-  else if (key.text === '') report[level](span, `${found} is not a statement: expected a keyword${note}`)
-  else report[level](place, `${wrong!.message}${note}`, wrong!.hint)
+  if (isJunk(statement)) report[level](span, 'unexpected-word', `unexpected ${found}: expected a statement or the end of the line${note}`)
+  else if (key.text === '') report[level](span, 'unexpected-word', `${found} is not a statement: expected a keyword${note}`)
+  else report[level](place, wrong!.code, `${wrong!.message}${note}`, wrong!.hint)
   return last
 }
 

@@ -1,7 +1,16 @@
 /** Diagnostics as text: `file:line:column: error: ...`, the source line and a caret (GNU coding standards, section 4.4). */
 
+/** Kinds of problems. Their names do not change, unlike the messages. */
+export type Code =
+  | 'bad-address' | 'bad-interface' | 'bad-text' | 'bad-value' | 'conflict' | 'duplicate' | 'empty-include' | 'empty-rule' | 'host-bits'
+  | 'ignored' | 'include-loop' | 'misplaced-word' | 'missing-block' | 'missing-length' | 'missing-link' | 'missing-statement'
+  | 'missing-value' | 'no-effect' | 'no-neighbor-discovery' | 'not-a-link' | 'nothing-proxied' | 'other-ndppd' | 'outside-subnet'
+  | 'overlap' | 'several-interfaces' | 'suspicious-address' | 'two-rules-one-subnet' | 'unclosed' | 'unexpected-colon'
+  | 'unexpected-word' | 'unknown-word' | 'unmatched-brace' | 'unreached' | 'unreadable-include' | 'wide-static'
+
 export interface Diagnostic {
   readonly severity: 'error' | 'warning'
+  readonly code: Code
   readonly file: string
   /** Line and column from 1. Columns count UTF-16 units; a tab counts 1. */
   readonly line: number
@@ -54,17 +63,17 @@ export class Report {
   readonly #topics = new Set<string>()
 
   get hasErrors(): boolean { return this.diagnostics.some(({ severity }) => severity === 'error') }
-  error(span: Span, message: string, hint?: string): void { this.#add('error', span, message, hint) }
-  warning(span: Span, message: string, hint?: string): void { this.#add('warning', span, message, hint) }
+  error(span: Span, code: Code, message: string, hint?: string): void { this.#add('error', span, code, message, hint) }
+  warning(span: Span, code: Code, message: string, hint?: string): void { this.#add('warning', span, code, message, hint) }
 
   /** @returns true on the first call for `topic`, for problems that are reported once per run */
   first(topic: string): boolean { return !this.#topics.has(topic) && this.#topics.add(topic) !== undefined }
 
-  #add(severity: Diagnostic['severity'], { source, start, end }: Span, message: string, hint?: string): void {
+  #add(severity: Diagnostic['severity'], { source, start, end }: Span, code: Code, message: string, hint?: string): void {
     const { line, column, start: from, end: to } = source.locate(start)
     const length = Math.max(1, Math.min(end, to) - start)
     const text = source.text.slice(from, to)
-    this.diagnostics.push({ severity, file: source.file, line, column, length, message, ...(hint && { hint }), text })
+    this.diagnostics.push({ severity, code, file: source.file, line, column, length, message, ...(hint && { hint }), text })
   }
 }
 

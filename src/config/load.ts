@@ -38,7 +38,7 @@ export function parseConfig(text: string, file: string, readInclude: ReadInclude
   if (!report.hasErrors && config.proxies.length + config.subnets.length === 0) {
     // A consequence of the other problems, if there are any, so it comes after them.
     const end = report.diagnostics.length === 0 ? 0 : source.text.trimEnd().length
-    report.warning({ source, start: end, end }, 'nothing is proxied: expected a `subnet` or `proxy` block')
+    report.warning({ source, start: end, end }, 'nothing-proxied', 'nothing is proxied: expected a `subnet` or `proxy` block')
   }
   return { config: report.hasErrors ? undefined : config, diagnostics: report.diagnostics, files: [...files.keys()], ifaces }
 }
@@ -57,13 +57,15 @@ function expand(
       continue
     }
     const { key, values, block } = statement
-    if (values.length === 0) report.error(key, '`include` has no value: expected a path or a pattern after it, on the same line')
-    if (block !== undefined) report.warning(key, '`include` takes no block: the block is ignored')
+    if (values.length === 0) report.error(key, 'missing-value',
+      '`include` has no value: expected a path or a pattern after it, on the same line')
+    if (block !== undefined) report.warning(key, 'ignored', '`include` takes no block: the block is ignored')
     for (const word of values) {
       for (const { file, text } of readAll(word, source.file, readInclude, report)) {
-        if (chain.includes(file)) report.error(word, `${quote(file)} includes itself`, [...chain, file].join(' -> '))
-        else if (files.has(file)) report.warning(word, `duplicate include of ${quote(file)}: it is not read again`)
-        else if (chain.length > MAX_DEPTH) report.error(word, `include is nested too deeply: expected at most ${MAX_DEPTH} levels`)
+        if (chain.includes(file)) report.error(word, 'include-loop', `${quote(file)} includes itself`, [...chain, file].join(' -> '))
+        else if (files.has(file)) report.warning(word, 'duplicate', `duplicate include of ${quote(file)}: it is not read again`)
+        else if (chain.length > MAX_DEPTH) report.error(word, 'include-loop',
+          `include is nested too deeply: expected at most ${MAX_DEPTH} levels`)
         else {
           files.set(file, files.size)
           for (const inner of expand(new Source(file, text), [...chain, file], files, readInclude, report)) statements.push(inner)
@@ -80,18 +82,18 @@ function readAll(word: Word, from: string, readInclude: ReadInclude, report: Rep
     found = word.text === '' ? [] : readInclude(word.text, from)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error
-    report.error(word, `${quote(word.text)} cannot be read: ${error.message}`)
+    report.error(word, 'unreadable-include', `${quote(word.text)} cannot be read: ${error.message}`)
     return []
   }
   if (found.length === 0) {
     // A drop-in directory can be empty, so only a missing file without wildcards is an error.
-    if (/[*?[]/.test(word.text)) report.warning(word, `${quote(word.text)} matches no file: nothing was read`,
+    if (/[*?[]/.test(word.text)) report.warning(word, 'empty-include', `${quote(word.text)} matches no file: nothing was read`,
       'put a file there, or delete this line')
-    else report.error(word, `${quote(word.text)} does not exist: expected a file`)
+    else report.error(word, 'unreadable-include', `${quote(word.text)} does not exist: expected a file`)
   }
   return found.flatMap((each) => {
     if ('text' in each) return [each]
-    report.error(word, `${quote(each.file)} cannot be read: ${each.error}`)
+    report.error(word, 'unreadable-include', `${quote(each.file)} cannot be read: ${each.error}`)
     return []
   })
 }

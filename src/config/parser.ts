@@ -76,7 +76,7 @@ export function parse(source: Source, keys: Keys, report: Report): readonly Stat
       case 'end':
         for (const { brace, owner } of stack) {
           const name = [owner.key, ...owner.values].map((word) => word.text).join(' ')
-          report.error(brace, `the block of ${quote(name)} is never closed: expected \`}\` before the end of the file`)
+          report.error(brace, 'unclosed', `the block of ${quote(name)} is never closed: expected \`}\` before the end of the file`)
         }
         for (const stray of strays) reportStray(stray, top, report)
         return top
@@ -123,7 +123,7 @@ function adopt(headless: Headless[], keys: Keys, report: Report): boolean {
     const from = statements.indexOf(owner) + 1
     if (from === statements.length || !keys.belongsIn(statements[from].key.text, owner.key.text)) continue
     const words = [owner.key, ...owner.values]
-    report.error(words.at(-1)!, `${quote(words.map((word) => word.text).join(' '))} has no block: expected \`{\` after it`)
+    report.error(words.at(-1)!, 'missing-block', `${quote(words.map((word) => word.text).join(' '))} has no block: expected \`{\` after it`)
     owner.block = statements.splice(from)
     return true
   }
@@ -139,7 +139,8 @@ function readValues(lexer: Lexer, key: Word, { arity }: Keys, report: Report): {
     const { start } = token
     token = token.text === ':' ? lexer.next('value') : { ...token, start: start + 1, text: token.text.slice(1) }
     const example = token.kind === 'word' ? `${key.text} ${token.text}` : key.text
-    report.error({ source: key.source, start, end: start + 1 }, `unexpected \`:\` after \`${key.text}\`: expected a blank`,
+    report.error({ source: key.source, start, end: start + 1 }, 'unexpected-colon',
+      `unexpected \`:\` after \`${key.text}\`: expected a blank`,
       `delete the colon: ${quote(example)}`)
   }
   if (token.kind === 'equals') token = lexer.next('value')
@@ -160,6 +161,6 @@ function nothing({ source, start }: Token): Word { return { source, start, end: 
 function reportStray(stray: Token, top: readonly Statement[], report: Report): void {
   const after = top.at(-1)
   const found = 'unmatched `}`: expected a statement'
-  if (after === undefined || after.key.start < stray.start) report.warning(stray, found, 'delete it')
-  else report.error(stray, found, 'delete it; ndppd 0.2.x silently ignores everything after it')
+  if (after === undefined || after.key.start < stray.start) report.warning(stray, 'unmatched-brace', found, 'delete it')
+  else report.error(stray, 'unmatched-brace', found, 'delete it; ndppd 0.2.x silently ignores everything after it')
 }

@@ -39,7 +39,8 @@ export interface Machine {
   readonly proxied: readonly MachineNeighbor[]
 }
 
-interface IpRoute { dst: string; dev?: string; gateway?: string; type?: string; protocol?: string; metric?: number; nexthops?: { dev?: string; gateway?: string }[] }
+interface IpHop { dev?: string; gateway?: string }
+interface IpRoute extends IpHop { dst: string; type?: string; protocol?: string; metric?: number; nexthops?: IpHop[] }
 interface IpNeighbor { dst: string; dev: string; lladdr?: string }
 interface IpAddresses { ifname: string; addr_info?: { local?: string; prefixlen: number; dynamic?: boolean }[] }
 

@@ -33,7 +33,8 @@ sh('ip link add eth1 type bridge; ip link add eth3 type bridge; ip tuntap add tu
 
 const files = writeFiles({ 'good.conf': GOOD, 'bad.conf': BAD, 'secret.conf': GOOD, 'warn.conf': 'proxy eth0 {\n}\n',
   'links.conf': 'subnet 2001:db8::/64 {\n  upstream etho\n  downstream eth1 tun*\n}\nproxy eth2 {\n  rule 2001:db8:2::/56 { auto }\n}\n' })
-const schema = JSON.parse(readFileSync(new URL('../../../schemas/check.json', import.meta.url), 'utf8')) as object
+const schema = JSON.parse(readFileSync(new URL('../../../schemas/check.json', import.meta.url), 'utf8')) as
+  { $defs: { problem: { properties: { code: { enum: string[] } } } } }
 const validate = new Ajv2020({ allErrors: true }).compile(schema)
 t.teardown(files.close)
 
@@ -133,17 +134,20 @@ t.test('--json', async (t) => {
     return { status, document }
   }
   t.strictSame(json('bad.conf'), { status: 78, document: { schema: 'ndp6d/check/1', ok: false, files: [files.path('bad.conf')], problems: [
-    { file: files.path('bad.conf'), line: 4, column: 10, endColumn: 21, severity: 'error', found: '2001::db8:2',
+    { file: files.path('bad.conf'), line: 4, column: 10, endColumn: 21, severity: 'error', code: 'outside-subnet', found: '2001::db8:2',
       message: '2001::db8:2 is not inside 2001:db8::/64: expected an address of the subnet',
       hint: 'did you mean `2001:db8::2`?', suggestion: '2001:db8::2' },
-    { file: files.path('bad.conf'), line: 6, column: 1, endColumn: 6, severity: 'warning', found: 'proxi',
+    { file: files.path('bad.conf'), line: 6, column: 1, endColumn: 6, severity: 'warning', code: 'unknown-word', found: 'proxi',
       message: '`proxi` is not known outside of all blocks; it is ignored', hint: 'did you mean `proxy`?', suggestion: 'proxy' },
   ] } })
   t.match(json('good.conf'), { status: 0, document: { ok: true, problems: [] } })
   t.match(json('warn.conf'), { status: 0, document: { ok: true, problems: [{ severity: 'warning', suggestion: null }] } })
   t.match(json('warn.conf', '--strict'), { status: 78, document: { ok: false, problems: [{ severity: 'warning' }] } })
-  t.match(json('links.conf'), { status: 0, document: { ok: true, problems: [{ found: 'etho', suggestion: 'eth0' }, {}, {}] } })
-  t.match(json('no.conf'), { status: 78, document: { ok: false, files: [files.path('no.conf')], problems: [{ line: null, message: /does not exist/ }] } })
+  t.match(json('links.conf'), { status: 0, document: { ok: true, problems: [{ code: 'missing-link', found: 'etho', suggestion: 'eth0' }, { code: 'no-neighbor-discovery' }, {}] } })
+  t.match(json('no.conf'), { status: 78, document: { ok: false, files: [files.path('no.conf')], problems: [{ code: 'unreadable', line: null, message: /does not exist/ }] } })
+  const source = readFileSync(new URL('../../../src/config/diagnostic.ts', import.meta.url), 'utf8')
+  const codes = [.../^export type Code =\n((?: {2}\|.*\n)+)/m.exec(source)![1].matchAll(/'([a-z-]+)'/g)].map(([, code]) => code)
+  t.same([...schema.$defs.problem.properties.code.enum].sort(), [...codes, 'unreadable'].sort(), 'the schema has all codes')
 })
 
 t.test('--print writes the effective configuration, which gives the same again', async (t) => {

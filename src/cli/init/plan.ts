@@ -5,7 +5,8 @@ import { DEFAULTS } from '../../config/defaults.ts'
 import { printIface, printRule, printSettings } from '../../config/print.ts'
 import { isWithoutDiscovery } from '../../linux/ip.ts'
 import {
-  covers, defaultRoutes, type Downstreams, downstreamsOf, type Findings, guessDownstream, joinNumbered, onLinkPrefixes, type OnLinkPrefix, routeTo,
+  covers, defaultRoutes, type Downstreams, downstreamsOf, type Findings, guessDownstream, isProxied, joinNumbered, onLinkPrefixes, type OnLinkPrefix,
+  routeTo,
 } from './roles.ts'
 
 /** A statement or comment line, with its reason as a comment behind it. */
@@ -37,7 +38,9 @@ export function plan(found: Findings, upstream: string): Plan {
   const kept = keptRules(found, upstream, prefixes)
   const evidence = new Map<string, string[]>()
   for (const { value } of prefixes) {
-    for (const [dev, reasons] of downstreamsOf(found, upstream, value)) evidence.set(dev, [...new Set([...evidence.get(dev) ?? [], ...reasons])])
+    for (const [dev, reasons] of downstreamsOf(found, upstream, value)) {
+      evidence.set(dev, [...new Set([...evidence.get(dev) ?? [], ...reasons])])
+    }
   }
   const subnets = prefixes.filter(({ value }) => !kept.some(({ rules }) => rules.some(({ prefix }) => covers(prefix, value))))
   const isAuto = subnets.length > 0 && subnets.every(({ dynamic, others }) => dynamic && others.length === 0)
@@ -62,7 +65,9 @@ export function plan(found: Findings, upstream: string): Plan {
   } else links.push({ text: '# downstream IFACE' })
   const options = ndppd?.proxies.find(({ iface }) => iface === upstream)?.settings
   if (options !== undefined) {
-    links.push(...printSettings(options, 'subnet', DEFAULTS).filter((line) => !/^routes /.test(line)).map((text) => ({ text, why: 'from /etc/ndppd.conf' })))
+    // A subnet has routes by default, as with `autowire`.
+    const changed = printSettings(options, 'subnet', { ...DEFAULTS, routes: options.routes })
+    links.push(...changed.map((text) => ({ text, why: 'from /etc/ndppd.conf' })))
   }
   const hosts = subnets.length === 0 ? [] : pinnedHosts(found, upstream, subnets, evidence, downstream)
   if (isAuto) {
@@ -91,20 +96,21 @@ function pinnedHosts(found: Findings, upstream: string, subnets: readonly OnLink
   for (const { via } of defaultRoutes(machine, upstream)) if (via !== undefined) add(via, upstream, 'the default gateway')
   for (const { address, dev, origin } of entries) {
     const route = routeTo(machine, address)?.dev
-    const owner = dev !== upstream ? upstream
-      : [route, machine.neighbors.find((each) => each.address.equals(address))?.dev].find((link) => link !== undefined && downstream.includes(link))
-        ?? (downstream.length === 1 ? downstream[0] : undefined)
+    const neighbor = machine.neighbors.find((each) => each.address.equals(address))?.dev
+    const inside = [route, neighbor].find((link) => link !== undefined && downstream.includes(link))
+    const owner = dev !== upstream ? upstream : inside ?? (downstream.length === 1 ? downstream[0] : undefined)
     add(address, owner, origin === undefined ? `from: ip -6 neigh add proxy ${address} dev ${dev}` : `from: ${origin}`)
   }
   for (const { iface, rules } of ndppd?.proxies ?? []) {
     for (const rule of rules) {
-      if (rule.kind === 'iface' && rule.prefix.length === 128 && iface === upstream && rule.ifaces.length === 1 && downstream.includes(rule.ifaces[0])) {
-        add(rule.prefix.address, rule.ifaces[0], 'from: /etc/ndppd.conf')
-      }
+      if (rule.kind !== 'iface' || rule.prefix.length < 128 || iface !== upstream || rule.ifaces.length > 1) continue
+      if (downstream.includes(rule.ifaces[0])) add(rule.prefix.address, rule.ifaces[0], 'from: /etc/ndppd.conf')
     }
   }
   const silent = machine.links.filter(isWithoutDiscovery).map(({ ifname }) => ifname)
-  for (const { prefix, dev, type } of machine.routes) {
+  for (const { prefix, dev, type, protocol } of machine.routes) {
+    // A route of ndp6d leads to a peer that answers.
+    if (['136', 'ndp6d'].includes(protocol)) continue
     if (prefix.length === 128 && type === 'unicast' && dev !== undefined && evidence.has(dev) && silent.includes(dev)) {
       add(prefix.address, dev, `route to ${dev}, where a peer may answer no probe`)
     }
@@ -133,11 +139,12 @@ function keptRules(found: Findings, upstream: string, prefixes: readonly OnLinkP
     })
     if (rules.length > 0) kept.push({ proxy, rules, why: 'from /etc/ndppd.conf' })
   }
-  const local = machine.routes.filter(({ type, prefix }) => type === 'local' && prefix.length < 127 && prefix.length > 0 && prefix.address.isGlobal)
-    .map(({ prefix }) => prefix).filter((prefix) => !kept.some(({ rules }) => rules.some((rule) => covers(rule.prefix, prefix))))
+  const local = machine.routes.filter(({ type, prefix }) => type === 'local' && isProxied(prefix)).map(({ prefix }) => prefix)
+    .filter((prefix) => !kept.some(({ rules }) => rules.some((rule) => covers(rule.prefix, prefix))))
   if (local.length > 0) {
-    kept.push({ proxy: { iface: upstream, settings: { ...DEFAULTS, router: false }, rules: [] }, why: 'a local route: this machine uses the whole prefix itself',
-      rules: local.map((prefix) => ({ kind: 'static', prefix })) })
+    const proxy: Proxy = { iface: upstream, settings: { ...DEFAULTS, router: false }, rules: [] }
+    const why = 'a local route: this machine uses the whole prefix itself'
+    kept.push({ proxy, why, rules: local.map((prefix) => ({ kind: 'static', prefix })) })
   }
   return kept
 }
@@ -157,9 +164,9 @@ function outside(found: Findings, subnets: readonly OnLinkPrefix[], downstream: 
     seen.add(key)
     const link = routeTo(found.machine, address)?.dev
     const prefix = new Prefix(address, 128)
+    const ifaces = link !== undefined && link !== dev ? [link] : downstream.includes(dev) ? [] : downstream
     const rule: Rule = isOwn(found, address) ? { kind: 'static', prefix }
-      : link !== undefined && link !== dev ? { kind: 'iface', prefix, ifaces: [link], autovia: false }
-      : downstream.length > 0 && !downstream.includes(dev) ? { kind: 'iface', prefix, ifaces: downstream, autovia: false } : { kind: 'auto', prefix }
+      : ifaces.length > 0 ? { kind: 'iface', prefix, ifaces, autovia: false } : { kind: 'auto', prefix }
     const why = origin === undefined ? `from: ip -6 neigh add proxy ${address} dev ${dev}` : `from: ${origin}`
     blocks.set(dev, [...blocks.get(dev) ?? [], { text: printRule(rule), why }])
   }

@@ -37,7 +37,8 @@ export function usableLinks({ links }: Machine): readonly IpLink[] {
 /** @returns undefined if no link is up */
 export function chooseUpstream({ machine, entries, ndppd }: Findings): Decision<string> | undefined {
   const names = usableLinks(machine).map(({ ifname }) => ifname)
-  const usable = (devs: readonly (string | undefined)[]): string[] => [...new Set(devs)].filter((dev) => dev !== undefined && names.includes(dev)) as string[]
+  const usable = (devs: readonly (string | undefined)[]): string[] =>
+    [...new Set(devs)].filter((dev): dev is string => dev !== undefined && names.includes(dev))
   const numbered = new Set(machine.addresses.filter(({ length }) => length < 128).map(({ dev }) => dev))
   const ways: readonly (readonly [string, readonly (string | undefined)[]])[] = [
     ['default route', machine.routes.filter(({ prefix, type }) => prefix.length === 0 && type === 'unicast').map(({ dev }) => dev)],
@@ -77,7 +78,8 @@ export function onLinkPrefixes({ machine: { addresses, routes }, entries }: Find
   const found = new Map<string, OnLinkPrefix>()
   const add = (prefix: Prefix, reason: string, dynamic: boolean, others: readonly Prefix[] = []): void => {
     const before = found.get(String(prefix))
-    found.set(String(prefix), before === undefined ? { value: prefix, reason, others, dynamic } : { ...before, dynamic: before.dynamic && dynamic })
+    found.set(String(prefix), before === undefined ? { value: prefix, reason, others, dynamic }
+      : { ...before, dynamic: before.dynamic && dynamic })
   }
   const own = addresses.filter(({ dev }) => dev === upstream)
   for (const { address, length, dynamic } of own) if (length < 127) add(new Prefix(address, length), `${address} is on ${upstream}`, dynamic)
@@ -91,13 +93,13 @@ export function onLinkPrefixes({ machine: { addresses, routes }, entries }: Find
     if (dev === undefined && isProxied(prefix) && own.some(({ address }) => prefix.contains(address))) add(prefix, `${type} route`, false)
   }
   if (found.size > 0) return [...found.values()]
-  const guesses = own.length > 0 ? own.map(({ address }) => address) : entries.filter(({ dev }) => dev === upstream).map(({ address }) => address)
   // No route shows the length. Most links have a /64.
-  for (const address of guesses) add(new Prefix(address, 64), `the /64 of ${address}`, false, [new Prefix(address, 128)])
+  for (const { address } of own.length > 0 ? own : entries.filter(({ dev }) => dev === upstream)) add(new Prefix(address, 64), `the /64 of ${address}`, false, [new Prefix(address, 128)])
   return [...found.values()]
 }
 
-function isProxied({ address, length }: Prefix): boolean { return length > 0 && length < 127 && address.isGlobal }
+/** @returns whether a prefix may be proxied: global, and neither a single address nor a point-to-point link */
+export function isProxied({ address, length }: Prefix): boolean { return length > 0 && length < 127 && address.isGlobal }
 
 /** Links with hosts of a prefix, each with the evidence. */
 export type Downstreams = ReadonlyMap<string, readonly string[]>
@@ -113,7 +115,9 @@ export function downstreamsOf({ machine, entries, ndppd }: Findings, upstream: s
   }
   const isInside = (other: Prefix): boolean => other.length >= prefix.length && prefix.contains(other.address)
   for (const { address, length, dev } of machine.addresses) if (length < 128 && prefix.contains(address)) add(dev, `has ${address}/${length}`)
-  for (const { prefix: to, dev, type, protocol } of machine.routes) if (type === 'unicast' && protocol !== 'kernel' && isInside(to)) add(dev, `route to ${to}`)
+  for (const { prefix: to, dev, type, protocol } of machine.routes) {
+    if (type === 'unicast' && protocol !== 'kernel' && isInside(to)) add(dev, `route to ${to}`)
+  }
   for (const { address, dev } of entries) if (prefix.contains(address)) add(dev, 'proxy entry for an upstream address')
   const seen = new Map<string, number>()
   for (const { address, dev } of machine.neighbors) if (prefix.contains(address)) seen.set(dev, (seen.get(dev) ?? 0) + 1)
@@ -140,8 +144,9 @@ export function joinNumbered(names: readonly string[], { links }: Machine): read
   const stems = new Map<string, string[]>()
   for (const name of names) {
     const stem = name.replace(/\d.*$/, '')
-    const isNumbered = stem !== '' && stem !== name && links.some(({ ifname, linkinfo }) => ifname === name && NUMBERED.includes(linkinfo?.info_kind ?? ''))
-    stems.set(isNumbered ? `${stem}*` : name, [...stems.get(isNumbered ? `${stem}*` : name) ?? [], name])
+    const kind = links.find(({ ifname }) => ifname === name)?.linkinfo?.info_kind ?? ''
+    const key = stem !== '' && stem !== name && NUMBERED.includes(kind) ? `${stem}*` : name
+    stems.set(key, [...stems.get(key) ?? [], name])
   }
   return [...stems].flatMap(([pattern, members]) =>
     members.length > 1 && links.every(({ ifname }) => names.includes(ifname) || !matchesIface(pattern, ifname)) ? [pattern] : members)
@@ -150,8 +155,8 @@ export function joinNumbered(names: readonly string[], { links }: Machine): read
 /** @returns whether `outer` contains all of `inner` */
 export function covers(outer: Prefix, inner: Prefix): boolean { return outer.length <= inner.length && outer.contains(inner.address) }
 
-/** @returns the link of the longest route to an address, other than default routes */
+/** @returns the longest route to an address, other than default routes */
 export function routeTo({ routes }: Machine, address: Address): MachineRoute | undefined {
-  return routes.filter(({ prefix, type }) => type === 'unicast' && prefix.length > 0 && prefix.contains(address))
-    .reduce<MachineRoute | undefined>((best, route) => best !== undefined && best.prefix.length >= route.prefix.length ? best : route, undefined)
+  const found = routes.filter(({ prefix, type }) => type === 'unicast' && prefix.length > 0 && prefix.contains(address))
+  return found.sort((a, b) => b.prefix.length - a.prefix.length)[0]
 }

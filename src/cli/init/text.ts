@@ -37,8 +37,8 @@ export function writeText(found: Findings, upstream: Decision<string>, { blocks,
     ...listed('These lines may set proxy entries too, but only a shell can read them:', scripts.unread),
     ...open.map((sentence) => `DECIDE: ${sentence}.`),
   ]
-  const parts = [comments.map((line) => `# ${line}`.trimEnd()), ['# Packets for the hosts pass this machine; the default route of router advertisements is kept.', 'forwarding yes'],
-    ...blocks.map(printBlock)]
+  const forwarding = ['# Packets for the hosts pass this machine; the default route of router advertisements is kept.', 'forwarding yes']
+  const parts = [comments.map((line) => `# ${line}`.trimEnd()), forwarding, ...blocks.map(printBlock)]
   // Names of files and links may contain control characters.
   return parts.map((lines) => lines.map((line) => `${line.replace(/\p{Cc}/gu, '?')}\n`).join('')).join('\n')
 }
@@ -47,7 +47,9 @@ function addressesOf({ addresses }: Machine, link: string): string {
   return addresses.filter(({ dev }) => dev === link).map(({ address, length }) => `${address}/${length}`).join(', ')
 }
 
-function listed(head: string, items: readonly string[]): string[] { return items.length === 0 ? [] : [head, ...items.map((item) => `  ${item}`)] }
+function listed(head: string, items: readonly string[]): string[] {
+  return items.length === 0 ? [] : [head, ...items.map((item) => `  ${item}`)]
+}
 
 function printBlock({ head, lines }: Block): string[] {
   const column = Math.min(MAX_COLUMN, Math.max(...lines.filter(({ why }) => why !== undefined).map(({ text }) => text.length), 0))
