@@ -2,15 +2,20 @@
 import yargs from 'yargs'
 import * as check from './check.ts'
 import { EXIT } from './exit.ts'
+import * as init from './init.ts'
 import * as run from './run.ts'
 import * as status from './status.ts'
+import { type Commands, explainUsage } from './usage-errors.ts'
 import { version } from './version.ts'
+
+const COMMANDS: Commands = { '': run.builder, check: check.builder, init: init.builder, status: status.builder }
 
 export async function runCommandLine(args: readonly string[]): Promise<void> {
   await yargs(args).scriptName('ndp6d').locale('en')
     .usage('$0 [COMMAND]\n\nAnswers IPv6 Neighbor Solicitations for hosts on another link, and keeps their routes.')
     .command(run.command, run.describe, run.builder, run.handler)
     .command(check.command, check.describe, check.builder, check.handler)
+    .command(init.command, init.describe, init.builder, init.handler)
     .command(status.command, status.describe, status.builder, status.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .strict()
@@ -19,7 +24,8 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .fail((message, error) => {
       // yargs passes its own errors (YError) here too; all others are thrown.
       if (error && error.name !== 'YError') throw error
-      process.stderr.write(`ndp6d: ${message}\nTry \`ndp6d --help\`.\n`)
+      const sentences = explainUsage(message, args, COMMANDS).map((sentence) => `ndp6d: ${sentence}\n`)
+      process.stderr.write(`${sentences.join('')}Try \`ndp6d --help\`.\n`)
       process.exit(EXIT.usage)
     })
     .parseAsync()

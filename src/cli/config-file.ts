@@ -1,5 +1,6 @@
 /** Reads a configuration file, and the files that it includes. */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
 import { matchesIface } from '../config/config.ts'
 import { type Included, parseConfig, type Parsed } from '../config/load.ts'
@@ -15,21 +16,55 @@ export function readConfig(file: string, again = false): Parsed {
   return parseConfig(again ? readRegular(file, 'it cannot be read again; restart ndp6d') : readFileSync(file, 'utf8'), file, include)
 }
 
+/** @returns why a file could not be read, and what to do. @throws `error` if it has no `code` */
+export function explainUnreadable(file: string, error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (typeof code !== 'string') throw error
+  switch (code) {
+    case 'ENOENT': return `${file} does not exist: \`ndp6d init --write${file === DEFAULT_FILE ? '' : ` ${file}`}\` makes it from the links and `
+      + `routes of this machine${example()}; or name another file with \`--config FILE\` or \`check FILE\``
+    case 'EACCES': return `this user cannot read ${file}: \`chmod a+r ${file}\`, or run as another user`
+    default: return `cannot read ${file}: ${message}`
+  }
+}
+
+/** @returns a part of a sentence with the path of the example that is installed: of the Debian package, else of the npm package */
+function example(): string {
+  const own = join(dirname(createRequire(import.meta.url).resolve('#package')), 'systemd', 'ndp6d.conf')
+  const path = ['/usr/share/doc/ndp6d/examples/ndp6d.conf', own].find((each) => existsSync(each))
+  return path === undefined ? '' : `, an example is ${path}`
+}
+
 /** Expands `*` in the last part of the path; without names that start with a dot, as a shell does. @throws an Error with `code` */
 function include(glob: string, fromFile: string): readonly Included[] {
   const path = resolve(dirname(fromFile), glob)
   const pattern = basename(path)
   const directory = dirname(path)
-  const names = !pattern.includes('*') ? [pattern] : readdirSync(directory).sort()
+  const names = !pattern.includes('*') ? [pattern] : filesOf(directory).sort()
     .filter((name) => !name.startsWith('.') && matchesIface(pattern, name))
   return names.map((name) => {
     const file = join(directory, name)
     try {
       return { file, text: readRegular(file, 'move it away, or include other files') }
     } catch (error) {
-      return { file, error: (error as Error).message }
+      if (!pattern.includes('*') && isDirectory(file)) {
+        return { file, error: `it is a directory: write \`${glob.replace(/\/+$/, '')}/*.conf\`` }
+      }
+      return { file, error: (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'it does not exist' : (error as Error).message }
     }
   })
+}
+
+function isDirectory(path: string): boolean { return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false }
+
+/** @returns the names in a directory. @throws an Error with `code` */
+function filesOf(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    throw Object.assign(new Error(`the directory ${directory} does not exist`), { code: 'ENOENT' })
+  }
 }
 
 /**

@@ -40,15 +40,16 @@ export const builder = {
 
 export async function handler({ config: file, control: path, level, log: output, state }: InferredOptionTypes<typeof builder>): Promise<void> {
   process.title = 'ndp6d'
-  const parsed = loadConfig(file)
-  if (parsed?.config === undefined) {
+  const { config, refusal } = loadConfig(file)
+  if (config === undefined) {
+    process.stderr.write(`${refusal}\n`)
     process.exitCode = EXIT.config
     return
   }
   const { log, outputs } = openLog(level, output)
   const release = holdSignals()
   try {
-    const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })
+    const daemon = new Daemon(config, log, { state: state === '' ? undefined : state })
     await daemon.start()
     const server = answerCommands(path, daemon, log, outputs)
     await server.opened
@@ -107,9 +108,9 @@ function serve(daemon: Daemon, server: ControlServer, file: string, log: Logger,
   process.on('SIGHUP', () => {
     if (stopping) return
     notifyReloading()
-    const config = loadConfig(file, true, (text) => outputs.stderr.write(text))?.config
+    const { config, refusal } = loadConfig(file, true, (text) => outputs.stderr.write(text))
     if (config === undefined) {
-      log.error({ event: 'reload' }, `${file} has errors: the former configuration stays in force; see \`ndp6d check ${file}\``)
+      log.error({ event: 'reload' }, `${refusal}: the former configuration stays in force`)
     } else {
       daemon.reload(config)
       log.info({ event: 'reload' }, `reloaded ${file}`)

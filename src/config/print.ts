@@ -25,20 +25,23 @@ export function printConfig(config: Config): string {
   return parts.map((lines) => `${lines.join('\n')}\n`).join('\n')
 }
 
-function printBlock(head: string, lines: readonly string[]): string[] {
+export function printBlock(head: string, lines: readonly string[]): string[] {
   return [`${head} {`, ...lines.map((line) => `    ${line}`), '}']
 }
 
-function printSettings(settings: Settings, where: Where): string[] {
+/** @param defaults settings that are not printed */
+export function printSettings(settings: Settings, where: Where, defaults: Partial<Settings> = {}): string[] {
   const lines: string[] = []
   for (const [word, option] of OPTIONS) {
     if (option.sets === undefined || !(option.sets in settings) || !option.where.includes(where)) continue
-    lines.push(`${word} ${printValue(settings[option.sets as keyof Settings])}`)
+    const key = option.sets as keyof Settings
+    if (settings[key] === defaults[key]) continue
+    lines.push(`${word} ${printValue(settings[key])}`)
   }
   return lines
 }
 
-function printRule(rule: Rule): string {
+export function printRule(rule: Rule): string {
   if (rule.kind !== 'iface') return `rule ${rule.prefix} { ${rule.kind} }`
   return `rule ${rule.prefix} { iface ${rule.ifaces.map(printIface).join(' ')}${rule.autovia ? ' autovia yes' : ''} }`
 }
@@ -48,4 +51,4 @@ function printValue(value: boolean | number | string): string {
 }
 
 /** Quotes a name that would be read as a statement or a comment. */
-function printIface(name: string): string { return /^[\w.@~+*-]+$/.test(name) && arity(name) === undefined ? name : `"${name}"` }
+export function printIface(name: string): string { return /^[\w.@~+*-]+$/.test(name) && arity(name) === undefined ? name : `"${name}"` }

@@ -80,7 +80,9 @@ t.test('SIGUSR1 logs counters and opens no debugger', async (t) => {
 t.test('SIGHUP reloads the file; a bad one changes nothing', async (t) => {
   const daemon = await start()
   const targets = async (): Promise<string[]> => (await counters(daemon)).neighbors.map(({ target }) => target)
-  await reload(daemon, SUBNET.replace('host', 'hots'), /the former configuration stays in force/)
+  const refused = await reload(daemon, SUBNET.replace('host', 'hots'), /the former configuration stays in force/)
+  t.equal(parseRecord(refused).msg, `${file}:4:3: error: \`hots\` is not known in a \`subnet\` block (1 error): the former configuration stays in force`,
+    'the last line repeats the problem')
   t.ok(daemon.lines.some((line) => line.startsWith(`${file}:4:3: error: `)), 'with the place of the error')
   t.same(await targets(), ['2001:db8::1'])
   await reload(daemon, SUBNET.replace('::1', '::3'), /reloaded/)
@@ -94,7 +96,7 @@ t.test('SIGHUP with a FIFO changes nothing, and is not waited for', async (t) =>
   t.teardown(() => sh(`mv ${file}.kept ${file}; rm ${files.path('fifo')}`))
   daemon.child.kill('SIGHUP')
   await daemon.line(/the former configuration stays in force/)
-  t.ok(daemon.lines.includes(`ndp6d: cannot read ${file}: not a regular file: it cannot be read again; restart ndp6d`), 'with the reason')
+  t.match(daemon.lines.join('\n'), `cannot read ${file}: not a regular file: it cannot be read again; restart ndp6d: the former configuration`, 'with the reason')
   sh(`rm ${file}`)
   await reload(daemon, `include fifo\n${SUBNET}`, /the former configuration stays in force/)
   t.match(daemon.lines.join('\n'), /fifo` cannot be read: not a regular file/)
