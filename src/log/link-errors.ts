@@ -1,6 +1,6 @@
 /** Logs errors of a link's sockets: what failed, why, and what to do. The codes are in errno(3). */
-import type { Logger } from 'pino'
 import type { Limit } from '../events.ts'
+import type { Log } from './log.ts'
 
 type SocketError = Error & { readonly code?: string; readonly syscall?: string }
 
@@ -37,12 +37,12 @@ function explain({ code = '', syscall = '' }: SocketError, neighborLimit: number
 }
 
 export class LinkErrorLog {
-  readonly #log: Logger
+  readonly #log: Log
   readonly #readNeighborLimit: () => number | undefined
   /** `LINK CODE` of each error that was logged. */
   readonly #logged = new Set<string>()
 
-  constructor(log: Logger, readNeighborLimit: () => number | undefined) {
+  constructor(log: Log, readNeighborLimit: () => number | undefined) {
     this.#log = log
     this.#readNeighborLimit = readNeighborLimit
   }
@@ -53,7 +53,7 @@ export class LinkErrorLog {
   opened(iface: string): void {
     const keys = [...this.#logged].filter((key) => key.startsWith(`${iface} `))
     for (const key of keys) this.#logged.delete(key)
-    if (keys.length > 0) this.#log.info({ iface }, `${iface}: its sockets are open now`)
+    if (keys.length > 0) this.#log.news('link opened', { event: 'link', iface, state: 'opened' }, `${iface}: its sockets are open now`)
   }
 
   /** Logs an error at debug, or at error if it is lasting and new. @param isTemporary the error ends when the link is back */
@@ -67,6 +67,7 @@ export class LinkErrorLog {
     if (!this.#log.isLevelEnabled(level)) return
     const action = Object.hasOwn(ACTIONS, syscall) ? ACTIONS[syscall] : 'cannot use the link'
     const reason = explain(error, code === 'EINVAL' ? this.#readNeighborLimit() : undefined)
-    this.#log[level]({ iface, reason: code, err: reason === undefined ? error : undefined }, `${iface}: ${action}: ${reason ?? message}`)
+    const fields = { event: 'link-error', iface, reason: code ?? message, err: reason === undefined ? error : undefined } as const
+    this.#log[level](fields, `${iface}: ${action}: ${reason ?? message}`)
   }
 }

@@ -1,13 +1,11 @@
 /** The log's sentences about neighbors, links and packets. */
 import { formatMac } from '../address.ts'
 import type { ConflictBasis, Event, NeighborReason } from '../events.ts'
+import { grouped } from './log.ts'
 
 export type LinkNames = (ifindex: number) => string
 
 type EventOf<K extends Event['kind']> = Extract<Event, { kind: K }>
-
-/** Formats `29 971`. */
-export function grouped(count: number): string { return String(count).replace(/\B(?=(?:\d{3})+$)/g, ' ') }
 
 const REASONS: Readonly<Record<NeighborReason, string>> = {
   'solicited': 'it was solicited',
