@@ -38,12 +38,18 @@ export const builder = {
 
 export async function handler({ config: file, level, log: output, state }: InferredOptionTypes<typeof builder>): Promise<void> {
   process.title = 'ndp6d'
-  const parsed = loadConfig(file)
+  const printed: string[] = []
+  const parsed = loadConfig(file, false, (text) => { printed.push(text) })
+  const { log, outputs } = openLog(level, output)
   if (parsed?.config === undefined) {
+    // The last line is the one that `systemctl status` shows. In the journal, it gets fields and an explanation.
+    const last = outputs.stdout === undefined ? printed.pop() : undefined
+    process.stderr.write(printed.join(''))
+    if (last !== undefined) log.error({ event: 'config-refused', configFile: file }, last.trimEnd())
     process.exitCode = EXIT.config
     return
   }
-  const { log, outputs } = openLog(level, output)
+  process.stderr.write(printed.join(''))
   const release = holdSignals()
   try {
     const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })

@@ -52,7 +52,8 @@ export function scanSentence({ size, ifindex, mac, refused = 0 }: LimitEvent, na
   const what = mac === undefined ? 'many addresses that no host has are solicited'
     : `${formatMac(mac)} solicits for many addresses that no host has`
   const count = sum?.count ?? refused
-  return `${what} (a scan?): ${grouped(count)} of them ${count === 1 ? 'was' : 'were'} not probed`
+  const many = count === 1 && sum === undefined ? 'some of them are' : `${grouped(count)} of them ${count === 1 ? 'was' : 'were'}`
+  return `${what} (a scan?): ${many} not probed`
     + `${on(ifindex === undefined ? undefined : names(ifindex))}${sum === undefined ? '' : ` in ${grouped(sum.seconds)} s`}, because `
     + `\`probe-limit\` is ${grouped(size)} per second; known hosts are not affected`
 }

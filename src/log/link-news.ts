@@ -19,6 +19,7 @@ interface Outage {
   state: State
   ifindex: number
   readonly since: Instant
+  readonly wasUp: boolean
   isLogged: boolean
   /** Owners on the link before the outage. */
   hosts: number
@@ -48,7 +49,8 @@ export class LinkNews {
     if (state === 'up') return this.#isUp(iface, ifindex, outage, now)
     const isUp = this.#up.delete(iface)
     if (outage !== undefined) Object.assign(outage, { state, ifindex })
-    else this.#outages.set(iface, { state, ifindex, since: now, isLogged: false, hosts: isUp ? this.#hostsOn(ifindex) : 0, lost: 0 })
+    else this.#outages.set(iface, { state, ifindex, since: now, wasUp: isUp, isLogged: false, hosts: isUp ? this.#hostsOn(ifindex) : 0,
+      lost: 0 })
   }
 
   /** Counts a host whose link went away. @returns false: the link is up, so the host gets a record of its own */
@@ -80,7 +82,9 @@ export class LinkNews {
   #isUp(iface: string, ifindex: number, outage: Outage | undefined, now: Instant): void {
     this.#up.add(iface)
     this.#outages.delete(iface)
-    if (outage === undefined) return this.#log.news('link up', { event: 'link', iface, state: 'up' }, `${iface} is up`)
+    if (outage === undefined || !(outage.wasUp || outage.isLogged)) {
+      return this.#log.news('link up', { event: 'link', iface, state: 'up' }, `${iface} is up`)
+    }
     const { since, isLogged, state } = outage
     const hosts = Math.max(outage.hosts, outage.lost)
     this.#returns.set(ifindex, now + RETURN as Instant)

@@ -75,14 +75,14 @@ export function nextHopSentence({ ifindex, address, mac, state, news }: EventOf<
 }
 
 const CONFLICTS: Readonly<Record<ConflictBasis, string>> = {
-  answered: 'its owner answered a probe: ignored; two hosts may have the same address',
-  pinned: 'the configuration names another owner (`host`): ignored',
-  gateway: 'a default gateway of this machine on another link has it: ignored',
+  answered: 'the owner of the address answered a probe, so the claim is ignored; two hosts may have the same address',
+  pinned: 'the configuration names another owner (`host`), so the claim is ignored',
+  gateway: 'it is the address of a default gateway on another link, so the claim is ignored',
 }
 
 export function conflictSentence({ target, ifindex, mac, basis, absent }: EventOf<'conflict'>, names: LinkNames): string {
   const objection = absent === undefined ? CONFLICTS[basis] : `the configuration pins it to ${absent} (\`host\`), which is down or does not `
-    + 'exist: ignored; if the host moved, change its `host` line'
+    + 'exist, so the claim is ignored; if the host moved, change its `host` line'
   return `${formatMac(mac)} claims ${target} on ${names(ifindex)}, but ${objection}`
 }
 

@@ -59,8 +59,8 @@ t.test('other proxies', async (t) => {
 })
 
 t.test('conflicts, by what is known about the owner', async (t) => {
-  const bases = { answered: /its owner answered a probe: ignored/, pinned: /the configuration names another owner \(`host`\): ignored/,
-    gateway: /a default gateway of this machine on another link has it: ignored/ }
+  const bases = { answered: /the owner of the address answered a probe, so the claim is ignored; two hosts may have the same address/, pinned: /the configuration names another owner \(`host`\), so the claim is ignored/,
+    gateway: /it is the address of a default gateway on another link, so the claim is ignored/ }
   for (const basis of ['answered', 'pinned', 'gateway'] as const) {
     const sentence = conflictSentence({ kind: 'conflict', target: TARGET, ifindex: 1, mac: MAC, basis }, names)
     t.match(sentence, /^02:00:00:00:00:04 claims 2001:db8::4 on eth1, but /)
@@ -68,7 +68,7 @@ t.test('conflicts, by what is known about the owner', async (t) => {
   }
   const absent = conflictSentence({ kind: 'conflict', target: TARGET, ifindex: 1, mac: MAC, basis: 'pinned', absent: 'tun0' }, names)
   t.equal(absent, '02:00:00:00:00:04 claims 2001:db8::4 on eth1, but the configuration pins it to tun0 (`host`), which is down or does not '
-    + 'exist: ignored; if the host moved, change its `host` line')
+    + 'exist, so the claim is ignored; if the host moved, change its `host` line')
 })
 
 t.test('a link without addresses, and how to give it one', async (t) => {
@@ -92,7 +92,7 @@ t.test('limits, with the option that raises them', async (t) => {
     '02:00:00:00:00:04 solicits for many addresses that no host has (a scan?): 29 971 of them were not probed in 8 s, '
     + 'because `probe-limit` is 500 per second; known hosts are not affected')
   t.match(sentence({ limit: 'probes', size: 500, ifindex: 1, refused: 1 }),
-    /^many addresses that no host has are solicited .* 1 of them was not probed on eth1, /)
+    /^many addresses that no host has are solicited .* some of them are not probed on eth1, because /)
 })
 
 t.test('numbers are grouped', async (t) => {
