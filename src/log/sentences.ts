@@ -75,7 +75,7 @@ export function nextHopSentence({ ifindex, address, mac, state, news }: EventOf<
 }
 
 const CONFLICTS: Readonly<Record<ConflictBasis, string>> = {
-  answered: 'the owner of the address answered a probe, so the claim is ignored; two hosts may have the same address',
+  answered: 'the owner of the address answered a probe, so the claim is ignored; two hosts may have the same address: give one of them another',
   pinned: 'the configuration names another owner (`host`), so the claim is ignored',
   gateway: 'it is the address of a default gateway on another link, so the claim is ignored',
 }

@@ -46,3 +46,8 @@ t.test('all records of level warn or worse are written by the log that sums up',
   const loggers = files.filter((file) => /\bpino\(|Logger\b/.test(readFileSync(join(ROOT, 'src', file), 'utf8')))
   t.same(loggers.sort(), ['log/log.ts', 'log/outputs.ts'], 'no other file has a logger of pino')
 })
+
+t.test('docs/journal.md lists all events with their ids', async (t) => {
+  const rows = readFileSync(join(ROOT, 'docs', 'journal.md'), 'utf8').matchAll(/^\| `([a-z-]+)` \| [3-6] \| ([0-9a-f]{32}) \|/gm)
+  t.same(Object.fromEntries([...rows].map(([, event, id]) => [event, id])), MESSAGE_IDS)
+})
