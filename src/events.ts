@@ -97,7 +97,9 @@ export type Event =
       /** Length of the prefix of the rule or `subnet` that contains the target. */
       readonly length?: number | undefined
       /** The next hop that was probed instead of the owner. */
-      readonly via?: Address | undefined }
+      readonly via?: Address | undefined
+      /** The solicitor, if a solicitation starts the probes; `::` for DAD. */
+      readonly source?: Address | undefined }
   /** A next hop replied (`alive`), or did not (`silent`). `news` is false for a silent next hop that had not replied before. */
   | { readonly kind: 'next-hop'; readonly ifindex: number; readonly address: Address; readonly mac: Mac | undefined
       readonly state: 'alive' | 'silent'; readonly news: boolean }

@@ -69,7 +69,7 @@ export class EventLog {
     const isFolded = news && ifindex !== undefined && (isLost ? this.#links.lost(ifindex) : this.#links.isReturn(ifindex, now))
     const isNews = news && !isFolded
     if (!this.#log.isLevelEnabled(isNews ? 'info' : 'debug')) return
-    const fields = { event: 'neighbor', target: target.toString(), state, subnet: subnetOf(target, length), reason,
+    const fields = { event: 'neighbor', target: target.toString(), state, subnet: subnetOf(target, length), reason, source: event.source?.toString(),
       iface: ifindex === undefined ? undefined : this.#names(ifindex), lladdr: mac === undefined ? undefined : formatMac(mac) }
     const sentence = neighborSentence(event, this.#names)
     const kind = event.ifindex !== undefined && event.former !== undefined ? 'moved' : state

@@ -56,8 +56,9 @@ function toText(value: unknown): string {
   return 'stack' in value ? String(value.stack) : JSON.stringify(value)
 }
 
-/** Fields whose values the sentence contains. */
-const IN_SENTENCE = ['event', 'target', 'state', 'iface', 'lladdr', 'reason', 'count', 'size', 'counters', 'err']
+/** Fields whose values the sentence contains, and `subnet`, which is for searches. */
+const IN_SENTENCE = ['event', 'target', 'state', 'iface', 'lladdr', 'reason', 'count', 'size', 'counters', 'err', 'source', 'minutes', 'master',
+  'directory', 'configFile', 'subnet']
 
 /**
  * Formats `12:34:56 info  found 2001:db8::2 on eth1 (52:54:00:12:34:56)`: local time, level, sentence, and the fields that the sentence

@@ -50,13 +50,13 @@ function why({ state, reason, news, via }: EventOf<'neighbor'>, link: string | u
 
 /** @returns e.g. `2001:db8::4 moved from eth1 to eth9 (52:54:00:12:34:56)` */
 export function neighborSentence(event: EventOf<'neighbor'>, names: LinkNames): string {
-  const { target, state, ifindex, mac, former, news, reason, via } = event
+  const { target, state, ifindex, mac, former, news, reason, via, source } = event
   const [link, formerLink] = [ifindex, former].map((index) => index === undefined ? undefined : names(index))
   const lladdr = mac === undefined ? '' : ` (${formatMac(mac)})`
   const place = `${link === undefined ? '' : ` on ${link}`}${via === undefined || link === undefined ? '' : ` via ${via}`}${lladdr}`
   const because = why(event, formerLink ?? link)
   switch (state) {
-    case 'INCOMPLETE': return `probing for ${target}: ${because}`
+    case 'INCOMPLETE': return `probing for ${target}: ${because}${source === undefined ? '' : ` by ${source}`}`
     case 'PROBE': return `verifying ${target}${place}: ${because}`
     case 'REACHABLE':
       if (news && formerLink !== undefined) return `${target} moved from ${formerLink} to ${link}${lladdr}`

@@ -51,8 +51,8 @@ t.test('news of owners and links at info', async (t) => {
 
 t.test('routine and packets at debug, and no text below', async (t) => {
   const { events, take, emit } = eventLog('debug')
-  emit(neighbor('INCOMPLETE', { mac: undefined, ifindex: undefined, reason: 'solicited' }))
-  t.match(take(), [{ level: 20, msg: 'probing for 2001:db8::2: it was solicited' }])
+  emit(neighbor('INCOMPLETE', { mac: undefined, ifindex: undefined, reason: 'solicited', source: Address.parse('fe80::1')! }))
+  t.match(take(), [{ level: 20, source: 'fe80::1', msg: 'probing for 2001:db8::2: it was solicited by fe80::1' }])
   events.outcome('answered', 1, 0x20010db8, 0, 0, 2)
   events.outcome('checksum', 1, 0, 0, 0, 0)
   t.match(take(), [{ level: 20, event: 'packet', reason: 'answered', target: '2001:db8::2', iface: 'eth1',
