@@ -109,5 +109,6 @@ if (canBoot()) t.test('a service of systemd', async (t) => {
   t.equal(readSettings(), settings, 'no setting')
   t.notMatch(proxy.exec('ip', 'link', 'show', 'eth0'), /PROMISC|ALLMULTI/, 'no interface flag')
   t.equal(systemd.run(['test', '-e', '/run/ndp6d']).status, 1, 'no file in /run')
-  t.same(systemd.journal('SYSLOG_IDENTIFIER=ndp6d', '--priority=err'), [], 'and no error in the journal')
+  t.match(systemd.journal('SYSLOG_IDENTIFIER=ndp6d', '--priority=err'), [{ NDP_EVENT: 'config-refused' }],
+    'and no error in the journal but for the bad configuration')
 })
