@@ -2,7 +2,6 @@
  * Joins the engine with the clock, the sockets and the kernel. Each input runs one step of the engine. The effects of a step are
  * carried out in the order of the members of `Effects`; inputs that these cause wait meanwhile. Events are logged after the answers.
  */
-import type { Logger } from 'pino'
 import type { Config } from './config/config.ts'
 import { Engine, type NeighborSnapshot } from './engine.ts'
 import type { Effects, Input, Instant, Link, Listening, PathQuestion } from './engine/types.ts'
@@ -23,6 +22,7 @@ import { Sockets } from './linux/sockets.ts'
 import { readNeighborLimit } from './linux/sysctl.ts'
 import { EventLog } from './log/event-log.ts'
 import { LinkErrorLog } from './log/link-errors.ts'
+import type { Log } from './log/log.ts'
 import { enslavedSentence, missingLinkSentence } from './log/sentences.ts'
 import { Counters } from './metrics.ts'
 import { StateFile } from './state-file.ts'
@@ -36,7 +36,7 @@ const NOT_FOR_LINKS = 8
 const TIMER_MAX = 2 ** 31 - 1 // the longest delay of setTimeout
 
 export class Daemon {
-  readonly #log: Logger
+  readonly #log: Log
   readonly #claim: NativeSocket
   readonly #events: EventLog
   readonly #linkErrors: LinkErrorLog
@@ -62,11 +62,11 @@ export class Daemon {
   #timerAt = Number.POSITIVE_INFINITY
 
   /** Opens no link socket yet. @param state directory of the saved hosts; undefined: none are saved @throws OsError, AlreadyRunning */
-  constructor(config: Config, log: Logger, { state }: { state?: string | undefined } = {}) {
+  constructor(config: Config, log: Log, { state }: { state?: string | undefined } = {}) {
     this.#claim = claim()
     this.#machine = config
     this.#log = log
-    this.#events = new EventLog(log, (ifindex) => this.#nameOf(ifindex))
+    this.#events = new EventLog(log, { nameOf: (ifindex) => this.#nameOf(ifindex), hostsOn: (ifindex) => this.#engine.hostsOn(ifindex) })
     this.#linkErrors = new LinkErrorLog(log, readNeighborLimit)
     this.#engine = new Engine(config, Math.random)
     const step = this.#step
@@ -93,7 +93,8 @@ export class Daemon {
       enslaved: (iface, master) => this.#enslaved(iface, master),
       full: () => this.#events.event({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }, clock()),
     })
-    this.#stateFile = state === undefined ? undefined : new StateFile(state, (message, err) => log.warn({ event: 'memory', err }, message))
+    this.#stateFile = state === undefined ? undefined : new StateFile(state,
+      (message, err) => log.warn({ event: 'state-file', directory: state, err }, message))
   }
 
   /** Resolves when every existing link is served. Rejects with an OsError. */
@@ -143,7 +144,7 @@ export class Daemon {
   snapshot() { return { ...this.#engine.snapshot(clock()), ...this.usage } }
 
   get usage() {
-    const parts = [this.#sockets, this.#routes, this.#watch, this.#events, this.#linkErrors, this.#stateFile]
+    const parts = [this.#sockets, this.#routes, this.#watch, this.#log, this.#linkErrors, this.#stateFile]
     return { links: this.#sockets.usage, limits: [...this.#engine.limits(clock()), ...parts.flatMap((part) => part?.limits ?? [])] }
   }
 
@@ -261,14 +262,15 @@ export class Daemon {
     const present = this.#watch.links.map(({ name }) => name)
     const { ports } = this.#watch
     for (const iface of this.#engine.interfaces.names) {
-      if (!iface.includes('*') && !present.includes(iface) && !ports.includes(iface)) this.#log.warn({ iface }, missingLinkSentence(iface, present))
+      if (iface.includes('*') || present.includes(iface) || ports.includes(iface)) continue
+      this.#log.warn({ event: 'link-missing', iface }, missingLinkSentence(iface, present))
     }
     this.#forwarding.prepare()
   }
 
   #enslaved(iface: string, master: string): void {
     if (!this.#engine.isNamed(iface)) return
-    this.#log.warn({ event: 'link', iface, state: 'enslaved', master }, enslavedSentence(iface, master))
+    this.#log.warn({ event: 'link-enslaved', iface, master }, enslavedSentence(iface, master))
   }
 
   #routeFailed(op: string, target: string, error: OsError): void {

@@ -134,6 +134,9 @@ export class Engine {
     return { names: config.options.names, upstreams }
   }
 
+  /** @returns the number of owners on a link */
+  hostsOn(ifindex: number): number { return [...this.#parts.cache.on(ifindex)].length }
+
   /** @returns whether the configuration names this interface, or has a pattern that matches its name */
   isNamed(iface: string): boolean { return this.#parts.rules.config.options.subscription(iface) !== undefined }
 

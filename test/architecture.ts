@@ -19,7 +19,7 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   events: { values: [], types: ['address', 'wire'] },
   config: { values: ['address'] },
   engine: { values: ['address', 'wire/ndisc-decode', 'wire/constants', 'wire/frame', 'config/config', 'events'], types: ['wire/mld-decode'] },
-  linux: { values: ['address', 'wire', 'node', 'raw-socket'], types: ['engine/types', 'events', 'pino'] },
+  linux: { values: ['address', 'wire', 'node', 'raw-socket'], types: ['engine/types', 'events', 'log/problems'] },
   control: { values: ['node'], types: ['events'] },
   replies: { values: ['address', 'control/protocol', 'node'], types: ['control', 'daemon', 'engine', 'engine/types', 'events'] },
   log: { values: ['address', 'pino'], types: ['engine/types', 'events'] },

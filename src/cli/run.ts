@@ -1,7 +1,6 @@
 /** `ndp6d --config FILE`: runs the daemon in the foreground, as systemd does. */
 import { setImmediate } from 'node:timers/promises'
 import { isatty } from 'node:tty'
-import type { Logger } from 'pino'
 import type { InferredOptionTypes } from 'yargs'
 import { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
@@ -10,6 +9,7 @@ import { isOutOfDescriptors } from '../linux/errors.ts'
 import { Output } from '../linux/output.ts'
 import { AlreadyRunning } from '../linux/single-instance.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
+import { Log } from '../log/log.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
 import { countersSentence, droppedRecordsSentence } from '../log/sentences.ts'
 import { statusReply, type Summary } from '../replies/status.ts'
@@ -40,13 +40,15 @@ export const builder = {
 
 export async function handler({ config: file, control: path, level, log: output, state }: InferredOptionTypes<typeof builder>): Promise<void> {
   process.title = 'ndp6d'
+  const { log, outputs } = openLog(level, output)
   const { config, refusal } = loadConfig(file)
   if (config === undefined) {
-    process.stderr.write(`${refusal}\n`)
+    // The last line is the one that `systemctl status` shows. In the journal, it gets fields and an explanation.
+    if (outputs.stdout === undefined) log.error({ event: 'config-refused', configFile: file }, refusal)
+    else process.stderr.write(`${refusal}\n`)
     process.exitCode = EXIT.config
     return
   }
-  const { log, outputs } = openLog(level, output)
   const release = holdSignals()
   try {
     const daemon = new Daemon(config, log, { state: state === '' ? undefined : state })
@@ -73,14 +75,14 @@ interface Outputs {
   drained(): Promise<void>
 }
 
-function openLog(level: (typeof LEVELS)[number], requested: string | undefined): { log: Logger; outputs: Outputs } {
+function openLog(level: (typeof LEVELS)[number], requested: string | undefined): { log: Log; outputs: Outputs } {
   const output = chooseOutput(requested, underJournal(), isatty(1))
   const open = (fd: 1 | 2, name: string): Output => new Output(fd, (count, reason) =>
-    log.error({ event: 'dropped', count, reason }, droppedRecordsSentence(count, name, reason)))
+    log.error({ event: 'dropped', count, reason }, (sum) => droppedRecordsSentence(sum?.count ?? count, name, reason)))
   const stdout = output === 'journal' ? undefined : open(1, 'stdout')
   const stderr = open(2, 'stderr')
   const journal = new Journal(undefined, undefined, (line) => stderr.write(line))
-  const log: Logger = createLog({ level, output, lines: stdout, journal: (fields) => journal.send(fields) })
+  const log: Log = new Log(createLog({ level, output, lines: stdout, journal: (fields) => journal.send(fields) }))
   const drained = async (): Promise<void> => { await Promise.all([stdout, stderr].map((each) => each?.drained(DRAIN_TIME))) }
   return { log, outputs: { stdout, stderr, drained } }
 }
@@ -100,17 +102,19 @@ function holdSignals(): () => void {
   }
 }
 
-function serve(daemon: Daemon, server: ControlServer, file: string, log: Logger, outputs: Outputs): void {
+function serve(daemon: Daemon, server: ControlServer, file: string, log: Log, outputs: Outputs): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
   let stopping = false
+  /** Each refused reload is a cause of its own: somebody waits for the verdict. */
+  let refusals = 0
   process.on('SIGHUP', () => {
     if (stopping) return
     notifyReloading()
     const { config, refusal } = loadConfig(file, true, (text) => outputs.stderr.write(text))
     if (config === undefined) {
-      log.error({ event: 'reload' }, `${refusal}: the former configuration stays in force`)
+      log.error({ event: 'config-refused', configFile: file }, `${refusal}: the former configuration stays in force`, `${++refusals}`)
     } else {
       daemon.reload(config)
       log.info({ event: 'reload' }, `reloaded ${file}`)
@@ -128,10 +132,11 @@ function serve(daemon: Daemon, server: ControlServer, file: string, log: Logger,
     server.close()
     notify({ STOPPING: '1' })
     daemon.stop().then(() => {
+      log.flush()
       log.info({ event: 'stop' }, `stopped by ${signal}`)
       return EXIT.good
     }, (error: Error) => {
-      log.error({ err: error }, `stopped by ${signal}, but routes or settings may be left: ${error.message}`)
+      log.error({ event: 'stop-failed', reason: error.message, err: error }, `stopped by ${signal}, but routes or settings may be left: ${error.message}`)
       return EXIT.failed
     }).then(async (status) => {
       await outputs.drained()
@@ -144,10 +149,10 @@ function serve(daemon: Daemon, server: ControlServer, file: string, log: Logger,
   // Logged after the handlers are set, because a reader of this line may send a signal at once.
   log.info({ event: 'ready' }, `ready, with the configuration ${file}`)
   const failed = notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })
-  if (failed !== undefined) log.warn({ err: failed }, `cannot notify systemd that the start is complete: ${failed.message}`)
+  if (failed !== undefined) log.warn({ event: 'notify', reason: failed.message, err: failed }, `cannot notify systemd that the start is complete: ${failed.message}`)
 }
 
-function answerCommands(path: string, daemon: Daemon, log: Logger, { stdout, stderr }: Outputs): ControlServer {
+function answerCommands(path: string, daemon: Daemon, log: Log, { stdout, stderr }: Outputs): ControlServer {
   const summary = (): Summary => {
     const { links, limits } = daemon.usage
     return { version: version(), pid: process.pid, uptime: process.uptime(), links, counters: daemon.counters,
@@ -155,27 +160,27 @@ function answerCommands(path: string, daemon: Daemon, log: Logger, { stdout, std
   }
   const server: ControlServer = new ControlServer(path, {
     replies: { status: () => statusReply({ summary, neighbors: () => daemon.neighbors }) },
-    failed: (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
+    failed: (err) => log.warn({ event: 'control', reason: err.message, err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
     isRoomLeft: () => areDescriptorsFree(NOT_FOR_COMMANDS),
   })
   return server
 }
 
 /** Logs why the start failed, and what to do. @returns the exit status */
-function explain(error: NodeJS.ErrnoException, log: Logger): number {
+function explain(error: NodeJS.ErrnoException, log: Log): number {
   if (error instanceof AlreadyRunning) {
-    log.error(error.message)
+    log.error({ event: 'start-failed', reason: 'already running' }, error.message)
     return EXIT.failed
   }
   if (error.code === 'EPERM' || error.code === 'EACCES') {
-    log.error({ reason: error.code }, `not permitted (${error.syscall}): ndp6d needs CAP_NET_RAW and CAP_NET_ADMIN; `
+    log.error({ event: 'start-failed', reason: error.code }, `not permitted (${error.syscall}): ndp6d needs CAP_NET_RAW and CAP_NET_ADMIN; `
       + 'run it as root, or as the systemd service')
     return EXIT.notPermitted
   }
   if (isOutOfDescriptors(error)) {
-    log.error({ reason: error.code }, `cannot start: too many open files (${error.syscall}); raise \`LimitNOFILE=\` of the unit, or \`ulimit -n\``)
+    log.error({ event: 'start-failed', reason: error.code! }, `cannot start: too many open files (${error.syscall}); raise \`LimitNOFILE=\` of the unit, or \`ulimit -n\``)
     return EXIT.failed
   }
-  log.error({ err: error }, `cannot start: ${error.message}`)
+  log.error({ event: 'start-failed', reason: error.message, err: error }, `cannot start: ${error.message}`)
   return EXIT.failed
 }

@@ -13,8 +13,6 @@ import { enableForwarding, readSetting, type SettingChange } from './sysctl.ts'
 
 /** Milliseconds from a report to the check: another program may change several settings in a row, and do so repeatedly. */
 const PAUSE = 1000
-/** Least time between two log lines about settings that were set again. Milliseconds. */
-const LOG_INTERVAL = 10_000
 
 export interface ForwardingNeeds {
   /** `forwarding yes`. */
@@ -31,10 +29,8 @@ export class Forwarding {
   readonly #open: OpenNetlink
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
-  #logTimer: NodeJS.Timeout | undefined
   /** Whether the present state was logged as wrong. */
   #isWarned = false
-  #corrections = 0
 
   constructor(log: Log, needs: () => ForwardingNeeds, open: OpenNetlink = native.openNetlink) {
     this.#log = log
@@ -61,7 +57,6 @@ export class Forwarding {
   close(): void {
     this.#events?.close()
     clearTimeout(this.#timer)
-    clearTimeout(this.#logTimer)
   }
 
   #check(): void {
@@ -80,7 +75,7 @@ export class Forwarding {
       this.#isWarned = false
       return changes
     } catch (error) {
-      if (!this.#isWarned) this.#log.warn({ err: error }, `cannot change the forwarding settings: ${(error as Error).message}`)
+      if (!this.#isWarned) this.#log.warn({ event: 'forwarding-refused', reason: (error as Error).message }, `cannot change the forwarding settings: ${(error as Error).message}`)
       this.#isWarned = true
       return []
     }
@@ -88,24 +83,21 @@ export class Forwarding {
 
   #warn({ links }: ForwardingNeeds): void {
     const isForwarding = forwards(links)
-    if (isForwarding && this.#isWarned) this.#log.info({}, 'this machine forwards IPv6 again')
+    if (isForwarding && this.#isWarned) this.#log.info({ event: 'forwarding' }, 'this machine forwards IPv6 again')
     if (!isForwarding && !this.#isWarned) {
-      this.#log.warn({}, 'this machine does not forward IPv6: packets for answered addresses will be dropped; '
+      this.#log.warn({ event: 'forwarding-off' }, 'this machine does not forward IPv6: packets for answered addresses will be dropped; '
         + 'write `forwarding yes` into the configuration, or run `sysctl -w net.ipv6.conf.all.forwarding=1`')
     }
     this.#isWarned = !isForwarding
   }
 
   #logChange({ iface, setting, from, to }: SettingChange): void {
-    this.#log.info({ iface }, `net.ipv6.conf.${iface}.${setting} set from ${from} to ${to}`)
+    this.#log.info({ event: 'forwarding', iface }, `net.ipv6.conf.${iface}.${setting} set from ${from} to ${to}`)
   }
 
   #corrected({ iface, setting, from, to }: SettingChange): void {
-    const count = ++this.#corrections
-    if (this.#logTimer !== undefined) return
-    this.#logTimer = setTimeout(() => { this.#logTimer = undefined }, LOG_INTERVAL)
-    this.#log.warn({ iface, count }, `another program set net.ipv6.conf.${iface}.${setting} to ${from}: it is ${to} again `
-      + `(${count} time${count === 1 ? '' : 's'} since the start, at most once a second); if it is to stay ${from}, remove \`forwarding yes\``)
+    this.#log.warn({ event: 'forwarding-changed' }, `another program set net.ipv6.conf.${iface}.${setting} to ${from}: `
+      + `it is ${to} again; if it is to stay ${from}, remove \`forwarding yes\``)
   }
 }
 

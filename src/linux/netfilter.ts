@@ -18,6 +18,7 @@ const FIRST_PAUSE = 1000, PAUSE = 30_000
 
 /** One of the two uses. */
 interface Use {
+  readonly event: 'kernel-filter' | 'kernel-solicitations'
   readonly warning: (error: OsError) => string
   readonly recovery: string
   isFailing: boolean
@@ -36,12 +37,14 @@ export class Netfilter {
   #timer: NodeJS.Immediate | undefined
   #retryTimer: NodeJS.Timeout | undefined
   readonly #filtering: Use = {
+    event: 'kernel-filter',
     warning: (error) => 'cannot keep the kernel from reacting to unicast solicitations '
       + `(nftables: ${error.message}): solicitors may get an ICMPv6 error beside the answer; ${advice(error, 'nf_tables')}`,
     recovery: 'the kernel no longer reacts to unicast solicitations: the nftables table is set again',
     isFailing: false, isReported: false,
   }
   readonly #watching: Use = {
+    event: 'kernel-solicitations',
     warning: (error) => `cannot see the kernel's own solicitations (nftables: ${error.message}): `
       + `packets of this machine for an unknown host are lost for some three seconds; ${advice(error, 'nfnetlink_log')}`,
     recovery: 'the kernel\'s own solicitations can be seen again',
@@ -95,8 +98,8 @@ export class Netfilter {
 
   #record(use: Use, error: OsError | undefined, isRetry: boolean): void {
     use.isFailing = error !== undefined
-    if (error === undefined && use.isReported) this.#log.info({}, use.recovery)
-    if (error !== undefined && isRetry && !use.isReported) this.#log.warn({ reason: error.code }, use.warning(error))
+    if (error === undefined && use.isReported) this.#log.info({ event: 'netfilter' }, use.recovery)
+    if (error !== undefined && isRetry && !use.isReported) this.#log.warn({ event: use.event, reason: error.code }, use.warning(error))
     use.isReported = error !== undefined && (use.isReported || isRetry)
   }
 

@@ -1,7 +1,7 @@
 /** Logs errors of a link's sockets: what failed, why, and what to do. The codes are in errno(3). */
-import type { Logger } from 'pino'
 import type { Limit } from '../events.ts'
 import { type Later, LinkGroup, linkNames } from './link-group.ts'
+import type { Log } from './log.ts'
 
 type SocketError = Error & { readonly code?: string; readonly syscall?: string }
 
@@ -53,7 +53,7 @@ function explain(error: SocketError, readNeighborLimit: () => number | undefined
 }
 
 export class LinkErrorLog {
-  readonly #log: Logger
+  readonly #log: Log
   readonly #readNeighborLimit: () => number | undefined
   readonly #later: Later
   /** `LINK CODE` of each error that was logged. */
@@ -62,13 +62,14 @@ export class LinkErrorLog {
   readonly #ofMachine = new Map<string, LinkGroup>()
   readonly #opened: LinkGroup
 
-  constructor(log: Logger, readNeighborLimit: () => number | undefined, later: Later = (callback, ms) => { setTimeout(callback, ms).unref() }) {
+  constructor(log: Log, readNeighborLimit: () => number | undefined, later: Later = (callback, ms) => { setTimeout(callback, ms).unref() }) {
     this.#log = log
     this.#readNeighborLimit = readNeighborLimit
     this.#later = later
     this.#opened = new LinkGroup((links) => {
       for (const iface of links) this.#opened.delete(iface)
-      this.#log.info(fields(links), `${linkNames(links)}: ${links.length === 1 ? 'its' : 'their'} sockets are open now`)
+      this.#log.news('link opened', { event: 'link', state: 'opened', ...about(links) },
+        `${linkNames(links)}: ${links.length === 1 ? 'its' : 'their'} sockets are open now`)
     }, later)
   }
 
@@ -109,11 +110,13 @@ export class LinkErrorLog {
     if (!this.#log.isLevelEnabled(level)) return
     const { code, message } = error
     const reason = explain(error, this.#readNeighborLimit)
-    this.#log[level]({ ...fields(links), reason: code, err: reason === undefined ? error : undefined },
-      `${linkNames(links)}: ${describe(error, links.length)}: ${reason ?? message}`)
+    const fields = { event: 'link-error', ...about(links), reason: code ?? message, err: reason === undefined ? error : undefined } as const
+    // A group sums up its links itself.
+    this.#log[level](fields, `${linkNames(links)}: ${describe(error, links.length)}: ${reason ?? message}`, `${links.length} ${links[0]} ${code}`)
   }
 }
 
-function fields(links: readonly string[]): { iface: string } | { links: number } {
-  return links.length === 1 ? { iface: links[0] } : { links: links.length }
+/** @returns the first link, and how many more there are */
+function about(links: readonly string[]): { iface: string; count?: number } {
+  return links.length === 1 ? { iface: links[0] } : { iface: links[0], count: links.length }
 }

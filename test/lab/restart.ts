@@ -58,7 +58,7 @@ t.test('saved hosts are routed again at once; a damaged file is put aside', asyn
   const file = join(state, 'hosts.json')
   writeFileSync(file, readFileSync(file).subarray(0, 40))
   const third = await stage.start(config, { state })
-  t.match(third.records.find(({ event }) => event === 'memory'), { level: 40, msg: /is damaged .*hosts\.json\.damaged/ }, 'a warning')
+  t.match(third.records.find(({ event }) => event === 'state-file'), { level: 40, msg: /is damaged .*hosts\.json\.damaged/ }, 'a warning')
   t.equal(existsSync(`${file}.damaged`), true, 'the file is kept')
   await until(() => server.reaches(vmAddress(2), 200))
   t.equal(await third.stop(), 0)

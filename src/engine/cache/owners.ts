@@ -129,13 +129,15 @@ export class Owners extends Part<CacheParts> {
 
   /** Emits the event of a transition. @param former link of the owner until now; 0 without one */
   report(neighbor: Neighbor, state: NeighborState | 'GONE', reason: NeighborReason, former = neighbor.home): void {
-    const { target, ifindex, mac, isReported, work: { nextHop } } = neighbor
+    const { target, rule: { length }, ifindex, mac, isReported, work: { nextHop, waiting } } = neighbor
     // No news: hosts that the configuration names, and addresses behind a next hop. Both may be thousands.
-    const news = state === 'REACHABLE' ? !isReported && reason !== 'pinned' && reason !== 'next hop'
+    const isMove = reason === 'proof' && former !== 0 && former !== ifindex
+    const news = state === 'REACHABLE' ? (!isReported || isMove) && reason !== 'pinned' && reason !== 'next hop'
       : isReported && (state === 'FAILED' || state === 'GONE')
-    if (news) neighbor.isReported = !isReported
+    if (news) neighbor.isReported = state === 'REACHABLE'
     this.parts.effects.events.push({ kind: 'neighbor', target, state, ifindex: ifindex === 0 ? undefined : ifindex, mac, reason, news,
-      former: former === 0 || former === ifindex ? undefined : former, via: nextHop?.address })
+      former: former === 0 || former === ifindex ? undefined : former, length, via: nextHop?.address,
+      source: state === 'INCOMPLETE' ? waiting[0]?.source : undefined })
   }
 
   /** @returns whether an owner is to be confirmed soon, because many places are in use */

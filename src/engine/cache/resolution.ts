@@ -77,8 +77,8 @@ export class Resolution extends Part<ResolutionParts> {
     neighbor.set({ probed: [...links], unsent: NONE, isCurtailed: false, probes: 0, byRoute, account, lane, nextHop: undefined })
     neighbor.state = 'INCOMPLETE'
     capacity.add(neighbor)
-    owners.report(neighbor, 'INCOMPLETE', reason)
     if (solicitor !== undefined) neighbor.wait(solicitor())
+    owners.report(neighbor, 'INCOMPLETE', reason)
     cache.clearDeadline(neighbor)
     budget.queue.add(lane === 'seen' ? 'known' : lane, neighbor, now)
     return 'probing'

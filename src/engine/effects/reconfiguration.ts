@@ -114,7 +114,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     reconciler.leave(link)
     const parts = [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks, bareLinks, firewall, nextHops, downstreamProxies]
     for (const part of parts) part.gone(ifindex)
-    if (subscriptions.gone(ifindex)) effects.events.push({ kind: 'link', iface: link.name, state: 'gone' })
+    if (subscriptions.gone(ifindex)) effects.events.push({ kind: 'link', iface: link.name, ifindex, state: 'gone' })
     this.#forget(link)
     this.#apply([], 'wants', now)
     this.#unfollow(link, now)

@@ -48,7 +48,7 @@ export class Subscriptions extends Part<GroupParts> {
     this.#listening.set(ifindex, listening)
     effects.listening.set(ifindex, listening)
     if (before === undefined) groups.listening(ifindex)
-    if (before?.link.up !== up) effects.events.push({ kind: 'link', iface: name, state: up ? 'up' : 'down' })
+    if (before?.link.up !== up) effects.events.push({ kind: 'link', iface: name, ifindex, state: up ? 'up' : 'down' })
   }
 
   /** Cancels the subscription to a link that was removed. @returns whether there was one */
