@@ -6,6 +6,7 @@ import type { InferredOptionTypes } from 'yargs'
 import { controlPath } from '../control/protocol.ts'
 import { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
+import { NativeCodeMissing } from '../linux/binaries.ts'
 import { areDescriptorsFree } from '../linux/descriptors.ts'
 import { isOutOfDescriptors } from '../linux/errors.ts'
 import { Output } from '../linux/output.ts'
@@ -157,7 +158,7 @@ function answerCommands(daemon: Daemon, log: Logger, { stdout, stderr }: Outputs
 
 /** Logs why the start failed, and what to do. @returns the exit status */
 function explain(error: NodeJS.ErrnoException, log: Logger): number {
-  if (error instanceof AlreadyRunning) {
+  if (error instanceof AlreadyRunning || error instanceof NativeCodeMissing) {
     log.error(error.message)
     return EXIT.failed
   }
