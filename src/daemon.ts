@@ -7,6 +7,7 @@ import type { Config } from './config/config.ts'
 import { Engine, type NeighborSnapshot } from './engine.ts'
 import type { Effects, Input, Instant, Link, Listening, PathQuestion } from './engine/types.ts'
 import type { Event, Outcome } from './events.ts'
+import { ChangedSettings } from './linux/changed-settings.ts'
 import { claim } from './linux/single-instance.ts'
 import { holdDescriptors } from './linux/descriptors.ts'
 import { isOutOfDescriptors, unlessBusy, verdict, type OsError } from './linux/errors.ts'
@@ -70,6 +71,7 @@ export class Daemon {
     this.#linkErrors = new LinkErrorLog(log, readNeighborLimit)
     this.#engine = new Engine(config, Math.random)
     const step = this.#step
+    const settings = state === undefined ? undefined : new ChangedSettings(state, (message) => log.warn({ event: 'memory' }, message))
     this.#routes = new HostRoutes(this.#kernel, {
       done: (changes) => step({ kind: 'routes-done', changes }),
       failed: ({ change: { op, route }, error }) => this.#routeFailed(op, String(route.target), error),
@@ -84,7 +86,7 @@ export class Daemon {
       isEnabled: this.#machine.forwarding,
       upstreams: this.#engine.interfaces.upstreams,
       links: this.#sockets.usage.map(({ iface }) => iface),
-    }))
+    }), (changes) => settings?.add(changes))
     this.#watch = new KernelWatch(this.#kernel, {
       input: (input) => {
         step(input)

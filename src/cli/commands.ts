@@ -1,6 +1,7 @@
 /** The command line: its commands, help and errors. */
 import yargs from 'yargs'
 import * as check from './check.ts'
+import * as cleanup from './cleanup.ts'
 import { EXIT } from './exit.ts'
 import * as run from './run.ts'
 import * as status from './status.ts'
@@ -12,6 +13,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .command(run.command, run.describe, run.builder, run.handler)
     .command(check.command, check.describe, check.builder, check.handler)
     .command(status.command, status.describe, status.builder, status.handler)
+    .command(cleanup.command, cleanup.describe, cleanup.builder, cleanup.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .strict()
     .version(version())

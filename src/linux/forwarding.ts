@@ -28,6 +28,7 @@ export interface ForwardingNeeds {
 export class Forwarding {
   readonly #log: Log
   readonly #needs: () => ForwardingNeeds
+  readonly #changed: (changes: readonly SettingChange[]) => void
   readonly #open: OpenNetlink
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
@@ -36,9 +37,14 @@ export class Forwarding {
   #isWarned = false
   #corrections = 0
 
-  constructor(log: Log, needs: () => ForwardingNeeds, open: OpenNetlink = native.openNetlink) {
+  /** @param changed called with the settings that were changed */
+  constructor(
+    log: Log, needs: () => ForwardingNeeds, changed: (changes: readonly SettingChange[]) => void = () => {},
+    open: OpenNetlink = native.openNetlink,
+  ) {
     this.#log = log
     this.#needs = needs
+    this.#changed = changed
     this.#open = open
   }
 
@@ -77,6 +83,7 @@ export class Forwarding {
   #enable({ upstreams }: ForwardingNeeds): readonly SettingChange[] {
     try {
       const changes = enableForwarding(upstreams)
+      this.#changed(changes)
       this.#isWarned = false
       return changes
     } catch (error) {
