@@ -14,6 +14,7 @@ import { AlreadyRunning } from '../linux/single-instance.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
 import { countersSentence, droppedRecordsSentence } from '../log/sentences.ts'
+import { unitStatus } from '../log/unit-status.ts'
 import { loadConfig } from './check.ts'
 import { DEFAULT_FILE } from './config-file.ts'
 import { EXIT } from './exit.ts'
@@ -24,6 +25,8 @@ import { version } from './version.ts'
 const DRAIN_TIME = 500
 /** File descriptors that commands leave to the daemon: for the sockets of a link, a discovery of hosts, and a file. */
 const NOT_FOR_COMMANDS = 8
+/** Milliseconds between two looks at what the line of the unit says. */
+const STATUS_INTERVAL = 1000
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 
 export const command = '$0'
@@ -88,7 +91,7 @@ function openLog(level: (typeof LEVELS)[number], requested: string | undefined):
 function holdSignals(): () => void {
   const held: NodeJS.Signals[] = []
   const hold = (signal: NodeJS.Signals): void => { held.push(signal) }
-  const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const
+  const signals = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGUSR2'] as const
   for (const signal of signals) process.on(signal, hold)
   return () => {
     for (const signal of signals) process.off(signal, hold)
@@ -99,6 +102,8 @@ function holdSignals(): () => void {
 function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger, outputs: Outputs): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
+
+  const statusTimer = keepUnitStatus(daemon)
 
   let stopping = false
   process.on('SIGHUP', () => {
@@ -121,10 +126,12 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
     if (stopping) return
     stopping = true
     clearInterval(watchdog)
+    clearInterval(statusTimer)
     control.close()
     notify({ STOPPING: '1' })
-    daemon.stop().then(() => {
-      log.info({ event: 'stop' }, `stopped by ${signal}`)
+    const isRestart = signal === 'SIGUSR2'
+    daemon.stop(isRestart).then(() => {
+      log.info({ event: 'stop' }, `stopped by ${signal}${isRestart ? ' for a restart: the host routes stay meanwhile' : ''}`)
       return EXIT.good
     }, (error: Error) => {
       log.error({ err: error }, `stopped by ${signal}, but routes or settings may be left: ${error.message}`)
@@ -136,11 +143,22 @@ function serve(daemon: Daemon, control: ControlServer, file: string, log: Logger
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+  process.on('SIGUSR2', stop)
 
   // Logged after the handlers are set, because a reader of this line may send a signal at once.
   log.info({ event: 'ready' }, `ready, with the configuration ${file}`)
-  const failed = notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })
+  const failed = notify({ READY: '1', STATUS: unitStatus(daemon.serving) })
   if (failed !== undefined) log.warn({ err: failed }, `cannot notify systemd that the start is complete: ${failed.message}`)
+}
+
+/** Sends the line of the unit whenever it has changed. */
+function keepUnitStatus(daemon: Daemon): NodeJS.Timeout | undefined {
+  if (!process.env.NOTIFY_SOCKET) return undefined
+  let last = ''
+  return setInterval(() => {
+    const STATUS = unitStatus(daemon.serving)
+    if (STATUS !== last && notify({ STATUS }) === undefined) last = STATUS
+  }, STATUS_INTERVAL)
 }
 
 function answerCommands(daemon: Daemon, log: Logger, { stdout, stderr }: Outputs): ControlServer {

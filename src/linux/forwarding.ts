@@ -5,6 +5,7 @@
  * forwards. The setting of a link decides whether the link acts as a host or as a router in Neighbor Discovery.
  */
 import { RTNLGRP_IPV6_NETCONF } from '../wire/rtnetlink.ts'
+import { ChangedSettings } from './changed-settings.ts'
 import type { Log } from './log.ts'
 import { native } from './native.ts'
 import { EventSocket, type OpenNetlink } from './netlink.ts'
@@ -28,7 +29,7 @@ export interface ForwardingNeeds {
 export class Forwarding {
   readonly #log: Log
   readonly #needs: () => ForwardingNeeds
-  readonly #changed: (changes: readonly SettingChange[]) => void
+  readonly #settings: ChangedSettings | undefined
   readonly #open: OpenNetlink
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
@@ -37,14 +38,11 @@ export class Forwarding {
   #isWarned = false
   #corrections = 0
 
-  /** @param changed called with the settings that were changed */
-  constructor(
-    log: Log, needs: () => ForwardingNeeds, changed: (changes: readonly SettingChange[]) => void = () => {},
-    open: OpenNetlink = native.openNetlink,
-  ) {
+  /** @param state directory in which the former values are kept; undefined: they are not kept */
+  constructor(log: Log, needs: () => ForwardingNeeds, state?: string, open: OpenNetlink = native.openNetlink) {
     this.#log = log
     this.#needs = needs
-    this.#changed = changed
+    this.#settings = state === undefined ? undefined : new ChangedSettings(state, (message) => log.warn({ event: 'memory' }, message))
     this.#open = open
   }
 
@@ -83,7 +81,7 @@ export class Forwarding {
   #enable({ upstreams }: ForwardingNeeds): readonly SettingChange[] {
     try {
       const changes = enableForwarding(upstreams)
-      this.#changed(changes)
+      this.#settings?.add(changes)
       this.#isWarned = false
       return changes
     } catch (error) {
