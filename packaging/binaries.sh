@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the native code of the packages into dist/prebuilds: our addon, which any Node can load, and raw-socket once for each
-# Node of `engines`. The headers of a Node come from the package node-linux-ARCH, which is kept in build/node.
+# Node of `engines`, with the headers that node.sh fetches.
 #
 #   npm run binaries [-- ARCH]      ARCH as Node names it: another one than this machine's (arm64) needs its g++
 set -euo pipefail
@@ -16,17 +16,6 @@ if [ "$arch" != "$host" ]; then
   strip=$prefix-strip
 fi
 
-# The Node of a major version, with its headers: build/node/MAJOR.
-fetch() {
-  [ -e "build/node/$1/bin/node" ] && return
-  local unpacked
-  unpacked=$(mktemp -d "build/node/.$1.XXXXXX")
-  (cd "$unpacked" && npm pack --silent "node-linux-$host@$1" >/dev/null && tar -xzf ./*.tgz package/bin/node package/include)
-  rm -rf "build/node/$1"
-  mv "$unpacked/package" "build/node/$1"
-  rm -r "$unpacked"
-}
-
 # compile DIRECTORY NODE FILE: builds a copy of the sources, and puts the binary into FILE.
 compile() {
   # The variable has precedence over the option.
@@ -38,7 +27,6 @@ compile() {
 
 raw_socket() {
   local abi source=node_modules/raw-socket target work
-  fetch "$1"
   abi=$("build/node/$1/bin/node" -p process.versions.modules)
   target=$out/raw-socket-abi$abi
   cmp -s "$source/package.json" "$target/package.json" && return
@@ -63,9 +51,8 @@ addon() {
   compile "$work" "$1" "$out/ndp6d.node"
 }
 
-mkdir -p build/node
 read -ra majors < <(node -p 'require("./package.json").engines.node.split("||").map((range) => /\d+/.exec(range)[0]).join(" ")')
-fetch "${majors[0]}"
+packaging/node.sh "${majors[@]}"
 addon "${majors[0]}" &
 jobs=1
 for major in "${majors[@]}"; do
