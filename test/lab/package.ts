@@ -19,7 +19,7 @@ await enterNamespaces()
 const DIST = join(ROOT, 'dist')
 const NODES = join(ROOT, 'build', 'node')
 const { version, engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string; engines: { node: string } }
-const DEB = readdirSync(DIST).find((name) => name.startsWith(`ndp6d_${version}_`) && name.endsWith('.deb'))
+const DEB = readdirSync(DIST).find((name) => name === `ndp6d_${version}_${process.arch.replace('x64', 'amd64')}.deb`)
 const SUPPORTED = engines.node.split('||').map((range) => /\d+/.exec(range)![0])
 const VMS = numbers(2, 11)
 const CONFIG = `forwarding yes\nsubnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n  host ${ROUTER} eth0\n}\n`
@@ -65,7 +65,7 @@ if (canBoot() && DEB !== undefined) t.test('the Debian package', async (t) => {
   proxy.sysctl({ 'conf/eth0/accept_ra': 1 })
 
   install(`/opt/debs/${SUPPORTED[0]}.deb`)
-  systemd.exec('sh', '-c', `${TRACES} >/tmp/before`)
+  systemd.exec('sh', '-c', `${TRACES} >/before`)
   install(`/opt/dist/${DEB}`)
   t.equal(systemd.exec('cat', '/usr/lib/ndp6d/dist/main.cjs'), readFileSync(join(DIST, 'main.cjs'), 'utf8'), 'of this build (else: npm run deb)')
   t.match(systemd.run(['systemctl', 'is-enabled', 'ndp6d']), { status: 1, stdout: 'disabled\n' }, 'installed disabled')
@@ -115,7 +115,7 @@ if (canBoot() && DEB !== undefined) t.test('the Debian package', async (t) => {
   t.equal(setting('eth0/accept_ra'), '1', 'no setting')
   t.equal(systemd.run(['test', '-e', '/etc/ndp6d.conf']).status, 0, 'only the configuration')
   dpkg('--purge', 'ndp6d')
-  systemd.exec('sh', '-c', `${TRACES} >/tmp/after`)
+  systemd.exec('sh', '-c', `${TRACES} >/after`)
   // The directory of all services with DynamicUser= and StateDirectory= is systemd's.
-  t.equal(systemd.exec('sh', '-c', 'comm -13 /tmp/before /tmp/after | grep -vx /var/lib/private || :'), '', 'purged: nothing')
+  t.equal(systemd.exec('sh', '-c', 'comm -13 /before /after | grep -vx /var/lib/private || :'), '', 'purged: nothing')
 })
