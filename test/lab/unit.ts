@@ -112,6 +112,28 @@ if (canBoot()) t.test('a service of systemd', async (t) => {
   t.match(log(), /stopped by SIGUSR2 for a restart/)
   t.same(proxy.ourRoutes(), ['2001:db8:9::1'], 'a restart keeps the route')
 
+  // The signal makes the program compute for ever.
+  systemd.write('/hang.cjs', 'process.on("SIGWINCH", () => { for (;;); })')
+  systemd.exec('mkdir', '/etc/systemd/system/ndp6d.service.d')
+  systemd.write('/etc/systemd/system/ndp6d.service.d/hang.conf', '[Service]\nEnvironment=NODE_OPTIONS=--require=/hang.cjs\n')
+  systemd.exec('systemctl', 'daemon-reload')
+  systemd.exec('systemctl', 'restart', 'ndp6d')
+  const hung = show('MainPID')
+  systemd.exec('systemctl', 'kill', '--kill-who=main', '--signal=WINCH', 'ndp6d')
+  await until(() => show('MainPID') !== hung && show('ActiveState') === 'active')
+  t.match(systemd.exec('journalctl', '--no-pager', '--output=cat', '_PID=1'), /Watchdog timeout/, 'the watchdog restarts a daemon that hangs')
+  t.same(proxy.ourRoutes(), ['2001:db8:9::1'], 'with its route')
+
+  // Without CAP_NET_ADMIN.
+  systemd.exec('cp', '/opt/ndp6d/systemd/answers-only.conf', '/etc/systemd/system/ndp6d.service.d/hang.conf')
+  systemd.write('/etc/ndp6d.conf', CONFIG)
+  systemd.exec('systemctl', 'stop', 'ndp6d')
+  systemd.exec('systemctl', 'daemon-reload')
+  systemd.exec('systemctl', 'start', 'ndp6d')
+  t.equal(show('StatusText'), '2 links, 0 hosts, no routes (answers only)')
+  t.match(systemd.exec('cat', `/proc/${show('MainPID')}/status`), /^CapEff:\t0*2000$/m)
+  t.ok(await answered(router, seen, '2001:db8:1::8'), 'it answers with one capability')
+
   t.equal(show('CPUWeight'), '1000', 'a larger share of a busy CPU')
 
   systemd.exec('systemctl', 'stop', 'ndp6d')
