@@ -21,7 +21,8 @@ const SUPPORTED = engines.node.split('||').map((range) => /\d+/.exec(range)![0])
 
 function which(program: string): string { return realpathSync(execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim()) }
 
-if (existsSync(ARCHIVE)) t.test('the npm archive', async (t) => {
+if (!existsSync(ARCHIVE)) t.pass('no archive: `npm run deb` builds it')
+else t.test('the npm archive', async (t) => {
   const lab = Lab.create()
   t.teardown(() => lab.close())
   const { server, proxy } = await buildTopology(lab, [2])

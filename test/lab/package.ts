@@ -1,6 +1,6 @@
 /**
  * The .deb in a real systemd: the story on each Node, an exchange of Node, an upgrade under traffic, removal and purge. `npm run deb` builds
- * it; without one, and as root of a user namespace, there is nothing to test.
+ * it; without one, and in a user namespace, which has no systemd, there is nothing to test.
  */
 import t from 'tap'
 import { spawnSync } from 'node:child_process'
@@ -46,7 +46,8 @@ async function lost(server: Host, seconds: number): Promise<number[]> {
   return (await Promise.all(VMS.map((n) => server.traffic(vmAddress(n), { rate: 100, seconds, patience: 5000 })))).map((report) => report.lost)
 }
 
-if (canBoot() && DEB !== undefined) t.test('the Debian package', async (t) => {
+if (DEB === undefined || !canBoot()) t.pass(DEB === undefined ? 'no package: `npm run deb` builds it' : 'no systemd in a user namespace')
+else t.test('the Debian package', async (t) => {
   const lab = Lab.create()
   t.teardown(() => lab.close())
   const { server, proxy } = await buildTopology(lab, VMS)
