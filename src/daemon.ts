@@ -7,6 +7,7 @@ import { Engine, type NeighborSnapshot } from './engine.ts'
 import type { Effects, Input, Instant, Link, Listening, PathQuestion } from './engine/types.ts'
 import type { Event, Outcome } from './events.ts'
 import { claim } from './linux/single-instance.ts'
+import { hasNetAdmin } from './linux/capabilities.ts'
 import { holdDescriptors } from './linux/descriptors.ts'
 import { isOutOfDescriptors, unlessBusy, verdict, type OsError } from './linux/errors.ts'
 import { Forwarding } from './linux/forwarding.ts'
@@ -23,7 +24,7 @@ import { readNeighborLimit } from './linux/sysctl.ts'
 import { EventLog } from './log/event-log.ts'
 import { LinkErrorLog } from './log/link-errors.ts'
 import type { Log } from './log/log.ts'
-import { enslavedSentence, missingLinkSentence } from './log/sentences.ts'
+import { ANSWERS_ONLY, enslavedSentence, missingLinkSentence } from './log/sentences.ts'
 import { Counters } from './metrics.ts'
 import { StateFile } from './state-file.ts'
 
@@ -57,6 +58,7 @@ export class Daemon {
   #saved = { revision: 0, at: Number.NEGATIVE_INFINITY }
   /** The part of the configuration that is not the engine's. */
   #machine: Pick<Config, 'forwarding' | 'grace'>
+  readonly #mayChange = hasNetAdmin()
   #ticker: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
@@ -81,10 +83,10 @@ export class Daemon {
     this.#comparison = new RouteComparison(this.#kernel, this.#routes, (present) => step({ kind: 'routes', present }))
     this.#netfilter = new Netfilter(log, (ifindex, target) => step({ kind: 'local-solicitation', ifindex, target }))
     this.#forwarding = new Forwarding(log, () => ({
-      isEnabled: this.#machine.forwarding,
+      isEnabled: this.#machine.forwarding && this.#mayChange,
       upstreams: this.#engine.interfaces.upstreams,
       links: this.#sockets.usage.map(({ iface }) => iface),
-    }))
+    }), state)
     this.#watch = new KernelWatch(this.#kernel, {
       input: (input) => {
         step(input)
@@ -102,6 +104,7 @@ export class Daemon {
     const giveBack = holdDescriptors(NOT_FOR_LINKS)
     this.#watch.startLinks()
     giveBack()
+    if (!this.#mayChange) this.#log.warn({ event: 'answers-only' }, ANSWERS_ONLY)
     this.#watch.startGateways()
     this.#forwarding.start()
     this.#prepare()
@@ -114,16 +117,16 @@ export class Daemon {
     if (present.length > 0) this.#comparison.run()
   }
 
-  /** Stops the daemon, which leaves nothing in the kernel except routes that expire after `grace`. */
-  async stop(): Promise<void> {
+  /** Stops the daemon, which leaves nothing in the kernel. @param isRestart keeps groups, and routes for `grace`, for the next start */
+  async stop(isRestart = false): Promise<void> {
     clearTimeout(this.#timer)
     clearInterval(this.#ticker)
     for (const watcher of [this.#comparison, this.#watch, this.#forwarding]) watcher.close()
     this.#stateFile?.write(this.#engine.savedHosts)
-    this.#carryOut(this.#engine.stop())
+    if (!isRestart) this.#carryOut(this.#engine.stop())
     this.#sockets.close()
     this.#netfilter.close()
-    await this.#routes.leave(this.#machine.grace)
+    await this.#routes.leave(isRestart ? this.#machine.grace : 0)
     this.#kernel.close()
     this.#claim.close()
   }
@@ -139,6 +142,12 @@ export class Daemon {
 
   /** Entries may come and go while they are read. */
   get neighbors(): Iterable<NeighborSnapshot> { return this.#engine.neighbors() }
+
+  get serving() {
+    const links = this.#sockets.open
+    const waiting = this.#engine.interfaces.names.filter((name) => !name.includes('*') && !links.includes(name))
+    return { links: links.length, waiting, ...this.#engine.totals, answersOnly: !this.#mayChange }
+  }
 
   /** All neighbors at once, which may take a while, and the usage. */
   snapshot() { return { ...this.#engine.snapshot(clock()), ...this.usage } }
@@ -207,7 +216,7 @@ export class Daemon {
     this.#netfilter.watch(ifindex, ownSolicitations)
     const isNew = this.#sockets.listen(entry)
     // An upstream that appears, or gets its name, after the start needs its settings as well.
-    if (isNew && this.#machine.forwarding && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
+    if (isNew && this.#machine.forwarding && this.#mayChange && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
   }
 
   #ignore(ifindex: number): void {

@@ -145,6 +145,8 @@ export class Engine {
   /** Learned owners, for the next run. Entries may change during an iteration. */
   get savedHosts(): Iterable<SavedHost> { return savedHosts(this.#parts.cache, this.#parts.links) }
 
+  get totals(): { hosts: number; routes: number } { return this.#parts.cache.totals }
+
   /** Iterates over all neighbors, in no particular order. Entries may change during the iteration. */
   * neighbors(): Generator<NeighborSnapshot> { for (const each of this.#parts.cache.values()) yield snapshotOf(each, this.#parts.links) }
 

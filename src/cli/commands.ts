@@ -1,6 +1,7 @@
 /** The command line: its commands, help and errors. */
 import yargs from 'yargs'
 import * as check from './check.ts'
+import * as cleanup from './cleanup.ts'
 import { EXIT } from './exit.ts'
 import * as init from './init.ts'
 import * as run from './run.ts'
@@ -17,6 +18,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .command(check.command, check.describe, check.builder, check.handler)
     .command(init.command, init.describe, init.builder, init.handler)
     .command(status.command, status.describe, status.builder, status.handler)
+    .command(cleanup.command, cleanup.describe, cleanup.builder, cleanup.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .strict()
     .version(version())

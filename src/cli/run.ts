@@ -4,6 +4,7 @@ import { isatty } from 'node:tty'
 import type { InferredOptionTypes } from 'yargs'
 import { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
+import { NativeCodeMissing } from '../linux/binaries.ts'
 import { areDescriptorsFree } from '../linux/descriptors.ts'
 import { isOutOfDescriptors } from '../linux/errors.ts'
 import { Output } from '../linux/output.ts'
@@ -12,6 +13,7 @@ import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from
 import { Log } from '../log/log.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
 import { countersSentence, droppedRecordsSentence } from '../log/sentences.ts'
+import { unitStatus } from '../log/unit-status.ts'
 import { statusReply, type Summary } from '../replies/status.ts'
 import { loadConfig } from './check.ts'
 import { DEFAULT_FILE } from './config-file.ts'
@@ -24,6 +26,8 @@ import { version } from './version.ts'
 const DRAIN_TIME = 500
 /** File descriptors that commands leave to the daemon: for the sockets of a link, a discovery of hosts, and a file. */
 const NOT_FOR_COMMANDS = 8
+/** Milliseconds between two looks at what the line of the unit says. */
+const STATUS_INTERVAL = 1000
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 
 export const command = '$0'
@@ -94,7 +98,7 @@ function openLog(level: (typeof LEVELS)[number], requested: string | undefined):
 function holdSignals(): () => void {
   const held: NodeJS.Signals[] = []
   const hold = (signal: NodeJS.Signals): void => { held.push(signal) }
-  const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const
+  const signals = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGUSR2'] as const
   for (const signal of signals) process.on(signal, hold)
   return () => {
     for (const signal of signals) process.off(signal, hold)
@@ -105,6 +109,8 @@ function holdSignals(): () => void {
 function serve(daemon: Daemon, server: ControlServer, file: string, log: Log, outputs: Outputs): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
+
+  const statusTimer = keepUnitStatus(daemon)
 
   let stopping = false
   /** Each refused reload is a cause of its own: somebody waits for the verdict. */
@@ -129,11 +135,13 @@ function serve(daemon: Daemon, server: ControlServer, file: string, log: Log, ou
     if (stopping) return
     stopping = true
     clearInterval(watchdog)
+    clearInterval(statusTimer)
     server.close()
     notify({ STOPPING: '1' })
-    daemon.stop().then(() => {
+    const isRestart = signal === 'SIGUSR2'
+    daemon.stop(isRestart).then(() => {
       log.flush()
-      log.info({ event: 'stop' }, `stopped by ${signal}`)
+      log.info({ event: 'stop' }, `stopped by ${signal}${isRestart ? ' for a restart: the host routes stay meanwhile' : ''}`)
       return EXIT.good
     }, (error: Error) => {
       log.error({ event: 'stop-failed', reason: error.message, err: error }, `stopped by ${signal}, but routes or settings may be left: ${error.message}`)
@@ -145,11 +153,22 @@ function serve(daemon: Daemon, server: ControlServer, file: string, log: Log, ou
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+  process.on('SIGUSR2', stop)
 
   // Logged after the handlers are set, because a reader of this line may send a signal at once.
   log.info({ event: 'ready' }, `ready, with the configuration ${file}`)
-  const failed = notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })
+  const failed = notify({ READY: '1', STATUS: unitStatus(daemon.serving) })
   if (failed !== undefined) log.warn({ event: 'notify', reason: failed.message, err: failed }, `cannot notify systemd that the start is complete: ${failed.message}`)
+}
+
+/** Sends the line of the unit whenever it has changed. */
+function keepUnitStatus(daemon: Daemon): NodeJS.Timeout | undefined {
+  if (!process.env.NOTIFY_SOCKET) return undefined
+  let last = ''
+  return setInterval(() => {
+    const STATUS = unitStatus(daemon.serving)
+    if (STATUS !== last && notify({ STATUS }) === undefined) last = STATUS
+  }, STATUS_INTERVAL)
 }
 
 function answerCommands(path: string, daemon: Daemon, log: Log, { stdout, stderr }: Outputs): ControlServer {
@@ -168,8 +187,8 @@ function answerCommands(path: string, daemon: Daemon, log: Log, { stdout, stderr
 
 /** Logs why the start failed, and what to do. @returns the exit status */
 function explain(error: NodeJS.ErrnoException, log: Log): number {
-  if (error instanceof AlreadyRunning) {
-    log.error({ event: 'start-failed', reason: 'already running' }, error.message)
+  if (error instanceof AlreadyRunning || error instanceof NativeCodeMissing) {
+    log.error({ event: 'start-failed', reason: error instanceof AlreadyRunning ? 'already running' : 'native code' }, error.message)
     return EXIT.failed
   }
   if (error.code === 'EPERM' || error.code === 'EACCES') {

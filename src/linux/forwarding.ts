@@ -5,6 +5,7 @@
  * forwards. The setting of a link decides whether the link acts as a host or as a router in Neighbor Discovery.
  */
 import { RTNLGRP_IPV6_NETCONF } from '../wire/rtnetlink.ts'
+import { ChangedSettings } from './changed-settings.ts'
 import type { Log } from './log.ts'
 import { native } from './native.ts'
 import { EventSocket, type OpenNetlink } from './netlink.ts'
@@ -26,15 +27,19 @@ export interface ForwardingNeeds {
 export class Forwarding {
   readonly #log: Log
   readonly #needs: () => ForwardingNeeds
+  readonly #settings: ChangedSettings | undefined
   readonly #open: OpenNetlink
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
   /** Whether the present state was logged as wrong. */
   #isWarned = false
 
-  constructor(log: Log, needs: () => ForwardingNeeds, open: OpenNetlink = native.openNetlink) {
+  /** @param state directory in which the former values are kept; undefined: they are not kept */
+  constructor(log: Log, needs: () => ForwardingNeeds, state?: string, open: OpenNetlink = native.openNetlink) {
     this.#log = log
     this.#needs = needs
+    this.#settings = state === undefined ? undefined : new ChangedSettings(state,
+      (message) => log.warn({ event: 'state-file', directory: state }, message))
     this.#open = open
   }
 
@@ -72,6 +77,7 @@ export class Forwarding {
   #enable({ upstreams }: ForwardingNeeds): readonly SettingChange[] {
     try {
       const changes = enableForwarding(upstreams)
+      this.#settings?.add(changes)
       this.#isWarned = false
       return changes
     } catch (error) {

@@ -48,6 +48,7 @@ export class LinkSockets {
   }
 
   get name(): string { return this.#link.name }
+  get isOpen(): boolean { return !this.#isLate }
 
   /** Adapts the sockets to a changed link or subscription. @throws like the constructor */
   update(link: Link, subscription: Subscription): void {

@@ -6,6 +6,7 @@
  */
 import type { Address } from '../address.ts'
 import type { Filter, KernelNeighbor } from '../engine/types.ts'
+import { hasNetAdmin } from './capabilities.ts'
 import { isOutOfDescriptors, type OsError } from './errors.ts'
 import { KernelFilter } from './kernel-filter.ts'
 import type { Log } from './log.ts'
@@ -31,6 +32,7 @@ export class Netfilter {
   readonly #solicited: (ifindex: number, target: Address) => void
   readonly #open: OpenNetlink
   readonly #kernelFilter: KernelFilter
+  readonly #mayChange: boolean
   #filters: readonly Filter[] = []
   readonly #watched = new Set<number>()
   #own: OwnSolicitations | undefined
@@ -51,11 +53,18 @@ export class Netfilter {
     isFailing: false, isReported: false,
   }
 
-  /** @param solicited called when the kernel itself solicits `target` on a watched link, or sends a packet for it there unresolved */
-  constructor(log: Log, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink) {
+  /**
+   * @param solicited called when the kernel itself solicits `target` on a watched link, or sends a packet for it there unresolved
+   * @param mayChange whether a table is set; else ndp6d works without it
+   */
+  constructor(
+    log: Log, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink, mayChange = hasNetAdmin(),
+  ) {
     this.#log = log
     this.#solicited = solicited
     this.#open = open
+    this.#mayChange = mayChange
+    this.#watching.isFailing = !mayChange
     this.#kernelFilter = new KernelFilter(open)
   }
 
@@ -82,6 +91,7 @@ export class Netfilter {
   apply(isRetry = false): void {
     clearImmediate(this.#timer)
     this.#timer = undefined
+    if (!this.#mayChange) return
     const isWanted = this.#watched.size > 0
     const listenError = isWanted ? this.#listen() : undefined
     const group = isWanted ? this.#own?.group : undefined

@@ -1,7 +1,8 @@
 /** Raw ICMPv6 sockets (raw(7), ipv6(7), RFC 3542) that only send. */
 import { getSystemErrorMap } from 'node:util'
-import raw, { type Socket } from 'raw-socket'
+import type { RawSocket, Socket } from 'raw-socket'
 import type { Address } from '../address.ts'
+import { loadRawSocket } from './binaries.ts'
 import { osError } from './errors.ts'
 
 /** Levels and options: ipv6(7), linux/in6.h, netinet/icmp6.h. */
@@ -35,9 +36,10 @@ function named(error: unknown, syscall: string): Error {
 
 /**
  * Opens a socket that receives nothing. @param configure sets further options
- * @throws OsError, like the other functions here; then no socket stays open
+ * @throws NativeCodeMissing; OsError, like the other functions here; then no socket stays open
  */
 export function openIcmp(configure: (socket: Socket) => void): Socket {
+  const raw = loadRawSocket() as RawSocket
   let socket: Socket | undefined
   try {
     socket = raw.createSocket({ protocol: raw.Protocol.ICMPv6, addressFamily: raw.AddressFamily.IPv6 })

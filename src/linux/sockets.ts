@@ -16,6 +16,8 @@ export class Sockets {
   readonly #closed = new Map<number, string>()
 
   constructor(readerOf: (link: Link) => LinkReader) { this.#readerOf = readerOf }
+  /** Names of the links whose sockets are open. */
+  get open(): readonly string[] { return [...this.#links.values()].filter(({ isOpen }) => isOpen).map(({ name }) => name) }
   get usage(): readonly LinkUsage[] { return [...this.#links.values()].map(({ usage }) => usage) }
 
   get limits(): Limit[] {

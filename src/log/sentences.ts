@@ -128,6 +128,9 @@ export function enslavedSentence(iface: string, master: string): string {
   return `${iface} is a port of ${master}, which takes all packets of ${iface}: ${iface} is not served; configure ${master} instead`
 }
 
+export const ANSWERS_ONLY = 'CAP_NET_ADMIN is missing: solicitations are answered, but no host route, no nftables table and no forwarding is set; '
+  + 'if that is not intended, remove the drop-in answers-only.conf of the unit'
+
 const MAX_LINKS = 10
 
 /** @param present names of the links that exist */

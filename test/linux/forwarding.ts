@@ -13,14 +13,14 @@ sh('ip link add up0 type veth peer name down0')
 const CHANGED = hex('24000000 5000 0000 00000000 00000000  0a000000  0800 0100 ffffffff  0800 0200 00000000')
 const ENOBUFS = Object.assign(new Error('lost'), { code: 'ENOBUFS' })
 
-function watch(isEnabled: boolean, open?: ConstructorParameters<typeof Forwarding>[2]) {
+function watch(isEnabled: boolean, open?: ConstructorParameters<typeof Forwarding>[3]) {
   const lines: string[] = []
   const log = {
     warn: (_: object, text: string) => { lines.push(`warning: ${text}`) },
     info: (_: object, text: string) => { lines.push(text) },
   }
   const needs = { isEnabled, upstreams: ['up0'], links: ['up0', 'down0'] }
-  const forwarding = new Forwarding(log, () => needs, open)
+  const forwarding = new Forwarding(log, () => needs, undefined, open)
   forwarding.start()
   return { forwarding, needs, log, take: () => lines.splice(0) }
 }
