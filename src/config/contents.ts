@@ -10,6 +10,8 @@ import type { Reader } from './values.ts'
 export interface Contents {
   /** Values of the options in the block, by field name. */
   readonly values: Readonly<Record<string, unknown>>
+  /** The words that set the values, by field name. */
+  readonly words: Readonly<Record<string, Word>>
   readonly statements: readonly Statement[]
 }
 
@@ -17,6 +19,7 @@ export interface Contents {
 export function readContents(block: readonly Statement[], where: Where, reader: Reader): Contents {
   const { report } = reader
   const values: Record<string, unknown> = {}
+  const words: Record<string, Word> = {}
   const seen = new Map<string, Statement>()
   const statements: Statement[] = []
   for (let i = 0; i < block.length; i++) {
@@ -48,10 +51,12 @@ export function readContents(block: readonly Statement[], where: Where, reader: 
     } else {
       seen.set(key, statement)
       const value = readValue(statement, option, reader)
-      if (value !== undefined) values[option.sets] = value
+      if (value === undefined) continue
+      values[option.sets] = value
+      words[option.sets] = statement.key
     }
   }
-  return { values, statements }
+  return { values, words, statements }
 }
 
 /** Returns the value of a statement that takes one. Reports a missing value, and a second value with `hint`. */

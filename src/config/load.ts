@@ -4,6 +4,7 @@ import { type Diagnostic, quote, Report, Source } from './diagnostic.ts'
 import { arity } from './option-table.ts'
 import { parse, type Statement, type Word } from './parser.ts'
 import { compile } from './compiler.ts'
+import type { Places } from './places.ts'
 
 /** An included file: its text, or the reason why it cannot be read. */
 export type Included = { readonly file: string; readonly text: string } | { readonly file: string; readonly error: string }
@@ -16,6 +17,8 @@ export type ReadInclude = (glob: string, fromFile: string) => readonly Included[
 
 export interface Parsed {
   readonly config: Config | undefined
+  /** Where the parts of `config` were read. */
+  readonly places: Places
   /** Sorted by file, in the order of reading, then by line. */
   readonly diagnostics: readonly Diagnostic[]
 }
@@ -27,13 +30,13 @@ export function parseConfig(text: string, file: string, readInclude: ReadInclude
   const report = new Report()
   const source = new Source(file, text)
   const files = new Map([[file, 0]])
-  const config = compile(expand(source, [file], files, readInclude, report), report)
+  const { config, places } = compile(expand(source, [file], files, readInclude, report), report)
   if (!report.hasErrors && config.proxies.length + config.subnets.length === 0) {
     report.warning({ source, start: 0, end: 0 }, 'nothing is proxied: expected a `subnet` or `proxy` block')
   }
   const order = (diagnostic: Diagnostic): number => files.get(diagnostic.file) ?? files.size
   report.diagnostics.sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
-  return { config: report.hasErrors ? undefined : config, diagnostics: report.diagnostics }
+  return { config: report.hasErrors ? undefined : config, places, diagnostics: report.diagnostics }
 }
 
 /**

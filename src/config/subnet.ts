@@ -11,10 +11,10 @@ import type { Reader } from './values.ts'
 
 /** Reads one block. @returns undefined if the prefix or the upstream is missing */
 export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet> | undefined {
-  const { report } = reader
+  const { report, places } = reader
   const word = onlyValue(statement, 'one prefix, or `auto`', 'write a subnet block for each prefix', reader)
   const prefix = word && reader.prefixOrAuto(word)
-  const { values, statements } = readContents(statement.block ?? [], 'subnet', reader)
+  const { values, words, statements } = readContents(statement.block ?? [], 'subnet', reader)
   if (word === undefined) return undefined
   for (const each of statements) if (each.values.length === 0) reportMissing(each, VALUES[each.key.text], reader)
   const of = (key: string): Statement[] => statements.filter((each) => each.key.text === key)
@@ -30,7 +30,10 @@ export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet>
   if (upstream === undefined) return undefined
   const settings = withDefaults(SUBNET_DEFAULTS, values)
   if (!settings.learn && hosts.length === 0) report.warning(word, 'with `learn no` this subnet answers for no address: expected a `host`')
-  return { value: { prefix, upstream, downstream, hosts, exclude: [...exclude], settings }, word }
+  const value = { prefix, upstream, downstream, hosts, exclude: [...exclude], settings }
+  places.part(value, word)
+  places.options(value, { ...words, upstream: of('upstream')[0].key, downstream: of('downstream')[0]?.key ?? word })
+  return { value, word }
 }
 
 const VALUES: Readonly<Record<string, string>> = {
@@ -85,6 +88,7 @@ function readExcluded(prefix: Prefix | 'auto', statements: readonly Statement[],
       report.warning(word, `this excludes all of ${prefix}: the subnet answers for no address`)
     }
     excluded.add(found)
+    reader.places.part(found, word)
   }
   return excluded
 }
@@ -133,7 +137,9 @@ function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], li
       report.warning(word, `${address} is the subnet-router anycast address (RFC 4291 2.6.1): solicitations for it are not answered`)
     }
     pinned.set(single, { value: { address, iface }, word })
-    hosts.push({ address, iface })
+    const host = { address, iface }
+    reader.places.part(host, word)
+    hosts.push(host)
   }
   return hosts
 }
