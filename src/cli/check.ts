@@ -26,23 +26,21 @@ export function handler({ FILE, print }: { FILE: string; print: boolean }): void
   }
 }
 
-/**
- * Reads a configuration, and prints its problems. @param again as of {@link readConfig}
- * @returns undefined when the file cannot be read, which is printed as well
- */
-export function loadConfig(file: string, again = false, print = (text: string): void => { process.stderr.write(text) }): Parsed | undefined {
+/** Reads a configuration, and prints its problems. @returns undefined when the file cannot be read, which is printed as well */
+export function loadConfig(file: string, read = (): Parsed => readConfig(file)): Parsed | undefined {
   try {
-    const parsed = readConfig(file, again)
-    for (const diagnostic of parsed.diagnostics) print(`${renderDiagnostic(diagnostic)}\n`)
+    const parsed = read()
+    for (const diagnostic of parsed.diagnostics) process.stderr.write(`${renderDiagnostic(diagnostic)}\n`)
     return parsed
   } catch (error) {
     if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error
-    print(`ndp6d: ${unreadable(file, error as NodeJS.ErrnoException)}\n`)
+    process.stderr.write(`ndp6d: ${unreadable(file, error as NodeJS.ErrnoException)}\n`)
     return undefined
   }
 }
 
-function unreadable(file: string, { code, message }: NodeJS.ErrnoException): string {
+/** @param error of reading the file @returns why it cannot be read, and what to do */
+export function unreadable(file: string, { code, message }: NodeJS.ErrnoException): string {
   switch (code) {
     case 'ENOENT': return `${file} does not exist: create it, or name another file with \`--config FILE\` or \`check FILE\``
     case 'EACCES': return `this user cannot read ${file}: \`chmod a+r ${file}\`, or run as another user`

@@ -2,6 +2,7 @@
 import yargs from 'yargs'
 import * as check from './check.ts'
 import { EXIT } from './exit.ts'
+import * as reload from './reload.ts'
 import * as run from './run.ts'
 import * as status from './status.ts'
 import { version } from './version.ts'
@@ -11,6 +12,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .usage('$0 [COMMAND]\n\nAnswers IPv6 Neighbor Solicitations for hosts on another link, and keeps their routes.')
     .command(run.command, run.describe, run.builder, run.handler)
     .command(check.command, check.describe, check.builder, check.handler)
+    .command(reload.command, reload.describe, reload.builder, reload.handler)
     .command(status.command, status.describe, status.builder, status.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .strict()

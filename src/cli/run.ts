@@ -3,6 +3,8 @@ import { setImmediate } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import type { Logger } from 'pino'
 import type { InferredOptionTypes } from 'yargs'
+import type { Config } from '../config/config.ts'
+import { renderDiagnostic } from '../config/diagnostic.ts'
 import { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
 import { areDescriptorsFree } from '../linux/descriptors.ts'
@@ -12,9 +14,11 @@ import { AlreadyRunning } from '../linux/single-instance.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
 import { countersSentence, droppedRecordsSentence } from '../log/sentences.ts'
+import { Reloads } from '../reloads.ts'
+import { reloadReply } from '../replies/reload.ts'
 import { statusReply, type Summary } from '../replies/status.ts'
-import { loadConfig } from './check.ts'
-import { DEFAULT_FILE } from './config-file.ts'
+import { loadConfig, unreadable } from './check.ts'
+import { ConfigFile, DEFAULT_FILE } from './config-file.ts'
 import { control } from './connection.ts'
 import { EXIT } from './exit.ts'
 import { stateDirectory } from './service-directories.ts'
@@ -40,7 +44,8 @@ export const builder = {
 
 export async function handler({ config: file, control: path, level, log: output, state }: InferredOptionTypes<typeof builder>): Promise<void> {
   process.title = 'ndp6d'
-  const parsed = loadConfig(file)
+  const configFile = new ConfigFile(file)
+  const parsed = loadConfig(file, () => configFile.read(false))
   if (parsed?.config === undefined) {
     process.exitCode = EXIT.config
     return
@@ -50,9 +55,10 @@ export async function handler({ config: file, control: path, level, log: output,
   try {
     const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })
     await daemon.start()
-    const server = answerCommands(path, daemon, log, outputs)
+    const reloads = reloadsOf(configFile, parsed.config, daemon, log)
+    const server = answerCommands(path, daemon, reloads, log, outputs)
     await server.opened
-    serve(daemon, server, file, log, outputs)
+    serve(daemon, server, reloads, file, log, outputs)
     release()
   } catch (error) {
     process.exitCode = explain(error as NodeJS.ErrnoException, log)
@@ -99,22 +105,30 @@ function holdSignals(): () => void {
   }
 }
 
-function serve(daemon: Daemon, server: ControlServer, file: string, log: Logger, outputs: Outputs): void {
+function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, log: Logger): Reloads {
+  const { path } = configFile
+  const file = { path, read: () => configFile.read(), get isTouched() { return configFile.isTouched },
+    explain: (error: NodeJS.ErrnoException) => unreadable(path, error) }
+  const reloads: Reloads = new Reloads({ file, config, daemon, log, began: () => void notifyReloading(),
+    ended: () => void notify({ READY: '1', STATUS: statusLine(reloads) }) })
+  return reloads
+}
+
+/** @returns the line that systemd shows */
+function statusLine(reloads: Reloads): string {
+  return ['Answering Neighbor Solicitations', reloads.remark].filter((part) => part !== undefined).join('; ')
+}
+
+function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, file: string, log: Logger, outputs: Outputs): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
   let stopping = false
   process.on('SIGHUP', () => {
     if (stopping) return
-    notifyReloading()
-    const config = loadConfig(file, true, (text) => outputs.stderr.write(text))?.config
-    if (config === undefined) {
-      log.error({ event: 'reload' }, `${file} has errors: the former configuration stays in force; see \`ndp6d check ${file}\``)
-    } else {
-      daemon.reload(config)
-      log.info({ event: 'reload' }, `reloaded ${file}`)
-    }
-    notify({ READY: '1' })
+    const { problems, unreadable } = reloads.hangup()
+    for (const problem of problems) outputs.stderr.write(`${renderDiagnostic(problem)}\n`)
+    if (unreadable !== null) outputs.stderr.write(`ndp6d: ${unreadable}\n`)
   })
   process.on('SIGUSR1', () => {
     const { counters } = daemon
@@ -125,6 +139,7 @@ function serve(daemon: Daemon, server: ControlServer, file: string, log: Logger,
     stopping = true
     clearInterval(watchdog)
     server.close()
+    reloads.stop()
     notify({ STOPPING: '1' })
     daemon.stop().then(() => {
       log.info({ event: 'stop' }, `stopped by ${signal}`)
@@ -142,18 +157,18 @@ function serve(daemon: Daemon, server: ControlServer, file: string, log: Logger,
 
   // Logged after the handlers are set, because a reader of this line may send a signal at once.
   log.info({ event: 'ready' }, `ready, with the configuration ${file}`)
-  const failed = notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })
+  const failed = notify({ READY: '1', STATUS: statusLine(reloads) })
   if (failed !== undefined) log.warn({ err: failed }, `cannot notify systemd that the start is complete: ${failed.message}`)
 }
 
-function answerCommands(path: string, daemon: Daemon, log: Logger, { stdout, stderr }: Outputs): ControlServer {
+function answerCommands(path: string, daemon: Daemon, reloads: Reloads, log: Logger, { stdout, stderr }: Outputs): ControlServer {
   const summary = (): Summary => {
     const { links, limits } = daemon.usage
     return { version: version(), pid: process.pid, uptime: process.uptime(), links, counters: daemon.counters,
-      limits: [...limits, ...[stdout, stderr, server].flatMap((each) => each?.limits ?? [])] }
+      reload: reloads.state, limits: [...limits, ...[stdout, stderr, server].flatMap((each) => each?.limits ?? [])] }
   }
   const server: ControlServer = new ControlServer(path, {
-    replies: { status: () => statusReply({ summary, neighbors: () => daemon.neighbors }) },
+    replies: { status: () => statusReply({ summary, neighbors: () => daemon.neighbors }), reload: (request) => reloadReply(reloads, request) },
     failed: (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
     isRoomLeft: () => areDescriptorsFree(NOT_FOR_COMMANDS),
   })
