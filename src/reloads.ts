@@ -164,7 +164,7 @@ export class Reloads {
     if (dryRun) return { ...result, verdict: 'would-apply', changes, preview, ...this.#times }
     const endedTrial = this.#trial !== undefined && trial === undefined
     this.#try(trial, changes.length > 0)
-    daemon.reload(config)
+    this.#apply(config)
     if (changes.length > 0) this.#running = { config, since: new Date() }
     this.#last = { verdict: 'applied', at: new Date() }
     this.#differs = false
@@ -186,6 +186,16 @@ export class Reloads {
       + `of ${minute(this.#running.since)}; see \`ndp6d check ${path}\``)
   }
 
+  #apply(config: Config): void {
+    try {
+      this.#options.daemon.reload(config)
+    } catch (error) {
+      // The daemon cannot go on after a failed step, so the process has to end. The server of commands would catch the error.
+      setImmediate(() => { throw error })
+      throw error
+    }
+  }
+
   /** Begins, prolongs or ends a trial. A prolonged one goes back to the same configuration as before. */
   #try(trial: number | undefined, isChanged: boolean): void {
     const isUnderWay = this.#trial !== undefined
@@ -201,10 +211,10 @@ export class Reloads {
   }
 
   #undo(former: Running): void {
-    const { daemon, log, file: { path }, began, ended } = this.#options
+    const { log, file: { path }, began, ended } = this.#options
     began()
     this.#endTrial()
-    daemon.reload(former.config)
+    this.#apply(former.config)
     this.#running = former
     this.#last = { verdict: 'undone', at: new Date() }
     this.#differs = undefined
