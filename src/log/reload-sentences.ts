@@ -33,7 +33,7 @@ export function changeLine(change: ReloadChange): string {
 /** @returns e.g. `14 of 17 hosts kept, eth0 and eth1 untouched` @param would whether nothing has happened yet */
 export function keptSentence(kept: number, dropped: number, links: readonly LinkPreview[], would = false): string {
   const total = kept + dropped
-  const hosts = total === 0 ? 'no hosts are known' : `${dropped === 0 ? `all ${plural(kept, 'host')}` : `${kept} of ${plural(total, 'host')}`}${
+  const hosts = total === 0 ? 'no hosts are known' : `${dropped === 0 ? `${kept === 1 ? '' : 'all '}${plural(kept, 'host')}` : `${kept} of ${plural(total, 'host')}`}${
     would ? ' would be' : ''} kept`
   const verbs = { kept: would ? 'would stay untouched' : 'untouched', replaced: would ? 'would get other sockets' : 'with other sockets',
     opened: would ? 'would be opened' : 'opened', closed: would ? 'would be closed' : 'closed' } as const
