@@ -22,7 +22,7 @@ function unitForLab(): string {
     .replace(/^ExecStart=.*/m, `ExecStart=${PROGRAM} --config /etc/ndp6d.conf`).replace(/^ExecReload=.*/m, `ExecReload=${PROGRAM} reload`)
 }
 
-if (canBoot()) t.test('systemctl reload', async (t) => {
+if (canBoot()) t.test('systemctl reload', { timeout: 300_000 }, async (t) => {
   const lab = Lab.create()
   t.teardown(() => lab.close())
   const [router, proxy] = await Promise.all([lab.host('router'), lab.host('proxy')])
