@@ -3,7 +3,7 @@
  * carried out in the order of the members of `Effects`; inputs that these cause wait meanwhile. Events are logged after the answers.
  */
 import type { Config } from './config/config.ts'
-import { Engine, type NeighborSnapshot } from './engine.ts'
+import { Engine, type NeighborSnapshot, type Preview } from './engine.ts'
 import type { Effects, Input, Instant, Link, Listening, PathQuestion } from './engine/types.ts'
 import type { Event, Outcome } from './events.ts'
 import { claim } from './linux/single-instance.ts'
@@ -137,6 +137,9 @@ export class Daemon {
     this.#step({ kind: 'config', config })
     this.#prepare()
   }
+
+  /** @returns what `reload` would do to hosts and links */
+  preview(config: Config): Preview { return this.#engine.preview(config) }
 
   get counters(): Readonly<Record<Outcome, number>> { return this.#counters.values }
 

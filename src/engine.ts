@@ -23,7 +23,7 @@ import { clearEffects, createEffects } from './engine/effects/effects.ts'
 import { Paths } from './engine/effects/paths.ts'
 import { Reconciler } from './engine/effects/reconciler.ts'
 import { PreviousRun } from './engine/effects/previous-run.ts'
-import { Reconfiguration } from './engine/effects/reconfiguration.ts'
+import { type Preview, Reconfiguration } from './engine/effects/reconfiguration.ts'
 import { HostDiscovery } from './engine/learning/host-discovery.ts'
 import { Learner } from './engine/learning/learner.ts'
 import { Groups } from './engine/listening/groups.ts'
@@ -40,6 +40,8 @@ import { NEIGHBOR_SOLICITATION } from './wire/constants.ts'
 import type { NdiscView } from './wire/ndisc-decode.ts'
 
 export type { NeighborSnapshot } from './engine/cache/snapshot.ts'
+export type { Preview } from './engine/effects/reconfiguration.ts'
+export type { LinkPreview } from './engine/listening/subscriptions.ts'
 
 export interface Snapshot {
   readonly neighbors: readonly NeighborSnapshot[]
@@ -139,6 +141,9 @@ export class Engine {
 
   /** @returns whether the configuration names this interface, or has a pattern that matches its name */
   isNamed(iface: string): boolean { return this.#parts.rules.config.options.subscription(iface) !== undefined }
+
+  /** @returns what an input of this configuration would do to hosts and links */
+  preview(config: Config): Preview { return this.#parts.reconfiguration.preview(config) }
 
   /** Increases with every change of `savedHosts`. */
   get revision(): number { return this.#parts.cache.capacity.revision }

@@ -80,18 +80,18 @@ function writeJson(ok: boolean, files: readonly string[], problems: readonly Pro
   process.stdout.write(`${JSON.stringify({ schema: 'ndp6d/check/1', ok, files, problems }, undefined, 2)}\n`)
 }
 
-/** A configuration, or one line that says why there is none: it repeats the first problem. */
-export type Loaded = { readonly config: Config; readonly refusal?: undefined } | { readonly config?: undefined; readonly refusal: string }
+/** A configuration and its text's places, or one line that says why there is none: it repeats the first problem. */
+export type Loaded = { readonly parsed: Parsed & { readonly config: Config }; readonly refusal?: undefined }
+  | { readonly parsed?: undefined; readonly refusal: string }
 
-/**
- * Reads a configuration for the daemon, and prints its problems.
- * @param again as of {@link readConfig}
- */
-export function loadConfig(file: string, again = false, print = (text: string): void => { process.stderr.write(text) }): Loaded {
+/** Reads a configuration for the daemon, and prints its problems. */
+export function loadConfig(file: string, read = (): Parsed => readConfig(file),
+  print = (text: string): void => { process.stderr.write(text) }): Loaded {
   try {
-    const { config, diagnostics } = readConfig(file, again)
+    const parsed = read()
+    const { config, diagnostics } = parsed
     for (const diagnostic of diagnostics) print(`${renderDiagnostic(diagnostic)}\n`)
-    return config === undefined ? { refusal: summarize(diagnostics) } : { config }
+    return config === undefined ? { refusal: summarize(diagnostics) } : { parsed: { ...parsed, config } }
   } catch (error) {
     return { refusal: `ndp6d: ${explainUnreadable(file, error)}` }
   }

@@ -4,12 +4,13 @@ import * as check from './check.ts'
 import * as cleanup from './cleanup.ts'
 import { EXIT } from './exit.ts'
 import * as init from './init.ts'
+import * as reload from './reload.ts'
 import * as run from './run.ts'
 import * as status from './status.ts'
 import { type Commands, explainUsage } from './usage-errors.ts'
 import { version } from './version.ts'
 
-const COMMANDS: Commands = { '': run.builder, check: check.builder, init: init.builder, status: status.builder }
+const COMMANDS: Commands = { '': run.builder, check: check.builder, init: init.builder, reload: reload.builder, cleanup: cleanup.builder, status: status.builder }
 
 export async function runCommandLine(args: readonly string[]): Promise<void> {
   await yargs(args).scriptName('ndp6d').locale('en')
@@ -17,6 +18,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .command(run.command, run.describe, run.builder, run.handler)
     .command(check.command, check.describe, check.builder, check.handler)
     .command(init.command, init.describe, init.builder, init.handler)
+    .command(reload.command, reload.describe, reload.builder, reload.handler)
     .command(status.command, status.describe, status.builder, status.handler)
     .command(cleanup.command, cleanup.describe, cleanup.builder, cleanup.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })

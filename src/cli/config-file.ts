@@ -10,10 +10,13 @@ export const DEFAULT_FILE = '/etc/ndp6d.conf'
 /**
  * Reads `file`, which may have any readable type, and its included files, which must be regular files.
  * @param again whether this is a further reading. Then `file` must be a regular file as well: a pipe would block, or yield no text
+ * @param seen called with each path before it is read, which may be a pattern
  * @throws an Error with `code` when `file` cannot be read
  */
-export function readConfig(file: string, again = false): Parsed {
-  return parseConfig(again ? readRegular(file, 'it cannot be read again; restart ndp6d') : readFileSync(file, 'utf8'), file, include)
+export function readConfig(file: string, again = false, seen: (path: string) => void = () => {}): Parsed {
+  seen(file)
+  const text = again ? readRegular(file, 'it cannot be read again; restart ndp6d') : readFileSync(file, 'utf8')
+  return parseConfig(text, file, (glob, fromFile) => include(glob, fromFile, seen))
 }
 
 /** @returns why a file could not be read, and what to do. @throws `error` if it has no `code` */
@@ -35,19 +38,53 @@ function example(): string {
   return path === undefined ? '' : `, an example is ${path}`
 }
 
-/** Expands `*` in the last part of the path; without names that start with a dot, as a shell does. @throws an Error with `code` */
-function include(glob: string, fromFile: string): readonly Included[] {
+/** A configuration file, and the files that it includes, which may change. */
+export class ConfigFile {
+  readonly path: string
+  /** The state of each path at the last reading. */
+  readonly #seen = new Map<string, string>()
+
+  constructor(path: string) { this.path = path }
+
+  /** @param again as of {@link readConfig} @throws an Error with `code` */
+  read(again = true): Parsed {
+    this.#seen.clear()
+    return readConfig(this.path, again, (path) => this.#seen.set(path, stateOf(path)))
+  }
+
+  /** Whether a file was changed, added or removed since the last `read`. */
+  get isTouched(): boolean { return [...this.#seen].some(([path, state]) => stateOf(path) !== state) }
+}
+
+/** @returns a text that changes with the file, or with the names that match the pattern */
+function stateOf(path: string): string {
+  try {
+    if (basename(path).includes('*')) return matching(path).join('/')
+    const { ino, size, mtimeNs } = statSync(path, { bigint: true })
+    return `${ino} ${size} ${mtimeNs}`
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+/** @returns the names in the directory that match the last part of the path; without those that start with a dot, as in a shell */
+function matching(path: string): string[] {
+  return filesOf(dirname(path)).sort().filter((name) => !name.startsWith('.') && matchesIface(basename(path), name))
+}
+
+/** Expands `*` in the last part of the path. @throws an Error with `code` */
+function include(glob: string, fromFile: string, seen: (path: string) => void): readonly Included[] {
   const path = resolve(dirname(fromFile), glob)
-  const pattern = basename(path)
   const directory = dirname(path)
-  const names = !pattern.includes('*') ? [pattern] : filesOf(directory).sort()
-    .filter((name) => !name.startsWith('.') && matchesIface(pattern, name))
-  return names.map((name) => {
+  const isPattern = basename(path).includes('*')
+  if (isPattern) seen(path)
+  return (isPattern ? matching(path) : [basename(path)]).map((name) => {
     const file = join(directory, name)
+    seen(file)
     try {
       return { file, text: readRegular(file, 'move it away, or include other files') }
     } catch (error) {
-      if (!pattern.includes('*') && isDirectory(file)) {
+      if (!isPattern && isDirectory(file)) {
         return { file, error: `it is a directory: write \`${glob.replace(/\/+$/, '')}/*.conf\`` }
       }
       return { file, error: (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'it does not exist' : (error as Error).message }

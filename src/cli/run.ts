@@ -2,6 +2,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import type { InferredOptionTypes } from 'yargs'
+import type { Config } from '../config/config.ts'
+import { renderDiagnostic } from '../config/diagnostic.ts'
 import { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
 import { NativeCodeMissing } from '../linux/binaries.ts'
@@ -14,9 +16,11 @@ import { Log } from '../log/log.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
 import { countersSentence, droppedRecordsSentence } from '../log/sentences.ts'
 import { unitStatus } from '../log/unit-status.ts'
+import { Reloads } from '../reloads.ts'
+import { reloadReply } from '../replies/reload.ts'
 import { statusReply, type Summary } from '../replies/status.ts'
 import { loadConfig } from './check.ts'
-import { DEFAULT_FILE } from './config-file.ts'
+import { ConfigFile, DEFAULT_FILE, explainUnreadable } from './config-file.ts'
 import { control } from './connection.ts'
 import { EXIT } from './exit.ts'
 import { stateDirectory } from './service-directories.ts'
@@ -45,8 +49,9 @@ export const builder = {
 export async function handler({ config: file, control: path, level, log: output, state }: InferredOptionTypes<typeof builder>): Promise<void> {
   process.title = 'ndp6d'
   const { log, outputs } = openLog(level, output)
-  const { config, refusal } = loadConfig(file)
-  if (config === undefined) {
+  const configFile = new ConfigFile(file)
+  const { parsed, refusal } = loadConfig(file, () => configFile.read(false))
+  if (parsed === undefined) {
     // The last line is the one that `systemctl status` shows. In the journal, it gets fields and an explanation.
     if (outputs.stdout === undefined) log.error({ event: 'config-refused', configFile: file }, refusal)
     else process.stderr.write(`${refusal}\n`)
@@ -55,11 +60,12 @@ export async function handler({ config: file, control: path, level, log: output,
   }
   const release = holdSignals()
   try {
-    const daemon = new Daemon(config, log, { state: state === '' ? undefined : state })
+    const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })
     await daemon.start()
-    const server = answerCommands(path, daemon, log, outputs)
+    const reloads = reloadsOf(configFile, parsed.config, daemon, log)
+    const server = answerCommands(path, daemon, reloads, log, outputs)
     await server.opened
-    serve(daemon, server, file, log, outputs)
+    serve(daemon, server, reloads, file, log, outputs)
     release()
   } catch (error) {
     process.exitCode = explain(error as NodeJS.ErrnoException, log)
@@ -106,26 +112,32 @@ function holdSignals(): () => void {
   }
 }
 
-function serve(daemon: Daemon, server: ControlServer, file: string, log: Log, outputs: Outputs): void {
+function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, log: Log): Reloads {
+  const { path } = configFile
+  const file = { path, read: () => configFile.read(), get isTouched() { return configFile.isTouched },
+    explain: (error: NodeJS.ErrnoException) => explainUnreadable(path, error) }
+  const reloads: Reloads = new Reloads({ file, config, daemon, log, began: () => void notifyReloading(),
+    ended: () => void notify({ READY: '1', STATUS: statusLine(daemon, reloads) }) })
+  return reloads
+}
+
+/** @returns the line that systemd shows */
+function statusLine(daemon: Daemon, reloads: Reloads): string {
+  return [unitStatus(daemon.serving), reloads.remark].filter((part) => part !== undefined).join('; ')
+}
+
+function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, file: string, log: Log, outputs: Outputs): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
-  const statusTimer = keepUnitStatus(daemon)
+  const statusTimer = keepUnitStatus(daemon, reloads)
 
   let stopping = false
-  /** Each refused reload is a cause of its own: somebody waits for the verdict. */
-  let refusals = 0
   process.on('SIGHUP', () => {
     if (stopping) return
-    notifyReloading()
-    const { config, refusal } = loadConfig(file, true, (text) => outputs.stderr.write(text))
-    if (config === undefined) {
-      log.error({ event: 'config-refused', configFile: file }, `${refusal}: the former configuration stays in force`, `${++refusals}`)
-    } else {
-      daemon.reload(config)
-      log.info({ event: 'reload' }, `reloaded ${file}`)
-    }
-    notify({ READY: '1' })
+    const { problems, unreadable } = reloads.hangup()
+    for (const problem of problems) outputs.stderr.write(`${renderDiagnostic(problem)}\n`)
+    if (unreadable !== null) outputs.stderr.write(`ndp6d: ${unreadable}\n`)
   })
   process.on('SIGUSR1', () => {
     const { counters } = daemon
@@ -137,6 +149,7 @@ function serve(daemon: Daemon, server: ControlServer, file: string, log: Log, ou
     clearInterval(watchdog)
     clearInterval(statusTimer)
     server.close()
+    reloads.stop()
     notify({ STOPPING: '1' })
     const isRestart = signal === 'SIGUSR2'
     daemon.stop(isRestart).then(() => {
@@ -157,28 +170,28 @@ function serve(daemon: Daemon, server: ControlServer, file: string, log: Log, ou
 
   // Logged after the handlers are set, because a reader of this line may send a signal at once.
   log.info({ event: 'ready' }, `ready, with the configuration ${file}`)
-  const failed = notify({ READY: '1', STATUS: unitStatus(daemon.serving) })
+  const failed = notify({ READY: '1', STATUS: statusLine(daemon, reloads) })
   if (failed !== undefined) log.warn({ event: 'notify', reason: failed.message, err: failed }, `cannot notify systemd that the start is complete: ${failed.message}`)
 }
 
 /** Sends the line of the unit whenever it has changed. */
-function keepUnitStatus(daemon: Daemon): NodeJS.Timeout | undefined {
+function keepUnitStatus(daemon: Daemon, reloads: Reloads): NodeJS.Timeout | undefined {
   if (!process.env.NOTIFY_SOCKET) return undefined
   let last = ''
   return setInterval(() => {
-    const STATUS = unitStatus(daemon.serving)
+    const STATUS = statusLine(daemon, reloads)
     if (STATUS !== last && notify({ STATUS }) === undefined) last = STATUS
   }, STATUS_INTERVAL)
 }
 
-function answerCommands(path: string, daemon: Daemon, log: Log, { stdout, stderr }: Outputs): ControlServer {
+function answerCommands(path: string, daemon: Daemon, reloads: Reloads, log: Log, { stdout, stderr }: Outputs): ControlServer {
   const summary = (): Summary => {
     const { links, limits } = daemon.usage
     return { version: version(), pid: process.pid, uptime: process.uptime(), links, counters: daemon.counters,
-      limits: [...limits, ...[stdout, stderr, server].flatMap((each) => each?.limits ?? [])] }
+      reload: reloads.state, limits: [...limits, ...[stdout, stderr, server].flatMap((each) => each?.limits ?? [])] }
   }
   const server: ControlServer = new ControlServer(path, {
-    replies: { status: () => statusReply({ summary, neighbors: () => daemon.neighbors }) },
+    replies: { status: () => statusReply({ summary, neighbors: () => daemon.neighbors }), reload: (request) => reloadReply(reloads, request) },
     failed: (err) => log.warn({ event: 'control', reason: err.message, err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
     isRoomLeft: () => areDescriptorsFree(NOT_FOR_COMMANDS),
   })

@@ -7,6 +7,7 @@ import { DEFAULTS, TOP_DEFAULTS, withDefaults } from './defaults.ts'
 import type { Report, Span } from './diagnostic.ts'
 import { checkOverlaps, type PlacedRule } from './overlaps.ts'
 import type { Placed, Statement } from './parser.ts'
+import type { Places } from './places.ts'
 import { readSubnet } from './subnet.ts'
 import { Reader } from './values.ts'
 
@@ -22,9 +23,10 @@ const FIRST_ONLY = 'ndppd 0.2.x probes only the first'
  * Compiles `statements`. Problems go to `report`; the result is valid only if no error was reported.
  * @param ifaces receives all interface names and patterns, with the place of the first mention
  */
-export function compile(block: readonly Statement[], report: Report, ifaces: Map<string, Span>): Config {
+export function compile(block: readonly Statement[], report: Report, ifaces: Map<string, Span>): { config: Config; places: Places } {
   const reader = new Reader(report, ifaces)
-  const { values, statements } = readContents(block, 'top', reader)
+  const { places } = reader
+  const { values, words, statements } = readContents(block, 'top', reader)
   const blocks = (key: string): Statement[] => statements.filter((statement) => statement.key.text === key)
   const prefixes: Placed<Prefix>[] = []
   const rules: PlacedRule[] = []
@@ -32,7 +34,9 @@ export function compile(block: readonly Statement[], report: Report, ifaces: Map
   const subnets = blocks('subnet').map((statement) => readSubnet(statement, reader)).filter((subnet) => subnet !== undefined)
   checkAddresses(prefixes, subnets, report)
   checkOverlaps(rules, subnets, report)
-  return { ...TOP_DEFAULTS, ...values, proxies, subnets: subnets.map(({ value }) => value) }
+  const config = { ...TOP_DEFAULTS, ...values, proxies, subnets: subnets.map(({ value }) => value) }
+  places.options(config, words)
+  return { config, places }
 }
 
 /** Reads one `proxy` block. @param prefixes receives the prefixes of all rules; @param all receives the rules; for checks across blocks */
@@ -40,7 +44,7 @@ function readProxy(statement: Statement, prefixes: Placed<Prefix>[], all: Placed
   const { report } = reader
   const word = onlyValue(statement, 'one interface', 'write a proxy block for each interface', reader)
   const iface = word && reader.iface(word, false)
-  const { values, statements, meant } = readContents(statement.block ?? [], 'proxy', reader)
+  const { values, words, statements, meant } = readContents(statement.block ?? [], 'proxy', reader)
   const settings = withDefaults(DEFAULTS, values)
   const own = statements.map((rule) => readRule(rule, iface, settings, prefixes, reader))
   if (word === undefined || iface === undefined) return undefined
@@ -51,7 +55,11 @@ function readProxy(statement: Statement, prefixes: Placed<Prefix>[], all: Placed
   }
   const rules = own.filter((rule) => rule !== undefined)
   for (const { value: rule, word } of rules) all.push({ rule, word, iface, settings })
-  return { iface, settings, rules: rules.map(({ value }) => value) }
+  const proxy = { iface, settings, rules: rules.map(({ value }) => value) }
+  reader.places.part(proxy, word)
+  reader.places.options(proxy, words)
+  for (const { value: rule, word } of rules) reader.places.part(rule, word)
+  return proxy
 }
 
 function readRule(statement: Statement, proxyIface: string | undefined, { router }: Settings, prefixes: Placed<Prefix>[],

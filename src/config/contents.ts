@@ -10,6 +10,8 @@ import type { Reader } from './values.ts'
 export interface Contents {
   /** Values of the options in the block, by field name. */
   readonly values: Readonly<Record<string, unknown>>
+  /** The words that set the values, by field name. */
+  readonly words: Readonly<Record<string, Word>>
   readonly statements: readonly Statement[]
   /** Words that misspelt statements of the block stand for: what these statements lack is not reported as missing. */
   readonly meant: ReadonlySet<string>
@@ -22,6 +24,7 @@ export interface Contents {
 export function readContents(block: readonly Statement[], where: Where, reader: Reader, needed: readonly string[] = []): Contents {
   const { report } = reader
   const values: Record<string, unknown> = {}
+  const words: Record<string, Word> = {}
   const seen = new Map<string, Statement>()
   const statements: Statement[] = []
   const meant = new Set<string>()
@@ -60,10 +63,12 @@ export function readContents(block: readonly Statement[], where: Where, reader: 
     } else {
       seen.set(key, statement)
       const value = readValue(statement, option, reader)
-      if (value !== undefined) values[option.sets] = value
+      if (value === undefined) continue
+      values[option.sets] = value
+      words[option.sets] = statement.key
     }
   }
-  return { values, statements, meant }
+  return { values, words, statements, meant }
 }
 
 /** Returns the value of a statement that takes one. Reports a missing value, and a second value with `hint`. */

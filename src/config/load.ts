@@ -4,6 +4,7 @@ import { type Diagnostic, quote, Report, Source, type Span } from './diagnostic.
 import { arity, belongsIn, takesBlock } from './option-table.ts'
 import { parse, type Statement, type Word } from './parser.ts'
 import { compile } from './compiler.ts'
+import type { Places } from './places.ts'
 
 /** An included file: its text, or the reason why it cannot be read. */
 export type Included = { readonly file: string; readonly text: string } | { readonly file: string; readonly error: string }
@@ -16,6 +17,8 @@ export type ReadInclude = (glob: string, fromFile: string) => readonly Included[
 
 export interface Parsed {
   readonly config: Config | undefined
+  /** Where the parts of `config` were read. */
+  readonly places: Places
   /** Sorted by file, in the order of reading, then by line. */
   readonly diagnostics: readonly Diagnostic[]
   /** All files read, the main one first. */
@@ -32,7 +35,7 @@ export function parseConfig(text: string, file: string, readInclude: ReadInclude
   const source = new Source(file, text)
   const files = new Map([[file, 0]])
   const ifaces = new Map<string, Span>()
-  const config = compile(expand(source, [file], files, readInclude, report), report, ifaces)
+  const { config, places } = compile(expand(source, [file], files, readInclude, report), report, ifaces)
   const order = (diagnostic: Diagnostic): number => files.get(diagnostic.file) ?? files.size
   report.diagnostics.sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
   if (!report.hasErrors && config.proxies.length + config.subnets.length === 0) {
@@ -40,7 +43,7 @@ export function parseConfig(text: string, file: string, readInclude: ReadInclude
     const end = report.diagnostics.length === 0 ? 0 : source.text.trimEnd().length
     report.warning({ source, start: end, end }, 'nothing-proxied', 'nothing is proxied: expected a `subnet` or `proxy` block')
   }
-  return { config: report.hasErrors ? undefined : config, diagnostics: report.diagnostics, files: [...files.keys()], ifaces }
+  return { config: report.hasErrors ? undefined : config, places, diagnostics: report.diagnostics, files: [...files.keys()], ifaces }
 }
 
 /**

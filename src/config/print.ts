@@ -1,5 +1,5 @@
 /** Prints a Config as text that parses into the same Config: all effective values, in canonical order and form. */
-import type { Config, Rule, Settings } from './config.ts'
+import type { Config, Endpoint, Rule, Settings } from './config.ts'
 import { arity, OPTIONS, type Where } from './option-table.ts'
 
 /** Prints every statement with its effective value. Times are plain milliseconds, which ndppd reads too. */
@@ -7,8 +7,7 @@ export function printConfig(config: Config): string {
   const { forwarding, grace, metrics, proxies, subnets } = config
   const parts = [[`forwarding ${printValue(forwarding)}`, `grace ${grace}`]]
   if (metrics !== undefined) {
-    const host = metrics.host.includes(':') ? `[${metrics.host}]` : metrics.host
-    parts[0].push(`metrics ${host}:${metrics.port}`)
+    parts[0].push(`metrics ${printEndpoint(metrics)}`)
   }
   for (const { prefix, upstream, downstream, hosts, exclude, settings } of subnets) {
     parts.push(printBlock(`subnet ${prefix}`, [
@@ -46,7 +45,9 @@ export function printRule(rule: Rule): string {
   return `rule ${rule.prefix} { iface ${rule.ifaces.map(printIface).join(' ')}${rule.autovia ? ' autovia yes' : ''} }`
 }
 
-function printValue(value: boolean | number | string): string {
+export function printEndpoint({ host, port }: Endpoint): string { return `${host.includes(':') ? `[${host}]` : host}:${port}` }
+
+export function printValue(value: boolean | number | string): string {
   return typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value)
 }
 

@@ -11,10 +11,10 @@ import type { Reader } from './values.ts'
 
 /** Reads one block. @returns undefined if the prefix or the upstream is missing */
 export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet> | undefined {
-  const { report } = reader
+  const { report, places } = reader
   const word = onlyValue(statement, 'one prefix, or `auto`', 'write a subnet block for each prefix', reader)
   const prefix = word && reader.prefixOrAuto(word)
-  const { values, statements, meant } = readContents(statement.block ?? [], 'subnet', reader)
+  const { values, words, statements, meant } = readContents(statement.block ?? [], 'subnet', reader)
   if (word === undefined) return undefined
   if (statement.block === undefined) {
     report.error(word, 'missing-block', 'this subnet has no block: expected `{ upstream IFACE` and `downstream IFACE... }` after it')
@@ -37,7 +37,10 @@ export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet>
   if (!settings.learn && hosts.length === 0 && !meant.has('host')) {
     report.warning(word, 'no-effect', 'with `learn no` this subnet answers for no address: expected a `host`')
   }
-  return { value: { prefix, upstream, downstream, hosts, exclude: [...exclude], settings }, word }
+  const value = { prefix, upstream, downstream, hosts, exclude: [...exclude], settings }
+  places.part(value, word)
+  places.options(value, { ...words, upstream: of('upstream')[0].key, downstream: of('downstream')[0]?.key ?? word })
+  return { value, word }
 }
 
 const VALUES: Readonly<Record<string, string>> = {
@@ -97,6 +100,7 @@ function readExcluded(prefix: Prefix | 'auto', statements: readonly Statement[],
       report.warning(word, 'no-effect', `this excludes all of ${prefix}: the subnet answers for no address`)
     }
     excluded.add(found)
+    reader.places.part(found, word)
   }
   return excluded
 }
@@ -148,7 +152,9 @@ function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], li
         `${address} is the subnet-router anycast address (RFC 4291 2.6.1): solicitations for it are not answered`)
     }
     pinned.set(single, { value: { address, iface }, word })
-    hosts.push({ address, iface })
+    const host = { address, iface }
+    reader.places.part(host, word)
+    hosts.push(host)
   }
   return hosts
 }

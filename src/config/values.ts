@@ -6,6 +6,7 @@ import { Address, Prefix } from '../address.ts'
 import type { Endpoint } from './config.ts'
 import { quote, type Report, type Span } from './diagnostic.ts'
 import type { Word } from './parser.ts'
+import { Places } from './places.ts'
 import { nearAddress, nearest } from './suggest.ts'
 
 /** Maximum of times (ms) and counts: a JavaScript timer with a longer time fires at once. */
@@ -25,6 +26,7 @@ const ON = /^(on|1|y|enabled?)$/i
 
 export class Reader {
   readonly report: Report
+  readonly places = new Places()
   #suggestions = 0
   readonly #ifaces: Map<string, Span>
   /** Interface names without a problem, which most files repeat often. */

@@ -38,6 +38,7 @@ export const PROBLEMS = {
   'start-failed': { id: '9da2c5e06be249d1be0b518d0496ca5e', fields: ['reason'] },
   'stop-failed': { id: 'eaa67e3a43d84d1e961c0f789e7a4011', fields: ['reason'] },
   'config-refused': { id: 'b992c934305342c2960a6a23dcfd6aa1', fields: ['configFile'] },
+  'trial-over': { id: '04491e2c30af425fad05d356fc6e5690', fields: ['configFile'] },
   'state-file': { id: '301d5a07f3c14e119b2df4761d69d13b', fields: ['directory'] },
   'control': { id: '38c90f252f4d4ea79ade342398aa9531', fields: ['reason'] },
   'notify': { id: '8bf5b6fb431b4652bc87e93b90cdb1a3', fields: ['reason'] },

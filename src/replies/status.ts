@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Part } from '../control/protocol.ts'
 import type { NeighborSnapshot } from '../engine.ts'
 import type { Limit, LinkUsage, Outcome } from '../events.ts'
+import type { ReloadState } from '../reloads.ts'
 
 /** The most neighbors in one part of the reply. Packets are processed between two parts. */
 const PART_SIZE = 256
@@ -16,6 +17,7 @@ export interface Summary {
   readonly links: readonly LinkUsage[]
   /** Packets since the start, by outcome. */
   readonly counters: Readonly<Record<Outcome, number>>
+  readonly reload: ReloadState
   readonly limits: readonly Limit[]
 }
 

@@ -15,7 +15,7 @@ for (const name of readdirSync(HERE).filter((file) => file.endsWith('.conf')).so
     process.chdir(HERE.pathname)
     t.teardown(() => process.chdir(before))
     let printed = ''
-    const { refusal } = loadConfig(name, false, (part) => { printed += part })
+    const { refusal } = loadConfig(name, undefined, (part) => { printed += part })
     const all = `${printed}${refusal === undefined ? '' : `${refusal}\n`}`.replaceAll(HERE.pathname, '')
     const expected = new URL(name.replace('.conf', '.txt'), HERE)
     if (process.env.NDP6D_WRITE_EXPECTED === '1') writeFileSync(expected, all)

@@ -1,0 +1,27 @@
+/** The places in the text where the parts of a Config were read. */
+import type { Span } from './diagnostic.ts'
+
+export interface Place {
+  readonly file: string
+  /** From 1. */
+  readonly line: number
+}
+
+export class Places {
+  readonly #parts = new Map<object, Span>()
+  readonly #options = new Map<object, Readonly<Record<string, Span>>>()
+
+  /** Records the place of a block, rule, host or exclusion. */
+  part(value: object, span: Span): void { this.#parts.set(value, span) }
+  /** Records the places of the options of a block, or of the whole configuration, by field name. */
+  options(owner: object, spans: Readonly<Record<string, Span>>): void { this.#options.set(owner, spans) }
+
+  /** @returns the place of a part; undefined: it is not from a file */
+  of(value: object): Place | undefined { return placeOf(this.#parts.get(value)) }
+  /** @returns the place of an option; that of its block if the option has its default */
+  ofOption(owner: object, field: string): Place | undefined { return placeOf(this.#options.get(owner)?.[field]) ?? this.of(owner) }
+}
+
+function placeOf(span: Span | undefined): Place | undefined {
+  return span && { file: span.source.file, line: span.source.locate(span.start).line }
+}
