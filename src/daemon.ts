@@ -137,7 +137,7 @@ export class Daemon {
   get counters(): Readonly<Record<Outcome, number>> { return this.#counters.values }
 
   /** Entries may come and go while they are read. */
-  get neighbors(): Iterable<NeighborSnapshot> { return this.#engine.neighbors() }
+  get neighbors(): Iterable<NeighborSnapshot> { return this.#engine.neighbors(clock()) }
 
   /** All neighbors at once, which may take a while, and the usage. */
   snapshot() { return { ...this.#engine.snapshot(clock()), ...this.usage } }
