@@ -24,7 +24,7 @@ import { readNeighborLimit } from './linux/sysctl.ts'
 import { EventLog } from './log/event-log.ts'
 import { LinkErrorLog } from './log/link-errors.ts'
 import { enslavedSentence, missingLinkSentence } from './log/sentences.ts'
-import { Counters } from './metrics.ts'
+import { Counters, type LastPackets } from './metrics.ts'
 import { StateFile } from './state-file.ts'
 
 /** Interval of summaries in the log, and of reading drop counters. Milliseconds. */
@@ -55,8 +55,7 @@ export class Daemon {
   #isStepping = false
   /** The last save: the engine's revision, and the time. */
   #saved = { revision: 0, at: Number.NEGATIVE_INFINITY }
-  /** The part of the configuration that is not the engine's. */
-  #machine: Pick<Config, 'forwarding' | 'grace'>
+  #config: Config
   #ticker: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
@@ -64,7 +63,7 @@ export class Daemon {
   /** Opens no link socket yet. @param state directory of the saved hosts; undefined: none are saved @throws OsError, AlreadyRunning */
   constructor(config: Config, log: Logger, { state }: { state?: string | undefined } = {}) {
     this.#claim = claim()
-    this.#machine = config
+    this.#config = config
     this.#log = log
     this.#events = new EventLog(log, (ifindex) => this.#nameOf(ifindex))
     this.#linkErrors = new LinkErrorLog(log, readNeighborLimit)
@@ -81,7 +80,7 @@ export class Daemon {
     this.#comparison = new RouteComparison(this.#kernel, this.#routes, (present) => step({ kind: 'routes', present }))
     this.#netfilter = new Netfilter(log, (ifindex, target) => step({ kind: 'local-solicitation', ifindex, target }))
     this.#forwarding = new Forwarding(log, () => ({
-      isEnabled: this.#machine.forwarding,
+      isEnabled: this.#config.forwarding,
       upstreams: this.#engine.interfaces.upstreams,
       links: this.#sockets.usage.map(({ iface }) => iface),
     }))
@@ -119,17 +118,17 @@ export class Daemon {
     clearInterval(this.#ticker)
     for (const watcher of [this.#comparison, this.#watch, this.#forwarding]) watcher.close()
     this.#stateFile?.write(this.#engine.savedHosts)
-    this.#carryOut(this.#engine.stop())
+    this.#carryOut(this.#engine.stop(), clock())
     this.#sockets.close()
     this.#netfilter.close()
-    await this.#routes.leave(this.#machine.grace)
+    await this.#routes.leave(this.#config.grace)
     this.#kernel.close()
     this.#claim.close()
   }
 
   /** Applies another configuration, and keeps the learned hosts that still fit. */
   reload(config: Config): void {
-    this.#machine = config
+    this.#config = config
     this.#step({ kind: 'config', config })
     this.#prepare()
   }
@@ -138,6 +137,15 @@ export class Daemon {
 
   /** Entries may come and go while they are read. */
   get neighbors(): Iterable<NeighborSnapshot> { return this.#engine.neighbors(clock()) }
+
+  /** What the configuration asks for, and what there is of it. */
+  get setting() {
+    const { links, ports } = this.#watch
+    return { config: this.#config, prefixes: this.#engine.subnetPrefixes, links, ports, isForwarding: this.#forwarding.isOn }
+  }
+
+  /** The last packet of each outcome, except answered ones. */
+  get lastPackets(): LastPackets { return this.#counters.lastPackets(clock()) }
 
   /** All neighbors at once, which may take a while, and the usage. */
   snapshot() { return { ...this.#engine.snapshot(clock()), ...this.usage } }
@@ -156,15 +164,15 @@ export class Daemon {
   #run(first: ((now: Instant) => Effects) | undefined): void {
     this.#isStepping = true
     const now = clock()
-    if (first !== undefined) this.#carryOut(first(now))
-    for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) this.#carryOut(this.#engine.step(input, now))
+    if (first !== undefined) this.#carryOut(first(now), now)
+    for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) this.#carryOut(this.#engine.step(input, now), now)
     this.#isStepping = false
     this.#sockets.flush()
     for (const event of this.#unlogged.splice(0)) this.#events.event(event, now)
     this.#arm()
   }
 
-  #carryOut(effects: Effects): void {
+  #carryOut(effects: Effects, now: Instant): void {
     const { listening, filters, routes, repairs, answers, probes, multicasts, discoveries, lookups, paths, events, outcomes } = effects
     for (const entry of listening.values()) if (entry !== undefined) this.#listen(entry)
     if (filters !== undefined) {
@@ -187,8 +195,10 @@ export class Daemon {
     if (paths.length > 0) this.#askPaths([...paths])
     this.#unlogged.push(...events)
     for (let i = 0; i < outcomes.size; i++) {
-      const { outcome, ifindex, t0, t1, t2, t3 } = outcomes.at(i)
+      const packet = outcomes.at(i)
+      const { outcome, ifindex, t0, t1, t2, t3 } = packet
       this.#counters.count(outcome)
+      if (outcome !== 'answered') this.#counters.remember(packet, now)
       this.#events.outcome(outcome, ifindex, t0, t1, t2, t3)
     }
   }
@@ -208,7 +218,7 @@ export class Daemon {
     this.#netfilter.watch(ifindex, ownSolicitations)
     const isNew = this.#sockets.listen(entry)
     // An upstream that appears, or gets its name, after the start needs its settings as well.
-    if (isNew && this.#machine.forwarding && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
+    if (isNew && this.#config.forwarding && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
   }
 
   #ignore(ifindex: number): void {

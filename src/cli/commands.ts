@@ -17,8 +17,8 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .version(version())
     .help()
     .fail((message, error) => {
-      // yargs passes its own errors (YError) here too; all others are thrown.
-      if (error && error.name !== 'YError') throw error
+      // yargs passes its own errors (YError) here too, and the text of a failed check; all others are thrown.
+      if (error instanceof Error && error.name !== 'YError') throw error
       process.stderr.write(`ndp6d: ${message}\nTry \`ndp6d --help\`.\n`)
       process.exit(EXIT.usage)
     })

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import type { Logger } from 'pino'
 import type { InferredOptionTypes } from 'yargs'
+import type { Parsed } from '../config/load.ts'
 import { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
 import { areDescriptorsFree } from '../linux/descriptors.ts'
@@ -12,7 +13,8 @@ import { AlreadyRunning } from '../linux/single-instance.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
 import { countersSentence, droppedRecordsSentence } from '../log/sentences.ts'
-import { statusReply, type Summary } from '../replies/status.ts'
+import type { DaemonState } from '../replies/meanings.ts'
+import { type Program, type Reload, statusReply } from '../replies/status.ts'
 import { loadConfig } from './check.ts'
 import { DEFAULT_FILE } from './config-file.ts'
 import { control } from './connection.ts'
@@ -49,10 +51,11 @@ export async function handler({ config: file, control: path, level, log: output,
   const release = holdSignals()
   try {
     const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })
-    await daemon.start()
-    const server = answerCommands(path, daemon, log, outputs)
+    const life: Life = { state: 'starting', config: { file, appliedAt: timestamp() } }
+    const server = answerCommands(path, daemon, life, log, outputs)
     await server.opened
-    serve(daemon, server, file, log, outputs)
+    await daemon.start()
+    serve(daemon, server, life, log, outputs)
     release()
   } catch (error) {
     process.exitCode = explain(error as NodeJS.ErrnoException, log)
@@ -61,6 +64,13 @@ export async function handler({ config: file, control: path, level, log: output,
     await outputs.drained()
     process.exit()
   }
+}
+
+/** What the program does, for `ndp6d status`. */
+interface Life {
+  state: DaemonState
+  config: Program['config']
+  reload?: Reload
 }
 
 /** Outputs of the log. Writing to an output never blocks the daemon. */
@@ -99,21 +109,26 @@ function holdSignals(): () => void {
   }
 }
 
-function serve(daemon: Daemon, server: ControlServer, file: string, log: Logger, outputs: Outputs): void {
+function serve(daemon: Daemon, server: ControlServer, life: Life, log: Logger, outputs: Outputs): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
-  let stopping = false
+  const { file } = life.config
   process.on('SIGHUP', () => {
-    if (stopping) return
+    if (life.state === 'stopping') return
+    life.state = 'reloading'
     notifyReloading()
-    const config = loadConfig(file, true, (text) => outputs.stderr.write(text))?.config
+    const parsed = loadConfig(file, true, (text) => outputs.stderr.write(text))
+    const config = parsed?.config
+    life.reload = { at: timestamp(), accepted: config !== undefined, problem: config === undefined ? firstProblem(parsed, file) : null }
     if (config === undefined) {
       log.error({ event: 'reload' }, `${file} has errors: the former configuration stays in force; see \`ndp6d check ${file}\``)
     } else {
       daemon.reload(config)
+      life.config = { file, appliedAt: timestamp() }
       log.info({ event: 'reload' }, `reloaded ${file}`)
     }
+    life.state = 'serving'
     notify({ READY: '1' })
   })
   process.on('SIGUSR1', () => {
@@ -121,10 +136,9 @@ function serve(daemon: Daemon, server: ControlServer, file: string, log: Logger,
     log.info({ event: 'counters', counters, ...daemon.snapshot() }, countersSentence(counters))
   })
   const stop = (signal: string): void => {
-    if (stopping) return
-    stopping = true
+    if (life.state === 'stopping') return
+    life.state = 'stopping'
     clearInterval(watchdog)
-    server.close()
     notify({ STOPPING: '1' })
     daemon.stop().then(() => {
       log.info({ event: 'stop' }, `stopped by ${signal}`)
@@ -133,6 +147,7 @@ function serve(daemon: Daemon, server: ControlServer, file: string, log: Logger,
       log.error({ err: error }, `stopped by ${signal}, but routes or settings may be left: ${error.message}`)
       return EXIT.failed
     }).then(async (status) => {
+      server.close()
       await outputs.drained()
       process.exit(status)
     })
@@ -140,25 +155,33 @@ function serve(daemon: Daemon, server: ControlServer, file: string, log: Logger,
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
 
+  life.state = 'serving'
   // Logged after the handlers are set, because a reader of this line may send a signal at once.
   log.info({ event: 'ready' }, `ready, with the configuration ${file}`)
   const failed = notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })
   if (failed !== undefined) log.warn({ err: failed }, `cannot notify systemd that the start is complete: ${failed.message}`)
 }
 
-function answerCommands(path: string, daemon: Daemon, log: Logger, { stdout, stderr }: Outputs): ControlServer {
-  const summary = (): Summary => {
-    const { links, limits } = daemon.usage
-    return { version: version(), pid: process.pid, uptime: process.uptime(), links, counters: daemon.counters,
-      limits: [...limits, ...[stdout, stderr, server].flatMap((each) => each?.limits ?? [])] }
-  }
+function answerCommands(path: string, daemon: Daemon, life: Life, log: Logger, { stdout, stderr }: Outputs): ControlServer {
+  const startedAt = new Date(Date.now() - 1000 * process.uptime()).toISOString()
+  const program = (): Program => ({ version: version(), pid: process.pid, startedAt, ...life,
+    limits: [stdout, stderr, server].flatMap((each) => each?.limits ?? []) })
   const server: ControlServer = new ControlServer(path, {
-    replies: { status: () => statusReply({ summary, neighbors: () => daemon.neighbors }) },
+    replies: { status: (request) => statusReply(daemon, program(), request) },
     failed: (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
     isRoomLeft: () => areDescriptorsFree(NOT_FOR_COMMANDS),
   })
   return server
 }
+
+/** @returns the first error of a file that was refused, with its place */
+function firstProblem(parsed: Parsed | undefined, file: string): string {
+  const error = parsed?.diagnostics.find(({ severity }) => severity === 'error')
+  return error === undefined ? `${file} cannot be read` : `${error.file}:${error.line}:${error.column}: ${error.message}`
+}
+
+/** @returns the present time in the format of RFC 3339 */
+function timestamp(): string { return new Date().toISOString() }
 
 /** Logs why the start failed, and what to do. @returns the exit status */
 function explain(error: NodeJS.ErrnoException, log: Logger): number {

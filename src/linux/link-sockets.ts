@@ -32,8 +32,8 @@ export class LinkSockets {
   #solicitor: Solicitor | undefined
   #multicast: MulticastSocket | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Whether opening has failed, so that `opened` is still to be called. */
-  #isLate = false
+  /** Why the sockets could not be opened; undefined: they are open, and `opened` was called. */
+  #lateness: Error | undefined
   /** Drops that were not reported yet, and the time of the last report. */
   #unreported = 0
   #reportedAt = Number.NEGATIVE_INFINITY
@@ -88,7 +88,7 @@ export class LinkSockets {
   get usage(): LinkUsage {
     this.#unreported += this.#packets?.drops() ?? 0
     const { received = 0, drops = 0, sent = 0, unsent = 0 } = this.#packets?.counters ?? {}
-    return { iface: this.name, received, drops, sent, unsent: unsent + this.#unsent, queued: this.#packets?.queued ?? 0 }
+    return { iface: this.name, failure: this.#lateness?.message, received, drops, sent, unsent: unsent + this.#unsent, queued: this.#packets?.queued ?? 0 }
   }
 
   close(): void {
@@ -111,17 +111,17 @@ export class LinkSockets {
         this.close()
         throw error
       }
-      this.#isLate = true
+      this.#lateness = error as Error
       reader.failed(error as Error)
       this.#timer = setTimeout(() => this.#open(), RETRY)
       return
     }
     // Reports from the event loop, because the caller of `update` may be in the middle of a step.
-    if (this.#isLate) this.#timer = setTimeout(() => this.#reportOpened(), 0)
+    if (this.#lateness !== undefined) this.#timer = setTimeout(() => this.#reportOpened(), 0)
   }
 
   #reportOpened(): void {
-    this.#isLate = false
+    this.#lateness = undefined
     this.#reader.opened()
   }
 }
