@@ -2,6 +2,7 @@
 import yargs from 'yargs'
 import * as check from './check.ts'
 import { EXIT } from './exit.ts'
+import * as logLevel from './log-level.ts'
 import * as run from './run.ts'
 import * as status from './status.ts'
 import { version } from './version.ts'
@@ -12,6 +13,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .command(run.command, run.describe, run.builder, run.handler)
     .command(check.command, check.describe, check.builder, check.handler)
     .command(status.command, status.describe, status.builder, status.handler)
+    .command(logLevel.command, logLevel.describe, logLevel.builder, logLevel.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .strict()
     .version(version())

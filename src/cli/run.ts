@@ -13,6 +13,7 @@ import { AlreadyRunning } from '../linux/single-instance.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
 import { countersSentence, droppedRecordsSentence } from '../log/sentences.ts'
+import { type Level, LEVELS, logLevelReply } from '../replies/log-level.ts'
 import type { DaemonState } from '../replies/meanings.ts'
 import { type Program, type Reload, statusReply } from '../replies/status.ts'
 import { loadConfig } from './check.ts'
@@ -26,7 +27,6 @@ import { version } from './version.ts'
 const DRAIN_TIME = 500
 /** File descriptors that commands leave to the daemon: for the sockets of a link, a discovery of hosts, and a file. */
 const NOT_FOR_COMMANDS = 8
-const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 
 export const command = '$0'
 export const describe = 'run the daemon in the foreground'
@@ -82,7 +82,7 @@ interface Outputs {
   drained(): Promise<void>
 }
 
-function openLog(level: (typeof LEVELS)[number], requested: string | undefined): { log: Logger; outputs: Outputs } {
+function openLog(level: Level, requested: string | undefined): { log: Logger; outputs: Outputs } {
   const output = chooseOutput(requested, underJournal(), isatty(1))
   const open = (fd: 1 | 2, name: string): Output => new Output(fd, (count, reason) =>
     log.error({ event: 'dropped', count, reason }, droppedRecordsSentence(count, name, reason)))
@@ -167,7 +167,10 @@ function answerCommands(path: string, daemon: Daemon, life: Life, log: Logger, {
   const program = (): Program => ({ version: version(), pid: process.pid, startedAt, ...life,
     limits: [stdout, stderr, server].flatMap((each) => each?.limits ?? []) })
   const server: ControlServer = new ControlServer(path, {
-    replies: { status: (request) => statusReply(daemon, program(), request) },
+    replies: {
+      'status': (request) => statusReply(daemon, program(), request),
+      'log-level': (request) => logLevelReply(log, request),
+    },
     failed: (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
     isRoomLeft: () => areDescriptorsFree(NOT_FOR_COMMANDS),
   })

@@ -39,7 +39,7 @@ function more(count: number, time: number): string {
 export class EventLog {
   readonly #log: Logger
   readonly #names: LinkNames
-  readonly #isDebug: boolean
+  #isDebug: boolean
   /** By problem, in the order of `end`. */
   readonly #repeats = new Map<string, Repeat>()
   readonly #news = new NeighborNews()
@@ -48,6 +48,8 @@ export class EventLog {
     this.#log = log
     this.#names = names
     this.#isDebug = log.isLevelEnabled('debug')
+    // Asked for each packet otherwise.
+    log.on('level-change', () => { this.#isDebug = log.isLevelEnabled('debug') })
   }
 
   /** Logs links, and owners and next hops that are found, moved or lost, at info; problems as warnings; the rest at debug. */
