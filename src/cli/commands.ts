@@ -3,6 +3,7 @@ import yargs from 'yargs'
 import * as check from './check.ts'
 import { EXIT } from './exit.ts'
 import * as logLevel from './log-level.ts'
+import * as report from './report.ts'
 import * as run from './run.ts'
 import * as status from './status.ts'
 import { version } from './version.ts'
@@ -14,6 +15,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .command(check.command, check.describe, check.builder, check.handler)
     .command(status.command, status.describe, status.builder, status.handler)
     .command(logLevel.command, logLevel.describe, logLevel.builder, logLevel.handler)
+    .command(report.command, report.describe, report.builder, report.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .strict()
     .version(version())

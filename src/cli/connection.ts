@@ -23,9 +23,10 @@ export function explainFailure(error: NodeJS.ErrnoException, path: string, schem
 }
 
 /** `running`: null when it is unknown whether a daemon runs. */
-interface Failure { readonly running: boolean | null; readonly reason: string; readonly status: number; readonly sentence: string }
+export interface Failure { readonly running: boolean | null; readonly reason: string; readonly status: number; readonly sentence: string }
 
-function failureOf(error: NodeJS.ErrnoException, path: string): Failure {
+/** @param path of the socket @returns why a command failed, with the sentence for its user */
+export function failureOf(error: NodeJS.ErrnoException, path: string): Failure {
   switch (error.code) {
     case 'ENOENT': case 'ECONNREFUSED': return { running: false, reason: 'not-listening', status: EXIT.notRunning,
       sentence: `not running (no process listens at ${path}): \`systemctl start ndp6d\` starts it, \`journalctl -u ndp6d\` shows why it ended` }
