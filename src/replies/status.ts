@@ -1,5 +1,4 @@
 /** The reply to `ndp6d status`. */
-import { setImmediate } from 'node:timers/promises'
 import { Address } from '../address.ts'
 import type { Config } from '../config/config.ts'
 import type { Part, Request } from '../control/protocol.ts'
@@ -10,7 +9,7 @@ import { type LinkStatus, linkStatuses } from './links.ts'
 import type { DaemonState } from './meanings.ts'
 
 /** The most hosts in one part of the reply. Packets are processed between two parts. */
-const PART_SIZE = 256
+const PART_SIZE = 128
 
 /** Trouble that the daemon found on this machine. */
 export interface Finding {
@@ -96,12 +95,11 @@ export type Program = Pick<Summary, 'version' | 'pid' | 'startedAt' | 'state' | 
 export type StatusSource = Pick<Daemon, 'setting' | 'usage' | 'counters' | 'lastPackets' | 'neighbors'>
 
 /** @param all also yield the targets without an owner, which are only counted otherwise */
-export async function * statusReply(daemon: StatusSource, program: Program, { all }: Partial<Request> = {}): AsyncGenerator<Part> {
+export function * statusReply(daemon: StatusSource, program: Program, { all }: Partial<Request> = {}): Generator<Part> {
   yield { summary: summaryOf(daemon, program) }
   for (const { iface: link, rules } of daemon.setting.config.proxies) {
     for (let i = 0; i === 0 || i < rules.length; i += PART_SIZE) {
       yield { proxies: [{ link, rules: rules.slice(i, i + PART_SIZE).map(ruleOf) }] }
-      await setImmediate()
     }
   }
   const now = Date.now()
@@ -115,7 +113,6 @@ export async function * statusReply(daemon: StatusSource, program: Program, { al
     if (++read % PART_SIZE !== 0) continue
     yield { hosts }
     hosts = []
-    await setImmediate()
   }
   yield { hosts, unknown: { failed: counts.FAILED, probing: counts.INCOMPLETE } }
 }
