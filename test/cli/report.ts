@@ -15,7 +15,7 @@ const files = writeFiles({ 'ndp6d.conf': 'subnet 2001:db8::/64 {\n  upstream eth
   'bad.conf': 'subnet 2001:db8::/64 {\n  upsteam eth0\n}\n' })
 t.teardown(files.close)
 const RUN = { RUNTIME_DIRECTORY: files.path('run') }
-const report = (...args: string[]): Ended => run(command('report', ...args), RUN)
+const report = (...args: string[]): Ended => run(command('report', ...args), RUN, 60_000)
 
 t.test('with a daemon', async (t) => {
   const daemon = new Proc(command('--config', files.path('ndp6d.conf')), { ...ENV, ...RUN })
