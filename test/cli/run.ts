@@ -70,7 +70,7 @@ t.test('SIGUSR1 logs counters and opens no debugger', async (t) => {
   t.equal(counts.answered, 0)
   t.match(daemon.lines.join('\n'), /counters since the start: /)
   t.ok(Object.keys(counts).length > 30, 'every outcome has a counter')
-  t.same(neighbors, [{ target: '2001:db8::1', state: 'REACHABLE', iface: 'eth0', pinned: true, routed: false }])
+  t.match(neighbors, [{ target: '2001:db8::1', state: 'REACHABLE', iface: 'eth0', pinned: true, routed: false }])
   t.notMatch(daemon.lines.join('\n'), /debugger/i)
   const sockets = ['tcp', 'tcp6'].flatMap((name) => readFileSync(`/proc/net/${name}`, 'utf8').trim().split('\n').slice(1))
   t.same(sockets, [], 'no listening port')
