@@ -9,7 +9,7 @@ import type { Event, Outcome } from './events.ts'
 import { claim } from './linux/single-instance.ts'
 import { hasNetAdmin } from './linux/capabilities.ts'
 import { holdDescriptors } from './linux/descriptors.ts'
-import { isOutOfDescriptors, unlessBusy, verdict, type OsError } from './linux/errors.ts'
+import { isOutOfDescriptors, unlessBusy, verdict } from './linux/errors.ts'
 import { Forwarding } from './linux/forwarding.ts'
 import type { LinkReader } from './linux/link-sockets.ts'
 import { KernelWatch } from './linux/kernel-watch.ts'
@@ -24,8 +24,9 @@ import { readNeighborLimit } from './linux/sysctl.ts'
 import { EventLog } from './log/event-log.ts'
 import { LinkErrorLog } from './log/link-errors.ts'
 import type { Log } from './log/log.ts'
-import { ANSWERS_ONLY, enslavedSentence, missingLinkSentence } from './log/sentences.ts'
-import { Counters } from './metrics.ts'
+import { logMissingLinks, logRefusedRoute } from './log/machine-log.ts'
+import { ANSWERS_ONLY, enslavedSentence } from './log/sentences.ts'
+import { Counters, type LastPackets } from './metrics.ts'
 import { StateFile } from './state-file.ts'
 
 /** Interval of summaries in the log, and of reading drop counters. Milliseconds. */
@@ -56,8 +57,7 @@ export class Daemon {
   #isStepping = false
   /** The last save: the engine's revision, and the time. */
   #saved = { revision: 0, at: Number.NEGATIVE_INFINITY }
-  /** The part of the configuration that is not the engine's. */
-  #machine: Pick<Config, 'forwarding' | 'grace'>
+  #config: Config
   readonly #mayChange = hasNetAdmin()
   #ticker: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
@@ -66,7 +66,7 @@ export class Daemon {
   /** Opens no link socket yet. @param state directory of the saved hosts; undefined: none are saved @throws OsError, AlreadyRunning */
   constructor(config: Config, log: Log, { state }: { state?: string | undefined } = {}) {
     this.#claim = claim()
-    this.#machine = config
+    this.#config = config
     this.#log = log
     this.#events = new EventLog(log, { nameOf: (ifindex) => this.#nameOf(ifindex), hostsOn: (ifindex) => this.#engine.hostsOn(ifindex) })
     this.#linkErrors = new LinkErrorLog(log, readNeighborLimit)
@@ -74,7 +74,9 @@ export class Daemon {
     const step = this.#step
     this.#routes = new HostRoutes(this.#kernel, {
       done: (changes) => step({ kind: 'routes-done', changes }),
-      failed: ({ change: { op, route }, error }) => this.#routeFailed(op, String(route.target), error),
+      failed: ({ change: { op, route }, error }) => {
+        if (verdict(error) !== 'wait') logRefusedRoute(log, op, String(route.target), error)
+      },
       overrun: () => {
         this.#events.event({ kind: 'limit', limit: 'routes', size: QUEUE_LIMIT }, clock())
         this.#comparison.run()
@@ -83,7 +85,7 @@ export class Daemon {
     this.#comparison = new RouteComparison(this.#kernel, this.#routes, (present) => step({ kind: 'routes', present }))
     this.#netfilter = new Netfilter(log, (ifindex, target) => step({ kind: 'local-solicitation', ifindex, target }))
     this.#forwarding = new Forwarding(log, () => ({
-      isEnabled: this.#machine.forwarding && this.#mayChange,
+      isEnabled: this.#config.forwarding && this.#mayChange,
       upstreams: this.#engine.interfaces.upstreams,
       links: this.#sockets.usage.map(({ iface }) => iface),
     }), state)
@@ -123,17 +125,17 @@ export class Daemon {
     clearInterval(this.#ticker)
     for (const watcher of [this.#comparison, this.#watch, this.#forwarding]) watcher.close()
     this.#stateFile?.write(this.#engine.savedHosts)
-    if (!isRestart) this.#carryOut(this.#engine.stop())
+    if (!isRestart) this.#carryOut(this.#engine.stop(), clock())
     this.#sockets.close()
     this.#netfilter.close()
-    await this.#routes.leave(isRestart ? this.#machine.grace : 0)
+    await this.#routes.leave(isRestart ? this.#config.grace : 0)
     this.#kernel.close()
     this.#claim.close()
   }
 
   /** Applies another configuration, and keeps the learned hosts that still fit. */
   reload(config: Config): void {
-    this.#machine = config
+    this.#config = config
     this.#step({ kind: 'config', config })
     this.#prepare()
   }
@@ -144,7 +146,16 @@ export class Daemon {
   get counters(): Readonly<Record<Outcome, number>> { return this.#counters.values }
 
   /** Entries may come and go while they are read. */
-  get neighbors(): Iterable<NeighborSnapshot> { return this.#engine.neighbors() }
+  get neighbors(): Iterable<NeighborSnapshot> { return this.#engine.neighbors(clock()) }
+
+  /** What the configuration asks for, and what there is of it. */
+  get setting() {
+    const { links, ports } = this.#watch
+    return { config: this.#config, prefixes: this.#engine.subnetPrefixes, links, ports, isForwarding: this.#forwarding.isOn }
+  }
+
+  /** The last packet of each outcome, except answered ones. */
+  get lastPackets(): LastPackets { return this.#counters.lastPackets(clock()) }
 
   get serving() {
     const links = this.#sockets.open
@@ -169,15 +180,15 @@ export class Daemon {
   #run(first: ((now: Instant) => Effects) | undefined): void {
     this.#isStepping = true
     const now = clock()
-    if (first !== undefined) this.#carryOut(first(now))
-    for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) this.#carryOut(this.#engine.step(input, now))
+    if (first !== undefined) this.#carryOut(first(now), now)
+    for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) this.#carryOut(this.#engine.step(input, now), now)
     this.#isStepping = false
     this.#sockets.flush()
     for (const event of this.#unlogged.splice(0)) this.#events.event(event, now)
     this.#arm()
   }
 
-  #carryOut(effects: Effects): void {
+  #carryOut(effects: Effects, now: Instant): void {
     const { listening, filters, routes, repairs, answers, probes, multicasts, discoveries, lookups, paths, events, outcomes } = effects
     for (const entry of listening.values()) if (entry !== undefined) this.#listen(entry)
     if (filters !== undefined) {
@@ -198,8 +209,10 @@ export class Daemon {
     if (paths.length > 0) this.#askPaths([...paths])
     this.#unlogged.push(...events)
     for (let i = 0; i < outcomes.size; i++) {
-      const { outcome, ifindex, t0, t1, t2, t3 } = outcomes.at(i)
+      const packet = outcomes.at(i)
+      const { outcome, ifindex, t0, t1, t2, t3 } = packet
       this.#counters.count(outcome)
+      if (outcome !== 'answered') this.#counters.remember(packet, now)
       this.#events.outcome(outcome, ifindex, t0, t1, t2, t3)
     }
   }
@@ -219,7 +232,7 @@ export class Daemon {
     this.#netfilter.watch(ifindex, ownSolicitations)
     const isNew = this.#sockets.listen(entry)
     // An upstream that appears, or gets its name, after the start needs its settings as well.
-    if (isNew && this.#machine.forwarding && this.#mayChange && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
+    if (isNew && this.#config.forwarding && this.#mayChange && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
   }
 
   #ignore(ifindex: number): void {
@@ -271,24 +284,14 @@ export class Daemon {
   /** Prepares the machine for the configuration: netfilter and forwarding; warns about missing links. */
   #prepare(): void {
     this.#netfilter.apply()
-    const present = this.#watch.links.map(({ name }) => name)
-    const { ports } = this.#watch
-    for (const iface of this.#engine.interfaces.names) {
-      if (iface.includes('*') || present.includes(iface) || ports.includes(iface)) continue
-      this.#log.warn({ event: 'link-missing', iface }, missingLinkSentence(iface, present))
-    }
+    const { links, ports } = this.#watch
+    logMissingLinks(this.#log, this.#engine.interfaces.names, links.map(({ name }) => name), ports)
     this.#forwarding.prepare()
   }
 
   #enslaved(iface: string, master: string): void {
     if (!this.#engine.isNamed(iface)) return
     this.#log.warn({ event: 'link-enslaved', iface, master }, enslavedSentence(iface, master))
-  }
-
-  #routeFailed(op: string, target: string, error: OsError): void {
-    if (verdict(error) === 'wait') return
-    const reason = error.code === 'EEXIST' ? 'another program has a route for it, which stays' : error.message
-    this.#log.warn({ event: 'route', target, reason: error.code }, `cannot ${op} the route of ${target}: ${reason}`)
   }
 }
 

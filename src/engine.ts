@@ -1,4 +1,5 @@
 /** The engine: takes an input and returns its effects. After each input, changed entries are reconciled and their solicitors answered. */
+import type { Prefix } from './address.ts'
 import type { Config } from './config/config.ts'
 import { Responder } from './engine/answers/responder.ts'
 import { ProbeBudget } from './engine/budget/probe-budget.ts'
@@ -153,12 +154,19 @@ export class Engine {
   get totals(): { hosts: number; routes: number } { return this.#parts.cache.totals }
 
   /** Iterates over all neighbors, in no particular order. Entries may change during the iteration. */
-  * neighbors(): Generator<NeighborSnapshot> { for (const each of this.#parts.cache.values()) yield snapshotOf(each, this.#parts.links) }
+  * neighbors(now: Instant): Generator<NeighborSnapshot> {
+    for (const each of this.#parts.cache.values()) yield snapshotOf(each, this.#parts.links, now)
+  }
 
-  /** @param now time at which the usage of budgets is computed; by default infinite, so that no budget is in use */
+  /** The present prefixes of each `subnet` block, in file order: those of `auto` are the on-link prefixes of the upstream. */
+  get subnetPrefixes(): readonly (readonly Prefix[])[] {
+    return this.#parts.rules.config.subnets.map(({ active }) => active.map(({ prefix }) => prefix))
+  }
+
+  /** @param now time at which ages and the usage of budgets are computed; by default infinite, so that no budget is in use */
   snapshot(now = Number.POSITIVE_INFINITY as Instant): Snapshot {
     const neighbors = [...this.#parts.cache.values()].sort((a, b) => a.target.compare(b.target))
-    return { neighbors: neighbors.map((neighbor) => snapshotOf(neighbor, this.#parts.links)), limits: this.limits(now) }
+    return { neighbors: neighbors.map((neighbor) => snapshotOf(neighbor, this.#parts.links, now)), limits: this.limits(now) }
   }
 
   limits(now: Instant): Limit[] {

@@ -67,6 +67,8 @@ export interface Limit {
 /** Packet counters of the sockets of one link. */
 export interface LinkUsage {
   readonly iface: string
+  /** Why its sockets cannot be opened. Undefined: they are open, so the link is served. */
+  readonly failure: string | undefined
   readonly received: number
   /** Received packets that the kernel or the ring dropped. */
   readonly drops: number

@@ -40,6 +40,8 @@ export interface ReloadState {
   /** Times are in ISO 8601. Null: no reload so far. */
   readonly at: string | null
   readonly verdict: 'applied' | 'refused' | 'undone' | null
+  /** The first problem of a file that was refused. */
+  readonly problem: string | null
   /** Whether the file differs from the running configuration. Null: the file is not a regular file, so it cannot be read again. */
   readonly changedOnDisk: boolean | null
   /** Since when the running configuration is in force. */
@@ -72,7 +74,7 @@ const LOGGED = 20
 export class Reloads {
   readonly #options: ReloadsOptions
   #running: Running
-  #last: Pick<ReloadState, 'verdict'> & { readonly at: Date } | undefined
+  #last: Pick<ReloadState, 'verdict' | 'problem'> & { readonly at: Date } | undefined
   #trial: Trial | undefined
   /** Whether the file differs, as of its last reading. Undefined: to be found out. */
   #differs: boolean | null | undefined = false
@@ -87,7 +89,8 @@ export class Reloads {
   get file(): string { return this.#options.file.path }
 
   get state(): ReloadState {
-    return { at: this.#last?.at.toISOString() ?? null, verdict: this.#last?.verdict ?? null, changedOnDisk: this.#isDifferent(),
+    return { at: this.#last?.at.toISOString() ?? null, verdict: this.#last?.verdict ?? null, problem: this.#last?.problem ?? null,
+      changedOnDisk: this.#isDifferent(),
       since: this.#running.since.toISOString(), undoAt: this.#trial?.until.toISOString() ?? null }
   }
 
@@ -167,7 +170,7 @@ export class Reloads {
     this.#try(trial, changes.length > 0)
     this.#apply(config)
     if (changes.length > 0) this.#running = { config, since: new Date() }
-    this.#last = { verdict: 'applied', at: new Date() }
+    this.#last = { verdict: 'applied', problem: null, at: new Date() }
     this.#differs = false
     const count = changes.length === 0 ? 'no difference' : plural(changes.length, 'change')
     const until = this.#trial === undefined ? '' : `; undone at ${second(this.#trial.until)} without \`ndp6d reload --confirm\``
@@ -183,7 +186,7 @@ export class Reloads {
   /** @param reason the first problem */
   #refused(reason: string): void {
     const { file: { path }, log } = this.#options
-    this.#last = { verdict: 'refused', at: new Date() }
+    this.#last = { verdict: 'refused', problem: reason, at: new Date() }
     // Each refusal is a cause of its own: somebody waits for the verdict.
     log.error({ event: 'config-refused', configFile: path },
       `${reason}: the former configuration stays in force, that of ${minute(this.#running.since)}`, `${++this.#refusals}`)
@@ -219,7 +222,7 @@ export class Reloads {
     this.#endTrial()
     this.#apply(former.config)
     this.#running = former
-    this.#last = { verdict: 'undone', at: new Date() }
+    this.#last = { verdict: 'undone', problem: null, at: new Date() }
     this.#differs = undefined
     ended()
     log.warn({ event: 'trial-over', configFile: path }, `the configuration on trial was not confirmed: that of ${minute(former.since)} is in force again; ${path} stays as it `

@@ -21,13 +21,13 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   engine: { values: ['address', 'wire/ndisc-decode', 'wire/constants', 'wire/frame', 'config/config', 'events'], types: ['wire/mld-decode'] },
   linux: { values: ['address', 'wire', 'node', 'raw-socket'], types: ['engine/types', 'events', 'log/problems'] },
   control: { values: ['node'], types: ['events'] },
-  replies: { values: ['address', 'control/protocol', 'node'], types: ['control', 'daemon', 'engine', 'engine/types', 'events', 'reloads'] },
+  replies: { values: ['address', 'config/config', 'control/protocol', 'node'], types: ['control', 'daemon', 'engine', 'engine/types', 'events', 'log', 'reloads'] },
   log: { values: ['address', 'pino'], types: ['config', 'engine', 'engine/types', 'events'] },
-  metrics: { values: ['events', 'wire/ndisc-decode'] },
+  metrics: { values: ['events', 'wire/ndisc-decode'], types: ['engine/types'] },
   'state-file': { values: ['address', 'node'], types: ['engine/types', 'events'] },
-  daemon: { values: ['engine', 'linux', 'log', 'metrics', 'state-file'], types: ['config', 'events', 'pino'] },
-  reloads: { values: ['address', 'config', 'log'], types: ['daemon', 'engine', 'pino'] },
-  cli: { values: ['address', 'config', 'control', 'daemon', 'linux', 'log', 'node', 'reloads', 'replies', 'yargs'], types: ['engine', 'pino'] },
+  daemon: { values: ['engine', 'linux', 'log', 'metrics', 'state-file'], types: ['config', 'events'] },
+  reloads: { values: ['address', 'config', 'log'], types: ['daemon', 'engine'] },
+  cli: { values: ['address', 'config', 'control', 'daemon', 'linux', 'log', 'node', 'reloads', 'replies', 'yargs'], types: ['engine', 'events', 'pino'] },
   main: { values: ['cli', 'node', 'yargs'] },
 }
 

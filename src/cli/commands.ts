@@ -4,13 +4,16 @@ import * as check from './check.ts'
 import * as cleanup from './cleanup.ts'
 import { EXIT } from './exit.ts'
 import * as init from './init.ts'
+import * as logLevel from './log-level.ts'
 import * as reload from './reload.ts'
+import * as report from './report.ts'
 import * as run from './run.ts'
 import * as status from './status.ts'
 import { type Commands, explainUsage } from './usage-errors.ts'
 import { version } from './version.ts'
 
-const COMMANDS: Commands = { '': run.builder, check: check.builder, init: init.builder, reload: reload.builder, cleanup: cleanup.builder, status: status.builder }
+const COMMANDS: Commands = { '': run.builder, check: check.builder, init: init.builder, reload: reload.builder, status: status.builder,
+  cleanup: cleanup.builder, 'log-level': logLevel.builder, report: report.builder }
 
 export async function runCommandLine(args: readonly string[]): Promise<void> {
   await yargs(args).scriptName('ndp6d').locale('en')
@@ -21,6 +24,8 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .command(reload.command, reload.describe, reload.builder, reload.handler)
     .command(status.command, status.describe, status.builder, status.handler)
     .command(cleanup.command, cleanup.describe, cleanup.builder, cleanup.handler)
+    .command(logLevel.command, logLevel.describe, logLevel.builder, logLevel.handler)
+    .command(report.command, report.describe, report.builder, report.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .strict()
     .version(version())

@@ -73,7 +73,7 @@ function print({ file, verdict, problems, unreadable, changes, kept, dropped, li
   }
   const would = verdict === 'would-apply'
   const lines = changes.length === 0 ? `  no difference to the configuration of ${minute(new Date(since))}\n`
-    : table(changes.map(changeColumns).map(([part, detail, place]) => [part, `${detail}  ${place}`]), { left: 2, indent: '  ' })
+    : table(changes.map(changeColumns).map(([part, detail, place]) => [part, `${detail}  ${place}`.trimEnd()]), { left: 2, indent: '  ' })
   const sentences = [
     would ? 'Nothing changed by --dry-run:' : `Applied in ${Math.max(1, Math.round(took))} ms.`,
     `${sentence(keptSentence(kept ?? 0, dropped ?? 0, links, would), !would)}.`,

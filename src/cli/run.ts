@@ -17,8 +17,10 @@ import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
 import { countersSentence, droppedRecordsSentence } from '../log/sentences.ts'
 import { unitStatus } from '../log/unit-status.ts'
 import { Reloads } from '../reloads.ts'
+import { type Level, LEVELS, logLevelReply } from '../replies/log-level.ts'
+import type { DaemonState } from '../replies/meanings.ts'
 import { reloadReply } from '../replies/reload.ts'
-import { statusReply, type Summary } from '../replies/status.ts'
+import { type Program, statusReply } from '../replies/status.ts'
 import { loadConfig } from './check.ts'
 import { ConfigFile, DEFAULT_FILE, explainUnreadable } from './config-file.ts'
 import { control } from './connection.ts'
@@ -32,7 +34,6 @@ const DRAIN_TIME = 500
 const NOT_FOR_COMMANDS = 8
 /** Milliseconds between two looks at what the line of the unit says. */
 const STATUS_INTERVAL = 1000
-const LEVELS = ['error', 'warn', 'info', 'debug'] as const
 
 export const command = '$0'
 export const describe = 'run the daemon in the foreground'
@@ -61,11 +62,12 @@ export async function handler({ config: file, control: path, level, log: output,
   const release = holdSignals()
   try {
     const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })
-    await daemon.start()
-    const reloads = reloadsOf(configFile, parsed.config, daemon, log)
-    const server = answerCommands(path, daemon, reloads, log, outputs)
+    const life: Life = { state: 'starting' }
+    const reloads = reloadsOf(configFile, parsed.config, daemon, life, log)
+    const server = answerCommands(path, daemon, reloads, life, log, outputs)
     await server.opened
-    serve(daemon, server, reloads, file, log, outputs)
+    await daemon.start()
+    serve(daemon, server, reloads, life, log, outputs)
     release()
   } catch (error) {
     process.exitCode = explain(error as NodeJS.ErrnoException, log)
@@ -76,6 +78,9 @@ export async function handler({ config: file, control: path, level, log: output,
   }
 }
 
+/** What the program does, for `ndp6d status`. */
+interface Life { state: DaemonState }
+
 /** Outputs of the log. Writing to an output never blocks the daemon. */
 interface Outputs {
   /** Undefined while the log goes to the journal. */
@@ -85,7 +90,7 @@ interface Outputs {
   drained(): Promise<void>
 }
 
-function openLog(level: (typeof LEVELS)[number], requested: string | undefined): { log: Log; outputs: Outputs } {
+function openLog(level: Level, requested: string | undefined): { log: Log; outputs: Outputs } {
   const output = chooseOutput(requested, underJournal(), isatty(1))
   const open = (fd: 1 | 2, name: string): Output => new Output(fd, (count, reason) =>
     log.error({ event: 'dropped', count, reason }, (sum) => droppedRecordsSentence(sum?.count ?? count, name, reason)))
@@ -112,12 +117,19 @@ function holdSignals(): () => void {
   }
 }
 
-function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, log: Log): Reloads {
+function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, life: Life, log: Log): Reloads {
   const { path } = configFile
   const file = { path, read: () => configFile.read(), get isTouched() { return configFile.isTouched },
     explain: (error: NodeJS.ErrnoException) => explainUnreadable(path, error) }
-  const reloads: Reloads = new Reloads({ file, config, daemon, log, began: () => void notifyReloading(),
-    ended: () => void notify({ READY: '1', STATUS: statusLine(daemon, reloads) }) })
+  const began = (): void => {
+    life.state = 'reloading'
+    notifyReloading()
+  }
+  const ended = (): void => {
+    life.state = 'serving'
+    notify({ READY: '1', STATUS: statusLine(daemon, reloads) })
+  }
+  const reloads: Reloads = new Reloads({ file, config, daemon, log, began, ended })
   return reloads
 }
 
@@ -126,15 +138,14 @@ function statusLine(daemon: Daemon, reloads: Reloads): string {
   return [unitStatus(daemon.serving), reloads.remark].filter((part) => part !== undefined).join('; ')
 }
 
-function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, file: string, log: Log, outputs: Outputs): void {
+function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, life: Life, log: Log, outputs: Outputs): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
   const statusTimer = keepUnitStatus(daemon, reloads)
 
-  let stopping = false
   process.on('SIGHUP', () => {
-    if (stopping) return
+    if (life.state === 'stopping') return
     const { problems, unreadable } = reloads.hangup()
     for (const problem of problems) outputs.stderr.write(`${renderDiagnostic(problem)}\n`)
     if (unreadable !== null) outputs.stderr.write(`ndp6d: ${unreadable}\n`)
@@ -144,11 +155,10 @@ function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, file: st
     log.info({ event: 'counters', counters, ...daemon.snapshot() }, countersSentence(counters))
   })
   const stop = (signal: string): void => {
-    if (stopping) return
-    stopping = true
+    if (life.state === 'stopping') return
+    life.state = 'stopping'
     clearInterval(watchdog)
     clearInterval(statusTimer)
-    server.close()
     reloads.stop()
     notify({ STOPPING: '1' })
     const isRestart = signal === 'SIGUSR2'
@@ -160,6 +170,7 @@ function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, file: st
       log.error({ event: 'stop-failed', reason: error.message, err: error }, `stopped by ${signal}, but routes or settings may be left: ${error.message}`)
       return EXIT.failed
     }).then(async (status) => {
+      server.close()
       await outputs.drained()
       process.exit(status)
     })
@@ -168,8 +179,9 @@ function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, file: st
   process.on('SIGINT', stop)
   process.on('SIGUSR2', stop)
 
+  life.state = 'serving'
   // Logged after the handlers are set, because a reader of this line may send a signal at once.
-  log.info({ event: 'ready' }, `ready, with the configuration ${file}`)
+  log.info({ event: 'ready' }, `ready, with the configuration ${reloads.file}`)
   const failed = notify({ READY: '1', STATUS: statusLine(daemon, reloads) })
   if (failed !== undefined) log.warn({ event: 'notify', reason: failed.message, err: failed }, `cannot notify systemd that the start is complete: ${failed.message}`)
 }
@@ -184,14 +196,16 @@ function keepUnitStatus(daemon: Daemon, reloads: Reloads): NodeJS.Timeout | unde
   }, STATUS_INTERVAL)
 }
 
-function answerCommands(path: string, daemon: Daemon, reloads: Reloads, log: Log, { stdout, stderr }: Outputs): ControlServer {
-  const summary = (): Summary => {
-    const { links, limits } = daemon.usage
-    return { version: version(), pid: process.pid, uptime: process.uptime(), links, counters: daemon.counters,
-      reload: reloads.state, limits: [...limits, ...[stdout, stderr, server].flatMap((each) => each?.limits ?? [])] }
-  }
+function answerCommands(path: string, daemon: Daemon, reloads: Reloads, life: Life, log: Log, { stdout, stderr }: Outputs): ControlServer {
+  const startedAt = new Date(Date.now() - 1000 * process.uptime()).toISOString()
+  const program = (): Program => ({ version: version(), pid: process.pid, startedAt, ...life, file: reloads.file, reload: reloads.state,
+    limits: [stdout, stderr, server].flatMap((each) => each?.limits ?? []) })
   const server: ControlServer = new ControlServer(path, {
-    replies: { status: () => statusReply({ summary, neighbors: () => daemon.neighbors }), reload: (request) => reloadReply(reloads, request) },
+    replies: {
+      'status': (request) => statusReply(daemon, program(), request),
+      'reload': (request) => reloadReply(reloads, request),
+      'log-level': (request) => logLevelReply(log, request),
+    },
     failed: (err) => log.warn({ event: 'control', reason: err.message, err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
     isRoomLeft: () => areDescriptorsFree(NOT_FOR_COMMANDS),
   })

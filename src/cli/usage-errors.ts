@@ -20,7 +20,8 @@ export function explainUsage(message: string, args: readonly string[], commands:
   if (valueless !== undefined) return [`option --${valueless} has no value: expected one after it`]
   const wrong = [...message.matchAll(/^ *Argument: (.*), Given: (.*), Choices: (.*)$/gm)]
   return wrong.length === 0 ? [message] : wrong.map(([, option, given, choices]) =>
-    `${given} is not a value of --${option}: expected ${choices.replaceAll('"', '')}`)
+    // The name of an argument without dashes is in capitals.
+    `${given} is not a value of ${/[a-z]/.test(option) ? '--' : ''}${option}: expected ${choices.replaceAll('"', '')}`)
 }
 
 /** @param words unknown words, options without their dashes */

@@ -59,6 +59,9 @@ export class Forwarding {
     else this.#warn(needs)
   }
 
+  /** Whether this machine forwards what comes in on the links in use; undefined if the settings cannot be read. */
+  get isOn(): boolean | undefined { return forwards(this.#needs().links) }
+
   close(): void {
     this.#events?.close()
     clearTimeout(this.#timer)
@@ -88,7 +91,7 @@ export class Forwarding {
   }
 
   #warn({ links }: ForwardingNeeds): void {
-    const isForwarding = forwards(links)
+    const isForwarding = forwards(links) ?? true
     if (isForwarding && this.#isWarned) this.#log.info({ event: 'forwarding' }, 'this machine forwards IPv6 again')
     if (!isForwarding && !this.#isWarned) {
       this.#log.warn({ event: 'forwarding-off' }, 'this machine does not forward IPv6: packets for answered addresses will be dropped; '
@@ -107,13 +110,13 @@ export class Forwarding {
   }
 }
 
-/** @returns whether this machine forwards what comes in on the links; also true if the settings cannot be read */
-function forwards(links: readonly string[]): boolean {
+/** @returns whether this machine forwards what comes in on the links; undefined if the settings cannot be read */
+function forwards(links: readonly string[]): boolean | undefined {
   try {
     // Since Linux 6.17, a link with force_forwarding forwards even if forwarding of `all` is off.
     return readSetting('all', 'forwarding') !== 0
       || (links.length > 0 && links.every((link) => readSetting(link, 'force_forwarding') === 1))
   } catch {
-    return true
+    return undefined
   }
 }

@@ -30,8 +30,8 @@ export class LinkSockets {
   #packets: PacketSocket | undefined
   #multicast: MulticastSocket | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Whether opening has failed, so that `opened` is still to be called. */
-  #isLate = false
+  /** Why the sockets could not be opened; undefined: they are open, and `opened` was called. */
+  #lateness: Error | undefined
   /** Sources of the discovery that waits for `opened`. */
   #undiscovered: readonly Address[] = []
   /** Drops that were not reported yet, and the time of the last report. */
@@ -48,7 +48,7 @@ export class LinkSockets {
   }
 
   get name(): string { return this.#link.name }
-  get isOpen(): boolean { return !this.#isLate }
+  get isOpen(): boolean { return this.#lateness === undefined }
 
   /** Adapts the sockets to a changed link or subscription. @throws like the constructor */
   update(link: Link, subscription: Subscription): void {
@@ -72,7 +72,7 @@ export class LinkSockets {
   flush(): void { this.#packets?.flush() }
   /** Sends one echo request to all nodes from each of `sources`; later, if the sockets cannot be opened now. */
   discover(sources: readonly Address[]): void {
-    if (this.#isLate) this.#undiscovered = sources
+    if (this.#lateness !== undefined) this.#undiscovered = sources
     else this.#discovery.discover(sources)
   }
   multicast(message: MulticastMessage): void { this.#packets?.multicast(message) }
@@ -89,7 +89,7 @@ export class LinkSockets {
   get usage(): LinkUsage {
     this.#unreported += this.#packets?.drops() ?? 0
     const { received = 0, drops = 0, sent = 0, unsent = 0 } = this.#packets?.counters ?? {}
-    return { iface: this.name, received, drops, sent, unsent, queued: this.#packets?.queued ?? 0 }
+    return { iface: this.name, failure: this.#lateness?.message, received, drops, sent, unsent, queued: this.#packets?.queued ?? 0 }
   }
 
   /** Threads close the descriptors, because hundreds of links may go at once. */
@@ -112,17 +112,17 @@ export class LinkSockets {
         this.close()
         throw error
       }
-      this.#isLate = true
+      this.#lateness = error as Error
       reader.failed(error as Error)
       this.#timer = setTimeout(() => this.#open(), RETRY)
       return
     }
     // Reports from the event loop, because the caller of `update` may be in the middle of a step.
-    if (this.#isLate) this.#timer = setTimeout(() => this.#reportOpened(), 0)
+    if (this.#lateness !== undefined) this.#timer = setTimeout(() => this.#reportOpened(), 0)
   }
 
   #reportOpened(): void {
-    this.#isLate = false
+    this.#lateness = undefined
     this.#reader.opened()
     this.#discovery.discover(this.#undiscovered)
     this.#undiscovered = []

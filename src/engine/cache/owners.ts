@@ -60,6 +60,7 @@ export class Owners extends Part<CacheParts> {
     neighbor.ifindex = ifindex
     neighbor.mac = mac
     neighbor.state = 'PROBE'
+    neighbor.since = now
     cache.capacity.add(neighbor)
     this.report(neighbor, 'PROBE', 'restart')
     budget.queue.add('known', neighbor, now)
@@ -71,6 +72,7 @@ export class Owners extends Part<CacheParts> {
     const { cache } = this.parts
     const known = cache.find(address)
     const neighbor = known ?? cache.create(address, rule)
+    if (!neighbor.isOwned || neighbor.ifindex !== ifindex) neighbor.since = now
     if (known !== undefined) cache.capacity.remove(known)
     if (known !== undefined && known.ifindex !== ifindex) {
       known.mac = undefined
@@ -96,6 +98,7 @@ export class Owners extends Part<CacheParts> {
     const { ifindex: former } = neighbor
     capacity.remove(neighbor)
     neighbor.state = 'FAILED'
+    neighbor.since = now
     neighbor.ifindex = 0
     neighbor.set({ waiting: NONE, unsent: NONE, isCurtailed: false, isQueued: false, isMisdirected: false, byRoute: false, account: undefined })
     capacity.add(neighbor)
@@ -166,6 +169,7 @@ export class Owners extends Part<CacheParts> {
     capacity.remove(neighbor)
     neighbor.ifindex = ifindex
     neighbor.mac = mac
+    neighbor.since = now
     neighbor.isReported = false
     neighbor.isConfirmed = false
     neighbor.set({ account, nextHop })
