@@ -4,6 +4,9 @@
  */
 import type { Logger } from 'pino'
 import type { Config } from './config/config.ts'
+import type { DaemonFacts } from './doctor/check.ts'
+import { Machine } from './doctor/machine.ts'
+import { FindingWatch, type Found } from './doctor/watch.ts'
 import { Engine, type NeighborSnapshot } from './engine.ts'
 import type { Effects, Input, Instant, Link, Listening, PathQuestion } from './engine/types.ts'
 import type { Event, Outcome } from './events.ts'
@@ -48,6 +51,7 @@ export class Daemon {
   readonly #forwarding: Forwarding
   readonly #watch: KernelWatch
   readonly #comparison: RouteComparison
+  readonly #findings: FindingWatch
   readonly #stateFile: StateFile | undefined
   readonly #sockets = new Sockets((link) => this.#reader(link))
   readonly #inputs: Input[] = []
@@ -55,8 +59,7 @@ export class Daemon {
   #isStepping = false
   /** The last save: the engine's revision, and the time. */
   #saved = { revision: 0, at: Number.NEGATIVE_INFINITY }
-  /** The part of the configuration that is not the engine's. */
-  #machine: Pick<Config, 'forwarding' | 'grace'>
+  #config: Config
   #ticker: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
@@ -64,7 +67,7 @@ export class Daemon {
   /** Opens no link socket yet. @param state directory of the saved hosts; undefined: none are saved @throws OsError, AlreadyRunning */
   constructor(config: Config, log: Logger, { state }: { state?: string | undefined } = {}) {
     this.#claim = claim()
-    this.#machine = config
+    this.#config = config
     this.#log = log
     this.#events = new EventLog(log, (ifindex) => this.#nameOf(ifindex))
     this.#linkErrors = new LinkErrorLog(log, readNeighborLimit)
@@ -81,7 +84,7 @@ export class Daemon {
     this.#comparison = new RouteComparison(this.#kernel, this.#routes, (present) => step({ kind: 'routes', present }))
     this.#netfilter = new Netfilter(log, (ifindex, target) => step({ kind: 'local-solicitation', ifindex, target }))
     this.#forwarding = new Forwarding(log, () => ({
-      isEnabled: this.#machine.forwarding,
+      isEnabled: this.#config.forwarding,
       upstreams: this.#engine.interfaces.upstreams,
       links: this.#sockets.usage.map(({ iface }) => iface),
     }))
@@ -93,6 +96,8 @@ export class Daemon {
       enslaved: (iface, master) => this.#enslaved(iface, master),
       full: () => this.#events.event({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }, clock()),
     })
+    const machine = (): Machine => new Machine(this.#kernel, () => this.#watch.defaultRoutes)
+    this.#findings = new FindingWatch(() => ({ machine: machine(), config: this.#config, daemon: this.facts, neighbors: this.neighbors }), log)
     this.#stateFile = state === undefined ? undefined : new StateFile(state, (message, err) => log.warn({ event: 'memory', err }, message))
   }
 
@@ -108,6 +113,7 @@ export class Daemon {
     const present = this.#comparison.start()
     this.#watch.startNeighbors()
     this.#ticker = setInterval(() => this.#tick(clock()), TICK)
+    this.#findings.start()
     await this.#routes.adopt(present)
     // A route may have moved or expired before it was adopted.
     if (present.length > 0) this.#comparison.run()
@@ -117,19 +123,19 @@ export class Daemon {
   async stop(): Promise<void> {
     clearTimeout(this.#timer)
     clearInterval(this.#ticker)
-    for (const watcher of [this.#comparison, this.#watch, this.#forwarding]) watcher.close()
+    for (const watcher of [this.#findings, this.#comparison, this.#watch, this.#forwarding]) watcher.close()
     this.#stateFile?.write(this.#engine.savedHosts)
     this.#carryOut(this.#engine.stop())
     this.#sockets.close()
     this.#netfilter.close()
-    await this.#routes.leave(this.#machine.grace)
+    await this.#routes.leave(this.#config.grace)
     this.#kernel.close()
     this.#claim.close()
   }
 
   /** Applies another configuration, and keeps the learned hosts that still fit. */
   reload(config: Config): void {
-    this.#machine = config
+    this.#config = config
     this.#step({ kind: 'config', config })
     this.#prepare()
   }
@@ -138,6 +144,16 @@ export class Daemon {
 
   /** Entries may come and go while they are read. */
   get neighbors(): Iterable<NeighborSnapshot> { return this.#engine.neighbors() }
+
+  /** What the checks of the last minute found. */
+  get findings(): readonly Found[] { return this.#findings.findings }
+
+  /** What `ndp6d doctor` cannot see for itself. */
+  get facts(): DaemonFacts {
+    const received = Object.fromEntries(this.#sockets.usage.map(({ iface, received }) => [iface, received]))
+    const silent = [...this.#engine.silentLinks].map(([ifindex, target]) => ({ link: this.#nameOf(ifindex), target: target.toString() }))
+    return { pid: process.pid, uptime: process.uptime(), received, silent }
+  }
 
   /** All neighbors at once, which may take a while, and the usage. */
   snapshot() { return { ...this.#engine.snapshot(clock()), ...this.usage } }
@@ -208,7 +224,7 @@ export class Daemon {
     this.#netfilter.watch(ifindex, ownSolicitations)
     const isNew = this.#sockets.listen(entry)
     // An upstream that appears, or gets its name, after the start needs its settings as well.
-    if (isNew && this.#machine.forwarding && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
+    if (isNew && this.#config.forwarding && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
   }
 
   #ignore(ifindex: number): void {

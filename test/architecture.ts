@@ -21,12 +21,13 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   engine: { values: ['address', 'wire/ndisc-decode', 'wire/constants', 'wire/frame', 'config/config', 'events'], types: ['wire/mld-decode'] },
   linux: { values: ['address', 'wire', 'node', 'raw-socket'], types: ['engine/types', 'events', 'pino'] },
   control: { values: ['node'], types: ['events'] },
-  replies: { values: ['address', 'control/protocol', 'node'], types: ['control', 'daemon', 'engine', 'engine/types', 'events'] },
+  doctor: { values: ['address', 'config', 'linux', 'node', 'wire'], types: ['engine/types'] },
+  replies: { values: ['address', 'control/protocol', 'node'], types: ['control', 'daemon', 'doctor', 'engine', 'engine/types', 'events'] },
   log: { values: ['address', 'pino'], types: ['engine/types', 'events'] },
   metrics: { values: ['events', 'wire/ndisc-decode'] },
   'state-file': { values: ['address', 'node'], types: ['engine/types', 'events'] },
-  daemon: { values: ['engine', 'linux', 'log', 'metrics', 'state-file'], types: ['config', 'events', 'pino'] },
-  cli: { values: ['address', 'config', 'control', 'daemon', 'linux', 'log', 'node', 'replies', 'yargs'], types: ['engine', 'pino'] },
+  daemon: { values: ['doctor', 'engine', 'linux', 'log', 'metrics', 'state-file'], types: ['config', 'events', 'pino'] },
+  cli: { values: ['address', 'config', 'control', 'daemon', 'doctor', 'linux', 'log', 'node', 'replies', 'yargs'], types: ['engine', 'pino'] },
   main: { values: ['cli', 'node', 'yargs'] },
 }
 

@@ -1,4 +1,5 @@
 /** `ndp6d --config FILE`: runs the daemon in the foreground, as systemd does. */
+import { resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import type { Logger } from 'pino'
@@ -12,6 +13,7 @@ import { AlreadyRunning } from '../linux/single-instance.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
 import { countersSentence, droppedRecordsSentence } from '../log/sentences.ts'
+import { doctorReply } from '../replies/doctor.ts'
 import { statusReply, type Summary } from '../replies/status.ts'
 import { loadConfig } from './check.ts'
 import { DEFAULT_FILE } from './config-file.ts'
@@ -50,7 +52,7 @@ export async function handler({ config: file, control: path, level, log: output,
   try {
     const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })
     await daemon.start()
-    const server = answerCommands(path, daemon, log, outputs)
+    const server = answerCommands(path, daemon, file, log, outputs)
     await server.opened
     serve(daemon, server, file, log, outputs)
     release()
@@ -146,14 +148,17 @@ function serve(daemon: Daemon, server: ControlServer, file: string, log: Logger,
   if (failed !== undefined) log.warn({ err: failed }, `cannot notify systemd that the start is complete: ${failed.message}`)
 }
 
-function answerCommands(path: string, daemon: Daemon, log: Logger, { stdout, stderr }: Outputs): ControlServer {
+function answerCommands(path: string, daemon: Daemon, file: string, log: Logger, { stdout, stderr }: Outputs): ControlServer {
   const summary = (): Summary => {
     const { links, limits } = daemon.usage
     return { version: version(), pid: process.pid, uptime: process.uptime(), links, counters: daemon.counters,
       limits: [...limits, ...[stdout, stderr, server].flatMap((each) => each?.limits ?? [])] }
   }
   const server: ControlServer = new ControlServer(path, {
-    replies: { status: () => statusReply({ summary, neighbors: () => daemon.neighbors }) },
+    replies: {
+      status: () => statusReply({ summary, neighbors: () => daemon.neighbors }),
+      doctor: () => doctorReply(daemon, resolve(file)),
+    },
     failed: (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
     isRoomLeft: () => areDescriptorsFree(NOT_FOR_COMMANDS),
   })

@@ -35,6 +35,7 @@ export const MESSAGE_IDS: Readonly<Record<string, string>> = {
   overrun: 'f67baacd8baf8443b9aef4792d217058',
   ready: '3e71d8c50b6f4a92b84fc1e6a7d0592c',
   reload: '84a6e1f92c7d4053be10d95f3b68c7e2',
+  finding: '0b7d52e9c41f4c86a93e6f18d5207ba4',
   stop: 'f53c09b7e82a4d61975be8d2046fa1c3',
 }
 
