@@ -4,6 +4,7 @@ import type { Outcome } from '../doctor/check.ts'
 const WIDTH = 80
 /** Columns before the text of a finding. */
 const INDENT = 9
+const SPACE = ' '.repeat(INDENT)
 
 export interface About {
   readonly isRunning: boolean | null
@@ -25,10 +26,10 @@ export function printOutcomes(outcomes: readonly Outcome[], { isRunning, file, c
       ...hanging(LABELS[severity], `${code}: ${what}.`),
       ...hanging('', `Why: ${why}.`),
       // Commands are never wrapped, so that they can be pasted.
-      `${' '.repeat(INDENT)}${isLine === true ? `line: ${mend}          (in ${lineFile(code, file)})` : `mend: ${mend}`}`,
-      ...keep === undefined ? [] : [`${' '.repeat(INDENT)}keep: ${keep}          (in ${file})`],
+      `${SPACE}${isLine === true ? `line: ${mend}          (in ${lineFile(code, file)})` : `mend: ${mend}`}`,
+      ...keep === undefined ? [] : [`${SPACE}keep: ${keep}          (in ${file})`],
     ]),
-    ...unknown.flatMap(({ code, reason, how }) => [...hanging('?', `${code}: ${reason}.`), `${' '.repeat(INDENT)}check: ${how}`]),
+    ...unknown.flatMap(({ code, reason, how }) => [...hanging('?', `${code}: ${reason}.`), `${SPACE}check: ${how}`]),
   ]
   const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 || noun === 'unknown' ? '' : 's'}`
   const errors = findings.filter(({ severity }) => severity === 'error').length
@@ -53,7 +54,7 @@ function hanging(label: string, text: string): string[] {
     const isFirst = line.trimEnd() === '' || line === label.padEnd(INDENT)
     if (!isFirst && line.length + 1 + word.length > WIDTH) {
       lines.push(line)
-      line = `${' '.repeat(INDENT)}${word}`
+      line = SPACE + word
     } else line += isFirst ? word : ` ${word}`
   }
   return [...lines, line]

@@ -80,6 +80,12 @@ function findingOf(chain: Chain, all: readonly Chain[], links: readonly string[]
   return [{ what, why, mend, ...where.size === 1 && { link: [...where][0] } }]
 }
 
+/** @returns whether a rule certainly drops Neighbor Discovery, so that no neighbor can reply */
+export async function dropsDiscovery(subject: Configured): Promise<boolean> {
+  const result = await look(subject, ND)
+  return !('unknown' in result) && result.length > 0
+}
+
 export const firewallChecks: readonly Check[] = [
   configured({ code: 'firewall-nd', severity: 'error', title: 'no firewall rule drops Neighbor Discovery (ICMPv6 133 to 137)' },
     (subject) => look(subject, ND)),

@@ -6,6 +6,7 @@ import { Discovery } from '../linux/host-discovery.ts'
 import type { LinkDetails } from '../wire/link-details.ts'
 import { NUD_FAILED } from '../wire/rtneighbor.ts'
 import { type Check, configured, type Configured, type Finding, type Result, word } from './check.ts'
+import { dropsDiscovery } from './firewall.ts'
 import type { Machine } from './machine.ts'
 import { isNamed, upstreamsOf } from './roles.ts'
 
@@ -17,8 +18,12 @@ function twoRouters({ config, machine }: Configured): Finding[] {
   return upstreamsOf(config).flatMap((link) => {
     const ifindex = machine.link(link)?.ifindex
     const routers = new Set(machine.defaultRoutes.filter((route) => route.ifindex === ifindex).flatMap(({ address }) => address?.toString() ?? []))
+    if (routers.size < 2) return []
+    const macs = new Map(machine.neighbors.filter((entry) => entry.ifindex === ifindex).map(({ address, lladdr }) => [address.toString(), lladdr]))
     const [first, ...others] = routers
-    return others.map((other) => ({
+    // A router may have two addresses, such as a configured one and that of its advertisements.
+    const isSame = (other: string): boolean => macs.get(other) !== undefined && macs.get(other) === macs.get(first)
+    return others.filter((other) => !isSame(other)).map((other) => ({
       what: `${link} has two default gateways, ${first} and ${other}`,
       why: 'packets leave by one router and return by the other; if one of them does not belong there, its Router Advertisements take the '
         + 'traffic away (accept_ra of the link decides whether they count)',
@@ -73,6 +78,9 @@ async function silentUpstream(subject: Configured, link: string): Promise<Result
     const source = own.find(({ address }) => address.isLinkLocal) ?? own[0]
     if (source === undefined) return { unknown: `${link} has no usable address yet`, how: 'ndp6d doctor --only silent-upstream' }
     if (await replies(machine, details, source.address)) return []
+    if (await dropsDiscovery(subject)) {
+      return { unknown: 'a firewall drops Neighbor Discovery, so no router can reply', how: 'ndp6d doctor --only firewall-nd' }
+    }
   }
   return [{
     what: details.up ? `no router was heard on the upstream ${link}${hint}` : `the upstream ${link} has no carrier${hint}`, link,

@@ -5,6 +5,7 @@ import type { Subject } from '../../src/doctor/check.ts'
 import type { Kernel } from '../../src/doctor/machine.ts'
 import { Machine } from '../../src/doctor/machine.ts'
 import { FindingWatch } from '../../src/doctor/watch.ts'
+import type { Log } from '../../src/linux/log.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { Address } from '../../src/address.ts'
 import { until } from '../kit/until.ts'
@@ -28,8 +29,8 @@ t.test('findings come and go', async (t) => {
   const records: [string, object, string][] = []
   const subject = (): Subject => ({ machine: new Machine(kernel), config, neighbors: [],
     daemon: { pid: process.pid, uptime: 5, received: {}, silent: [] } })
-  const watch = new FindingWatch(subject, { info: (...record) => records.push(['info', ...record]), warn: (...record) => records.push(['warn', ...record]) },
-    { first: 1, interval: 20 })
+  const log: Log = { info: (...record) => { records.push(['info', ...record]) }, warn: (...record) => { records.push(['warn', ...record]) } }
+  const watch = new FindingWatch(subject, log, { first: 1, interval: 20 })
   t.teardown(() => watch.close())
   const about = () => records.filter(([, fields]) => (fields as { reason: string }).reason === 'kernel-proxy')
   const codes = () => watch.findings.map(({ code }) => code)
