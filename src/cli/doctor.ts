@@ -12,8 +12,10 @@ import { EXIT } from './exit.ts'
 export const command = 'doctor'
 export const describe = 'find what is wrong with the set-up of this machine, and print what mends it'
 
-/** Milliseconds for the reply of a daemon. */
-const DAEMON_TIME = 800
+/** Longest silence of a daemon, milliseconds. */
+const DAEMON_TIME = 1500
+/** Milliseconds from the start of this process to the end of the checks, and the least time for the checks on a busy machine. */
+const END = 4500, LEAST = 2500
 
 export function builder(yargs: Argv) {
   return yargs.options({
@@ -50,7 +52,7 @@ export async function handler({ config: file, control: path, list, only, strict,
   const { facts, absence, neighbors } = daemon
   const subject: Subject = { machine: new Machine(kernel), config: configOf(configFile), file: configFile, daemon: facts, neighbors,
     ...absence !== undefined && { absence } }
-  const outcomes = await examine(subject, checks)
+  const outcomes = await examine(subject, checks, Math.max(LEAST, END - performance.now()))
   kernel.close()
   const isBad = outcomes.some(({ status }) => status === 'finding' || (strict && status === 'unknown'))
   process.exitCode = isBad ? EXIT.failed : EXIT.good

@@ -13,14 +13,13 @@ export const CHECKS: readonly Check[] = [
   ...forwardingChecks, ...limitChecks, ...linkChecks, ...routerChecks, ...hostChecks, ...competitorChecks, ...firewallChecks,
 ]
 
-/** Milliseconds for all checks together. */
-const TIME = 4000
-
+/** The most findings of one check: one cause may make hundreds. */
+const FINDINGS = 16
 /** Makes the checks at the same time. @param time milliseconds after which a check that still runs is unknown */
-export async function examine(subject: Subject, checks: readonly Check[] = CHECKS, time = TIME): Promise<Outcome[]> {
+export async function examine(subject: Subject, checks: readonly Check[], time: number): Promise<Outcome[]> {
   let timer
   const late = new Promise<Result>((resolve) => {
-    timer = setTimeout(resolve, time, { unknown: `it took longer than ${time / 1000} s`, how: 'ndp6d doctor' } satisfies Result)
+    timer = setTimeout(resolve, time, { unknown: `it took longer than ${(time / 1000).toFixed(1)} s`, how: 'ndp6d doctor' } satisfies Result)
   })
   const results = await Promise.all(checks.map((check) => Promise.race([late, resultOf(check, subject)])))
   clearTimeout(timer)
@@ -28,7 +27,7 @@ export async function examine(subject: Subject, checks: readonly Check[] = CHECK
     const { code, severity } = checks[i]
     if ('unknown' in result) return [{ code, severity, status: 'unknown', unknown: { reason: result.unknown, how: result.how } }]
     if (result.length === 0) return [{ code, severity, status: 'ok' }]
-    return result.map((finding) => ({ code, severity, status: 'finding', finding }))
+    return result.slice(0, FINDINGS).map((finding) => ({ code, severity, status: 'finding', finding }))
   })
 }
 

@@ -5,7 +5,7 @@ import type { Rtnetlink } from '../linux/rtnetlink.ts'
 import type { DefaultRoute } from '../wire/rtroute.ts'
 
 /** Longest time of an external program, milliseconds. */
-const PROGRAM_TIME = 3000
+const PROGRAM_TIME = 2000
 const OUTPUT_LIMIT = 64 * 2 ** 20
 const PATH = `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`
 

@@ -1,6 +1,6 @@
 /** Who is at the other end: routers, silent links and tunnels. */
 import { randomInt } from 'node:crypto'
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { Address } from '../address.ts'
 import { Discovery } from '../linux/host-discovery.ts'
 import type { LinkDetails } from '../wire/link-details.ts'
@@ -53,7 +53,8 @@ async function replies(machine: Machine, { ifindex, mac }: LinkDetails, source: 
     discovery.discover([source], Address.allRouters)
   })
   try {
-    return await Promise.race([reply, setTimeout(REPLY_TIME, false)])
+    // Replies that came while this process was busy are read before the event loop gets to the immediate.
+    return await Promise.race([reply, setTimeout(REPLY_TIME).then(() => setImmediate(false))])
   } finally {
     discovery?.close()
   }
