@@ -31,11 +31,12 @@ export function printOutcomes(outcomes: readonly Outcome[], { isRunning, file, c
     ]),
     ...unknown.flatMap(({ code, reason, how }) => [...hanging('?', `${code}: ${reason}.`), `${SPACE}check: ${how}`]),
   ]
-  const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 || noun === 'unknown' ? '' : 's'}`
+  const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`
   const errors = findings.filter(({ severity }) => severity === 'error').length
   const parts = [
-    findings.length === 0 && 'nothing wrong', errors > 0 && count(errors, 'error'), findings.length > errors && count(findings.length - errors, 'warning'),
-    unknown.length > 0 && count(unknown.length, 'unknown'),
+    findings.length === 0 && 'nothing wrong', errors > 0 && count(errors, 'error'),
+    findings.length > errors && count(findings.length - errors, 'warning'),
+    unknown.length > 0 && `${unknown.length} unknown`,
   ].filter((part) => part !== false)
   const noDaemon = isRunning === true ? '' : isRunning === false ? ' The daemon does not run.' : ' The daemon could not be asked.'
   const sum = `${checked} checked, ${parts.join(', ')}.${noDaemon}`

@@ -1,12 +1,12 @@
 /** The hosts: routes that lead to them, and `host` lines that look mistyped. */
 import { setImmediate } from 'node:timers/promises'
-import { Address } from '../address.ts'
-import { matchesIface, type Subnet } from '../config/config.ts'
+import { Address, Prefix } from '../address.ts'
+import { type Config, matchesIface, type Subnet } from '../config/config.ts'
 import type { PathQuestion } from '../engine/types.ts'
 import { NUD_FAILED } from '../wire/rtneighbor.ts'
 import { type Check, configured, type Configured, type Finding, word } from './check.ts'
 import type { Machine } from './machine.ts'
-import { linksOf, prefixesOf } from './roles.ts'
+import { isNamed, linksOf, prefixesOf } from './roles.ts'
 
 /** Route lookups between two turns of the event loop. */
 const BATCH = 256
@@ -98,36 +98,61 @@ export function looksLike(a: Address, b: Address): boolean {
   return differing.length === 2 && j === i + 1 && x[i] === y[j] && x[j] === y[i]
 }
 
-/** @returns `host` lines whose host is silent while a similar address that no line names is in use on the same link */
+/** A line that names one address. */
+interface Line {
+  readonly address: Address
+  /** Patterns of the links where the address may be. */
+  readonly links: readonly string[]
+  /** The same line with another address. */
+  readonly with: (other: Address) => string
+}
+
+/** `host` lines, and rules for one address. */
+function linesOf({ subnets, proxies }: Config): Line[] {
+  return [
+    ...subnets.flatMap((subnet) => subnet.hosts.map(({ address, iface }): Line => ({
+      address, links: iface === undefined ? subnet.downstream : [iface],
+      with: (other) => `host ${other}${iface === undefined ? '' : ` ${iface}`}`,
+    }))),
+    ...proxies.flatMap(({ rules }) => rules.flatMap((rule): Line[] => rule.kind !== 'iface' || rule.prefix.length < 128 ? [] : [{
+      address: rule.prefix.address, links: rule.ifaces, with: (other) => `rule ${other}/128 { iface ${rule.ifaces.join(' ')} }`,
+    }])),
+  ]
+}
+
+/** @returns lines whose host is silent while a similar address that no line names is in use on the same link */
 function oddAddresses({ config, machine, neighbors }: Configured): Finding[] {
-  const alive = new Map<string, { address: Address; link: string }>()
-  const add = (address: Address, link: string): void => { alive.set(`${address} ${link}`, { address, link }) }
+  const alive = new Map<string, Owner>()
+  const add = (target: Address, link: string): void => { alive.set(`${target} ${link}`, { target, link }) }
   for (const { address, ifindex, state, lladdr } of machine.neighbors) {
     if (lladdr !== undefined && (state & (NUD_FAILED | NUD_INCOMPLETE)) === 0 && address.isGlobal) add(address, machine.nameOf(ifindex))
   }
   for (const { target, iface, lladdr } of neighbors) if (iface !== undefined && lladdr !== undefined) add(Address.parse(target)!, iface)
-  const byDigits = new Map<number, { address: Address; link: string }[]>()
-  for (const each of alive.values()) {
-    const { length } = digitsOf(each.address)
-    byDigits.set(length, [...byDigits.get(length) ?? [], each])
-  }
+  const lines = linesOf(config)
+  const named = new Set(lines.map(({ address }) => address.toString()))
+  const strangers = [...alive.values()].filter(({ target }) => !named.has(target.toString()))
+  if (strangers.length === 0) return []
   const links = linksOf(config, machine).map(({ name }) => name)
-  return config.subnets.flatMap((subnet) => {
-    const pinned = new Set(subnet.hosts.map(({ address }) => address.toString()))
-    return subnet.hosts.flatMap(({ address, iface }): Finding[] => {
-      const link = linkOf(subnet, iface)
-      const isMine = (name: string): boolean => link === undefined ? links.includes(name) : name === link
-      if ([...links].some((name) => isMine(name) && alive.has(`${address} ${name}`))) return []
-      const twin = (byDigits.get(digitsOf(address).length) ?? []).find((other) => isMine(other.link) && !pinned.has(other.address.toString())
-        && prefixesOf(subnet, machine).some((prefix) => prefix.contains(other.address)) && looksLike(address, other.address))
-      return twin === undefined ? [] : [{
-        what: `host ${address} does not answer, but ${twin.address} does on ${twin.link}: mistyped?`,
-        why: `ndp6d answers for ${address}, which no host has`,
-        mend: `host ${twin.address}${iface === undefined ? '' : ` ${iface}`}`, isLine: true, link: twin.link, target: address.toString(),
-      }]
-    })
-  }).slice(0, FINDINGS)
+  const silent = lines.filter((line) => links.every((link) => !isNamed(line.links, link) || !alive.has(`${line.address} ${link}`)))
+  const byDigits = new Map<string, Owner[]>()
+  for (const stranger of strangers) {
+    const key = sortedDigits(stranger.target)
+    byDigits.set(key, [...byDigits.get(key) ?? [], stranger])
+  }
+  return silent.flatMap((line): Finding[] => {
+    const nearby = new Prefix(line.address, 64)
+    const twin = byDigits.get(sortedDigits(line.address))
+      ?.find(({ target, link }) => isNamed(line.links, link) && nearby.contains(target) && looksLike(line.address, target))
+    return twin === undefined ? [] : [{
+      what: `${line.address} does not answer, but ${twin.target} does on ${twin.link}: mistyped?`,
+      why: `the configuration names ${line.address}, which no host seems to have`,
+      mend: line.with(twin.target), isLine: true, link: twin.link, target: line.address.toString(),
+    }]
+  })
 }
+
+/** Equal for addresses that may look alike. */
+function sortedDigits(address: Address): string { return [...digitsOf(address)].sort().join('') }
 
 /** Prefixes with fewer bits have more addresses than a router's neighbor table has room for. */
 const STATIC_BITS = 112

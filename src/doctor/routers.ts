@@ -14,8 +14,15 @@ import { isNamed, upstreamsOf } from './roles.ts'
 const REPLY_TIME = 1000
 const NUD_INCOMPLETE = 1
 
-function twoRouters({ config, machine }: Configured): Finding[] {
-  return upstreamsOf(config).flatMap((link) => {
+/** The upstreams of subnets, and links of proxy blocks with a default route. */
+function routerLinks({ config, machine }: Configured): string[] {
+  const defaults = machine.defaultRoutes.map(({ ifindex }) => machine.nameOf(ifindex))
+  return [...new Set([...upstreamsOf(config), ...config.proxies.map(({ iface }) => iface).filter((iface) => defaults.includes(iface))])]
+}
+
+function twoRouters(subject: Configured): Finding[] {
+  const { machine } = subject
+  return routerLinks(subject).flatMap((link) => {
     const ifindex = machine.link(link)?.ifindex
     const routers = new Set(machine.defaultRoutes.filter((route) => route.ifindex === ifindex).flatMap(({ address }) => address?.toString() ?? []))
     if (routers.size < 2) return []
@@ -94,7 +101,7 @@ export const routerChecks: readonly Check[] = [
   configured({ code: 'two-routers', severity: 'warning', title: 'each upstream has one default gateway', isCheap: true }, twoRouters),
   configured({ code: 'silent-upstream', severity: 'error', title: 'a router is heard on each upstream' },
     async (subject) => {
-      const results = await Promise.all(upstreamsOf(subject.config).map((link) => silentUpstream(subject, link)))
+      const results = await Promise.all(routerLinks(subject).map((link) => silentUpstream(subject, link)))
       const findings = results.flatMap((result) => 'unknown' in result ? [] : result)
       return findings.length > 0 ? findings : results.find((result) => 'unknown' in result) ?? []
     }),

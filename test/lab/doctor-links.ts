@@ -1,8 +1,7 @@
 /** `ndp6d doctor`: faults of links, and of what is at their other end. Each is found, and nothing else; the printed line mends it. */
 import t from 'tap'
-import { type Fault, isFoundAndMended } from './kit/doctor.ts'
+import { checks, type Fault, isFoundAndMended, isHealthy } from './kit/doctor.ts'
 import { CONFIG, PROXY, ROUTER, scene, type Scene, until } from './kit/scene.ts'
-import { tun } from './kit/tunnel.ts'
 
 /** A subnet block with these lines beside its links. */
 const subnet = (...lines: readonly string[]): string => CONFIG.replace('}', `  ${lines.join('\n  ')}\n}`)
@@ -13,10 +12,12 @@ function bridge({ proxy }: Scene, options: string): void {
     `addr add ${PROXY}/64 dev br9 nodad`, `route add default via ${ROUTER}`)
 }
 
-/** Makes the upstream's neighbors silent: the port of the router leaves the switch. */
-function cut({ proxy, outside }: Scene): void {
-  outside.ip('link set router nomaster')
-  proxy.exec('ip', '-6', 'neigh', 'flush', 'all')
+/** A VM uses an address that the configuration does not name. */
+async function useAddress({ proxy, addVm }: Scene, address: string): Promise<void> {
+  const vm = await addVm(0x22)
+  vm.ip('addr flush dev eth0 scope global', `addr add ${address}/64 dev eth0`)
+  proxy.ip(`route add ${address} dev eth1`)
+  await proxy.reaches(address)
 }
 
 const FAULTS: readonly Fault[] = [
@@ -35,41 +36,24 @@ const FAULTS: readonly Fault[] = [
       proxy.ip('addr add 2001:db8::dd/64 dev eth0')
       await until(() => proxy.exec('ip', '-6', 'addr', 'show', 'dev', 'eth0').includes('dadfailed'))
     } },
-  { code: 'two-routers', what: /eth0 has two default gateways, 2001:db8::1 and fe80::bad/,
-    make: ({ proxy }) => proxy.ip('route add default via fe80::bad dev eth0 metric 2048') },
-  { code: 'two-routers', name: 'of one route; another one has two addresses', what: /eth0 has two default gateways, 2001:db8::1 and fe80::bad$/,
-    make: ({ proxy }) => proxy.ip('route append default via fe80::bad dev eth0', 'route append default via fe80::1:1 dev eth0',
-      `neigh replace ${ROUTER} dev eth0 lladdr 02:00:00:00:00:01 nud stale`, 'neigh replace fe80::1:1 dev eth0 lladdr 02:00:00:00:00:01 nud stale') },
-  { code: 'silent-upstream', name: 'the router is away', daemon: 'none', what: /no router was heard on the upstream eth0/, make: cut,
-    repair: ({ outside }) => outside.ip('link set router master br0') },
-  { code: 'silent-upstream', name: 'the link is down', daemon: 'none', what: /upstream eth0 is down/,
-    make: ({ proxy }) => {
-      proxy.sysctl({ 'conf/eth0/accept_ra': 0 })
-      proxy.ip('link set eth0 down')
-    } },
-  { code: 'silent-upstream', name: 'another link', config: CONFIG.replace(/host .*/, '').replace('eth0', 'eth5'),
-    replaces: /upstream +eth5/,
-    what: /no router was heard on the upstream eth5; the default route of this machine is on eth0/,
-    make: async ({ proxy, lab }) => lab.link(proxy, 'eth5', await lab.bridge('empty'), 'unused') },
-  { code: 'silent-upstream', name: 'a link that does not exist', config: CONFIG.replace(/host .*/, '').replace('eth0', 'eth9'),
-    what: /upstream eth9 does not exist; the default route of this machine is on eth0/, replaces: /upstream +eth9/ },
-  { code: 'silent-tunnel', daemon: 'only', what: /no host on tunnel0 answers: 2001:db8::cafe:20/,
-    config: 'subnet 2001:db8::/64 {\n upstream eth0\n downstream tunnel0\n host 2001:db8::1 eth0\n # more hosts\n}', replaces: /# more hosts/,
-    make: async ({ lab, proxy }) => {
-      const client = await lab.host('client')
-      await tun(lab, { host: proxy, iface: 'tunnel0', setUp: ['addr add 2001:db8::cafe:1/112 dev tunnel0'] },
-        { host: client, iface: 'tunnel0', setUp: ['route add default dev tunnel0'] })
-    },
-    provoke: async ({ server }) => { await server.traffic('2001:db8::cafe:20', { rate: 2, seconds: 5 }) } },
-  { code: 'odd-address', config: subnet('host 2001:db8::22 eth1'), what: /host 2001:db8::22 does not answer, but 2001:db8::2:2 does on eth1/,
+  { code: 'odd-address', name: 'of a rule', daemon: 'none', config: 'proxy eth0 { autowire yes rule 2001:db8::12:34/128 { iface eth1 } }',
+    what: /^2001:db8::12:34 does not answer, but 2001:db8::12:43 does/, replaces: /rule.*\{ iface eth1 \}/,
+    make: async (stage) => useAddress(stage, '2001:db8::12:43') },
+  { code: 'odd-address', config: subnet('host 2001:db8::22 eth1'), what: /^2001:db8::22 does not answer, but 2001:db8::2:2 does on eth1/,
     replaces: /host 2001:db8::22 eth1/,
-    make: async ({ proxy, addVm }) => {
-      const vm = await addVm(0x22)
-      vm.ip('addr flush dev eth0 scope global', 'addr add 2001:db8::2:2/64 dev eth0')
-      proxy.ip('route add 2001:db8::2:2 dev eth1')
-      await proxy.reaches('2001:db8::2:2')
-    } },
+    make: async (stage) => useAddress(stage, '2001:db8::2:2') },
 ]
+
+void t.test('a querier elsewhere is enough', async (t) => {
+  const stage = await scene(t, [2], { outside: { snooping: true, querier: true } })
+  bridge(stage, 'mcast_snooping 1')
+  const daemon = await stage.start(CONFIG.replaceAll('eth0', 'br9'))
+  // Becoming a querier causes a query.
+  stage.outside.ip('link set br0 type bridge mcast_querier 0', 'link set br0 type bridge mcast_querier 1')
+  await until(() => !checks(stage).findings.some(({ code }) => code === 'no-querier'))
+  isHealthy(t, stage, 'with a querier behind eth0')
+  await daemon.stop()
+})
 
 for (const fault of FAULTS) {
   void t.test(`${fault.code} ${fault.name ?? ''}`, async (t) => isFoundAndMended(t, await scene(t), fault))

@@ -7,7 +7,6 @@ import { CONFIG, ROUTER, scene, vmAddress } from './kit/scene.ts'
 
 /** A subnet block with these lines beside its links. */
 const subnet = (...lines: readonly string[]): string => CONFIG.replace('}', `  ${lines.join('\n  ')}\n}`)
-const byRules = (rule: string, more = ''): string => `proxy eth0 { ${more} rule ${rule} }\nproxy eth1 { rule ${ROUTER} { static } }\n`
 /** A directory with a file for each threshold takes the place of /proc/sys/net/ipv6/neigh, which has none in a namespace. */
 const thresholds = (directory: string): string[] => ['unshare', '-m', 'sh', '-c',
   `mount --bind ${directory} /proc/sys/net/ipv6/neigh && exec "$@"`, 'sh']
@@ -37,9 +36,6 @@ const FAULTS: readonly Fault[] = [
     } },
   { code: 'optmem', daemon: 'none', what: /optmem_max is 1000 bytes/,
     make: ({ proxy }) => { proxy.exec('sysctl', '-qw', 'net.core.optmem_max=1000') } },
-  { code: 'static-prefix', config: byRules('2001:db8::/64 { static }'), what: /2001:db8::\/64 on eth0/, replaces: /rule 2001\S+ \{ static \}/ },
-  { code: 'static-prefix', name: 'of a /48', config: byRules('2001:db8::/48 { static }'), what: /2001:db8::\/48/,
-    replaces: /rule 2001\S+ \{ static \}/ },
   { code: 'competitor', what: /another ND proxy, ndppd, runs beside/,
     make: async ({ lab, proxy, router }) => {
       const file = join(lab.directory, 'ndppd')
@@ -48,20 +44,6 @@ const FAULTS: readonly Fault[] = [
       for (const host of [proxy, router]) host.spawn([file, '600'])
       await new Promise((resolve) => setTimeout(resolve, 300))
     } },
-  { code: 'kernel-proxy', what: /entry for 2001:db8::2 on eth0/, make: ({ proxy }) => proxy.ip(`neigh add proxy ${vmAddress(2)} dev eth0`) },
-  { code: 'kernel-proxy', name: 'of several addresses, and others outside of the prefix', what: /3 addresses .* on eth0/,
-    make: ({ proxy }) => proxy.ip(...[2, 3, 4].map((n) => `neigh add proxy ${vmAddress(n)} dev eth0`), 'neigh add proxy 2001:db8:9::1 dev eth0'),
-    undo: ({ proxy }) => proxy.ip('neigh del proxy 2001:db8:9::1 dev eth0') },
-  { code: 'host-route', name: 'of a rule without autowire', config: byRules(`${vmAddress(2)} { iface eth1 }`),
-    what: /2001:db8::2 is on eth1, but the kernel routes it to eth0/,
-    provoke: async ({ server, proxy }) => {
-      await server.reaches(vmAddress(2), 1000)
-      proxy.ip('neigh flush dev eth1')
-    },
-    undo: ({ proxy }) => proxy.ip(`route del ${vmAddress(2)}`) },
-  { code: 'host-route', name: 'of another program', config: subnet(`host ${vmAddress(2)} eth1`), daemon: 'only',
-    what: /2001:db8::2 is on eth1, .* to eth0/,
-    make: ({ proxy }) => proxy.ip(`route add ${vmAddress(2)} dev eth0 metric 1`) },
   { code: 'neighbor-table', daemon: 'none', config: subnet('limit 20000'), what: /keeps 512 neighbors, at most 1024 .* for 20001 /,
     make: ({ lab }) => {
       const directory = join(lab.directory, 'neigh', 'default')
@@ -80,6 +62,14 @@ void t.test('faults of this machine', async (t) => {
     t.equal(doctor(stage, ['--strict']).status, 1, 'the unknown check counts')
     await daemon.stop()
     isHealthy(t, stage, 'without a daemon')
+  })
+  await t.test('the daemon looks for itself', async (t) => {
+    stage.proxy.ip(`neigh add proxy ${vmAddress(2)} dev eth0`)
+    const daemon = await stage.start()
+    await daemon.proc.line(/"event":"finding".*`ip -6 neigh del proxy 2001:db8::2 dev eth0`/)
+    t.same(daemon.records.filter(({ event }) => event === 'finding').map(({ reason, iface }) => [reason, iface]), [['kernel-proxy', 'eth0']])
+    stage.proxy.ip(`neigh del proxy ${vmAddress(2)} dev eth0`)
+    await daemon.stop()
   })
   const directory = join(stage.lab.directory, 'neigh')
   for (const fault of FAULTS) {
