@@ -3,6 +3,9 @@
  * carried out in the order of the members of `Effects`; inputs that these cause wait meanwhile. Events are logged after the answers.
  */
 import type { Config } from './config/config.ts'
+import type { DaemonFacts } from './doctor/check.ts'
+import { Machine } from './doctor/machine.ts'
+import { FindingWatch, type Found } from './doctor/watch.ts'
 import { Engine, type NeighborSnapshot, type Preview } from './engine.ts'
 import type { Effects, Input, Instant, Link, Listening, PathQuestion } from './engine/types.ts'
 import type { Event, Outcome } from './events.ts'
@@ -28,6 +31,7 @@ import { logMissingLinks, logRefusedRoute } from './log/machine-log.ts'
 import { ANSWERS_ONLY, enslavedSentence } from './log/sentences.ts'
 import { Counters, type LastPackets } from './metrics.ts'
 import { StateFile } from './state-file.ts'
+import { WakeTimer } from './wake-timer.ts'
 
 /** Interval of summaries in the log, and of reading drop counters. Milliseconds. */
 const TICK = 5000
@@ -35,7 +39,6 @@ const TICK = 5000
 const SAVE_INTERVAL = 30_000
 /** File descriptors that links must not use at the start: for netlink sockets, the control socket, and files. */
 const NOT_FOR_LINKS = 8
-const TIMER_MAX = 2 ** 31 - 1 // the longest delay of setTimeout
 
 export class Daemon {
   readonly #log: Log
@@ -50,6 +53,7 @@ export class Daemon {
   readonly #forwarding: Forwarding
   readonly #watch: KernelWatch
   readonly #comparison: RouteComparison
+  readonly #findings: FindingWatch
   readonly #stateFile: StateFile | undefined
   readonly #sockets = new Sockets((link) => this.#reader(link))
   readonly #inputs: Input[] = []
@@ -60,8 +64,7 @@ export class Daemon {
   #config: Config
   readonly #mayChange = hasNetAdmin()
   #ticker: NodeJS.Timeout | undefined
-  #timer: NodeJS.Timeout | undefined
-  #timerAt = Number.POSITIVE_INFINITY
+  readonly #timer = new WakeTimer(() => this.#run((now) => this.#engine.wake(now)))
 
   /** Opens no link socket yet. @param state directory of the saved hosts; undefined: none are saved @throws OsError, AlreadyRunning */
   constructor(config: Config, log: Log, { state }: { state?: string | undefined } = {}) {
@@ -97,8 +100,10 @@ export class Daemon {
       enslaved: (iface, master) => this.#enslaved(iface, master),
       full: () => this.#events.event({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }, clock()),
     })
-    this.#stateFile = state === undefined ? undefined : new StateFile(state,
-      (message, err) => log.warn({ event: 'state-file', directory: state, err }, message))
+    this.#findings = new FindingWatch(() => ({ machine: new Machine(this.#kernel, () => this.#watch.defaultRoutes), config: this.#config,
+      daemon: this.facts, neighbors: this.neighbors }), log)
+    this.#stateFile = state === undefined ? undefined
+      : new StateFile(state, (message, err) => log.warn({ event: 'state-file', directory: state, err }, message))
   }
 
   /** Resolves when every existing link is served. Rejects with an OsError. */
@@ -110,10 +115,11 @@ export class Daemon {
     this.#watch.startGateways()
     this.#forwarding.start()
     this.#prepare()
-    if (this.#stateFile !== undefined) this.#step({ kind: 'saved-hosts', hosts: this.#stateFile.read() })
+    this.#step({ kind: 'saved-hosts', hosts: this.#stateFile?.read() ?? [] })
     const present = this.#comparison.start()
     this.#watch.startNeighbors()
     this.#ticker = setInterval(() => this.#tick(clock()), TICK)
+    this.#findings.start()
     await this.#routes.adopt(present)
     // A route may have moved or expired before it was adopted.
     if (present.length > 0) this.#comparison.run()
@@ -121,9 +127,9 @@ export class Daemon {
 
   /** Stops the daemon, which leaves nothing in the kernel. @param isRestart keeps groups, and routes for `grace`, for the next start */
   async stop(isRestart = false): Promise<void> {
-    clearTimeout(this.#timer)
+    this.#timer.close()
     clearInterval(this.#ticker)
-    for (const watcher of [this.#comparison, this.#watch, this.#forwarding]) watcher.close()
+    for (const watcher of [this.#findings, this.#comparison, this.#watch, this.#forwarding]) watcher.close()
     this.#stateFile?.write(this.#engine.savedHosts)
     if (!isRestart) this.#carryOut(this.#engine.stop(), clock())
     this.#sockets.close()
@@ -154,13 +160,21 @@ export class Daemon {
     return { config: this.#config, prefixes: this.#engine.subnetPrefixes, links, ports, isForwarding: this.#forwarding.isOn }
   }
 
-  /** The last packet of each outcome, except answered ones. */
   get lastPackets(): LastPackets { return this.#counters.lastPackets(clock()) }
 
   get serving() {
     const links = this.#sockets.open
     const waiting = this.#engine.interfaces.names.filter((name) => !name.includes('*') && !links.includes(name))
     return { links: links.length, waiting, ...this.#engine.totals, answersOnly: !this.#mayChange }
+  }
+
+  get findings(): readonly Found[] { return this.#findings.findings }
+
+  /** What `ndp6d doctor` cannot see for itself. */
+  get facts(): DaemonFacts {
+    const received = Object.fromEntries(this.#sockets.usage.map(({ iface, received }) => [iface, received]))
+    const silent = [...this.#engine.silentLinks].map(([ifindex, target]) => ({ link: this.#nameOf(ifindex), target: target.toString() }))
+    return { pid: process.pid, uptime: process.uptime(), received, silent }
   }
 
   /** All neighbors at once, which may take a while, and the usage. */
@@ -185,7 +199,7 @@ export class Daemon {
     this.#isStepping = false
     this.#sockets.flush()
     for (const event of this.#unlogged.splice(0)) this.#events.event(event, now)
-    this.#arm()
+    this.#timer.set(this.#engine.deadline)
   }
 
   #carryOut(effects: Effects, now: Instant): void {
@@ -258,18 +272,6 @@ export class Daemon {
       dropped: (count) => this.#events.event({ kind: 'overrun', ifindex, count }, clock()),
       failed: (error) => this.#linkErrors.failed(name, error, verdict(error) !== 'fatal' && !isOutOfDescriptors(error)),
     }
-  }
-
-  #arm(): void {
-    const { deadline } = this.#engine
-    // A timer that fires before the deadline is then set again, so a later deadline needs no change now.
-    if (deadline === undefined || deadline >= this.#timerAt) return
-    clearTimeout(this.#timer)
-    this.#timerAt = deadline
-    this.#timer = setTimeout(() => {
-      this.#timerAt = Number.POSITIVE_INFINITY
-      this.#run((now) => this.#engine.wake(now))
-    }, Math.min(TIMER_MAX, Math.max(0, Math.ceil(deadline - clock()))))
   }
 
   #tick(now: Instant): void {

@@ -1,5 +1,5 @@
 /** The engine: takes an input and returns its effects. After each input, changed entries are reconciled and their solicitors answered. */
-import type { Prefix } from './address.ts'
+import type { Address, Prefix } from './address.ts'
 import type { Config } from './config/config.ts'
 import { Responder } from './engine/answers/responder.ts'
 import { ProbeBudget } from './engine/budget/probe-budget.ts'
@@ -139,6 +139,8 @@ export class Engine {
 
   /** @returns the number of owners on a link */
   hostsOn(ifindex: number): number { return [...this.#parts.cache.on(ifindex)].length }
+  /** Links without link-layer addresses on which no host has answered, and the first target that was probed there. */
+  get silentLinks(): ReadonlyMap<number, Address> { return this.#parts.silentLinks.silent }
 
   /** @returns whether the configuration names this interface, or has a pattern that matches its name */
   isNamed(iface: string): boolean { return this.#parts.rules.config.options.subscription(iface) !== undefined }

@@ -2,6 +2,7 @@
 import yargs from 'yargs'
 import * as check from './check.ts'
 import * as cleanup from './cleanup.ts'
+import * as doctor from './doctor.ts'
 import { EXIT } from './exit.ts'
 import * as init from './init.ts'
 import * as logLevel from './log-level.ts'
@@ -13,7 +14,7 @@ import { type Commands, explainUsage } from './usage-errors.ts'
 import { version } from './version.ts'
 
 const COMMANDS: Commands = { '': run.builder, check: check.builder, init: init.builder, reload: reload.builder, status: status.builder,
-  cleanup: cleanup.builder, 'log-level': logLevel.builder, report: report.builder }
+  doctor: doctor.builder, cleanup: cleanup.builder, 'log-level': logLevel.builder, report: report.builder }
 
 export async function runCommandLine(args: readonly string[]): Promise<void> {
   await yargs(args).scriptName('ndp6d').locale('en')
@@ -23,6 +24,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .command(init.command, init.describe, init.builder, init.handler)
     .command(reload.command, reload.describe, reload.builder, reload.handler)
     .command(status.command, status.describe, status.builder, status.handler)
+    .command(doctor.command, doctor.describe, doctor.builder, doctor.handler)
     .command(cleanup.command, cleanup.describe, cleanup.builder, cleanup.handler)
     .command(logLevel.command, logLevel.describe, logLevel.builder, logLevel.handler)
     .command(report.command, report.describe, report.builder, report.handler)

@@ -1,4 +1,5 @@
 /** `ndp6d --config FILE`: runs the daemon in the foreground, as systemd does. */
+import { resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import type { InferredOptionTypes } from 'yargs'
@@ -19,6 +20,7 @@ import { unitStatus } from '../log/unit-status.ts'
 import { Reloads } from '../reloads.ts'
 import { type Level, LEVELS, logLevelReply } from '../replies/log-level.ts'
 import type { DaemonState } from '../replies/meanings.ts'
+import { doctorReply } from '../replies/doctor.ts'
 import { reloadReply } from '../replies/reload.ts'
 import { type Program, statusReply } from '../replies/status.ts'
 import { loadConfig } from './check.ts'
@@ -198,12 +200,13 @@ function keepUnitStatus(daemon: Daemon, reloads: Reloads): NodeJS.Timeout | unde
 
 function answerCommands(path: string, daemon: Daemon, reloads: Reloads, life: Life, log: Log, { stdout, stderr }: Outputs): ControlServer {
   const startedAt = new Date(Date.now() - 1000 * process.uptime()).toISOString()
-  const program = (): Program => ({ version: version(), pid: process.pid, startedAt, ...life, file: reloads.file, reload: reloads.state,
+  const program = (): Program => ({ version: version(), pid: process.pid, startedAt, ...life, file: reloads.file, reload: reloads.state, findings: daemon.findings,
     limits: [stdout, stderr, server].flatMap((each) => each?.limits ?? []) })
   const server: ControlServer = new ControlServer(path, {
     replies: {
       'status': (request) => statusReply(daemon, program(), request),
       'reload': (request) => reloadReply(reloads, request),
+      'doctor': () => doctorReply(daemon, resolve(reloads.file)),
       'log-level': (request) => logLevelReply(log, request),
     },
     failed: (err) => log.warn({ event: 'control', reason: err.message, err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),

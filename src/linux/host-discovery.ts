@@ -60,7 +60,8 @@ export class Discovery {
     this.#reader = reader
   }
 
-  discover(sources: readonly Address[]): void {
+  /** Requests replies. @param to the group to reply; all nodes by default */
+  discover(sources: readonly Address[], to = Address.allNodes): void {
     if (this.#closed || sources.length === 0) return
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#stop(), REPLY_TIME).unref()
@@ -68,7 +69,7 @@ export class Discovery {
       this.#search ??= this.#start()
       for (const source of sources) {
         this.#search.sources.add(source.toString())
-        sendTo(this.#search.requests, encodeEchoRequest(source, Address.allNodes, this.#search), Address.allNodes)
+        sendTo(this.#search.requests, encodeEchoRequest(source, to, this.#search), to)
       }
       if (!this.#isLate) return
       this.#isLate = false
@@ -79,7 +80,7 @@ export class Discovery {
       this.#reader.failed(osError(-(error as OsError).errno, 'discover'))
       clearTimeout(this.#timer)
       this.#isLate = true
-      this.#timer = setTimeout(() => this.discover(sources), RETRY).unref()
+      this.#timer = setTimeout(() => this.discover(sources, to), RETRY).unref()
     }
   }
 

@@ -34,6 +34,7 @@ export const MESSAGE_IDS: Readonly<Record<string, string>> = {
   link: 'c2e97a4480f14d3c9b5e06d7f8312a69',
   ready: '3e71d8c50b6f4a92b84fc1e6a7d0592c',
   reload: '84a6e1f92c7d4053be10d95f3b68c7e2',
+  finding: '0b7d52e9c41f4c86a93e6f18d5207ba4',
   stop: 'f53c09b7e82a4d61975be8d2046fa1c3',
   ...Object.fromEntries(Object.entries(PROBLEMS).map(([event, { id }]) => [event, id])),
 }

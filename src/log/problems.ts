@@ -28,6 +28,7 @@ export const PROBLEMS = {
   'bare': { id: '4ace2bf620d6443e8927e9517427276e', fields: ['iface', 'source'] },
   'snooped': { id: '947b7b54987447c2a9c8423dae4265c9', fields: ['iface', 'minutes'] },
   // This machine
+  'finding': { id: '0b7d52e9c41f4c86a93e6f18d5207ba4', fields: ['reason'] },
   'answers-only': { id: '09d83a104eec47e0bb916c1f9417cb6e', fields: [] },
   'forwarding-off': { id: '3fae4acc25f74353b3a5bf0dc556fe58', fields: [] },
   'forwarding-changed': { id: '8e0f7ce2b9fe4f6e9a4b5191336cd947', fields: [] },

@@ -58,9 +58,10 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 
   configure(config: Config, now: Instant): void {
-    const { links, budget, random } = this.parts
+    const { links, budget, silentLinks, random } = this.parts
     const rules = this.parts.rules = new Rules(config, random, this.#onLink)
     budget.reconfigure()
+    silentLinks.reconfigure()
     for (const link of links.values()) rules.link(link)
     this.#apply([...links.values()], 'rules', now)
   }
