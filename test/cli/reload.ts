@@ -133,7 +133,7 @@ t.test('a trial ends with the former configuration, unless it is confirmed', asy
   const daemon = await start()
   write(B)
   t.match(reload('--try', '60s'), { status: 0, stdout: /Undone at \d\d:\d\d:\d\d unless you run: ndp6d reload --confirm\n$/ })
-  t.match(status(), { neighbors: [{}, {}], reload: { verdict: 'applied', undoAt: /^20.*Z$/ } })
+  t.match(status(), { hosts: [{}, {}], reload: { verdict: 'applied', undoAt: /^20.*Z$/ } })
   t.match(reload('--confirm'), { status: 0, stdout: /^Confirmed: the configuration of .* stays\.\n$/ })
   t.match(reload('--confirm'), { status: 1, stderr: /no configuration is on trial/ })
   t.match(reload('--try', '60s').stdout, /no difference.*\n.*Without a difference there is nothing to undo\.\n$/)
@@ -165,7 +165,7 @@ t.test('further reloads during a trial', async (t) => {
 
   write(B)
   t.match(reload().stdout, /The trial is over: this configuration stays\./)
-  t.match(status(), { neighbors: [{}, {}], reload: { undoAt: null } }, 'a reload keeps the file')
+  t.match(status(), { hosts: [{}, {}], reload: { undoAt: null } }, 'a reload keeps the file')
   write(A)
   reload('--try', '60s')
   daemon.child.kill('SIGHUP')
