@@ -2,17 +2,20 @@
  * Joins the engine with the clock, the sockets and the kernel. Each input runs one step of the engine. The effects of a step are
  * carried out in the order of the members of `Effects`; inputs that these cause wait meanwhile. Events are logged after the answers.
  */
-import type { Logger } from 'pino'
 import type { Address } from './address.ts'
 import type { Config } from './config/config.ts'
-import { Engine, type NeighborSnapshot } from './engine.ts'
-import type { Effects, Input, Instant, Link, Listening, PathQuestion } from './engine/types.ts'
+import type { DaemonFacts } from './doctor/check.ts'
+import { Machine } from './doctor/machine.ts'
+import { FindingWatch, type Found } from './doctor/watch.ts'
+import { Engine, type NeighborSnapshot, type Preview } from './engine.ts'
+import type { Effects, Input, Instant, Listening, PathQuestion } from './engine/types.ts'
 import type { Event, Outcome } from './events.ts'
+import { linkReader } from './link-reader.ts'
 import { claim } from './linux/single-instance.ts'
+import { hasNetAdmin } from './linux/capabilities.ts'
 import { holdDescriptors } from './linux/descriptors.ts'
-import { isOutOfDescriptors, unlessBusy, verdict, type OsError } from './linux/errors.ts'
+import { unlessBusy, verdict } from './linux/errors.ts'
 import { Forwarding } from './linux/forwarding.ts'
-import type { LinkReader } from './linux/link-sockets.ts'
 import { viewOf } from './linux/kernel-view.ts'
 import { KernelWatch } from './linux/kernel-watch.ts'
 import type { NativeSocket } from './linux/native.ts'
@@ -25,10 +28,13 @@ import { Sockets } from './linux/sockets.ts'
 import { readNeighborLimit } from './linux/sysctl.ts'
 import { EventLog } from './log/event-log.ts'
 import { LinkErrorLog } from './log/link-errors.ts'
-import { enslavedSentence, missingLinkSentence } from './log/sentences.ts'
-import { Counters } from './metrics.ts'
+import type { Log } from './log/log.ts'
+import { logMissingLinks, logRefusedRoute } from './log/machine-log.ts'
+import { ANSWERS_ONLY, enslavedSentence } from './log/sentences.ts'
+import { Counters, type LastPackets } from './metrics.ts'
 import { Observers } from './observers.ts'
 import { StateFile } from './state-file.ts'
+import { WakeTimer } from './wake-timer.ts'
 
 /** Interval of summaries in the log, and of reading drop counters. Milliseconds. */
 const TICK = 5000
@@ -36,10 +42,9 @@ const TICK = 5000
 const SAVE_INTERVAL = 30_000
 /** File descriptors that links must not use at the start: for netlink sockets, the control socket, and files. */
 const NOT_FOR_LINKS = 8
-const TIMER_MAX = 2 ** 31 - 1 // the longest delay of setTimeout
 
 export class Daemon {
-  readonly #log: Logger
+  readonly #log: Log
   readonly #claim: NativeSocket
   readonly #events: EventLog
   readonly #linkErrors: LinkErrorLog
@@ -52,30 +57,34 @@ export class Daemon {
   readonly #forwarding: Forwarding
   readonly #watch: KernelWatch
   readonly #comparison: RouteComparison
+  readonly #findings: FindingWatch
   readonly #stateFile: StateFile | undefined
-  readonly #sockets = new Sockets((link) => this.#reader(link))
+  readonly #sockets = new Sockets((link) => linkReader(link, { step: this.#step, errors: this.#linkErrors,
+    dropped: (ifindex, count) => this.#events.event({ kind: 'overrun', ifindex, count }, clock()) }))
   readonly #inputs: Input[] = []
   readonly #unlogged: Event[] = []
   #isStepping = false
   /** The last save: the engine's revision, and the time. */
   #saved = { revision: 0, at: Number.NEGATIVE_INFINITY }
   #config: Config
+  readonly #mayChange = hasNetAdmin()
   #ticker: NodeJS.Timeout | undefined
-  #timer: NodeJS.Timeout | undefined
-  #timerAt = Number.POSITIVE_INFINITY
+  readonly #timer = new WakeTimer(() => this.#run((now) => this.#engine.wake(now)))
 
   /** Opens no link socket yet. @param state directory of the saved hosts; undefined: none are saved @throws OsError, AlreadyRunning */
-  constructor(config: Config, log: Logger, { state }: { state?: string | undefined } = {}) {
+  constructor(config: Config, log: Log, { state }: { state?: string | undefined } = {}) {
     this.#claim = claim()
     this.#config = config
     this.#log = log
-    this.#events = new EventLog(log, (ifindex) => this.nameOf(ifindex))
+    this.#events = new EventLog(log, { nameOf: (ifindex) => this.nameOf(ifindex), hostsOn: (ifindex) => this.#engine.hostsOn(ifindex) })
     this.#linkErrors = new LinkErrorLog(log, readNeighborLimit)
     this.#engine = new Engine(config, Math.random)
     const step = this.#step
     this.#routes = new HostRoutes(this.#kernel, {
       done: (changes) => step({ kind: 'routes-done', changes }),
-      failed: ({ change: { op, route }, error }) => this.#routeFailed(op, String(route.target), error),
+      failed: ({ change: { op, route }, error }) => {
+        if (verdict(error) !== 'wait') logRefusedRoute(log, op, String(route.target), error)
+      },
       overrun: () => {
         this.#events.event({ kind: 'limit', limit: 'routes', size: QUEUE_LIMIT }, clock())
         this.#comparison.run()
@@ -84,10 +93,10 @@ export class Daemon {
     this.#comparison = new RouteComparison(this.#kernel, this.#routes, (present) => step({ kind: 'routes', present }))
     this.#netfilter = new Netfilter(log, (ifindex, target) => step({ kind: 'local-solicitation', ifindex, target }))
     this.#forwarding = new Forwarding(log, () => ({
-      isEnabled: this.#config.forwarding,
+      isEnabled: this.#config.forwarding && this.#mayChange,
       upstreams: this.#engine.interfaces.upstreams,
       links: this.#sockets.usage.map(({ iface }) => iface),
-    }))
+    }), state)
     this.#watch = new KernelWatch(this.#kernel, {
       input: (input) => {
         step(input)
@@ -96,7 +105,10 @@ export class Daemon {
       enslaved: (iface, master) => this.#enslaved(iface, master),
       full: () => this.#events.event({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }, clock()),
     })
-    this.#stateFile = state === undefined ? undefined : new StateFile(state, (message, err) => log.warn({ event: 'memory', err }, message))
+    this.#findings = new FindingWatch(() => ({ machine: new Machine(this.#kernel, () => this.#watch.defaultRoutes), config: this.#config,
+      daemon: this.facts, neighbors: this.neighbors }), log)
+    this.#stateFile = state === undefined ? undefined
+      : new StateFile(state, (message, err) => log.warn({ event: 'state-file', directory: state, err }, message))
   }
 
   /** Resolves when every existing link is served. Rejects with an OsError. */
@@ -104,28 +116,30 @@ export class Daemon {
     const giveBack = holdDescriptors(NOT_FOR_LINKS)
     this.#watch.startLinks()
     giveBack()
+    if (!this.#mayChange) this.#log.warn({ event: 'answers-only' }, ANSWERS_ONLY)
     this.#watch.startGateways()
     this.#forwarding.start()
     this.#prepare()
-    if (this.#stateFile !== undefined) this.#step({ kind: 'saved-hosts', hosts: this.#stateFile.read() })
+    this.#step({ kind: 'saved-hosts', hosts: this.#stateFile?.read() ?? [] })
     const present = this.#comparison.start()
     this.#watch.startNeighbors()
     this.#ticker = setInterval(() => this.#tick(clock()), TICK)
+    this.#findings.start()
     await this.#routes.adopt(present)
     // A route may have moved or expired before it was adopted.
     if (present.length > 0) this.#comparison.run()
   }
 
-  /** Stops the daemon, which leaves nothing in the kernel except routes that expire after `grace`. */
-  async stop(): Promise<void> {
-    clearTimeout(this.#timer)
+  /** Stops the daemon, which leaves nothing in the kernel. @param isRestart keeps groups, and routes for `grace`, for the next start */
+  async stop(isRestart = false): Promise<void> {
+    this.#timer.close()
     clearInterval(this.#ticker)
-    for (const watcher of [this.#comparison, this.#watch, this.#forwarding]) watcher.close()
+    for (const watcher of [this.#findings, this.#comparison, this.#watch, this.#forwarding]) watcher.close()
     this.#stateFile?.write(this.#engine.savedHosts)
-    this.#carryOut(this.#engine.stop(), clock())
+    if (!isRestart) this.#carryOut(this.#engine.stop(), clock())
     this.#sockets.close()
     this.#netfilter.close()
-    await this.#routes.leave(this.#config.grace)
+    await this.#routes.leave(isRestart ? this.#config.grace : 0)
     this.#kernel.close()
     this.#claim.close()
   }
@@ -138,10 +152,36 @@ export class Daemon {
   }
 
   get config(): Config { return this.#config }
+  /** @returns what `reload` would do to hosts and links */
+  preview(config: Config): Preview { return this.#engine.preview(config) }
+
   get counters(): Readonly<Record<Outcome, number>> { return this.#counters.values }
 
   /** Entries may come and go while they are read. */
-  get neighbors(): Iterable<NeighborSnapshot> { return this.#engine.neighbors() }
+  get neighbors(): Iterable<NeighborSnapshot> { return this.#engine.neighbors(clock()) }
+
+  /** What the configuration asks for, and what there is of it. */
+  get setting() {
+    const { links, ports } = this.#watch
+    return { config: this.#config, prefixes: this.#engine.subnetPrefixes, links, ports, isForwarding: this.#forwarding.isOn }
+  }
+
+  get lastPackets(): LastPackets { return this.#counters.lastPackets(clock()) }
+
+  get serving() {
+    const links = this.#sockets.open
+    const waiting = this.#engine.interfaces.names.filter((name) => !name.includes('*') && !links.includes(name))
+    return { links: links.length, waiting, ...this.#engine.totals, answersOnly: !this.#mayChange }
+  }
+
+  get findings(): readonly Found[] { return this.#findings.findings }
+
+  /** What `ndp6d doctor` cannot see for itself. */
+  get facts(): DaemonFacts {
+    const received = Object.fromEntries(this.#sockets.usage.map(({ iface, received }) => [iface, received]))
+    const silent = [...this.#engine.silentLinks].map(([ifindex, target]) => ({ link: this.nameOf(ifindex), target: target.toString() }))
+    return { pid: process.pid, uptime: process.uptime(), received, silent }
+  }
 
   /** All neighbors at once, which may take a while, and the usage. */
   snapshot() { return { ...this.#engine.snapshot(clock()), ...this.usage } }
@@ -161,7 +201,7 @@ export class Daemon {
   }
 
   get usage() {
-    const parts = [this.#sockets, this.#routes, this.#watch, this.#events, this.#linkErrors, this.#stateFile]
+    const parts = [this.#sockets, this.#routes, this.#watch, this.#log, this.#linkErrors, this.#stateFile]
     return { links: this.#sockets.usage, limits: [...this.#engine.limits(clock()), ...parts.flatMap((part) => part?.limits ?? [])] }
   }
 
@@ -179,7 +219,7 @@ export class Daemon {
     this.#isStepping = false
     this.#sockets.flush()
     for (const event of this.#unlogged.splice(0)) this.#events.event(event, now)
-    this.#arm()
+    this.#timer.set(this.#engine.deadline)
   }
 
   #carryOut(effects: Effects, now: Instant): void {
@@ -193,8 +233,6 @@ export class Daemon {
     for (const repair of repairs) if (unlessBusy(() => this.#kernel.repairNeighbor(repair))) this.#counters.count('repaired')
     for (const discovery of discoveries) this.#sockets.discover(discovery)
     for (let i = 0; i < answers.size; i++) this.#sockets.advertise(answers.at(i))
-    // Answers leave before probes, each of which takes as long as dozens of answers.
-    if (probes.length > 0) this.#sockets.flush()
     for (const probe of probes) this.#sockets.probe(probe)
     for (const multicast of multicasts) this.#sockets.multicast(multicast)
     for (const [ifindex, entry] of listening) if (entry === undefined) this.#ignore(ifindex)
@@ -209,6 +247,7 @@ export class Daemon {
       const packet = outcomes.at(i)
       const { outcome, ifindex, t0, t1, t2, t3 } = packet
       this.#counters.count(outcome)
+      if (outcome !== 'answered') this.#counters.remember(packet, now)
       this.observers.packet(packet, now)
       this.#events.outcome(outcome, ifindex, t0, t1, t2, t3)
     }
@@ -225,43 +264,14 @@ export class Daemon {
     this.#netfilter.watch(ifindex, ownSolicitations)
     const isNew = this.#sockets.listen(entry)
     // An upstream that appears, or gets its name, after the start needs its settings as well.
-    if (isNew && this.#config.forwarding && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
+    if (isNew && this.#config.forwarding && this.#mayChange && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
   }
 
   #ignore(ifindex: number): void {
     this.#watch.select(ifindex, false)
     this.#netfilter.watch(ifindex, false)
+    this.#linkErrors.gone(this.nameOf(ifindex))
     this.#sockets.ignore(ifindex)
-  }
-
-  #reader({ ifindex, name }: Link): LinkReader {
-    const step = this.#step
-    return {
-      packets: (batch) => step({ kind: 'packets', ifindex, batch }),
-      echo: (source, mac) => step({ kind: 'echo', ifindex, source, mac }),
-      report: (joined, left) => step({ kind: 'report', ifindex, joined, left }),
-      query: (query) => step({ kind: 'query', ifindex, query }),
-      routerSolicitation: () => step({ kind: 'router-solicitation', ifindex }),
-      // Announces hosts again: messages that could not be sent until now did not reach the switches at the other end.
-      opened: () => {
-        this.#linkErrors.opened(name)
-        step({ kind: 'link-replugged', ifindex })
-      },
-      dropped: (count) => this.#events.event({ kind: 'overrun', ifindex, count }, clock()),
-      failed: (error) => this.#linkErrors.failed(name, error, verdict(error) !== 'fatal' && !isOutOfDescriptors(error)),
-    }
-  }
-
-  #arm(): void {
-    const { deadline } = this.#engine
-    // A timer that fires before the deadline is then set again, so a later deadline needs no change now.
-    if (deadline === undefined || deadline >= this.#timerAt) return
-    clearTimeout(this.#timer)
-    this.#timerAt = deadline
-    this.#timer = setTimeout(() => {
-      this.#timerAt = Number.POSITIVE_INFINITY
-      this.#run((now) => this.#engine.wake(now))
-    }, Math.min(TIMER_MAX, Math.max(0, Math.ceil(deadline - clock()))))
   }
 
   #tick(now: Instant): void {
@@ -276,23 +286,14 @@ export class Daemon {
   /** Prepares the machine for the configuration: netfilter and forwarding; warns about missing links. */
   #prepare(): void {
     this.#netfilter.apply()
-    const present = this.#watch.links.map(({ name }) => name)
-    const { ports } = this.#watch
-    for (const iface of this.#engine.interfaces.names) {
-      if (!iface.includes('*') && !present.includes(iface) && !ports.includes(iface)) this.#log.warn({ iface }, missingLinkSentence(iface, present))
-    }
+    const { links, ports } = this.#watch
+    logMissingLinks(this.#log, this.#engine.interfaces.names, links.map(({ name }) => name), ports)
     this.#forwarding.prepare()
   }
 
   #enslaved(iface: string, master: string): void {
     if (!this.#engine.isNamed(iface)) return
-    this.#log.warn({ event: 'link', iface, state: 'enslaved', master }, enslavedSentence(iface, master))
-  }
-
-  #routeFailed(op: string, target: string, error: OsError): void {
-    if (verdict(error) === 'wait') return
-    const reason = error.code === 'EEXIST' ? 'another program has a route for it, which stays' : error.message
-    this.#log.warn({ event: 'route', target, reason: error.code }, `cannot ${op} the route of ${target}: ${reason}`)
+    this.#log.warn({ event: 'link-enslaved', iface, master }, enslavedSentence(iface, master))
   }
 }
 

@@ -1,8 +1,9 @@
 /** The engine: takes an input and returns its effects. After each input, changed entries are reconciled and their solicitors answered. */
-import type { Address } from './address.ts'
+import type { Address, Prefix } from './address.ts'
 import type { Config } from './config/config.ts'
 import { Explainer, type Explanation } from './engine/answers/explainer.ts'
 import { Responder } from './engine/answers/responder.ts'
+import { RouteLookups } from './engine/answers/route-lookups.ts'
 import { ProbeBudget } from './engine/budget/probe-budget.ts'
 import { BareLinks } from './engine/cache/bare-links.ts'
 import { Claims } from './engine/cache/claims.ts'
@@ -25,7 +26,7 @@ import { clearEffects, createEffects } from './engine/effects/effects.ts'
 import { Paths } from './engine/effects/paths.ts'
 import { Reconciler } from './engine/effects/reconciler.ts'
 import { PreviousRun } from './engine/effects/previous-run.ts'
-import { Reconfiguration } from './engine/effects/reconfiguration.ts'
+import { type Preview, Reconfiguration } from './engine/effects/reconfiguration.ts'
 import { HostDiscovery } from './engine/learning/host-discovery.ts'
 import { Learner } from './engine/learning/learner.ts'
 import { Groups } from './engine/listening/groups.ts'
@@ -44,6 +45,8 @@ import type { NdiscView } from './wire/ndisc-decode.ts'
 export type { Explanation } from './engine/answers/explainer.ts'
 export type { StatementKey } from './engine/rules/compiled-config.ts'
 export type { NeighborSnapshot } from './engine/cache/snapshot.ts'
+export type { Preview } from './engine/effects/reconfiguration.ts'
+export type { LinkPreview } from './engine/listening/subscriptions.ts'
 
 export interface Snapshot {
   readonly neighbors: readonly NeighborSnapshot[]
@@ -80,6 +83,7 @@ class Parts extends Context {
   readonly reconfiguration = new Reconfiguration(this)
   readonly previousRun = new PreviousRun(this)
   readonly responder = new Responder(this)
+  readonly routeLookups = new RouteLookups(this)
   readonly explainer = new Explainer(this)
 }
 
@@ -139,21 +143,38 @@ export class Engine {
     return { names: config.options.names, upstreams }
   }
 
+  /** @returns the number of owners on a link */
+  hostsOn(ifindex: number): number { return [...this.#parts.cache.on(ifindex)].length }
+  /** Links without link-layer addresses on which no host has answered, and the first target that was probed there. */
+  get silentLinks(): ReadonlyMap<number, Address> { return this.#parts.silentLinks.silent }
+
   /** @returns whether the configuration names this interface, or has a pattern that matches its name */
   isNamed(iface: string): boolean { return this.#parts.rules.config.options.subscription(iface) !== undefined }
+
+  /** @returns what an input of this configuration would do to hosts and links */
+  preview(config: Config): Preview { return this.#parts.reconfiguration.preview(config) }
 
   /** Increases with every change of `savedHosts`. */
   get revision(): number { return this.#parts.cache.capacity.revision }
   /** Learned owners, for the next run. Entries may change during an iteration. */
   get savedHosts(): Iterable<SavedHost> { return savedHosts(this.#parts.cache, this.#parts.links) }
 
-  /** Iterates over all neighbors, in no particular order. Entries may change during the iteration. */
-  * neighbors(): Generator<NeighborSnapshot> { for (const each of this.#parts.cache.values()) yield snapshotOf(each, this.#parts.links) }
+  get totals(): { hosts: number; routes: number } { return this.#parts.cache.totals }
 
-  /** @param now time at which the usage of budgets is computed; by default infinite, so that no budget is in use */
+  /** Iterates over all neighbors, in no particular order. Entries may change during the iteration. */
+  * neighbors(now: Instant): Generator<NeighborSnapshot> {
+    for (const each of this.#parts.cache.values()) yield snapshotOf(each, this.#parts.links, now)
+  }
+
+  /** The present prefixes of each `subnet` block, in file order: those of `auto` are the on-link prefixes of the upstream. */
+  get subnetPrefixes(): readonly (readonly Prefix[])[] {
+    return this.#parts.rules.config.subnets.map(({ active }) => active.map(({ prefix }) => prefix))
+  }
+
+  /** @param now time at which ages and the usage of budgets are computed; by default infinite, so that no budget is in use */
   snapshot(now = Number.POSITIVE_INFINITY as Instant): Snapshot {
     const neighbors = [...this.#parts.cache.values()].sort((a, b) => a.target.compare(b.target))
-    return { neighbors: neighbors.map((neighbor) => snapshotOf(neighbor, this.#parts.links)), limits: this.limits(now) }
+    return { neighbors: neighbors.map((neighbor) => snapshotOf(neighbor, this.#parts.links, now)), limits: this.limits(now) }
   }
 
   explain(target: Address, now: Instant): Explanation { return this.#parts.explainer.explain(target, now) }
@@ -176,7 +197,7 @@ export class Engine {
       case 'link-gone': return reconfiguration.gone(input.ifindex, now)
       case 'link-replugged': return groups.replugged(input.ifindex)
       case 'probe': return explainer.probe(input.target, input.links)
-      case 'lookup': return this.#lookedUp(input, now)
+      case 'lookup': return this.#parts.routeLookups.replied(input, now)
       case 'path': return paths.replied(input)
       case 'route-changed':
         nextHops.rerouted(input.prefix, now)
@@ -253,31 +274,6 @@ export class Engine {
     if (isGone || mac === undefined || neighbor?.isOwned !== true || neighbor.ifindex !== ifindex) return
     if (isUpstream(neighbor.rule, links.get(ifindex))) announcer.router(ifindex, target, router)
     else if (state === 'probing') for (const link of neighbor.joined) detector.traffic(link, now)
-  }
-
-  #lookedUp({ target, decision: { ifindex, local, via } }: Extract<Input, { kind: 'lookup' }>, now: Instant): void {
-    const { links, cache, owners, resolution, nextHops, responder, subscriptions } = this.#parts
-    responder.lookedUp(target, local)
-    const neighbor = cache.find(target)
-    if (neighbor === undefined) return
-    const { isOwned, state, work: { byRoute, nextHop, origin, probed } } = neighbor
-    if (isOwned ? nextHop === undefined : state !== 'INCOMPLETE' || !byRoute) return
-    const link = ifindex === undefined ? undefined : links.get(ifindex)
-    // Solicitors on the link that the route leads to need no answer, so they are dropped.
-    const waiting = neighbor.work.waiting.filter((solicitor) => solicitor.ifindex !== ifindex)
-    neighbor.set({ waiting })
-    const isProbed = !isOwned && probed.length > 0
-    const isBack = isOwned ? origin?.from === ifindex : waiting.length === 0
-    if (link === undefined || link.name === 'lo' || isBack) {
-      // Routes may change, and a lookup is cheap, so the negative entry lives for `timeout` only.
-      return isProbed ? undefined : owners.fail(neighbor, 'no route', now, neighbor.rule.settings.timeout)
-    }
-    if (!subscriptions.has(link.ifindex)) subscriptions.update(link, true)
-    if (via !== undefined) return nextHops.follow(neighbor, link.ifindex, via, now)
-    // The route has no next hop any more, so the target is on the link itself. The next solicitation starts probes for it.
-    if (isOwned) return owners.remove(neighbor, 'route')
-    neighbor.set({ nextHop: undefined })
-    if (!resolution.widenTo(neighbor, link.ifindex, now) && !isProbed) owners.remove(neighbor, 'limit')
   }
 
   /** Applies the wanted state of changed cache entries, then answers the solicitors that waited for these entries. */

@@ -67,6 +67,8 @@ export interface Limit {
 /** Packet counters of the sockets of one link. */
 export interface LinkUsage {
   readonly iface: string
+  /** Why its sockets cannot be opened. Undefined: they are open, so the link is served. */
+  readonly failure: string | undefined
   readonly received: number
   /** Received packets that the kernel or the ring dropped. */
   readonly drops: number
@@ -94,19 +96,24 @@ export type Event =
       readonly former: number | undefined
       /** The event reports a new owner, or the loss of an owner that was reported as new. */
       readonly news: boolean
+      /** Length of the prefix of the rule or `subnet` that contains the target. */
+      readonly length?: number | undefined
       /** The next hop that was probed instead of the owner. */
-      readonly via?: Address | undefined }
+      readonly via?: Address | undefined
+      /** The solicitor, if a solicitation starts the probes; `::` for DAD. */
+      readonly source?: Address | undefined }
   /** A solicitor that waited for the owner's proof, or for the host route, got its answer. */
   | { readonly kind: 'answered'; readonly target: Address; readonly ifindex: number; readonly source: Address; readonly mac: Mac }
   /** A next hop replied (`alive`), or did not (`silent`). `news` is false for a silent next hop that had not replied before. */
   | { readonly kind: 'next-hop'; readonly ifindex: number; readonly address: Address; readonly mac: Mac | undefined
       readonly state: 'alive' | 'silent'; readonly news: boolean }
-  | { readonly kind: 'link'; readonly iface: string; readonly state: 'up' | 'down' | 'gone' }
+  | { readonly kind: 'link'; readonly iface: string; readonly ifindex: number; readonly state: 'up' | 'down' | 'gone' }
   /** A host claimed the address of an owner. `absent`: name of a pinned owner's link, if that link is down or does not exist. */
   | { readonly kind: 'conflict'; readonly target: Address; readonly ifindex: number; readonly mac: Mac
-      readonly basis: ConflictBasis; readonly absent?: string | undefined }
+      readonly length?: number | undefined; readonly basis: ConflictBasis; readonly absent?: string | undefined }
   /** An owner on `ifindex` is ignored: the kernel's route leads to link `other`, which has no hosts of the rule. */
   | { readonly kind: 'foreign'; readonly target: Address; readonly ifindex: number; readonly mac: Mac | undefined
+      readonly length?: number | undefined
       /** Undefined: the route discards packets. */
       readonly other: number | undefined }
   /** Another ND proxy claims addresses of other hosts, the last one `target`. */

@@ -1,11 +1,20 @@
-/** Counts packets by outcome. */
+/** Counts packets by outcome, and remembers the last packet of each. */
+import type { PacketOutcome } from './engine/types.ts'
 import type { Outcome } from './events.ts'
 import { ACTIONS, SILENT_REASONS } from './events.ts'
 import { DROP_REASONS } from './wire/ndisc-decode.ts'
 
+type Place = 'ifindex' | 't0' | 't1' | 't2' | 't3'
+
+/** By outcome, the age in milliseconds of the last packet, its link and the words of its target, all zero if it has none. */
+export type LastPackets = Readonly<Partial<Record<Outcome, Pick<PacketOutcome, Place> & { readonly age: number }>>>
+
+type Last = { -readonly [K in Place]: PacketOutcome[K] } & { at: number }
+
 export class Counters {
   readonly #counts = Object.fromEntries([...ACTIONS, ...SILENT_REASONS, ...DROP_REASONS].map((name) => [name, 0])) as
     Record<Outcome, number>
+  readonly #lasts: Partial<Record<Outcome, Last>> = {}
   /** Consecutive packets often share an outcome: a run of them takes one look-up. */
   #last: Outcome = 'answered'
   #run = 0
@@ -19,6 +28,26 @@ export class Counters {
   get values(): Readonly<Record<Outcome, number>> {
     this.#addRun(this.#last)
     return { ...this.#counts }
+  }
+
+  /** Remembers a packet as the last one of its outcome. @param now milliseconds on a monotonic clock */
+  remember({ outcome, ifindex, t0, t1, t2, t3 }: PacketOutcome, now: number): void {
+    const last = this.#lasts[outcome]
+    if (last === undefined) {
+      this.#lasts[outcome] = { at: now, ifindex, t0, t1, t2, t3 }
+      return
+    }
+    last.at = now
+    last.ifindex = ifindex
+    last.t0 = t0
+    last.t1 = t1
+    last.t2 = t2
+    last.t3 = t3
+  }
+
+  /** @returns the last packet of each outcome, as far as it was remembered, with its age at `now` */
+  lastPackets(now: number): LastPackets {
+    return Object.fromEntries(Object.entries(this.#lasts).map(([outcome, { at, ...packet }]) => [outcome, { ...packet, age: now - at }]))
   }
 
   #addRun(next: Outcome): void {

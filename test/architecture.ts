@@ -19,16 +19,22 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   events: { values: [], types: ['address', 'wire'] },
   config: { values: ['address'] },
   engine: { values: ['address', 'wire/ndisc-decode', 'wire/constants', 'wire/frame', 'config/config', 'events'], types: ['wire/mld-decode'] },
-  linux: { values: ['address', 'wire', 'node', 'raw-socket'], types: ['engine/types', 'events', 'pino'] },
+  linux: { values: ['address', 'wire', 'node', 'raw-socket'], types: ['engine/types', 'events', 'log/problems'] },
   control: { values: ['node'], types: ['events'] },
-  replies: { values: ['address', 'control/protocol', 'events', 'node'], types: ['control', 'daemon', 'engine', 'engine/types', 'observers'] },
-  log: { values: ['address', 'pino'], types: ['engine/types', 'events'] },
-  metrics: { values: ['events', 'wire/ndisc-decode'] },
+  doctor: { values: ['address', 'config', 'linux', 'node', 'wire'], types: ['engine/types', 'log/log'] },
+  replies: { values: ['address', 'config/config', 'control/protocol', 'events', 'node'],
+    types: ['control', 'daemon', 'doctor', 'engine', 'engine/types', 'log', 'observers', 'reloads'] },
+  log: { values: ['address', 'pino'], types: ['config', 'engine', 'engine/types', 'events'] },
+  metrics: { values: ['events', 'wire/ndisc-decode'], types: ['engine/types'] },
   history: { values: ['address', 'wire/constants'], types: ['engine/types', 'events'] },
   observers: { values: ['history'], types: ['engine/types', 'events'] },
   'state-file': { values: ['address', 'node'], types: ['engine/types', 'events'] },
-  daemon: { values: ['engine', 'linux', 'log', 'metrics', 'observers', 'state-file'], types: ['address', 'config', 'events', 'pino'] },
-  cli: { values: ['address', 'config', 'control', 'daemon', 'linux', 'log', 'node', 'replies', 'yargs'], types: ['engine', 'pino'] },
+  'wake-timer': { values: [] },
+  'link-reader': { values: ['linux'], types: ['engine/types', 'log'] },
+  daemon: { values: ['doctor', 'engine', 'linux', 'log', 'metrics', 'observers', 'state-file', 'wake-timer', 'link-reader'], types: ['address', 'config', 'events'] },
+  reloads: { values: ['address', 'config', 'log'], types: ['daemon', 'engine'] },
+  cli: { values: ['address', 'config', 'control', 'daemon', 'doctor', 'linux', 'log', 'node', 'reloads', 'replies', 'yargs'],
+    types: ['engine', 'events', 'pino'] },
   main: { values: ['cli', 'node', 'yargs'] },
 }
 
@@ -42,7 +48,7 @@ const MAX_LINES = 300
 
 /** Files of the project below `folder`, by their path from the root; not what is built or installed. */
 function filesBelow(folder: string): string[] {
-  return readdirSync(join(ROOT, folder)).filter((name) => !['.git', '.tap', 'build', 'dist', 'node_modules'].includes(name))
+  return readdirSync(join(ROOT, folder)).filter((name) => !['.git', '.tap', 'build', 'dist', 'node_modules'].includes(name) && !name.endsWith('.tgz'))
     .map((name) => join(folder, name))
     .flatMap((path) => statSync(join(ROOT, path)).isDirectory() ? filesBelow(path) : [path])
 }

@@ -1,51 +1,98 @@
 /** `ndp6d check [FILE]`: reports all problems of a configuration. */
-import type { Argv } from 'yargs'
-import { renderDiagnostic } from '../config/diagnostic.ts'
+import type { InferredOptionTypes } from 'yargs'
+import type { Config } from '../config/config.ts'
+import { type Code, countOf, type Diagnostic, renderDiagnostic, summarize } from '../config/diagnostic.ts'
 import type { Parsed } from '../config/load.ts'
 import { printConfig } from '../config/print.ts'
-import { DEFAULT_FILE, readConfig } from './config-file.ts'
+import { DEFAULT_FILE, explainUnreadable, readConfig } from './config-file.ts'
 import { EXIT } from './exit.ts'
+import { checkLinks } from './link-check.ts'
 
 export const command = 'check [FILE]'
 export const describe = 'check a configuration'
+export const builder = {
+  FILE: { type: 'string', default: DEFAULT_FILE, describe: 'configuration file' },
+  print: { type: 'boolean', default: false, describe: 'print the effective configuration' },
+  strict: { type: 'boolean', default: false, describe: 'refuse a file with warnings, too' },
+  json: { type: 'boolean', default: false, describe: 'as one JSON document' },
+} as const
 
-export function builder(yargs: Argv) {
-  return yargs.positional('FILE', { type: 'string', default: DEFAULT_FILE, describe: 'configuration file' })
-    .option('print', { type: 'boolean', default: false, describe: 'print the effective configuration' })
-}
-
-export function handler({ FILE, print }: { FILE: string; print: boolean }): void {
-  const parsed = loadConfig(FILE)
-  if (parsed?.config === undefined) {
-    process.exitCode = EXIT.config
-  } else if (print) {
-    process.stdout.write(printConfig(parsed.config))
-  } else {
-    const warnings = parsed.diagnostics.length
-    process.stdout.write(`${FILE}: good${warnings === 0 ? '' : `, with ${warnings} warning${warnings === 1 ? '' : 's'}`}\n`)
-  }
-}
-
-/**
- * Reads a configuration, and prints its problems. @param again as of {@link readConfig}
- * @returns undefined when the file cannot be read, which is printed as well
- */
-export function loadConfig(file: string, again = false, print = (text: string): void => { process.stderr.write(text) }): Parsed | undefined {
+export function handler({ FILE: file, print, strict, json }: InferredOptionTypes<typeof builder>): void {
+  let parsed: Parsed
   try {
-    const parsed = readConfig(file, again)
-    for (const diagnostic of parsed.diagnostics) print(`${renderDiagnostic(diagnostic)}\n`)
-    return parsed
+    parsed = readConfig(file)
   } catch (error) {
-    if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error
-    print(`ndp6d: ${unreadable(file, error as NodeJS.ErrnoException)}\n`)
-    return undefined
+    const message = explainUnreadable(file, error)
+    process.exitCode = EXIT.config
+    if (!json) process.stderr.write(`ndp6d: ${message}\n`)
+    else {
+      const nowhere = { line: null, column: null, endColumn: null, found: null, hint: null, suggestion: null }
+      writeJson(false, [file], [{ file, severity: 'error', code: 'unreadable', message, ...nowhere }])
+    }
+    return
   }
+  const { config, diagnostics, files } = parsed
+  // Warnings about the links of this machine do not count: the verdict about a file is the same on any machine.
+  const isGood = config !== undefined && !(strict && diagnostics.length > 0)
+  const all = [...diagnostics, ...checkLinks(parsed)]
+  process.exitCode = isGood ? EXIT.good : EXIT.config
+  if (json) return writeJson(isGood, files, all.map(describeProblem))
+  for (const diagnostic of all) process.stderr.write(`${renderDiagnostic(diagnostic)}\n`)
+  if (!isGood) process.stderr.write(`${summarize(diagnostics)}\n`)
+  else if (print) process.stdout.write(printConfig(config))
+  else process.stdout.write(`${file}: good${all.length === 0 ? '' : `, with ${countOf(all.length, 'warning')}`}. ${contents(config)}.\n`)
 }
 
-function unreadable(file: string, { code, message }: NodeJS.ErrnoException): string {
-  switch (code) {
-    case 'ENOENT': return `${file} does not exist: create it, or name another file with \`--config FILE\` or \`check FILE\``
-    case 'EACCES': return `this user cannot read ${file}: \`chmod a+r ${file}\`, or run as another user`
-    default: return `cannot read ${file}: ${message}`
+/** @returns what a configuration has: `1 subnet, 2 links, 1 pinned host` */
+function contents({ subnets, proxies }: Config): string {
+  const links = new Set([...subnets.flatMap(({ upstream, downstream }) => [upstream, ...downstream]),
+    ...proxies.flatMap(({ iface, rules }) => [iface, ...rules.flatMap((rule) => rule.kind === 'iface' ? rule.ifaces : [])])])
+  const rules = proxies.flatMap((proxy) => proxy.rules)
+  const counts: [number, string][] = [[subnets.length, 'subnet'], [rules.length, 'rule'], [links.size, 'link'],
+    [subnets.flatMap(({ hosts }) => hosts).length, 'pinned host'], [subnets.flatMap(({ exclude }) => exclude).length, 'exclusion']]
+  return counts.filter(([count]) => count > 0).map(([count, noun]) => countOf(count, noun)).join(', ') || 'Nothing is proxied'
+}
+
+/** A problem as schemas/check.json describes it. */
+interface Problem {
+  readonly file: string
+  readonly line: number | null
+  readonly column: number | null
+  /** The column after the last one. */
+  readonly endColumn: number | null
+  readonly severity: Diagnostic['severity']
+  readonly code: Code | 'unreadable'
+  readonly message: string
+  /** The text between the columns. */
+  readonly found: string | null
+  readonly hint: string | null
+  /** The text that is probably meant instead. */
+  readonly suggestion: string | null
+}
+
+function describeProblem({ file, line, column, length, severity, code, message, hint, text }: Diagnostic): Problem {
+  const end = column + length
+  return { file, line, column, endColumn: end, severity, code, message, found: text.slice(column - 1, end - 1), hint: hint ?? null,
+    suggestion: /^did you mean `([^`]+)`/.exec(hint ?? '')?.[1] ?? null }
+}
+
+function writeJson(ok: boolean, files: readonly string[], problems: readonly Problem[]): void {
+  process.stdout.write(`${JSON.stringify({ schema: 'ndp6d/check/1', ok, files, problems }, undefined, 2)}\n`)
+}
+
+/** A configuration and its text's places, or one line that says why there is none: it repeats the first problem. */
+export type Loaded = { readonly parsed: Parsed & { readonly config: Config }; readonly refusal?: undefined }
+  | { readonly parsed?: undefined; readonly refusal: string }
+
+/** Reads a configuration for the daemon, and prints its problems. */
+export function loadConfig(file: string, read = (): Parsed => readConfig(file),
+  print = (text: string): void => { process.stderr.write(text) }): Loaded {
+  try {
+    const parsed = read()
+    const { config, diagnostics } = parsed
+    for (const diagnostic of diagnostics) print(`${renderDiagnostic(diagnostic)}\n`)
+    return config === undefined ? { refusal: summarize(diagnostics) } : { parsed: { ...parsed, config } }
+  } catch (error) {
+    return { refusal: `ndp6d: ${explainUnreadable(file, error)}` }
   }
 }

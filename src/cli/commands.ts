@@ -1,12 +1,22 @@
 /** The command line: its commands, help and errors. */
 import yargs from 'yargs'
 import * as check from './check.ts'
+import * as cleanup from './cleanup.ts'
+import * as doctor from './doctor.ts'
 import { EXIT } from './exit.ts'
 import * as explain from './explain.ts'
+import * as init from './init.ts'
+import * as logLevel from './log-level.ts'
 import * as monitor from './monitor.ts'
+import * as reload from './reload.ts'
+import * as report from './report.ts'
 import * as run from './run.ts'
 import * as status from './status.ts'
+import { type Commands, explainUsage } from './usage-errors.ts'
 import { version } from './version.ts'
+
+const COMMANDS: Commands = { '': run.builder, check: check.builder, init: init.builder, reload: reload.builder, status: status.builder,
+  doctor: doctor.builder, explain: explain.builder, monitor: monitor.builder, cleanup: cleanup.builder, 'log-level': logLevel.builder, report: report.builder }
 
 export async function runCommandLine(args: readonly string[]): Promise<void> {
   await yargs(args).scriptName('ndp6d').locale('en')
@@ -15,7 +25,13 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .command(check.command, check.describe, check.builder, check.handler)
     .command(explain.command, explain.describe, explain.builder, explain.handler)
     .command(monitor.command, monitor.describe, monitor.builder, monitor.handler)
+    .command(init.command, init.describe, init.builder, init.handler)
+    .command(reload.command, reload.describe, reload.builder, reload.handler)
     .command(status.command, status.describe, status.builder, status.handler)
+    .command(doctor.command, doctor.describe, doctor.builder, doctor.handler)
+    .command(cleanup.command, cleanup.describe, cleanup.builder, cleanup.handler)
+    .command(logLevel.command, logLevel.describe, logLevel.builder, logLevel.handler)
+    .command(report.command, report.describe, report.builder, report.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })
     .strict()
     .version(version())
@@ -23,7 +39,8 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .fail((message, error) => {
       // yargs passes its own errors (YError) here too; all others are thrown.
       if (error && error.name !== 'YError') throw error
-      process.stderr.write(`ndp6d: ${message}\nTry \`ndp6d --help\`.\n`)
+      const sentences = explainUsage(message, args, COMMANDS).map((sentence) => `ndp6d: ${sentence}\n`)
+      process.stderr.write(`${sentences.join('')}Try \`ndp6d --help\`.\n`)
       process.exit(EXIT.usage)
     })
     .parseAsync()

@@ -1,5 +1,6 @@
 /** Reads a configuration file, and the files that it includes. */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
 import { matchesIface } from '../config/config.ts'
 import { type Included, parseConfig, type Parsed } from '../config/load.ts'
@@ -9,27 +10,98 @@ export const DEFAULT_FILE = '/etc/ndp6d.conf'
 /**
  * Reads `file`, which may have any readable type, and its included files, which must be regular files.
  * @param again whether this is a further reading. Then `file` must be a regular file as well: a pipe would block, or yield no text
+ * @param seen called with each path before it is read, which may be a pattern
  * @throws an Error with `code` when `file` cannot be read
  */
-export function readConfig(file: string, again = false): Parsed {
-  return parseConfig(again ? readRegular(file, 'it cannot be read again; restart ndp6d') : readFileSync(file, 'utf8'), file, include)
+export function readConfig(file: string, again = false, seen: (path: string) => void = () => {}): Parsed {
+  seen(file)
+  const text = again ? readRegular(file, 'it cannot be read again; restart ndp6d') : readFileSync(file, 'utf8')
+  return parseConfig(text, file, (glob, fromFile) => include(glob, fromFile, seen))
 }
 
-/** Expands `*` in the last part of the path; without names that start with a dot, as a shell does. @throws an Error with `code` */
-function include(glob: string, fromFile: string): readonly Included[] {
+/** @returns why a file could not be read, and what to do. @throws `error` if it has no `code` */
+export function explainUnreadable(file: string, error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (typeof code !== 'string') throw error
+  switch (code) {
+    case 'ENOENT': return `${file} does not exist: \`ndp6d init --write${file === DEFAULT_FILE ? '' : ` ${file}`}\` makes it from the links and `
+      + `routes of this machine${example()}; or name another file with \`--config FILE\` or \`check FILE\``
+    case 'EACCES': return `this user cannot read ${file}: \`chmod a+r ${file}\`, or run as another user`
+    default: return `cannot read ${file}: ${message}`
+  }
+}
+
+/** @returns a part of a sentence with the path of the example that is installed: of the Debian package, else of the npm package */
+function example(): string {
+  const own = join(dirname(createRequire(import.meta.url).resolve('#package')), 'systemd', 'ndp6d.conf')
+  const path = ['/usr/share/doc/ndp6d/examples/ndp6d.conf', own].find((each) => existsSync(each))
+  return path === undefined ? '' : `, an example is ${path}`
+}
+
+/** A configuration file, and the files that it includes, which may change. */
+export class ConfigFile {
+  readonly path: string
+  /** The state of each path at the last reading. */
+  readonly #seen = new Map<string, string>()
+
+  constructor(path: string) { this.path = path }
+
+  /** @param again as of {@link readConfig} @throws an Error with `code` */
+  read(again = true): Parsed {
+    this.#seen.clear()
+    return readConfig(this.path, again, (path) => this.#seen.set(path, stateOf(path)))
+  }
+
+  /** Whether a file was changed, added or removed since the last `read`. */
+  get isTouched(): boolean { return [...this.#seen].some(([path, state]) => stateOf(path) !== state) }
+}
+
+/** @returns a text that changes with the file, or with the names that match the pattern */
+function stateOf(path: string): string {
+  try {
+    if (basename(path).includes('*')) return matching(path).join('/')
+    const { ino, size, mtimeNs } = statSync(path, { bigint: true })
+    return `${ino} ${size} ${mtimeNs}`
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+/** @returns the names in the directory that match the last part of the path; without those that start with a dot, as in a shell */
+function matching(path: string): string[] {
+  return filesOf(dirname(path)).sort().filter((name) => !name.startsWith('.') && matchesIface(basename(path), name))
+}
+
+/** Expands `*` in the last part of the path. @throws an Error with `code` */
+function include(glob: string, fromFile: string, seen: (path: string) => void): readonly Included[] {
   const path = resolve(dirname(fromFile), glob)
-  const pattern = basename(path)
   const directory = dirname(path)
-  const names = !pattern.includes('*') ? [pattern] : readdirSync(directory).sort()
-    .filter((name) => !name.startsWith('.') && matchesIface(pattern, name))
-  return names.map((name) => {
+  const isPattern = basename(path).includes('*')
+  if (isPattern) seen(path)
+  return (isPattern ? matching(path) : [basename(path)]).map((name) => {
     const file = join(directory, name)
+    seen(file)
     try {
       return { file, text: readRegular(file, 'move it away, or include other files') }
     } catch (error) {
-      return { file, error: (error as Error).message }
+      if (!isPattern && isDirectory(file)) {
+        return { file, error: `it is a directory: write \`${glob.replace(/\/+$/, '')}/*.conf\`` }
+      }
+      return { file, error: (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'it does not exist' : (error as Error).message }
     }
   })
+}
+
+function isDirectory(path: string): boolean { return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false }
+
+/** @returns the names in a directory. @throws an Error with `code` */
+function filesOf(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    throw Object.assign(new Error(`the directory ${directory} does not exist`), { code: 'ENOENT' })
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 /** The connection of commands to the daemon. */
+import { Refused } from '../control/client.ts'
 import { controlPath } from './service-directories.ts'
 import { EXIT } from './exit.ts'
 
@@ -6,18 +7,32 @@ import { EXIT } from './exit.ts'
 export const control = { type: 'string', requiresArg: true, default: controlPath(), defaultDescription: '/run/ndp6d/control.sock',
   describe: 'socket of the daemon' } as const
 
-/** Prints why a command failed, and what to do. @param path of the socket @returns the exit status */
-export function explainFailure({ code, message }: NodeJS.ErrnoException, path: string): number {
-  switch (code) {
-    case 'ENOENT': case 'ECONNREFUSED':
-      process.stderr.write(`ndp6d: not running (no process listens at ${path}): `
-        + '`systemctl start ndp6d` starts it, `journalctl -u ndp6d` shows why it ended\n')
-      return EXIT.notRunning
-    case 'EACCES': case 'EPERM':
-      process.stderr.write('ndp6d: not permitted to connect to the daemon: run this command with sudo, or as a member of the group `ndp6d-ctl`\n')
-      return EXIT.notPermitted
-    default:
-      process.stderr.write(`ndp6d: ${message}\n`)
-      return EXIT.failed
+/**
+ * Prints why a command failed, and what to do; with `schema` also a JSON object with the reason, to stdout.
+ * @param path of the socket
+ * @returns the exit status
+ */
+export function explainFailure(error: NodeJS.ErrnoException, path: string, schema?: string): number {
+  const { running, reason, status, sentence } = failureOf(error, path)
+  if (schema !== undefined) {
+    const object = { schema, running, reason, ...status === EXIT.failed ? { message: sentence } : {} }
+    process.stdout.write(`${JSON.stringify(object, undefined, 2)}\n`)
+  }
+  process.stderr.write(`ndp6d: ${sentence}\n`)
+  return status
+}
+
+/** `running`: null when it is unknown whether a daemon runs. */
+export interface Failure { readonly running: boolean | null; readonly reason: string; readonly status: number; readonly sentence: string }
+
+/** @param path of the socket @returns why a command failed, with the sentence for its user */
+export function failureOf(error: NodeJS.ErrnoException, path: string): Failure {
+  switch (error.code) {
+    case 'ENOENT': case 'ECONNREFUSED': return { running: false, reason: 'not-listening', status: EXIT.notRunning,
+      sentence: `not running (no process listens at ${path}): \`systemctl start ndp6d\` starts it, \`journalctl -u ndp6d\` shows why it ended` }
+    case 'EACCES': case 'EPERM': return { running: null, reason: 'not-permitted', status: EXIT.notPermitted,
+      sentence: 'not permitted to connect to the daemon: run this command with sudo, or as a member of the group `ndp6d-ctl`' }
+    default: return { running: error instanceof Refused ? true : null, reason: error instanceof Refused ? 'refused' : 'no-reply',
+      status: EXIT.failed, sentence: error.message }
   }
 }

@@ -1,6 +1,6 @@
 /** The text of `ndp6d explain`: the verdict in words, then one line for each proof. */
 import type { Explained, ExplainedOwner, Place } from '../replies/explain.ts'
-import { duration } from './status.ts'
+import { duration } from './format.ts'
 import { table } from './table.ts'
 
 /** Protocol of our host routes. */

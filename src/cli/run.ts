@@ -1,24 +1,34 @@
 /** `ndp6d --config FILE`: runs the daemon in the foreground, as systemd does. */
+import { resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { isatty } from 'node:tty'
-import type { Logger } from 'pino'
 import type { InferredOptionTypes } from 'yargs'
+import type { Config } from '../config/config.ts'
+import { renderDiagnostic } from '../config/diagnostic.ts'
 import { findPlace } from '../config/places.ts'
 import { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
+import { NativeCodeMissing } from '../linux/binaries.ts'
 import { areDescriptorsFree } from '../linux/descriptors.ts'
 import { isOutOfDescriptors } from '../linux/errors.ts'
 import { Output } from '../linux/output.ts'
 import { AlreadyRunning } from '../linux/single-instance.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
+import { Log } from '../log/log.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
 import { countersSentence, droppedRecordsSentence } from '../log/sentences.ts'
+import { unitStatus } from '../log/unit-status.ts'
+import { Reloads } from '../reloads.ts'
+import { type Level, LEVELS, logLevelReply } from '../replies/log-level.ts'
+import type { DaemonState } from '../replies/meanings.ts'
+import { doctorReply } from '../replies/doctor.ts'
 import { explainReply } from '../replies/explain.ts'
 import { monitorReply } from '../replies/monitor.ts'
-import { statusReply, type Summary } from '../replies/status.ts'
+import { reloadReply } from '../replies/reload.ts'
+import { type Program, statusReply } from '../replies/status.ts'
 import { topReply } from '../replies/top.ts'
 import { loadConfig } from './check.ts'
-import { DEFAULT_FILE } from './config-file.ts'
+import { ConfigFile, DEFAULT_FILE, explainUnreadable } from './config-file.ts'
 import { control } from './connection.ts'
 import { EXIT } from './exit.ts'
 import { stateDirectory } from './service-directories.ts'
@@ -28,7 +38,8 @@ import { version } from './version.ts'
 const DRAIN_TIME = 500
 /** File descriptors that commands leave to the daemon: for the sockets of a link, a discovery of hosts, and a file. */
 const NOT_FOR_COMMANDS = 8
-const LEVELS = ['error', 'warn', 'info', 'debug'] as const
+/** Milliseconds between two looks at what the line of the unit says. */
+const STATUS_INTERVAL = 1000
 
 export const command = '$0'
 export const describe = 'run the daemon in the foreground'
@@ -44,19 +55,25 @@ export const builder = {
 
 export async function handler({ config: file, control: path, level, log: output, state }: InferredOptionTypes<typeof builder>): Promise<void> {
   process.title = 'ndp6d'
-  const parsed = loadConfig(file)
-  if (parsed?.config === undefined) {
+  const { log, outputs } = openLog(level, output)
+  const configFile = new ConfigFile(file)
+  const { parsed, refusal } = loadConfig(file, () => configFile.read(false))
+  if (parsed === undefined) {
+    // The last line is the one that `systemctl status` shows. In the journal, it gets fields and an explanation.
+    if (outputs.stdout === undefined) log.error({ event: 'config-refused', configFile: file }, refusal)
+    else process.stderr.write(`${refusal}\n`)
     process.exitCode = EXIT.config
     return
   }
-  const { log, outputs } = openLog(level, output)
   const release = holdSignals()
   try {
     const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })
-    await daemon.start()
-    const server = answerCommands(path, daemon, log, outputs)
+    const life: Life = { state: 'starting' }
+    const reloads = reloadsOf(configFile, parsed.config, daemon, life, log)
+    const server = answerCommands(path, daemon, reloads, life, log, outputs)
     await server.opened
-    serve(daemon, server, file, log, outputs)
+    await daemon.start()
+    serve(daemon, server, reloads, life, log, outputs)
     release()
   } catch (error) {
     process.exitCode = explain(error as NodeJS.ErrnoException, log)
@@ -67,6 +84,9 @@ export async function handler({ config: file, control: path, level, log: output,
   }
 }
 
+/** What the program does, for `ndp6d status`. */
+interface Life { state: DaemonState }
+
 /** Outputs of the log. Writing to an output never blocks the daemon. */
 interface Outputs {
   /** Undefined while the log goes to the journal. */
@@ -76,14 +96,14 @@ interface Outputs {
   drained(): Promise<void>
 }
 
-function openLog(level: (typeof LEVELS)[number], requested: string | undefined): { log: Logger; outputs: Outputs } {
+function openLog(level: Level, requested: string | undefined): { log: Log; outputs: Outputs } {
   const output = chooseOutput(requested, underJournal(), isatty(1))
   const open = (fd: 1 | 2, name: string): Output => new Output(fd, (count, reason) =>
-    log.error({ event: 'dropped', count, reason }, droppedRecordsSentence(count, name, reason)))
+    log.error({ event: 'dropped', count, reason }, (sum) => droppedRecordsSentence(sum?.count ?? count, name, reason)))
   const stdout = output === 'journal' ? undefined : open(1, 'stdout')
   const stderr = open(2, 'stderr')
   const journal = new Journal(undefined, undefined, (line) => stderr.write(line))
-  const log: Logger = createLog({ level, output, lines: stdout, journal: (fields) => journal.send(fields) })
+  const log: Log = new Log(createLog({ level, output, lines: stdout, journal: (fields) => journal.send(fields) }))
   const drained = async (): Promise<void> => { await Promise.all([stdout, stderr].map((each) => each?.drained(DRAIN_TIME))) }
   return { log, outputs: { stdout, stderr, drained } }
 }
@@ -95,7 +115,7 @@ function openLog(level: (typeof LEVELS)[number], requested: string | undefined):
 function holdSignals(): () => void {
   const held: NodeJS.Signals[] = []
   const hold = (signal: NodeJS.Signals): void => { held.push(signal) }
-  const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const
+  const signals = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGUSR2'] as const
   for (const signal of signals) process.on(signal, hold)
   return () => {
     for (const signal of signals) process.off(signal, hold)
@@ -103,87 +123,120 @@ function holdSignals(): () => void {
   }
 }
 
-function serve(daemon: Daemon, server: ControlServer, file: string, log: Logger, outputs: Outputs): void {
+function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, life: Life, log: Log): Reloads {
+  const { path } = configFile
+  const file = { path, read: () => configFile.read(), get isTouched() { return configFile.isTouched },
+    explain: (error: NodeJS.ErrnoException) => explainUnreadable(path, error) }
+  const began = (): void => {
+    life.state = 'reloading'
+    notifyReloading()
+  }
+  const ended = (): void => {
+    life.state = 'serving'
+    notify({ READY: '1', STATUS: statusLine(daemon, reloads) })
+  }
+  const reloads: Reloads = new Reloads({ file, config, daemon, log, began, ended })
+  return reloads
+}
+
+/** @returns the line that systemd shows */
+function statusLine(daemon: Daemon, reloads: Reloads): string {
+  return [unitStatus(daemon.serving), reloads.remark].filter((part) => part !== undefined).join('; ')
+}
+
+function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, life: Life, log: Log, outputs: Outputs): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
-  let stopping = false
+  const statusTimer = keepUnitStatus(daemon, reloads)
+
   process.on('SIGHUP', () => {
-    if (stopping) return
-    notifyReloading()
-    const config = loadConfig(file, true, (text) => outputs.stderr.write(text))?.config
-    if (config === undefined) {
-      log.error({ event: 'reload' }, `${file} has errors: the former configuration stays in force; see \`ndp6d check ${file}\``)
-    } else {
-      daemon.reload(config)
-      log.info({ event: 'reload' }, `reloaded ${file}`)
-    }
-    notify({ READY: '1' })
+    if (life.state === 'stopping') return
+    const { problems, unreadable } = reloads.hangup()
+    for (const problem of problems) outputs.stderr.write(`${renderDiagnostic(problem)}\n`)
+    if (unreadable !== null) outputs.stderr.write(`ndp6d: ${unreadable}\n`)
   })
   process.on('SIGUSR1', () => {
     const { counters } = daemon
     log.info({ event: 'counters', counters, ...daemon.snapshot() }, countersSentence(counters))
   })
   const stop = (signal: string): void => {
-    if (stopping) return
-    stopping = true
+    if (life.state === 'stopping') return
+    life.state = 'stopping'
     clearInterval(watchdog)
-    server.close()
+    clearInterval(statusTimer)
+    reloads.stop()
     notify({ STOPPING: '1' })
-    daemon.stop().then(() => {
-      log.info({ event: 'stop' }, `stopped by ${signal}`)
+    const isRestart = signal === 'SIGUSR2'
+    daemon.stop(isRestart).then(() => {
+      log.flush()
+      log.info({ event: 'stop' }, `stopped by ${signal}${isRestart ? ' for a restart: the host routes stay meanwhile' : ''}`)
       return EXIT.good
     }, (error: Error) => {
-      log.error({ err: error }, `stopped by ${signal}, but routes or settings may be left: ${error.message}`)
+      log.error({ event: 'stop-failed', reason: error.message, err: error }, `stopped by ${signal}, but routes or settings may be left: ${error.message}`)
       return EXIT.failed
     }).then(async (status) => {
+      server.close()
       await outputs.drained()
       process.exit(status)
     })
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+  process.on('SIGUSR2', stop)
 
+  life.state = 'serving'
   // Logged after the handlers are set, because a reader of this line may send a signal at once.
-  log.info({ event: 'ready' }, `ready, with the configuration ${file}`)
-  const failed = notify({ READY: '1', STATUS: 'Answering Neighbor Solicitations' })
-  if (failed !== undefined) log.warn({ err: failed }, `cannot notify systemd that the start is complete: ${failed.message}`)
+  log.info({ event: 'ready' }, `ready, with the configuration ${reloads.file}`)
+  const failed = notify({ READY: '1', STATUS: statusLine(daemon, reloads) })
+  if (failed !== undefined) log.warn({ event: 'notify', reason: failed.message, err: failed }, `cannot notify systemd that the start is complete: ${failed.message}`)
 }
 
-function answerCommands(path: string, daemon: Daemon, log: Logger, { stdout, stderr }: Outputs): ControlServer {
-  const summary = (): Summary => {
-    const { links, limits } = daemon.usage
-    return { version: version(), pid: process.pid, uptime: process.uptime(), links, counters: daemon.counters,
-      limits: [...limits, ...[stdout, stderr, server].flatMap((each) => each?.limits ?? [])] }
-  }
+/** Sends the line of the unit whenever it has changed. */
+function keepUnitStatus(daemon: Daemon, reloads: Reloads): NodeJS.Timeout | undefined {
+  if (!process.env.NOTIFY_SOCKET) return undefined
+  let last = ''
+  return setInterval(() => {
+    const STATUS = statusLine(daemon, reloads)
+    if (STATUS !== last && notify({ STATUS }) === undefined) last = STATUS
+  }, STATUS_INTERVAL)
+}
+
+function answerCommands(path: string, daemon: Daemon, reloads: Reloads, life: Life, log: Log, { stdout, stderr }: Outputs): ControlServer {
+  const startedAt = new Date(Date.now() - 1000 * process.uptime()).toISOString()
+  const program = (): Program => ({ version: version(), pid: process.pid, startedAt, ...life, file: reloads.file, reload: reloads.state, findings: daemon.findings,
+    limits: [stdout, stderr, server].flatMap((each) => each?.limits ?? []) })
   const server: ControlServer = new ControlServer(path, {
     replies: {
-      status: () => statusReply({ summary, neighbors: () => daemon.neighbors }),
-      explain: (request, closed) => explainReply(request, { daemon, place: (statement) => findPlace(daemon.config, statement) }, closed),
-      monitor: (request, closed) => monitorReply(request, daemon, closed),
-      top: (_, closed) => topReply(daemon, closed),
+      'status': (request) => statusReply(daemon, program(), request),
+      'reload': (request) => reloadReply(reloads, request),
+      'doctor': () => doctorReply(daemon, resolve(reloads.file)),
+      'explain': (request, closed) => explainReply(request, { daemon, place: (statement) => findPlace(daemon.config, statement) }, closed),
+      'monitor': (request, closed) => monitorReply(request, daemon, closed),
+      'top': (_, closed) => topReply(daemon, closed),
+      'log-level': (request) => logLevelReply(log, request),
     },
-    failed: (err) => log.warn({ event: 'control', err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
+    failed: (err) => log.warn({ event: 'control', reason: err.message, err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
     isRoomLeft: () => areDescriptorsFree(NOT_FOR_COMMANDS),
   })
   return server
 }
 
 /** Logs why the start failed, and what to do. @returns the exit status */
-function explain(error: NodeJS.ErrnoException, log: Logger): number {
-  if (error instanceof AlreadyRunning) {
-    log.error(error.message)
+function explain(error: NodeJS.ErrnoException, log: Log): number {
+  if (error instanceof AlreadyRunning || error instanceof NativeCodeMissing) {
+    log.error({ event: 'start-failed', reason: error instanceof AlreadyRunning ? 'already running' : 'native code' }, error.message)
     return EXIT.failed
   }
   if (error.code === 'EPERM' || error.code === 'EACCES') {
-    log.error({ reason: error.code }, `not permitted (${error.syscall}): ndp6d needs CAP_NET_RAW and CAP_NET_ADMIN; `
+    log.error({ event: 'start-failed', reason: error.code }, `not permitted (${error.syscall}): ndp6d needs CAP_NET_RAW and CAP_NET_ADMIN; `
       + 'run it as root, or as the systemd service')
     return EXIT.notPermitted
   }
   if (isOutOfDescriptors(error)) {
-    log.error({ reason: error.code }, `cannot start: too many open files (${error.syscall}); raise \`LimitNOFILE=\` of the unit, or \`ulimit -n\``)
+    log.error({ event: 'start-failed', reason: error.code! }, `cannot start: too many open files (${error.syscall}); raise \`LimitNOFILE=\` of the unit, or \`ulimit -n\``)
     return EXIT.failed
   }
-  log.error({ err: error }, `cannot start: ${error.message}`)
+  log.error({ event: 'start-failed', reason: error.message, err: error }, `cannot start: ${error.message}`)
   return EXIT.failed
 }

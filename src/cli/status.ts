@@ -1,57 +1,59 @@
-/** `ndp6d status`: links, neighbors, counters and limits of the running daemon. */
+/** `ndp6d status`: what the running daemon does, with what is wrong first. */
+import { styleText } from 'node:util'
+import type { InferredOptionTypes } from 'yargs'
 import { Address } from '../address.ts'
 import { request } from '../control/client.ts'
-import type { NeighborSnapshot } from '../engine.ts'
+import { isUnserved } from '../replies/links.ts'
 import { type Status, statusOf } from '../replies/status.ts'
 import { control, explainFailure } from './connection.ts'
-import { table } from './table.ts'
+import { EXIT } from './exit.ts'
+import { StatusText, type TextOptions } from './status-text.ts'
 
-export const command = 'status'
-export const describe = 'show links, neighbors and their routes, counters and limits of the running daemon'
-export const builder = { control, json: { type: 'boolean', default: false, describe: 'as one JSON document' } } as const
+export const command = 'status [WHAT]'
+export const describe = 'show what the running daemon does, and what is wrong'
 
-export async function handler({ control: path, json }: { control: string; json: boolean }): Promise<void> {
+const SCHEMA = 'ndp6d/status/1'
+const VIEWS = ['hosts', 'drops', 'limits'] as const
+/** Columns of a pipe, and of a terminal that does not know its size. */
+const PLAIN_WIDTH = 80
+
+export const builder = {
+  WHAT: { type: 'string', describe: `${VIEWS.join(', ')}, or an address; by default an overview` },
+  control,
+  all: { type: 'boolean', default: false, describe: 'everything, also unknown targets and counters that are 0' },
+  json: { type: 'boolean', default: false, describe: 'as one JSON object' },
+} as const
+
+export async function handler({ WHAT, control: path, all, json }: InferredOptionTypes<typeof builder>): Promise<void> {
+  if (WHAT !== undefined && !VIEWS.some((view) => view === WHAT) && Address.parse(WHAT) === undefined) {
+    process.stderr.write(`ndp6d: status shows ${VIEWS.join(', ')} or an address, not ${WHAT}\nTry \`ndp6d --help\`.\n`)
+    process.exitCode = EXIT.usage
+    return
+  }
   // Ignores the error of a pipe that its reader closes early (`| head`).
   process.stdout.on('error', () => {})
+  const address = WHAT === undefined ? undefined : Address.parse(WHAT)?.toString()
   try {
-    const { neighbors, ...summary } = await statusOf(request(path, 'status'))
-    const status = { ...summary, neighbors: sorted(neighbors) }
-    process.stdout.write(json ? `${JSON.stringify(status, undefined, 2)}\n` : print(status))
+    const full = await statusOf(request(path, 'status', { all: all || address !== undefined }))
+    const status = address === undefined ? full : { ...full, hosts: full.hosts.filter((host) => host.address === address) }
+    if (status.links.some(isUnserved)) process.exitCode = EXIT.failed
+    process.stdout.write(json ? `${JSON.stringify({ schema: SCHEMA, running: true, ...status }, undefined, 2)}\n`
+      : print(status, address === undefined ? WHAT : 'hosts', all || address !== undefined))
   } catch (error) {
-    process.exitCode = explainFailure(error as NodeJS.ErrnoException, path)
+    process.exitCode = explainFailure(error as NodeJS.ErrnoException, path, json ? SCHEMA : undefined)
   }
 }
 
-function sorted(neighbors: readonly NeighborSnapshot[]): NeighborSnapshot[] {
-  return neighbors.map((neighbor) => ({ neighbor, address: Address.parse(neighbor.target)! }))
-    .sort((a, b) => a.address.compare(b.address)).map(({ neighbor }) => neighbor)
-}
-
-function print({ version, pid, uptime, links, neighbors, counters, limits }: Status): string {
-  const packets = Object.entries(counters).filter(([, count]) => count > 0)
-  const parts = [
-    `ndp6d ${version}, process ${pid}, running for ${duration(uptime)}\n`,
-    section(['LINK', 'RECEIVED', 'DROPPED', 'SENT', 'UNSENT', 'QUEUED'], 1,
-      links.map(({ iface, received, drops, sent, unsent, queued }) => [iface, received, drops, sent, unsent, queued])),
-    section(['NEIGHBOR', 'STATE', 'LINK', 'LINK-LAYER ADDRESS', 'ROUTE', 'PINNED'], 6,
-      neighbors.map(({ target, state, iface = '-', via, lladdr = '-', routed, pinned }) =>
-        [target, state, via === undefined ? iface : `${iface} via ${via}`, lladdr, routed ? 'yes' : '-', pinned ? 'yes' : '-'])),
-    section(['OUTCOME', 'PACKETS'], 1, packets),
-    section(['LIMIT', 'USED', 'MAX'], 1, limits.map(({ name, used, size }) => [name, used, size])),
-  ]
-  // Interface names may contain control characters.
-  return parts.filter((part) => part !== '').join('\n').replace(/(?!\n)\p{Cc}/gu, '?')
-}
-
-/** @param left how many leading columns are text, aligned to the left. @returns a table, or '' if there are no rows */
-function section(head: readonly string[], left: number, rows: readonly (readonly (string | number)[])[]): string {
-  return rows.length === 0 ? '' : table([head, ...rows.map((row) => row.map(String))], { left })
-}
-
-/** Formats seconds by the two largest units: `3d 4h`. */
-export function duration(seconds: number): string {
-  const [days, hours, minutes] = [86_400, 3600, 60].map((unit) => Math.floor(seconds / unit))
-  if (days > 0) return `${days}d ${hours % 24}h`
-  if (hours > 0) return `${hours}h ${minutes % 60}min`
-  return minutes > 0 ? `${minutes}min ${Math.floor(seconds % 60)}s` : `${Math.floor(seconds)}s`
+function print(status: Status, view: string | undefined, all: boolean): string {
+  const { isTTY, columns } = process.stdout
+  const options: TextOptions = { all, color: (color, text) => styleText(color, text, { stream: process.stdout }),
+    // A list in a pipe has all columns: it is read by a program, or searched.
+    ...(isTTY || view === undefined ? { width: columns > 0 ? columns : PLAIN_WIDTH } : {}) }
+  const text = new StatusText(status, options)
+  switch (view) {
+    case 'hosts': return text.hosts
+    case 'drops': return text.drops
+    case 'limits': return text.limits
+    default: return text.overview
+  }
 }

@@ -21,7 +21,7 @@ export function checkAddresses(rules: readonly Placed<Prefix>[], subnets: readon
     const [name, unit] = prefix === 'auto' ? [`auto with upstream ${upstream}`, 'upstream'] : [String(prefix), 'prefix']
     const other = first.get(name)
     if (other !== undefined) {
-      report.error(word, `duplicate subnet ${name}, first at ${whereIs(other, word)}: expected one block per ${unit}`,
+      report.error(word, 'duplicate', `duplicate subnet ${name}, first at ${whereIs(other, word)}: expected one block per ${unit}`,
         'write all downstream links in one block')
       continue
     }
@@ -33,7 +33,8 @@ export function checkAddresses(rules: readonly Placed<Prefix>[], subnets: readon
   for (const { value: { prefix }, word } of subnets) {
     const outer = prefix === 'auto' ? undefined : fixed.covering(prefix.address, prefix.length)
     if (prefix === 'auto' || outer === undefined || outer.excluded.covering(prefix.address, prefix.length + 1) !== undefined) continue
-    report.warning(word, `subnet ${prefix} is inside ${outer.prefix} of ${whereIs(outer.word, word)}: expected subnets that do not overlap`,
+    report.warning(word, 'overlap',
+      `subnet ${prefix} is inside ${outer.prefix} of ${whereIs(outer.word, word)}: expected subnets that do not overlap`,
       `write \`exclude ${prefix}\` in the outer subnet`)
   }
   let suggestions = MAX_SUGGESTIONS
@@ -43,6 +44,7 @@ export function checkAddresses(rules: readonly Placed<Prefix>[], subnets: readon
     suggestions--
     const meant = nearAddress(word.text.split('/')[0], (a) => wide.covering(a) !== undefined, laterColons)
     if (meant === undefined) continue
-    report.warning(word, `${address} is in no other prefix of this configuration`, `did you mean \`${meant}\`, in ${wide.covering(meant)}?`)
+    report.warning(word, 'suspicious-address',
+      `${address} is in no other prefix of this configuration`, `did you mean \`${meant}\`, in ${wide.covering(meant)}?`)
   }
 }

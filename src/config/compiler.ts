@@ -4,22 +4,29 @@ import { checkAddresses } from './check.ts'
 import type { Config, Proxy, Rule, Settings } from './config.ts'
 import { onlyValue, readContents, reportMissing } from './contents.ts'
 import { DEFAULTS, TOP_DEFAULTS, withDefaults } from './defaults.ts'
-import type { Report } from './diagnostic.ts'
+import type { Report, Span } from './diagnostic.ts'
 import { checkOverlaps, type PlacedRule } from './overlaps.ts'
 import type { Placed, Statement } from './parser.ts'
-import { type BlockPlace, blockPlace, setPlaces } from './places.ts'
+import { type Places, setPlaces } from './places.ts'
 import { readSubnet } from './subnet.ts'
 import { Reader } from './values.ts'
 
 /** Shortest prefix of a `static` rule without a warning: a scan of more addresses fills neighbor tables (RFC 6583 6.1). */
 const WIDEST_STATIC = 112
 
+/** Methods to find hosts. */
+const METHODS = ['static', 'auto', 'iface']
+
 const FIRST_ONLY = 'ndppd 0.2.x probes only the first'
 
-/** Compiles `statements`. Problems go to `report`; the result is valid only if no error was reported. */
-export function compile(block: readonly Statement[], report: Report): Config {
-  const reader = new Reader(report)
-  const { values, statements } = readContents(block, 'top', reader)
+/**
+ * Compiles `statements`. Problems go to `report`; the result is valid only if no error was reported.
+ * @param ifaces receives all interface names and patterns, with the place of the first mention
+ */
+export function compile(block: readonly Statement[], report: Report, ifaces: Map<string, Span>): { config: Config; places: Places } {
+  const reader = new Reader(report, ifaces)
+  const { places } = reader
+  const { values, words, statements } = readContents(block, 'top', reader)
   const blocks = (key: string): Statement[] => statements.filter((statement) => statement.key.text === key)
   const prefixes: Placed<Prefix>[] = []
   const rules: PlacedRule[] = []
@@ -27,29 +34,33 @@ export function compile(block: readonly Statement[], report: Report): Config {
   const subnets = blocks('subnet').map((statement) => readSubnet(statement, reader)).filter((subnet) => subnet !== undefined)
   checkAddresses(prefixes, subnets, report)
   checkOverlaps(rules, subnets, report)
-  const config = { ...TOP_DEFAULTS, ...values, proxies: proxies.map(({ value }) => value), subnets: subnets.map(({ value }) => value) }
-  setPlaces(config, { proxies: proxies.map(({ place }) => place), subnets: subnets.map(({ place }) => place) })
-  return config
+  const config = { ...TOP_DEFAULTS, ...values, proxies, subnets: subnets.map(({ value }) => value) }
+  places.options(config, words)
+  setPlaces(config, places)
+  return { config, places }
 }
 
 /** Reads one `proxy` block. @param prefixes receives the prefixes of all rules; @param all receives the rules; for checks across blocks */
-function readProxy(statement: Statement, prefixes: Placed<Prefix>[], all: PlacedRule[], reader: Reader):
-  { value: Proxy; place: BlockPlace } | undefined {
+function readProxy(statement: Statement, prefixes: Placed<Prefix>[], all: PlacedRule[], reader: Reader): Proxy | undefined {
   const { report } = reader
   const word = onlyValue(statement, 'one interface', 'write a proxy block for each interface', reader)
   const iface = word && reader.iface(word, false)
-  const { values, statements } = readContents(statement.block ?? [], 'proxy', reader)
+  const { values, words, statements, meant } = readContents(statement.block ?? [], 'proxy', reader)
   const settings = withDefaults(DEFAULTS, values)
   const own = statements.map((rule) => readRule(rule, iface, settings, prefixes, reader))
   if (word === undefined || iface === undefined) return undefined
-  if (iface === 'lo') report.warning(word, '`lo` has no neighbors: expected a link with solicitors')
-  if (own.length === 0) {
-    report.warning(word, `\`proxy ${iface}\` has no rules and answers no solicitation: expected a \`rule\``,
+  if (iface === 'lo') report.warning(word, 'bad-interface', '`lo` has no neighbors: expected a link with solicitors')
+  if (own.length === 0 && !meant.has('rule')) {
+    report.warning(word, 'no-effect', `\`proxy ${iface}\` has no rules and answers no solicitation: expected a \`rule\``,
       `write \`proxy ${iface} { rule PREFIX { ... } }\``)
   }
   const rules = own.filter((rule) => rule !== undefined)
   for (const { value: rule, word } of rules) all.push({ rule, word, iface, settings })
-  return { value: { iface, settings, rules: rules.map(({ value }) => value) }, place: blockPlace(word, { rules }) }
+  const proxy = { iface, settings, rules: rules.map(({ value }) => value) }
+  reader.places.part(proxy, word)
+  reader.places.options(proxy, words)
+  for (const { value: rule, word } of rules) reader.places.part(rule, word)
+  return proxy
 }
 
 function readRule(statement: Statement, proxyIface: string | undefined, { router }: Settings, prefixes: Placed<Prefix>[],
@@ -57,19 +68,22 @@ function readRule(statement: Statement, proxyIface: string | undefined, { router
   const { report } = reader
   const word = onlyValue(statement, 'one prefix', 'write a rule for each prefix', reader)
   const prefix = word && reader.rulePrefix(word)
-  const { values, statements } = readContents(statement.block ?? [], 'rule', reader)
+  const { values, statements, meant } = readContents(statement.block ?? [], 'rule', reader, METHODS)
   const place = word ?? statement.key
   if (statement.block === undefined) {
-    report.error(place, 'this rule has no block: expected `{ static }`, `{ auto }` or `{ iface IFACE }` after it')
+    report.error(place, 'missing-block', 'this rule has no block: expected `{ static }`, `{ auto }` or `{ iface IFACE }` after it')
     return undefined
   }
   const kinds = new Set(statements.map(({ key }) => key.text))
   if (kinds.size > 1) {
     const second = statements.find(({ key }) => key.text !== statements[0].key.text)!
-    report.error(second.key, `\`${second.key.text}\` in a rule with \`${statements[0].key.text}\`: expected only one of \`static\`, `
+    report.error(second.key, 'conflict',
+      `\`${second.key.text}\` in a rule with \`${statements[0].key.text}\`: expected only one of \`static\`, `
       + '`auto` and `iface`', 'to use both, write two rules with the same prefix')
   } else if (statement.block.length > 0 && kinds.size === 0) {
-    report.error(place, 'this rule has no method to find hosts: expected `static`, `auto` or `iface IFACE`')
+    if (!METHODS.some((word) => meant.has(word))) {
+      report.error(place, 'missing-statement', 'this rule has no method to find hosts: expected `static`, `auto` or `iface IFACE`')
+    }
     return undefined
   }
   const ifaces = readRuleIfaces(statements.filter(({ key }) => key.text === 'iface'), proxyIface, reader)
@@ -77,17 +91,19 @@ function readRule(statement: Statement, proxyIface: string | undefined, { router
 
   prefixes.push({ value: prefix, word })
   if (prefix.address.isLinkLocal || prefix.address.isMulticast) {
-    report.warning(word, `${prefix} is link-local or multicast, which is never proxied: expected a global or unique local prefix`)
+    report.warning(word, 'no-effect',
+      `${prefix} is link-local or multicast, which is never proxied: expected a global or unique local prefix`)
   }
-  if ('autovia' in values && !kinds.has('iface')) report.warning(place, '`autovia` has no effect here: expected it in a rule with `iface`')
+  if ('autovia' in values && !kinds.has('iface')) report.warning(place, 'no-effect',
+    '`autovia` has no effect here: expected it in a rule with `iface`')
   if (kinds.has('iface')) return { value: { kind: 'iface', prefix, ifaces, autovia: values.autovia === true }, word }
   if (kinds.has('auto')) return { value: { kind: 'auto', prefix }, word }
   // Guides for ndppd before 0.2.5 write an empty body for static; later versions of ndppd refuse to start with it.
-  if (kinds.size === 0) report.warning(place, 'this rule is empty and is read as `static`', 'write `{ static }`')
+  if (kinds.size === 0) report.warning(place, 'empty-rule', 'this rule is empty and is read as `static`', 'write `{ static }`')
   if (prefix.length < WIDEST_STATIC) {
     // With `router no`, the addresses are usually those of this machine itself, which no probe finds.
     const instead = router ? 'for hosts write `auto`, `iface` or a `subnet`; for addresses of this machine, a' : 'write a'
-    report.warning(word, `\`static\` answers for every address of ${prefix}, with or without a host`,
+    report.warning(word, 'wide-static', `\`static\` answers for every address of ${prefix}, with or without a host`,
       `a scan fills the router's neighbor table (RFC 6583): ${instead} prefix of /${WIDEST_STATIC} or longer`)
   }
   return { value: { kind: 'static', prefix }, word }
@@ -98,20 +114,22 @@ function readRuleIfaces(statements: readonly Statement[], proxyIface: string | u
   for (const statement of statements) {
     if (statement.values.length === 0) reportMissing(statement, 'an interface', reader)
     // A probe on one more link does no harm, so this is no error.
-    if (statement !== statements[0]) report.warning(statement.key, 'a second `iface`: ndp6d probes all of them', FIRST_ONLY)
+    if (statement !== statements[0]) report.warning(statement.key, 'several-interfaces',
+      'a second `iface`: ndp6d probes all of them', FIRST_ONLY)
     else if (statement.values.length > 1 && report.first('several ifaces')) {
-      report.warning(statement.values[1], 'several interfaces: ndp6d probes all of them', FIRST_ONLY)
+      report.warning(statement.values[1], 'several-interfaces', 'several interfaces: ndp6d probes all of them', FIRST_ONLY)
     }
   }
   const ifaces = new Set<string>()
   for (const word of statements.flatMap(({ values }) => values)) {
     const iface = reader.iface(word, true)
     if (iface === undefined) continue
-    if (ifaces.has(iface)) report.warning(word, `\`${iface}\` is named twice`)
+    if (ifaces.has(iface)) report.warning(word, 'duplicate', `\`${iface}\` is named twice`)
     ifaces.add(iface)
-    if (iface === 'lo') report.warning(word, '`lo` has no neighbors: expected a link with hosts', 'did you mean `static`?')
+    if (iface === 'lo') report.warning(word, 'bad-interface', '`lo` has no neighbors: expected a link with hosts', 'did you mean `static`?')
     if (iface === proxyIface) {
-      report.warning(word, `\`${iface}\` receives the solicitations of this \`proxy\` and is never probed: expected another link`,
+      report.warning(word, 'bad-interface',
+        `\`${iface}\` receives the solicitations of this \`proxy\` and is never probed: expected another link`,
         'write the link of the hosts')
     }
   }

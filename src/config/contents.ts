@@ -3,55 +3,72 @@
  * 0.2.x ignores is a warning, one that it misreads an error. In a subnet, which ndppd does not have, both are errors.
  */
 import { quote, type Span, whereIs } from './diagnostic.ts'
-import { misfit, type Option, OPTIONS, type Where } from './option-table.ts'
+import { belongsIn, misfit, type Option, OPTIONS, takesBlock, type Where } from './option-table.ts'
 import type { Statement, Word } from './parser.ts'
 import type { Reader } from './values.ts'
 
 export interface Contents {
   /** Values of the options in the block, by field name. */
   readonly values: Readonly<Record<string, unknown>>
+  /** The words that set the values, by field name. */
+  readonly words: Readonly<Record<string, Word>>
   readonly statements: readonly Statement[]
+  /** Words that misspelt statements of the block stand for: what these statements lack is not reported as missing. */
+  readonly meant: ReadonlySet<string>
 }
 
-/** Reads `block`, a block of kind `where`. Problems go to the report of `reader`. */
-export function readContents(block: readonly Statement[], where: Where, reader: Reader): Contents {
+/**
+ * Reads `block`, a block of kind `where`. Problems go to the report of `reader`.
+ * @param needed words of which the block needs at least one: if it has none of them, a misspelt one is an error
+ */
+export function readContents(block: readonly Statement[], where: Where, reader: Reader, needed: readonly string[] = []): Contents {
   const { report } = reader
   const values: Record<string, unknown> = {}
+  const words: Record<string, Word> = {}
   const seen = new Map<string, Statement>()
   const statements: Statement[] = []
+  const meant = new Set<string>()
+  const lacking = block.some(({ key }) => needed.includes(key.text)) ? [] : needed
+  let headless: string | undefined
   for (let i = 0; i < block.length; i++) {
     const statement = block[i]
     const key = statement.key.text
     const option = OPTIONS.get(key)
     if (option === undefined || !option.where.includes(where)) {
-      i = reportIgnored(block, i, where, reader)
+      // A block that lacks its `{`: its contents are part of the same mistake.
+      if (headless !== undefined && belongsIn(key, headless)) continue
+      i = reportIgnored(block, i, where, lacking, meant, reader)
       continue
     }
+    headless = takesBlock(key) && statement.block === undefined ? key : undefined
     if (statement.block !== undefined && option.type !== 'block') {
       const level = where === 'subnet' ? 'error' : 'warning'
-      report[level](statement.key, `\`${key}\` takes no block: the block is ignored`)
+      report[level](statement.key, 'ignored', `\`${key}\` takes no block: the block is ignored`)
     }
     const first = seen.get(key)
     const [word] = statement.values
     if (option.type === 'flag' && word !== undefined && !/^(yes|true)$/i.test(word.text)) {
       // The presence of a flag counts, as in ndppd 0.2.x, which skips the value.
-      report.warning(word, `${quote(word.text)} after \`${key}\` is ignored: expected the word alone, which means yes`,
+      report.warning(word, 'ignored', `${quote(word.text)} after \`${key}\` is ignored: expected the word alone, which means yes`,
         'delete it, or move it to a line of its own')
     }
     if (option.type === 'unused') {
       if (report.first('unused')) {
-        report.warning(statement.key, `\`${key}\` has no effect: ndp6d does not poll, the kernel reports changes`, 'delete it')
+        report.warning(statement.key, 'no-effect', `\`${key}\` has no effect: ndp6d does not poll, the kernel reports changes`, 'delete it')
       }
     } else if (option.sets === undefined) statements.push(statement)
     else if (first !== undefined) {
-      report.warning(statement.key, `duplicate \`${key}\`, first at ${whereIs(first.key, statement.key)}: the first value is used`)
+      report.warning(statement.key, 'duplicate',
+        `duplicate \`${key}\`, first at ${whereIs(first.key, statement.key)}: the first value is used`)
     } else {
       seen.set(key, statement)
       const value = readValue(statement, option, reader)
-      if (value !== undefined) values[option.sets] = value
+      if (value === undefined) continue
+      values[option.sets] = value
+      words[option.sets] = statement.key
     }
   }
-  return { values, statements }
+  return { values, words, statements, meant }
 }
 
 /** Returns the value of a statement that takes one. Reports a missing value, and a second value with `hint`. */
@@ -60,13 +77,14 @@ export function onlyValue(statement: Statement, expected: string, hint: string, 
   if (values.length === 0) reportMissing(statement, expected, reader)
   // ndppd 0.2.x takes the block as that of the second word and drops the contents of the block.
   if (values.length > 1) {
-    reader.report.error(values[1], `unexpected ${quote(values[1].text)} after \`${key.text}\`: expected ${expected}`, hint)
+    reader.report.error(values[1], 'unexpected-word', `unexpected ${quote(values[1].text)} after \`${key.text}\`: expected ${expected}`, hint)
   }
   return values[0]
 }
 
-export function reportMissing({ key }: Statement, expected: string, { report }: Reader): void {
-  report.error(key, `\`${key.text}\` has no value: expected ${expected} after it, on the same line`)
+export function reportMissing({ key, colon }: Statement, expected: string, { report }: Reader): void {
+  if (colon) return // reported by the parser
+  report.error(key, 'missing-value', `\`${key.text}\` has no value: expected ${expected} after it, on the same line`)
 }
 
 function readValue(statement: Statement, { type, min = 0 }: Option, reader: Reader): unknown {
@@ -81,17 +99,24 @@ function readValue(statement: Statement, { type, min = 0 }: Option, reader: Read
   if (typeof type === 'object') return reader.choice(word, key, type)
   if (type === 'bool') return reader.bool(word, key)
   if (type === 'endpoint') {
-    reader.report.warning(statement.key, `\`${key}\` has no effect yet: metrics are not served`)
+    reader.report.warning(statement.key, 'no-effect', `\`${key}\` has no effect yet: metrics are not served`)
     return reader.endpoint(word)
   }
   if (type === 'time') return reader.time(word, key)
   const count = reader.count(word, key)
-  if (count !== undefined && count < min) reader.report.error(word, `${count} is too small for \`${key}\`: expected ${min} or more`)
+  if (count !== undefined && count < min) reader.report.error(word, 'bad-value',
+    `${count} is too small for \`${key}\`: expected ${min} or more`)
   return count
 }
 
-/** Reports statement `index`, which is not allowed here, with the words left over after it. @returns index of the last one reported */
-function reportIgnored(block: readonly Statement[], index: number, where: Where, { report }: Reader): number {
+/**
+ * Reports statement `index`, which is not allowed here, with the words left over after it.
+ * @param lacking as `needed` of {@link readContents}
+ * @param meant receives the word that a misspelt one stands for
+ * @returns index of the last statement reported
+ */
+function reportIgnored(block: readonly Statement[], index: number, where: Where, lacking: readonly string[], meant: Set<string>,
+  { report }: Reader): number {
   const statement = block[index]
   const { key, values } = statement
   const place = key.text === '' && values.length > 0 ? values[0] : key
@@ -101,14 +126,13 @@ function reportIgnored(block: readonly Statement[], index: number, where: Where,
   const span: Span = { source: place.source, start: place.start, end }
   const found = quote(span.source.text.slice(span.start, span.end) || '{')
   // ndppd 0.2.x hangs on non-ASCII keys, so no working file has one.
-  const level = where === 'subnet' || /[^\0-\x7f]/.test(place.text) ? 'error' : 'warning'
+  const wrong = isJunk(statement) || key.text === '' ? undefined : misfit(key.text, where)!
+  if (wrong?.near !== undefined) meant.add(wrong.near)
+  const level = where === 'subnet' || /[^\0-\x7f]/.test(place.text) || lacking.includes(wrong?.near ?? '') ? 'error' : 'warning'
   const note = level === 'error' ? '' : '; it is ignored'
-  if (isJunk(statement)) report[level](span, `unexpected ${found}: expected a statement or the end of the line${note}`)
-  else if (key.text === '') report[level](span, `${found} is not a statement: expected a keyword${note}`)
-  else {
-    const { message, hint } = misfit(key.text, where)!
-    report[level](place, `${message}${note}`, hint)
-  }
+  if (isJunk(statement)) report[level](span, 'unexpected-word', `unexpected ${found}: expected a statement or the end of the line${note}`)
+  else if (key.text === '') report[level](span, 'unexpected-word', `${found} is not a statement: expected a keyword${note}`)
+  else report[level](place, wrong!.code, `${wrong!.message}${note}`, wrong!.hint)
   return last
 }
 

@@ -1,7 +1,16 @@
 /** Diagnostics as text: `file:line:column: error: ...`, the source line and a caret (GNU coding standards, section 4.4). */
 
+/** Kinds of problems. Their names do not change, unlike the messages. */
+export type Code =
+  | 'bad-address' | 'bad-interface' | 'bad-text' | 'bad-value' | 'conflict' | 'duplicate' | 'empty-include' | 'empty-rule' | 'host-bits'
+  | 'ignored' | 'include-loop' | 'misplaced-word' | 'missing-block' | 'missing-length' | 'missing-link' | 'missing-statement'
+  | 'missing-value' | 'no-effect' | 'no-neighbor-discovery' | 'not-a-link' | 'nothing-proxied' | 'other-ndppd' | 'outside-subnet'
+  | 'overlap' | 'several-interfaces' | 'suspicious-address' | 'two-rules-one-subnet' | 'unclosed' | 'unexpected-colon'
+  | 'unexpected-word' | 'unknown-word' | 'unmatched-brace' | 'unreached' | 'unreadable-include' | 'wide-static'
+
 export interface Diagnostic {
   readonly severity: 'error' | 'warning'
+  readonly code: Code
   readonly file: string
   /** Line and column from 1. Columns count UTF-16 units; a tab counts 1. */
   readonly line: number
@@ -54,17 +63,17 @@ export class Report {
   readonly #topics = new Set<string>()
 
   get hasErrors(): boolean { return this.diagnostics.some(({ severity }) => severity === 'error') }
-  error(span: Span, message: string, hint?: string): void { this.#add('error', span, message, hint) }
-  warning(span: Span, message: string, hint?: string): void { this.#add('warning', span, message, hint) }
+  error(span: Span, code: Code, message: string, hint?: string): void { this.#add('error', span, code, message, hint) }
+  warning(span: Span, code: Code, message: string, hint?: string): void { this.#add('warning', span, code, message, hint) }
 
   /** @returns true on the first call for `topic`, for problems that are reported once per run */
   first(topic: string): boolean { return !this.#topics.has(topic) && this.#topics.add(topic) !== undefined }
 
-  #add(severity: Diagnostic['severity'], { source, start, end }: Span, message: string, hint?: string): void {
+  #add(severity: Diagnostic['severity'], { source, start, end }: Span, code: Code, message: string, hint?: string): void {
     const { line, column, start: from, end: to } = source.locate(start)
     const length = Math.max(1, Math.min(end, to) - start)
     const text = source.text.slice(from, to)
-    this.diagnostics.push({ severity, file: source.file, line, column, length, message, ...(hint && { hint }), text })
+    this.diagnostics.push({ severity, code, file: source.file, line, column, length, message, ...(hint && { hint }), text })
   }
 }
 
@@ -82,6 +91,27 @@ export function quote(text: string): string {
   return `\`${visible}\``
 }
 
+/**
+ * Formats the first problem in one line and counts the others: `file:4:5: error: ... (1 of 2 errors, 1 warning)`. Errors come first.
+ * A log that shows only the last line, as `systemctl status` may, then shows the cause.
+ * @param diagnostics at least one
+ */
+export function summarize(diagnostics: readonly Diagnostic[]): string {
+  const errors = diagnostics.filter(({ severity }) => severity === 'error')
+  const warnings = diagnostics.filter(({ severity }) => severity === 'warning')
+  const [first] = errors.length > 0 ? errors : warnings
+  const counts = [errors, warnings].filter((each) => each.length > 0)
+    .map((each) => `${each[0] === first && each.length > 1 ? '1 of ' : ''}${countOf(each.length, each[0].severity)}`)
+  return `${headline(first)} (${counts.join(', ')})`
+}
+
+/** @returns `1 error`, `2 errors` */
+export function countOf(count: number, noun: string): string { return `${count} ${noun}${count === 1 ? '' : 's'}` }
+
+function headline({ file, line, column, severity, message }: Diagnostic): string {
+  return `${file}:${line}:${column}: ${severity}: ${message}`
+}
+
 const NARROW = /[\p{M}\u200b-\u200f]/u
 const WIDE = /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hangul}\p{Emoji_Presentation}\u3000-\u303f\uff00-\uff60]/u
 
@@ -96,7 +126,7 @@ const WINDOW = 120
  * count twice, so that the caret is in the right column.
  */
 export function renderDiagnostic(diagnostic: Diagnostic): string {
-  const { file, line, column, length, severity, message, hint, text } = diagnostic
+  const { column, length, hint, text } = diagnostic
   const cut = column + length > WINDOW ? Math.max(0, column - 1 - WINDOW / 2) : 0
   const shown = text.slice(cut, cut + WINDOW).replace(/[^\P{Cc}\t]/gu, ' ')
   const before = shown.slice(0, column - 1 - cut)
@@ -105,7 +135,7 @@ export function renderDiagnostic(diagnostic: Diagnostic): string {
   const width = Array.from(marked).reduce((sum, c) => sum + columns(c), 0)
   const lead = cut > 0 ? '...' : ''
   const lines = [
-    `${file}:${line}:${column}: ${severity}: ${message}`,
+    headline(diagnostic),
     `  ${lead}${shown}${text.length > cut + WINDOW ? '...' : ''}`,
     `  ${' '.repeat(lead.length)}${pad}^${'~'.repeat(Math.max(0, width - 1))}`,
   ]

@@ -86,7 +86,7 @@ export class Lexer {
     while (end < text.length && text[end] !== mark && text[end] !== '\n') end++
     if (text[end] === mark) return this.#token('word', start, end + 1, text.slice(start + 1, end), true)
     if (text[end - 1] === '\r') end--
-    this.#report.warning(this.#span(start, end), `quote not closed: expected ${mark} before the end of the line`)
+    this.#report.warning(this.#span(start, end), 'unclosed', `quote not closed: expected ${mark} before the end of the line`)
     return this.#token('word', start, end, text.slice(start + 1, end), true)
   }
 
@@ -95,7 +95,7 @@ export class Lexer {
     let last = end
     while (this.#text[last - 1] === ';') last--
     if (last < end) {
-      this.#report.warning(this.#span(last, end), `\`;\` after ${quote(this.#text.slice(start, last))} is ignored`,
+      this.#report.warning(this.#span(last, end), 'ignored', `\`;\` after ${quote(this.#text.slice(start, last))} is ignored`,
         'ndppd 0.2.x takes it as part of the value; a statement ends with its line')
     }
     return this.#token('word', start, last)
@@ -120,9 +120,9 @@ export class Lexer {
         if (this.#at === at) return
         const span = this.#span(at, this.#at)
         if (text[at] === '\0') continue // reported by #checkText
-        if (text[at] < '\x80') this.#report.error(span, `control character ${quote(text[at])}: expected text`)
+        if (text[at] < '\x80') this.#report.error(span, 'bad-text', `control character ${quote(text[at])}: expected text`)
         else if (this.#report.first(`blank ${this.source.file}`)) {
-          this.#report.warning(span, `unusual blank ${quote(text[at])} is read as a space`,
+          this.#report.warning(span, 'bad-text', `unusual blank ${quote(text[at])} is read as a space`,
             'probably pasted from a web page; ndppd 0.2.x hangs on it')
         }
       }
@@ -138,7 +138,7 @@ export class Lexer {
     // As in ndppd 0.2.x one star can open and close: `/*/` is a whole comment.
     const end = this.#text.indexOf('*/', this.#at + 1)
     if (end < 0) {
-      this.#report.error(this.#span(this.#at, this.#at + 2), 'this comment is never closed: expected `*/`',
+      this.#report.error(this.#span(this.#at, this.#at + 2), 'unclosed', 'this comment is never closed: expected `*/`',
         'otherwise the rest of the file belongs to the comment')
     }
     this.#at = end < 0 ? this.#text.length : end + 2
@@ -151,7 +151,7 @@ export class Lexer {
     const next = rest.exec(this.#text)?.[1] ?? ''
     if (/^[\n}{#]?$/.test(next)) return false
     if (this.#report.first(`semicolon ${this.source.file}`)) {
-      this.#report.warning(this.#span(this.#at, this.#at + 1), 'this line is read as a comment',
+      this.#report.warning(this.#span(this.#at, this.#at + 1), 'ignored', 'this line is read as a comment',
         'ndppd 0.2.x reads the words after `;` as statements; begin a comment with `#`')
     }
     return true
@@ -160,12 +160,12 @@ export class Lexer {
   #checkText(): void {
     const nul = this.#text.indexOf('\0')
     if (nul >= 0) {
-      this.#report.error(this.#span(nul, nul + 1), 'NUL byte: expected text (ndppd 0.2.x ignores everything after it)',
+      this.#report.error(this.#span(nul, nul + 1), 'bad-text', 'NUL byte: expected text (ndppd 0.2.x ignores everything after it)',
         'save the file as UTF-8; UTF-16 looks like this')
     }
     const cr = this.#text.search(/\r(?!\n|$)/)
     if (cr >= 0) {
-      this.#report.warning(this.#span(cr, cr + 1), 'a carriage return alone does not end a line',
+      this.#report.warning(this.#span(cr, cr + 1), 'bad-text', 'a carriage return alone does not end a line',
         'end lines with LF or CR LF; a `#` comment runs to the next LF')
     }
   }

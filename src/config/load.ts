@@ -1,9 +1,10 @@
 /** Parses a configuration with its includes into a Config, or reports all problems. The caller reads the files. */
 import type { Config } from './config.ts'
-import { type Diagnostic, quote, Report, Source } from './diagnostic.ts'
-import { arity } from './option-table.ts'
+import { type Diagnostic, quote, Report, Source, type Span } from './diagnostic.ts'
+import { arity, belongsIn, takesBlock } from './option-table.ts'
 import { parse, type Statement, type Word } from './parser.ts'
 import { compile } from './compiler.ts'
+import type { Places } from './places.ts'
 
 /** An included file: its text, or the reason why it cannot be read. */
 export type Included = { readonly file: string; readonly text: string } | { readonly file: string; readonly error: string }
@@ -16,8 +17,14 @@ export type ReadInclude = (glob: string, fromFile: string) => readonly Included[
 
 export interface Parsed {
   readonly config: Config | undefined
+  /** Where the parts of `config` were read. */
+  readonly places: Places
   /** Sorted by file, in the order of reading, then by line. */
   readonly diagnostics: readonly Diagnostic[]
+  /** All files read, the main one first. */
+  readonly files: readonly string[]
+  /** All names and patterns of interfaces, with the place of the first mention. */
+  readonly ifaces: ReadonlyMap<string, Span>
 }
 
 const MAX_DEPTH = 8
@@ -27,13 +34,16 @@ export function parseConfig(text: string, file: string, readInclude: ReadInclude
   const report = new Report()
   const source = new Source(file, text)
   const files = new Map([[file, 0]])
-  const config = compile(expand(source, [file], files, readInclude, report), report)
-  if (!report.hasErrors && config.proxies.length + config.subnets.length === 0) {
-    report.warning({ source, start: 0, end: 0 }, 'nothing is proxied: expected a `subnet` or `proxy` block')
-  }
+  const ifaces = new Map<string, Span>()
+  const { config, places } = compile(expand(source, [file], files, readInclude, report), report, ifaces)
   const order = (diagnostic: Diagnostic): number => files.get(diagnostic.file) ?? files.size
   report.diagnostics.sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
-  return { config: report.hasErrors ? undefined : config, diagnostics: report.diagnostics }
+  if (!report.hasErrors && config.proxies.length + config.subnets.length === 0) {
+    // A consequence of the other problems, if there are any, so it comes after them.
+    const end = report.diagnostics.length === 0 ? 0 : source.text.trimEnd().length
+    report.warning({ source, start: end, end }, 'nothing-proxied', 'nothing is proxied: expected a `subnet` or `proxy` block')
+  }
+  return { config: report.hasErrors ? undefined : config, places, diagnostics: report.diagnostics, files: [...files.keys()], ifaces }
 }
 
 /**
@@ -44,19 +54,21 @@ export function parseConfig(text: string, file: string, readInclude: ReadInclude
 function expand(
   source: Source, chain: readonly string[], files: Map<string, number>, readInclude: ReadInclude, report: Report): readonly Statement[] {
   const statements: Statement[] = []
-  for (const statement of parse(source, arity, report)) {
+  for (const statement of parse(source, { arity, belongsIn, takesBlock }, report)) {
     if (statement.key.text !== 'include') {
       statements.push(statement)
       continue
     }
     const { key, values, block } = statement
-    if (values.length === 0) report.error(key, '`include` has no value: expected a path or a pattern after it, on the same line')
-    if (block !== undefined) report.warning(key, '`include` takes no block: the block is ignored')
+    if (values.length === 0) report.error(key, 'missing-value',
+      '`include` has no value: expected a path or a pattern after it, on the same line')
+    if (block !== undefined) report.warning(key, 'ignored', '`include` takes no block: the block is ignored')
     for (const word of values) {
       for (const { file, text } of readAll(word, source.file, readInclude, report)) {
-        if (chain.includes(file)) report.error(word, `${quote(file)} includes itself`, [...chain, file].join(' -> '))
-        else if (files.has(file)) report.warning(word, `duplicate include of ${quote(file)}: it is not read again`)
-        else if (chain.length > MAX_DEPTH) report.error(word, `include is nested too deeply: expected at most ${MAX_DEPTH} levels`)
+        if (chain.includes(file)) report.error(word, 'include-loop', `${quote(file)} includes itself`, [...chain, file].join(' -> '))
+        else if (files.has(file)) report.warning(word, 'duplicate', `duplicate include of ${quote(file)}: it is not read again`)
+        else if (chain.length > MAX_DEPTH) report.error(word, 'include-loop',
+          `include is nested too deeply: expected at most ${MAX_DEPTH} levels`)
         else {
           files.set(file, files.size)
           for (const inner of expand(new Source(file, text), [...chain, file], files, readInclude, report)) statements.push(inner)
@@ -73,17 +85,18 @@ function readAll(word: Word, from: string, readInclude: ReadInclude, report: Rep
     found = word.text === '' ? [] : readInclude(word.text, from)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error
-    report.error(word, `${quote(word.text)} cannot be read: ${error.message}`)
+    report.error(word, 'unreadable-include', `${quote(word.text)} cannot be read: ${error.message}`)
     return []
   }
   if (found.length === 0) {
     // A drop-in directory can be empty, so only a missing file without wildcards is an error.
-    if (/[*?[]/.test(word.text)) report.warning(word, `${quote(word.text)} matches no file`)
-    else report.error(word, `${quote(word.text)} does not exist: expected a file`)
+    if (/[*?[]/.test(word.text)) report.warning(word, 'empty-include', `${quote(word.text)} matches no file: nothing was read`,
+      'put a file there, or delete this line')
+    else report.error(word, 'unreadable-include', `${quote(word.text)} does not exist: expected a file`)
   }
   return found.flatMap((each) => {
     if ('text' in each) return [each]
-    report.error(word, `${quote(each.file)} cannot be read: ${each.error}`)
+    report.error(word, 'unreadable-include', `${quote(each.file)} cannot be read: ${each.error}`)
     return []
   })
 }

@@ -1,5 +1,6 @@
 /** Table of all statements: where each may stand, its type and the field it sets. Those of ndppd 0.2.6 keep their names. */
 import type { Settings } from './config.ts'
+import type { Code } from './diagnostic.ts'
 import { nearest } from './suggest.ts'
 
 export type Where = 'top' | 'proxy' | 'subnet' | 'rule'
@@ -77,6 +78,12 @@ const FOREIGN: ReadonlyMap<string, string> = new Map(Object.entries({
 /** Types for which all words on the line are values. `block` and `iface` allow one value, so one error covers the further words. */
 const MANY: readonly unknown[] = ['block', 'iface', 'include', 'ifaces', 'host', 'prefixes']
 
+/** @returns whether a block belongs to `key` */
+export function takesBlock(key: string): boolean { return OPTIONS.get(key)?.type === 'block' }
+
+/** @returns whether a statement `key` stands in the block of a statement `outer` */
+export function belongsIn(key: string, outer: string): boolean { return OPTIONS.get(key)?.where.some((where) => where === outer) ?? false }
+
 /** @returns whether `key` takes one value or many; undefined for an unknown key */
 export function arity(key: string): 'one' | 'many' | undefined {
   const option = OPTIONS.get(key)
@@ -92,8 +99,16 @@ const PLACES: Readonly<Record<Where, string>> = {
   top: 'outside of all blocks', proxy: 'in a `proxy` block', subnet: 'in a `subnet` block', rule: 'in a `rule` block',
 }
 
-/** @returns the message and hint for `key` in a block of kind `where`; undefined if it is allowed there */
-export function misfit(key: string, where: Where): { message: string; hint: string | undefined } | undefined {
+/** Why a statement is not allowed. `near`: the word that was meant. */
+export interface Misfit {
+  readonly code: Code
+  readonly message: string
+  readonly hint: string | undefined
+  readonly near?: string
+}
+
+/** @returns undefined if `key` is allowed in a block of kind `where` */
+export function misfit(key: string, where: Where): Misfit | undefined {
   const option = OPTIONS.get(key)
   if (option?.where.includes(where)) return undefined
   const here = PLACES[where]
@@ -101,12 +116,14 @@ export function misfit(key: string, where: Where): { message: string; hint: stri
     const places = option.where.map((place) => PLACES[place]).join(' or ')
     const hint = where === 'subnet' && key === 'autowire' ? 'write `routes` in a subnet'
       : option.where[0] === 'top' ? 'is a `}` missing before it?' : undefined
-    return { message: `\`${key}\` is not allowed ${here}: expected it ${places}`, hint }
+    return { code: 'misplaced-word', message: `\`${key}\` is not allowed ${here}: expected it ${places}`, hint }
   }
   const foreign = FOREIGN.get(key)
-  if (foreign !== undefined) return { message: `\`${key}\` of another ndppd version is not supported`, hint: foreign }
+  if (foreign !== undefined) return { code: 'other-ndppd', message: `\`${key}\` of another ndppd version is not supported`, hint: foreign }
   const words = wordsOf(where)
   const near = nearest(key, words) ?? nearest(key, OPTIONS.keys())
-  const hint = near !== undefined ? `did you mean \`${near}\`?` : `known words: ${words.join(', ')}`
-  return { message: `\`${key.slice(0, 60)}\` is not known ${here}`, hint }
+  const glued = near === undefined ? words.find((word) => key.startsWith(word)) : undefined // `upstreameth0`
+  const hint = near !== undefined ? `did you mean \`${near}\`?`
+    : glued !== undefined ? `write a blank after \`${glued}\`` : `known words: ${words.join(', ')}`
+  return { code: 'unknown-word', message: `\`${key.slice(0, 60)}\` is not known ${here}`, hint, near: near ?? glued }
 }

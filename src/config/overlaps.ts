@@ -54,7 +54,7 @@ function reportHidden(rules: readonly PlacedRule[], report: Report): void {
     // With `autowire`, an `iface` rule keeps host routes beside the answers of a `static` rule.
     const answering = kind === 'static' || (kind === 'iface' && settings.routes) ? undefined : fixed.covering(each.iface, prefix)
     if (answering !== undefined) {
-      report.warning(word, `this rule is never reached: \`static\` of ${whereIs(answering.word, word)} answers for all of `
+      report.warning(word, 'unreached', `this rule is never reached: \`static\` of ${whereIs(answering.word, word)} answers for all of `
         + `${answering.rule.prefix} without a probe`, 'delete one of the two rules')
       continue
     }
@@ -64,7 +64,8 @@ function reportHidden(rules: readonly PlacedRule[], report: Report): void {
     const wider = keys.map((key) => alike.covering(key, prefix))
     for (const key of keys) alike.add(key, each)
     if (wider.includes(undefined)) continue
-    report.warning(word, `this rule is never reached: the rule for ${wider[0]!.rule.prefix} of ${whereIs(wider[0]!.word, word)} does the same`,
+    report.warning(word, 'unreached',
+      `this rule is never reached: the rule for ${wider[0]!.rule.prefix} of ${whereIs(wider[0]!.word, word)} does the same`,
       'delete it')
   }
 }
@@ -80,7 +81,8 @@ function reportFacing(rules: readonly PlacedRule[], report: Report): void {
       if (other === undefined || !report.first(`facing ${[name, each.iface].sort().join(' ')}`)) continue
       const { prefix } = other.rule
       if (prefix.length === 128) continue
-      report.warning(each.word, `this rule and the one of ${whereIs(other.word, each.word)} join ${each.iface} and ${name} in both directions: `
+      report.warning(each.word, 'two-rules-one-subnet',
+        `this rule and the one of ${whereIs(other.word, each.word)} join ${each.iface} and ${name} in both directions: `
         + 'they are one subnet', `write \`subnet ${prefix}\` with these links as \`upstream\` and \`downstream\`: it also learns hosts and `
         + 'keeps their routes')
     }
@@ -112,6 +114,7 @@ function reportInSubnets(rules: readonly PlacedRule[], subnets: readonly Placed<
 }
 
 function reportOverlap({ rule, iface, word }: PlacedRule, { prefix }: Subnet, subnetWord: Word, report: Report): void {
-  report.warning(word, `${rule.prefix} overlaps subnet ${prefix} of ${whereIs(subnetWord, word)}, to which \`${iface}\` belongs: where both `
+  report.warning(word, 'overlap',
+    `${rule.prefix} overlaps subnet ${prefix} of ${whereIs(subnetWord, word)}, to which \`${iface}\` belongs: where both `
     + 'apply, the options of this block count, not those of the subnet', 'delete the rule, or name its links in the subnet')
 }

@@ -23,14 +23,28 @@ export interface Statement {
   /** The statement follows the value of another one on the same line. */
   readonly trailing: boolean
   readonly block: readonly Statement[] | undefined
+  /** A `:` stands after the key, which is reported. */
+  readonly colon: boolean
 }
 
-/** Number of values that a key takes: one or all that follow; undefined for an unknown key. */
-export type Arity = (key: string) => 'one' | 'many' | undefined
+/** What the parser needs to know of a key. */
+export interface Keys {
+  /** Number of values that a key takes: one or all that follow; undefined for an unknown key. */
+  arity(key: string): 'one' | 'many' | undefined
+  takesBlock(key: string): boolean
+  /** Whether a statement `key` stands in the block of a statement `outer`. */
+  belongsIn(key: string, outer: string): boolean
+}
 
 interface Draft extends Statement {
   values: Word[]
   block: Draft[] | undefined
+}
+
+/** A statement that needs a block, and the block around it. */
+interface Headless {
+  readonly owner: Draft
+  readonly statements: Draft[]
 }
 
 /** An open block and the statement it belongs to; `statements` is the enclosing block. */
@@ -44,12 +58,14 @@ interface Open {
  * Parses `source`. Problems go to `report`, and parsing continues after them. Open blocks are on a stack in memory, so that
  * deep nesting cannot overflow the call stack.
  */
-export function parse(source: Source, arity: Arity, report: Report): readonly Statement[] {
+export function parse(source: Source, keys: Keys, report: Report): readonly Statement[] {
   const lexer = new Lexer(source, report)
   const top: Draft[] = []
   const stack: Open[] = []
   let statements = top
   const strays: Token[] = []
+  /** Statements whose `{` was not read yet. */
+  const headless: Headless[] = []
   let last: Draft | undefined // the owner of a `{` that comes next
   let trailing = false
 
@@ -60,14 +76,15 @@ export function parse(source: Source, arity: Arity, report: Report): readonly St
       case 'end':
         for (const { brace, owner } of stack) {
           const name = [owner.key, ...owner.values].map((word) => word.text).join(' ')
-          report.error(brace, `the block of ${quote(name)} is never closed: expected \`}\` before the end of the file`)
+          report.error(brace, 'unclosed', `the block of ${quote(name)} is never closed: expected \`}\` before the end of the file`)
         }
         for (const stray of strays) reportStray(stray, top, report)
         return top
       case 'open': {
-        const owner: Draft = last ?? { key: nothing(token), values: [], trailing: false, block: undefined }
+        const owner: Draft = last ?? { key: nothing(token), values: [], trailing: false, block: undefined, colon: false }
         if (last === undefined) statements.push(owner)
         owner.block = []
+        if (headless.at(-1)?.owner === owner) headless.pop()
         stack.push({ statements, brace: token, owner })
         statements = owner.block
         last = undefined
@@ -76,7 +93,7 @@ export function parse(source: Source, arity: Arity, report: Report): readonly St
       }
       case 'close':
         if (stack.length > 0) statements = stack.pop()!.statements
-        else strays.push(token)
+        else if (!adopt(headless, keys, report)) strays.push(token)
         last = undefined
         trailing = false
         break
@@ -87,28 +104,55 @@ export function parse(source: Source, arity: Arity, report: Report): readonly St
       case 'equals': {
         if (token.kind === 'equals') lexer.back(token)
         const key = token.kind === 'word' ? token : nothing(token)
-        last = { key, values: readValues(lexer, key, arity), trailing, block: undefined }
+        last = { key, ...readValues(lexer, key, keys, report), trailing, block: undefined }
         statements.push(last)
+        if (keys.takesBlock(key.text)) headless.push({ owner: last, statements })
         trailing = true
       }
     }
   }
 }
 
-/** Reads the values of `key`: one, or all on its line up to the next known key. */
-function readValues(lexer: Lexer, key: Word, arity: Arity): Word[] {
+/**
+ * Finds the statement whose `{` is missing, as a `}` without block shows: the last one that is followed by statements of its block.
+ * Reports it and makes them its block. @returns false: there is none
+ */
+function adopt(headless: Headless[], keys: Keys, report: Report): boolean {
+  for (let found = headless.pop(); found !== undefined; found = headless.pop()) {
+    const { owner, statements } = found
+    const from = statements.indexOf(owner) + 1
+    if (from === statements.length || !keys.belongsIn(statements[from].key.text, owner.key.text)) continue
+    const words = [owner.key, ...owner.values]
+    report.error(words.at(-1)!, 'missing-block', `${quote(words.map((word) => word.text).join(' '))} has no block: expected \`{\` after it`)
+    owner.block = statements.splice(from)
+    return true
+  }
+  return false
+}
+
+/** Reads the values of `key`: one, or all on its line up to the next known key. Reports a `:` after a known key. */
+function readValues(lexer: Lexer, key: Word, { arity }: Keys, report: Report): { values: Word[]; colon: boolean } {
   const values: Word[] = []
   let token = lexer.next('value')
+  const colon = arity(key.text) !== undefined && token.kind === 'word' && !token.quoted && /^:(?!:)/.test(token.text)
+  if (colon) {
+    const { start } = token
+    token = token.text === ':' ? lexer.next('value') : { ...token, start: start + 1, text: token.text.slice(1) }
+    const example = token.kind === 'word' ? `${key.text} ${token.text}` : key.text
+    report.error({ source: key.source, start, end: start + 1 }, 'unexpected-colon',
+      `unexpected \`:\` after \`${key.text}\`: expected a blank`,
+      `delete the colon: ${quote(example)}`)
+  }
   if (token.kind === 'equals') token = lexer.next('value')
   while (token.kind === 'word' || token.kind === 'equals') {
     values.push(token)
-    if (arity(key.text) !== 'many') return values
+    if (arity(key.text) !== 'many') return { values, colon }
     // A quoted word is never a key, so a link can be named `host`.
-    if (arity(lexer.peekKey()) !== undefined) return values
+    if (arity(lexer.peekKey()) !== undefined) return { values, colon }
     token = lexer.next('value')
   }
   lexer.back(token)
-  return values
+  return { values, colon }
 }
 
 function nothing({ source, start }: Token): Word { return { source, start, end: start, text: '', quoted: false } }
@@ -117,6 +161,6 @@ function nothing({ source, start }: Token): Word { return { source, start, end: 
 function reportStray(stray: Token, top: readonly Statement[], report: Report): void {
   const after = top.at(-1)
   const found = 'unmatched `}`: expected a statement'
-  if (after === undefined || after.key.start < stray.start) report.warning(stray, found, 'delete it')
-  else report.error(stray, found, 'delete it; ndppd 0.2.x silently ignores everything after it')
+  if (after === undefined || after.key.start < stray.start) report.warning(stray, 'unmatched-brace', found, 'delete it')
+  else report.error(stray, 'unmatched-brace', found, 'delete it; ndppd 0.2.x silently ignores everything after it')
 }

@@ -1,47 +1,48 @@
-/** Where the statements of a configuration are, for commands that explain what the daemon does. */
+/** The places in the text where the parts of a Config were read. */
 import type { Config } from './config.ts'
-import type { Placed, Word } from './parser.ts'
+import type { Span } from './diagnostic.ts'
 
-/** A block, and the statements in it. */
-export interface BlockPlace {
+export interface Place {
   readonly file: string
-  /** Line of the block, from 1. */
+  /** From 1. */
   readonly line: number
-  /** Lines of the block's rules, `host` and `exclude` statements, in the order of the configuration's values. */
-  readonly lines: Readonly<Record<Part, Uint32Array>>
 }
 
-export type Part = 'rules' | 'hosts' | 'exclude'
+export class Places {
+  readonly #parts = new Map<object, Span>()
+  readonly #options = new Map<object, Readonly<Record<string, Span>>>()
 
-/** The places of all blocks, in the order of the configuration's values. */
-export type Places = Readonly<Record<'proxies' | 'subnets', readonly BlockPlace[]>>
+  /** Records the place of a block, rule, host or exclusion. */
+  part(value: object, span: Span): void { this.#parts.set(value, span) }
+  /** Records the places of the options of a block, or of the whole configuration, by field name. */
+  options(owner: object, spans: Readonly<Record<string, Span>>): void { this.#options.set(owner, spans) }
+
+  /** @returns the place of a part; undefined: it is not from a file */
+  of(value: object): Place | undefined { return placeOf(this.#parts.get(value)) }
+  /** @returns the place of an option; that of its block if the option has its default */
+  ofOption(owner: object, field: string): Place | undefined { return placeOf(this.#options.get(owner)?.[field]) ?? this.of(owner) }
+}
+
+function placeOf(span: Span | undefined): Place | undefined {
+  return span && { file: span.source.file, line: span.source.locate(span.start).line }
+}
 
 /** Names a block, or a statement in it. */
 export interface PlaceKey {
-  readonly kind: keyof Places
+  readonly kind: 'proxies' | 'subnets'
   readonly block: number
-  readonly part?: Part
+  readonly part?: 'rules' | 'hosts' | 'exclude'
   readonly index?: number
 }
-
-export interface Place { readonly file: string; readonly line: number }
 
 const known = new WeakMap<Config, Places>()
 
 /** Notes the places of a configuration. They are beside its values, so that configurations with equal values are equal. */
 export function setPlaces(config: Config, places: Places): void { known.set(config, places) }
 
-export function blockPlace(word: Word, parts: Partial<Record<Part, readonly Placed<unknown>[]>>): BlockPlace {
-  const { rules = [], hosts = [], exclude = [] } = parts
-  return { file: word.source.file, line: lineOf({ word }), lines: { rules: linesOf(rules), hosts: linesOf(hosts), exclude: linesOf(exclude) } }
-}
-
 /** @returns undefined for a statement that the configuration does not have, or if no file has the configuration */
-export function findPlace(config: Config, { kind, block, part, index }: PlaceKey): Place | undefined {
-  const found = known.get(config)?.[kind][block]
-  const line = part === undefined ? found?.line : found?.lines[part][index ?? 0]
-  return found === undefined || line === undefined ? undefined : { file: found.file, line }
+export function findPlace(config: Config, { kind, block, part, index = 0 }: PlaceKey): Place | undefined {
+  const owner = config[kind][block] as Partial<Record<'rules' | 'hosts' | 'exclude', readonly object[]>> | undefined
+  const value = part === undefined ? owner : owner?.[part]?.[index]
+  return value === undefined ? undefined : known.get(config)?.of(value)
 }
-
-function lineOf({ word: { source, start } }: Pick<Placed<unknown>, 'word'>): number { return source.locate(start).line }
-function linesOf(placed: readonly Placed<unknown>[]): Uint32Array { return Uint32Array.from(placed, lineOf) }

@@ -1,5 +1,5 @@
 /** Prints a Config as text that parses into the same Config: all effective values, in canonical order and form. */
-import type { Config, Rule, Settings } from './config.ts'
+import type { Config, Endpoint, Rule, Settings } from './config.ts'
 import { arity, OPTIONS, type Where } from './option-table.ts'
 
 /** Prints every statement with its effective value. Times are plain milliseconds, which ndppd reads too. */
@@ -7,8 +7,7 @@ export function printConfig(config: Config): string {
   const { forwarding, grace, metrics, proxies, subnets } = config
   const parts = [[`forwarding ${printValue(forwarding)}`, `grace ${grace}`]]
   if (metrics !== undefined) {
-    const host = metrics.host.includes(':') ? `[${metrics.host}]` : metrics.host
-    parts[0].push(`metrics ${host}:${metrics.port}`)
+    parts[0].push(`metrics ${printEndpoint(metrics)}`)
   }
   for (const { prefix, upstream, downstream, hosts, exclude, settings } of subnets) {
     parts.push(printBlock(`subnet ${prefix}`, [
@@ -25,27 +24,32 @@ export function printConfig(config: Config): string {
   return parts.map((lines) => `${lines.join('\n')}\n`).join('\n')
 }
 
-function printBlock(head: string, lines: readonly string[]): string[] {
+export function printBlock(head: string, lines: readonly string[]): string[] {
   return [`${head} {`, ...lines.map((line) => `    ${line}`), '}']
 }
 
-function printSettings(settings: Settings, where: Where): string[] {
+/** @param defaults settings that are not printed */
+export function printSettings(settings: Settings, where: Where, defaults: Partial<Settings> = {}): string[] {
   const lines: string[] = []
   for (const [word, option] of OPTIONS) {
     if (option.sets === undefined || !(option.sets in settings) || !option.where.includes(where)) continue
-    lines.push(`${word} ${printValue(settings[option.sets as keyof Settings])}`)
+    const key = option.sets as keyof Settings
+    if (settings[key] === defaults[key]) continue
+    lines.push(`${word} ${printValue(settings[key])}`)
   }
   return lines
 }
 
-function printRule(rule: Rule): string {
+export function printRule(rule: Rule): string {
   if (rule.kind !== 'iface') return `rule ${rule.prefix} { ${rule.kind} }`
   return `rule ${rule.prefix} { iface ${rule.ifaces.map(printIface).join(' ')}${rule.autovia ? ' autovia yes' : ''} }`
 }
 
-function printValue(value: boolean | number | string): string {
+export function printEndpoint({ host, port }: Endpoint): string { return `${host.includes(':') ? `[${host}]` : host}:${port}` }
+
+export function printValue(value: boolean | number | string): string {
   return typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value)
 }
 
 /** Quotes a name that would be read as a statement or a comment. */
-function printIface(name: string): string { return /^[\w.@~+*-]+$/.test(name) && arity(name) === undefined ? name : `"${name}"` }
+export function printIface(name: string): string { return /^[\w.@~+*-]+$/.test(name) && arity(name) === undefined ? name : `"${name}"` }

@@ -32,7 +32,8 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
 
 /**
  * Returns the first near miss of `text` that is an address and that `fits` accepts. Near misses, in this order: invalid
- * characters replaced, the `::` moved, neighboring groups or digits swapped, one character left out or replaced.
+ * characters replaced, a final `:` doubled, the `::` moved, neighboring groups or digits swapped, the digits of one group in another
+ * order, one character left out or replaced.
  */
 export function nearAddress(
   text: string, fits: (address: Address) => boolean, misses: (text: string) => Iterable<string> = nearMisses,
@@ -48,14 +49,23 @@ export function nearAddress(
 function* nearMisses(text: string): Generator<string> {
   const clean = text.replace(/[oO]/g, '0').replace(/[lI]/g, '1').replace(/[.;,]/g, ':').replace(/:{3,}/g, '::')
   if (clean !== text) yield clean
+  if (/[^:]:$/.test(clean)) yield `${clean}:`
   yield* movedColons(clean)
   const groups = clean.split(':')
   for (let i = 0; i + 1 < groups.length; i++) yield groups.with(i, groups[i + 1]).with(i + 1, groups[i]).join(':')
   for (let i = 0; i + 1 < clean.length; i++) yield clean.slice(0, i) + clean[i + 1] + clean[i] + clean.slice(i + 2)
+  for (let i = 0; i < groups.length; i++) for (const group of permutations(groups[i])) yield groups.with(i, group).join(':')
   for (let i = 0; i < clean.length; i++) yield clean.slice(0, i) + clean.slice(i + 1)
   for (let i = 0; i < clean.length; i++) {
     for (const digit of '0123456789abcdef') yield clean.slice(0, i) + digit + clean.slice(i + 1)
   }
+}
+
+/** @returns the digits of a group in every order */
+function permutations(group: string): string[] {
+  if (group.length > 4) return []
+  if (group.length < 2) return [group]
+  return Array.from(group, (digit, i) => permutations(group.slice(0, i) + group.slice(i + 1)).map((rest) => digit + rest)).flat()
 }
 
 /** Moves the `::` (`2001::db8:2` to `2001:db8::2`) to each place with at least `least` groups before and one after. */

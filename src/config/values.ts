@@ -4,8 +4,9 @@
  */
 import { Address, Prefix } from '../address.ts'
 import type { Endpoint } from './config.ts'
-import { quote, type Report } from './diagnostic.ts'
+import { quote, type Report, type Span } from './diagnostic.ts'
 import type { Word } from './parser.ts'
+import { Places } from './places.ts'
 import { nearAddress, nearest } from './suggest.ts'
 
 /** Maximum of times (ms) and counts: a JavaScript timer with a longer time fires at once. */
@@ -25,11 +26,17 @@ const ON = /^(on|1|y|enabled?)$/i
 
 export class Reader {
   readonly report: Report
+  readonly places = new Places()
   #suggestions = 0
+  readonly #ifaces: Map<string, Span>
   /** Interface names without a problem, which most files repeat often. */
-  readonly #ifaces = new Set<string>()
+  readonly #usual = new Set<string>()
 
-  constructor(report: Report) { this.report = report }
+  /** @param ifaces receives all interface names and patterns, with the place of the first mention */
+  constructor(report: Report, ifaces = new Map<string, Span>()) {
+    this.report = report
+    this.#ifaces = ifaces
+  }
 
   /** Reads `yes`, `true`, `no` or `false`, in any case. */
   bool(word: Word, key: string): boolean | undefined {
@@ -37,7 +44,7 @@ export class Reader {
     if (truth !== undefined) return truth
     // ndppd 0.2.x reads `on` and `1` as no, the opposite of what they mean, so a warning is not enough.
     const meant = ON.test(word.text) ? 'yes' : nearest(word.text, [...TRUE, ...FALSE])
-    this.report.error(word, `${quote(word.text)} is not a value of \`${key}\`: expected yes or no`,
+    this.report.error(word, 'bad-value', `${quote(word.text)} is not a value of \`${key}\`: expected yes or no`,
       `${meant === undefined ? '' : `write \`${key} ${meant}\`; `}ndppd 0.2.x would read no`)
     return undefined
   }
@@ -48,7 +55,7 @@ export class Reader {
     if (FALSE.has(text)) return false
     if (text !== 'off' && text !== '0') return undefined
     // ndppd 0.2.x reads every word but yes and true as no, which is right for `off` and `0`.
-    this.report.warning(word, `${quote(word.text)} is read as no`, `write \`${key} no\``)
+    this.report.warning(word, 'bad-value', `${quote(word.text)} is read as no`, `write \`${key} no\``)
     return false
   }
 
@@ -65,15 +72,16 @@ export class Reader {
     const scale = digits === undefined ? undefined : units.get(unit.toLowerCase())
     if (digits === undefined || scale === undefined) {
       const asRead = Number.parseInt(word.text) || 0
-      this.report.error(word, `${quote(word.text)} is not a value of \`${key}\`: expected ${expected}`, `ndppd 0.2.x would read ${asRead}`)
+      this.report.error(word, 'bad-value',
+        `${quote(word.text)} is not a value of \`${key}\`: expected ${expected}`, `ndppd 0.2.x would read ${asRead}`)
       return undefined
     }
     const value = Number(digits) * scale
     if (sign === '-' && value !== 0) { // as in ndppd 0.2.x
-      this.report.warning(word, `${quote(word.text)} is negative: the default of \`${key}\` is used`)
+      this.report.warning(word, 'bad-value', `${quote(word.text)} is negative: the default of \`${key}\` is used`)
       return undefined
     }
-    if (value > MAX_INTEGER) this.report.warning(word, `${quote(word.text)} is too large: ${MAX_INTEGER} is used`)
+    if (value > MAX_INTEGER) this.report.warning(word, 'bad-value', `${quote(word.text)} is too large: ${MAX_INTEGER} is used`)
     return Math.min(value, MAX_INTEGER)
   }
 
@@ -84,7 +92,7 @@ export class Reader {
     if (truth === false) return 'no'
     if (truth === true && words.includes('yes')) return 'yes'
     const near = ON.test(word.text) ? words.find((each) => each === 'yes') : nearest(word.text, words)
-    this.report.error(word, `${quote(word.text)} is not a value of \`${key}\`: expected ${words.join(', ')}`,
+    this.report.error(word, 'bad-value', `${quote(word.text)} is not a value of \`${key}\`: expected ${words.join(', ')}`,
       near && `did you mean \`${near}\`?`)
     return undefined
   }
@@ -94,7 +102,7 @@ export class Reader {
     const prefix = Prefix.parse(word.text)
     if (prefix === undefined) return this.#badPrefix(word)
     if (!prefix.address.equals(Address.parse(word.text.split('/', 1)[0])!)) {
-      this.report.warning(word, `${quote(word.text)} has bits set after its length: ${prefix} is used`)
+      this.report.warning(word, 'host-bits', `${quote(word.text)} has bits set after its length: ${prefix} is used`)
     }
     return prefix
   }
@@ -103,7 +111,7 @@ export class Reader {
   rulePrefix(word: Word): Prefix | undefined {
     const prefix = this.prefix(word)
     if (prefix !== undefined && !word.text.includes('/') && (prefix.address.w3 & 0xffff) === 0) {
-      this.report.warning(word, `${quote(word.text)} has no prefix length: it is read as one address, ${prefix}`,
+      this.report.warning(word, 'missing-length', `${quote(word.text)} has no prefix length: it is read as one address, ${prefix}`,
         `write \`${prefix}\`, or the length of a wider prefix`)
     }
     return prefix
@@ -115,11 +123,12 @@ export class Reader {
     if (nearest(word.text.split('/', 1)[0], ['auto']) === undefined) {
       const prefix = this.prefix(word)
       if (prefix === undefined || word.text.includes('/')) return prefix
-      this.report.error(word, `${quote(word.text)} has no prefix length: expected a prefix like 2001:db8::/64`,
+      this.report.error(word, 'missing-length', `${quote(word.text)} has no prefix length: expected a prefix like 2001:db8::/64`,
         `did you mean \`${new Prefix(prefix.address, 64)}\`?`)
       return undefined
     }
-    this.report.error(word, `${quote(word.text)} is not a prefix: expected one like 2001:db8::/64, or \`auto\``, 'did you mean `auto`?')
+    this.report.error(word, 'bad-address',
+      `${quote(word.text)} is not a prefix: expected one like 2001:db8::/64, or \`auto\``, 'did you mean `auto`?')
     return undefined
   }
 
@@ -127,30 +136,31 @@ export class Reader {
     const prefix = Prefix.parse(word.text)
     if (prefix === undefined) return this.#badPrefix(word)
     if (prefix.length === 128) return prefix.address
-    this.report.error(word, `${quote(word.text)} is a prefix: expected one address`, `write \`${word.text.split('/', 1)[0]}\``)
+    this.report.error(word, 'bad-address', `${quote(word.text)} is a prefix: expected one address`, `write \`${word.text.split('/', 1)[0]}\``)
     return undefined
   }
 
   /** Reads an interface name; with `wildcard`, `*` matches any run of characters. */
   iface(word: Word, wildcard: boolean): string | undefined {
     const { text } = word
-    if (this.#ifaces.has(text)) return text
+    if (this.#usual.has(text)) return text
     const wrong = ifaceProblem(text)
     if (wrong !== undefined) {
       const hint = wrong === PLACEHOLDER ? GUIDE : '`ip link` lists the interfaces'
-      this.report.error(word, `${quote(text)} is not an interface name: ${wrong}`, hint)
+      this.report.error(word, 'bad-interface', `${quote(text)} is not an interface name: ${wrong}`, hint)
       return undefined
     }
     if (!wildcard && text.includes('*')) {
-      this.report.error(word, `${quote(text)} has a wildcard: expected the name of one interface`,
+      this.report.error(word, 'bad-interface', `${quote(text)} has a wildcard: expected the name of one interface`,
         'wildcards are allowed in the `downstream` of a subnet and the `iface` of a rule')
       return undefined
     }
     const odd = /[^\w.@~+=*-]/u.exec(text)?.[0]
     if (odd !== undefined) {
       const hint = odd === '#' ? 'a comment needs a blank before it' : odd === ',' ? 'separate names with blanks' : undefined
-      this.report.warning(word, `${quote(odd)} is unusual in an interface name`, hint)
-    } else if (!text.includes('*')) this.#ifaces.add(text)
+      this.report.warning(word, 'bad-interface', `${quote(odd)} is unusual in an interface name`, hint)
+    } else if (!text.includes('*')) this.#usual.add(text)
+    if (!this.#ifaces.has(text)) this.#ifaces.set(text, word)
     return text
   }
 
@@ -161,7 +171,7 @@ export class Reader {
     const good = (v6 === undefined || Address.parse(v6) !== undefined)
       && (other === undefined || other === 'localhost' || /^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|$)){4}$/.test(other))
     if (good && port >= 1 && port <= 65535) return { host: v6 ?? other ?? '::1', port }
-    this.report.error(word, `${quote(word.text)} is not an endpoint: expected PORT or ADDRESS:PORT, like [::1]:9436`)
+    this.report.error(word, 'bad-value', `${quote(word.text)} is not an endpoint: expected PORT or ADDRESS:PORT, like [::1]:9436`)
     return undefined
   }
 
@@ -177,14 +187,14 @@ export class Reader {
       const found = length === '' ? 'the prefix length is missing' : `${quote(length)} is not a prefix length`
       const end = quoted ? word.end - 1 : word.end
       const start = Math.max(word.start, end - Math.max(1, length.length))
-      this.report.error({ source, start, end }, `${found}: expected 0 to 128 after the \`/\``,
+      this.report.error({ source, start, end }, 'bad-address', `${found}: expected 0 to 128 after the \`/\``,
         `ndppd 0.2.x reads /${length === '' ? '0, which is every address' : '128'}`)
       return undefined
     }
     const near = /[0-9a-f]/i.test(address) && address.includes(':') ? this.suggest(address) : undefined
     const hint = foreignHint(text.slice(0, 64)) ?? (near && `did you mean \`${near}${/^\d+$/.test(length) ? `/${length}` : ''}\`?`)
       ?? 'ndppd 0.2.x reads ::/128, which matches no solicitation'
-    this.report.error(word, `${quote(text)} is not an IPv6 address or prefix: expected one like 2001:db8::/64`, hint)
+    this.report.error(word, 'bad-address', `${quote(text)} is not an IPv6 address or prefix: expected one like 2001:db8::/64`, hint)
     return undefined
   }
 }

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { pipeline, Readable } from 'node:stream'
 import type { Limit } from '../events.ts'
 import { MAX_LINE, type Part, parseRequest, type Request, VERSION } from './protocol.ts'
+import { Share } from './share.ts'
 
 const MAX_CLIENTS = 32
 /** Milliseconds at most until a request is complete. */
@@ -14,7 +15,8 @@ const RETRY = 1000
 
 /**
  * Replies to a request, one part after another. The next part is taken when the client has read most of the former ones, so a reply of
- * many parts needs little memory. Throws an Error whose message tells the client why there is no reply.
+ * many parts needs little memory. What an Iterable does for one part delays packets; its parts come one in a turn ({@link Share}). An
+ * AsyncIterable is for parts that come with time. Throws an Error whose message tells the client why there is no reply.
  * @param closed is aborted when the client is gone
  */
 export type Reply = (request: Request, closed: AbortSignal) => Iterable<Part> | AsyncIterable<Part>
@@ -40,6 +42,7 @@ export class ControlServer {
   #isClosed = false
   /** The client that was active last is the last one. */
   readonly #clients = new Set<Socket>()
+  readonly #share = new Share()
   /** Whether this process made the directory of the socket. */
   #madeDirectory = false
 
@@ -136,7 +139,12 @@ export class ControlServer {
       if (end === -1 && text.length <= MAX_LINE) return
       clearTimeout(timer)
       socket.removeAllListeners('data')
-      socket.resume() // more lines are ignored
+      // More lines are ignored, but reading them takes time: no command sends so much.
+      let ignored = text.length
+      socket.on('data', (more: string) => {
+        ignored += more.length
+        if (ignored > 2 * MAX_LINE) socket.destroy()
+      })
       const line = text.slice(0, Math.min(Math.max(end, 0), MAX_LINE))
       text = ''
       pipeline(Readable.from(this.#reply(line, closed.signal)), socket, () => {})
@@ -168,12 +176,34 @@ export class ControlServer {
         Object.keys(replies).join(', ')}. Are command and daemon of the same version?` })
     }
     try {
-      for await (const part of reply(request, closed)) yield print(part)
+      const parts = reply(request, closed)
+      yield * Symbol.asyncIterator in parts ? printAll(parts) : this.#inTurns(parts)
       yield print({ end: true })
     } catch (error) {
       yield print({ error: (error as Error).message })
     }
   }
+
+  /** Prints one part at each turn. */
+  async * #inTurns(parts: Iterable<Part>): AsyncGenerator<string> {
+    const iterator = parts[Symbol.iterator]()
+    for (;;) {
+      await this.#share.turn()
+      const began = process.cpuUsage()
+      let text: string
+      try {
+        const { value, done } = iterator.next()
+        if (done === true) return
+        text = print(value)
+      } finally {
+        const { user, system } = process.cpuUsage(began)
+        this.#share.took((user + system) / 1000)
+      }
+      yield text
+    }
+  }
 }
+
+async function * printAll(parts: AsyncIterable<Part>): AsyncGenerator<string> { for await (const part of parts) yield print(part) }
 
 function print(part: Part): string { return `${JSON.stringify(part)}\n` }

@@ -200,15 +200,8 @@ export interface Filter {
 /** A Neighbor Advertisement to send: an answer or an announcement. */
 export type Advertisement = NeighborAdvertisement & { readonly ifindex: number }
 
-/** A Neighbor Solicitation to send. */
-export type Probe =
-  /** To the solicited-node group; the kernel chooses the source (RFC 4861 7.2.2). For links with link-layer addresses. */
-  | { readonly kind: 'multicast'; readonly ifindex: number; readonly target: Address }
-  /**
-   * With a source and destinations that the engine chooses: a reachability probe, `announce solicit`, or any probe on a link without
-   * link-layer addresses or without an address of this machine.
-   */
-  | { readonly kind: 'unicast'; readonly ifindex: number } & NeighborSolicitation
+/** A Neighbor Solicitation to send: a probe, or an announcement by `announce solicit`. */
+export type Probe = NeighborSolicitation & { readonly ifindex: number }
 
 /** An MLD or MRD message to send. */
 export type Multicast = { readonly ifindex: number; readonly message: MulticastMessage }

@@ -33,9 +33,10 @@ export class ForeignRouteWatcher implements EventListener {
 
   /** Watches these prefixes and no others. @param lists prefixes, perhaps repeated @throws OsError */
   follow(lists: readonly Iterable<Prefix>[]): void {
-    const prefixes = new Map<string, Prefix>()
-    for (const list of lists) for (const prefix of list) prefixes.set(prefix.toString(), prefix)
-    this.#prefixes = [...prefixes.values()]
+    // Hundreds of links may share the same prefixes, so these are distinguished as objects first.
+    const distinct = new Set<Prefix>()
+    for (const list of lists) for (const prefix of list) distinct.add(prefix)
+    this.#prefixes = [...new Map([...distinct].map((prefix) => [prefix.toString(), prefix])).values()]
     const words = wordsOf(this.#prefixes)
     if (words.join() === this.#words && this.#events !== undefined) return
     this.#words = words.join()

@@ -5,6 +5,7 @@
  * forwards. The setting of a link decides whether the link acts as a host or as a router in Neighbor Discovery.
  */
 import { RTNLGRP_IPV6_NETCONF } from '../wire/rtnetlink.ts'
+import { ChangedSettings } from './changed-settings.ts'
 import type { Log } from './log.ts'
 import { native } from './native.ts'
 import { EventSocket, type OpenNetlink } from './netlink.ts'
@@ -13,8 +14,6 @@ import { enableForwarding, readSetting, type SettingChange } from './sysctl.ts'
 
 /** Milliseconds from a report to the check: another program may change several settings in a row, and do so repeatedly. */
 const PAUSE = 1000
-/** Least time between two log lines about settings that were set again. Milliseconds. */
-const LOG_INTERVAL = 10_000
 
 export interface ForwardingNeeds {
   /** `forwarding yes`. */
@@ -28,17 +27,19 @@ export interface ForwardingNeeds {
 export class Forwarding {
   readonly #log: Log
   readonly #needs: () => ForwardingNeeds
+  readonly #settings: ChangedSettings | undefined
   readonly #open: OpenNetlink
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
-  #logTimer: NodeJS.Timeout | undefined
   /** Whether the present state was logged as wrong. */
   #isWarned = false
-  #corrections = 0
 
-  constructor(log: Log, needs: () => ForwardingNeeds, open: OpenNetlink = native.openNetlink) {
+  /** @param state directory in which the former values are kept; undefined: they are not kept */
+  constructor(log: Log, needs: () => ForwardingNeeds, state?: string, open: OpenNetlink = native.openNetlink) {
     this.#log = log
     this.#needs = needs
+    this.#settings = state === undefined ? undefined : new ChangedSettings(state,
+      (message) => log.warn({ event: 'state-file', directory: state }, message))
     this.#open = open
   }
 
@@ -58,10 +59,12 @@ export class Forwarding {
     else this.#warn(needs)
   }
 
+  /** Whether this machine forwards what comes in on the links in use; undefined if the settings cannot be read. */
+  get isOn(): boolean | undefined { return forwards(this.#needs().links) }
+
   close(): void {
     this.#events?.close()
     clearTimeout(this.#timer)
-    clearTimeout(this.#logTimer)
   }
 
   #check(): void {
@@ -77,45 +80,43 @@ export class Forwarding {
   #enable({ upstreams }: ForwardingNeeds): readonly SettingChange[] {
     try {
       const changes = enableForwarding(upstreams)
+      this.#settings?.add(changes)
       this.#isWarned = false
       return changes
     } catch (error) {
-      if (!this.#isWarned) this.#log.warn({ err: error }, `cannot change the forwarding settings: ${(error as Error).message}`)
+      if (!this.#isWarned) this.#log.warn({ event: 'forwarding-refused', reason: (error as Error).message }, `cannot change the forwarding settings: ${(error as Error).message}`)
       this.#isWarned = true
       return []
     }
   }
 
   #warn({ links }: ForwardingNeeds): void {
-    const isForwarding = forwards(links)
-    if (isForwarding && this.#isWarned) this.#log.info({}, 'this machine forwards IPv6 again')
+    const isForwarding = forwards(links) ?? true
+    if (isForwarding && this.#isWarned) this.#log.info({ event: 'forwarding' }, 'this machine forwards IPv6 again')
     if (!isForwarding && !this.#isWarned) {
-      this.#log.warn({}, 'this machine does not forward IPv6: packets for answered addresses will be dropped; '
+      this.#log.warn({ event: 'forwarding-off' }, 'this machine does not forward IPv6: packets for answered addresses will be dropped; '
         + 'write `forwarding yes` into the configuration, or run `sysctl -w net.ipv6.conf.all.forwarding=1`')
     }
     this.#isWarned = !isForwarding
   }
 
   #logChange({ iface, setting, from, to }: SettingChange): void {
-    this.#log.info({ iface }, `net.ipv6.conf.${iface}.${setting} set from ${from} to ${to}`)
+    this.#log.info({ event: 'forwarding', iface }, `net.ipv6.conf.${iface}.${setting} set from ${from} to ${to}`)
   }
 
   #corrected({ iface, setting, from, to }: SettingChange): void {
-    const count = ++this.#corrections
-    if (this.#logTimer !== undefined) return
-    this.#logTimer = setTimeout(() => { this.#logTimer = undefined }, LOG_INTERVAL)
-    this.#log.warn({ iface, count }, `another program set net.ipv6.conf.${iface}.${setting} to ${from}: it is ${to} again `
-      + `(${count} time${count === 1 ? '' : 's'} since the start, at most once a second); if it is to stay ${from}, remove \`forwarding yes\``)
+    this.#log.warn({ event: 'forwarding-changed' }, `another program set net.ipv6.conf.${iface}.${setting} to ${from}: `
+      + `it is ${to} again; if it is to stay ${from}, remove \`forwarding yes\``)
   }
 }
 
-/** @returns whether this machine forwards what comes in on the links; also true if the settings cannot be read */
-function forwards(links: readonly string[]): boolean {
+/** @returns whether this machine forwards what comes in on the links; undefined if the settings cannot be read */
+function forwards(links: readonly string[]): boolean | undefined {
   try {
     // Since Linux 6.17, a link with force_forwarding forwards even if forwarding of `all` is off.
     return readSetting('all', 'forwarding') !== 0
       || (links.length > 0 && links.every((link) => readSetting(link, 'force_forwarding') === 1))
   } catch {
-    return true
+    return undefined
   }
 }

@@ -1,14 +1,16 @@
 /** The gateway watcher: reports the default gateways of this machine, which are the next hops of its routes to ::/0 (rtnetlink(7)). */
 import type { Gateway } from '../engine/types.ts'
-import { defaultRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
+import { type DefaultRoute, defaultRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
 import { TableWatcher } from './table-watcher.ts'
 
 /** @param gateways all default gateways with a global address */
 export type GatewaysFound = (gateways: readonly Gateway[]) => void
 
-export class GatewayWatcher extends TableWatcher<readonly Gateway[], GatewaysFound> {
+export class GatewayWatcher extends TableWatcher<readonly DefaultRoute[], GatewaysFound> {
   /** The tables may be large, so bursts of changes cause one dump. */
   protected readonly pause = 500
+  /** The next hops of all default routes, also those without a global address. */
+  routes: readonly DefaultRoute[] = []
   #reported = ''
 
   /** Reports the gateways before it returns, if there are any, and then every change. @throws OsError */
@@ -20,9 +22,12 @@ export class GatewayWatcher extends TableWatcher<readonly Gateway[], GatewaysFou
   /** The message may be about one next hop of several, so all gateways are read again. */
   override message(): void { this.resyncLater() }
 
-  protected dump(): readonly Gateway[] { return this.kernel.gateways() }
+  protected dump(): readonly DefaultRoute[] { return this.kernel.defaultRoutes() }
 
-  protected compare(gateways: readonly Gateway[]): void {
+  protected compare(routes: readonly DefaultRoute[]): void {
+    this.routes = routes
+    // No rule covers a link-local address.
+    const gateways = routes.flatMap(({ address, ifindex }) => address === undefined || address.isLinkLocal ? [] : [{ address, ifindex }])
     const text = gateways.map(({ address, ifindex }) => `${address} ${ifindex}`).sort().join()
     if (text === this.#reported) return
     this.#reported = text

@@ -10,7 +10,7 @@ import { Address, type Mac } from '../address.ts'
 import { COOKIE, decodeEchoReply, encodeEchoRequest, type EchoTag } from '../wire/echo.ts'
 import { echoReplyFilter } from '../wire/filter.ts'
 import { ETHERTYPE_IPV6, type LinkHeader } from '../wire/frame.ts'
-import { isOutOfDescriptors } from './errors.ts'
+import { isOutOfDescriptors, osError, type OsError } from './errors.ts'
 import { Frames, PACKET_HOST } from './frames.ts'
 import { native, type NativeSocket } from './native.ts'
 import { IPPROTO_IPV6, IPV6_HDRINCL, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP, openIcmp, sendTo, setOption } from './raw-icmp.ts'
@@ -28,7 +28,7 @@ const RECEIVE_BUFFER = 2 ** 20
 export interface DiscoveryReader {
   /** An Echo Reply. @param mac undefined on a link without Ethernet addresses */
   echo(source: Address, mac: Mac | undefined): void
-  /** An error of sending or receiving, to be judged by `verdict`. */
+  /** An error of sending or receiving, to be judged by `verdict`. Its syscall is `discover` if there is no file descriptor. */
   failed(error: Error): void
   /** A repeated discovery has begun, after an earlier attempt found no free file descriptor. */
   opened?(): void
@@ -60,7 +60,8 @@ export class Discovery {
     this.#reader = reader
   }
 
-  discover(sources: readonly Address[]): void {
+  /** Requests replies. @param to the group to reply; all nodes by default */
+  discover(sources: readonly Address[], to = Address.allNodes): void {
     if (this.#closed || sources.length === 0) return
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#stop(), REPLY_TIME).unref()
@@ -68,18 +69,18 @@ export class Discovery {
       this.#search ??= this.#start()
       for (const source of sources) {
         this.#search.sources.add(source.toString())
-        sendTo(this.#search.requests, encodeEchoRequest(source, Address.allNodes, this.#search), Address.allNodes)
+        sendTo(this.#search.requests, encodeEchoRequest(source, to, this.#search), to)
       }
       if (!this.#isLate) return
       this.#isLate = false
       // From the event loop, because the caller may be in the middle of a step.
       setTimeout(() => this.#closed || this.#reader.opened?.(), 0).unref()
     } catch (error) {
-      this.#reader.failed(error as Error)
-      if (!isOutOfDescriptors(error)) return
+      if (!isOutOfDescriptors(error)) return this.#reader.failed(error as Error)
+      this.#reader.failed(osError(-(error as OsError).errno, 'discover'))
       clearTimeout(this.#timer)
       this.#isLate = true
-      this.#timer = setTimeout(() => this.discover(sources), RETRY).unref()
+      this.#timer = setTimeout(() => this.discover(sources, to), RETRY).unref()
     }
   }
 

@@ -122,9 +122,11 @@ export class KernelFilter {
 
 /** @returns one entry per link that has prefixes, ordered by ifindex */
 function merge(filters: readonly Filter[], watched: ReadonlySet<number>): LinkRanges[] {
-  return [...new Map(filters.map(({ ifindex, mac }) => [ifindex, mac]))].sort(([a], [b]) => a - b)
-    .map(([ifindex, mac]) => {
-      const ofLink = filters.filter((filter) => filter.ifindex === ifindex)
+  const byLink = new Map<number, Filter[]>()
+  for (const filter of filters) byLink.set(filter.ifindex, [...byLink.get(filter.ifindex) ?? [], filter])
+  return [...byLink].sort(([a], [b]) => a - b)
+    .map(([ifindex, ofLink]) => {
+      const { mac } = ofLink.at(-1)!
       const [covered, excluded] = (['prefixes', 'excluded'] as const).map((key) => ranges(ofLink.flatMap((filter) => [...filter[key]])))
       return { ifindex, mac, ranges: subtract(covered, excluded), isWatched: mac === undefined && watched.has(ifindex) }
     })

@@ -46,6 +46,8 @@ export class KernelWatch {
   get links(): readonly Link[] { return this.#links.links }
   /** Names of the links that are ports of another one. */
   get ports(): readonly string[] { return this.#links.ports }
+  /** The next hops of all default routes. */
+  get defaultRoutes() { return this.#gateways.routes }
   get limits(): Limit[] { return this.#neighbors.limits }
 
   /** Reports all links before it returns, then every change. @throws OsError */

@@ -9,7 +9,6 @@ import { Discovery, type DiscoveryReader } from './host-discovery.ts'
 import { verdict } from './errors.ts'
 import { MulticastSocket, type MulticastReader } from './multicast.ts'
 import { PacketSocket, type PacketReader, type PacketSocketOptions } from './packet.ts'
-import { Solicitor } from './solicitor.ts'
 
 export interface LinkReader extends PacketReader, MulticastReader, DiscoveryReader {
   /** Called when sockets that could not be opened at first are open. Messages sent before this call may be lost. */
@@ -29,15 +28,15 @@ export class LinkSockets {
   readonly #reader: LinkReader
   readonly #discovery: Discovery
   #packets: PacketSocket | undefined
-  #solicitor: Solicitor | undefined
   #multicast: MulticastSocket | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Whether opening has failed, so that `opened` is still to be called. */
-  #isLate = false
+  /** Why the sockets could not be opened; undefined: they are open, and `opened` was called. */
+  #lateness: Error | undefined
+  /** Sources of the discovery that waits for `opened`. */
+  #undiscovered: readonly Address[] = []
   /** Drops that were not reported yet, and the time of the last report. */
   #unreported = 0
   #reportedAt = Number.NEGATIVE_INFINITY
-  #unsent = 0
 
   /** Opens the sockets. After an error that is not `fatal`, calls `reader.failed` and tries again later. @throws OsError that is `fatal` */
   constructor(link: Link, subscription: Subscription, reader: LinkReader) {
@@ -49,6 +48,7 @@ export class LinkSockets {
   }
 
   get name(): string { return this.#link.name }
+  get isOpen(): boolean { return this.#lateness === undefined }
 
   /** Adapts the sockets to a changed link or subscription. @throws like the constructor */
   update(link: Link, subscription: Subscription): void {
@@ -59,21 +59,22 @@ export class LinkSockets {
     if (subscription.reports !== reports || subscription.routerSolicitations !== routerSolicitations) {
       this.#multicast = close(this.#multicast)
     }
-    for (const socket of [this.#packets, this.#solicitor, this.#multicast]) {
+    for (const socket of [this.#packets, this.#multicast]) {
       if (socket !== undefined) socket.mac = link.mac
     }
     this.#open()
   }
 
-  /** Sends a solicitation to the solicited-node group of `target` at once; the kernel chooses the source. */
-  solicit(target: Address): void { if (this.#solicitor?.solicit(target) !== true) this.#unsent++ }
-  /** Queues a solicitation to a known link-layer address until `flush`. */
-  sendUnicast(probe: NeighborSolicitation): void { this.#packets?.solicit(probe) }
+  /** Queues a solicitation until `flush`. */
+  solicit(probe: NeighborSolicitation): void { this.#packets?.solicit(probe) }
   /** Queues an advertisement until `flush`. The caller may change `message` after this call. */
   advertise(message: NeighborAdvertisement): void { this.#packets?.advertise(message) }
   flush(): void { this.#packets?.flush() }
-  /** Sends one echo request to all nodes from each of `sources`. */
-  discover(sources: readonly Address[]): void { this.#discovery.discover(sources) }
+  /** Sends one echo request to all nodes from each of `sources`; later, if the sockets cannot be opened now. */
+  discover(sources: readonly Address[]): void {
+    if (this.#lateness !== undefined) this.#undiscovered = sources
+    else this.#discovery.discover(sources)
+  }
   multicast(message: MulticastMessage): void { this.#packets?.multicast(message) }
 
   /** Reads the kernel's drop counter, and reports drops now and then. @param now milliseconds */
@@ -88,12 +89,13 @@ export class LinkSockets {
   get usage(): LinkUsage {
     this.#unreported += this.#packets?.drops() ?? 0
     const { received = 0, drops = 0, sent = 0, unsent = 0 } = this.#packets?.counters ?? {}
-    return { iface: this.name, received, drops, sent, unsent: unsent + this.#unsent, queued: this.#packets?.queued ?? 0 }
+    return { iface: this.name, failure: this.#lateness?.message, received, drops, sent, unsent, queued: this.#packets?.queued ?? 0 }
   }
 
+  /** Threads close the descriptors, because hundreds of links may go at once. */
   close(): void {
     clearTimeout(this.#timer)
-    for (const socket of [this.#packets, this.#solicitor, this.#multicast]) close(socket)
+    for (const socket of [this.#packets, this.#multicast]) socket?.close(true)
     this.#discovery.close()
   }
 
@@ -104,25 +106,26 @@ export class LinkSockets {
     const reader = this.#reader
     try {
       this.#packets ??= openPackets({ ifindex, mac, promiscuous, ring }, reader)
-      this.#solicitor ??= new Solicitor({ ifindex, mac }, (error) => reader.failed(error))
       if (reports || routerSolicitations) this.#multicast ??= new MulticastSocket({ ifindex, mac, reports, routerSolicitations }, reader)
     } catch (error) {
       if (verdict(error) === 'fatal') {
         this.close()
         throw error
       }
-      this.#isLate = true
+      this.#lateness = error as Error
       reader.failed(error as Error)
       this.#timer = setTimeout(() => this.#open(), RETRY)
       return
     }
     // Reports from the event loop, because the caller of `update` may be in the middle of a step.
-    if (this.#isLate) this.#timer = setTimeout(() => this.#reportOpened(), 0)
+    if (this.#lateness !== undefined) this.#timer = setTimeout(() => this.#reportOpened(), 0)
   }
 
   #reportOpened(): void {
-    this.#isLate = false
+    this.#lateness = undefined
     this.#reader.opened()
+    this.#discovery.discover(this.#undiscovered)
+    this.#undiscovered = []
   }
 }
 

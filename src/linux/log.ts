@@ -1,5 +1,7 @@
-/** The part of a logger (pino) that this layer uses. */
+import type { ProblemName, ProblemRecord } from '../log/problems.ts'
+
+/** The part of the log that this layer uses. */
 export interface Log {
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
+  info(fields: Readonly<Record<string, unknown>>, message: string): void
+  warn<P extends ProblemName>(fields: ProblemRecord<P>, message: string): void
 }

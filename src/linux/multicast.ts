@@ -49,10 +49,10 @@ export class MulticastSocket {
     this.#socket.start(() => this.#readable())
   }
 
-  /** Idempotent. The reader is not called again. */
-  close(): void {
+  /** Idempotent. The reader is not called again. @param later lets a thread close the descriptor */
+  close(later = false): void {
     this.#closed = true
-    this.#socket.close()
+    this.#socket.close(later)
   }
 
   /** Reads one batch; the event loop calls again while more packets wait. */

@@ -1,8 +1,8 @@
 /**
- * Types of the native addon, and the one place that loads its binary. The addon moves datagrams and parses none. JavaScript allocates
+ * Types of the native addon, and its functions. The addon moves datagrams and parses none. JavaScript allocates
  * the memory, and native code fills it. The addon throws `Error`s with `code`, `errno` and `syscall`.
  */
-import { createRequire } from 'node:module'
+import { loadAddon } from './binaries.ts'
 
 /**
  * A non-blocking datagram socket. A batch is one slab of slots of `slot` bytes: message i starts at i * slot. Using a closed
@@ -74,4 +74,16 @@ export interface NativeAddon {
   openUnix(bind: string, connect: string): NativeSocket
 }
 
-export const native = createRequire(import.meta.url)('#addon') as NativeAddon
+/** Threads of libuv: the kernel closes so many packet sockets at the same time. The default of 4 takes seconds for hundreds of links. */
+process.env.UV_THREADPOOL_SIZE ??= '32'
+
+let addon: NativeAddon | undefined
+
+function loaded(): NativeAddon { return addon ??= loadAddon() as NativeAddon }
+
+/** Loads the addon at the first call, since most commands need none. @throws NativeCodeMissing */
+export const native: NativeAddon = {
+  openPacket: (...args) => loaded().openPacket(...args),
+  openNetlink: (...args) => loaded().openNetlink(...args),
+  openUnix: (...args) => loaded().openUnix(...args),
+}

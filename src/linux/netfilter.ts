@@ -6,6 +6,7 @@
  */
 import type { Address } from '../address.ts'
 import type { Filter, KernelNeighbor } from '../engine/types.ts'
+import { hasNetAdmin } from './capabilities.ts'
 import { isOutOfDescriptors, type OsError } from './errors.ts'
 import { KernelFilter } from './kernel-filter.ts'
 import type { Log } from './log.ts'
@@ -18,6 +19,7 @@ const FIRST_PAUSE = 1000, PAUSE = 30_000
 
 /** One of the two uses. */
 interface Use {
+  readonly event: 'kernel-filter' | 'kernel-solicitations'
   readonly warning: (error: OsError) => string
   readonly recovery: string
   isFailing: boolean
@@ -30,29 +32,39 @@ export class Netfilter {
   readonly #solicited: (ifindex: number, target: Address) => void
   readonly #open: OpenNetlink
   readonly #kernelFilter: KernelFilter
+  readonly #mayChange: boolean
   #filters: readonly Filter[] = []
   readonly #watched = new Set<number>()
   #own: OwnSolicitations | undefined
   #timer: NodeJS.Immediate | undefined
   #retryTimer: NodeJS.Timeout | undefined
   readonly #filtering: Use = {
+    event: 'kernel-filter',
     warning: (error) => 'cannot keep the kernel from reacting to unicast solicitations '
       + `(nftables: ${error.message}): solicitors may get an ICMPv6 error beside the answer; ${advice(error, 'nf_tables')}`,
     recovery: 'the kernel no longer reacts to unicast solicitations: the nftables table is set again',
     isFailing: false, isReported: false,
   }
   readonly #watching: Use = {
+    event: 'kernel-solicitations',
     warning: (error) => `cannot see the kernel's own solicitations (nftables: ${error.message}): `
       + `packets of this machine for an unknown host are lost for some three seconds; ${advice(error, 'nfnetlink_log')}`,
     recovery: 'the kernel\'s own solicitations can be seen again',
     isFailing: false, isReported: false,
   }
 
-  /** @param solicited called when the kernel itself solicits `target` on a watched link, or sends a packet for it there unresolved */
-  constructor(log: Log, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink) {
+  /**
+   * @param solicited called when the kernel itself solicits `target` on a watched link, or sends a packet for it there unresolved
+   * @param mayChange whether a table is set; else ndp6d works without it
+   */
+  constructor(
+    log: Log, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink, mayChange = hasNetAdmin(),
+  ) {
     this.#log = log
     this.#solicited = solicited
     this.#open = open
+    this.#mayChange = mayChange
+    this.#watching.isFailing = !mayChange
     this.#kernelFilter = new KernelFilter(open)
   }
 
@@ -79,6 +91,7 @@ export class Netfilter {
   apply(isRetry = false): void {
     clearImmediate(this.#timer)
     this.#timer = undefined
+    if (!this.#mayChange) return
     const isWanted = this.#watched.size > 0
     const listenError = isWanted ? this.#listen() : undefined
     const group = isWanted ? this.#own?.group : undefined
@@ -95,8 +108,8 @@ export class Netfilter {
 
   #record(use: Use, error: OsError | undefined, isRetry: boolean): void {
     use.isFailing = error !== undefined
-    if (error === undefined && use.isReported) this.#log.info({}, use.recovery)
-    if (error !== undefined && isRetry && !use.isReported) this.#log.warn({ reason: error.code }, use.warning(error))
+    if (error === undefined && use.isReported) this.#log.info({ event: 'netfilter' }, use.recovery)
+    if (error !== undefined && isRetry && !use.isReported) this.#log.warn({ event: use.event, reason: error.code }, use.warning(error))
     use.isReported = error !== undefined && (use.isReported || isRetry)
   }
 

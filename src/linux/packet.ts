@@ -1,6 +1,6 @@
 /**
  * The packet socket of one link (packet(7)): receives ND messages and queries for multicast listeners, and sends all messages
- * except multicast probes and Echo Requests. Received and sent messages stay in reused slabs; a packet allocates nothing.
+ * except Echo Requests. Received and sent messages stay in reused slabs; a packet allocates nothing.
  */
 import type { Mac } from '../address.ts'
 import type { Link, PacketBatch, Subscription } from '../engine/types.ts'
@@ -99,7 +99,7 @@ export class PacketSocket {
   /** Queues an NA until `flush`. The caller may change `message` after this call. */
   advertise(message: NeighborAdvertisement): void { this.#enqueue(encodeAdvertisement, message) }
 
-  /** Queues an NS to a known link-layer address until `flush`. */
+  /** Queues an NS until `flush`. */
   solicit(message: NeighborSolicitation): void { this.#enqueue(encodeSolicitation, message) }
 
   /**
@@ -145,12 +145,15 @@ export class PacketSocket {
     return drops
   }
 
-  /** Drops queued messages and the rest of the batch. Idempotent; the reader is not called again. */
-  close(): void {
+  /**
+   * Drops queued messages and the rest of the batch. Idempotent; the reader is not called again.
+   * @param later lets a thread close the descriptors
+   */
+  close(later = false): void {
     this.#closed = true
     clearTimeout(this.#timer)
     this.#batch.clear()
-    this.#socket.close()
+    this.#socket.close(later)
   }
 
   /** Reads only one batch, so that no link keeps the others waiting. The event loop calls again while packets wait. */

@@ -1,20 +1,15 @@
 /** Raw ICMPv6 sockets (raw(7), ipv6(7), RFC 3542) that only send. */
 import { getSystemErrorMap } from 'node:util'
-import raw, { type Socket } from 'raw-socket'
+import type { RawSocket, Socket } from 'raw-socket'
 import type { Address } from '../address.ts'
+import { loadRawSocket } from './binaries.ts'
 import { osError } from './errors.ts'
 
-/** Levels and options: socket(7), ipv6(7), linux/in6.h, netinet/icmp6.h. */
-export const SOL_SOCKET = 1
-/** Binds to a link by its ifindex, since Linux 5.1. */
-export const SO_BINDTOIFINDEX = 62
+/** Levels and options: ipv6(7), linux/in6.h, netinet/icmp6.h. */
 export const IPPROTO_IPV6 = 41
-export const IPV6_UNICAST_HOPS = 16
 export const IPV6_MULTICAST_IF = 17
-export const IPV6_MULTICAST_HOPS = 18
 export const IPV6_MULTICAST_LOOP = 19
 export const IPV6_HDRINCL = 36
-export const IPV6_AUTOFLOWLABEL = 70
 const IPPROTO_ICMPV6 = 58
 const ICMP6_FILTER = 1
 /** A set bit blocks the ICMPv6 type of its number. */
@@ -41,9 +36,10 @@ function named(error: unknown, syscall: string): Error {
 
 /**
  * Opens a socket that receives nothing. @param configure sets further options
- * @throws OsError, like the other functions here; then no socket stays open
+ * @throws NativeCodeMissing; OsError, like the other functions here; then no socket stays open
  */
 export function openIcmp(configure: (socket: Socket) => void): Socket {
+  const raw = loadRawSocket() as RawSocket
   let socket: Socket | undefined
   try {
     socket = raw.createSocket({ protocol: raw.Protocol.ICMPv6, addressFamily: raw.AddressFamily.IPv6 })

@@ -14,11 +14,10 @@ declare module 'raw-socket' {
     send(buffer: Buffer, offset: number, length: number, address: string, sent: (bytes: number) => void): void
   }
 
-  const raw: {
+  interface RawSocket {
     createSocket(options: { protocol: number; addressFamily: number }): Socket
     readonly AddressFamily: { readonly IPv6: number }
     readonly Protocol: { readonly ICMPv6: number }
   }
-  export default raw
-  export type { Socket }
+  export type { RawSocket, Socket }
 }

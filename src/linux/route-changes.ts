@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { HostRoute, RouteChange } from '../engine/types.ts'
 import type { Limit } from '../events.ts'
 import { hostRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
+import { hasNetAdmin } from './capabilities.ts'
 import { verdict, type OsError } from './errors.ts'
 import { native } from './native.ts'
 import { EventSocket, type OpenNetlink } from './netlink.ts'
@@ -39,6 +40,7 @@ export interface RouteReader {
 export class HostRoutes {
   readonly #kernel: Rtnetlink
   readonly #reader: RouteReader
+  readonly #mayChange: boolean
   #queue: RouteChange[] = []
   /** Destinations of our routes, dumped at the first EEXIST and kept until the queue is empty: a dump per part would cost too much. */
   #ours: Set<string> | undefined
@@ -47,9 +49,11 @@ export class HostRoutes {
   #credit = MAX_CREDIT
   #since = performance.now()
 
-  constructor(kernel: Rtnetlink, reader: RouteReader) {
+  /** @param mayChange whether routes are changed; else all changes count as carried out */
+  constructor(kernel: Rtnetlink, reader: RouteReader, mayChange = hasNetAdmin()) {
     this.#kernel = kernel
     this.#reader = reader
+    this.#mayChange = mayChange
   }
 
   get pending(): number { return this.#queue.length }
@@ -57,6 +61,7 @@ export class HostRoutes {
 
   /** Carries out `changes` in order: up to 100 before it returns, unless earlier changes wait; the rest at 50 per millisecond. */
   apply(changes: readonly RouteChange[]): void {
+    if (!this.#mayChange) return this.#reader.done(changes)
     if (this.#queue.length > 0 && this.#queue.length + changes.length > QUEUE_LIMIT) {
       this.close()
       return this.#reader.overrun()
@@ -103,6 +108,7 @@ export class HostRoutes {
   }
 
   async #paced(routes: readonly HostRoute[], change: (part: readonly HostRoute[]) => RouteFailure[]): Promise<void> {
+    if (!this.#mayChange) return
     for (let i = 0; i < routes.length; await sleep(INTERVAL)) {
       const part = routes.slice(i, i + this.#take(routes.length - i))
       i += part.length

@@ -1,15 +1,16 @@
 /** Requests to rtnetlink(7). The kernel carries out each one while it is sent, so a route is in the kernel when the call returns. */
 import type { Address, Prefix } from '../address.ts'
-import type { Gateway, HostRoute, Lookup, NeighborRepair, PathQuestion, RouteChange, RoutingDecision } from '../engine/types.ts'
+import type { HostRoute, Lookup, NeighborRepair, PathQuestion, RouteChange, RoutingDecision } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
 import type { MessageWriter } from '../wire/netlink-encode.ts'
+import { type AddressState, decodeAddressState, decodeLinkDetails, type LinkDetails } from '../wire/link-details.ts'
 import {
-  decodeNeighbor, decodeStation, dumpNeighbors, dumpStations, getNeighbor, type NeighborMessage, replaceNeighbor, type StationMessage,
+  decodeNeighbor, decodeStation, dumpNeighbors, dumpProxies, dumpStations, getNeighbor, type NeighborMessage, replaceNeighbor, type StationMessage,
 } from '../wire/rtneighbor.ts'
 import { decodeAddress, decodeLink, dumpAddresses, dumpLinks, type AddressMessage, type LinkMessage } from '../wire/rtnetlink.ts'
 import {
-  changeRoute, decodeGateways, decodeNextHops, decodeOnLink, decodeRoute, dumpHostRoutes, dumpLinkRoutes, dumpUnicastRoutes, lookupRoute, ROUTE_MARK,
-  type RouteMessage, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST,
+  changeRoute, decodeDefaultRoutes, decodeNextHops, decodeOnLink, decodeRoute, type DefaultRoute, dumpHostRoutes, dumpLinkRoutes, dumpUnicastRoutes,
+  lookupRoute, ROUTE_MARK, type RouteMessage, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST,
 } from '../wire/rtroute.ts'
 import type { OsError } from './errors.ts'
 import { native } from './native.ts'
@@ -43,8 +44,14 @@ export class Rtnetlink extends RequestSocket {
   links(): LinkMessage[] { return this.dump(dumpLinks, decodeLink) }
   addresses(): AddressMessage[] { return this.dump(dumpAddresses, decodeAddress) }
 
+  linkDetails(): LinkDetails[] { return this.dump(dumpLinks, decodeLinkDetails) }
+  addressStates(): AddressState[] { return this.dump(dumpAddresses, decodeAddressState) }
+
   /** All IPv6 neighbors except proxy entries. */
   neighbors(): NeighborMessage[] { return this.dump(dumpNeighbors, decodeNeighbor) }
+
+  /** The IPv6 proxy entries (`ip neigh add proxy`). */
+  proxies(): NeighborMessage[] { return this.dump(dumpProxies, decodeNeighbor) }
 
   /** The forwarding tables of all bridges, including their own addresses. */
   stations(): StationMessage[] { return this.dump(dumpStations, decodeStation) }
@@ -56,8 +63,8 @@ export class Rtnetlink extends RequestSocket {
     return rows.filter((row) => row.ifindex === ifindex).map(({ prefix }) => prefix)
   }
 
-  /** The gateways of all default routes, perhaps with duplicates. */
-  gateways(): Gateway[] { return this.dump(dumpUnicastRoutes, decodeGateways).flat() }
+  /** The next hops of all default routes, perhaps with duplicates. */
+  defaultRoutes(): DefaultRoute[] { return this.dump(dumpUnicastRoutes, decodeDefaultRoutes).flat() }
 
   /** Our host routes: /128, table main, ROUTE_MARK. @param isAll includes expired routes that the kernel has not collected yet */
   hostRoutes(isAll = true): HostRoute[] {

@@ -16,6 +16,8 @@ export class Sockets {
   readonly #closed = new Map<number, string>()
 
   constructor(readerOf: (link: Link) => LinkReader) { this.#readerOf = readerOf }
+  /** Names of the links whose sockets are open. */
+  get open(): readonly string[] { return [...this.#links.values()].filter(({ isOpen }) => isOpen).map(({ name }) => name) }
   get usage(): readonly LinkUsage[] { return [...this.#links.values()].map(({ usage }) => usage) }
 
   get limits(): Limit[] {
@@ -51,12 +53,10 @@ export class Sockets {
     this.#sending.add(sockets)
   }
 
-  /** Sends a multicast solicitation, or queues a unicast one until `flush`. */
   probe(probe: Probe): void {
     const sockets = this.#links.get(probe.ifindex)
     if (sockets === undefined) return
-    if (probe.kind === 'multicast') return sockets.solicit(probe.target)
-    sockets.sendUnicast(probe)
+    sockets.solicit(probe)
     this.#sending.add(sockets)
   }
 

@@ -1,15 +1,14 @@
 /** The log's sentences about limits: what is refused, how many, and how to raise the limit where that is possible. */
 import { formatMac } from '../address.ts'
 import type { Event } from '../events.ts'
-import { grouped, type LinkNames } from './sentences.ts'
+import { grouped, type Sum } from './log.ts'
+import type { LinkNames } from './sentences.ts'
 
 type LimitEvent = Extract<Event, { kind: 'limit' }>
 
-/**
- * @param refused number of refusals, if the event counts them
- * @param seconds time in which the refusals happened; undefined in the first report
- */
-export function limitSentence({ limit, size, ifindex, mac }: LimitEvent, names: LinkNames, refused?: number, seconds?: number): string {
+/** @returns e.g. `all 4 096 entries for learned addresses are used: ...` */
+export function limitSentence(event: LimitEvent, names: LinkNames): string {
+  const { limit, size, ifindex, mac } = event
   const link = ifindex === undefined ? undefined : names(ifindex)
   const many = grouped(size)
   switch (limit) {
@@ -24,7 +23,7 @@ export function limitSentence({ limit, size, ifindex, mac }: LimitEvent, names: 
       return `${many} targets (the maximum) are being probed or have no owner (a scan?): further unknown targets are not `
         + 'probed; known hosts are not affected'
     case 'solicitors': return `${many} solicitors (the maximum) wait for one target: further solicitors have to solicit again`
-    case 'probes': return probesSentence(many, link, mac, refused, seconds)
+    case 'probes': return scanSentence(event, names)
     case 'queue':
       return `${many} targets (the maximum) wait for their first probe (a scan?): further unknown targets are not probed; `
         + 'known hosts are not affected'
@@ -48,9 +47,13 @@ export function limitSentence({ limit, size, ifindex, mac }: LimitEvent, names: 
 
 function on(link: string | undefined): string { return link === undefined ? '' : ` on ${link}` }
 
-function probesSentence(rate: string, link: string | undefined, mac: LimitEvent['mac'], refused = 0, seconds?: number): string {
+/** @param sum undefined in the first report */
+export function scanSentence({ size, ifindex, mac, refused = 0 }: LimitEvent, names: LinkNames, sum?: Sum): string {
   const what = mac === undefined ? 'many addresses that no host has are solicited'
     : `${formatMac(mac)} solicits for many addresses that no host has`
-  return `${what} (a scan?): ${grouped(refused)} of them ${refused === 1 ? 'was' : 'were'} not probed${on(link)}`
-    + `${seconds === undefined ? '' : ` in ${seconds} s`}, because \`probe-limit\` is ${rate} per second; known hosts are not affected`
+  const count = sum?.count ?? refused
+  const many = count === 1 && sum === undefined ? 'some of them are' : `${grouped(count)} of them ${count === 1 ? 'was' : 'were'}`
+  return `${what} (a scan?): ${many} not probed`
+    + `${on(ifindex === undefined ? undefined : names(ifindex))}${sum === undefined ? '' : ` in ${grouped(sum.seconds)} s`}, because `
+    + `\`probe-limit\` is ${grouped(size)} per second; known hosts are not affected`
 }

@@ -1,6 +1,7 @@
 /** Logs errors of a link's sockets: what failed, why, and what to do. The codes are in errno(3). */
-import type { Logger } from 'pino'
 import type { Limit } from '../events.ts'
+import { type Later, LinkGroup, linkNames } from './link-group.ts'
+import type { Log } from './log.ts'
 
 type SocketError = Error & { readonly code?: string; readonly syscall?: string }
 
@@ -9,6 +10,7 @@ const MAX_ERRORS = 256
 
 /** What failed, by the `syscall` of the error. */
 const ACTIONS: Readonly<Record<string, string>> = {
+  discover: 'cannot look for hosts',
   sendto: 'cannot send a probe', sendmmsg: 'cannot send', recvmmsg: 'cannot receive', bind: 'cannot receive', setsockopt: 'cannot receive',
 }
 
@@ -26,47 +28,95 @@ const REASONS: readonly (readonly [codes: readonly string[], reason: string])[] 
   [['ENOMEM'], 'this machine is out of memory; free some'],
 ]
 
-/** @param neighborLimit if it can be read @returns the reason of an error and what to do; undefined for an unexpected one */
-function explain({ code = '', syscall = '' }: SocketError, neighborLimit: number | undefined): string | undefined {
+/** Errors of the whole machine: many links have them at once. Without a socket, a link is not served at all. */
+const OF_MACHINE = ['EMFILE', 'ENFILE']
+
+/** @returns what failed on a number of links */
+function describe({ code = '', syscall = '' }: SocketError, links: number): string {
+  const isKnown = Object.hasOwn(ACTIONS, syscall) && (syscall === 'discover' || !OF_MACHINE.includes(code))
+  return isKnown ? ACTIONS[syscall] : links === 1 ? 'cannot use the link' : 'cannot use the links'
+}
+
+/** @returns whether the kernel can make no neighbor entry for the destination (ip6_finish_output2() of Linux) */
+function isTableFull({ code, syscall }: SocketError): boolean { return code === 'EINVAL' && syscall === 'sendto' }
+
+/** @returns the reason of an error and what to do; undefined for an unexpected one */
+function explain(error: SocketError, readNeighborLimit: () => number | undefined): string | undefined {
+  const { code = '', syscall = '' } = error
   if (code === 'EPERM' && syscall.startsWith('send')) return 'a firewall drops it; let ICMPv6 pass its output chain'
-  // ip6_finish_output2() of Linux returns EINVAL when it cannot make a neighbor entry for the destination.
-  if (code === 'EINVAL' && syscall === 'sendto' && neighborLimit !== undefined) {
-    return `the kernel's neighbor table is full; raise net.ipv6.neigh.default.gc_thresh3 (now ${neighborLimit})`
+  if (isTableFull(error)) {
+    const limit = readNeighborLimit()
+    const where = limit === undefined ? ' on the host of this container' : ` (now ${limit})`
+    return `the kernel's neighbor table is full; raise net.ipv6.neigh.default.gc_thresh3${where}`
   }
   return REASONS.find(([codes]) => codes.includes(code))?.[1]
 }
 
 export class LinkErrorLog {
-  readonly #log: Logger
+  readonly #log: Log
   readonly #readNeighborLimit: () => number | undefined
+  readonly #later: Later
   /** `LINK CODE` of each error that was logged. */
   readonly #logged = new Set<string>()
+  /** Links with an error of the whole machine, by its code and by what failed. */
+  readonly #ofMachine = new Map<string, LinkGroup>()
+  readonly #opened: LinkGroup
 
-  constructor(log: Logger, readNeighborLimit: () => number | undefined) {
+  constructor(log: Log, readNeighborLimit: () => number | undefined, later: Later = (callback, ms) => { setTimeout(callback, ms).unref() }) {
     this.#log = log
     this.#readNeighborLimit = readNeighborLimit
+    this.#later = later
+    this.#opened = new LinkGroup((links) => {
+      for (const iface of links) this.#opened.delete(iface)
+      this.#log.news('link opened', { event: 'link', state: 'opened', ...about(links) },
+        `${linkNames(links)}: ${links.length === 1 ? 'its' : 'their'} sockets are open now`)
+    }, later)
   }
 
   get limits(): Limit[] { return [{ name: 'link errors logged once', used: this.#logged.size, size: MAX_ERRORS }] }
 
   /** Logs that the sockets of a link are open, if an error of the link was logged before. Further errors are then logged again. */
-  opened(iface: string): void {
+  opened(iface: string): void { if (this.gone(iface)) this.#opened.add(iface) }
+
+  /** Forgets the errors of a link. @returns whether one was logged */
+  gone(iface: string): boolean {
     const keys = [...this.#logged].filter((key) => key.startsWith(`${iface} `))
     for (const key of keys) this.#logged.delete(key)
-    if (keys.length > 0) this.#log.info({ iface }, `${iface}: its sockets are open now`)
+    this.#opened.delete(iface)
+    return [...this.#ofMachine.values()].filter((group) => group.delete(iface)).length + keys.length > 0
   }
 
-  /** Logs an error at debug, or at error if it is lasting and new. @param isTemporary the error ends when the link is back */
+  /**
+   * Logs an error at debug, or at error if it is lasting and new. An error of the whole machine is logged once for all links that have it
+   * within a few seconds. @param isTemporary the error ends when the link is back
+   */
   failed(iface: string, error: SocketError, isTemporary: boolean): void {
-    const { code, syscall = '', message } = error
+    const { code = '' } = error
     const key = `${iface} ${code}`
     const isNew = !isTemporary && !this.#logged.has(key)
-    if (isNew && this.#logged.size >= MAX_ERRORS) this.#logged.clear()
-    if (isNew) this.#logged.add(key)
-    const level = isNew ? 'error' : 'debug'
-    if (!this.#log.isLevelEnabled(level)) return
-    const action = Object.hasOwn(ACTIONS, syscall) ? ACTIONS[syscall] : 'cannot use the link'
-    const reason = explain(error, code === 'EINVAL' ? this.#readNeighborLimit() : undefined)
-    this.#log[level]({ iface, reason: code, err: reason === undefined ? error : undefined }, `${iface}: ${action}: ${reason ?? message}`)
+    if (!isNew) return this.#write('debug', [iface], error)
+    if (OF_MACHINE.includes(code) || isTableFull(error)) {
+      this.#write('debug', [iface], error)
+      const kind = `${code} ${describe(error, 1)}`
+      if (!this.#ofMachine.has(kind)) this.#ofMachine.set(kind, new LinkGroup((links) => this.#write('error', links, error), this.#later))
+      return this.#ofMachine.get(kind)!.add(iface)
+    }
+    if (this.#logged.size >= MAX_ERRORS) this.#logged.clear()
+    this.#logged.add(key)
+    this.#write('error', [iface], error)
   }
+
+  #write(level: 'debug' | 'error', links: readonly string[], error: SocketError): void {
+    if (!this.#log.isLevelEnabled(level)) return
+    const { code, message } = error
+    const reason = explain(error, this.#readNeighborLimit)
+    const fields = { event: 'link-error', ...about(links), reason: code ?? message, err: reason === undefined ? error : undefined } as const
+    // A group sums up its links itself.
+    this.#log[level](fields, `${linkNames(links)}: ${describe(error, links.length)}: ${reason ?? message}`, `${links.length} ${links[0]} ${code}`)
+  }
+}
+
+/** @returns the first link, and how many more there are */
+function about(links: readonly string[]): { iface: string; count?: number } {
+  return links.length === 1 ? { iface: links[0] } : { iface: links[0], count: links.length }
 }

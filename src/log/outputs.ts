@@ -3,6 +3,7 @@
  * (systemd.journal-fields(7)). A record is a sentence and fields: `event`, `target`, `lladdr`, `iface`, `reason` and others.
  */
 import { type DestinationStream, type LevelWithSilent, type Logger, pino } from 'pino'
+import { PROBLEMS } from './problems.ts'
 
 export const OUTPUTS = ['terminal', 'json', 'journal'] as const
 export type Output = (typeof OUTPUTS)[number]
@@ -29,14 +30,17 @@ export interface LogRecord {
 /** MESSAGE_ID of each `event` field, for `journalctl MESSAGE_ID=...` and the journal's catalog. These never change. */
 export const MESSAGE_IDS: Readonly<Record<string, string>> = {
   neighbor: '6f0c3b1d5a8e4f2fb0d7c94e21a3685b',
+  'next-hop': '0d5cd1be4cf14a36a2a0e1f15fb8a26c',
   link: 'c2e97a4480f14d3c9b5e06d7f8312a69',
-  conflict: '1d84f6ab937c4e50a2c86b9f50e7d413',
-  limit: 'a95b20e7c6d84b1f8e3d74f10926cb5a',
-  overrun: 'f67baacd8baf8443b9aef4792d217058',
   ready: '3e71d8c50b6f4a92b84fc1e6a7d0592c',
   reload: '84a6e1f92c7d4053be10d95f3b68c7e2',
+  finding: '0b7d52e9c41f4c86a93e6f18d5207ba4',
   stop: 'f53c09b7e82a4d61975be8d2046fa1c3',
+  ...Object.fromEntries(Object.entries(PROBLEMS).map(([event, { id }]) => [event, id])),
 }
+
+/** Events of level info with priority 5 (notice) in the journal: the life of the service and of its links. */
+const NOTICES = ['link', 'ready', 'reload', 'stop']
 
 function records(take: (record: LogRecord) => void): DestinationStream {
   return {
@@ -53,8 +57,9 @@ function toText(value: unknown): string {
   return 'stack' in value ? String(value.stack) : JSON.stringify(value)
 }
 
-/** Fields whose values the sentence contains. */
-const IN_SENTENCE = ['event', 'target', 'state', 'iface', 'lladdr', 'reason', 'count', 'size', 'counters', 'err']
+/** Fields whose values the sentence contains, and `subnet`, which is for searches. */
+const IN_SENTENCE = ['event', 'target', 'state', 'iface', 'lladdr', 'reason', 'count', 'size', 'counters', 'err', 'source', 'minutes', 'master',
+  'directory', 'configFile', 'subnet']
 
 /**
  * Formats `12:34:56 info  found 2001:db8::2 on eth1 (52:54:00:12:34:56)`: local time, level, sentence, and the fields that the sentence
@@ -72,12 +77,20 @@ export function terminalLine({ level, time, msg, fields }: LogRecord): string {
 /** Priorities of syslog(3) for pino's levels. */
 const PRIORITIES: Readonly<Record<number, string>> = { 10: '7', 20: '7', 30: '6', 40: '4', 50: '3', 60: '2' }
 
-/** @returns the entry's fields: `iface` becomes INTERFACE, as in systemd-networkd; any other NAME becomes NDP_NAME, in A-Z and `_` */
+/** Fields with names that systemd uses, too. */
+const JOURNAL_NAMES: Readonly<Record<string, string>> = { iface: 'INTERFACE', configFile: 'CONFIG_FILE', configLine: 'CONFIG_LINE' }
+
+/** @returns the name of a field in the journal. A catalog replaces names of A-Z and `_` only */
+export function journalName(field: string): string {
+  return JOURNAL_NAMES[field] ?? `NDP_${field.toUpperCase().replace(/[^A-Z]/g, '_')}`
+}
+
 export function journalFields({ level, msg, fields }: LogRecord): Record<string, string> {
-  const entry: Record<string, string> = { MESSAGE: msg, PRIORITY: PRIORITIES[level], SYSLOG_IDENTIFIER: 'ndp6d' }
+  const priority = level === 30 && NOTICES.includes(String(fields.event)) ? '5' : PRIORITIES[level]
+  const entry: Record<string, string> = { MESSAGE: msg, PRIORITY: priority, SYSLOG_IDENTIFIER: 'ndp6d' }
   if (typeof fields.event === 'string' && Object.hasOwn(MESSAGE_IDS, fields.event)) entry.MESSAGE_ID = MESSAGE_IDS[fields.event]
   for (const [key, value] of Object.entries(fields)) {
-    entry[key === 'iface' ? 'INTERFACE' : `NDP_${key.toUpperCase().replace(/[^A-Z]/g, '_')}`] = toText(value)
+    entry[journalName(key)] = toText(value)
   }
   return entry
 }

@@ -1,13 +1,11 @@
 /** The log's sentences about neighbors, links and packets. */
 import { formatMac } from '../address.ts'
 import type { ConflictBasis, Event, NeighborReason } from '../events.ts'
+import { grouped } from './log.ts'
 
 export type LinkNames = (ifindex: number) => string
 
 type EventOf<K extends Event['kind']> = Extract<Event, { kind: K }>
-
-/** Formats `29 971`. */
-export function grouped(count: number): string { return String(count).replace(/\B(?=(?:\d{3})+$)/g, ' ') }
 
 const REASONS: Readonly<Record<NeighborReason, string>> = {
   'solicited': 'it was solicited',
@@ -52,13 +50,13 @@ function why({ state, reason, news, via }: EventOf<'neighbor'>, link: string | u
 
 /** @returns e.g. `2001:db8::4 moved from eth1 to eth9 (52:54:00:12:34:56)` */
 export function neighborSentence(event: EventOf<'neighbor'>, names: LinkNames): string {
-  const { target, state, ifindex, mac, former, news, reason, via } = event
+  const { target, state, ifindex, mac, former, news, reason, via, source } = event
   const [link, formerLink] = [ifindex, former].map((index) => index === undefined ? undefined : names(index))
   const lladdr = mac === undefined ? '' : ` (${formatMac(mac)})`
   const place = `${link === undefined ? '' : ` on ${link}`}${via === undefined || link === undefined ? '' : ` via ${via}`}${lladdr}`
   const because = why(event, formerLink ?? link)
   switch (state) {
-    case 'INCOMPLETE': return `probing for ${target}: ${because}`
+    case 'INCOMPLETE': return `probing for ${target}: ${because}${source === undefined ? '' : ` by ${source}`}`
     case 'PROBE': return `verifying ${target}${place}: ${because}`
     case 'REACHABLE':
       if (news && formerLink !== undefined) return `${target} moved from ${formerLink} to ${link}${lladdr}`
@@ -77,14 +75,14 @@ export function nextHopSentence({ ifindex, address, mac, state, news }: EventOf<
 }
 
 const CONFLICTS: Readonly<Record<ConflictBasis, string>> = {
-  answered: 'its owner answered a probe: ignored; two hosts may have the same address',
-  pinned: 'the configuration names another owner (`host`): ignored',
-  gateway: 'a default gateway of this machine on another link has it: ignored',
+  answered: 'the owner of the address answered a probe, so the claim is ignored; two hosts may have the same address: give one of them another',
+  pinned: 'the configuration names another owner (`host`), so the claim is ignored',
+  gateway: 'it is the address of a default gateway on another link, so the claim is ignored',
 }
 
 export function conflictSentence({ target, ifindex, mac, basis, absent }: EventOf<'conflict'>, names: LinkNames): string {
   const objection = absent === undefined ? CONFLICTS[basis] : `the configuration pins it to ${absent} (\`host\`), which is down or does not `
-    + 'exist: ignored; if the host moved, change its `host` line'
+    + 'exist, so the claim is ignored; if the host moved, change its `host` line'
   return `${formatMac(mac)} claims ${target} on ${names(ifindex)}, but ${objection}`
 }
 
@@ -129,6 +127,9 @@ export function snoopedSentence({ iface, minutes }: EventOf<'snooped'>): string 
 export function enslavedSentence(iface: string, master: string): string {
   return `${iface} is a port of ${master}, which takes all packets of ${iface}: ${iface} is not served; configure ${master} instead`
 }
+
+export const ANSWERS_ONLY = 'CAP_NET_ADMIN is missing: solicitations are answered, but no host route, no nftables table and no forwarding is set; '
+  + 'if that is not intended, remove the drop-in answers-only.conf of the unit'
 
 const MAX_LINKS = 10
 

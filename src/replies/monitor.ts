@@ -116,7 +116,7 @@ export class EventQueue implements Observer {
     const mac = 'mac' in event ? event.mac : undefined
     return {
       event: event.kind, interface: ifaceOf(event, this.#nameOf) ?? null, target: target?.toString() ?? null, reason: reason ?? null,
-      source: 'source' in event ? event.source.toString() : null, lladdr: mac === undefined || mac < 0 ? null : formatMac(mac),
+      source: 'source' in event ? event.source?.toString() ?? null : null, lladdr: mac === undefined || mac < 0 ? null : formatMac(mac),
       state: 'state' in event ? event.state : null,
       count: event.kind === 'overrun' ? event.count : event.kind === 'limit' ? event.refused ?? null : null,
     }

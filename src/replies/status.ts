@@ -1,53 +1,176 @@
 /** The reply to `ndp6d status`. */
-import { setImmediate } from 'node:timers/promises'
-import type { Part } from '../control/protocol.ts'
+import { Address } from '../address.ts'
+import type { Config } from '../config/config.ts'
+import type { Part, Request } from '../control/protocol.ts'
+import type { Daemon } from '../daemon.ts'
 import type { NeighborSnapshot } from '../engine.ts'
-import type { Limit, LinkUsage, Outcome } from '../events.ts'
+import type { Limit, NeighborState, Outcome } from '../events.ts'
+import type { ReloadState } from '../reloads.ts'
+import { type LinkStatus, linkStatuses } from './links.ts'
+import type { DaemonState } from './meanings.ts'
 
-/** The most neighbors in one part of the reply. Packets are processed between two parts. */
-const PART_SIZE = 256
+/** The most hosts in one part of the reply. Packets are processed between two parts. */
+const PART_SIZE = 128
 
-/** The status without the neighbors, which may be thousands. */
+/** Trouble that the daemon found on this machine. */
+export interface Finding {
+  readonly code: string
+  readonly severity: string
+  readonly what: string
+  /** The command, or the line of the configuration, that mends it. */
+  readonly mend: string
+}
+
+/** The last packet of an outcome. */
+interface LastPacket {
+  readonly at: string
+  readonly link: string | null
+  readonly target: string | null
+}
+
+/** A target with an owner; with `--all`, also one without. Times are in the format of RFC 3339. */
+export interface HostStatus {
+  readonly address: string
+  readonly state: NeighborState
+  readonly link: string | null
+  readonly mac: string | null
+  /** The next hop, if the host is behind another router. */
+  readonly via: string | null
+  readonly pinned: boolean
+  /** Whether it has a host route. */
+  readonly route: boolean
+  /** Since when it has its owner, or has none. */
+  readonly since: string | null
+  readonly provedAt: string | null
+  readonly proof: NonNullable<NeighborSnapshot['proof']> | null
+}
+
+export interface ProxyRule {
+  readonly prefix: string
+  readonly kind: 'static' | 'iface' | 'auto'
+  readonly links: readonly string[]
+}
+
+/** The status without hosts and rules, which may be thousands. Null: unknown. */
 export interface Summary {
   readonly version: string
   readonly pid: number
-  /** Seconds since the start. */
-  readonly uptime: number
-  readonly links: readonly LinkUsage[]
+  readonly startedAt: string
+  readonly state: DaemonState
+  readonly config: { readonly file: string; readonly appliedAt: string }
+  readonly reload: ReloadState
+  readonly findings: readonly Finding[] | null
+  readonly links: readonly LinkStatus[]
+  readonly subnets: readonly { readonly prefix: string; readonly prefixes: readonly string[]
+    readonly upstream: string; readonly downstream: readonly string[]; readonly hosts: number; readonly exclude: readonly string[] }[]
+  /** `isKept`: `forwarding yes`. */
+  readonly forwarding: { readonly isOn: boolean | null; readonly isKept: boolean }
   /** Packets since the start, by outcome. */
   readonly counters: Readonly<Record<Outcome, number>>
+  readonly lastPackets: Readonly<Partial<Record<Outcome, LastPacket>>>
   readonly limits: readonly Limit[]
 }
 
-export interface Status extends Summary { readonly neighbors: readonly NeighborSnapshot[] }
+/** Targets without an owner. */
+export interface Unknown { readonly failed: number; readonly probing: number }
 
-/** What the status is made from. */
-export interface StatusSource {
-  summary(): Summary
-  /** Read in parts, between which neighbors may change. */
-  neighbors(): Iterable<NeighborSnapshot>
+export interface Status extends Summary {
+  readonly proxies: readonly { readonly link: string; readonly rules: readonly ProxyRule[] }[]
+  readonly hosts: readonly HostStatus[]
+  readonly unknown: Unknown
 }
 
-export async function * statusReply(source: StatusSource): AsyncGenerator<Part> {
-  yield { summary: source.summary() }
-  let neighbors: NeighborSnapshot[] = []
-  for (const neighbor of source.neighbors()) {
-    if (neighbors.push(neighbor) < PART_SIZE) continue
-    yield { neighbors }
-    neighbors = []
-    await setImmediate()
+/** What the program knows beside the daemon. */
+export type Program = Pick<Summary, 'version' | 'pid' | 'startedAt' | 'state' | 'reload'> & Partial<Pick<Summary, 'findings'>> & {
+  /** The configuration file. */
+  readonly file: string
+  readonly limits: readonly Limit[]
+}
+
+export type StatusSource = Pick<Daemon, 'setting' | 'usage' | 'counters' | 'lastPackets' | 'neighbors'>
+
+/** @param all also yield the targets without an owner, which are only counted otherwise */
+export function * statusReply(daemon: StatusSource, program: Program, { all }: Partial<Request> = {}): Generator<Part> {
+  yield { summary: summaryOf(daemon, program) }
+  for (const { iface: link, rules } of daemon.setting.config.proxies) {
+    for (let i = 0; i === 0 || i < rules.length; i += PART_SIZE) {
+      yield { proxies: [{ link, rules: rules.slice(i, i + PART_SIZE).map(ruleOf) }] }
+    }
   }
-  yield { neighbors }
+  const now = Date.now()
+  const counts = { INCOMPLETE: 0, FAILED: 0, REACHABLE: 0, PROBE: 0 }
+  let hosts: HostStatus[] = []
+  let read = 0
+  // Targets may come and go between two parts.
+  for (const neighbor of daemon.neighbors) {
+    counts[neighbor.state]++
+    if (all === true || neighbor.state === 'REACHABLE' || neighbor.state === 'PROBE') hosts.push(hostOf(neighbor, now))
+    if (++read % PART_SIZE !== 0) continue
+    yield { hosts }
+    hosts = []
+  }
+  yield { hosts, unknown: { failed: counts.FAILED, probing: counts.INCOMPLETE } }
 }
 
-/** Joins the parts of the reply. */
+/** Joins the parts of the reply. @returns the status, with hosts sorted by address */
 export async function statusOf(parts: AsyncIterable<Part>): Promise<Status> {
   let summary: Summary | undefined
-  const neighbors: NeighborSnapshot[] = []
-  for await (const part of parts as AsyncIterable<Partial<{ summary: Summary; neighbors: NeighborSnapshot[] }>>) {
+  let unknown: Unknown | undefined
+  const hosts: HostStatus[] = []
+  const proxies: { link: string; rules: ProxyRule[] }[] = []
+  for await (const part of parts as AsyncIterable<Partial<{ summary: Summary } & Pick<Status, 'proxies' | 'hosts' | 'unknown'>>>) {
     summary ??= part.summary
-    neighbors.push(...part.neighbors ?? [])
+    unknown ??= part.unknown
+    hosts.push(...part.hosts ?? [])
+    for (const { link, rules } of part.proxies ?? []) {
+      const last = proxies.at(-1)
+      if (last?.link === link) last.rules.push(...rules)
+      else proxies.push({ link, rules: [...rules] })
+    }
   }
-  if (summary === undefined) throw new Error('the daemon sent no status')
-  return { ...summary, neighbors }
+  if (summary === undefined || unknown === undefined) throw new Error('the daemon sent no status: are command and daemon of the same version?')
+  return { ...summary, proxies, hosts: sorted(hosts), unknown }
+}
+
+function summaryOf(daemon: StatusSource, { file, limits, findings = null, ...program }: Program): Summary {
+  const { setting, usage, counters } = daemon
+  const { config, prefixes, isForwarding } = setting
+  const isPending = program.state === 'starting' || program.state === 'stopping'
+  return {
+    ...program, config: { file, appliedAt: program.reload.since }, findings, counters,
+    links: linkStatuses({ ...setting, usage: usage.links, isPending }),
+    subnets: config.subnets.map(({ prefix, upstream, downstream, hosts, exclude }, i) => ({ prefix: String(prefix),
+      prefixes: (prefixes[i] ?? []).map(String), upstream, downstream, hosts: hosts.length, exclude: exclude.map(String) })),
+    forwarding: { isOn: isForwarding ?? null, isKept: config.forwarding },
+    lastPackets: lastPacketsOf(daemon),
+    limits: [...usage.limits, ...limits],
+  }
+}
+
+function ruleOf(rule: Config['proxies'][number]['rules'][number]): ProxyRule {
+  return { prefix: String(rule.prefix), kind: rule.kind, links: rule.kind === 'iface' ? rule.ifaces : [] }
+}
+
+function lastPacketsOf({ setting: { links }, lastPackets }: StatusSource): Summary['lastPackets'] {
+  const now = Date.now()
+  return Object.fromEntries(Object.entries(lastPackets).map(([outcome, { age, ifindex, t0, t1, t2, t3 }]) => {
+    const target = new Address(t0, t1, t2, t3)
+    return [outcome, { at: timeBefore(now, age)!, link: links.find((link) => link.ifindex === ifindex)?.name ?? null,
+      target: target.isUnspecified ? null : target.toString() }]
+  }))
+}
+
+function hostOf(neighbor: NeighborSnapshot, now: number): HostStatus {
+  const { target: address, state, iface: link = null, lladdr: mac = null, via = null, pinned, routed: route, age, proved, proof } = neighbor
+  return { address, state, link, mac, via, pinned, route, since: timeBefore(now, age), provedAt: timeBefore(now, proved), proof: proof ?? null }
+}
+
+/** @param age milliseconds @returns null if `age` is infinite */
+function timeBefore(now: number, age: number): string | null {
+  return Number.isFinite(age) ? new Date(now - age).toISOString() : null
+}
+
+function sorted(hosts: readonly HostStatus[]): HostStatus[] {
+  return hosts.map((host) => ({ host, address: Address.parse(host.address)! }))
+    .sort((a, b) => a.address.compare(b.address)).map(({ host }) => host)
 }

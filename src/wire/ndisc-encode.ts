@@ -1,10 +1,10 @@
 /** Encoders of Neighbor Solicitations and Advertisements (RFC 4861 4.3, 4.4); ndisc-decode.ts shows the format. */
-import { type Address, type Mac, writeMac, writeWord, writeWords } from '../address.ts'
+import { type Mac, writeMac, writeWord, writeWords } from '../address.ts'
 import { icmpv6Checksum, write16 } from './bytes.ts'
 import { NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION, SOURCE_LINK_LAYER_ADDRESS, TARGET_LINK_LAYER_ADDRESS } from './constants.ts'
 import { DESTINATION, IPV6_HEADER, writeEthernet, writeIpv6 } from './frame.ts'
 import {
-  CHECKSUM, FLAGS, LLADDR_OPTION, MESSAGE, type NeighborAdvertisement, type NeighborSolicitation, NO_LLADDR, OVERRIDE, ROUTER, SOLICITED,
+  CHECKSUM, FLAGS, LLADDR_OPTION, MESSAGE, type NeighborAdvertisement, type NeighborSolicitation, OVERRIDE, ROUTER, SOLICITED,
   TARGET,
 } from './ndisc-decode.ts'
 
@@ -37,25 +37,12 @@ export function encodeSolicitation(slab: Uint8Array, at: number, message: Neighb
   const ip = at + linkHeader
   writeIpv6(slab, ip, message.source, payload)
   message.destination.write(slab, ip + DESTINATION)
-  writeSolicitation(slab, ip + IPV6_HEADER, message.target, lladdr)
+  const icmp = ip + IPV6_HEADER
+  writeWord(slab, icmp, NEIGHBOR_SOLICITATION << 24)
+  writeWord(slab, icmp + FLAGS, 0)
+  message.target.write(slab, icmp + TARGET)
+  if (lladdr >= 0) writeLladdr(slab, icmp + MESSAGE, SOURCE_LINK_LAYER_ADDRESS, lladdr)
   return finish(slab, at, linkHeader, payload, message, lladdr)
-}
-
-/**
- * Returns the ICMPv6 message of an NS for a raw socket, with checksum 0, which the kernel fills in (RFC 3542 3.1).
- * @param lladdr Source Link-Layer Address option; undefined: no option, as required for the source `::`
- */
-export function solicitationBody(target: Address, lladdr: Mac | undefined): Uint8Array {
-  const body = new Uint8Array(lladdr === undefined ? MESSAGE : MESSAGE + LLADDR_OPTION)
-  writeSolicitation(body, 0, target, lladdr ?? NO_LLADDR)
-  return body
-}
-
-function writeSolicitation(bytes: Uint8Array, at: number, target: Address, lladdr: Mac): void {
-  writeWord(bytes, at, NEIGHBOR_SOLICITATION << 24)
-  writeWord(bytes, at + FLAGS, 0)
-  target.write(bytes, at + TARGET)
-  if (lladdr >= 0) writeLladdr(bytes, at + MESSAGE, SOURCE_LINK_LAYER_ADDRESS, lladdr)
 }
 
 function writeLladdr(bytes: Uint8Array, at: number, type: number, lladdr: Mac): void {

@@ -57,8 +57,8 @@ export function dropRule(ifindex: number, mac: Mac | undefined, set: string, id:
 }
 
 /**
- * Builds a rule that logs multicast NSs of the kernel, except for DAD, to `group`. They have flow label 0. Those of ndp6d have an automatic
- * flow label (RFC 6437 3), because a raw socket sends them; with net.ipv6.auto_flowlabels 0 they have none and are logged too.
+ * Builds a rule that logs multicast NSs of the kernel, except for DAD, to `group`. They have flow label 0. Those of other
+ * programs have an automatic flow label (RFC 6437 3), because a raw socket sends them. Packet sockets, by which ndp6d sends, pass no rule.
  */
 export function logRule(group: number): AttributeList {
   return [

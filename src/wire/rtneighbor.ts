@@ -80,6 +80,7 @@ export function decodeStation(message: Message): StationMessage | undefined {
 }
 
 export function dumpNeighbors(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_INET6) }
+export function dumpProxies(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_INET6, NTF_PROXY) }
 
 /** Requests the forwarding tables of all bridges; the reply contains the forwarding tables of other devices too. */
 export function dumpStations(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_BRIDGE) }
@@ -126,6 +127,9 @@ function headerOf(ifindex: number): Uint8Array {
   return header
 }
 
-function dump(w: MessageWriter, sequence: number, family: number): void {
-  w.message(RTM_GETNEIGH, NLM_F_REQUEST | NLM_F_DUMP, sequence, [family, ...new Uint8Array(HEADER - 1)])
+function dump(w: MessageWriter, sequence: number, family: number, flags = 0): void {
+  const header = new Uint8Array(HEADER)
+  header[0] = family
+  header[10] = flags
+  w.message(RTM_GETNEIGH, NLM_F_REQUEST | NLM_F_DUMP, sequence, header)
 }

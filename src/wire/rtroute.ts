@@ -18,13 +18,14 @@ export const RTNLGRP_IPV6_ROUTE = 11, RTNLGRP_IPV6_RULE = 19
 const RTMSG = 12, RTNEXTHOP = 8
 export const RT_TABLE_MAIN = 254
 export const RTN_UNICAST = 1, RTN_LOCAL = 2
+export const RTPROT_RA = 9
 const RTN_ANYCAST = 4, RTN_MULTICAST = 5
 /** Flag of a request for a route: see {@link lookupRoute}. Since Linux 4.18. */
 const RTM_F_FIB_MATCH = 0x2000
 /** Flag of a route: the kernel takes the gateway as on-link, without a lookup. */
 const RTNH_F_ONLINK = 4
 /** Protocols of on-link prefixes: kernel (of an address), boot (set by hand), static, ra. */
-const ON_LINK_PROTOCOLS = [2, 3, 4, 9]
+const ON_LINK_PROTOCOLS = [2, 3, 4, RTPROT_RA]
 
 const RTA_DST = 1, RTA_SRC = 2, RTA_IIF = 3, RTA_OIF = 4, RTA_GATEWAY = 5, RTA_PRIORITY = 6, RTA_MULTIPATH = 9, RTA_CACHEINFO = 12, RTA_TABLE = 15
 const RTA_VIA = 18, RTA_ENCAP = 22, RTA_EXPIRES = 23
@@ -99,18 +100,24 @@ export function decodeOnLink(message: Message): { prefix: Prefix; ifindex: numbe
   return { prefix: new Prefix(destination, length), ifindex }
 }
 
-/**
- * Decodes the next hops of a unicast route to ::/0 (RTM_*ROUTE), in any table. Link-local next hops are left out: no rule covers them.
- * @returns undefined for other routes and messages
- */
-export function decodeGateways(message: Message): { address: Address; ifindex: number }[] | undefined {
+/** A next hop of a unicast route to ::/0. */
+export interface DefaultRoute {
+  /** Undefined for a route to a link without a next hop. */
+  readonly address: Address | undefined
+  readonly ifindex: number
+  /** Origin of the route; RTPROT_RA is a Router Advertisement. */
+  readonly protocol: number
+}
+
+/** Decodes the next hops of a unicast route to ::/0 (RTM_*ROUTE), in any table. @returns undefined for other routes and messages */
+export function decodeDefaultRoutes(message: Message): DefaultRoute[] | undefined {
   const { bytes, start } = message
   // Tables can be large, so attributes of other routes are not read.
   const isDefault = bytes[start + 1] === 0 && bytes[start + 7] === RTN_UNICAST
   const attributes = isDefault ? attributesOf(message, RTM_NEWROUTE, RTMSG, AF_INET6) : undefined
   if (attributes === undefined) return undefined
-  return nextHops(bytes, attributes).flatMap(({ address, ifindex }) => address === undefined || ifindex === undefined || address.isLinkLocal ? []
-    : [{ address, ifindex }])
+  return nextHops(bytes, attributes).flatMap(({ address, ifindex }) => ifindex === undefined ? []
+    : [{ address, ifindex, protocol: bytes[start + 5] }])
 }
 
 /** A next hop of a route, which may have several (ECMP). */

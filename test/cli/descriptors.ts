@@ -70,7 +70,7 @@ t.test('started with few descriptors, it works, or ends with a reason', async (t
   }
 })
 
-for (const spare of [-12, 0, 1, 2]) {
+for (const spare of [-12, 0, 1]) {
   t.test(`a new link with ${spare} descriptors left is served when there are more`, async (t) => {
     const daemon = start(t, 1024)
     await daemon.line(/\bready\b/)
@@ -79,15 +79,16 @@ for (const spare of [-12, 0, 1, 2]) {
     limitTo(daemon, await lowestFree(daemon) + spare)
     veth('tap0', 'end0', 'end0')
     t.teardown(() => sh('ip link del tap0'))
-    await until(() => records(daemon, 'EMFILE').some(({ iface }) => iface === 'tap0'))
+    const errors = () => records(daemon, 'EMFILE').filter(({ iface }) => iface === 'tap0')
+    await until(() => errors().length > 0)
     daemon.child.kill('SIGHUP')
     await daemon.line(/reloaded|the former configuration stays in force/)
     for (const signal of ['SIGUSR1', 'SIGHUP'] as const) daemon.child.kill(signal)
     status()
     await old.solicit(20 * BATCH)
-    t.match(records(daemon, 'EMFILE').filter(({ iface }) => iface === 'tap0'), [{ msg: /^tap0: .*too many open files; raise `LimitNOFILE=`/ }], 'logged once')
+    t.match(errors(), [{ msg: /^tap0: .*too many open files; raise `LimitNOFILE=`/ }], 'logged once')
     limitTo(daemon, 1024)
-    await daemon.line(/tap0: its sockets are open now/)
+    await daemon.line(/\btap0\b.* sockets are open now/)
     await late.first()
     t.equal(status().status, 0)
     t.equal(await daemon.stop(), 0)

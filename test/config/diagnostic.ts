@@ -1,9 +1,9 @@
 import t from 'tap'
-import { quote, renderDiagnostic, Report, Source, whereIs } from '../../src/config/diagnostic.ts'
+import { type Diagnostic, quote, renderDiagnostic, Report, Source, summarize, whereIs } from '../../src/config/diagnostic.ts'
 
 function render(text: string, start: number, end: number, hint?: string): string[] {
   const report = new Report()
-  report.error({ source: new Source('f', text), start, end }, 'found, expected', hint)
+  report.error({ source: new Source('f', text), start, end }, 'bad-value', 'found, expected', hint)
   return renderDiagnostic(report.diagnostics[0]).split('\n')
 }
 
@@ -19,10 +19,10 @@ t.test('locate', async (t) => {
 t.test('report', async (t) => {
   const report = new Report()
   const source = new Source('f', 'one\ntwo')
-  report.warning({ source, start: 4, end: 99 }, 'message')
+  report.warning({ source, start: 4, end: 99 }, 'no-effect', 'message')
   t.notOk(report.hasErrors)
-  t.same(report.diagnostics, [{ severity: 'warning', file: 'f', line: 2, column: 1, length: 3, message: 'message', text: 'two' }])
-  report.error({ source, start: 7, end: 7 }, 'message', 'hint')
+  t.same(report.diagnostics, [{ severity: 'warning', code: 'no-effect', file: 'f', line: 2, column: 1, length: 3, message: 'message', text: 'two' }])
+  report.error({ source, start: 7, end: 7 }, 'duplicate', 'message', 'hint')
   t.ok(report.hasErrors)
   t.match(report.diagnostics[1], { severity: 'error', column: 4, length: 1, hint: 'hint' })
   t.ok(report.first('topic'))
@@ -52,4 +52,13 @@ t.test('quote, whereIs', async (t) => {
   const [one, two] = [new Source('one', 'a\nb'), new Source('two', 'a')]
   t.equal(whereIs({ source: one, start: 2, end: 3 }, { source: one, start: 0, end: 1 }), 'line 2')
   t.equal(whereIs({ source: one, start: 2, end: 3 }, { source: two, start: 0, end: 1 }), 'one line 2')
+})
+
+t.test('summarize', async (t) => {
+  const problem = (severity: 'error' | 'warning', line: number): Diagnostic =>
+    ({ severity, code: 'bad-value', file: 'f', line, column: 5, length: 1, message: `m${line}`, text: '' })
+  t.equal(summarize([problem('error', 4)]), 'f:4:5: error: m4 (1 error)')
+  t.equal(summarize([problem('warning', 1), problem('error', 4), problem('error', 9)]), 'f:4:5: error: m4 (1 of 2 errors, 1 warning)')
+  t.equal(summarize([problem('error', 4), problem('warning', 5), problem('warning', 6)]), 'f:4:5: error: m4 (1 error, 2 warnings)')
+  t.equal(summarize([problem('warning', 5), problem('warning', 6)]), 'f:5:5: warning: m5 (1 of 2 warnings)')
 })

@@ -62,7 +62,8 @@ t.test('unreadable includes', async (t) => {
     'main:1:9 error `dir/*` cannot be read: EACCES: permission denied',
     'main:1:15 error `d` cannot be read: is a directory',
   ])
-  t.match(problems(parseConfig(`include d/*.conf\nproxy e ${RULE}`, 'main').diagnostics), ['main:1:9 warning `d/*.conf` matches no file'])
+  t.match(problems(parseConfig(`include d/*.conf\nproxy e ${RULE}`, 'main').diagnostics), ['main:1:9 warning `d/*.conf` matches no file: nothing was read'])
+  t.match(problems(parseConfig('include d/*.conf\n', 'main').diagnostics), [/matches no file/, /^main:1:17 warning nothing is proxied/], 'cause first')
   t.match(problems(parseConfig('include d.conf\n', 'main').diagnostics), ['main:1:9 error `d.conf` does not exist'])
   t.match(problems(parseConfig('include\ninclude ""', 'main').diagnostics), ['main:1:1 error `include` has no value', 'main:2:9 error'])
   t.throws(() => parseConfig('include x', 'main', () => { throw new TypeError('a bug') }), 'other errors are thrown')

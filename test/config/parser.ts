@@ -1,8 +1,9 @@
 import t from 'tap'
 import { Report, Source } from '../../src/config/diagnostic.ts'
-import { parse, type Statement } from '../../src/config/parser.ts'
+import { type Keys, parse, type Statement } from '../../src/config/parser.ts'
 
 const KEYS: Readonly<Record<string, 'one' | 'many'>> = { block: 'many', list: 'many', one: 'one', flag: 'one' }
+const GRAMMAR: Keys = { arity: (key) => KEYS[key], takesBlock: (key) => key === 'block', belongsIn: (key, outer) => key === 'flag' && outer === 'block' }
 
 function show({ key, values, trailing, block }: Statement): string {
   const head = `${trailing ? '+' : ''}${key.text}(${values.map((value) => value.text).join(' ')})`
@@ -11,7 +12,7 @@ function show({ key, values, trailing, block }: Statement): string {
 
 function read(text: string): { tree: string; problems: string[] } {
   const report = new Report()
-  const tree = parse(new Source('x', text), (key) => KEYS[key], report).map(show).join(' ')
+  const tree = parse(new Source('x', text), GRAMMAR, report).map(show).join(' ')
   return { tree, problems: report.diagnostics.map((d) => `${d.line}:${d.column} ${d.severity} ${d.message}`) }
 }
 
@@ -51,8 +52,25 @@ t.test('unmatched braces', async (t) => {
   t.match(read('one 1\n}\none 2\n}'), { tree: 'one(1) one(2)', problems: ['2:1 error', '4:1 warning'] })
 })
 
+t.test('a missing `{` is one error, and the tree is complete', async (t) => {
+  t.same(read('block a\n flag\n flag\n}\none 1'), { tree: 'block(a){flag() flag()} one(1)',
+    problems: ['1:7 error `block a` has no block: expected `{` after it'] })
+  t.same(read('block a {\n block b\n flag\n}\n}'), { tree: 'block(a){block(b){flag()}}',
+    problems: ['2:8 error `block b` has no block: expected `{` after it'] })
+  t.match(read('block a\nblock b {\n flag\n}\n}'), { tree: 'block(a) block(b){flag()}', problems: ['5:1 warning unmatched `}`'] },
+    'only where the contents of a block follow')
+})
+
+t.test('a colon after a key is one error, and the value is read', async (t) => {
+  t.same(read('one: 1\nlist:a b\nblock: {flag}\none:\none ::1\nlist::1'), {
+    tree: 'one(1) list(a b) block(){flag()} one() one(::1) list(::1)',
+    problems: ['1:4', '2:5', '3:6', '4:4'].map((place, i) =>
+      `${place} error unexpected \`:\` after \`${['one', 'list', 'block', 'one'][i]}\`: expected a blank`) })
+  t.same(read('other: 1\none ":"').problems, [], 'ndppd ignores an unknown key')
+})
+
 t.test('deep nesting does not overflow the call stack', async (t) => {
   const report = new Report()
-  parse(new Source('x', 'a {'.repeat(100_000)), () => undefined, report)
+  parse(new Source('x', 'a {'.repeat(100_000)), { ...GRAMMAR, arity: () => undefined }, report)
   t.equal(report.diagnostics.length, 100_000)
 })

@@ -68,6 +68,24 @@ t.test('anything but a request gets an error', async (t) => {
   t.equal(await text(slow), '{"n":1}\n{"n":2}\n{"n":3}\n{"end":true}\n')
 })
 
+t.test('a client that sends on and on is disconnected', async (t) => {
+  const { path, opened, server } = serve(t)
+  await opened
+  for (const first of [REQUEST, '']) {
+    const socket = connect(path).on('error', () => {}).resume()
+    t.teardown(() => socket.destroy())
+    socket.write(first)
+    let written = 0
+    while (!socket.destroyed && written < 50e6) {
+      socket.write('x'.repeat(1e6))
+      written += 1e6
+      await sleep(1)
+    }
+    t.ok(socket.destroyed, `after ${written} bytes`)
+    await until(() => server.limits[0].used === 0)
+  }
+})
+
 t.test('a long line is read', async (t) => {
   const { path, opened } = serve(t)
   await opened

@@ -1,4 +1,5 @@
 /** Links that appear while their hosts are already solicited. DAD keeps their link-local addresses tentative for up to two seconds. */
+import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { pairOf } from '../kit/namespace.ts'
@@ -59,6 +60,13 @@ t.test(`${LINKS} links appear at once, with a silent host each, which are solici
   guests.ip(...numbers.flatMap((n) => [`link set eth${n} up`, `addr add ${vmAddress(n)}/64 dev eth${n} nodad`]))
   t.comment(`made in ${Math.round(performance.now() - began)} ms`)
   t.comment(`found after ${await find(stage, numbers.map(vmAddress), 1000, 25_000)} ms`)
+  // The groups of the targets: those of the proxy's own addresses belong to its kernel. gc_thresh3 limits the table.
+  const groups = proxy.show('neigh show nud all').filter(({ dst }) => /^ff02::1:ff00:1[0-9a-f]{3}$/.test(String(dst)))
+  t.same(groups, [], 'probes make no entries in the neighbor table of the kernel')
   t.same(daemon.records.filter(({ level }) => Number(level) >= 50), [], 'no error')
+  // Each discovery of hosts ends with a socket that a thread closes.
+  await until(() => readdirSync(`/proc/${daemon.proc.child.pid}/task`).length > 32, 10_000, 'a thread for each of many sockets to be closed')
+  const stop = performance.now()
   t.equal(await daemon.stop(), 0)
+  t.comment(`stopped after ${Math.round(performance.now() - stop)} ms`)
 })

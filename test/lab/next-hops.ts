@@ -23,9 +23,9 @@ async function addGuest({ lab, inside, proxy }: Scene, name: string, address: st
 
 /** @returns `STATE link via` of a target */
 function stateOf({ proxy }: Scene, { configFile }: Daemon, target: string): string {
-  const text = proxy.exec('env', `RUNTIME_DIRECTORY=${dirname(configFile)}`, process.execPath, MAIN, 'status', '--json')
-  const found = (JSON.parse(text) as Status).neighbors.find((neighbor) => neighbor.target === target)
-  return found === undefined ? '-' : [found.state, found.iface ?? '-', found.via ?? '-'].join(' ')
+  const text = proxy.exec('env', `RUNTIME_DIRECTORY=${dirname(configFile)}`, process.execPath, MAIN, 'status', '--all', '--json')
+  const found = (JSON.parse(text) as Status).hosts.find(({ address }) => address === target)
+  return found === undefined ? '-' : [found.state, found.link ?? '-', found.via ?? '-'].join(' ')
 }
 
 async function worksBothWays(t: Test, { server, proxy }: Scene, behind: Host, via: string): Promise<void> {

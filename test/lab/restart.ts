@@ -8,7 +8,7 @@ const ROUTES = [2, 3].map(vmAddress)
 
 const ruleset = (proxy: Host): string => proxy.exec('nft', 'list', 'ruleset')
 
-t.test('a stop leaves routes that expire after `grace`, or none with grace 0; other routes stay', async (t) => {
+t.test('a stop for a restart leaves routes that expire after `grace`, a stop none; other routes stay', async (t) => {
   const stage = await scene(t)
   const { server, proxy } = stage
   proxy.ip('route add 2001:db8::77/128 dev eth1 proto static')
@@ -18,7 +18,7 @@ t.test('a stop leaves routes that expire after `grace`, or none with grace 0; ot
   for (const route of proxy.show('route show proto 136')) t.match(route, { dev: 'eth1', metric: 16 })
   t.match(ruleset(proxy), /chain prerouting[^]*drop[^]*chain output[^]*log group/)
   const traffic = server.traffic(vmAddress(2), { seconds: 4 })
-  t.equal(await daemon.stop(), 0)
+  t.equal(await daemon.stop('SIGUSR2'), 0)
   t.equal(ruleset(proxy), '')
   const left = proxy.show('route show proto 136')
   t.equal(left.length, 2, 'still there')
@@ -29,13 +29,19 @@ t.test('a stop leaves routes that expire after `grace`, or none with grace 0; ot
   const { sent, lost, lostAt } = await traffic
   t.ok(lost < sent && lostAt[0] > 1900, `the first of ${lost} lost datagrams after ${lostAt[0]} ms`)
 
-  const next = await stage.start(`grace 0\n${CONFIG}`)
+  const next = await stage.start()
   for (const target of ROUTES) await until(() => server.reaches(target, 200))
   await until(() => proxy.show('route show proto 136').filter((route) => route.expires === undefined).length === 2)
   t.equal(await next.kill(), 'SIGKILL')
   t.equal(ruleset(proxy), '', 'nothing of a killed one in nftables')
   const last = await stage.start(`grace 0\n${CONFIG}`)
-  t.equal(await last.stop(), 0)
+  t.equal(proxy.ourRoutes().length, 2, 'routes of a killed one are adopted')
+  t.equal(await last.stop('SIGUSR2'), 0)
+  t.same(proxy.ourRoutes(), [], 'grace 0 leaves none, even for a restart')
+  const stopped = await stage.start()
+  for (const target of ROUTES) await until(() => server.reaches(target, 200))
+  await until(() => proxy.ourRoutes().length === 2)
+  t.equal(await stopped.stop(), 0)
   t.same(proxy.ourRoutes(), [], 'no route is left')
   t.match(proxy.show('route show 2001:db8::77'), [{ dev: 'eth1', protocol: 'static' }], 'a foreign route is not touched')
 })
@@ -44,21 +50,20 @@ t.test('saved hosts are routed again at once; a damaged file is put aside', asyn
   const stage = await scene(t)
   const { lab, proxy, server, vms: [, vm3] } = stage
   const state = join(lab.directory, 'state')
-  const config = `grace 0\n${CONFIG}`
-  const first = await stage.start(config, { state })
+  const first = await stage.start(CONFIG, { state })
   for (const target of ROUTES) t.equal(await server.reaches(target, 5000), true)
   t.equal(await first.stop(), 0)
   t.same(proxy.ourRoutes(), [])
   vm3.ip('link set eth0 down')
-  const second = await stage.start(config, { state })
+  const second = await stage.start(CONFIG, { state })
   t.same(proxy.ourRoutes(), ROUTES, 'both are routed when the daemon is ready')
   await until(() => proxy.ourRoutes().join() === vmAddress(2))
   t.equal(await second.stop(), 0)
 
   const file = join(state, 'hosts.json')
   writeFileSync(file, readFileSync(file).subarray(0, 40))
-  const third = await stage.start(config, { state })
-  t.match(third.records.find(({ event }) => event === 'memory'), { level: 40, msg: /is damaged .*hosts\.json\.damaged/ }, 'a warning')
+  const third = await stage.start(CONFIG, { state })
+  t.match(third.records.find(({ event }) => event === 'state-file'), { level: 40, msg: /is damaged .*hosts\.json\.damaged/ }, 'a warning')
   t.equal(existsSync(`${file}.damaged`), true, 'the file is kept')
   await until(() => server.reaches(vmAddress(2), 200))
   t.equal(await third.stop(), 0)

@@ -13,14 +13,14 @@ sh('ip link add up0 type veth peer name down0')
 const CHANGED = hex('24000000 5000 0000 00000000 00000000  0a000000  0800 0100 ffffffff  0800 0200 00000000')
 const ENOBUFS = Object.assign(new Error('lost'), { code: 'ENOBUFS' })
 
-function watch(isEnabled: boolean, open?: ConstructorParameters<typeof Forwarding>[2]) {
+function watch(isEnabled: boolean, open?: ConstructorParameters<typeof Forwarding>[3]) {
   const lines: string[] = []
   const log = {
     warn: (_: object, text: string) => { lines.push(`warning: ${text}`) },
     info: (_: object, text: string) => { lines.push(text) },
   }
   const needs = { isEnabled, upstreams: ['up0'], links: ['up0', 'down0'] }
-  const forwarding = new Forwarding(log, () => needs, open)
+  const forwarding = new Forwarding(log, () => needs, undefined, open)
   forwarding.start()
   return { forwarding, needs, log, take: () => lines.splice(0) }
 }
@@ -33,11 +33,11 @@ t.test('the kernel reports a change', async (t) => {
   t.strictSame(take(), ['net.ipv6.conf.up0.accept_ra set from 1 to 2', 'net.ipv6.conf.all.forwarding set from 0 to 1'])
   writeSetting('all', 'forwarding', 0)
   await until(() => readSetting('all', 'forwarding') === 1)
-  t.match(take(), [/^warning: another program set net.ipv6.conf.all.forwarding to 0: it is 1 again \(1 time since the start, /])
+  t.match(take(), [/^warning: another program set net.ipv6.conf.all.forwarding to 0: it is 1 again; if it is to stay 0, /])
   forwarding.close()
 })
 
-t.test('forwarding yes: at most once a second, and one line in ten', (t) => {
+t.test('forwarding yes: set again at most once a second', (t) => {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
   const kernel = fakeKernel(() => [])
@@ -51,7 +51,7 @@ t.test('forwarding yes: at most once a second, and one line in ten', (t) => {
     mock.timers.tick(1000)
     t.equal(readSetting('all', 'forwarding'), 1)
   }
-  t.match(take(), [/\(1 time since/, /\(11 times since/, /\(21 times since/])
+  t.equal(take().length, 25)
   writeSetting('up0', 'accept_ra', 1)
   kernel.emit(CHANGED)
   mock.timers.tick(1000)

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { Address, parseMac } from '../../src/address.ts'
 import type { Link, PacketBatch, Subscription } from '../../src/engine/types.ts'
 import { LinkSockets, type LinkReader } from '../../src/linux/link-sockets.ts'
@@ -25,6 +26,17 @@ class Reader implements LinkReader {
   opened(): void { this.events.push('opened') }
   dropped(count: number): void { this.drops.push(count) }
   failed(error: Error): void { this.events.push(codeOf(error)) }
+}
+
+/** @returns the open sockets of this process, each by its inode */
+function openSockets(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)]
+    } catch {
+      return [] // closed meanwhile
+    }
+  }).filter((name) => name.startsWith('socket:'))
 }
 
 t.test('a link that comes later', async (t) => {
@@ -92,8 +104,22 @@ t.test('solicitations that cannot be sent are counted', async (t) => {
   const reader = new Reader()
   const sockets = new LinkSockets(LINK, PLAIN, reader)
   sh('ip link set h0 down')
-  sockets.solicit(Address.parse('2001:db8::1')!)
-  t.match(reader.events.filter((word) => word !== 'ENETDOWN'), ['ENETUNREACH'])
+  const [source, target] = ['fe80::1', '2001:db8::1'].map((text) => Address.parse(text)!)
+  sockets.solicit({ source, destination: target.solicitedNode, target, to: parseMac('33:33:ff:00:00:01')! })
+  sockets.flush()
+  t.ok(reader.events.includes('ENETDOWN'))
   t.equal(sockets.usage.unsent, 1)
   sockets.close()
+})
+
+t.test('the program goes on while the kernel closes the sockets of many links', async (t) => {
+  sh('ip link add h4 index 80 type veth peer name h5')
+  const before = openSockets()
+  const links = Array.from({ length: 40 }, () => new LinkSockets({ ...LINK, ifindex: 80, name: 'h4' }, { ...PLAIN, ring: false, reports: true }, new Reader()))
+  const opened = openSockets().filter((socket) => !before.includes(socket))
+  t.equal(opened.length, 3 * links.length)
+  const present = (): number => openSockets().filter((socket) => opened.includes(socket)).length
+  for (const sockets of links) sockets.close()
+  t.ok(present() > links.length, 'the calls return before the descriptors are closed')
+  await until(() => present() === 0)
 })

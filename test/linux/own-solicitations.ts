@@ -5,18 +5,18 @@ import { Address, parseMac, Prefix } from '../../src/address.ts'
 import { OwnSolicitations } from '../../src/linux/own-solicitations.ts'
 import { PacketSocket } from '../../src/linux/packet.ts'
 import { KernelFilter } from '../../src/linux/kernel-filter.ts'
-import { Solicitor } from '../../src/linux/solicitor.ts'
+import { IPPROTO_IPV6, IPV6_MULTICAST_IF, openIcmp, sendTo, setOption } from '../../src/linux/raw-icmp.ts'
 import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
+import { bytes } from '../fixtures/frames.ts'
 import { ownNamespace, sh } from '../kit/namespace.ts'
 import { until } from '../kit/until.ts'
 import { ifindex, readPackets } from './kit/links.ts'
 
 await ownNamespace()
-// Opt-in by each socket; 1, the default, is opt-out.
-sh('sysctl -qw net.ipv6.auto_flowlabels=2')
 
 const MAC = parseMac('02:00:00:00:00:01')!
 const OTHER = parseMac('02:00:00:00:00:77')!
+const GROUP = parseMac('33:33:ff:12:34:56')!
 const TARGET = Address.parse('2001:db8::12:3456')!
 
 /** `prefix`::/64 is on the link until the test ends; its other end has no IPv6. */
@@ -46,14 +46,16 @@ const settle = () => new Promise((resolve) => setTimeout(resolve, 30))
 t.test('the kernel\'s, and no others', async (t) => {
   const { ifindex } = link(t, 's0')
   const { events, own, links } = watch(t, ifindex)
-  const solicitor = new Solicitor({ ifindex, mac: MAC }, (error) => t.fail(error.message))
+  const program = openIcmp((socket) => setOption(socket, IPPROTO_IPV6, IPV6_MULTICAST_IF, ifindex))
   const packets = new PacketSocket({ ifindex, mac: MAC, promiscuous: false, ring: false }, readPackets(() => {}))
-  solicitor.solicit(TARGET)
-  packets.solicit({ source: Address.parse('fe80::1')!, destination: TARGET, target: TARGET, to: OTHER })
+  sendTo(program, bytes('87000000 00000000 20010db8000000000000000000123456'), TARGET.solicitedNode)
+  for (const [destination, to] of [[TARGET, OTHER], [TARGET.solicitedNode, GROUP]] as const) {
+    packets.solicit({ source: Address.parse('fe80::1')!, destination, target: TARGET, to })
+  }
   packets.flush()
   sh('ip -6 addr add 2001:db8::2/64 dev s0')
   await settle()
-  t.strictSame(events, [], 'neither our probes, nor DAD')
+  t.strictSame(events, [], 'neither our probes, nor those of another program, nor DAD')
   sh('ip -6 neigh add 2001:db8::6 lladdr 02:00:00:00:00:66 nud probe dev s0')
   ping('2001:db8::6')
   await settle()
@@ -68,7 +70,7 @@ t.test('the kernel\'s, and no others', async (t) => {
   await settle()
   t.strictSame(events, [], 'of a link that is not wanted any more')
   links.add(ifindex)
-  solicitor.close()
+  program.close()
   packets.close()
   own.close()
   own.close()

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Address, parseMac } from '../../src/address.ts'
 import type { Event } from '../../src/events.ts'
-import { limitSentence } from '../../src/log/limits.ts'
+import { limitSentence, scanSentence } from '../../src/log/limits.ts'
 import {
   bareSentence, conflictSentence, countersSentence, missingLinkSentence, neighborSentence, nextHopSentence, overrunSentence, proxySentence,
 } from '../../src/log/sentences.ts'
@@ -59,8 +59,8 @@ t.test('other proxies', async (t) => {
 })
 
 t.test('conflicts, by what is known about the owner', async (t) => {
-  const bases = { answered: /its owner answered a probe: ignored/, pinned: /the configuration names another owner \(`host`\): ignored/,
-    gateway: /a default gateway of this machine on another link has it: ignored/ }
+  const bases = { answered: /the owner of the address answered a probe, so the claim is ignored; two hosts may have the same address/, pinned: /the configuration names another owner \(`host`\), so the claim is ignored/,
+    gateway: /it is the address of a default gateway on another link, so the claim is ignored/ }
   for (const basis of ['answered', 'pinned', 'gateway'] as const) {
     const sentence = conflictSentence({ kind: 'conflict', target: TARGET, ifindex: 1, mac: MAC, basis }, names)
     t.match(sentence, /^02:00:00:00:00:04 claims 2001:db8::4 on eth1, but /)
@@ -68,7 +68,7 @@ t.test('conflicts, by what is known about the owner', async (t) => {
   }
   const absent = conflictSentence({ kind: 'conflict', target: TARGET, ifindex: 1, mac: MAC, basis: 'pinned', absent: 'tun0' }, names)
   t.equal(absent, '02:00:00:00:00:04 claims 2001:db8::4 on eth1, but the configuration pins it to tun0 (`host`), which is down or does not '
-    + 'exist: ignored; if the host moved, change its `host` line')
+    + 'exist, so the claim is ignored; if the host moved, change its `host` line')
 })
 
 t.test('a link without addresses, and how to give it one', async (t) => {
@@ -78,8 +78,7 @@ t.test('a link without addresses, and how to give it one', async (t) => {
 
 t.test('limits, with the option that raises them', async (t) => {
   type LimitEvent = Extract<Event, { kind: 'limit' }>
-  const sentence = (event: Omit<LimitEvent, 'kind'>, ...counts: number[]): string =>
-    limitSentence({ kind: 'limit', ...event }, names, ...counts)
+  const sentence = (event: Omit<LimitEvent, 'kind'>): string => limitSentence({ kind: 'limit', ...event }, names)
   t.match(sentence({ limit: 'neighbors', size: 4096 }), /^all 4 096 entries .* raise `limit`$/)
   t.match(sentence({ limit: 'neighbors', size: 3072, ifindex: 1 }), /^eth1 has 3 072 learned addresses, its share .* raise `limit`$/)
   t.match(sentence({ limit: 'host', size: 64, mac: MAC }), /^02:00:00:00:00:04 has 64 addresses, .* raise `host-limit`/)
@@ -89,11 +88,11 @@ t.test('limits, with the option that raises them', async (t) => {
     /^hosts on eth1 reported 1 024 multicast groups, the maximum /)
   t.match(sentence({ limit: 'gone-links', size: 64 }), /^64 links \(the maximum\) that are gone/)
   t.match(sentence({ limit: 'gone-hosts', size: 8192 }), /^8 192 hosts \(the maximum\) of links that are gone/)
-  t.equal(sentence({ limit: 'probes', size: 500, mac: MAC }, 29_971, 8),
+  t.equal(scanSentence({ kind: 'limit', limit: 'probes', size: 500, mac: MAC, refused: 3 }, names, { count: 29_971, seconds: 8 }),
     '02:00:00:00:00:04 solicits for many addresses that no host has (a scan?): 29 971 of them were not probed in 8 s, '
     + 'because `probe-limit` is 500 per second; known hosts are not affected')
-  t.match(sentence({ limit: 'probes', size: 500, ifindex: 1 }, 1),
-    /^many addresses that no host has are solicited .* 1 of them was not probed on eth1, /)
+  t.match(sentence({ limit: 'probes', size: 500, ifindex: 1, refused: 1 }),
+    /^many addresses that no host has are solicited .* some of them are not probed on eth1, because /)
 })
 
 t.test('numbers are grouped', async (t) => {

@@ -5,7 +5,7 @@ import { MessageWriter } from '../../src/wire/netlink-encode.ts'
 import { Attributes, decodeCompletion, messages } from '../../src/wire/netlink.ts'
 import { decodeNeighbor, decodeStation, RTM_DELNEIGH, RTM_NEWNEIGH } from '../../src/wire/rtneighbor.ts'
 import { decodeAddress, decodeLink, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK } from '../../src/wire/rtnetlink.ts'
-import { changeRoute, decodeGateways, decodeOnLink, decodeRoute, ROUTE_MARK, RTM_DELROUTE, RTM_NEWROUTE } from '../../src/wire/rtroute.ts'
+import { changeRoute, decodeDefaultRoutes, decodeOnLink, decodeRoute, ROUTE_MARK, RTM_DELROUTE, RTM_NEWROUTE } from '../../src/wire/rtroute.ts'
 
 const TYPES = [2, 3, RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH, RTM_DELNEIGH]
 
@@ -17,7 +17,7 @@ function decodeAll(bytes: Uint8Array, start = 0, end = bytes.length): void {
     decodeAddress(message)
     decodeRoute(message)
     decodeOnLink(message)
-    decodeGateways(message)
+    decodeDefaultRoutes(message)
     decodeNeighbor(message)
     decodeStation(message)
     decodeCompletion(message)

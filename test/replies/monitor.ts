@@ -54,7 +54,7 @@ t.test('filters', async (t) => {
     await reply.next()
     observers.packet(packet('2001:db8::2', 'answered'), NOW)
     observers.packet(packet('2001:db8:1::2', 'hop-limit', 1), NOW)
-    observers.event({ kind: 'link', iface: 'eth1', state: 'up' }, NOW)
+    observers.event({ kind: 'link', iface: 'eth1', ifindex: 3, state: 'up' }, NOW)
     observers.event({ kind: 'foreign', target: ip('2001:db8:1::3'), ifindex: 0, mac: undefined, other: undefined }, NOW)
     const events = await next()
     await reply.return(undefined)

@@ -2,7 +2,8 @@
 import t from 'tap'
 import { Address, formatMac, type Mac } from '../../src/address.ts'
 import {
-  decodeNeighbor, decodeStation, dumpNeighbors, dumpStations, neighborFilter, NUD_FAILED, NUD_PERMANENT, NUD_REACHABLE, replaceNeighbor,
+  decodeNeighbor, decodeStation, dumpNeighbors, dumpProxies, dumpStations, neighborFilter, NUD_FAILED, NUD_PERMANENT, NUD_REACHABLE,
+  replaceNeighbor,
 } from '../../src/wire/rtneighbor.ts'
 import { hex, sole, written } from '../fixtures/fake-kernel.ts'
 import { run } from '../property/bpf.ts'
@@ -50,6 +51,7 @@ t.test('stations', async (t) => {
 
 t.test('requests', async (t) => {
   t.equal(written((w) => dumpNeighbors(w, 0x6b04133c)), '1c0000001e0001033c13046b000000000a0000000000000000000000')
+  t.equal(written((w) => dumpProxies(w, 0x6b04133c)), '1c0000001e0001033c13046b000000000a0000000000000000000800')
   t.equal(written((w) => dumpStations(w, 0x6b04133c)), '1c0000001e0001033c13046b00000000070000000000000000000000')
 })
 

@@ -4,7 +4,7 @@ import { Address } from '../../src/address.ts'
 import type { MessageWriter } from '../../src/wire/netlink-encode.ts'
 import { messages } from '../../src/wire/netlink.ts'
 import {
-  changeRoute, decodeGateways, decodeOnLink, decodeRoute, dumpHostRoutes, dumpLinkRoutes, hostRouteFilter, lookupRoute, onLinkFilter, RTN_LOCAL,
+  changeRoute, decodeDefaultRoutes, decodeOnLink, decodeRoute, dumpHostRoutes, dumpLinkRoutes, hostRouteFilter, lookupRoute, onLinkFilter, RTN_LOCAL,
   RTN_UNICAST,
 } from '../../src/wire/rtroute.ts'
 import { hex, sole, written } from '../fixtures/fake-kernel.ts'
@@ -46,21 +46,22 @@ t.test('gateways of default routes', async (t) => {
   const gateways = (header: string, attributes: string): readonly string[] | undefined => {
     const body = hex(`00000000 1800 0006 00000000 00000000 ${header} ${attributes}`)
     body[0] = body.length
-    return decodeGateways([...messages(body)][0])?.map(({ address, ifindex }) => `${address} ${ifindex}`)
+    return decodeDefaultRoutes([...messages(body)][0])?.map(({ address, ifindex, protocol }) => `${address} ${ifindex} ${protocol}`)
   }
   const DEFAULT = '0a000000 fe030001 00000000'
   const VIA = '14000500 20010db8000000000000000000000001'
   const OTHER = '14000500 20010db8000000000000000000000009'
   const E3 = '08000400 03000000'
-  t.strictSame(gateways(DEFAULT, `08000f00 fe000000 ${VIA} ${E3}`), ['2001:db8::1 3'])
-  t.strictSame(gateways('0a000000 58030001 00000000', `${VIA} ${E3}`), ['2001:db8::1 3'], 'of another table')
+  t.strictSame(gateways(DEFAULT, `08000f00 fe000000 ${VIA} ${E3}`), ['2001:db8::1 3 3'])
+  t.strictSame(gateways('0a000000 fe090001 00000000', `${VIA} ${E3}`), ['2001:db8::1 3 9'], 'of a Router Advertisement')
+  t.strictSame(gateways('0a000000 58030001 00000000', `${VIA} ${E3}`), ['2001:db8::1 3 3'], 'of another table')
   t.strictSame(gateways(DEFAULT, `3c000900 1c000000 03000000 ${VIA} 1c000001 04000000 ${OTHER}`),
-    ['2001:db8::1 3', '2001:db8::9 4'], 'several next hops')
-  t.strictSame(gateways(DEFAULT, `2c000900 0c000000 03000000 00000000 1c000000 04000000 ${OTHER}`), ['2001:db8::9 4'], 'one without a gateway')
+    ['2001:db8::1 3 3', '2001:db8::9 4 3'], 'several next hops')
+  t.strictSame(gateways(DEFAULT, `2c000900 0c000000 03000000 00000000 1c000000 04000000 ${OTHER}`), ['undefined 3 3', '2001:db8::9 4 3'], 'one without a gateway')
   t.strictSame(gateways(DEFAULT, `20000900 ff000000 03000000 ${VIA}`), [], 'longer than its attribute')
   t.strictSame(gateways(DEFAULT, `20000900 00000000 03000000 ${VIA}`), [], 'of no length')
-  t.strictSame(gateways(DEFAULT, `14000500 fe800000000000000000000000000001 ${E3}`), [], 'link-local')
-  t.strictSame(gateways(DEFAULT, E3), [], 'a tunnel')
+  t.strictSame(gateways(DEFAULT, `14000500 fe800000000000000000000000000001 ${E3}`), ['fe80::1 3 3'], 'link-local')
+  t.strictSame(gateways(DEFAULT, E3), ['undefined 3 3'], 'a tunnel')
   t.equal(gateways('0a400000 fe030001 00000000', `${VIA} ${E3}`), undefined, 'not ::/0')
   t.equal(gateways('0a000000 fe030007 00000000', E3), undefined, 'unreachable')
   t.equal(gateways('02000000 fe030001 00000000', E3), undefined, 'IPv4')

@@ -38,8 +38,10 @@ export class Conflicts extends Part<Context & { readonly cache: NeighborCache }>
   report(target: Address, ifindex: number, mac: Mac, basis: ConflictBasis, now: Instant): void {
     const { events } = this.parts.effects
     const reported = this.#proxies.get(mac)
-    if (reported === undefined) events.push({ kind: 'conflict', target, ifindex, mac, basis, absent: this.#absent(target) })
-    else if (now - reported >= REPEAT_INTERVAL) {
+    if (reported === undefined) {
+      const length = this.parts.cache.find(target)?.rule.length
+      events.push({ kind: 'conflict', target, length, ifindex, mac, basis, absent: this.#absent(target) })
+    } else if (now - reported >= REPEAT_INTERVAL) {
       this.#proxies.set(mac, now)
       events.push({ kind: 'proxy', target, ifindex, mac })
     }

@@ -15,6 +15,17 @@ export class NeighborCache extends Part<Pick<Context, 'effects' | 'random'>> {
   readonly #dirty: Neighbor[] = []
 
   get size(): number { return this.#byTarget.size }
+  /** Numbers of targets with an owner, and of those with a host route. */
+  get totals(): { hosts: number; routes: number } {
+    let hosts = 0
+    let routes = 0
+    for (const { isOwned, routed } of this.#byTarget.values()) {
+      if (isOwned) hosts++
+      if (routed !== 0) routes++
+    }
+    return { hosts, routes }
+  }
+
   get(w0: number, w1: number, w2: number, w3: number): Neighbor | undefined { return this.#byTarget.get(w0, w1, w2, w3) }
   find({ w0, w1, w2, w3 }: Address): Neighbor | undefined { return this.#byTarget.get(w0, w1, w2, w3) }
 

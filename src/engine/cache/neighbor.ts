@@ -82,6 +82,8 @@ export class Neighbor {
   mac: Mac | undefined
   /** Time of the last proof; negative infinity without one. */
   verified = Number.NEGATIVE_INFINITY as Instant
+  /** Time since which the target has its owner, or has none. */
+  since = 0 as Instant
   /** The link of the last owner; 0 if there was none. */
   home = 0
   isPinned = false

@@ -60,6 +60,7 @@ export class Owners extends Part<CacheParts> {
     neighbor.ifindex = ifindex
     neighbor.mac = mac
     neighbor.state = 'PROBE'
+    neighbor.since = now
     cache.capacity.add(neighbor)
     this.report(neighbor, 'PROBE', 'restart')
     budget.queue.add('known', neighbor, now)
@@ -71,6 +72,7 @@ export class Owners extends Part<CacheParts> {
     const { cache } = this.parts
     const known = cache.find(address)
     const neighbor = known ?? cache.create(address, rule)
+    if (!neighbor.isOwned || neighbor.ifindex !== ifindex) neighbor.since = now
     if (known !== undefined) cache.capacity.remove(known)
     if (known !== undefined && known.ifindex !== ifindex) {
       known.mac = undefined
@@ -96,6 +98,7 @@ export class Owners extends Part<CacheParts> {
     const { ifindex: former } = neighbor
     capacity.remove(neighbor)
     neighbor.state = 'FAILED'
+    neighbor.since = now
     neighbor.ifindex = 0
     neighbor.set({ waiting: NONE, unsent: NONE, isCurtailed: false, isQueued: false, isMisdirected: false, byRoute: false, account: undefined })
     capacity.add(neighbor)
@@ -129,13 +132,15 @@ export class Owners extends Part<CacheParts> {
 
   /** Emits the event of a transition. @param former link of the owner until now; 0 without one */
   report(neighbor: Neighbor, state: NeighborState | 'GONE', reason: NeighborReason, former = neighbor.home): void {
-    const { target, ifindex, mac, isReported, work: { nextHop } } = neighbor
+    const { target, rule: { length }, ifindex, mac, isReported, work: { nextHop, waiting } } = neighbor
     // No news: hosts that the configuration names, and addresses behind a next hop. Both may be thousands.
-    const news = state === 'REACHABLE' ? !isReported && reason !== 'pinned' && reason !== 'next hop'
+    const isMove = reason === 'proof' && former !== 0 && former !== ifindex
+    const news = state === 'REACHABLE' ? (!isReported || isMove) && reason !== 'pinned' && reason !== 'next hop'
       : isReported && (state === 'FAILED' || state === 'GONE')
-    if (news) neighbor.isReported = !isReported
+    if (news) neighbor.isReported = state === 'REACHABLE'
     this.parts.effects.events.push({ kind: 'neighbor', target, state, ifindex: ifindex === 0 ? undefined : ifindex, mac, reason, news,
-      former: former === 0 || former === ifindex ? undefined : former, via: nextHop?.address })
+      former: former === 0 || former === ifindex ? undefined : former, length, via: nextHop?.address,
+      source: state === 'INCOMPLETE' ? waiting[0]?.source : undefined })
   }
 
   /** @returns whether an owner is to be confirmed soon, because many places are in use */
@@ -164,6 +169,7 @@ export class Owners extends Part<CacheParts> {
     capacity.remove(neighbor)
     neighbor.ifindex = ifindex
     neighbor.mac = mac
+    neighbor.since = now
     neighbor.isReported = false
     neighbor.isConfirmed = false
     neighbor.set({ account, nextHop })

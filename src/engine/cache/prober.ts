@@ -2,7 +2,7 @@
 import { Address, type Mac } from '../../address.ts'
 import { multicastMac } from '../../wire/frame.ts'
 import { NO_LLADDR } from '../../wire/ndisc-decode.ts'
-import { sourceAddress, tunnelSource } from '../links/source-address.ts'
+import { probeSource, sourceAddress, tunnelSource } from '../links/source-address.ts'
 import { Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
 import type { Instant, Link } from '../types.ts'
@@ -37,7 +37,7 @@ export class Prober extends Part<ProberParts> {
   claim({ target, ifindex, mac }: Neighbor): void {
     if (mac === undefined) return
     const local = new Address(0xfe800000 | 0, 0, target.w2, target.w3)
-    this.parts.effects.probes.push({ kind: 'unicast', ifindex, source: target, destination: local.solicitedNode, target: local, to: mac })
+    this.parts.effects.probes.push({ ifindex, source: target, destination: local.solicitedNode, target: local, to: mac })
   }
 
   /** Sends the next probe of an INCOMPLETE or PROBE entry. Without budget, an INCOMPLETE entry skips a retransmission. */
@@ -51,10 +51,9 @@ export class Prober extends Part<ProberParts> {
 
   /** Solicits one host for a target. The IPv6 destination is the group, so that the host's kernel does not forward the message. */
   ask(ifindex: number, to: Mac, target: Address): void {
-    const { links, effects, bareLinks } = this.parts
-    const link = links.get(ifindex)
-    const source = link && (sourceAddress(link, 'link-local') ?? bareLinks.source(link, target))
-    if (source !== undefined) effects.probes.push({ kind: 'unicast', ifindex, source, destination: target.solicitedNode, target, to })
+    const link = this.parts.links.get(ifindex)
+    const source = link && this.#source(link, target)
+    if (source !== undefined) this.parts.effects.probes.push({ ifindex, source, destination: target.solicitedNode, target, to })
   }
 
   /**
@@ -112,11 +111,10 @@ export class Prober extends Part<ProberParts> {
 
   /** Sends a unicast probe. @returns false: the link is gone or has no usable source */
   #confirm(target: Address, ifindex: number, mac: Mac): boolean {
-    const { links, effects, bareLinks } = this.parts
-    const link = links.get(ifindex)
-    const source = link && (sourceAddress(link, 'link-local') ?? bareLinks.source(link, target))
+    const link = this.parts.links.get(ifindex)
+    const source = link && this.#source(link, target)
     if (source === undefined) return false
-    effects.probes.push({ kind: 'unicast', ifindex, source, destination: target, target, to: mac })
+    this.parts.effects.probes.push({ ifindex, source, destination: target, target, to: mac })
     return true
   }
 
@@ -126,20 +124,18 @@ export class Prober extends Part<ProberParts> {
     if (late.length > 0) neighbor.set({ unsent: [...new Set([...neighbor.work.unsent, ...late])] })
   }
 
-  /** Sends a multicast probe. @returns false: the link has no usable address yet, so the kernel would refuse the probe */
+  /** Sends a multicast probe. @returns false: the link is up, but has no usable address yet */
   #multicast(target: Address, ifindex: number): boolean {
-    const { links, effects: { probes }, bareLinks } = this.parts
-    const link = links.get(ifindex)
-    if (link !== undefined && link.mac === undefined) {
+    const link = this.parts.links.get(ifindex)
+    if (link === undefined) return true
+    if (link.mac === undefined) {
       this.#solicitTunnel(link, target)
       return true
     }
-    // On a link without address, the kernel finds no source for a multicast packet.
-    const source = link && bareLinks.source(link, target)
+    const source = this.#source(link, target)
+    if (source === undefined) return !link.up
     const destination = target.solicitedNode
-    if (source !== undefined) probes.push({ kind: 'unicast', ifindex, source, destination, target, to: multicastMac(destination.w3) })
-    else if (link?.up === true && sourceAddress(link, 'link-local') === undefined) return false
-    else probes.push({ kind: 'multicast', ifindex, target })
+    this.parts.effects.probes.push({ ifindex, source, destination, target, to: multicastMac(destination.w3) })
     return true
   }
 
@@ -153,9 +149,12 @@ export class Prober extends Part<ProberParts> {
     const source = own ?? bareLinks.source(link, target)
     if (source === undefined) return
     for (const destination of [target, Address.allNodes]) {
-      this.parts.effects.probes.push({ kind: 'unicast', ifindex: link.ifindex, source, destination, target, to: NO_LLADDR })
+      this.parts.effects.probes.push({ ifindex: link.ifindex, source, destination, target, to: NO_LLADDR })
     }
   }
+
+  /** @returns undefined while the link has no usable address */
+  #source(link: Link, target: Address): Address | undefined { return probeSource(link, target) ?? this.parts.bareLinks.source(link, target) }
 
   /** @returns the links that a downstream owner may have moved to */
   #downstreams({ rule, ifindex, proxied }: Neighbor): readonly number[] {

@@ -76,9 +76,10 @@ export class Resolution extends Part<ResolutionParts> {
     const neighbor = known ?? cache.create(new Address(t0, t1, t2, t3), rule)
     neighbor.set({ probed: [...links], unsent: NONE, isCurtailed: false, probes: 0, byRoute, account, lane, nextHop: undefined })
     neighbor.state = 'INCOMPLETE'
+    neighbor.since = now
     capacity.add(neighbor)
-    owners.report(neighbor, 'INCOMPLETE', reason)
     if (solicitor !== undefined) neighbor.wait(solicitor())
+    owners.report(neighbor, 'INCOMPLETE', reason)
     cache.clearDeadline(neighbor)
     budget.queue.add(lane === 'seen' ? 'known' : lane, neighbor, now)
     return 'probing'

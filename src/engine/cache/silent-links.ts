@@ -2,6 +2,7 @@
  * Notices links without link-layer addresses on which no host answers probes. The other end of a tunnel may answer no solicitations at all
  * (RFC 4861 leaves that to the link type), so only the administrator can say which addresses are there.
  */
+import type { Address } from '../../address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
 import type { Neighbor } from './neighbor.ts'
@@ -9,9 +10,16 @@ import type { Neighbor } from './neighbor.ts'
 export class SilentLinks extends Part<Pick<Context, 'links' | 'effects'>> {
   /** Links on which a host answered, or which were reported. */
   readonly #settled = new Set<number>()
+  /** The first target of each reported link on which still no host has answered. */
+  readonly #silent = new Map<number, Address>()
+
+  get silent(): ReadonlyMap<number, Address> { return this.#silent }
 
   /** A host on this link answered a probe. */
-  answered(ifindex: number): void { this.#settled.add(ifindex) }
+  answered(ifindex: number): void {
+    this.#settled.add(ifindex)
+    this.#silent.delete(ifindex)
+  }
 
   /** No host answered the probes for an entry: reports each of its links once, unless a host answered there before. */
   unanswered({ target, rule, work: { probed } }: Pick<Neighbor, 'target' | 'rule'> & { work: Pick<Neighbor['work'], 'probed'> }): void {
@@ -20,9 +28,16 @@ export class SilentLinks extends Part<Pick<Context, 'links' | 'effects'>> {
       const link = links.get(ifindex)
       if (link === undefined || link.mac !== undefined || isUpstream(rule, link) || this.#settled.has(ifindex)) continue
       this.#settled.add(ifindex)
+      this.#silent.set(ifindex, target)
       effects.events.push({ kind: 'silent', ifindex, target })
     }
   }
 
-  gone(ifindex: number): void { this.#settled.delete(ifindex) }
+  /** Forgets the silent links: a new configuration may name the addresses there. */
+  reconfigure(): void { for (const ifindex of this.#silent.keys()) this.gone(ifindex) }
+
+  gone(ifindex: number): void {
+    this.#settled.delete(ifindex)
+    this.#silent.delete(ifindex)
+  }
 }

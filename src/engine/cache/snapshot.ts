@@ -1,7 +1,7 @@
 /** The entries of the neighbor cache as shown by `ndp6d status`, and as saved for the next run. */
 import { formatMac } from '../../address.ts'
 import type { Links } from '../links/links.ts'
-import type { SavedHost } from '../types.ts'
+import type { Instant, SavedHost } from '../types.ts'
 import type { NeighborState } from '../../events.ts'
 import type { Neighbor } from './neighbor.ts'
 import type { NeighborCache } from './neighbor-cache.ts'
@@ -16,12 +16,33 @@ export interface NeighborSnapshot {
   readonly via?: string
   readonly pinned: boolean
   readonly routed: boolean
+  /** Milliseconds since the target has its owner, or has none. */
+  readonly age: number
+  /** Milliseconds since the last proof of the owner; infinite without one. */
+  readonly proved: number
+  readonly proof: Proof | undefined
 }
 
-export function snapshotOf({ target, state, ifindex, mac, isPinned, routed, work }: Neighbor, links: Pick<Links, 'get'>): NeighborSnapshot {
+/**
+ * Why the owner counts as such: the configuration names it, it answered, another proxy answered for it, or its next hop answered.
+ * Undefined: it is an owner of the previous run that has not answered yet, or there is no owner.
+ */
+export type Proof = 'pinned' | 'answer' | 'proxy' | 'next-hop'
+
+/** @param now time from which `age` and `proved` are counted */
+export function snapshotOf(neighbor: Neighbor, links: Pick<Links, 'get'>, now: Instant): NeighborSnapshot {
+  const { target, state, ifindex, mac, isPinned, routed, since, verified, work } = neighbor
   const via = work.nextHop?.address ?? work.via
-  return { target: target.toString(), state, iface: links.get(ifindex)?.name, lladdr: mac === undefined ? undefined : formatMac(mac),
+  return { age: now - since, proved: now - verified, proof: proofOf(neighbor),
+     target: target.toString(), state, iface: links.get(ifindex)?.name, lladdr: mac === undefined ? undefined : formatMac(mac),
     pinned: isPinned, routed: routed !== 0, ...(via === undefined ? {} : { via: via.toString() }) }
+}
+
+function proofOf({ isPinned, isOwned, proxied, isBehindProxy, verified, work: { nextHop } }: Neighbor): Proof | undefined {
+  if (isPinned) return 'pinned'
+  if (!isOwned || verified === Number.NEGATIVE_INFINITY) return undefined
+  if (nextHop !== undefined) return 'next-hop'
+  return proxied || isBehindProxy ? 'proxy' : 'answer'
 }
 
 /** Iterates over the learned owners, except those behind another router. Entries may change during the iteration. */

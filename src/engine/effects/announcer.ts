@@ -129,7 +129,7 @@ export class Announcer extends Part<AnnouncerParts> {
       for (const router of routers) {
         const destination = router.solicitedNode
         const to = multicastMac(destination.w3) as Mac
-        effects.probes.push({ kind: 'unicast', ifindex, source: target, destination, target: router, to })
+        effects.probes.push({ ifindex, source: target, destination, target: router, to })
       }
       return routers.length
     }

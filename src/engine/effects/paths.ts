@@ -42,7 +42,7 @@ export class Paths extends Part<CacheParts> {
   replied({ target, ifindex, decisions }: Extract<Input, { kind: 'path' }>): void {
     const neighbor = this.parts.cache.find(target)
     if (neighbor === undefined || neighbor.askedOn !== ifindex) return
-    const { mac, work: { via } } = neighbor
+    const { mac, rule: { length }, work: { via } } = neighbor
     const foreign = neighbor.isPinned ? undefined : decisions.find((decision) => this.#isForeign(neighbor, decision))
     const isRight = decisions.every((decision) => decision.ifindex === ifindex
       && (via === undefined || decision.via?.equals(via) === true))
@@ -51,7 +51,7 @@ export class Paths extends Part<CacheParts> {
     neighbor.path = foreign !== undefined || isRight ? 'right' : 'detour'
     this.parts.cache.mark(neighbor)
     if (foreign === undefined || wasForeign) return
-    this.parts.effects.events.push({ kind: 'foreign', target, ifindex, mac, other: foreign.ifindex })
+    this.parts.effects.events.push({ kind: 'foreign', target, length, ifindex, mac, other: foreign.ifindex })
   }
 
   /** Asks again about the owners that a change of routes to `prefix` may concern. @param prefix undefined: all owners */

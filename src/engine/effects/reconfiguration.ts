@@ -5,12 +5,13 @@ import type { BareLinks } from '../cache/bare-links.ts'
 import type { ClaimParts } from '../cache/claims.ts'
 import type { FirewallDetector } from '../cache/firewall-detector.ts'
 import type { HostsOfGoneLinks } from '../cache/hosts-of-gone-links.ts'
+import type { Neighbor } from '../cache/neighbor.ts'
 import type { NextHops } from '../cache/next-hops.ts'
 import type { PinnedHosts } from '../cache/pinned-hosts.ts'
 import type { MulticastRouterDiscovery } from '../listening/multicast-router-discovery.ts'
 import type { SnoopingDetector } from '../listening/snooping-detector.ts'
 import type { Snooping } from '../listening/snooping.ts'
-import type { Subscriptions } from '../listening/subscriptions.ts'
+import type { LinkPreview, Subscriptions } from '../listening/subscriptions.ts'
 import { sourceAddress } from '../links/source-address.ts'
 import { Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
@@ -18,6 +19,15 @@ import { Rules } from '../rules/rules.ts'
 import type { Filter, Gateway, Instant, Link } from '../types.ts'
 import type { Limit } from '../../events.ts'
 import type { Reconciler, ReconcilerParts } from './reconciler.ts'
+
+/** What another configuration would do to the hosts and to the sockets of the links. */
+export interface Preview {
+  /** Number of hosts that stay. */
+  readonly kept: number
+  /** Hosts that go, with their consequences. */
+  readonly dropped: readonly { readonly target: Address; readonly hasRoute: boolean; readonly groups: number }[]
+  readonly links: readonly LinkPreview[]
+}
 
 /** The most prefixes of one upstream for `subnet auto`. Any host there can advertise prefixes (RFC 4861 6.3.4). */
 const PREFIX_LIMIT = 64
@@ -48,11 +58,24 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 
   configure(config: Config, now: Instant): void {
-    const { links, budget, random } = this.parts
+    const { links, budget, silentLinks, random } = this.parts
     const rules = this.parts.rules = new Rules(config, random, this.#onLink)
     budget.reconfigure()
+    silentLinks.reconfigure()
     for (const link of links.values()) rules.link(link)
     this.#apply([...links.values()], 'rules', now)
+  }
+
+  /** @returns what {@link configure} would do, without any effect */
+  preview(config: Config): Preview {
+    const { links, cache, random, subscriptions } = this.parts
+    const rules = new Rules(config, random, this.#onLink)
+    for (const link of links.values()) rules.link(link)
+    const hosts = [...cache.values()].filter(({ isOwned }) => isOwned)
+    const after = new Map(hosts.map((host) => [host, this.#ruleUnder(host, rules)]))
+    const dropped = hosts.filter((host) => after.get(host) === undefined)
+      .map(({ target, routed, joined }) => ({ target, hasRoute: routed !== 0, groups: joined.length }))
+    return { kept: hosts.length - dropped.length, dropped, links: subscriptions.preview(rules, usedLinks(after)) }
   }
 
   /** Replaces the on-link prefixes of a link, for `subnet auto`. Beyond the limit, prefixes that were there before are kept. */
@@ -114,15 +137,15 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     reconciler.leave(link)
     const parts = [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks, bareLinks, firewall, nextHops, downstreamProxies]
     for (const part of parts) part.gone(ifindex)
-    if (subscriptions.gone(ifindex)) effects.events.push({ kind: 'link', iface: link.name, state: 'gone' })
+    if (subscriptions.gone(ifindex)) effects.events.push({ kind: 'link', iface: link.name, ifindex, state: 'gone' })
     this.#forget(link)
     this.#apply([], 'wants', now)
     this.#unfollow(link, now)
   }
 
   /** @param isHost a `host` line names the address @returns the rule by which it may be learned on the link; undefined: none */
-  ruleOf({ w0, w1, w2, w3 }: Address, ifindex: number, isHost = false): ActiveRule | undefined {
-    const { rules, links } = this.parts
+  ruleOf({ w0, w1, w2, w3 }: Address, ifindex: number, isHost = false, { rules }: { rules: Rules } = this.parts): ActiveRule | undefined {
+    const { links } = this.parts
     const rule = rules.owning(ifindex, w0, w1, w2, w3)
     if (rule === undefined || rules.excluded(w0, w1, w2, w3) || links.isGatewayElsewhere(w0, w1, w2, w3, ifindex)) return undefined
     return rule.settings.learn || isHost ? rule : undefined
@@ -154,16 +177,22 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (change === 'rules') for (const { ifindex } of this.parts.links.values()) hostDiscovery.start(ifindex, now)
   }
 
-  /** Removes the entries that the rules no longer allow, and all entries without an owner, which are solicited again if needed. */
+  /** Removes entries that the rules no longer allow, and those without an owner, which are solicited again if needed; then unused sockets. */
   #refit(): void {
-    const { rules: { config: { hosts } }, cache, owners } = this.parts
-    for (const neighbor of cache.values()) {
-      const { target, target: { w0, w1, w2, w3 }, isOwned, isPinned, ifindex } = neighbor
-      if (hosts.isPinned(w0, w1, w2, w3)) continue
-      const rule = isOwned && !isPinned ? this.ruleOf(target, ifindex, hosts.has(w0, w1, w2, w3)) : undefined
+    const { rules, cache, owners, subscriptions } = this.parts
+    const after = new Map([...cache.values()].map((neighbor) => [neighbor, this.#ruleUnder(neighbor, rules)]))
+    for (const [neighbor, rule] of after) {
       if (rule === undefined) owners.remove(neighbor, 'configuration')
-      else neighbor.rule = rule
+      else if (rule !== 'pinned') neighbor.rule = rule
     }
+    subscriptions.prune(usedLinks(after))
+  }
+
+  /** @returns the rule of an entry under these rules; `pinned`: they name its owner; undefined: the entry has to go */
+  #ruleUnder({ target, target: { w0, w1, w2, w3 }, isOwned, isPinned, ifindex }: Neighbor, rules: Rules): ActiveRule | 'pinned' | undefined {
+    const { hosts } = rules.config
+    if (hosts.isPinned(w0, w1, w2, w3)) return 'pinned'
+    return isOwned && !isPinned ? this.ruleOf(target, ifindex, hosts.has(w0, w1, w2, w3), { rules }) : undefined
   }
 
   #filter(): void {
@@ -215,6 +244,11 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     rules.follow(this.#onLink)
     this.#apply([...links.values()], 'rules', now)
   }
+}
+
+/** @returns the links of hosts of `auto` rules, which no rule names */
+function usedLinks(hosts: ReadonlyMap<Neighbor, ActiveRule | 'pinned' | undefined>): ReadonlySet<number> {
+  return new Set([...hosts].flatMap(([{ ifindex }, rule]) => rule !== undefined && rule !== 'pinned' && rule.kind === 'auto' ? [ifindex] : []))
 }
 
 function addsGlobal(before: Link | undefined, { addresses, name }: Link): boolean {

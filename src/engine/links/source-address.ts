@@ -1,7 +1,7 @@
 /** The choice of source addresses for ND, MLD and MRD messages and for echo requests (RFC 4861 4.3, 4.4). */
 import { type Address, Prefix } from '../../address.ts'
 import type { SourceChoice } from '../../config/config.ts'
-import type { Link } from '../types.ts'
+import type { Link, LinkAddress } from '../types.ts'
 import type { Links } from './links.ts'
 
 /**
@@ -21,6 +21,18 @@ export function sourceAddress({ addresses }: Link, choice: SourceChoice, target?
 }
 
 /**
+ * Chooses the source of probes on this link, as the kernel would for a link-local group (RFC 6724 5, rule 2): a link-local address, which
+ * every host of the link accepts. Without one, a host may ignore a source outside its prefixes, so an address in the prefix of the target
+ * comes first.
+ * @returns undefined when the link has no address, or only tentative ones (RFC 4862 5.4)
+ */
+export function probeSource(link: Link, target: Address): Address | undefined {
+  const source = sourceAddress(link, 'link-local')
+  if (source === undefined || source.isLinkLocal) return source
+  return link.addresses.find((own) => !own.tentative && isNear(own, target))?.address ?? source
+}
+
+/**
  * Chooses the source of probes on a link without link-layer addresses: a global address, because a tunnel's other end may accept and
  * route no others; of another link, if this one has none.
  * @returns undefined when no link has a usable address
@@ -36,8 +48,7 @@ export function tunnelSource(links: Links, link: Link): Address | undefined {
  * @returns undefined when this machine has no usable address
  */
 export function borrowedSource(links: Links, target: Address): Address | undefined {
-  const near = links.globals.find(({ address, prefixLength }) => new Prefix(address, prefixLength).contains(target))
-  const own = near ?? links.globals[0]
+  const own = links.globals.find((near) => isNear(near, target)) ?? links.globals[0]
   if (own !== undefined) return own.address
   const others = [...links.values()].flatMap(({ addresses }) => addresses.filter(({ address, tentative }) => !tentative && !address.isLoopback))
   return (others.find(({ address }) => !address.isLinkLocal) ?? others[0])?.address
@@ -59,3 +70,6 @@ export function echoSource(links: Links, link: Link, isInside: (address: Address
   const { globals } = links
   return (globals.find(({ address }) => isInside(address)) ?? globals[0])?.address ?? sourceAddress(link, 'link-local')
 }
+
+/** @returns whether the target is in the prefix of this address */
+function isNear({ address, prefixLength }: LinkAddress, target: Address): boolean { return new Prefix(address, prefixLength).contains(target) }

@@ -2,6 +2,7 @@
 import { Address } from '../../address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import { PLAIN } from '../rules/link-options.ts'
+import type { Rules } from '../rules/rules.ts'
 import type { Link, Listening, Subscription } from '../types.ts'
 import type { Limit } from '../../events.ts'
 import type { Groups } from './groups.ts'
@@ -12,6 +13,15 @@ const RING_LIMIT = 8
 /** The most links to receive from. Each has sockets and buffers of its own. */
 export const LINK_LIMIT = 4096
 const NO_GROUPS: ReadonlySet<number> = new Set()
+
+/** What happens to the sockets of a link when the configuration changes. */
+export interface LinkPreview {
+  readonly iface: string
+  readonly sockets: 'kept' | 'replaced' | 'opened' | 'closed'
+}
+
+/** Parts of a subscription that the sockets depend on. */
+const OF_SOCKETS = ['promiscuous', 'ring', 'reports', 'routerSolicitations'] as const satisfies readonly (keyof Subscription)[]
 
 export type GroupParts = Context & { readonly groups: Groups }
 
@@ -30,15 +40,12 @@ export class Subscriptions extends Part<GroupParts> {
     const { rules, groups, effects } = this.parts
     const { ifindex, name, up } = link
     const before = this.#listening.get(ifindex)
-    // While `auto` rules exist, a subscription by route is kept: a later route may lead to the link again.
-    const isKept = byRoute || (before !== undefined && rules.hasAuto)
-    const wanted = rules.config.options.subscription(name) ?? (isKept ? PLAIN : undefined)
-    if (wanted === undefined) {
+    // A subscription by route is kept: a later route may lead to the link again.
+    const subscription = this.#wanted(link, rules, byRoute || (before !== undefined && rules.hasAuto))
+    if (subscription === undefined) {
       if (before !== undefined) this.#stop(ifindex)
       return
     }
-    const others = [...this.#listening.values()].filter((listening) => listening !== before && listening.subscription.ring)
-    const subscription = { ...wanted, ring: wanted.ring && (before?.subscription.ring === true || others.length < RING_LIMIT) }
     if (before?.link === link && isSame(before.subscription, subscription)) return
     if (before === undefined && this.#listening.size >= LINK_LIMIT) {
       effects.events.push({ kind: 'limit', limit: 'links', size: LINK_LIMIT, ifindex })
@@ -48,7 +55,33 @@ export class Subscriptions extends Part<GroupParts> {
     this.#listening.set(ifindex, listening)
     effects.listening.set(ifindex, listening)
     if (before === undefined) groups.listening(ifindex)
-    if (before?.link.up !== up) effects.events.push({ kind: 'link', iface: name, state: up ? 'up' : 'down' })
+    if (before?.link.up !== up) effects.events.push({ kind: 'link', iface: name, ifindex, state: up ? 'up' : 'down' })
+  }
+
+  /** Cancels the subscriptions that the rules do not name. @param used links that hosts of `auto` rules are on */
+  prune(used: ReadonlySet<number>): void {
+    const { rules } = this.parts
+    for (const [ifindex, { link }] of this.#listening) if (this.#wanted(link, rules, used.has(ifindex)) === undefined) this.#stop(ifindex)
+  }
+
+  /** @returns what other rules would do to the sockets of each link that is listened on, now or then @param used as of {@link prune} */
+  preview(rules: Rules, used: ReadonlySet<number>): LinkPreview[] {
+    return [...this.parts.links.values()].flatMap((link) => {
+      const [before, after] = [this.#listening.get(link.ifindex)?.subscription, this.#wanted(link, rules, used.has(link.ifindex))]
+      if (before === undefined && after === undefined) return []
+      const sockets = before === undefined ? 'opened' : after === undefined ? 'closed'
+        : OF_SOCKETS.every((key) => before[key] === after[key]) ? 'kept' : 'replaced'
+      return [{ iface: link.name, sockets }]
+    })
+  }
+
+  /** @param isNeeded although the rules do not name the link @returns the subscription to a link under these rules; undefined: none */
+  #wanted({ ifindex, name }: Link, rules: Rules, isNeeded: boolean): Subscription | undefined {
+    const before = this.#listening.get(ifindex)
+    const wanted = rules.config.options.subscription(name) ?? (isNeeded ? PLAIN : undefined)
+    if (wanted === undefined) return undefined
+    const others = [...this.#listening.values()].filter((listening) => listening !== before && listening.subscription.ring)
+    return { ...wanted, ring: wanted.ring && (before?.subscription.ring === true || others.length < RING_LIMIT) }
   }
 
   /** Cancels the subscription to a link that was removed. @returns whether there was one */

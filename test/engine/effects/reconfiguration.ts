@@ -1,6 +1,6 @@
 /** What follows from changes of links, rules and prefixes. */
 import t from 'tap'
-import { ETH0, ETH1, ETH2, linkOf, mac, own, prefix, ROUTER, Stage, SUBNET, TIMED, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
+import { configOf, ETH0, ETH1, ETH2, linkOf, mac, own, prefix, ROUTER, Stage, SUBNET, TIMED, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
 
 t.test('links that the configuration names are listened on, and the kernel\'s reactions there are filtered', async (t) => {
   const stage = new Stage(SUBNET, [])
@@ -124,6 +124,16 @@ t.test('an owner on a link that only a route led to survives a change of that li
   t.same(stage.sink.take('ignore'), [], 'its owner is verified there')
   stage.configure('proxy eth0 { timeout 100\n retries 1\n ttl 1s\n rule 2001:db8::/64 { auto } }')
   t.same(stage.sink.take('ignore'), [], 'and after a reload')
+})
+
+t.test('beside an `auto` rule, a link that only the former rules named is no longer listened on', async (t) => {
+  const auto = 'proxy eth0 { rule 2001:db8::/64 { auto } }'
+  const stage = new Stage(auto)
+  stage.configure(SUBNET)
+  stage.sink.take()
+  t.same(stage.engine.preview(configOf(auto)).links.map(({ iface, sockets }) => `${iface} ${sockets}`), ['eth0 kept', 'eth1 closed'])
+  stage.configure(auto)
+  t.same(stage.sink.take('ignore'), ['ignore eth1'])
 })
 
 t.test('`subnet auto` follows its upstream: rules, hosts, routes and groups come and go', async (t) => {

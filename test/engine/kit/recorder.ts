@@ -3,6 +3,7 @@ import { Address, formatMac } from '../../../src/address.ts'
 import { clearEffects, createEffects } from '../../../src/engine/effects/effects.ts'
 import type { Advertisement, Effects, HostRoute, Instant, Multicast, Probe, RouteChange, Subscription } from '../../../src/engine/types.ts'
 import type { Event, Outcome } from '../../../src/events.ts'
+import { multicastMac } from '../../../src/wire/frame.ts'
 import { groupOf, nameOf } from './basics.ts'
 
 const UNSEEN = ['ownSolicitations', 'ring']
@@ -64,13 +65,10 @@ export class Recorder {
       + `to ${new Address(d0, d1, d2, d3)} ${formatMac(to)}`)
   }
 
-  probe(probe: Probe): void {
-    const { ifindex, target } = probe
-    if (probe.kind === 'multicast') {
-      this.add(`solicit ${nameOf(ifindex)} ${target}`)
-      return
-    }
-    const { destination, source, to } = probe
+  probe({ ifindex, target, destination, source, to }: Probe): void {
+    // Announcements, and probes on a link without addresses, have another source. The test of a proxy goes to the proxy alone.
+    const isGroup = destination.equals(target.solicitedNode) && to === multicastMac(destination.w3)
+    if (isGroup && source.isLinkLocal) return this.add(`solicit ${nameOf(ifindex)} ${target}`)
     const odd = destination.equals(target) ? '' : ` at ${destination}`
     this.add(`confirm ${nameOf(ifindex)} ${target}${odd} from ${source}${to < 0 ? '' : ` to ${formatMac(to)}`}`)
   }

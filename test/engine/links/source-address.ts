@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Links } from '../../../src/engine/links/links.ts'
-import { borrowedSource, echoSource, linkLocal, sourceAddress, tunnelSource } from '../../../src/engine/links/source-address.ts'
+import { borrowedSource, echoSource, linkLocal, probeSource, sourceAddress, tunnelSource } from '../../../src/engine/links/source-address.ts'
 import type { LinkAddress } from '../../../src/engine/types.ts'
 import { chance, ETH0, ETH1, ip, linkOf, LO, own, prefix } from '../kit/stage.ts'
 
@@ -56,6 +56,15 @@ t.test('on a link without addresses: in the target\'s prefix, else any that is n
   t.equal(source('2001:db8:9::2'), 'fd00::ff')
   links.delete(ETH0)
   t.equal(source(), undefined)
+})
+
+t.test('a probe comes from an address of its link: a link-local one, else one in the target\'s prefix', async (t) => {
+  const source = (...addresses: LinkAddress[]): string | undefined => probeSource(linkOf(ETH0, { addresses }), ip('2001:db8::2'))?.toString()
+  t.equal(source(own('2001:db8::ff'), own('fe80::1')), 'fe80::1')
+  t.equal(source(own('fd00::ff'), own('fe80::1', 64, true), own('2001:db8::ff')), '2001:db8::ff')
+  t.equal(source(own('fd00::ff'), own('2001:db8::ff', 128)), 'fd00::ff', 'else any')
+  t.equal(source(own('2001:db8::fe', 64, true), own('2001:db8::ff', 64)), '2001:db8::ff', 'never a tentative one')
+  t.equal(source(own('fe80::1', 64, true)), undefined)
 })
 
 t.test('probes into a tunnel come from a global address, of the tunnel if it has one', async (t) => {

@@ -68,6 +68,7 @@ export class Daemon {
 
   /** @returns its private memory, in MiB (proc_pid_status(5)) */
   memory(): number { return Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${this.proc.pid}/status`, 'utf8'))?.[1]) / 1024 }
-  stop(): Promise<number | string> { return this.proc.stop('SIGTERM') }
+  /** @param signal SIGUSR2: for a restart, which keeps the host routes */
+  stop(signal: 'SIGTERM' | 'SIGUSR2' = 'SIGTERM'): Promise<number | string> { return this.proc.stop(signal) }
   kill(): Promise<number | string> { return this.proc.stop('SIGKILL') }
 }

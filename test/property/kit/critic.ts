@@ -66,14 +66,12 @@ export class Critic extends Recorder {
 
   override ignore(ifindex: number): void { check(this.listening.delete(ifindex), `stops listening on ${ifindex}`) }
 
-  override probe(probe: Probe): void {
-    const { ifindex, target } = probe
+  override probe({ ifindex, target, destination, source }: Probe): void {
     check(!target.isUnspecified && !target.isMulticast, `solicits for ${target}`)
-    // On a link that is gone meanwhile the probe has no effect.
     const isUsable = !target.isLinkLocal || NEXT_HOPS.includes(target.toString())
-    if (probe.kind === 'multicast') return check(isUsable, `solicits for ${target}`)
-    const { destination, source } = probe
     check(!source.isUnspecified, 'a probe is not shaped like DAD')
+    // On a link that is gone meanwhile the probe has no effect.
+    if (destination.equals(target.solicitedNode) && this.#isSource(ifindex, source)) return check(isUsable, `solicits for ${target}`)
     if (destination.equals(target)) {
       check(isUsable && this.listening.has(ifindex), `verifies ${target} on link ${ifindex}, where the answer is received`)
     } else {
@@ -155,6 +153,13 @@ export class Critic extends Recorder {
         iface === name ? rules.filter(({ prefix }) => prefix.contains(target)).map(() => settings) : []),
       ...subnets.filter((subnet) => this.prefixesOf(subnet).some((prefix) => prefix.contains(target))
         && [subnet.upstream, ...subnet.downstream].some((pattern) => matchesIface(pattern, name))).map(({ settings }) => settings)]
+  }
+
+  /** @returns whether a probe may leave by the link with this source: its own address, or any of this machine if it has none */
+  #isSource(ifindex: number, source: Address): boolean {
+    const has = ({ addresses }: Link): boolean => addresses.some(({ address, tentative }) => !tentative && address.equals(source))
+    const link = this.links.get(ifindex)
+    return link !== undefined && (link.addresses.length === 0 ? [...this.links.values()].some(has) : has(link))
   }
 
   #owner(target: Address): { iface: string | undefined } | undefined {

@@ -203,11 +203,7 @@ export class ProxyHost {
     const port = this.#ports.get(probe.ifindex)
     if (port === undefined) return
     const { kernel, link } = port
-    const { ifindex, target } = probe
-    const destination = target.solicitedNode
-    const [{ address: source }] = link.addresses
-    const solicitation = probe.kind === 'unicast' ? probe : { ifindex, source, destination, target, to: multicastMac(destination.w3) }
-    kernel.send(new Frame(this.#send.slice(0, encodeSolicitation(this.#send, 0, solicitation, link.mac as Mac, LINK_HEADER))))
+    kernel.send(new Frame(this.#send.slice(0, encodeSolicitation(this.#send, 0, probe, link.mac as Mac, LINK_HEADER))))
   }
 
   #advertise(message: Advertisement): void {

@@ -146,7 +146,7 @@ class RealTestbed implements Testbed {
 
   async restart(how: 'stopped' | 'killed', meanwhile?: () => void): Promise<{ from: number; to: number }> {
     const from = this.now
-    const status = await (how === 'stopped' ? this.#daemon.stop() : this.#daemon.kill())
+    const status = await (how === 'stopped' ? this.#daemon.stop('SIGUSR2') : this.#daemon.kill())
     if (status !== (how === 'stopped' ? 0 : 'SIGKILL')) throw new Error(`ended with ${status}`)
     meanwhile?.()
     await this.start(this.#config)

@@ -1,0 +1,51 @@
+/** `ndp6d cleanup`: removes what a daemon left in the kernel after it was killed, or before ndp6d is uninstalled. */
+import { rmdirSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { hasNetAdmin } from '../linux/capabilities.ts'
+import { type Removed, removeLeftovers } from '../linux/leftovers.ts'
+import { AlreadyRunning } from '../linux/single-instance.ts'
+import { control } from './connection.ts'
+import { EXIT } from './exit.ts'
+import { stateDirectory } from './service-directories.ts'
+
+export const command = 'cleanup'
+export const describe = 'remove routes, nftables table and settings that a daemon left behind'
+export const builder = {
+  control,
+  state: { type: 'string', requiresArg: true, default: stateDirectory() ?? '/var/lib/ndp6d', describe: 'state directory of the daemon' },
+} as const
+
+export async function handler({ control: path, state }: { control: string; state: string }): Promise<void> {
+  if (!hasNetAdmin()) return fail('not permitted to change routes: run this command as root (`sudo ndp6d cleanup`)', EXIT.notPermitted)
+  try {
+    const removed = await removeLeftovers(state)
+    removeSocket(path)
+    process.stdout.write(report(removed))
+    const { failures: [failure] } = removed
+    if (failure !== undefined) fail(`cannot remove the route of ${failure.change.route.target}: ${failure.error.message}`, EXIT.failed)
+  } catch (error) {
+    fail(error instanceof AlreadyRunning ? 'a daemon runs in this network namespace: stop it first (`systemctl stop ndp6d`)'
+      : (error as Error).message, EXIT.failed)
+  }
+}
+
+function report({ routes, settings }: Removed): string {
+  const lines = settings.map(({ iface, setting, from, to }) => `net.ipv6.conf.${iface}.${setting} set from ${from} to ${to}`)
+  if (routes > 0) lines.unshift(`${routes} host route${routes === 1 ? '' : 's'} removed`)
+  return `${lines.length === 0 ? 'nothing to remove' : lines.join('\n')}\n`
+}
+
+/** Removes the control socket of a daemon that was killed. */
+function removeSocket(path: string): void {
+  try {
+    rmSync(path, { force: true })
+    rmdirSync(dirname(path))
+  } catch {
+    // The daemon of another network namespace has its socket there, or there is no directory.
+  }
+}
+
+function fail(message: string, status: number): void {
+  process.stderr.write(`ndp6d: ${message}\n`)
+  process.exitCode = status
+}

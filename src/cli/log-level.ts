@@ -1,0 +1,29 @@
+/** `ndp6d log-level [LEVEL]`: shows or sets the level of the running daemon's log. */
+import type { Argv } from 'yargs'
+import { request } from '../control/client.ts'
+import { LEVELS, type LogLevel } from '../replies/log-level.ts'
+import { control, explainFailure } from './connection.ts'
+
+export const command = 'log-level [LEVEL]'
+export const describe = 'show or set the level of the log until the next start'
+
+const SCHEMA = 'ndp6d/log-level/1'
+
+export function builder(yargs: Argv) {
+  return yargs.positional('LEVEL', { choices: LEVELS, describe: 'least severe records to log; by default it is only shown' })
+    .options({ control, json: { type: 'boolean', default: false, describe: 'as one JSON object' } })
+}
+
+interface Options { readonly LEVEL?: string | undefined; readonly control: string; readonly json: boolean }
+
+export async function handler({ LEVEL: wanted, control: path, json }: Options): Promise<void> {
+  try {
+    for await (const part of request(path, 'log-level', wanted === undefined ? {} : { level: wanted })) {
+      const { level, former } = part as unknown as LogLevel
+      process.stdout.write(json ? `${JSON.stringify({ schema: SCHEMA, running: true, level, former }, undefined, 2)}\n`
+        : former === null || former === level ? `${level}\n` : `${level}, formerly ${former}\n`)
+    }
+  } catch (error) {
+    process.exitCode = explainFailure(error as NodeJS.ErrnoException, path, json ? SCHEMA : undefined)
+  }
+}

@@ -1,0 +1,50 @@
+/** Errors of the command line as sentences: with the word that was probably meant, or what replaces an option of ndppd. */
+import { nearest } from '../config/suggest.ts'
+
+/** Options of ndppd that ndp6d does not have, by their short and long names. */
+const DAEMON = '`-d` of ndppd is not needed: ndp6d stays in the foreground, and `systemctl enable --now ndp6d` runs it in the background'
+const VERBOSE = '`-v` of ndppd is `--level debug`; `journalctl -u ndp6d` shows the log of the service'
+const NDPPD: Readonly<Record<string, string>> = {
+  d: DAEMON, daemon: DAEMON, v: VERBOSE, verbose: VERBOSE,
+  p: '`-p FILE` of ndppd is not needed: there is no pid file, `systemctl status ndp6d` shows the process',
+}
+
+/** The options of each command, by name, as yargs reads them; the empty name is the daemon. */
+export type Commands = Readonly<Record<string, object>>
+
+/** @param message an error of yargs. @param args the command line. @returns the sentences to print */
+export function explainUsage(message: string, args: readonly string[], commands: Commands): readonly string[] {
+  const [, unknown] = /^Unknown (?:argument|command)s?: (.*)$/.exec(message) ?? []
+  if (unknown !== undefined) return explainUnknown(unknown.split(', '), args, commands)
+  const [, valueless] = /^Not enough arguments following: (.*)$/.exec(message) ?? []
+  if (valueless !== undefined) return [`option --${valueless} has no value: expected one after it`]
+  const wrong = [...message.matchAll(/^ *Argument: (.*), Given: (.*), Choices: (.*)$/gm)]
+  return wrong.length === 0 ? [message] : wrong.map(([, option, given, choices]) =>
+    // The name of an argument without dashes is in capitals.
+    `${given} is not a value of ${/[a-z]/.test(option) ? '--' : ''}${option}: expected ${choices.replaceAll('"', '')}`)
+}
+
+/** @param words unknown words, options without their dashes */
+function explainUnknown(words: readonly string[], args: readonly string[], commands: Commands): readonly string[] {
+  const names = Object.keys(commands).filter((name) => name !== '')
+  const command = args.find((arg) => names.includes(arg))
+  const options = [...Object.keys(commands[command ?? '']), 'help', 'version'].filter((name) => name !== name.toUpperCase())
+  /** The file of `-p`, which is no mistake of its own. */
+  const pidFile = args[args.findIndex((arg) => /^-[a-z]*p$/.test(arg)) + 1]
+  const sentences = new Set<string>()
+  for (const word of words) {
+    const typed = args.find((arg) => arg.startsWith('-') && arg.replace(/^--?|=.*/gs, '') === word)?.replace(/=.*/s, '')
+    if (typed === undefined && args.includes(word)) {
+      if (word === pidFile && words.includes('p')) continue
+      const near = command === undefined ? nearest(word, names) : undefined
+      // The options are those of the misspelt command.
+      if (near !== undefined) return [`unknown command ${JSON.stringify(word)}: did you mean \`ndp6d ${near}\`?`]
+      sentences.add(`unexpected ${JSON.stringify(word)}: ${command !== undefined ? `\`ndp6d ${command} --help\` shows what it takes`
+        : /[/.]/.test(word) ? `did you mean \`ndp6d --config ${word}\`?` : `commands are ${names.join(', ')}`}`)
+      continue
+    }
+    const near = nearest(word, options)
+    sentences.add(NDPPD[word] ?? `unknown option ${typed ?? `-${word}`}${near === undefined ? '' : `: did you mean --${near}?`}`)
+  }
+  return [...sentences]
+}

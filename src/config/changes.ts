@@ -1,0 +1,140 @@
+/** The difference between two configurations: one change for each block, rule, host, exclusion and option that differs. */
+import type { Config, Proxy, Rule, Settings, Subnet } from './config.ts'
+import { OPTIONS, type Where } from './option-table.ts'
+import type { Place, Places } from './places.ts'
+import { printEndpoint, printValue } from './print.ts'
+
+export interface Change {
+  readonly op: 'add' | 'change' | 'remove'
+  readonly what: 'subnet' | 'proxy' | 'rule' | 'host' | 'exclude' | 'option' | 'order'
+  /** Prefix, interface, address or word of the part that changed; empty for `order`. */
+  readonly name: string
+  /** The block of the part: `subnet 2001:db8::/64`; null: it is outside of all blocks. */
+  readonly block: string | null
+  /** Prefix of a subnet, rule or exclusion; else null. */
+  readonly prefix: string | null
+  /** The former and the new value; null where there is none. */
+  readonly from: string | null
+  readonly to: string | null
+  /** The place of the new value; null for a removed part. */
+  readonly file: string | null
+  readonly line: number | null
+}
+
+/** One statement of a configuration. */
+interface Part extends Pick<Change, 'what' | 'name' | 'block' | 'prefix'> {
+  /** Equal in both configurations for the part that is compared. */
+  readonly key: string
+  /** What is printed of the part. */
+  readonly value: string | null
+  /** A block differs by its parts, so its value is not compared. */
+  readonly isBlock?: boolean
+  /** Parts of one list whose order has an effect. */
+  readonly list?: string
+  /** Key of the block. The parts of a block that is new or removed are not listed one by one, except its rules. */
+  readonly parent?: string
+  readonly place: (places: Places) => Place | undefined
+}
+
+/**
+ * Returns the changes from `before` to `after`, in the order of `after`, with removed parts at the end. Empty if both are equal, apart from
+ * the order of `host` and `exclude` lines and of `downstream` links, which has no effect.
+ * @param places of the parts of `after`
+ */
+export function changesBetween(before: Config, after: Config, places: Places): Change[] {
+  const [old, young] = [before, after].map((config) => new Map([...partsOf(config)].map((part) => [part.key, part])))
+  const changes: Change[] = []
+  const push = (op: Change['op'], { what, name, block, prefix }: Omit<Part, 'key' | 'value'>, from: string | null, to: string | null,
+    place?: Place): void => {
+    changes.push({ op, what, name, block, prefix, from, to, file: place?.file ?? null, line: place?.line ?? null })
+  }
+  const isShown = ({ what, parent }: Part, other: ReadonlyMap<string, Part>): boolean => what === 'rule' || parent === undefined || other.has(parent)
+  for (const [key, part] of young) {
+    const former = old.get(key)
+    if (former === undefined) {
+      if (isShown(part, old)) push('add', part, null, part.value, part.place(places))
+    } else if (part.isBlock !== true && former.value !== part.value) push('change', part, former.value, part.value, part.place(places))
+  }
+  for (const list of new Set([...young.values()].map((part) => part.list))) {
+    const [first, second] = [[old, young], [young, old]].map(([one, other]) =>
+      [...one.values()].filter((part) => part.list === list && other.has(part.key)))
+    if (list === undefined || first.every(({ key }, i) => key === second[i].key)) continue
+    push('change', { what: 'order', name: '', block: second[0].block, prefix: null, place: second[0].place }, null, null, second[0].place(places))
+  }
+  for (const [key, part] of old) if (!young.has(key) && isShown(part, young)) push('remove', part, part.value, null)
+  return changes
+}
+
+function * partsOf(config: Config): Generator<Part> {
+  yield* options('top', undefined, null, config, config)
+  for (const subnet of config.subnets) yield* partsOfSubnet(subnet)
+  const counts = new Map<string, number>()
+  for (const proxy of config.proxies) yield* partsOfProxy(proxy, nth(counts, proxy.iface))
+}
+
+function * partsOfSubnet(subnet: Subnet): Generator<Part> {
+  const { prefix, upstream, downstream, hosts, exclude, settings } = subnet
+  const name = prefix === 'auto' ? `auto (${upstream})` : String(prefix)
+  const block = `subnet ${name}`
+  yield { key: block, what: 'subnet', name, block: null, prefix: String(prefix), value: `${upstream} to ${downstream.join(' ')}`, isBlock: true,
+    list: 'subnets', place: (places) => places.of(subnet) }
+  const links = { upstream, downstream: [...downstream].sort().join(' ') }
+  for (const [word, value] of Object.entries(links)) {
+    yield { key: `${block} ${word}`, what: 'option', name: word, block, prefix: null, value, parent: block,
+      place: (places) => places.ofOption(subnet, word) }
+  }
+  yield* options('subnet', block, block, settings, subnet)
+  for (const host of hosts) {
+    yield { key: `${block} host ${host.address}`, what: 'host', name: String(host.address), block, prefix: null,
+      value: host.iface ?? 'any downstream', parent: block, place: (places) => places.of(host) }
+  }
+  for (const part of exclude) {
+    yield { key: `${block} exclude ${part}`, what: 'exclude', name: String(part), block, prefix: String(part), value: null, parent: block,
+      place: (places) => places.of(part) }
+  }
+}
+
+/** @param number of the block among those of its interface */
+function * partsOfProxy(proxy: Proxy, number: number): Generator<Part> {
+  const { iface, rules, settings } = proxy
+  const block = `proxy ${iface}`
+  const key = `${block} ${number}`
+  yield { key, what: 'proxy', name: iface, block: null, prefix: null, value: rules.length === 1 ? '1 rule' : `${rules.length} rules`,
+    isBlock: true, list: 'proxies', place: (places) => places.of(proxy) }
+  yield* options('proxy', block, key, settings, proxy)
+  const counts = new Map<string, number>()
+  for (const rule of rules) {
+    const prefix = String(rule.prefix)
+    yield { key: `${key} rule ${prefix} ${nth(counts, prefix)}`, what: 'rule', name: prefix, block, prefix, value: describe(rule, iface),
+      list: key, parent: key, place: (places) => places.of(rule) }
+  }
+}
+
+/** @param block null: outside of all blocks @param parent its key @param owner the block that has the options */
+function * options(where: Where, block: string | undefined, parent: string | null, values: Partial<Settings & Config>,
+  owner: object): Generator<Part> {
+  for (const [word, { sets, type, where: places }] of OPTIONS) {
+    const value = sets === undefined || !places.includes(where) ? undefined : values[sets as keyof typeof values]
+    if (value === undefined) continue
+    const text = type === 'endpoint' ? printEndpoint(values.metrics!) : type === 'time' ? printTime(value as number) : printValue(value as string)
+    yield { key: `${parent} ${word}`, what: 'option', name: word, block: block ?? null, prefix: null, value: text,
+      ...(parent === null ? {} : { parent }), place: (places) => places.ofOption(owner, sets!) }
+  }
+}
+
+function describe(rule: Rule, iface: string): string {
+  return rule.kind === 'iface' ? `${iface} to ${rule.ifaces.join(' ')}${rule.autovia ? ' autovia' : ''}` : `${iface} ${rule.kind}`
+}
+
+/** Formats milliseconds in the largest unit without a fraction: `90s`. */
+function printTime(time: number): string {
+  const [unit, scale] = ([['h', 3_600_000], ['m', 60_000], ['s', 1000]] as const).find(([, each]) => time > 0 && time % each === 0) ?? ['ms', 1]
+  return `${time / scale}${time === 0 ? '' : unit}`
+}
+
+/** Counts the calls for `name`. @returns the number of this one, from 1 */
+function nth(counts: Map<string, number>, name: string): number {
+  const number = (counts.get(name) ?? 0) + 1
+  counts.set(name, number)
+  return number
+}

@@ -1,0 +1,100 @@
+/** What a check of `ndp6d doctor` looks at, and what it returns. */
+import type { Config } from '../config/config.ts'
+import type { Machine } from './machine.ts'
+
+/** `error`: hosts are unreachable now, or will be soon. `warning`: they may be, under some circumstances. */
+export type Severity = 'error' | 'warning'
+
+export interface Finding {
+  /** What is wrong. One sentence without a period at its end, as all texts here. */
+  readonly what: string
+  /** Why it hurts. */
+  readonly why: string
+  /** The one command line for sh(1) that mends it, or the line of the configuration if `isLine` is set. */
+  readonly mend: string
+  readonly isLine?: boolean
+  /** The line of the configuration that keeps it mended. */
+  readonly keep?: string
+  readonly link?: string
+  readonly target?: string
+}
+
+/** The check could not be carried out. */
+export interface Unknown {
+  /** The reason. */
+  readonly unknown: string
+  /** The command that makes it known. */
+  readonly how: string
+}
+
+/** All findings of a check; none: nothing is wrong. */
+export type Result = readonly Finding[] | Unknown
+
+export interface Check {
+  readonly code: string
+  readonly severity: Severity
+  /** What is checked, for `--list`. */
+  readonly title: string
+  /** What the check cannot do without: the configuration, or a running daemon as well. */
+  readonly needs?: 'configuration' | 'daemon'
+  /** The daemon makes the check every minute: it takes at most milliseconds and starts no program. */
+  readonly isCheap?: boolean
+  /** The daemon has a log record of its own about what the check finds. */
+  readonly isLogged?: boolean
+  look(subject: Subject): Result | Promise<Result>
+}
+
+/** What a check found: one finding, or nothing, or why it could not be made. */
+export interface Outcome {
+  readonly code: string
+  readonly severity: Severity
+  readonly status: 'ok' | 'finding' | 'unknown'
+  readonly finding?: Finding
+  readonly unknown?: { readonly reason: string; readonly how: string }
+}
+
+/** An entry of the daemon's neighbor cache. */
+export interface NeighborFacts {
+  readonly target: string
+  readonly state: string
+  /** The owner's link; undefined without an owner. */
+  readonly iface?: string | undefined
+  readonly lladdr?: string | undefined
+  readonly via?: string
+  readonly pinned: boolean
+}
+
+/** What only the running daemon knows. */
+export interface DaemonFacts {
+  readonly pid: number
+  /** Seconds since the start. */
+  readonly uptime: number
+  /** Received packets of each served link. */
+  readonly received: Readonly<Record<string, number>>
+  /** Links without link-layer addresses on which no host has answered a probe, and the target of the last probe. */
+  readonly silent: readonly { readonly link: string; readonly target: string }[]
+}
+
+export interface Subject {
+  readonly machine: Machine
+  /** Undefined: it cannot be read, or has errors. */
+  readonly config: Config | undefined
+  /** The file of the configuration, if it is not the daemon's own. */
+  readonly file?: string
+  readonly daemon: DaemonFacts | undefined
+  /** Why there is no `daemon`. */
+  readonly absence?: Unknown
+  /** The daemon's cache, or none without a daemon. */
+  readonly neighbors: Iterable<NeighborFacts>
+}
+
+/** A subject with a configuration, which checks with `needs` get. */
+export type Configured = Subject & { readonly config: Config }
+
+/** @returns a check that needs the configuration */
+export function configured(check: Omit<Check, 'look' | 'needs'>, look: (subject: Configured) => Result | Promise<Result>): Check {
+  return { ...check, needs: 'configuration', look: (subject) => look(subject as Configured) }
+}
+
+/** @returns a word for sh(1), quoted if necessary */
+export function word(text: string): string { return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'` }

@@ -1,0 +1,69 @@
+/** Chains of firewall rules, and what becomes of a packet in them (nft(8), ip6tables(8)). */
+
+/** An ICMPv6 message of Neighbor Discovery or MLD. The link is unknown for ports of bridges. */
+export interface Packet {
+  readonly type: number
+  readonly hopLimit: number
+  readonly in?: string
+  readonly out?: string
+}
+
+/** Undefined: the packet may match or not, as its address, its rate or a feature decides that is not modelled. */
+export type Truth = boolean | undefined
+
+/** `jump` and `goto` name a chain of the same table. */
+export type Verdict = 'accept' | 'drop' | 'return' | { readonly jump: string } | { readonly goto: string }
+
+/** @returns whether the packet matches, and the verdict if there is one */
+export type Rule = (packet: Packet) => { readonly truth: Truth; readonly verdict?: Verdict | undefined }
+
+export interface Chain {
+  readonly family: string
+  readonly table: string
+  readonly name: string
+  /** Of a base chain. */
+  readonly hook?: string | undefined
+  readonly policy?: 'accept' | 'drop'
+  /** The links of a chain at `ingress` or `egress`. */
+  readonly device?: readonly string[]
+  readonly rules: readonly Rule[]
+  /** A chain of ip6tables. */
+  readonly isExtended: boolean
+}
+
+/** Jumps are nested up to 16 times in nftables. */
+const DEPTH = 16
+
+/** @returns whether the base chain certainly drops the packet, or the kernel rejects it there */
+export function drops(chain: Chain, all: readonly Chain[], packet: Packet): boolean {
+  const inTable = all.filter(({ family, table }) => family === chain.family && table === chain.table)
+  const end = walk(chain, inTable, packet, 0)
+  return end === 'drop' || (end === undefined && chain.policy === 'drop')
+}
+
+/** @returns the final verdict; undefined: the packet returns */
+function walk(chain: Chain, all: readonly Chain[], packet: Packet, depth: number): 'accept' | 'drop' | undefined {
+  for (const rule of chain.rules) {
+    const { truth, verdict } = rule(packet)
+    if (truth === false || verdict === undefined) continue
+    // Without certainty, the packet counts as not dropped.
+    if (verdict === 'accept') return 'accept'
+    if (verdict === 'drop') {
+      if (truth === true) return 'drop'
+    } else if (verdict === 'return') {
+      return truth === true ? undefined : 'accept'
+    } else {
+      const isJump = 'jump' in verdict
+      const name = isJump ? verdict.jump : verdict.goto
+      const target = all.find((each) => each.name === name)
+      const end = target === undefined || depth >= DEPTH ? undefined : walk(target, all, packet, depth + 1)
+      if (end === 'accept' || (end === 'drop' && truth === true)) return end
+      if (!isJump && truth === true) return undefined
+    }
+  }
+  return undefined
+}
+
+/** All of them. */
+export function both(a: Truth, b: Truth): Truth { return a === false || b === false ? false : a === undefined || b === undefined ? undefined : true }
+export function not(a: Truth): Truth { return a === undefined ? undefined : !a }

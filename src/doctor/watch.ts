@@ -1,0 +1,79 @@
+/** The checks that the daemon makes itself, every minute. They never delay packets for longer than one table of the kernel takes. */
+import { setImmediate } from 'node:timers/promises'
+import type { Log } from '../linux/log.ts'
+import type { Check, Finding, Severity, Subject } from './check.ts'
+import { CHECKS, resultOf } from './doctor.ts'
+
+/** Milliseconds from the start to the first round, and between two rounds. */
+const PAUSES = { first: 2000, interval: 60_000 }
+/** The most findings that are kept. */
+const MAX = 64
+
+/** A finding as `ndp6d status` shows it. */
+export interface Found {
+  readonly code: string
+  readonly severity: Severity
+  readonly what: string
+  readonly mend: string
+}
+
+interface Entry { readonly check: Check; readonly finding: Finding }
+
+export class FindingWatch {
+  readonly #subject: () => Subject
+  readonly #log: Log
+  /** By code, link and target: numbers in the text of a finding may change. */
+  #entries = new Map<string, Entry>()
+  #timer: NodeJS.Timeout | undefined
+  readonly #pauses: typeof PAUSES
+  #isClosed = false
+
+  constructor(subject: () => Subject, log: Log, pauses = PAUSES) {
+    this.#subject = subject
+    this.#log = log
+    this.#pauses = pauses
+  }
+
+  start(): void { this.#later(this.#pauses.first) }
+
+  get findings(): Found[] {
+    return [...this.#entries.values()].map(({ check: { code, severity }, finding: { what, mend } }) => ({ code, severity, what, mend }))
+  }
+
+  close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+  }
+
+  #later(pause: number): void { this.#timer = setTimeout(() => void this.#round(), pause) }
+
+  async #round(): Promise<void> {
+    const subject = this.#subject()
+    const entries = new Map<string, Entry>()
+    for (const check of CHECKS) {
+      if (check.isCheap !== true) continue
+      // Packets come between two checks.
+      await setImmediate()
+      if (this.#isClosed) return
+      const result = await resultOf(check, subject)
+      const isKnown = !('unknown' in result)
+      const found = isKnown ? result.map((finding) => ({ check, finding })) : [...this.#entries.values()].filter((entry) => entry.check === check)
+      for (const entry of found) {
+        if (entries.size < MAX) entries.set(`${check.code} ${entry.finding.link ?? ''} ${entry.finding.target ?? ''}`, entry)
+      }
+    }
+    if (this.#isClosed) return
+    const before = this.#entries
+    this.#entries = entries
+    for (const [key, entry] of entries) if (!before.has(key)) this.#report(entry, true)
+    for (const [key, entry] of before) if (!entries.has(key)) this.#report(entry, false)
+    this.#later(this.#pauses.interval)
+  }
+
+  #report({ check: { code, isLogged }, finding: { what, why, mend, isLine, link, target } }: Entry, isNew: boolean): void {
+    if (isLogged === true) return
+    const fields = { event: 'finding' as const, reason: code, state: isNew ? 'found' : 'gone', iface: link, target }
+    if (isNew) this.#log.warn(fields, `${what}: ${why}; ${isLine === true ? `write \`${mend}\` into the configuration` : `run \`${mend}\``}`)
+    else this.#log.info(fields, `no longer true: ${what}`)
+  }
+}

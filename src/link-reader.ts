@@ -1,0 +1,29 @@
+/** Makes inputs of the engine from what the sockets of one link receive. */
+import type { Input, Link } from './engine/types.ts'
+import { isOutOfDescriptors, verdict } from './linux/errors.ts'
+import type { LinkReader } from './linux/link-sockets.ts'
+import type { LinkErrorLog } from './log/link-errors.ts'
+
+export interface LinkReaderParts {
+  step(input: Input): void
+  /** The kernel dropped received packets of the link. */
+  dropped(ifindex: number, count: number): void
+  readonly errors: LinkErrorLog
+}
+
+export function linkReader({ ifindex, name }: Link, { step, dropped, errors }: LinkReaderParts): LinkReader {
+  return {
+    packets: (batch) => step({ kind: 'packets', ifindex, batch }),
+    echo: (source, mac) => step({ kind: 'echo', ifindex, source, mac }),
+    report: (joined, left) => step({ kind: 'report', ifindex, joined, left }),
+    query: (query) => step({ kind: 'query', ifindex, query }),
+    routerSolicitation: () => step({ kind: 'router-solicitation', ifindex }),
+    // Announces hosts again: messages that could not be sent until now did not reach the switches at the other end.
+    opened: () => {
+      errors.opened(name)
+      step({ kind: 'link-replugged', ifindex })
+    },
+    dropped: (count) => dropped(ifindex, count),
+    failed: (error) => errors.failed(name, error, verdict(error) !== 'fatal' && !isOutOfDescriptors(error)),
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * The log of the daemon. Repeated records are summed up: each cause has at most one record a minute, and the next record has the number
+ * of the repetitions. An event has only a few causes with records of their own in a minute, and all further causes share one record.
+ * Text is made only for records that are written, because a flood may cause thousands of records in a second.
+ */
+import type { Level, Logger } from 'pino'
+import type { Instant } from '../engine/types.ts'
+import type { Limit } from '../events.ts'
+import type { ProblemName, ProblemRecord } from './problems.ts'
+
+/** Milliseconds at least between two records of one cause. */
+const WINDOW = 60_000
+/** Milliseconds until the first record that several causes share. */
+const SHARED_DELAY = 5000
+/** The most causes of one event that have records of their own at the same time. */
+const MAX_PROBLEMS = 10
+const MAX_NEWS = 15
+
+/** A sum: repetitions since the last record of their cause. */
+export interface Sum {
+  readonly count: number
+  readonly seconds: number
+}
+
+/** The text of a record. A function makes it; a sum calls the function with the repetitions, so that the text contains their number. */
+export type Text = string | ((sum?: Sum) => string)
+
+type Fields = Readonly<Record<string, unknown>>
+
+interface Entry {
+  readonly event: string
+  /** Time of the last record, or of the first repetition of a shared entry. */
+  since: Instant
+  due: Instant
+  /** Repetitions since then. */
+  count: number
+  write: (sum: Sum) => void
+}
+
+/** Formats `29 971`. */
+export function grouped(count: number): string { return String(count).replace(/\B(?=(?:\d{3})+$)/g, ' ') }
+
+/** @returns the text of a record; in a sum, a text that is no function gets the number of the other repetitions at its end */
+function textOf(text: Text, sum?: Sum): string {
+  if (typeof text === 'function') return text(sum)
+  return sum === undefined || sum.count < 2 ? text : `${text} (${grouped(sum.count - 1)} more like this in ${sum.seconds} s)`
+}
+
+export class Log {
+  readonly #logger: Logger
+  readonly #clock: () => Instant
+  readonly #entries = new Map<string, Entry>()
+  /** Number of entries by event. */
+  readonly #causes = new Map<string, number>()
+  #serial = 0
+  #nextDue = Number.POSITIVE_INFINITY
+
+  constructor(logger: Logger, clock = (): Instant => performance.now() as Instant) {
+    this.#logger = logger
+    this.#clock = clock
+  }
+
+  get level(): string { return this.#logger.level }
+  set level(level: string) { this.#logger.level = level }
+  isLevelEnabled(level: Level): boolean { return this.#logger.isLevelEnabled(level) }
+
+  get limits(): Limit[] {
+    const size = Math.max(0, ...this.#causes.values())
+    return [{ name: 'causes of one event in the log', used: size, size: MAX_NEWS + 1 }]
+  }
+
+  /** Writes a record. */
+  debug(fields: Fields, text: string): void { this.#logger.debug(fields, text) }
+  info(fields: Fields, text: string): void { this.#logger.info(fields, text) }
+
+  /**
+   * Writes or counts the record of a problem. @param text a function receives the sum of `count`, or the number of records without `count`
+   * @param cause default: the link, the addresses and the reason
+   */
+  warn<P extends ProblemName>(fields: ProblemRecord<P>, text: Text, cause?: string): void { this.#problem('warn', fields, text, cause) }
+  error<P extends ProblemName>(fields: ProblemRecord<P>, text: Text, cause?: string): void { this.#problem('error', fields, text, cause) }
+
+  /**
+   * Writes or counts a record of level info about something that may happen to many hosts or links at once. A record that is only counted
+   * is written at debug. @param kind records of one kind share the number of causes @param cause default: a cause of its own
+   */
+  news(kind: string, fields: Fields, text: Text, cause = `#${this.#serial++}`): void {
+    if (!this.isLevelEnabled('info')) return
+    const isOwn = this.#take(kind, cause, MAX_NEWS, 1, (sum) => this.#write('info', fields, text, sum))
+    if (!isOwn && this.isLevelEnabled('debug')) this.#logger.debug(fields, textOf(text))
+  }
+
+  /** Writes the sums that are due. Each method that counts does so as well; the caller must do so every few seconds. */
+  tick(now = this.#clock()): void {
+    if (now < this.#nextDue) return
+    this.#nextDue = Number.POSITIVE_INFINITY
+    for (const [key, entry] of this.#entries) {
+      if (entry.due <= now) this.#close(key, entry, now)
+      this.#nextDue = Math.min(this.#nextDue, this.#entries.has(key) ? entry.due : Number.POSITIVE_INFINITY)
+    }
+  }
+
+  /** Writes all sums, before the end of the program. */
+  flush(): void {
+    const now = this.#clock()
+    for (const [key, entry] of this.#entries) this.#close(key, entry, now)
+  }
+
+  #problem(level: 'warn' | 'error', fields: Fields, text: Text, own?: string): void {
+    if (!this.isLevelEnabled(level)) return
+    const { event, iface = '', target = '', lladdr = '', reason = '', count } = fields
+    const cause = own ?? `${iface} ${target} ${lladdr} ${reason}`
+    // A problem may count something else than records, such as packets.
+    const step = typeof count === 'number' ? count : 1
+    this.#take(String(event), cause, MAX_PROBLEMS, step, (sum) => this.#write(level, fields, text, sum))
+  }
+
+  /** Writes the first record of a cause, and counts the next ones. @returns whether it was written */
+  #take(event: string, cause: string, maximum: number, step: number, write: (sum?: Sum) => void): boolean {
+    const now = this.#clock()
+    this.tick(now)
+    const own = `${event} ${cause}`
+    const isShared = !this.#entries.has(own) && (this.#causes.get(event) ?? 0) >= maximum
+    const key = isShared ? event : own
+    const entry = this.#entries.get(key)
+    if (entry !== undefined) {
+      entry.count += step
+      entry.write = write
+      return false
+    }
+    this.#causes.set(event, (this.#causes.get(event) ?? 0) + 1)
+    const due = now + (isShared ? SHARED_DELAY : WINDOW) as Instant
+    this.#entries.set(key, { event, since: now, due, count: isShared ? step : 0, write })
+    this.#nextDue = Math.min(this.#nextDue, due)
+    if (!isShared) write()
+    return !isShared
+  }
+
+  /** Ends a window: writes the sum and begins the next window, or forgets the cause if there was no repetition. */
+  #close(key: string, entry: Entry, now: Instant): void {
+    const { event, since, count, write } = entry
+    if (count === 0) {
+      this.#entries.delete(key)
+      const rest = this.#causes.get(event)! - 1
+      if (rest > 0) this.#causes.set(event, rest)
+      else this.#causes.delete(event)
+      return
+    }
+    Object.assign(entry, { since: now, due: now + WINDOW, count: 0 })
+    write({ count, seconds: Math.max(1, Math.round((now - since) / 1000)) })
+  }
+
+  #write(level: 'info' | 'warn' | 'error', fields: Fields, text: Text, sum: Sum | undefined): void {
+    this.#logger[level](sum === undefined ? fields : { ...fields, count: sum.count }, textOf(text, sum))
+  }
+}

@@ -1,0 +1,17 @@
+/** Records about this machine: links that are missing, and routes that the kernel refused. */
+import type { Log } from './log.ts'
+import { missingLinkSentence } from './sentences.ts'
+
+/** Warns about each configured link that does not exist. @param wanted names and patterns @param ports links that are ports of others */
+export function logMissingLinks(log: Log, wanted: readonly string[], present: readonly string[], ports: readonly string[]): void {
+  for (const iface of wanted) {
+    if (iface.includes('*') || present.includes(iface) || ports.includes(iface)) continue
+    log.warn({ event: 'link-missing', iface }, missingLinkSentence(iface, present))
+  }
+}
+
+/** @param error of the kernel, with the code of errno(3) */
+export function logRefusedRoute(log: Log, op: 'add' | 'delete', target: string, { code, message }: NodeJS.ErrnoException): void {
+  const reason = code === 'EEXIST' ? 'another program has a route for it, which stays' : message
+  log.warn({ event: 'route', target, reason: code ?? message }, `cannot ${op} the route of ${target}: ${reason}`)
+}

@@ -1,0 +1,37 @@
+/** The reply to `ndp6d doctor`: what only the daemon knows. */
+import { setImmediate } from 'node:timers/promises'
+import type { Part } from '../control/protocol.ts'
+import type { DaemonFacts, NeighborFacts } from '../doctor/check.ts'
+
+/** The most neighbors in one part of the reply. Packets are processed between two parts. */
+const PART_SIZE = 256
+
+export interface DoctorSource {
+  readonly facts: DaemonFacts
+  readonly neighbors: Iterable<NeighborFacts>
+}
+
+/** @param file the configuration file of the daemon */
+export async function * doctorReply(source: DoctorSource, file: string): AsyncGenerator<Part> {
+  yield { facts: source.facts, file }
+  let neighbors: NeighborFacts[] = []
+  for (const neighbor of source.neighbors) {
+    if (neighbors.push(neighbor) < PART_SIZE) continue
+    yield { neighbors }
+    neighbors = []
+    await setImmediate()
+  }
+  yield { neighbors }
+}
+
+/** Joins the parts of the reply. */
+export async function doctorFactsOf(parts: AsyncIterable<Part>): Promise<{ facts: DaemonFacts; file: string; neighbors: NeighborFacts[] }> {
+  let first: { facts: DaemonFacts; file: string } | undefined
+  const neighbors: NeighborFacts[] = []
+  for await (const part of parts as AsyncIterable<Partial<{ facts: DaemonFacts; file: string; neighbors: NeighborFacts[] }>>) {
+    if (part.facts !== undefined && part.file !== undefined) first ??= { facts: part.facts, file: part.file }
+    neighbors.push(...part.neighbors ?? [])
+  }
+  if (first === undefined) throw new Error('the daemon sent no facts')
+  return { ...first, neighbors }
+}

@@ -1,0 +1,51 @@
+/** `ndp6d report` with a daemon and without. */
+import t from 'tap'
+import { command, ENV, type Ended, run, writeFiles } from '../fixtures/program.ts'
+import { schemaErrors } from '../fixtures/schema.ts'
+import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { Proc } from '../lab/kit/process.ts'
+
+await ownNamespace()
+veth('eth0', 'far0')
+veth('eth1', 'far1')
+veth('eth2', 'far2')
+sh('ip -6 addr add 2001:db8::ff/64 dev eth0 nodad; ip -6 addr add 2001:db8:9::9/64 dev eth2 nodad')
+sh('ip -6 neigh add 2001:db8::77 lladdr 52:54:00:a1:00:77 dev eth1; ip -6 route add default via fe80::99 dev eth0')
+const files = writeFiles({ 'ndp6d.conf': 'subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n  host 2001:db8::77 eth1\n}\n',
+  'bad.conf': 'subnet 2001:db8::/64 {\n  upsteam eth0\n}\n' })
+t.teardown(files.close)
+const RUN = { RUNTIME_DIRECTORY: files.path('run') }
+const report = (...args: string[]): Ended => run(command('report', ...args), RUN, 60_000)
+
+t.test('with a daemon', async (t) => {
+  const daemon = new Proc(command('--config', files.path('ndp6d.conf')), { ...ENV, ...RUN })
+  t.teardown(() => daemon.stop('SIGKILL'))
+  await daemon.line(/\bready\b/)
+  const { status, stdout, stderr } = report()
+  t.equal(status, 0)
+  t.equal(stderr, '')
+  t.match(stdout.split('\n')[0], /^Report of ndp6d with versions, configuration, status, .*routes, neighbors, unit\. Addresses are replaced; .*Read it before/)
+  t.notMatch(stdout, /2001:db8::77|2001:db8::ff|52:54:00:a1:00:77|fe80::99|far0|2001:db8:9:/)
+  const word = /^ {4}host 2001:db8::\[(A\d+)\] eth1$/m.exec(stdout)?.[1]
+  t.ok(word !== undefined, 'the effective configuration')
+  t.match(stdout, new RegExp(`^2001:db8::\\[${word}\\] dev eth1 lladdr \\[M\\d+\\]`, 'm'), 'the same word among the neighbors')
+  t.match(stdout, new RegExp(`^2001:db8::\\[${word}\\] +eth1 +REACHABLE `, 'm'), 'and in the status')
+  t.match(stdout, new RegExp(`^2001:db8::\\[${word}\\] dev eth1 proto 136 `, 'm'), 'and among the routes')
+  t.match(stdout, /^default via fe80::\[A\d+\] dev eth0/m)
+  t.match(stdout, /^subnet 2001:db8::\/64 \{$/m, 'prefixes stay')
+  t.match(stdout, /^Node v\d+/m)
+  const plain = report('--plain').stdout
+  t.match(plain, /^2001:db8::77 dev eth1 lladdr 52:54:00:a1:00:77/m)
+  t.match(plain.split('\n')[0], /It has all addresses/)
+  const json = report('--json').stdout
+  t.same(schemaErrors('report', json), [])
+  t.equal(await daemon.stop(), 0)
+})
+
+t.test('without a daemon', async (t) => {
+  const { status, stdout } = report('--config', files.path('bad.conf'))
+  t.equal(status, 0)
+  t.match(stdout, /^== status\n\nnot running \(/m)
+  t.match(stdout, /bad.conf:2:3: error: .*upsteam/)
+  t.match(report('--config', files.path('none.conf')), { status: 0, stdout: /none.conf cannot be read: ENOENT/ })
+})

@@ -1,0 +1,38 @@
+/** Wrong command lines: one sentence for each mistake, and status 2. */
+import t from 'tap'
+import { ndp6d } from '../fixtures/program.ts'
+
+const FOREGROUND = '`-d` of ndppd is not needed: ndp6d stays in the foreground, and `systemctl enable --now ndp6d` runs it in the background'
+const PID = '`-p FILE` of ndppd is not needed: there is no pid file, `systemctl status ndp6d` shows the process'
+const LEVEL = '`-v` of ndppd is `--level debug`; `journalctl -u ndp6d` shows the log of the service'
+
+const CASES: readonly (readonly [string, ...string[]])[] = [
+  ['chek', 'unknown command "chek": did you mean `ndp6d check`?'],
+  ['stauts --json', 'unknown command "stauts": did you mean `ndp6d status`?'],
+  ['/etc/other.conf', 'unexpected "/etc/other.conf": did you mean `ndp6d --config /etc/other.conf`?'],
+  ['check a b', 'unexpected "b": `ndp6d check --help` shows what it takes'],
+  ['check --prnt', 'unknown option --prnt: did you mean --print?'],
+  ['status --jsn', 'unknown option --jsn: did you mean --json?'],
+  ['--confg x', 'unknown option --confg: did you mean --config?'],
+  ['--lvel=debug', 'unknown option --lvel: did you mean --level?'],
+  ['--hepl', 'unknown option --hepl: did you mean --help?'],
+  ['-x', 'unknown option -x'],
+  ['--config', 'option --config has no value: expected one after it'],
+  ['--level loud', '"loud" is not a value of --level: expected error, warn, info, debug'],
+  ['-c /etc/ndppd.conf -d -p /run/ndppd.pid', FOREGROUND, PID],
+  ['-d', FOREGROUND], ['--daemon', FOREGROUND], ['-p/run/x', PID], ['-vvv', LEVEL], ['--verbose', LEVEL],
+  ['-dvp /run/x', FOREGROUND, LEVEL, PID],
+]
+
+for (const [line, ...sentences] of CASES) {
+  t.test(line, async (t) => {
+    const { status, stdout, stderr } = ndp6d(...line.split(' '))
+    t.equal(status, 2)
+    t.equal(stdout, '')
+    t.equal(stderr, `${sentences.map((sentence) => `ndp6d: ${sentence}\n`).join('')}Try \`ndp6d --help\`.\n`)
+  })
+}
+
+t.test('a word without a likely meaning', async (t) => {
+  t.match(ndp6d('frobnicate'), { status: 2, stderr: /^ndp6d: unexpected "frobnicate": commands are check, / })
+})
