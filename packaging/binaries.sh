@@ -37,7 +37,7 @@ raw_socket() {
   cp -r "$source"/{binding.gyp,src} "$work"
   compile "$work" "$1" "$target/build/Release/raw.node"
   cp "$source"/index.js "$target"
-  if [ "$arch" = "$host" ]; then "build/node/$1/bin/node" -e 'require(process.argv[1])' "$target"; fi
+  if [ "$arch" = "$host" ]; then "build/node/$1/bin/node" -e 'require(process.argv[1])' "$target/build/Release/raw.node"; fi
   # The last file marks the build as complete.
   cp "$source/package.json" "$target"
 }

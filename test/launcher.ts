@@ -30,7 +30,7 @@ t.test('without native code, the commands that need none work; the daemon says w
   t.match(packaged(['--help']), { status: 0, stdout: /Commands:/, stderr: '' })
   t.match(packaged(['--version']), { status: 0, stderr: '' })
   t.match(packaged(['check', files.path('ndp6d.conf')]), { status: 0, stdout: /good/ })
-  t.match(packaged(['status']), { status: 3, stderr: /^ndp6d: no ndp6d runs / })
+  t.match(packaged(['status']), { status: 3, stderr: /^ndp6d: not running / })
   const { status, stdout, stderr } = packaged(['--config', files.path('ndp6d.conf'), '--log', 'terminal'])
   t.equal(status, 1)
   t.match(stdout, /^\S+ error cannot load native code for Node [\d.]+ \(Cannot find module [^\n]*\): install the package ndp6d again\n$/)
