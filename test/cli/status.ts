@@ -61,7 +61,7 @@ t.test('links, rules, hosts, counters and limits', async (t) => {
   const { status, stdout, stderr } = runStatus()
   t.equal(status, 0)
   t.equal(stderr, '')
-  t.match(stdout, new RegExp(`^ndp6d ${report.version.replaceAll('.', '\\.')} is serving: process ${daemon.pid}, running for \\d+s\n\nLINK +ROLE `))
+  t.match(stdout, new RegExp(`^ndp6d ${report.version.replaceAll('.', '\\.')} is serving: process ${daemon.pid}, running for \\d+s\n([^]*\n)?\nLINK +ROLE `))
   t.match(stdout, /^2001:db8::9 +eth1 +REACHABLE +pinned +\d+s +yes +-$/m)
   t.notMatch(stdout, /\u001b/, 'no colors in a pipe')
   const onTerminal = (env: NodeJS.ProcessEnv): string => run(['script', '-qec', command('status').join(' '), '/dev/null'],
