@@ -1,5 +1,5 @@
 /** `ndp6d explain ADDRESS`: whether the address is answered for, by which rule, and for which host. */
-import type { Argv } from 'yargs'
+import type { InferredOptionTypes } from 'yargs'
 import { Address } from '../address.ts'
 import { Refused, request } from '../control/client.ts'
 import { EXPLAIN_SCHEMA, type Explained } from '../replies/explain.ts'
@@ -10,16 +10,14 @@ import { printExplanation } from './explain-text.ts'
 export const command = 'explain ADDRESS'
 export const describe = 'explain whether an address is answered for, and why'
 
-export function builder(yargs: Argv) {
-  return yargs.positional('ADDRESS', { type: 'string', demandOption: true, describe: 'IPv6 address' })
-    .options({ control,
-      probe: { type: 'boolean', default: false, describe: 'solicit the address once, and show the time until the reply' },
-      json: { type: 'boolean', default: false, describe: 'as one JSON document' } })
-}
+export const builder = {
+  ADDRESS: { type: 'string', demandOption: true, describe: 'IPv6 address' },
+  control,
+  probe: { type: 'boolean', default: false, describe: 'solicit the address once, and show the time until the reply' },
+  json: { type: 'boolean', default: false, describe: 'as one JSON document' },
+} as const
 
-interface Options { ADDRESS: string; control: string; probe: boolean; json: boolean }
-
-export async function handler({ ADDRESS, control: path, probe, json }: Options): Promise<void> {
+export async function handler({ ADDRESS, control: path, probe, json }: InferredOptionTypes<typeof builder>): Promise<void> {
   // Ignores the error of a pipe that its reader closes early (`| head`).
   process.stdout.on('error', () => {})
   const address = Address.parse(ADDRESS)?.toString()

@@ -6,6 +6,7 @@ import { request } from '../control/client.ts'
 import { isUnserved } from '../replies/links.ts'
 import { type Status, statusOf } from '../replies/status.ts'
 import { control, explainFailure } from './connection.ts'
+import * as explain from './explain.ts'
 import { EXIT } from './exit.ts'
 import { StatusText, type TextOptions } from './status-text.ts'
 
@@ -18,27 +19,26 @@ const VIEWS = ['hosts', 'drops', 'limits'] as const
 const PLAIN_WIDTH = 80
 
 export const builder = {
-  WHAT: { type: 'string', describe: `${VIEWS.join(', ')}, or an address; by default an overview` },
+  WHAT: { type: 'string', describe: `${VIEWS.join(', ')}, or an address, as explain shows it; by default an overview` },
   control,
   all: { type: 'boolean', default: false, describe: 'everything, also unknown targets and counters that are 0' },
   json: { type: 'boolean', default: false, describe: 'as one JSON object' },
 } as const
 
 export async function handler({ WHAT, control: path, all, json }: InferredOptionTypes<typeof builder>): Promise<void> {
-  if (WHAT !== undefined && !VIEWS.some((view) => view === WHAT) && Address.parse(WHAT) === undefined) {
+  if (WHAT !== undefined && Address.parse(WHAT) !== undefined) return explain.handler({ ADDRESS: WHAT, control: path, probe: false, json })
+  if (WHAT !== undefined && !VIEWS.some((view) => view === WHAT)) {
     process.stderr.write(`ndp6d: status shows ${VIEWS.join(', ')} or an address, not ${WHAT}\nTry \`ndp6d --help\`.\n`)
     process.exitCode = EXIT.usage
     return
   }
   // Ignores the error of a pipe that its reader closes early (`| head`).
   process.stdout.on('error', () => {})
-  const address = WHAT === undefined ? undefined : Address.parse(WHAT)?.toString()
   try {
-    const full = await statusOf(request(path, 'status', { all: all || address !== undefined }))
-    const status = address === undefined ? full : { ...full, hosts: full.hosts.filter((host) => host.address === address) }
+    const status = await statusOf(request(path, 'status', { all }))
     if (status.links.some(isUnserved)) process.exitCode = EXIT.failed
     process.stdout.write(json ? `${JSON.stringify({ schema: SCHEMA, running: true, ...status }, undefined, 2)}\n`
-      : print(status, address === undefined ? WHAT : 'hosts', all || address !== undefined))
+      : print(status, WHAT, all))
   } catch (error) {
     process.exitCode = explainFailure(error as NodeJS.ErrnoException, path, json ? SCHEMA : undefined)
   }

@@ -73,7 +73,7 @@ t.test('links, rules, hosts, counters and limits', async (t) => {
     t.ok(limits.split('\n').some((line) => line.startsWith(name) && line.endsWith(` ${size}`)), name)
   }
   t.match(runStatus('hosts').stdout, /^6 hosts, 6 pinned, 5 host routes$/m)
-  t.match(runStatus('2001:DB8:0::9').stdout, /^ADDRESS .*\n2001:db8::9 .*\n$/m)
+  t.match(runStatus('2001:DB8:0::9').stdout, /^2001:db8::9 is answered /, 'an address is explained')
   t.match(runStatus('drops').stdout, /^(REASON +PACKETS +MEANING +LAST|No packet )/)
   t.match(runStatus('--all').stdout, /^hop-limit +0 +hop limit below 255/m)
   t.match(runStatus('--control', files.path('ndp6d.conf'), 'hops'), { status: 2, stderr: /status shows hosts, drops, limits or an address, not hops/ })
