@@ -154,7 +154,7 @@ export class Daemon {
   /** Entries may come and go while they are read. */
   get neighbors(): Iterable<NeighborSnapshot> { return this.#engine.neighbors(clock()) }
 
-  /** What the configuration asks for, and what there is of it. */
+  /** The configuration, with the present links, prefixes and forwarding of this machine. */
   get setting() {
     const { links, ports } = this.#watch
     return { config: this.#config, prefixes: this.#engine.subnetPrefixes, links, ports, isForwarding: this.#forwarding.isOn }
