@@ -170,7 +170,7 @@ export class Daemon {
 
   get findings(): readonly Found[] { return this.#findings.findings }
 
-  /** What `ndp6d doctor` cannot see for itself. */
+  /** Facts for `ndp6d doctor` that only this process has. */
   get facts(): DaemonFacts {
     const received = Object.fromEntries(this.#sockets.usage.map(({ iface, received }) => [iface, received]))
     const silent = [...this.#engine.silentLinks].map(([ifindex, target]) => ({ link: this.#nameOf(ifindex), target: target.toString() }))
