@@ -86,7 +86,7 @@ interface Asked {
   readonly absence?: Unknown
 }
 
-/** Asks the daemon for what only it knows. A failure is no error: the other checks need no daemon. */
+/** Requests the facts that only the daemon has. A failure is no error, because most checks need no daemon. */
 async function askDaemon(path: string): Promise<Asked> {
   try {
     return await doctorFactsOf(request(path, 'doctor', {}, DAEMON_TIME))

@@ -1,4 +1,4 @@
-/** The reply to `ndp6d doctor`: what only the daemon knows. */
+/** The reply to `ndp6d doctor`: the facts that only the daemon has. */
 import { setImmediate } from 'node:timers/promises'
 import type { Part } from '../control/protocol.ts'
 import type { DaemonFacts, NeighborFacts } from '../doctor/check.ts'
