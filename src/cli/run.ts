@@ -123,13 +123,16 @@ function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, lifec
   const { path } = configFile
   const file = { path, read: () => configFile.read(), get isTouched() { return configFile.isTouched },
     explain: (error: NodeJS.ErrnoException) => explainUnreadable(path, error) }
+  let former = lifecycle.state
   const began = (): void => {
+    former = lifecycle.state
     lifecycle.state = 'reloading'
-    notifyReloading()
+    // Before the daemon serves, READY=1 would come too early.
+    if (former === 'serving') notifyReloading()
   }
   const ended = (): void => {
-    lifecycle.state = 'serving'
-    notify({ READY: '1', STATUS: statusLine(daemon, reloads) })
+    lifecycle.state = former
+    if (former === 'serving') notify({ READY: '1', STATUS: statusLine(daemon, reloads) })
   }
   const reloads: Reloads = new Reloads({ file, config, daemon, log, began, ended })
   return reloads
@@ -200,7 +203,7 @@ function keepUnitStatus(daemon: Daemon, reloads: Reloads): NodeJS.Timeout | unde
 
 function answerCommands(path: string, daemon: Daemon, reloads: Reloads, lifecycle: Lifecycle, log: Log, { stdout, stderr }: Outputs): ControlServer {
   const startedAt = new Date(Date.now() - 1000 * process.uptime()).toISOString()
-  const program = (): Program => ({ version: version(), pid: process.pid, startedAt, ...lifecycle, file: reloads.file, reload: reloads.state, findings: daemon.findings,
+  const program = (): Program => ({ version: version(), pid: process.pid, startedAt, ...lifecycle, file: resolve(reloads.file), reload: reloads.state, findings: daemon.findings,
     limits: [stdout, stderr, server].flatMap((each) => each?.limits ?? []) })
   const server: ControlServer = new ControlServer(path, {
     replies: {

@@ -42,7 +42,8 @@ export async function resultOf(check: Check, subject: Subject): Promise<Result> 
     return await check.look(subject)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    if (code === undefined) throw error
+    // A program that prints other text than JSON.
+    if (code === undefined && !(error instanceof SyntaxError)) throw error
     return { unknown: message, how: code === 'EACCES' || code === 'EPERM' ? 'sudo ndp6d doctor' : `ndp6d doctor --only ${check.code}` }
   }
 }

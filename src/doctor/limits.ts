@@ -42,7 +42,7 @@ export const limitChecks: readonly Check[] = [
         mend: `sysctl -w net.core.optmem_max=${OPTION_MEMORY_DEFAULT}`,
       }]
     } },
-  configured({ code: 'neighbor-table', severity: 'warning', title: 'the neighbor table of the kernel has room for all hosts', isCheap: true },
+  configured({ code: 'neighbor-table', severity: 'warning', title: 'the neighbor table of the kernel has room for all hosts' },
     ({ config, machine, neighbors }) => {
       const soft = machine.setting(`${THRESHOLD}2`)
       const hard = machine.setting(`${THRESHOLD}3`)
