@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-command -v dh dpkg-buildpackage >/dev/null || { echo 'deb.sh: the tools of Debian packages are missing: apt install debhelper dpkg-dev' >&2; exit 1; }
+type dh dpkg-buildpackage >/dev/null 2>&1 || { echo 'deb.sh: the tools of Debian packages are missing: apt install debhelper dpkg-dev' >&2; exit 1; }
 arch=${1:-$(node -p process.arch)}
 packaging/binaries.sh "$arch"
 

@@ -160,7 +160,7 @@ export class Daemon {
   /** Entries may come and go while they are read. */
   get neighbors(): Iterable<NeighborSnapshot> { return this.#engine.neighbors(clock()) }
 
-  /** What the configuration asks for, and what there is of it. */
+  /** The configuration, with the present links, prefixes and forwarding of this machine. */
   get setting() {
     const { links, ports } = this.#watch
     return { config: this.#config, prefixes: this.#engine.subnetPrefixes, links, ports, isForwarding: this.#forwarding.isOn }
@@ -176,7 +176,7 @@ export class Daemon {
 
   get findings(): readonly Found[] { return this.#findings.findings }
 
-  /** What `ndp6d doctor` cannot see for itself. */
+  /** Facts for `ndp6d doctor` that only this process has. */
   get facts(): DaemonFacts {
     const received = Object.fromEntries(this.#sockets.usage.map(({ iface, received }) => [iface, received]))
     const silent = [...this.#engine.silentLinks].map(([ifindex, target]) => ({ link: this.nameOf(ifindex), target: target.toString() }))

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command `ndp6d`. Loads the program if this Node can run it, else says in one sentence what to install. The syntax is that of very old
- * versions of Node, which read this file as well. `npm run bundle` copies it to dist/ndp6d.cjs.
+ * The command `ndp6d`. Loads the program if this Node can run it, otherwise prints what to install. Very old versions of Node read this
+ * file too, so its syntax is theirs. `npm run bundle` copies this file to dist/ndp6d.cjs.
  */
 'use strict'
 

@@ -187,7 +187,7 @@ export class Reloads {
   #refused(reason: string): void {
     const { file: { path }, log } = this.#options
     this.#last = { verdict: 'refused', problem: reason, at: new Date() }
-    // Each refusal is a cause of its own: somebody waits for the verdict.
+    // Each refusal is logged, because an administrator waits for the verdict.
     log.error({ event: 'config-refused', configFile: path },
       `${reason}: the former configuration stays in force, that of ${minute(this.#running.since)}`, `${++this.#refusals}`)
   }

@@ -1,9 +1,9 @@
-/** Replaces addresses in a text, so that it can be shown to strangers: the same address always by the same word. */
+/** Replaces addresses in a text, so that the text can be published. The same address always gets the same word. */
 import { Address, Prefix } from '../address.ts'
 
 /** At least six pairs of digits: link-layer addresses, also those of InfiniBand. */
 const MAC = /(?<![\w:])[0-9a-f]{2}(?::[0-9a-f]{2}){5,}(?![\w:])/gi
-/** Whatever may be an IPv6 address, with the length of a prefix. Times of day are no addresses. */
+/** A text that may be an IPv6 address, with the length of a prefix. Times of day are no addresses. */
 const IPV6 = /(?<![\w:.])([0-9a-f]*:[0-9a-f:]*:[0-9a-f.:]*)(\/\d{1,3})?(?![\w:])/gi
 const IPV4 = /(?<![\w.-])(\d{1,3}(?:\.\d{1,3}){3})(\/\d{1,2})?(?![\w-]|\.\d)/g
 /** Names that udev makes from a link-layer address (systemd.net-naming-scheme(7)). */

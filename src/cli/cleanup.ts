@@ -1,5 +1,7 @@
 /** `ndp6d cleanup`: removes what a daemon left in the kernel after it was killed, or before ndp6d is uninstalled. */
+import { once } from 'node:events'
 import { rmdirSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { hasNetAdmin } from '../linux/capabilities.ts'
 import { type Removed, removeLeftovers } from '../linux/leftovers.ts'
@@ -19,7 +21,7 @@ export async function handler({ control: path, state }: { control: string; state
   if (!hasNetAdmin()) return fail('not permitted to change routes: run this command as root (`sudo ndp6d cleanup`)', EXIT.notPermitted)
   try {
     const removed = await removeLeftovers(state)
-    removeSocket(path)
+    if (!await isListening(path)) removeSocket(path)
     process.stdout.write(report(removed))
     const { failures: [failure] } = removed
     if (failure !== undefined) fail(`cannot remove the route of ${failure.change.route.target}: ${failure.error.message}`, EXIT.failed)
@@ -35,13 +37,26 @@ function report({ routes, settings }: Removed): string {
   return `${lines.length === 0 ? 'nothing to remove' : lines.join('\n')}\n`
 }
 
+/** @returns whether a daemon listens there, which serves another network namespace */
+async function isListening(path: string): Promise<boolean> {
+  const socket = connect(path)
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
+
 /** Removes the control socket of a daemon that was killed. */
 function removeSocket(path: string): void {
   try {
     rmSync(path, { force: true })
     rmdirSync(dirname(path))
   } catch {
-    // The daemon of another network namespace has its socket there, or there is no directory.
+    // Another socket is in the directory, or there is no directory.
   }
 }
 

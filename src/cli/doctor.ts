@@ -48,7 +48,15 @@ export async function handler({ config: file, control: path, list, only, strict,
   const configFile = file ?? daemon.file ?? DEFAULT_FILE
   const { Machine } = await import('../doctor/machine.ts')
   const { Rtnetlink } = await import('../linux/rtnetlink.ts')
-  const kernel = new Rtnetlink()
+  let kernel
+  try {
+    kernel = new Rtnetlink()
+  } catch (error) {
+    // Native code is missing, or no file descriptor is free.
+    process.stderr.write(`ndp6d: ${(error as Error).message}\n`)
+    process.exitCode = EXIT.failed
+    return
+  }
   const { facts, absence, neighbors } = daemon
   const subject: Subject = { machine: new Machine(kernel), config: configOf(configFile), file: configFile, daemon: facts, neighbors,
     ...absence !== undefined && { absence } }
@@ -86,7 +94,7 @@ interface Asked {
   readonly absence?: Unknown
 }
 
-/** Asks the daemon for what only it knows. A failure is no error: the other checks need no daemon. */
+/** Requests the facts that only the daemon has. A failure is no error, because most checks need no daemon. */
 async function askDaemon(path: string): Promise<Asked> {
   try {
     return await doctorFactsOf(request(path, 'doctor', {}, DAEMON_TIME))

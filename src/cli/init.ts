@@ -1,5 +1,5 @@
 /** `ndp6d init [FILE]`: makes a configuration from what it finds on this machine. */
-import { closeSync, existsSync, fchmodSync, openSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fchmodSync, openSync, rmSync, writeSync } from 'node:fs'
 import type { InferredOptionTypes } from 'yargs'
 import type { Config } from '../config/config.ts'
 import { summarize } from '../config/diagnostic.ts'
@@ -21,18 +21,18 @@ export const builder = {
 } as const
 
 export function handler({ FILE: file, write }: InferredOptionTypes<typeof builder>): void {
-  const say = (sentence: string): void => { process.stderr.write(`ndp6d: ${sentence}\n`) }
+  const print = (sentence: string): void => { process.stderr.write(`ndp6d: ${sentence}\n`) }
   process.exitCode = EXIT.failed
-  if (write && existsSync(file)) return say(exists(file))
+  if (write && existsSync(file)) return print(existsSentence(file))
   const machine = readMachine()
-  if (machine === undefined) return say('cannot look at this machine without ip(8): `apt install iproute2`')
+  if (machine === undefined) return print('cannot look at this machine without ip(8): `apt install iproute2`')
   const ndppd = readNdppd()
   const scripts = readBootScripts()
   const ofKernel = machine.proxied.map((entry) => ({ ...entry, origin: undefined }))
   const found: Findings = { machine, ndppd: ndppd.config, entries: [...ofKernel, ...scripts.entries] }
   const upstream = chooseUpstream(found)
   if (upstream === undefined) {
-    return say('no link is up besides lo: bring up the link of the router (`ip link set IFACE up`), and run this again')
+    return print('no link is up besides lo: bring up the link of the router (`ip link set IFACE up`), and run this again')
   }
 
   const planned = plan(found, upstream.value)
@@ -47,23 +47,25 @@ export function handler({ FILE: file, write }: InferredOptionTypes<typeof builde
     : [`ndp6d check ${file}`, `ndp6d --config ${file}`]
   if (open.length > 0) {
     process.stdout.write(text)
-    return say(`cannot decide: ${open[0]}. ${write ? `Nothing was written: save` : 'Save'} the text as ${file}, edit the lines marked DECIDE, `
+    return print(`cannot decide: ${open[0]}. ${write ? `Nothing was written: save` : 'Save'} the text as ${file}, edit the lines marked DECIDE, `
       + `then \`${check}\``)
   }
   if (write) {
     const failed = writeNew(file, text)
     if (failed !== undefined) {
       process.exitCode = failed.status
-      return say(failed.sentence)
+      return print(failed.sentence)
     }
   } else process.stdout.write(text)
   process.exitCode = EXIT.good
   const obsolete = found.entries.length > 0 || found.ndppd !== undefined ? ' Remove what ndp6d replaces (listed in it).' : ''
-  say(write ? `wrote ${file}. Read it, then \`${check}\`.${obsolete} Start: \`${start}\``
-    : `to save this: \`ndp6d init --write${file === DEFAULT_FILE ? '' : ` ${file}`}\``)
+  print(write ? `wrote ${file}. Read it, then \`${check}\`.${obsolete} Start: \`${start}\``
+    : `to save this: \`ndp6d init --write${fileArgument(file)}\``)
 }
 
-function exists(file: string): string {
+function fileArgument(file: string): string { return file === DEFAULT_FILE ? '' : ` ${file}` }
+
+function existsSentence(file: string): string {
   return `${file} exists and is not overwritten: move it away, or compare it with this machine: \`ndp6d init | diff ${file} -\``
 }
 
@@ -89,11 +91,13 @@ function writeNew(file: string, text: string): { status: number; sentence: strin
     writeSync(fd, text)
     return undefined
   } catch (error) {
+    // A part of the text must not count as an existing configuration.
+    if (fd !== undefined) rmSync(file, { force: true })
     const { code, message } = error as NodeJS.ErrnoException
     switch (code) {
-      case 'EEXIST': return { status: EXIT.failed, sentence: exists(file) }
+      case 'EEXIST': return { status: EXIT.failed, sentence: existsSentence(file) }
       case 'EACCES': case 'EPERM': case 'EROFS':
-        return { status: EXIT.notPermitted, sentence: `not permitted to write ${file}: run this as root (\`sudo ndp6d init --write\`)` }
+        return { status: EXIT.notPermitted, sentence: `not permitted to write ${file}: run this as root (\`sudo ndp6d init --write${fileArgument(file)}\`)` }
       case undefined: throw error
       default: return { status: EXIT.failed, sentence: `cannot write ${file}: ${message}` }
     }

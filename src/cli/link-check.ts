@@ -10,7 +10,7 @@ import { isWithoutDiscovery, readIp, readLinks } from '../linux/ip.ts'
 const LISTED = 16
 
 /**
- * Warns of links that do not exist, and of links without neighbor discovery whose hosts are to be probed. Neither is wrong for sure:
+ * Warns of links that do not exist, and of links without neighbor discovery whose hosts are to be probed. Neither is certainly a mistake:
  * a link may appear later, and many peers answer nevertheless.
  * @returns no warnings if the links of this machine cannot be read, or the configuration has errors
  */

@@ -55,7 +55,8 @@ async function sectionsOf(path: string, config: string | undefined): Promise<Sec
     const name = / dev (\S+)/.exec(line)?.[1] ?? /^\d+: ([^:@\s]+)/.exec(line)?.[1]
     return name !== undefined && (links.includes(name) || names.some((word) => matchesIface(word, name)))
   }
-  const doctor = output([process.execPath, process.argv[1], 'doctor', '--control', path])
+  const ofDoctor = known === undefined && config !== undefined ? ['--config', config] : []
+  const doctor = output([process.execPath, process.argv[1], 'doctor', '--control', path, ...ofDoctor])
   return [
     { title: 'versions', text: versions() },
     { title: 'configuration', text: effectiveConfig(file) },

@@ -38,7 +38,7 @@ import { version } from './version.ts'
 const DRAIN_TIME = 500
 /** File descriptors that commands leave to the daemon: for the sockets of a link, a discovery of hosts, and a file. */
 const NOT_FOR_COMMANDS = 8
-/** Milliseconds between two looks at what the line of the unit says. */
+/** Interval of updates of the unit's status line. Milliseconds. */
 const STATUS_INTERVAL = 1000
 
 export const command = '$0'
@@ -68,12 +68,12 @@ export async function handler({ config: file, control: path, level, log: output,
   const release = holdSignals()
   try {
     const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })
-    const life: Life = { state: 'starting' }
-    const reloads = reloadsOf(configFile, parsed.config, daemon, life, log)
-    const server = answerCommands(path, daemon, reloads, life, log, outputs)
+    const lifecycle: Lifecycle = { state: 'starting' }
+    const reloads = reloadsOf(configFile, parsed.config, daemon, lifecycle, log)
+    const server = answerCommands(path, daemon, reloads, lifecycle, log, outputs)
     await server.opened
     await daemon.start()
-    serve(daemon, server, reloads, life, log, outputs)
+    serve(daemon, server, reloads, lifecycle, log, outputs)
     release()
   } catch (error) {
     process.exitCode = explain(error as NodeJS.ErrnoException, log)
@@ -84,8 +84,8 @@ export async function handler({ config: file, control: path, level, log: output,
   }
 }
 
-/** What the program does, for `ndp6d status`. */
-interface Life { state: DaemonState }
+/** What the program does at present, for `ndp6d status`. */
+interface Lifecycle { state: DaemonState }
 
 /** Outputs of the log. Writing to an output never blocks the daemon. */
 interface Outputs {
@@ -123,35 +123,38 @@ function holdSignals(): () => void {
   }
 }
 
-function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, life: Life, log: Log): Reloads {
+function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, lifecycle: Lifecycle, log: Log): Reloads {
   const { path } = configFile
   const file = { path, read: () => configFile.read(), get isTouched() { return configFile.isTouched },
     explain: (error: NodeJS.ErrnoException) => explainUnreadable(path, error) }
+  let former = lifecycle.state
   const began = (): void => {
-    life.state = 'reloading'
-    notifyReloading()
+    former = lifecycle.state
+    lifecycle.state = 'reloading'
+    // Before the daemon serves, READY=1 would come too early.
+    if (former === 'serving') notifyReloading()
   }
   const ended = (): void => {
-    life.state = 'serving'
-    notify({ READY: '1', STATUS: statusLine(daemon, reloads) })
+    lifecycle.state = former
+    if (former === 'serving') notify({ READY: '1', STATUS: statusLine(daemon, reloads) })
   }
   const reloads: Reloads = new Reloads({ file, config, daemon, log, began, ended })
   return reloads
 }
 
-/** @returns the line that systemd shows */
+/** @returns the line that `systemctl status` shows */
 function statusLine(daemon: Daemon, reloads: Reloads): string {
   return [unitStatus(daemon.serving), reloads.remark].filter((part) => part !== undefined).join('; ')
 }
 
-function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, life: Life, log: Log, outputs: Outputs): void {
+function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, lifecycle: Lifecycle, log: Log, outputs: Outputs): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
   const statusTimer = keepUnitStatus(daemon, reloads)
 
   process.on('SIGHUP', () => {
-    if (life.state === 'stopping') return
+    if (lifecycle.state === 'stopping') return
     const { problems, unreadable } = reloads.hangup()
     for (const problem of problems) outputs.stderr.write(`${renderDiagnostic(problem)}\n`)
     if (unreadable !== null) outputs.stderr.write(`ndp6d: ${unreadable}\n`)
@@ -161,8 +164,8 @@ function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, life: Li
     log.info({ event: 'counters', counters, ...daemon.snapshot() }, countersSentence(counters))
   })
   const stop = (signal: string): void => {
-    if (life.state === 'stopping') return
-    life.state = 'stopping'
+    if (lifecycle.state === 'stopping') return
+    lifecycle.state = 'stopping'
     clearInterval(watchdog)
     clearInterval(statusTimer)
     reloads.stop()
@@ -185,14 +188,14 @@ function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, life: Li
   process.on('SIGINT', stop)
   process.on('SIGUSR2', stop)
 
-  life.state = 'serving'
+  lifecycle.state = 'serving'
   // Logged after the handlers are set, because a reader of this line may send a signal at once.
   log.info({ event: 'ready' }, `ready, with the configuration ${reloads.file}`)
   const failed = notify({ READY: '1', STATUS: statusLine(daemon, reloads) })
   if (failed !== undefined) log.warn({ event: 'notify', reason: failed.message, err: failed }, `cannot notify systemd that the start is complete: ${failed.message}`)
 }
 
-/** Sends the line of the unit whenever it has changed. */
+/** Sends the unit's status line whenever it has changed. */
 function keepUnitStatus(daemon: Daemon, reloads: Reloads): NodeJS.Timeout | undefined {
   if (!process.env.NOTIFY_SOCKET) return undefined
   let last = ''
@@ -202,9 +205,9 @@ function keepUnitStatus(daemon: Daemon, reloads: Reloads): NodeJS.Timeout | unde
   }, STATUS_INTERVAL)
 }
 
-function answerCommands(path: string, daemon: Daemon, reloads: Reloads, life: Life, log: Log, { stdout, stderr }: Outputs): ControlServer {
+function answerCommands(path: string, daemon: Daemon, reloads: Reloads, lifecycle: Lifecycle, log: Log, { stdout, stderr }: Outputs): ControlServer {
   const startedAt = new Date(Date.now() - 1000 * process.uptime()).toISOString()
-  const program = (): Program => ({ version: version(), pid: process.pid, startedAt, ...life, file: reloads.file, reload: reloads.state, findings: daemon.findings,
+  const program = (): Program => ({ version: version(), pid: process.pid, startedAt, ...lifecycle, file: resolve(reloads.file), reload: reloads.state, findings: daemon.findings,
     limits: [stdout, stderr, server].flatMap((each) => each?.limits ?? []) })
   const server: ControlServer = new ControlServer(path, {
     replies: {

@@ -19,7 +19,7 @@ export interface TextOptions {
 }
 
 /** The most lines of each kind on the first screen, which has at most 60 lines. */
-const SHOWN = { findings: 3, links: 6, troubles: 2, rules: 3, hosts: 5, counters: 4, limits: 2 }
+const SHOWN = { findings: 3, links: 6, problems: 2, rules: 3, hosts: 5, counters: 4, limits: 2 }
 /** Usage of a limit above which the first screen shows it. */
 const HIGH = 0.8
 
@@ -92,22 +92,22 @@ export class StatusText {
       [name, roles.length > 1 ? 'both' : roles[0], state, number(received), number(lost), number(sent), number(unsent)])
     const color = (row: number): Color => COLORS[shown.length === 0 ? 'serving' : rows[row][2] as LinkState]
     return this.#table(['LINK', 'ROLE', 'STATE', 'RECEIVED', 'LOST', 'SENT', 'UNSENT'], rows, 3, (text, row, column) =>
-      column === 2 ? this.#color(color(row), text) : text) + this.#more(links.length - shown.length, 'ndp6d status --all') + this.#linkTrouble()
+      column === 2 ? this.#color(color(row), text) : text) + this.#more(links.length - shown.length, 'ndp6d status --all') + this.#linkProblems()
   }
 
   /** One sentence for each state that needs one. */
-  #linkTrouble(): string {
+  #linkProblems(): string {
     const { links } = this.#status
-    const byTrouble = new Map<string, LinkStatus[]>()
+    const byProblem = new Map<string, LinkStatus[]>()
     const order: readonly LinkState[] = ['failed', 'port', 'waiting', 'pending']
-    const troubled = links.filter(({ state }) => order.includes(state)).sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state))
-    for (const link of troubled) {
-      const trouble = link.reason ?? LINK_STATES[link.state]
-      byTrouble.set(trouble, [...byTrouble.get(trouble) ?? [], link])
+    const affected = links.filter(({ state }) => order.includes(state)).sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state))
+    for (const link of affected) {
+      const problem = link.reason ?? LINK_STATES[link.state]
+      byProblem.set(problem, [...byProblem.get(problem) ?? [], link])
     }
-    const lines = [...byTrouble].map(([trouble, group]) =>
-      `${wrap(`${listed(group.map(({ name }) => name), this.#width - trouble.length - 2)}: ${trouble}`, this.#width, 2)}\n`)
-    return this.#first(lines, SHOWN.troubles).join('')
+    const lines = [...byProblem].map(([problem, group]) =>
+      `${wrap(`${listed(group.map(({ name }) => name), this.#width - problem.length - 2)}: ${problem}`, this.#width, 2)}\n`)
+    return this.#first(lines, SHOWN.problems).join('')
   }
 
   #rules(): string {

@@ -25,7 +25,7 @@ export interface Change {
 interface Part extends Pick<Change, 'what' | 'name' | 'block' | 'prefix'> {
   /** Equal in both configurations for the part that is compared. */
   readonly key: string
-  /** What is printed of the part. */
+  /** The value as it is printed. */
   readonly value: string | null
   /** A block differs by its parts, so its value is not compared. */
   readonly isBlock?: boolean

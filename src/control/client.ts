@@ -19,7 +19,7 @@ export async function * request(path: string, command: string, args: object = {}
   socket.write(`${JSON.stringify({ version: VERSION, command, ...args })}\n`)
   socket.setTimeout(timeout, () => socket.destroy(new Error(`the daemon has not answered for ${timeout / 1000} s`)))
   const failed = new Promise<never>((_, reject) => socket.on('error', reject))
-  failed.catch(() => {}) // if it fails while nobody waits
+  failed.catch(() => {}) // The socket may fail between two parts.
   const lines = createInterface({ input: socket, crlfDelay: Infinity })[Symbol.asyncIterator]()
   try {
     for (;;) {

@@ -14,9 +14,10 @@ const TIMEOUT = 10_000
 const RETRY = 1000
 
 /**
- * Replies to a request, one part after another. The next part is taken when the client has read most of the former ones, so a reply of
- * many parts needs little memory. What an Iterable does for one part delays packets; its parts come one in a turn ({@link Share}). An
- * AsyncIterable is for parts that come with time. Throws an Error whose message tells the client why there is no reply.
+ * Replies to a request, part by part. The next part is made when the client has read most of the former ones, so a long reply needs little
+ * memory. Packets wait while an Iterable makes one part, so each of its parts has a turn of its own ({@link Share}). An AsyncIterable
+ * waits for its parts itself, and takes no turns.
+ * @throws Error whose message is sent to the client as the reason
  * @param closed is aborted when the client is gone
  */
 export type Reply = (request: Request, closed: AbortSignal) => Iterable<Part> | AsyncIterable<Part>
@@ -40,7 +41,7 @@ export class ControlServer {
   #retry: NodeJS.Timeout | undefined
   #hasFailed = false
   #isClosed = false
-  /** The client that was active last is the last one. */
+  /** In the order of their last activity. */
   readonly #clients = new Set<Socket>()
   readonly #share = new Share()
   /** Whether this process made the directory of the socket. */
@@ -151,7 +152,10 @@ export class ControlServer {
     })
   }
 
-  /** Makes room for one more client. The one that was idle for the longest time has to go, so that idle clients block no command. */
+  /**
+   * Disconnects the client that was idle for the longest time if a limit is reached, so that idle clients block no command.
+   * @returns whether one more client may connect
+   */
   #makeRoom(): boolean {
     const isRoomLeft = this.#options.isRoomLeft?.() ?? true
     if (isRoomLeft && this.#clients.size < MAX_CLIENTS) return true

@@ -14,7 +14,7 @@ export class Share {
   #since = performance.now()
   #last: Promise<void> = Promise.resolve()
 
-  /** Waits for the turn of the caller, who then works without waiting, and calls {@link took}. */
+  /** Waits for a turn. The caller then works without waiting, and calls {@link took}. */
   turn(): Promise<void> { return this.#last = this.#last.then(() => this.#wait()) }
 
   /** @param time CPU time of a turn, milliseconds */

@@ -1,4 +1,4 @@
-/** What a check of `ndp6d doctor` looks at, and what it returns. */
+/** Types of a check of `ndp6d doctor`: its subject and its result. */
 import type { Config } from '../config/config.ts'
 import type { Machine } from './machine.ts'
 
@@ -8,7 +8,7 @@ export type Severity = 'error' | 'warning'
 export interface Finding {
   /** What is wrong. One sentence without a period at its end, as all texts here. */
   readonly what: string
-  /** Why it hurts. */
+  /** The consequence. */
   readonly why: string
   /** The one command line for sh(1) that mends it, or the line of the configuration if `isLine` is set. */
   readonly mend: string
@@ -35,11 +35,11 @@ export interface Check {
   readonly severity: Severity
   /** What is checked, for `--list`. */
   readonly title: string
-  /** What the check cannot do without: the configuration, or a running daemon as well. */
+  /** What the check requires: the configuration, or a running daemon as well. */
   readonly needs?: 'configuration' | 'daemon'
   /** The daemon makes the check every minute: it takes at most milliseconds and starts no program. */
   readonly isCheap?: boolean
-  /** The daemon has a log record of its own about what the check finds. */
+  /** The daemon logs the fault by another event, so it does not log the finding. */
   readonly isLogged?: boolean
   look(subject: Subject): Result | Promise<Result>
 }
@@ -64,7 +64,7 @@ export interface NeighborFacts {
   readonly pinned: boolean
 }
 
-/** What only the running daemon knows. */
+/** Facts that only the running daemon has. */
 export interface DaemonFacts {
   readonly pid: number
   /** Seconds since the start. */

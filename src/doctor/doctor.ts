@@ -15,6 +15,7 @@ export const CHECKS: readonly Check[] = [
 
 /** The most findings of one check: one cause may make hundreds. */
 const FINDINGS = 16
+
 /** Makes the checks at the same time. @param time milliseconds after which a check that still runs is unknown */
 export async function examine(subject: Subject, checks: readonly Check[], time: number): Promise<Outcome[]> {
   let timer
@@ -41,7 +42,8 @@ export async function resultOf(check: Check, subject: Subject): Promise<Result> 
     return await check.look(subject)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    if (code === undefined) throw error
+    // A program that prints other text than JSON.
+    if (code === undefined && !(error instanceof SyntaxError)) throw error
     return { unknown: message, how: code === 'EACCES' || code === 'EPERM' ? 'sudo ndp6d doctor' : `ndp6d doctor --only ${check.code}` }
   }
 }

@@ -64,6 +64,6 @@ function walk(chain: Chain, all: readonly Chain[], packet: Packet, depth: number
   return undefined
 }
 
-/** All of them. */
+/** @returns whether both are true */
 export function both(a: Truth, b: Truth): Truth { return a === false || b === false ? false : a === undefined || b === undefined ? undefined : true }
 export function not(a: Truth): Truth { return a === undefined ? undefined : !a }

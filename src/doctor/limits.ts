@@ -8,7 +8,7 @@ const THRESHOLD = 'net/ipv6/neigh/default/gc_thresh'
 const CAPABILITIES: Readonly<Record<string, number>> = { CAP_NET_ADMIN: 12, CAP_NET_RAW: 13 }
 
 /** Checks the privileges of the daemon, or of this process if none runs: the daemon gets no more from the same shell. */
-function missingCapabilities({ machine, daemon }: Subject): Result {
+function missingCapabilities({ machine, daemon, absence }: Subject): Result {
   const status = machine.read(`/proc/${daemon?.pid ?? 'self'}/status`)
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(status ?? '')?.[1]
   if (effective === undefined) return { unknown: 'the privileges of the daemon cannot be read', how: 'sudo ndp6d doctor' }
@@ -16,7 +16,8 @@ function missingCapabilities({ machine, daemon }: Subject): Result {
   const missing = Object.entries(CAPABILITIES).filter(([, bit]) => (bits >> BigInt(bit) & 1n) === 0n).map(([name]) => name)
   if (missing.length === 0) return []
   if (daemon === undefined && process.getuid?.() !== 0) {
-    return { unknown: 'no daemon runs, and this user has no privileges', how: 'sudo ndp6d doctor' }
+    const reason = absence?.unknown ?? 'no daemon runs'
+    return { unknown: `${reason}, and this user has no privileges`, how: 'sudo ndp6d doctor' }
   }
   const names = missing.join(' and ')
   return [{
@@ -41,7 +42,7 @@ export const limitChecks: readonly Check[] = [
         mend: `sysctl -w net.core.optmem_max=${OPTION_MEMORY_DEFAULT}`,
       }]
     } },
-  configured({ code: 'neighbor-table', severity: 'warning', title: 'the neighbor table of the kernel has room for all hosts', isCheap: true },
+  configured({ code: 'neighbor-table', severity: 'warning', title: 'the neighbor table of the kernel has room for all hosts' },
     ({ config, machine, neighbors }) => {
       const soft = machine.setting(`${THRESHOLD}2`)
       const hard = machine.setting(`${THRESHOLD}3`)

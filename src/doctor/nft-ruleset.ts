@@ -39,7 +39,7 @@ export function parseRuleset(text: string): Ruleset {
     if (kind === 'chain') chains.set(keyOf(fields, fields.name), { fields, rules: [], isExtended: false })
     if (kind !== 'rule') continue
     const chain = chains.get(keyOf(fields, fields.chain))
-    const statements = fields.expr as readonly Fields[]
+    const statements = (fields.expr ?? []) as readonly Fields[]
     if (chain === undefined) continue
     chain.rules.push(ruleOf(statements, (name) => sets.get(keyOf(fields, name))))
     if (statements.some((statement) => 'xt' in statement)) hasExtensions = chain.isExtended = true

@@ -1,4 +1,4 @@
-/** What the configuration says about links and addresses. */
+/** The links and prefixes of the configuration, and those of this machine that they stand for. */
 import { type Address, Prefix } from '../address.ts'
 import { type Config, matchesIface } from '../config/config.ts'
 import type { Machine } from './machine.ts'

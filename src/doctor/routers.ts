@@ -1,4 +1,4 @@
-/** Who is at the other end: routers, silent links and tunnels. */
+/** Checks of the other ends of links: default gateways, silent upstreams and silent tunnels. */
 import { randomInt } from 'node:crypto'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { Address } from '../address.ts'
@@ -78,7 +78,7 @@ async function silentUpstream(subject: Configured, link: string): Promise<Result
   if (details === undefined) {
     return [{ what: `the upstream ${link} does not exist${hint}`, why, link, ...line ?? { mend: `ip link show dev ${word(link)}` } }]
   }
-  if (details.master !== undefined) return [] // the check `bridge-port` says that
+  if (details.master !== undefined) return [] // reported by the check `bridge-port`
   if (!details.isEnabled) return [{ what: `the upstream ${link} is down`, why, mend: `ip link set dev ${word(link)} up`, link }]
   if (details.up) {
     if (wasHeard(subject, link, details.ifindex, line !== undefined)) return []

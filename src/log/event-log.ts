@@ -12,7 +12,7 @@ import {
 
 type EventOf<K extends Event['kind']> = Extract<Event, { kind: K }>
 
-/** What the log asks about links. */
+/** Facts about links that records contain. */
 export interface LinkFacts {
   readonly nameOf: LinkNames
   /** Number of owners on a link. */

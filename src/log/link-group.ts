@@ -1,4 +1,4 @@
-/** Links about which the same is to be logged: one record counts links that come shortly one after another. */
+/** A group of links with the same problem: links that are added within seconds share one record, which counts them. */
 
 /** Milliseconds without a further link after which the links are logged. */
 const PAUSE = 2000

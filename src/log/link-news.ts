@@ -14,6 +14,9 @@ const PATIENCE = 5000
 /** Milliseconds after the return of a link in which its hosts are found again. */
 const RETURN = 10_000
 
+/** The most outages that are remembered: links with ever new names may come and go. Beyond it, the oldest is forgotten. */
+const MAX_OUTAGES = 4096
+
 /** A link that is down or gone. */
 interface Outage {
   state: State
@@ -48,6 +51,7 @@ export class LinkNews {
     const outage = this.#outages.get(iface)
     if (state === 'up') return this.#isUp(iface, ifindex, outage, now)
     const isUp = this.#up.delete(iface)
+    if (outage === undefined && this.#outages.size >= MAX_OUTAGES) this.#outages.delete(this.#outages.keys().next().value!)
     if (outage !== undefined) Object.assign(outage, { state, ifindex })
     else this.#outages.set(iface, { state, ifindex, since: now, wasUp: isUp, isLogged: false, hosts: isUp ? this.#hostsOn(ifindex) : 0,
       lost: 0 })

@@ -22,7 +22,7 @@ export interface Sum {
   readonly seconds: number
 }
 
-/** The text of a record. A function makes it; a sum calls the function with the repetitions, so that the text contains their number. */
+/** The text of a record, or a function that makes it. In a sum, the function gets the repetitions, so that the text can have their number. */
 export type Text = string | ((sum?: Sum) => string)
 
 type Fields = Readonly<Record<string, unknown>>

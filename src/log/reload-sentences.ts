@@ -2,7 +2,7 @@
 import type { Change } from '../config/changes.ts'
 import type { LinkPreview } from '../engine.ts'
 
-/** A change, with what becomes of the hosts in its prefix. */
+/** A change, with its effect on the hosts in its prefix. */
 export interface ReloadChange extends Change {
   /** Hosts, host routes and groups that go with a removed part or a new exclusion. */
   readonly hosts: number

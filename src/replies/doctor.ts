@@ -1,5 +1,4 @@
-/** The reply to `ndp6d doctor`: what only the daemon knows. */
-import { setImmediate } from 'node:timers/promises'
+/** The reply to `ndp6d doctor`: the facts that only the daemon has. */
 import type { Part } from '../control/protocol.ts'
 import type { DaemonFacts, NeighborFacts } from '../doctor/check.ts'
 
@@ -12,14 +11,13 @@ export interface DoctorSource {
 }
 
 /** @param file the configuration file of the daemon */
-export async function * doctorReply(source: DoctorSource, file: string): AsyncGenerator<Part> {
+export function * doctorReply(source: DoctorSource, file: string): Generator<Part> {
   yield { facts: source.facts, file }
   let neighbors: NeighborFacts[] = []
   for (const neighbor of source.neighbors) {
     if (neighbors.push(neighbor) < PART_SIZE) continue
     yield { neighbors }
     neighbors = []
-    await setImmediate()
   }
   yield { neighbors }
 }

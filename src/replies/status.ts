@@ -12,7 +12,7 @@ import type { DaemonState } from './meanings.ts'
 /** The most hosts in one part of the reply. Packets are processed between two parts. */
 const PART_SIZE = 128
 
-/** Trouble that the daemon found on this machine. */
+/** A fault in the set-up of this machine that the daemon found. */
 export interface Finding {
   readonly code: string
   readonly severity: string
@@ -80,7 +80,7 @@ export interface Status extends Summary {
   readonly unknown: Unknown
 }
 
-/** What the program knows beside the daemon. */
+/** The parts of the status that the daemon does not have itself. */
 export type Program = Pick<Summary, 'version' | 'pid' | 'startedAt' | 'state' | 'reload'> & Partial<Pick<Summary, 'findings'>> & {
   /** The configuration file. */
   readonly file: string

@@ -1,4 +1,5 @@
 /** Another program turns forwarding off while the daemon runs. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { CONFIG, scene, SERVER, until } from './kit/scene.ts'
 
@@ -15,16 +16,17 @@ t.test('forwarding yes: it is set again, with accept_ra of the upstream', async 
     t.pass(`time ${count}`)
   }
   await until(() => vm2.reaches(SERVER, 500))
-  await until(() => warnings(daemon.records, /all\.forwarding to 0: it is 1 again \(1 time .* once a second/).length === 1)
+  await until(() => warnings(daemon.records, /all\.forwarding to 0: it is 1 again; if it is to stay 0/).length === 1)
   t.equal(await daemon.stop(), 0)
 })
 
-t.test('without it: a warning names the cure, and each end is logged', async (t) => {
+t.test('without it: a warning names the cure, once a minute, and each end is logged', async (t) => {
   const { proxy, start } = await scene(t, [2])
   const daemon = await start()
   for (const count of [1, 2]) {
     proxy.sysctl({ 'conf/all/forwarding': 0 })
-    await until(() => warnings(daemon.records, /does not forward IPv6.*`forwarding yes`.*sysctl/).length === count)
+    await until(() => warnings(daemon.records, /does not forward IPv6.*`forwarding yes`.*sysctl/).length === 1)
+    await sleep(1500) // longer than the pause before a check
     proxy.sysctl({ 'conf/all/forwarding': 1 })
     await until(() => warnings(daemon.records, /forwards IPv6 again/).length === count)
   }

@@ -58,7 +58,7 @@ if (canBoot()) t.test('systemctl reload', { timeout: 300_000 }, async (t) => {
   t.match(status().reload, { verdict: 'refused', changedOnDisk: true })
   t.match(show('StatusText'), /\/etc\/ndp6d\.conf differs from the running configuration and was refused/)
   const log = systemd.exec('journalctl', '--no-pager', '--output=cat', '--unit=ndp6d')
-  t.match(log, /ndp6d\.conf:2:8: error: this rule has no method to find hosts.*\n.*stattic/, 'the errors are in the journal')
+  t.match(log, /ndp6d\.conf:2:\d+: error: .*stattic/, 'the errors are in the journal')
   t.match(log, /Nothing changed: ndp6d goes on with the configuration of /)
   const sent = await scan
   const targets = (kind: string): Set<string> => new Set(seen.frames.filter((frame) => frame.kind === kind).map(({ target }) => target))
@@ -73,7 +73,7 @@ if (canBoot()) t.test('systemctl reload', { timeout: 300_000 }, async (t) => {
   const after = sockets()
   t.same(before.filter((socket) => !after.includes(socket)), [], 'the sockets of the unchanged link have the same inodes')
   t.ok(after.length > before.length, 'and the new link has its own')
-  t.equal(show('StatusText'), 'Answering Neighbor Solicitations')
+  t.match(show('StatusText'), /^2 links, 0 hosts, 0 routes(?!.*differs)/)
   t.equal(show('ActiveState'), 'active')
 
   systemd.write('/etc/ndp6d.conf', CONFIG)
@@ -81,7 +81,7 @@ if (canBoot()) t.test('systemctl reload', { timeout: 300_000 }, async (t) => {
   t.match(show('StatusText'), /configuration on trial until \d\d:\d\d:\d\d: ndp6d reload --confirm/)
   await until(() => show('StatusText').includes('differs'), 15_000)
   const times = systemd.journal('NDP_EVENT=reload').slice(-2).map((entry) => Number(entry.__REALTIME_TIMESTAMP) / 1000)
-  t.match(status(), { links: [{ iface: 'eth0' }, { iface: 'eth1' }], reload: { verdict: 'undone', changedOnDisk: true } },
+  t.match(status(), { links: [{ name: 'eth0' }, { name: 'eth1' }], reload: { verdict: 'undone', changedOnDisk: true } },
     `the former configuration is back, here after ${Math.round(times[1] - times[0])} ms`)
   t.equal(show('ActiveState'), 'active')
   systemd.exec('systemctl', 'stop', 'ndp6d')

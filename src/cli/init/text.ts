@@ -8,10 +8,10 @@ import { table } from '../table.ts'
 /** Reasons stand in a column, but not behind longer statements than this. */
 const MAX_COLUMN = 44
 
-/** What was looked at, beside the machine. */
+/** Sources of the plan besides the tables of the kernel. */
 export interface Sources {
   readonly scripts: BootScripts
-  /** `none`, or what became of the file. */
+  /** State of /etc/ndppd.conf: `none`, `read` or `not used`. */
   readonly ndppd: string
 }
 

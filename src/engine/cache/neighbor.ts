@@ -113,7 +113,7 @@ export class Neighbor {
    * another link. `unknown`: the kernel's reply is pending.
    */
   path: 'unknown' | 'right' | 'detour' = 'right'
-  /** The owner's link at the time of the last question about `path`; 0: the kernel has to be asked. */
+  /** The owner's link at the time of the last look-up of `path`; 0: a look-up is due. */
   askedOn = 0
   /** The kernel's route leads to a link that has no hosts of the rule, or discards packets. So the target is not answered for. */
   isForeign = false

@@ -34,7 +34,7 @@ export function snapshotOf(neighbor: Neighbor, links: Pick<Links, 'get'>, now: I
   const { target, state, ifindex, mac, isPinned, routed, since, verified, work } = neighbor
   const via = work.nextHop?.address ?? work.via
   return { age: now - since, proved: now - verified, proof: proofOf(neighbor),
-     target: target.toString(), state, iface: links.get(ifindex)?.name, lladdr: mac === undefined ? undefined : formatMac(mac),
+    target: target.toString(), state, iface: links.get(ifindex)?.name, lladdr: mac === undefined ? undefined : formatMac(mac),
     pinned: isPinned, routed: routed !== 0, ...(via === undefined ? {} : { via: via.toString() }) }
 }
 

@@ -9,16 +9,16 @@ import { Part } from '../rules/context.ts'
 import { Batches } from '../tables/batches.ts'
 import type { Input, Instant, RoutingDecision } from '../types.ts'
 
-/** The most links from which the kernel is asked for one owner: subnets may have hundreds of downstream links. */
+/** The most links from which the route to one owner is looked up: subnets may have hundreds of downstream links. */
 const ORIGIN_LIMIT = 16
 
 export class Paths extends Part<CacheParts> {
-  /** Owners to be asked about again. For an owner with a host route, a question changes that route twice. */
+  /** Owners whose routes are looked up again. Each look-up deletes the host route of the owner, and adds it again. */
   readonly #stale = new Batches<Neighbor>()
 
   get deadline(): Instant | undefined { return this.#stale.deadline }
 
-  /** Asks the kernel about an owner on a link that was not asked about yet. @returns whether the reply is pending */
+  /** Requests a look-up if the owner is on another link than at the last one. @returns whether the reply is pending */
   isAwaited(neighbor: Neighbor): boolean {
     const { isOwned, rule: { kind, settings }, ifindex, target, route, work: { nextHop } } = neighbor
     if (nextHop !== undefined) {
@@ -30,7 +30,7 @@ export class Paths extends Part<CacheParts> {
     if (!isOwned || kind !== 'iface' || !settings.routes || !this.parts.links.up(ifindex)) return false
     if (neighbor.askedOn !== ifindex) {
       neighbor.askedOn = ifindex
-      // A question takes the owner's route away for a moment. After a move, only a link with the prefix is likely to need no host route.
+      // A look-up deletes the host route for a moment. After a move, only a link with the prefix is likely to need no host route.
       const isReplaced = route !== undefined && route.ifindex !== ifindex && !this.parts.links.hasPrefixOf(ifindex, target)
       neighbor.path = isReplaced ? 'detour' : 'unknown'
       if (!isReplaced) this.parts.effects.paths.push({ target, ifindex, from: this.#origins(neighbor), hidden: route })

@@ -177,7 +177,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (change === 'rules') for (const { ifindex } of this.parts.links.values()) hostDiscovery.start(ifindex, now)
   }
 
-  /** Removes entries that the rules no longer allow, and those without an owner, which are solicited again if needed; then unused sockets. */
+  /** Removes entries that the rules do not allow, and those without an owner, which are solicited again if needed. Then prunes links. */
   #refit(): void {
     const { rules, cache, owners, subscriptions } = this.parts
     const after = new Map([...cache.values()].map((neighbor) => [neighbor, this.#ruleUnder(neighbor, rules)]))

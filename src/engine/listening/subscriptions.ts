@@ -64,7 +64,7 @@ export class Subscriptions extends Part<GroupParts> {
     for (const [ifindex, { link }] of this.#listening) if (this.#wanted(link, rules, used.has(ifindex)) === undefined) this.#stop(ifindex)
   }
 
-  /** @returns what other rules would do to the sockets of each link that is listened on, now or then @param used as of {@link prune} */
+  /** @returns what other rules would do to the sockets of each link with a subscription, now or then @param used as of {@link prune} */
   preview(rules: Rules, used: ReadonlySet<number>): LinkPreview[] {
     return [...this.parts.links.values()].flatMap((link) => {
       const [before, after] = [this.#listening.get(link.ifindex)?.subscription, this.#wanted(link, rules, used.has(link.ifindex))]

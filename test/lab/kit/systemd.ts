@@ -41,7 +41,7 @@ export class Systemd {
 
   /** Runs a program inside and waits. */
   run(argv: readonly string[], input = ''): Done {
-    return spawnSync('nsenter', ['--target', this.#pid, '--all', '--wd=/', '--', ...argv], { encoding: 'utf8', input })
+    return spawnSync('nsenter', ['--target', this.#pid, '--all', '--wd=/', '--', ...argv], { encoding: 'utf8', input, maxBuffer: 2 ** 26 })
   }
 
   /** @returns its stdout @throws Error with its stderr when it fails */
