@@ -3,7 +3,6 @@ import t from 'tap'
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { COMMANDS } from '../src/cli/commands.ts'
 import { EXIT } from '../src/cli/exit.ts'
 import type { Settings } from '../src/config/config.ts'
 import { DEFAULTS, SUBNET_DEFAULTS, TOP_DEFAULTS } from '../src/config/defaults.ts'
@@ -15,7 +14,7 @@ import { PROBLEMS } from '../src/log/problems.ts'
 import { EVENT_KINDS, PACKET_KINDS } from '../src/replies/event-filter.ts'
 import { type CounterKind, DAEMON_STATES, LINK_STATES, NEIGHBOR_STATES, OUTCOMES } from '../src/replies/meanings.ts'
 import { type Entry, readPage, sectionOf, words } from './kit/mdoc.ts'
-import { argumentsOf, isPositional } from './kit/options.ts'
+import { argumentsOf, isPositional, NAMES, optionsOf } from './kit/options.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const commandsPage = readPage('ndp6d.8')
@@ -35,20 +34,17 @@ function explained(section: string, part?: string, macro = 'Cm'): string[] {
 
 /** @returns the options of a command as they follow the macro `Fl`, sorted */
 function flagsOf(command: string): string[] {
-  const all = Object.entries(argumentsOf(COMMANDS[command])).filter(([name]) => !isPositional(name))
-  return [...all.flatMap(([name, { alias }]) => [`-${name}`, ...alias === undefined ? [] : [alias]]),
-    ...command === '' ? ['-help', '-version'] : []].sort()
+  return [...optionsOf(command), ...command === '' ? ['--help', '--version'] : []].map((option) => option.slice(1)).sort()
 }
 
-const names = Object.keys(COMMANDS).filter((name) => name !== '').sort()
 const common = explained('COMMON OPTIONS', undefined, 'Fl')
 const commandEntries = entriesOf('COMMANDS').filter(({ outer }) => outer === undefined)
 const nameOf = ({ head }: Entry): string => words(head, 'Ic')[0]
 
 t.test('commands and their arguments', async (t) => {
-  t.same(commandEntries.map(nameOf).sort(), names)
+  t.same(commandEntries.map(nameOf).sort(), NAMES)
   for (const entry of commandEntries) {
-    t.same(words(entry.head, 'Ar'), Object.keys(argumentsOf(COMMANDS[nameOf(entry)])).filter(isPositional), nameOf(entry))
+    t.same(words(entry.head, 'Ar'), Object.keys(argumentsOf(nameOf(entry))).filter(isPositional), nameOf(entry))
   }
 })
 
@@ -58,29 +54,29 @@ t.test('the synopsis has all options of each command', async (t) => {
     const [command = ''] = words(text, 'Ic')
     found.set(command, [...found.get(command) ?? [], ...words(text, 'Fl')].sort())
   }
-  t.same([...found.keys()].sort(), ['', ...names])
+  t.same([...found.keys()].sort(), ['', ...NAMES])
   for (const [command, flags] of found) t.same(flags, flagsOf(command), command)
 })
 
 t.test('each option has a text', async (t) => {
   t.same(explained('OPTIONS', undefined, 'Fl'), flagsOf(''))
-  for (const name of names) {
+  for (const name of NAMES) {
     const own = entriesOf('COMMANDS').filter(({ outer }) => outer !== undefined && nameOf(outer) === name)
     t.same(own.flatMap(({ head }) => words(head, 'Fl')).sort(), flagsOf(name).filter((flag) => !common.includes(flag)), name)
   }
-  t.same(common.filter((flag) => !names.some((name) => flagsOf(name).includes(flag))), [], 'common options belong to commands')
+  t.same(common.filter((flag) => !NAMES.some((name) => flagsOf(name).includes(flag))), [], 'common options belong to commands')
 })
 
 t.test('words that an option or an argument takes', async (t) => {
-  for (const command of Object.keys(COMMANDS)) {
-    for (const [name, { choices = [] }] of Object.entries(argumentsOf(COMMANDS[command]))) {
+  for (const command of ['', ...NAMES]) {
+    for (const [name, { choices = [] }] of Object.entries(argumentsOf(command))) {
       const entry = isPositional(name) ? commandEntries.find((each) => nameOf(each) === command)
         : entriesOf('OPTIONS').find(({ head }) => words(head, 'Fl').includes(`-${name}`))
       t.same(choices.filter((word) => !entry?.text.includes(word)), [], `${command} ${name}`)
     }
   }
   const views = entriesOf('COMMANDS').flatMap(({ head }) => words(head, 'Cm'))
-  t.ok(argumentsOf(COMMANDS.status).WHAT.describe.startsWith(`${views.join(', ')}, or`), 'status')
+  t.ok(argumentsOf('status').WHAT.describe.startsWith(`${views.join(', ')}, or`), 'status')
   t.same(explained('KINDS OF EVENTS'), [...PACKET_KINDS, ...EVENT_KINDS].sort(), 'monitor')
   t.same(explained('FINDINGS'), CHECKS.map(({ code }) => code).sort(), 'doctor')
 })
