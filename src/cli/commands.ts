@@ -15,7 +15,8 @@ import * as status from './status.ts'
 import { type Commands, explainUsage } from './usage-errors.ts'
 import { version } from './version.ts'
 
-const COMMANDS: Commands = { '': run.builder, check: check.builder, init: init.builder, reload: reload.builder, status: status.builder,
+/** The builder of each command by name; the empty name is the daemon. */
+export const COMMANDS: Commands = { '': run.builder, check: check.builder, init: init.builder, reload: reload.builder, status: status.builder,
   doctor: doctor.builder, explain: explain.builder, monitor: monitor.builder, cleanup: cleanup.builder, 'log-level': logLevel.builder, report: report.builder }
 
 export async function runCommandLine(args: readonly string[]): Promise<void> {
