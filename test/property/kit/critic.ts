@@ -1,5 +1,5 @@
 /** Checks every effect of an engine against its configuration and its links. */
-import { Address, type Prefix } from '../../../src/address.ts'
+import { Address, isHostMac, type Prefix } from '../../../src/address.ts'
 import { type Config, matchesIface, type Settings } from '../../../src/config/config.ts'
 import type { Engine } from '../../../src/engine.ts'
 import type {
@@ -66,12 +66,14 @@ export class Critic extends Recorder {
 
   override ignore(ifindex: number): void { check(this.listening.delete(ifindex), `stops listening on ${ifindex}`) }
 
-  override probe({ ifindex, target, destination, source }: Probe): void {
+  override probe({ ifindex, target, destination, source, to }: Probe): void {
     check(!target.isUnspecified && !target.isMulticast, `solicits for ${target}`)
     const isUsable = !target.isLinkLocal || NEXT_HOPS.includes(target.toString())
     check(!source.isUnspecified, 'a probe is not shaped like DAD')
+    // Shaped like a claim, also if the claimed address is one of this machine.
+    const isClaim = target.isLinkLocal && isHostMac(to) && source.w2 === target.w2 && source.w3 === target.w3
     // On a link that is gone meanwhile the probe has no effect.
-    if (destination.equals(target.solicitedNode) && this.#isSource(ifindex, source)) return check(isUsable, `solicits for ${target}`)
+    if (destination.equals(target.solicitedNode) && !isClaim && this.#isSource(ifindex, source)) return check(isUsable, `solicits for ${target}`)
     if (destination.equals(target)) {
       check(isUsable && this.listening.has(ifindex), `verifies ${target} on link ${ifindex}, where the answer is received`)
     } else {
