@@ -5,13 +5,13 @@
 import { Prefix } from './address.ts'
 import { type Change, changesBetween } from './config/changes.ts'
 import type { Config } from './config/config.ts'
-import { type Diagnostic, summarize } from './config/diagnostic.ts'
+import { countOf, type Diagnostic, summarize } from './config/diagnostic.ts'
 import type { Parsed } from './config/load.ts'
 import { PrefixMap } from './config/prefix-map.ts'
 import type { Daemon } from './daemon.ts'
 import type { Preview } from './engine.ts'
 import type { Log } from './log/log.ts'
-import { changeLine, keptSentence, minute, plural, type ReloadChange, second } from './log/reload-sentences.ts'
+import { changeLine, keptSentence, minute, type ReloadChange, second } from './log/reload-sentences.ts'
 
 /** The file of the configuration, with its included files. */
 export interface ConfigFile {
@@ -172,7 +172,7 @@ export class Reloads {
     if (changes.length > 0) this.#running = { config, since: new Date() }
     this.#last = { verdict: 'applied', problem: null, at: new Date() }
     this.#differs = false
-    const count = changes.length === 0 ? 'no difference' : plural(changes.length, 'change')
+    const count = changes.length === 0 ? 'no difference' : countOf(changes.length, 'change')
     const until = this.#trial === undefined ? '' : `; undone at ${second(this.#trial.until)} without \`ndp6d reload --confirm\``
     log.info({ event: 'reload', count: changes.length }, `reloaded ${path}: ${count}, ${
       keptSentence(preview.kept, preview.dropped.length, preview.links)}${until}${endedTrial ? '; the trial is over, and this configuration stays' : ''}`)

@@ -19,9 +19,6 @@ export function localTime(time: string): string {
   return new Date(date.getTime() - 60_000 * date.getTimezoneOffset()).toISOString().slice(0, 19).replace('T', ' ')
 }
 
-/** Formats `1 host`, `2 hosts`. */
-export function counted(count: number, noun: string): string { return `${count} ${noun}${count === 1 ? '' : 's'}` }
-
 /** Joins as many items as fit, and at least one: `a, b, 3 more`. */
 export function listed(items: readonly string[], width: number): string {
   let text = items.at(0) ?? ''

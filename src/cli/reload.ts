@@ -1,8 +1,8 @@
 /** `ndp6d reload`: applies the changed configuration, or prints what it would change. */
 import type { Argv } from 'yargs'
-import { renderDiagnostic } from '../config/diagnostic.ts'
+import { countOf, renderDiagnostic } from '../config/diagnostic.ts'
 import { request } from '../control/client.ts'
-import { changeColumns, keptSentence, minute, plural, second } from '../log/reload-sentences.ts'
+import { changeColumns, keptSentence, minute, second } from '../log/reload-sentences.ts'
 import { type Reload, reloadOf } from '../replies/reload.ts'
 import { control, explainFailure } from './connection.ts'
 import { EXIT } from './exit.ts'
@@ -81,7 +81,7 @@ function print({ file, verdict, problems, unreadable, changes, kept, dropped, li
       : would ? [] : [`Undone at ${second(new Date(undoAt))} unless you run: ndp6d reload --confirm`],
     ...isTrial && undoAt === null ? ['Without a difference there is nothing to undo.'] : [],
   ]
-  const warnings = problems.length === 0 ? '' : `, with ${plural(problems.length, 'warning')}`
+  const warnings = problems.length === 0 ? '' : `, with ${countOf(problems.length, 'warning')}`
   // Interface names may contain control characters.
   process.stdout.write(`${file}: good${warnings}\n${lines}${sentences.join(' ')}\n`.replace(/(?!\n)\p{Cc}/gu, '?'))
 }

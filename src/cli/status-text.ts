@@ -1,9 +1,10 @@
 /** The status as text: what is wrong first, then links, rules, hosts, counters and limits. */
+import { countOf } from '../config/diagnostic.ts'
 import type { Outcome } from '../events.ts'
 import type { LinkStatus } from '../replies/links.ts'
 import { LINK_STATES, type LinkState, OUTCOMES } from '../replies/meanings.ts'
 import type { HostStatus, Status } from '../replies/status.ts'
-import { ago, counted, duration, listed, localTime, wrap } from './format.ts'
+import { ago, duration, listed, localTime, wrap } from './format.ts'
 import { table } from './table.ts'
 
 export type Color = 'bold' | 'green' | 'yellow' | 'red'
@@ -81,7 +82,7 @@ export class StatusText {
       const text = wrap(`${word} ${what} [${code}]`, this.#width, 9)
       return `${this.#color(severity === 'error' ? 'red' : 'yellow', word)}${text.slice(word.length)}\n${' '.repeat(9)}${mend}\n`
     })
-    return `${this.#color('bold', `${counted(findings.length, 'finding')} (ndp6d doctor)`)}\n${lines.join('')}`
+    return `${this.#color('bold', `${countOf(findings.length, 'finding')} (ndp6d doctor)`)}\n${lines.join('')}`
   }
 
   #links(): string {
@@ -114,7 +115,7 @@ export class StatusText {
     const { subnets, proxies } = this.#status
     const lines = subnets.map(({ prefix, prefixes, upstream, downstream, hosts, exclude }) => {
       const present = prefix !== 'auto' ? '' : prefixes.length === 0 ? ' (no prefix yet)' : ` (${listed(prefixes, 24)})`
-      const more = [...hosts > 0 ? [`${counted(hosts, 'host')} pinned`] : [], ...exclude.length > 0 ? [`${exclude.length} excluded`] : []].join(', ')
+      const more = [...hosts > 0 ? [`${countOf(hosts, 'host')} pinned`] : [], ...exclude.length > 0 ? [`${exclude.length} excluded`] : []].join(', ')
       const start = `subnet ${prefix}${present}: ${upstream} to `
       return `${start}${listed(downstream, this.#width - start.length - more.length - 3)}${more === '' ? '' : ` (${more})`}`
     })
@@ -154,7 +155,7 @@ export class StatusText {
       [address, link ?? '-', state, proofOf(host, this.#now), since === null ? '-' : ago(since, this.#now), route ? 'yes' : '-', mac ?? '-', via ?? '-'])
     const hasVia = shown.some(({ via }) => via !== null)
     const color = (row: number): Color => rows[row][2] === 'FAILED' ? 'red' : rows[row][2] === 'REACHABLE' ? 'green' : 'yellow'
-    return `${counted(owned.length, 'host')}, ${pinned} pinned, ${counted(routes, 'host route')}\n${unknown}` + (rows.length === 0 ? ''
+    return `${countOf(owned.length, 'host')}, ${pinned} pinned, ${countOf(routes, 'host route')}\n${unknown}` + (rows.length === 0 ? ''
       : this.#table(['ADDRESS', 'LINK', 'STATE', 'PROOF', 'AGE', 'ROUTE', 'MAC', ...hasVia ? ['VIA'] : []], rows.map((row) => row.slice(0, hasVia ? 8 : 7)),
         8, (text, row, column) => column === 2 ? this.#color(color(row), text) : text))
       + this.#more((this.#all ? hosts : owned).length - shown.length, 'ndp6d status hosts')

@@ -154,7 +154,7 @@ function oddAddresses({ config, machine, neighbors }: Configured): Finding[] {
 /** Equal for addresses that may look alike. */
 function sortedDigits(address: Address): string { return [...digitsOf(address)].sort().join('') }
 
-/** Prefixes with fewer bits have more addresses than a router's neighbor table has room for. */
+/** A prefix of fewer bits has more addresses than the neighbor table of a router holds. */
 const STATIC_BITS = 112
 
 export const hostChecks: readonly Check[] = [

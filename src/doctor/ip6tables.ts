@@ -14,7 +14,7 @@ const TYPES: Readonly<Record<string, number>> = {
 
 type Test = (packet: Packet) => Truth
 
-/** Options that say nothing about the packet, with the number of their values. */
+/** Options that are no condition on the packet, with the number of their values. */
 const NEUTRAL: Readonly<Record<string, number>> = { '-m': 1, '--match': 1, '--comment': 1, '--reject-with': 1, '-c': 2 }
 
 /** The test of an option. @returns undefined for an option that is not modelled */

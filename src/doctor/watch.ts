@@ -14,6 +14,7 @@ export interface Found {
   readonly code: string
   readonly severity: Severity
   readonly what: string
+  /** The command, or the line of the configuration, that mends it. */
   readonly mend: string
 }
 

@@ -54,7 +54,7 @@ export function minute(date: Date): string {
 /** Formats `12:03:11`, in local time. */
 export function second(date: Date): string { return date.toTimeString().slice(0, 8) }
 
-export function plural(count: number, noun: string): string { return `${count} ${noun}${count === 1 ? '' : 's'}` }
+function plural(count: number, noun: string): string { return `${count} ${noun}${count === 1 ? '' : 's'}` }
 
 /** @returns `a, b and c` */
 function list(words: readonly string[]): string { return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}` }

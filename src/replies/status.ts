@@ -3,6 +3,7 @@ import { Address } from '../address.ts'
 import type { Config } from '../config/config.ts'
 import type { Part, Request } from '../control/protocol.ts'
 import type { Daemon } from '../daemon.ts'
+import type { Found } from '../doctor/watch.ts'
 import type { NeighborSnapshot } from '../engine.ts'
 import type { Limit, NeighborState, Outcome } from '../events.ts'
 import type { ReloadState } from '../reloads.ts'
@@ -11,15 +12,6 @@ import type { DaemonState } from './meanings.ts'
 
 /** The most hosts in one part of the reply. Packets are processed between two parts. */
 const PART_SIZE = 128
-
-/** A fault in the set-up of this machine that the daemon found. */
-export interface Finding {
-  readonly code: string
-  readonly severity: string
-  readonly what: string
-  /** The command, or the line of the configuration, that mends it. */
-  readonly mend: string
-}
 
 /** The last packet of an outcome. */
 interface LastPacket {
@@ -59,7 +51,7 @@ export interface Summary {
   readonly state: DaemonState
   readonly config: { readonly file: string; readonly appliedAt: string }
   readonly reload: ReloadState
-  readonly findings: readonly Finding[] | null
+  readonly findings: readonly Found[] | null
   readonly links: readonly LinkStatus[]
   readonly subnets: readonly { readonly prefix: string; readonly prefixes: readonly string[]
     readonly upstream: string; readonly downstream: readonly string[]; readonly hosts: number; readonly exclude: readonly string[] }[]

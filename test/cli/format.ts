@@ -1,5 +1,6 @@
 import t from 'tap'
-import { ago, counted, duration, listed, wrap } from '../../src/cli/format.ts'
+import { ago, duration, listed, wrap } from '../../src/cli/format.ts'
+import { countOf } from '../../src/config/diagnostic.ts'
 
 t.test('durations', async (t) => {
   t.same([0.9, 59, 61, 3599, 3600, 86_399, 86_400, 1e6].map(duration),
@@ -10,7 +11,7 @@ t.test('durations', async (t) => {
 })
 
 t.test('numbers, lists and lines', async (t) => {
-  t.same([0, 1, 2].map((count) => counted(count, 'host')), ['0 hosts', '1 host', '2 hosts'])
+  t.same([0, 1, 2].map((count) => countOf(count, 'host')), ['0 hosts', '1 host', '2 hosts'])
   t.equal(listed(['eth0', 'eth1', 'eth2'], 80), 'eth0, eth1, eth2')
   t.equal(listed(['eth0', 'eth1', 'eth2'], 13), 'eth0, 2 more')
   t.equal(listed(['2001:db8::1', 'b'], 3), '2001:db8::1, 1 more')
