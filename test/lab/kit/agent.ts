@@ -48,6 +48,8 @@ const PACKET_OUTGOING = 4
 const SLOT = 2048
 
 const captures = new Map<number, NativeSocket>()
+/** For sending, by ifindex. They stay open: to close one waits for a grace period of the kernel's RCU, tens of milliseconds. */
+const senders = new Map<number, NativeSocket>()
 /** Datagrams that the echo server got. */
 let echoed = 0
 
@@ -98,20 +100,31 @@ function release(id: number): void {
   captures.delete(id)
 }
 
+/** @returns how many of the first `count` frames in `slab` were sent */
+async function sendOn(ifindex: number, slab: Buffer, lengths: Int32Array, count: number): Promise<number> {
+  const sender = senders.get(ifindex)
+  try {
+    if (sender !== undefined) return sender.send(slab, SLOT, lengths, count)
+  } catch {
+    // The link was down since: the error of then (ENETDOWN), or the socket is not bound any more.
+    sender?.close()
+  }
+  senders.delete(ifindex)
+  const opened = await open(ifindex, [[6, 0, 0, 0]])
+  senders.get(ifindex)?.close()
+  senders.set(ifindex, opened)
+  return opened.send(slab, SLOT, lengths, count)
+}
+
 /** Sends frames, `gap` milliseconds apart (0: as fast as the link takes them). @returns how many were sent */
 async function inject(ifindex: number, frames: readonly string[], gap: number): Promise<number> {
-  const socket = await open(ifindex, [[6, 0, 0, 0]])
   const batch = gap > 0 ? 1 : 64
   const slab = Buffer.alloc(batch * SLOT)
-  try {
-    for (let next = 0; next < frames.length;) {
-      const chunk = frames.slice(next, next + batch)
-      const lengths = Int32Array.from(chunk, (hex, i) => slab.write(hex, i * SLOT, SLOT, 'hex'))
-      next += socket.send(slab, SLOT, lengths, chunk.length)
-      await new Promise((resolve) => gap > 0 ? setTimeout(resolve, gap) : setImmediate(resolve))
-    }
-  } finally {
-    socket.close()
+  for (let next = 0; next < frames.length;) {
+    const chunk = frames.slice(next, next + batch)
+    const lengths = Int32Array.from(chunk, (hex, i) => slab.write(hex, i * SLOT, SLOT, 'hex'))
+    next += await sendOn(ifindex, slab, lengths, chunk.length)
+    await new Promise((resolve) => gap > 0 ? setTimeout(resolve, gap) : setImmediate(resolve))
   }
   return frames.length
 }
@@ -121,7 +134,6 @@ async function inject(ifindex: number, frames: readonly string[], gap: number): 
  * 2464 3, RFC 8200 3, RFC 4861 4.3. @returns how many were sent
  */
 async function scan({ ifindex, frame, rate, seconds }: Extract<Request, { op: 'scan' }>): Promise<number> {
-  const socket = await open(ifindex, [[6, 0, 0, 0]])
   const size = frame.length / 2
   const slab = Buffer.alloc(64 * SLOT)
   const lengths = new Int32Array(64).fill(size)
@@ -146,11 +158,10 @@ async function scan({ ifindex, frame, rate, seconds }: Extract<Request, { op: 's
       while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
       slab.writeUInt16BE(~sum & 0xffff, at + 56)
     }
-    if (due > 0) sent += socket.send(slab, SLOT, lengths, due)
+    if (due > 0) sent += await sendOn(ifindex, slab, lengths, due)
     if (due < 64) await new Promise((resolve) => setTimeout(resolve, 1))
     else await new Promise((resolve) => setImmediate(resolve))
   }
-  socket.close()
   return sent
 }
 
