@@ -2,21 +2,19 @@
  * Joins the engine with the clock, the sockets and the kernel. Each input runs one step of the engine. The effects of a step are
  * carried out in the order of the members of `Effects`; inputs that these cause wait meanwhile. Events are logged after the answers.
  */
-import type { Address } from './address.ts'
 import type { Config } from './config/config.ts'
-import type { DaemonFacts } from './doctor/check.ts'
 import { Machine } from './doctor/machine.ts'
-import { FindingWatch, type Found } from './doctor/watch.ts'
-import { Engine, type NeighborSnapshot, type Preview } from './engine.ts'
+import { FindingWatch } from './doctor/watch.ts'
+import { Engine, type Preview } from './engine.ts'
 import type { Effects, Input, Instant, Listening, PathQuestion } from './engine/types.ts'
-import type { Event, Outcome } from './events.ts'
+import type { Event } from './events.ts'
+import { Introspection } from './introspection.ts'
 import { linkReader } from './link-reader.ts'
 import { claim } from './linux/single-instance.ts'
 import { hasNetAdmin } from './linux/capabilities.ts'
 import { holdDescriptors } from './linux/descriptors.ts'
 import { unlessBusy, verdict } from './linux/errors.ts'
 import { Forwarding } from './linux/forwarding.ts'
-import { viewOf } from './linux/kernel-view.ts'
 import { KernelWatch } from './linux/kernel-watch.ts'
 import type { NativeSocket } from './linux/native.ts'
 import { KERNEL_LIMIT } from './linux/neighbors.ts'
@@ -31,7 +29,7 @@ import { LinkErrorLog } from './log/link-errors.ts'
 import type { Log } from './log/log.ts'
 import { logMissingLinks, logRefusedRoute } from './log/machine-log.ts'
 import { ANSWERS_ONLY, enslavedSentence } from './log/sentences.ts'
-import { Counters, type LastPackets } from './metrics.ts'
+import { Counters } from './metrics.ts'
 import { Observers } from './observers.ts'
 import { StateFile } from './state-file.ts'
 import { WakeTimer } from './wake-timer.ts'
@@ -49,7 +47,7 @@ export class Daemon {
   readonly #events: EventLog
   readonly #linkErrors: LinkErrorLog
   readonly #counters = new Counters()
-  readonly observers = new Observers()
+  readonly #observers = new Observers()
   readonly #engine: Engine
   readonly #kernel = new Rtnetlink()
   readonly #routes: HostRoutes
@@ -58,6 +56,7 @@ export class Daemon {
   readonly #watch: KernelWatch
   readonly #comparison: RouteComparison
   readonly #findings: FindingWatch
+  readonly introspection: Introspection
   readonly #stateFile: StateFile | undefined
   readonly #sockets = new Sockets((link) => linkReader(link, { step: this.#step, errors: this.#linkErrors,
     dropped: (ifindex, count) => this.#events.event({ kind: 'overrun', ifindex, count }, clock()) }))
@@ -76,7 +75,7 @@ export class Daemon {
     this.#claim = claim()
     this.#config = config
     this.#log = log
-    this.#events = new EventLog(log, { nameOf: (ifindex) => this.nameOf(ifindex), hostsOn: (ifindex) => this.#engine.hostsOn(ifindex) })
+    this.#events = new EventLog(log, { nameOf: (ifindex) => this.introspection.nameOf(ifindex), hostsOn: (ifindex) => this.#engine.hostsOn(ifindex) })
     this.#linkErrors = new LinkErrorLog(log, readNeighborLimit)
     this.#engine = new Engine(config, Math.random)
     const step = this.#step
@@ -106,9 +105,13 @@ export class Daemon {
       full: () => this.#events.event({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }, clock()),
     })
     this.#findings = new FindingWatch(() => ({ machine: new Machine(this.#kernel, () => this.#watch.defaultRoutes), config: this.#config,
-      daemon: this.facts, neighbors: this.neighbors }), log)
+      daemon: this.introspection.facts, neighbors: this.introspection.neighbors }), log)
     this.#stateFile = state === undefined ? undefined
       : new StateFile(state, (message, err) => log.warn({ event: 'state-file', directory: state, err }, message))
+    this.introspection = new Introspection({ engine: this.#engine, kernel: this.#kernel, watch: this.#watch, sockets: this.#sockets,
+      forwarding: this.#forwarding, counters: this.#counters, observers: this.#observers,
+      findings: this.#findings, limited: [this.#routes, log, this.#linkErrors, this.#stateFile], mayChange: this.#mayChange,
+      config: () => this.#config, step, clock })
   }
 
   /** Resolves when every existing link is served. Rejects with an OsError. */
@@ -151,59 +154,8 @@ export class Daemon {
     this.#prepare()
   }
 
-  get config(): Config { return this.#config }
   /** @returns what `reload` would do to hosts and links */
   preview(config: Config): Preview { return this.#engine.preview(config) }
-
-  get counters(): Readonly<Record<Outcome, number>> { return this.#counters.values }
-
-  /** Entries may come and go while they are read. */
-  get neighbors(): Iterable<NeighborSnapshot> { return this.#engine.neighbors(clock()) }
-
-  /** The configuration, with the present links, prefixes and forwarding of this machine. */
-  get setting() {
-    const { links, ports } = this.#watch
-    return { config: this.#config, prefixes: this.#engine.subnetPrefixes, links, ports, isForwarding: this.#forwarding.isOn }
-  }
-
-  get lastPackets(): LastPackets { return this.#counters.lastPackets(clock()) }
-
-  get serving() {
-    const links = this.#sockets.open
-    const waiting = this.#engine.interfaces.names.filter((name) => !name.includes('*') && !links.includes(name))
-    return { links: links.length, waiting, ...this.#engine.totals, answersOnly: !this.#mayChange }
-  }
-
-  get findings(): readonly Found[] { return this.#findings.findings }
-
-  /** Facts for `ndp6d doctor` that only this process has. */
-  get facts(): DaemonFacts {
-    const received = Object.fromEntries(this.#sockets.usage.map(({ iface, received }) => [iface, received]))
-    const silent = [...this.#engine.silentLinks].map(([ifindex, target]) => ({ link: this.nameOf(ifindex), target: target.toString() }))
-    return { pid: process.pid, uptime: process.uptime(), received, silent }
-  }
-
-  /** All neighbors at once, which may take a while, and the usage. */
-  snapshot() { return { ...this.#engine.snapshot(clock()), ...this.usage } }
-
-  /** What solicitations for an address get, and what the kernel knows of it. */
-  explain(target: Address) {
-    const engine = this.#engine.explain(target, clock())
-    const from = engine.links.find(({ outcome }) => outcome === 'answered')?.ifindex ?? 0
-    return { ...engine, kernel: viewOf(this.#kernel, target, from, this.#watch.links) }
-  }
-
-  /** Solicits an address once on each of these links. */
-  probe(target: Address, links: readonly number[]): void { this.#step({ kind: 'probe', target, links }) }
-
-  nameOf(ifindex: number): string {
-    return this.#sockets.nameOf(ifindex) ?? this.#watch.links.find((link) => link.ifindex === ifindex)?.name ?? `link ${ifindex}`
-  }
-
-  get usage() {
-    const parts = [this.#sockets, this.#routes, this.#watch, this.#log, this.#linkErrors, this.#stateFile]
-    return { links: this.#sockets.usage, limits: [...this.#engine.limits(clock()), ...parts.flatMap((part) => part?.limits ?? [])] }
-  }
 
   readonly #step = (input: Input): void => {
     this.#inputs.push(input)
@@ -242,13 +194,13 @@ export class Daemon {
     }
     if (paths.length > 0) this.#askPaths([...paths])
     this.#unlogged.push(...events)
-    for (const event of events) this.observers.event(event, now)
+    for (const event of events) this.#observers.event(event, now)
     for (let i = 0; i < outcomes.size; i++) {
       const packet = outcomes.at(i)
       const { outcome, ifindex, t0, t1, t2, t3 } = packet
       this.#counters.count(outcome)
       if (outcome !== 'answered') this.#counters.remember(packet, now)
-      this.observers.packet(packet, now)
+      this.#observers.packet(packet, now)
       this.#events.outcome(outcome, ifindex, t0, t1, t2, t3)
     }
   }
@@ -270,7 +222,7 @@ export class Daemon {
   #ignore(ifindex: number): void {
     this.#watch.select(ifindex, false)
     this.#netfilter.watch(ifindex, false)
-    this.#linkErrors.gone(this.nameOf(ifindex))
+    this.#linkErrors.gone(this.introspection.nameOf(ifindex))
     this.#sockets.ignore(ifindex)
   }
 

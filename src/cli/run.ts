@@ -143,8 +143,8 @@ function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, lifec
 }
 
 /** @returns the line that `systemctl status` shows */
-function statusLine(daemon: Daemon, reloads: Reloads): string {
-  return [unitStatus(daemon.serving), reloads.remark].filter((part) => part !== undefined).join('; ')
+function statusLine({ introspection }: Daemon, reloads: Reloads): string {
+  return [unitStatus(introspection.serving), reloads.remark].filter((part) => part !== undefined).join('; ')
 }
 
 function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, lifecycle: Lifecycle, log: Log, outputs: Outputs): void {
@@ -160,8 +160,8 @@ function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, lifecycl
     if (unreadable !== null) outputs.stderr.write(`ndp6d: ${unreadable}\n`)
   })
   process.on('SIGUSR1', () => {
-    const { counters } = daemon
-    log.info({ event: 'counters', counters, ...daemon.snapshot() }, countersSentence(counters))
+    const { counters } = daemon.introspection
+    log.info({ event: 'counters', counters, ...daemon.introspection.snapshot() }, countersSentence(counters))
   })
   const stop = (signal: string): void => {
     if (lifecycle.state === 'stopping') return
@@ -205,18 +205,18 @@ function keepUnitStatus(daemon: Daemon, reloads: Reloads): NodeJS.Timeout | unde
   }, STATUS_INTERVAL)
 }
 
-function answerCommands(path: string, daemon: Daemon, reloads: Reloads, lifecycle: Lifecycle, log: Log, { stdout, stderr }: Outputs): ControlServer {
+function answerCommands(path: string, { introspection }: Daemon, reloads: Reloads, lifecycle: Lifecycle, log: Log, { stdout, stderr }: Outputs): ControlServer {
   const startedAt = new Date(Date.now() - 1000 * process.uptime()).toISOString()
-  const program = (): Program => ({ version: version(), pid: process.pid, startedAt, ...lifecycle, file: resolve(reloads.file), reload: reloads.state, findings: daemon.findings,
+  const program = (): Program => ({ version: version(), pid: process.pid, startedAt, ...lifecycle, file: resolve(reloads.file), reload: reloads.state, findings: introspection.findings,
     limits: [stdout, stderr, server].flatMap((each) => each?.limits ?? []) })
   const server: ControlServer = new ControlServer(path, {
     replies: {
-      'status': (request) => statusReply(daemon, program(), request),
+      'status': (request) => statusReply(introspection, program(), request),
       'reload': (request) => reloadReply(reloads, request),
-      'doctor': () => doctorReply(daemon, resolve(reloads.file)),
-      'explain': (request, closed) => explainReply(request, { daemon, place: (statement) => findPlace(daemon.config, statement) }, closed),
-      'monitor': (request, closed) => monitorReply(request, daemon, closed),
-      'top': (_, closed) => topReply(daemon, closed),
+      'doctor': () => doctorReply(introspection, resolve(reloads.file)),
+      'explain': (request, closed) => explainReply(request, { daemon: introspection, place: (statement) => findPlace(introspection.config, statement) }, closed),
+      'monitor': (request, closed) => monitorReply(request, introspection, closed),
+      'top': (_, closed) => topReply(introspection, closed),
       'log-level': (request) => logLevelReply(log, request),
     },
     failed: (err) => log.warn({ event: 'control', reason: err.message, err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),

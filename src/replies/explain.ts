@@ -1,7 +1,7 @@
 /** The reply to `ndp6d explain`. It is the JSON document that the command prints; schemas/explain.json describes it. */
 import { Address, formatMac } from '../address.ts'
 import type { Part, Request } from '../control/protocol.ts'
-import type { Daemon } from '../daemon.ts'
+import type { Introspection } from '../introspection.ts'
 import type { StatementKey } from '../engine.ts'
 import { probe, type ProbeReply, type ProbeSource, round } from './probe.ts'
 import { type Reason, type Verdict, verdictOf } from './verdict.ts'
@@ -77,12 +77,12 @@ export interface Explained {
 }
 
 export interface ExplainSource {
-  readonly daemon: ProbeSource & { readonly observers: Pick<Daemon['observers'], 'history'> }
+  readonly daemon: ProbeSource & { readonly observers: Pick<Introspection['observers'], 'history'> }
   /** @returns undefined if the place is not known */
   readonly place: (statement: StatementKey) => { readonly file: string; readonly line: number } | undefined
 }
 
-type Findings = ReturnType<Daemon['explain']>
+type Findings = ReturnType<Introspection['explain']>
 
 /** Explains an address, after one solicitation for it if the request asks for that. */
 export async function * explainReply(request: Request, source: ExplainSource, closed: AbortSignal): AsyncGenerator<Part> {

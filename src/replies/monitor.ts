@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Address, formatMac } from '../address.ts'
 import type { Part, Request } from '../control/protocol.ts'
-import type { Daemon } from '../daemon.ts'
+import type { Introspection } from '../introspection.ts'
 import type { Instant, PacketOutcome } from '../engine/types.ts'
 import type { Event } from '../events.ts'
 import type { Observer } from '../observers.ts'
@@ -30,7 +30,7 @@ export interface MonitorEvent {
   readonly count: number | null
 }
 
-export type MonitorSource = Pick<Daemon, 'nameOf'> & { readonly observers: Pick<Daemon['observers'], 'add'> }
+export type MonitorSource = Pick<Introspection, 'nameOf'> & { readonly observers: Pick<Introspection['observers'], 'add'> }
 
 type Waiting =
   | { readonly now: Instant; readonly packet: PacketOutcome }

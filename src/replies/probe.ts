@@ -1,6 +1,6 @@
 /** One solicitation on request, and the reply to it, for `ndp6d explain --probe`. */
 import { type Address, formatMac } from '../address.ts'
-import type { Daemon } from '../daemon.ts'
+import type { Introspection } from '../introspection.ts'
 
 /** Milliseconds until a link counts as silent: the time between retransmissions of hosts (RETRANS_TIMER of RFC 4861 10). */
 const PATIENCE = 1000
@@ -17,7 +17,7 @@ export interface ProbeReply {
   readonly roundTripMs: number | null
 }
 
-export type ProbeSource = Pick<Daemon, 'explain' | 'probe' | 'nameOf'> & { readonly observers: Pick<Daemon['observers'], 'add'> }
+export type ProbeSource = Pick<Introspection, 'explain' | 'probe' | 'nameOf'> & { readonly observers: Pick<Introspection['observers'], 'add'> }
 
 /**
  * Solicits the address where its owner is, else on all links where the owner may be.
@@ -61,14 +61,14 @@ export async function probe(address: Address, daemon: ProbeSource, closed: Abort
   return [...replies.values()]
 }
 
-function targetsOf(address: Address, daemon: Pick<Daemon, 'explain'>) {
+function targetsOf(address: Address, daemon: Pick<Introspection, 'explain'>) {
   const { links, neighbor } = daemon.explain(address)
   const isOwned = neighbor?.state === 'REACHABLE' || neighbor?.state === 'PROBE'
   const targets = isOwned ? [neighbor.ifindex] : [...new Set(links.flatMap(({ candidates }) => candidates))]
   return { neighbor, targets: targets.filter((ifindex) => ifindex !== 0) }
 }
 
-function isSettled(address: Address, daemon: Pick<Daemon, 'explain'>): boolean {
+function isSettled(address: Address, daemon: Pick<Introspection, 'explain'>): boolean {
   const state = daemon.explain(address).neighbor?.state
   return state === 'REACHABLE' || state === 'PROBE'
 }

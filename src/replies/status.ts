@@ -2,7 +2,7 @@
 import { Address } from '../address.ts'
 import type { Config } from '../config/config.ts'
 import type { Part, Request } from '../control/protocol.ts'
-import type { Daemon } from '../daemon.ts'
+import type { Introspection } from '../introspection.ts'
 import type { Found } from '../doctor/watch.ts'
 import type { NeighborSnapshot } from '../engine.ts'
 import type { Limit, NeighborState, Outcome } from '../events.ts'
@@ -79,7 +79,7 @@ export type Program = Pick<Summary, 'version' | 'pid' | 'startedAt' | 'state' | 
   readonly limits: readonly Limit[]
 }
 
-export type StatusSource = Pick<Daemon, 'setting' | 'usage' | 'counters' | 'lastPackets' | 'neighbors'>
+export type StatusSource = Pick<Introspection, 'setting' | 'usage' | 'counters' | 'lastPackets' | 'neighbors'>
 
 /** @param all also yield the targets without an owner, which are only counted otherwise */
 export function * statusReply(daemon: StatusSource, program: Program, { all }: Partial<Request> = {}): Generator<Part> {

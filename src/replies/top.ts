@@ -1,7 +1,7 @@
 /** The reply to `ndp6d monitor --top`: rates of links, and the busiest targets and solicitors, once a second. */
 import { Address } from '../address.ts'
 import type { Part } from '../control/protocol.ts'
-import type { Daemon } from '../daemon.ts'
+import type { Introspection } from '../introspection.ts'
 import type { PacketOutcome } from '../engine/types.ts'
 import type { Event } from '../events.ts'
 import type { Observer } from '../observers.ts'
@@ -108,7 +108,7 @@ class TopObserver implements Observer {
   }
 }
 
-export type TopSource = Pick<Daemon, 'nameOf' | 'usage'> & { readonly observers: Pick<Daemon['observers'], 'add'> }
+export type TopSource = Pick<Introspection, 'nameOf' | 'usage'> & { readonly observers: Pick<Introspection['observers'], 'add'> }
 
 export async function * topReply(daemon: TopSource, closed: AbortSignal): AsyncGenerator<Part> {
   const observer = new TopObserver()
@@ -141,6 +141,6 @@ export async function * topReply(daemon: TopSource, closed: AbortSignal): AsyncG
   }
 }
 
-function usageOf({ usage: { links } }: Pick<Daemon, 'usage'>): Map<string, { sent: number; drops: number }> {
+function usageOf({ usage: { links } }: Pick<Introspection, 'usage'>): Map<string, { sent: number; drops: number }> {
   return new Map(links.map(({ iface, sent, drops }) => [iface, { sent, drops }]))
 }

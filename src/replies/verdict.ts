@@ -1,6 +1,6 @@
 /** Whether an address is answered for, by ndp6d or by the kernel, and why. */
 import type { Address } from '../address.ts'
-import type { Daemon } from '../daemon.ts'
+import type { Introspection } from '../introspection.ts'
 import type { Outcome } from '../events.ts'
 
 export type Verdict = 'answered' | 'silent' | 'kernel-answers'
@@ -13,7 +13,7 @@ export type Reason =
   | 'own-address' | 'proxy-entry' | 'anycast'                                 // kernel-answers
   | 'unknown' | 'probing' | 'route-pending' | 'link-local' | 'no-rule' | (typeof SILENT)[number]
 
-export function verdictOf(address: Address, { links, own, neighbor, kernel }: ReturnType<Daemon['explain']>):
+export function verdictOf(address: Address, { links, own, neighbor, kernel }: ReturnType<Introspection['explain']>):
 { verdict: Verdict; reason: Reason } {
   const has = (outcome: Outcome): boolean => links.some((link) => link.outcome === outcome)
   const isOwned = neighbor?.state === 'REACHABLE' || neighbor?.state === 'PROBE'

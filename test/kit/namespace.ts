@@ -54,11 +54,11 @@ export async function enterNamespaces(): Promise<void> {
   await new Promise<never>(() => {})
 }
 
-/** Returns inside a network namespace for this program alone. Outside, runs the program there and ends with its exit status. */
+/** Returns inside a network namespace, and with an empty /run, for this program alone. Outside, runs it there and ends with its status. */
 export async function ownNamespace(): Promise<void> {
   await enterNamespaces()
   if (process.env[OWN] !== undefined) return
-  const child = spawn('unshare', ['-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', process.execPath,
+  const child = spawn('unshare', ['-nm', 'sh', '-c', SETUP, 'sh', process.execPath,
     ...process.execArgv, ...process.argv.slice(1)], { stdio: 'inherit', env: { ...process.env, [OWN]: '1' } })
   process.on('SIGTERM', () => child.kill())
   child.on('exit', (code) => process.exit(code ?? 1))
