@@ -191,8 +191,8 @@ export class ControlServer {
   /** Prints one part at each turn. */
   async * #inTurns(parts: Iterable<Part>): AsyncGenerator<string> {
     const iterator = parts[Symbol.iterator]()
-    for (;;) {
-      await this.#share.turn()
+    for (let taken = 0; ;) {
+      await this.#share.turn(taken)
       const began = process.cpuUsage()
       let text: string
       try {
@@ -201,7 +201,9 @@ export class ControlServer {
         text = print(value)
       } finally {
         const { user, system } = process.cpuUsage(began)
-        this.#share.took((user + system) / 1000)
+        const time = (user + system) / 1000
+        taken += time
+        this.#share.took(time)
       }
       yield text
     }

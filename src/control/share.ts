@@ -1,6 +1,6 @@
 /**
  * Limits the CPU time that replies to commands take from packets: some at once, so that one command is answered quickly, and then a small
- * share. Commands get their turns one after another.
+ * share.
  */
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 
@@ -12,10 +12,19 @@ const RATE = 0.05
 export class Share {
   #credit = BURST
   #since = performance.now()
-  #last: Promise<void> = Promise.resolve()
+  readonly #waiting: { readonly taken: number; readonly begin: () => void }[] = []
+  #isServing = false
 
-  /** Waits for a turn. The caller then works without waiting, and calls {@link took}. */
-  turn(): Promise<void> { return this.#last = this.#last.then(() => this.#wait()) }
+  /**
+   * Waits for a turn. The caller then works without waiting, and calls {@link took}.
+   * @param taken what its former turns took, milliseconds: who has taken least comes first, so many long replies delay no short one
+   */
+  turn(taken: number): Promise<void> {
+    return new Promise((begin) => {
+      this.#waiting.push({ taken, begin })
+      if (!this.#isServing) void this.#serve()
+    })
+  }
 
   /** @param time CPU time of a turn, milliseconds */
   took(time: number): void {
@@ -24,9 +33,16 @@ export class Share {
     this.#since = now
   }
 
-  async #wait(): Promise<void> {
-    // Packets come first.
-    await setImmediate()
-    if (this.#credit < 0) await sleep(-this.#credit / RATE, undefined, { ref: false })
+  async #serve(): Promise<void> {
+    this.#isServing = true
+    while (this.#waiting.length > 0) {
+      // Packets come first.
+      await setImmediate()
+      if (this.#credit < 0) await sleep(-this.#credit / RATE, undefined, { ref: false })
+      const next = this.#waiting.reduce((least, each) => each.taken < least.taken ? each : least)
+      this.#waiting.splice(this.#waiting.indexOf(next), 1)
+      next.begin()
+    }
+    this.#isServing = false
   }
 }

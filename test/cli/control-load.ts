@@ -68,7 +68,7 @@ for (const [abuse, begin] of Object.entries(ABUSES)) {
       const sockets = begin()
       await sleep(300) // until they are connected
       ratios.push(await rate() / calm)
-      if (i === 0) t.equal(run(command('status'), RUN).status, 0, 'a command is answered meanwhile')
+      if (i === 0) t.equal(run(command('status'), RUN, 60_000).status, 0, 'a command is answered meanwhile')
       for (const socket of sockets) socket.destroy()
       await sleep(50)
     }

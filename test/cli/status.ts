@@ -65,7 +65,7 @@ t.test('links, rules, hosts, counters and limits', async (t) => {
   t.match(stdout, /^2001:db8::9 +eth1 +REACHABLE +pinned +\d+s +yes +-$/m)
   t.notMatch(stdout, /\u001b/, 'no colors in a pipe')
   const onTerminal = (env: NodeJS.ProcessEnv): string => run(['script', '-qec', command('status').join(' '), '/dev/null'],
-    { ...RUN, TERM: 'xterm', FORCE_COLOR: undefined, NO_COLOR: undefined, NODE_DISABLE_COLORS: undefined, ...env }).stdout
+    { ...RUN, TERM: 'xterm', CI: undefined, FORCE_COLOR: undefined, NO_COLOR: undefined, NODE_DISABLE_COLORS: undefined, ...env }).stdout
   t.match(onTerminal({}), /is \u001b\[32mserving.*\r\n/, 'but on a terminal')
   t.match(onTerminal({ NO_COLOR: '1' }), /is serving: .*\r\n[^]*^2001:db8::9 +eth1 +REACHABLE +pinned /m)
   const limits = runStatus('limits').stdout
