@@ -1,12 +1,13 @@
 /**
  * Asks the kernel where its routes lead packets for each owner, from each link where the owner is solicited. Asks again after a change of
- * routes that may concern the owner.
+ * routes that may concern the owner, and of the links that its packets come in on.
  */
 import type { Prefix } from '../../address.ts'
 import type { CacheParts } from '../cache/owners.ts'
-import type { Neighbor } from '../cache/neighbor.ts'
+import { NONE, type Neighbor } from '../cache/neighbor.ts'
 import { Part } from '../rules/context.ts'
 import { Batches } from '../tables/batches.ts'
+import { earliest } from '../tables/deadlines.ts'
 import type { Input, Instant, RoutingDecision } from '../types.ts'
 
 /** The most links from which the route to one owner is looked up: subnets may have hundreds of downstream links. */
@@ -15,8 +16,10 @@ const ORIGIN_LIMIT = 16
 export class Paths extends Part<CacheParts> {
   /** Owners whose routes are looked up again. Each look-up deletes the host route of the owner, and adds it again. */
   readonly #stale = new Batches<Neighbor>()
+  /** Owners whose packets may come in on other links now. */
+  readonly #unchecked = new Batches<Neighbor>()
 
-  get deadline(): Instant | undefined { return this.#stale.deadline }
+  get deadline(): Instant | undefined { return earliest(this.#stale.deadline, this.#unchecked.deadline) }
 
   /** Requests a look-up if the owner is on another link than at the last one. @returns whether the reply is pending */
   isAwaited(neighbor: Neighbor): boolean {
@@ -33,7 +36,8 @@ export class Paths extends Part<CacheParts> {
       // A look-up deletes the host route for a moment. After a move, only a link with the prefix is likely to need no host route.
       const isReplaced = route !== undefined && route.ifindex !== ifindex && !this.parts.links.hasPrefixOf(ifindex, target)
       neighbor.path = isReplaced ? 'detour' : 'unknown'
-      if (!isReplaced) this.parts.effects.paths.push({ target, ifindex, from: this.#origins(neighbor), hidden: route })
+      neighbor.askedFrom = isReplaced ? NONE : this.#origins(neighbor)
+      if (!isReplaced) this.parts.effects.paths.push({ target, ifindex, from: neighbor.askedFrom, hidden: route })
     }
     return neighbor.path === 'unknown'
   }
@@ -62,8 +66,12 @@ export class Paths extends Part<CacheParts> {
   /** Asks again about these owners, a few at a time. */
   stale(neighbors: Iterable<Neighbor>, now: Instant): void { this.#stale.add(neighbors, now) }
 
+  /** Asks again about the owners whose packets come in on other links now. A question takes a route away for a moment, so no others are asked about. */
+  linksChanged(now: Instant): void { this.#unchecked.add(this.parts.cache.values(), now) }
+
   wake(now: Instant): void {
-    for (const neighbor of this.#stale.take(now)) {
+    const moved = this.#unchecked.take(now).filter((neighbor) => String(this.#origins(neighbor)) !== String(neighbor.askedFrom))
+    for (const neighbor of [...this.#stale.take(now), ...moved]) {
       neighbor.askedOn = 0
       if (neighbor.isOwned) this.parts.cache.mark(neighbor)
     }

@@ -170,8 +170,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (change !== 'links') {
       pinnedHosts.update(change === 'rules', now)
       cache.markAll()
-      // Packets for the owners may come in on other links now.
-      paths.changed(undefined, now)
+      paths.linksChanged(now)
     }
     subscriptions.join(links)
     if (change === 'rules') for (const { ifindex } of this.parts.links.values()) hostDiscovery.start(ifindex, now)

@@ -85,6 +85,22 @@ t.test('a move replaces the route, and takes it away for a question only where t
   t.same(moved(linkOf(ETH2, { addresses: [own('2001:db8::fd')] })), [`hide ${VM} eth1`, `route add ${VM} eth2`])
 })
 
+t.test('a link that comes or goes takes no route away, unless packets for the owner may come in on it', async (t) => {
+  const stage = new Stage(SUBNET.replace('eth1', 'eth1 tap*'))
+  stage.learn(VM, VM2)
+  stage.wait(100)
+  const hides = (change: () => void): string[] => {
+    change()
+    stage.wait(100)
+    return stage.sink.take('hide')
+  }
+  const [tap, other] = [linkOf(7, { name: 'tap0' }), linkOf(8, { name: 'other0' })]
+  for (const link of [other, { ...other, up: false }, other]) t.same(hides(() => stage.link(link)), [])
+  t.same(hides(() => stage.handle({ kind: 'link-gone', ifindex: 8 })), [])
+  t.same(hides(() => stage.link(tap)), [])
+  t.same(hides(() => stage.link({ ...tap, addresses: [own('2001:db8::fd')] })), [`hide ${VM} eth1`])
+})
+
 t.test('thousands of owners are asked for a few at a time', async (t) => {
   const stage = new Stage(SUBNET)
   for (let n = 1; n <= 100; n++) stage.learn(`2001:db8::3:${n.toString(16)}`, VM2)
