@@ -10,6 +10,7 @@ import { parseConfig } from '../src/config/load.ts'
 import { OPTIONS, type Option } from '../src/config/option-table.ts'
 import { CHECKS } from '../src/doctor/doctor.ts'
 import { LIMIT_NAMES } from '../src/events.ts'
+import { METRICS } from '../src/exporter/catalog.ts'
 import { journalName, MESSAGE_IDS } from '../src/log/outputs.ts'
 import { PROBLEMS } from '../src/log/problems.ts'
 import { EVENT_KINDS, PACKET_KINDS } from '../src/replies/event-filter.ts'
@@ -96,6 +97,15 @@ t.test('events and fields of the journal, and limits', async (t) => {
   const used = Object.values(PROBLEMS).flatMap((problem) => problem.fields.map(journalName))
   t.same(used.filter((name) => !fields.includes(name)), [])
   t.same(explained('LIMITS'), [...LIMIT_NAMES].sort())
+})
+
+t.test('metrics', async (t) => {
+  t.same(explained('METRICS', undefined, 'Va'), Object.keys(METRICS).sort())
+  for (const { head, text } of entriesOf('METRICS')) {
+    const { help, labels } = METRICS[words(head, 'Va')[0] as keyof typeof METRICS]
+    const suffix = labels.length === 0 ? '' : ` Label${labels.length === 1 ? '' : 's'}: ${labels.join(', ')}.`
+    t.equal(text, `${help}${suffix}`, words(head, 'Va')[0])
+  }
 })
 
 t.test('states and counters have the meanings that `ndp6d status` prints', async (t) => {
