@@ -35,7 +35,7 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   introspection: { values: ['linux'], types: ['address', 'config', 'doctor', 'engine', 'engine/types', 'events', 'metrics', 'observers', 'totals'] },
   daemon: { values: ['doctor', 'engine', 'introspection', 'linux', 'log', 'metrics', 'observers', 'state-file', 'totals', 'wake-timer', 'link-reader'], types: ['config', 'events'] },
   reloads: { values: ['address', 'config', 'log'], types: ['daemon', 'engine'] },
-  exporter: { values: ['events', 'node', 'prom-client', 'wire/ndisc-decode'], types: ['config/config', 'introspection', 'linux/log', 'reloads'] },
+  exporter: { values: ['events', 'node', 'prom-client', 'wire/ndisc-decode'], types: ['config/config', 'introspection', 'log/log', 'reloads'] },
   cli: { values: ['address', 'config', 'control', 'daemon', 'doctor', 'exporter', 'linux', 'log', 'node', 'reloads', 'replies', 'yargs'],
     types: ['engine', 'events', 'pino'] },
   main: { values: ['cli', 'node', 'yargs'] },

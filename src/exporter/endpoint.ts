@@ -1,7 +1,7 @@
 /** Serves metrics at the endpoint of the configuration. Loads the server only if there is one. An error never ends the daemon. */
 import type { Server } from 'node:http'
 import type { Endpoint } from '../config/config.ts'
-import type { Log } from '../linux/log.ts'
+import type { Log } from '../log/log.ts'
 import type { Reading } from './catalog.ts'
 
 /** Milliseconds until another attempt to listen. */
@@ -20,7 +20,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 export interface EndpointOptions {
   readonly read: () => Reading
-  readonly log: Log
+  readonly log: Pick<Log, 'info' | 'warn'>
   readonly isRoomLeft: () => boolean
   /** Milliseconds until another attempt to listen. */
   readonly retry?: number
@@ -78,8 +78,9 @@ export class MetricsEndpoint {
     const { log, retry = RETRY } = this.#options
     const reason = REASONS[error.code ?? ''] ?? error.message
     if (!this.#hasFailed) {
+      // Another endpoint that fails is another cause, because an administrator has just configured it.
       log.warn({ event: 'metrics', endpoint: name(endpoint), reason: error.code ?? error.message },
-        `cannot serve metrics at ${name(endpoint)}: ${reason}; trying again every ${RETRY / 1000} s`)
+        `cannot serve metrics at ${name(endpoint)}: ${reason}; trying again every ${RETRY / 1000} s`, name(endpoint))
     }
     this.#hasFailed = true
     this.#server?.close()

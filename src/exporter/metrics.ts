@@ -2,7 +2,7 @@
 import type { Config } from '../config/config.ts'
 import type { Limit } from '../events.ts'
 import type { Introspection } from '../introspection.ts'
-import type { Log } from '../linux/log.ts'
+import type { Log } from '../log/log.ts'
 import type { ReloadCounts } from '../reloads.ts'
 import type { Reading } from './catalog.ts'
 import { MetricsEndpoint } from './endpoint.ts'
@@ -11,7 +11,7 @@ import { readMetrics } from './reading.ts'
 export interface MetricsOptions {
   readonly introspection: Pick<Introspection, 'figures'>
   readonly version: string
-  readonly log: Log
+  readonly log: Pick<Log, 'info' | 'warn'>
   /** Limits of parts beside the daemon. */
   readonly limits: () => readonly Limit[]
   readonly reloads: () => ReloadCounts

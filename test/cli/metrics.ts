@@ -155,5 +155,8 @@ t.test('a port for root only', async (t) => {
   const daemon = await start('low.conf', ['setpriv', '--bounding-set', '-net_bind_service', '--inh-caps', '-net_bind_service'])
   await daemon.line(/cannot serve metrics at \[::1\]:80: not permitted: choose a port above 1023/)
   t.equal(value(metrics().stdout, 'ndp6d_links_serving{interface="eth0",role="upstream"}'), 1, 'the daemon goes on')
+  writeFileSync(files.path('low.conf'), `metrics 81\n${SUBNET}`)
+  daemon.child.kill('SIGHUP')
+  await daemon.line(/cannot serve metrics at \[::1\]:81: not permitted/)
   t.equal(await daemon.stop(), 0)
 })
