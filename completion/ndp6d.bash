@@ -16,7 +16,7 @@ _ndp6d() {
     _init_completion -n : || return
 
     case $prev in
-        -c | --config | --control) _filedir; return ;;
+        -c | --config | --control | --write) _filedir; return ;;
         --state) _filedir -d; return ;;
         --level) COMPREPLY=($(compgen -W 'error warn info debug' -- "$cur")); return ;;
         --log) COMPREPLY=($(compgen -W 'auto terminal json journal' -- "$cur")); return ;;
@@ -34,12 +34,12 @@ _ndp6d() {
     local word command= options= values=
     for word in "${words[@]:1:cword-1}"; do
         case $word in
-            init | check | reload | doctor | status | explain | monitor | log-level | report | cleanup) command=$word; break ;;
+            init | check | reload | doctor | status | explain | monitor | metrics | log-level | report | cleanup) command=$word; break ;;
         esac
     done
     case $command in
         '') options='-c --config --control --help --level --log --state --version'
-            values='init check reload doctor status explain monitor log-level report cleanup' ;;
+            values='init check reload doctor status explain monitor metrics log-level report cleanup' ;;
         init) options='--help --write' ;;
         check) options='--help --json --print --strict' ;;
         reload) options='--confirm --control --dry-run --help --json --try' ;;
@@ -47,6 +47,7 @@ _ndp6d() {
         status) options='--all --control --help --json' ;;
         explain) options='--control --help --json --probe' ;;
         monitor) options='--control --count --help --json --kind --link --target --top' ;;
+        metrics) options='--control --help --json --write' ;;
         log-level) options='--control --help --json'
             values='error warn info debug' ;;
         report) options='-c --config --control --help --json --plain' ;;

@@ -15,6 +15,7 @@ complete -c ndp6d -n '__fish_use_subcommand' -a doctor -d 'find what is wrong wi
 complete -c ndp6d -n '__fish_use_subcommand' -a status -d 'show what the running daemon does, and what is wrong'
 complete -c ndp6d -n '__fish_use_subcommand' -a explain -d 'explain whether an address is answered for, and why'
 complete -c ndp6d -n '__fish_use_subcommand' -a monitor -d 'show packets and events as they happen'
+complete -c ndp6d -n '__fish_use_subcommand' -a metrics -d 'print the metrics of the running daemon for Prometheus'
 complete -c ndp6d -n '__fish_use_subcommand' -a log-level -d 'show or set the level of the log until the next start'
 complete -c ndp6d -n '__fish_use_subcommand' -a report -d 'print one text for a bug report, with addresses replaced'
 complete -c ndp6d -n '__fish_use_subcommand' -a cleanup -d 'remove routes, nftables table and settings that a daemon left behind'
@@ -27,8 +28,8 @@ complete -c ndp6d -n '__fish_use_subcommand' -l control -r -F -d 'socket of the 
 complete -c ndp6d -n '__fish_use_subcommand' -l state -x -a '(__fish_complete_directories)' -d 'directory of the learned hosts'
 
 complete -c ndp6d -n '__fish_seen_subcommand_from doctor report' -s c -l config -r -F -d 'configuration file'
-complete -c ndp6d -n '__fish_seen_subcommand_from reload doctor status explain monitor log-level report cleanup' -l control -r -F -d 'socket of the daemon'
-complete -c ndp6d -n '__fish_seen_subcommand_from check reload doctor status explain monitor log-level report' -l json -d 'as JSON'
+complete -c ndp6d -n '__fish_seen_subcommand_from reload doctor status explain monitor metrics log-level report cleanup' -l control -r -F -d 'socket of the daemon'
+complete -c ndp6d -n '__fish_seen_subcommand_from check reload doctor status explain monitor metrics log-level report' -l json -d 'as JSON'
 
 complete -c ndp6d -n '__fish_seen_subcommand_from init' -F
 complete -c ndp6d -n '__fish_seen_subcommand_from init' -l write -d 'write the file, if it does not exist'
@@ -56,6 +57,7 @@ complete -c ndp6d -n '__fish_seen_subcommand_from monitor' -l kind -x -a 'answer
 complete -c ndp6d -n '__fish_seen_subcommand_from monitor' -l count -x -d 'end after this number of events'
 complete -c ndp6d -n '__fish_seen_subcommand_from monitor' -l top -d 'a screen with the busiest targets and solicitors'
 
+complete -c ndp6d -n '__fish_seen_subcommand_from metrics' -l write -r -F -d 'replace a file, for the textfile collector of node_exporter'
 complete -c ndp6d -n '__fish_seen_subcommand_from log-level' -a 'error warn info debug'
 complete -c ndp6d -n '__fish_seen_subcommand_from report' -l plain -d 'keep addresses as they are'
 complete -c ndp6d -n '__fish_seen_subcommand_from cleanup' -l state -x -a '(__fish_complete_directories)' -d 'state directory of the daemon'

@@ -32,6 +32,7 @@ import { ANSWERS_ONLY, enslavedSentence } from './log/sentences.ts'
 import { Counters } from './metrics.ts'
 import { Observers } from './observers.ts'
 import { StateFile } from './state-file.ts'
+import { Totals } from './totals.ts'
 import { WakeTimer } from './wake-timer.ts'
 
 /** Interval of summaries in the log, and of reading drop counters. Milliseconds. */
@@ -48,6 +49,7 @@ export class Daemon {
   readonly #linkErrors: LinkErrorLog
   readonly #counters = new Counters()
   readonly #observers = new Observers()
+  readonly #totals: Totals
   readonly #engine: Engine
   readonly #kernel = new Rtnetlink()
   readonly #routes: HostRoutes
@@ -59,7 +61,7 @@ export class Daemon {
   readonly introspection: Introspection
   readonly #stateFile: StateFile | undefined
   readonly #sockets = new Sockets((link) => linkReader(link, { step: this.#step, errors: this.#linkErrors,
-    dropped: (ifindex, count) => this.#events.event({ kind: 'overrun', ifindex, count }, clock()) }))
+    dropped: (ifindex, count) => this.#report({ kind: 'overrun', ifindex, count }) }))
   readonly #inputs: Input[] = []
   readonly #unlogged: Event[] = []
   #isStepping = false
@@ -78,14 +80,17 @@ export class Daemon {
     this.#events = new EventLog(log, { nameOf: (ifindex) => this.introspection.nameOf(ifindex), hostsOn: (ifindex) => this.#engine.hostsOn(ifindex) })
     this.#linkErrors = new LinkErrorLog(log, readNeighborLimit)
     this.#engine = new Engine(config, Math.random)
+    this.#totals = new Totals(this.#engine.interfaces.names, (ifindex) => this.#sockets.figuresOf(ifindex))
     const step = this.#step
     this.#routes = new HostRoutes(this.#kernel, {
       done: (changes) => step({ kind: 'routes-done', changes }),
       failed: ({ change: { op, route }, error }) => {
-        if (verdict(error) !== 'wait') logRefusedRoute(log, op, String(route.target), error)
+        if (verdict(error) === 'wait') return
+        this.#totals.routeErrors++
+        logRefusedRoute(log, op, String(route.target), error)
       },
       overrun: () => {
-        this.#events.event({ kind: 'limit', limit: 'routes', size: QUEUE_LIMIT }, clock())
+        this.#report({ kind: 'limit', limit: 'routes', size: QUEUE_LIMIT })
         this.#comparison.run()
       },
     })
@@ -102,14 +107,14 @@ export class Daemon {
         if (input.kind === 'neighbor') this.#netfilter.neighbor(input.neighbor)
       },
       enslaved: (iface, master) => this.#enslaved(iface, master),
-      full: () => this.#events.event({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }, clock()),
+      full: () => this.#report({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }),
     })
     this.#findings = new FindingWatch(() => ({ machine: new Machine(this.#kernel, () => this.#watch.defaultRoutes), config: this.#config,
       daemon: this.introspection.facts, neighbors: this.introspection.neighbors }), log)
     this.#stateFile = state === undefined ? undefined
       : new StateFile(state, (message, err) => log.warn({ event: 'state-file', directory: state, err }, message))
     this.introspection = new Introspection({ engine: this.#engine, kernel: this.#kernel, watch: this.#watch, sockets: this.#sockets,
-      forwarding: this.#forwarding, counters: this.#counters, observers: this.#observers,
+      forwarding: this.#forwarding, counters: this.#counters, totals: this.#totals, observers: this.#observers,
       findings: this.#findings, limited: [this.#routes, log, this.#linkErrors, this.#stateFile], mayChange: this.#mayChange,
       config: () => this.#config, step, clock })
   }
@@ -151,6 +156,7 @@ export class Daemon {
   reload(config: Config): void {
     this.#config = config
     this.#step({ kind: 'config', config })
+    this.#totals.configure(this.#engine.interfaces.names)
     this.#prepare()
   }
 
@@ -170,7 +176,7 @@ export class Daemon {
     for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) this.#carryOut(this.#engine.step(input, now), now)
     this.#isStepping = false
     this.#sockets.flush()
-    for (const event of this.#unlogged.splice(0)) this.#events.event(event, now)
+    for (const event of this.#unlogged.splice(0)) this.#report(event, now)
     this.#timer.set(this.#engine.deadline)
   }
 
@@ -200,9 +206,15 @@ export class Daemon {
       const { outcome, ifindex, t0, t1, t2, t3 } = packet
       this.#counters.count(outcome)
       if (outcome !== 'answered') this.#counters.remember(packet, now)
+      this.#totals.received(outcome, ifindex)
       this.#observers.packet(packet, now)
       this.#events.outcome(outcome, ifindex, t0, t1, t2, t3)
     }
+  }
+
+  #report(event: Event, now = clock()): void {
+    this.#events.event(event, now)
+    this.#totals.event(event)
   }
 
   #askPaths(questions: readonly PathQuestion[]): void {
@@ -215,6 +227,7 @@ export class Daemon {
     this.#watch.select(ifindex, prefixes)
     this.#netfilter.watch(ifindex, ownSolicitations)
     const isNew = this.#sockets.listen(entry)
+    this.#totals.listen(ifindex, name)
     // An upstream that appears, or gets its name, after the start needs its settings as well.
     if (isNew && this.#config.forwarding && this.#mayChange && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
   }
@@ -223,6 +236,7 @@ export class Daemon {
     this.#watch.select(ifindex, false)
     this.#netfilter.watch(ifindex, false)
     this.#linkErrors.gone(this.introspection.nameOf(ifindex))
+    this.#totals.ignore(ifindex)
     this.#sockets.ignore(ifindex)
   }
 

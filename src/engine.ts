@@ -38,7 +38,7 @@ import { Context } from './engine/rules/context.ts'
 import { isUpstream } from './engine/rules/rule.ts'
 import { earliest } from './engine/tables/deadlines.ts'
 import type { Effects, Input, Instant, KernelNeighbor, Link, PacketBatch, Random, SavedHost } from './engine/types.ts'
-import type { Limit } from './events.ts'
+import type { Limit, NeighborState } from './events.ts'
 import { NEIGHBOR_SOLICITATION } from './wire/constants.ts'
 import type { NdiscView } from './wire/ndisc-decode.ts'
 
@@ -137,10 +137,10 @@ export class Engine {
     return first
   }
 
-  /** All interface names and patterns of the configuration, and the upstreams among them. */
-  get interfaces(): { names: readonly string[]; upstreams: readonly string[] } {
+  /** All interface names and patterns of the configuration, the upstreams of subnets, and with them those of `proxy` blocks. */
+  get interfaces(): { names: readonly string[]; upstreams: readonly string[]; solicited: readonly string[] } {
     const { rules: { config, upstreams } } = this.#parts
-    return { names: config.options.names, upstreams }
+    return { names: config.options.names, upstreams, solicited: [...upstreams, ...config.blocks.map(({ iface }) => iface)] }
   }
 
   /** @returns the number of owners on a link */
@@ -160,6 +160,10 @@ export class Engine {
   get savedHosts(): Iterable<SavedHost> { return savedHosts(this.#parts.cache, this.#parts.links) }
 
   get totals(): { hosts: number; routes: number } { return this.#parts.cache.totals }
+  /** Numbers of entries by state, and of host routes: `installed` ones are in the kernel, as far as known. */
+  get counts(): { neighbors: Readonly<Record<NeighborState, number>>; routes: { wanted: number; installed: number } } { return this.#parts.cache.counts }
+  /** @returns the number of solicited-node groups that are joined on a link */
+  groups(ifindex: number): number { return this.#parts.groups.size(ifindex) }
 
   /** Iterates over all neighbors, in no particular order. Entries may change during the iteration. */
   * neighbors(now: Instant): Generator<NeighborSnapshot> {

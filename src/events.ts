@@ -38,28 +38,32 @@ export const ACTIONS = [
 export type Outcome = (typeof ACTIONS)[number] | SilentReason | DropReason
 
 /** Names of limits in events. */
-export type LimitName =
-  | 'neighbors'       // learned owners, in total or on one link
-  | 'host'            // addresses of one host, or targets that are probed on account of one host
-  | 'targets'         // targets being probed, or without an owner
-  | 'solicitors'      // solicitors that wait for one target
-  | 'probes'          // probes for unknown targets
-  | 'queue'           // targets that wait for their first probe
-  | 'tentative'       // addresses in DAD
-  | 'next-hops'       // next hops that are probed, or were probed within `ttl`
-  | 'lookups'         // targets in DAD that wait for the kernel's reply to a route lookup
-  | 'announcements'   // announcements in the queue
-  | 'groups'          // groups that hosts reported
-  | 'gone-hosts'      // hosts of links that are gone
-  | 'gone-links'      // links that are gone and whose hosts are kept
-  | 'links'           // links to receive from
-  | 'prefixes'        // prefixes of one upstream
-  | 'routes'          // route changes that wait for the kernel
-  | 'kernel'          // entries of the kernel's neighbor table, or of bridges' forwarding tables
+export const LIMIT_NAMES = [
+  'neighbors',      // learned owners, in total or on one link
+  'host',           // addresses of one host, or targets that are probed on account of one host
+  'targets',        // targets being probed, or without an owner
+  'solicitors',     // solicitors that wait for one target
+  'probes',         // probes for unknown targets
+  'queue',          // targets that wait for their first probe
+  'tentative',      // addresses in DAD
+  'next-hops',      // next hops that are probed, or were probed within `ttl`
+  'lookups',        // targets in DAD that wait for the kernel's reply to a route lookup
+  'announcements',  // announcements in the queue
+  'groups',         // groups that hosts reported
+  'gone-hosts',     // hosts of links that are gone
+  'gone-links',     // links that are gone and whose hosts are kept
+  'links',          // links to receive from
+  'prefixes',       // prefixes of one upstream
+  'routes',         // route changes that wait for the kernel
+  'kernel',         // entries of the kernel's neighbor table, or of bridges' forwarding tables
+] as const
+export type LimitName = (typeof LIMIT_NAMES)[number]
 
 /** Usage of a table, queue or budget. */
 export interface Limit {
   readonly name: string
+  /** The link that the limit is for, whose name ` on IFACE` is a part of `name`. Undefined: there is one such limit in all. */
+  readonly iface?: string
   readonly used: number
   readonly size: number
 }

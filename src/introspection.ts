@@ -13,6 +13,7 @@ import type { Rtnetlink } from './linux/rtnetlink.ts'
 import type { Sockets } from './linux/sockets.ts'
 import type { Counters, LastPackets } from './metrics.ts'
 import type { Observers } from './observers.ts'
+import type { Totals } from './totals.ts'
 
 export interface Parts {
   readonly engine: Engine
@@ -21,6 +22,7 @@ export interface Parts {
   readonly sockets: Sockets
   readonly forwarding: Forwarding
   readonly counters: Counters
+  readonly totals: Totals
   readonly observers: Observers
   readonly findings: FindingWatch
   /** Further parts with limits. */
@@ -66,10 +68,17 @@ export class Introspection {
     return { pid: process.pid, uptime: process.uptime(), received, silent }
   }
 
-  get usage() {
+  get usage() { return { links: this.#parts.sockets.usage, limits: this.#limits } }
+
+  get #limits(): Limit[] {
     const { clock, engine, limited, sockets, watch } = this.#parts
-    const limits = [sockets, watch, ...limited].flatMap((part) => part?.limits ?? [])
-    return { links: sockets.usage, limits: [...engine.limits(clock()), ...limits] }
+    return [...engine.limits(clock()), ...[sockets, watch, ...limited].flatMap((part) => part?.limits ?? [])]
+  }
+
+  /** What metrics are made from. */
+  get figures() {
+    const { engine, findings, totals } = this.#parts
+    return { totals, engine, counters: this.counters, limits: this.#limits, findings: findings.counts }
   }
 
   /** All neighbors at once, which may take a while, and the usage. */

@@ -50,6 +50,15 @@ export interface ReloadState {
   readonly undoAt: string | null
 }
 
+/** The reloads since the start, for metrics. */
+export interface ReloadCounts {
+  /** By verdict. */
+  readonly verdicts: Readonly<Record<'applied' | 'refused' | 'undone', number>>
+  readonly isLastRefused: boolean
+  /** Time of the last reload that was applied, or of the start, in milliseconds since 1970. */
+  readonly appliedAt: number
+}
+
 export interface ReloadResult extends Pick<ReloadState, 'since' | 'undoAt'> {
   readonly file: string
   readonly verdict: 'applied' | 'would-apply' | 'refused'
@@ -79,7 +88,8 @@ export class Reloads {
   /** Whether the file differs, as of its last reading. Undefined: to be found out. */
   #differs: boolean | null | undefined = false
   #isStopped = false
-  #refusals = 0
+  readonly #verdicts = { applied: 0, refused: 0, undone: 0 }
+  #appliedAt = Date.now()
 
   constructor(options: ReloadsOptions) {
     this.#options = options
@@ -92,6 +102,10 @@ export class Reloads {
     return { at: this.#last?.at.toISOString() ?? null, verdict: this.#last?.verdict ?? null, problem: this.#last?.problem ?? null,
       changedOnDisk: this.#isDifferent(),
       since: this.#running.since.toISOString(), undoAt: this.#trial?.until.toISOString() ?? null }
+  }
+
+  get counts(): ReloadCounts {
+    return { verdicts: this.#verdicts, isLastRefused: this.#last?.verdict === 'refused', appliedAt: this.#appliedAt }
   }
 
   /** What an administrator has to know of file and running configuration; undefined: they agree. */
@@ -170,7 +184,7 @@ export class Reloads {
     this.#try(trial, changes.length > 0)
     this.#apply(config)
     if (changes.length > 0) this.#running = { config, since: new Date() }
-    this.#last = { verdict: 'applied', problem: null, at: new Date() }
+    this.#appliedAt = this.#note('applied')
     this.#differs = false
     const count = changes.length === 0 ? 'no difference' : countOf(changes.length, 'change')
     const until = this.#trial === undefined ? '' : `; undone at ${second(this.#trial.until)} without \`ndp6d reload --confirm\``
@@ -186,10 +200,18 @@ export class Reloads {
   /** @param reason the first problem */
   #refused(reason: string): void {
     const { file: { path }, log } = this.#options
-    this.#last = { verdict: 'refused', problem: reason, at: new Date() }
+    this.#note('refused', reason)
     // Each refusal is logged, because an administrator waits for the verdict.
     log.error({ event: 'config-refused', configFile: path },
-      `${reason}: the former configuration stays in force, that of ${minute(this.#running.since)}`, `${++this.#refusals}`)
+      `${reason}: the former configuration stays in force, that of ${minute(this.#running.since)}`, `${this.#verdicts.refused}`)
+  }
+
+  /** Notes the verdict on a reload. @returns its time, in milliseconds since 1970 */
+  #note(verdict: keyof ReloadCounts['verdicts'], problem: string | null = null): number {
+    this.#verdicts[verdict]++
+    const at = new Date()
+    this.#last = { verdict, problem, at }
+    return at.getTime()
   }
 
   #apply(config: Config): void {
@@ -222,7 +244,7 @@ export class Reloads {
     this.#endTrial()
     this.#apply(former.config)
     this.#running = former
-    this.#last = { verdict: 'undone', problem: null, at: new Date() }
+    this.#note('undone')
     this.#differs = undefined
     ended()
     log.warn({ event: 'trial-over', configFile: path }, `the configuration on trial was not confirmed: that of ${minute(former.since)} is in force again; ${path} stays as it `

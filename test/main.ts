@@ -14,7 +14,7 @@ t.test('--help has every command and option', (t) => {
   const { status, stdout, stderr } = ndp6d('--help')
   t.equal(status, 0)
   t.equal(stderr, '')
-  for (const word of ['check [FILE]', 'status', 'cleanup', '--config', '--level', '--log', '--state', '--version', '/etc/ndp6d.conf']) {
+  for (const word of ['check [FILE]', 'status', 'metrics', 'cleanup', '--config', '--level', '--log', '--state', '--version', '/etc/ndp6d.conf']) {
     t.ok(stdout.includes(word), word)
   }
   t.match(ndp6d('check', '--help').stdout, '--print')

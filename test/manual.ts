@@ -9,6 +9,8 @@ import { DEFAULTS, SUBNET_DEFAULTS, TOP_DEFAULTS } from '../src/config/defaults.
 import { parseConfig } from '../src/config/load.ts'
 import { OPTIONS, type Option } from '../src/config/option-table.ts'
 import { CHECKS } from '../src/doctor/doctor.ts'
+import { LIMIT_NAMES } from '../src/events.ts'
+import { METRICS } from '../src/exporter/catalog.ts'
 import { journalName, MESSAGE_IDS } from '../src/log/outputs.ts'
 import { PROBLEMS } from '../src/log/problems.ts'
 import { EVENT_KINDS, PACKET_KINDS } from '../src/replies/event-filter.ts'
@@ -94,8 +96,16 @@ t.test('events and fields of the journal, and limits', async (t) => {
   const fields = explained('EVENTS', 'Fields of the journal', 'Va')
   const used = Object.values(PROBLEMS).flatMap((problem) => problem.fields.map(journalName))
   t.same(used.filter((name) => !fields.includes(name)), [])
-  const [, union] = /export type LimitName =\n((?: {2}\|.*\n)+)/.exec(source('events.ts')) ?? ['', '']
-  t.same(explained('LIMITS'), [...union.matchAll(/^ {2}\| '([a-z-]+)'/gm)].map(([, name]) => name).sort())
+  t.same(explained('LIMITS'), [...LIMIT_NAMES].sort())
+})
+
+t.test('metrics', async (t) => {
+  t.same(explained('METRICS', undefined, 'Va'), Object.keys(METRICS).sort())
+  for (const { head, text } of entriesOf('METRICS')) {
+    const { help, labels } = METRICS[words(head, 'Va')[0] as keyof typeof METRICS]
+    const suffix = labels.length === 0 ? '' : ` Label${labels.length === 1 ? '' : 's'}: ${labels.join(', ')}.`
+    t.equal(text, `${help}${suffix}`, words(head, 'Va')[0])
+  }
 })
 
 t.test('states and counters have the meanings that `ndp6d status` prints', async (t) => {

@@ -7,6 +7,7 @@ import { EXIT } from './exit.ts'
 import * as explain from './explain.ts'
 import * as init from './init.ts'
 import * as logLevel from './log-level.ts'
+import * as metrics from './metrics.ts'
 import * as monitor from './monitor.ts'
 import * as reload from './reload.ts'
 import * as report from './report.ts'
@@ -17,7 +18,7 @@ import { version } from './version.ts'
 
 /** The builder of each command by name; the empty name is the daemon. */
 export const COMMANDS: Commands = { '': run.builder, check: check.builder, init: init.builder, reload: reload.builder, status: status.builder,
-  doctor: doctor.builder, explain: explain.builder, monitor: monitor.builder, cleanup: cleanup.builder, 'log-level': logLevel.builder, report: report.builder }
+  doctor: doctor.builder, explain: explain.builder, monitor: monitor.builder, metrics: metrics.builder, cleanup: cleanup.builder, 'log-level': logLevel.builder, report: report.builder }
 
 export async function runCommandLine(args: readonly string[]): Promise<void> {
   await yargs(args).scriptName('ndp6d').locale('en')
@@ -31,6 +32,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .command(status.command, status.describe, status.builder, status.handler)
     .command(doctor.command, doctor.describe, doctor.builder, doctor.handler)
     .command(cleanup.command, cleanup.describe, cleanup.builder, cleanup.handler)
+    .command(metrics.command, metrics.describe, metrics.builder, metrics.handler)
     .command(logLevel.command, logLevel.describe, logLevel.builder, logLevel.handler)
     .command(report.command, report.describe, report.builder, report.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })

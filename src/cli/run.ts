@@ -8,6 +8,8 @@ import { renderDiagnostic } from '../config/diagnostic.ts'
 import { findPlace } from '../config/places.ts'
 import { ControlServer } from '../control/server.ts'
 import { Daemon } from '../daemon.ts'
+import type { Limit } from '../events.ts'
+import { Metrics } from '../exporter/metrics.ts'
 import { NativeCodeMissing } from '../linux/binaries.ts'
 import { areDescriptorsFree } from '../linux/descriptors.ts'
 import { isOutOfDescriptors } from '../linux/errors.ts'
@@ -69,11 +71,15 @@ export async function handler({ config: file, control: path, level, log: output,
   try {
     const daemon = new Daemon(parsed.config, log, { state: state === '' ? undefined : state })
     const lifecycle: Lifecycle = { state: 'starting' }
-    const reloads = reloadsOf(configFile, parsed.config, daemon, lifecycle, log)
-    const server = answerCommands(path, daemon, reloads, lifecycle, log, outputs)
-    await server.opened
+    const metrics: Metrics = new Metrics({ introspection: daemon.introspection, version: version(), log, reloads: () => reloads.counts,
+      limits: () => limitsOf(outputs, server), isRoomLeft })
+    const reloads = reloadsOf(configFile, parsed.config, daemon, metrics, lifecycle, log)
+    const program: RunningProgram = { daemon, reloads, metrics, lifecycle, log, outputs }
+    const server = answerCommands(path, program)
+    // Loading the library of metrics takes a while, so it comes before the first packet.
+    await Promise.all([server.opened, metrics.configure(parsed.config)])
     await daemon.start()
-    serve(daemon, server, reloads, lifecycle, log, outputs)
+    serve(program, server)
     release()
   } catch (error) {
     process.exitCode = explain(error as NodeJS.ErrnoException, log)
@@ -86,6 +92,20 @@ export async function handler({ config: file, control: path, level, log: output,
 
 /** What the program does at present, for `ndp6d status`. */
 interface Lifecycle { state: DaemonState }
+
+interface RunningProgram {
+  readonly daemon: Daemon
+  readonly reloads: Reloads
+  readonly metrics: Metrics
+  readonly lifecycle: Lifecycle
+  readonly log: Log
+  readonly outputs: Outputs
+}
+
+function isRoomLeft(): boolean { return areDescriptorsFree(NOT_FOR_COMMANDS) }
+
+/** @returns the limits of parts beside the daemon */
+function limitsOf({ stdout, stderr }: Outputs, server: ControlServer): Limit[] { return [stdout, stderr, server].flatMap((each) => each?.limits ?? []) }
 
 /** Outputs of the log. Writing to an output never blocks the daemon. */
 interface Outputs {
@@ -123,7 +143,7 @@ function holdSignals(): () => void {
   }
 }
 
-function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, lifecycle: Lifecycle, log: Log): Reloads {
+function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, metrics: Metrics, lifecycle: Lifecycle, log: Log): Reloads {
   const { path } = configFile
   const file = { path, read: () => configFile.read(), get isTouched() { return configFile.isTouched },
     explain: (error: NodeJS.ErrnoException) => explainUnreadable(path, error) }
@@ -138,7 +158,11 @@ function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, lifec
     lifecycle.state = former
     if (former === 'serving') notify({ READY: '1', STATUS: statusLine(daemon, reloads) })
   }
-  const reloads: Reloads = new Reloads({ file, config, daemon, log, began, ended })
+  const reload = (config: Config): void => {
+    daemon.reload(config)
+    void metrics.configure(config)
+  }
+  const reloads: Reloads = new Reloads({ file, config, daemon: { preview: (config) => daemon.preview(config), reload }, log, began, ended })
   return reloads
 }
 
@@ -147,7 +171,7 @@ function statusLine({ introspection }: Daemon, reloads: Reloads): string {
   return [unitStatus(introspection.serving), reloads.remark].filter((part) => part !== undefined).join('; ')
 }
 
-function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, lifecycle: Lifecycle, log: Log, outputs: Outputs): void {
+function serve({ daemon, reloads, metrics, lifecycle, log, outputs }: RunningProgram, server: ControlServer): void {
   const interval = watchdogInterval()
   const watchdog = interval === undefined ? undefined : setInterval(() => notify({ WATCHDOG: '1' }), interval)
 
@@ -169,6 +193,7 @@ function serve(daemon: Daemon, server: ControlServer, reloads: Reloads, lifecycl
     clearInterval(watchdog)
     clearInterval(statusTimer)
     reloads.stop()
+    metrics.close()
     notify({ STOPPING: '1' })
     const isRestart = signal === 'SIGUSR2'
     daemon.stop(isRestart).then(() => {
@@ -205,10 +230,10 @@ function keepUnitStatus(daemon: Daemon, reloads: Reloads): NodeJS.Timeout | unde
   }, STATUS_INTERVAL)
 }
 
-function answerCommands(path: string, { introspection }: Daemon, reloads: Reloads, lifecycle: Lifecycle, log: Log, { stdout, stderr }: Outputs): ControlServer {
+function answerCommands(path: string, { daemon: { introspection }, reloads, metrics, lifecycle, log, outputs }: RunningProgram): ControlServer {
   const startedAt = new Date(Date.now() - 1000 * process.uptime()).toISOString()
   const program = (): Program => ({ version: version(), pid: process.pid, startedAt, ...lifecycle, file: resolve(reloads.file), reload: reloads.state, findings: introspection.findings,
-    limits: [stdout, stderr, server].flatMap((each) => each?.limits ?? []) })
+    limits: limitsOf(outputs, server) })
   const server: ControlServer = new ControlServer(path, {
     replies: {
       'status': (request) => statusReply(introspection, program(), request),
@@ -218,9 +243,10 @@ function answerCommands(path: string, { introspection }: Daemon, reloads: Reload
       'monitor': (request, closed) => monitorReply(request, introspection, closed),
       'top': (_, closed) => topReply(introspection, closed),
       'log-level': (request) => logLevelReply(log, request),
+      'metrics': () => [{ reading: metrics.reading }],
     },
     failed: (err) => log.warn({ event: 'control', reason: err.message, err }, `\`ndp6d status\` cannot connect to this daemon: ${err.message}`),
-    isRoomLeft: () => areDescriptorsFree(NOT_FOR_COMMANDS),
+    isRoomLeft,
   })
   return server
 }

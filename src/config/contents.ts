@@ -98,10 +98,7 @@ function readValue(statement: Statement, { type, min = 0 }: Option, reader: Read
   }
   if (typeof type === 'object') return reader.choice(word, key, type)
   if (type === 'bool') return reader.bool(word, key)
-  if (type === 'endpoint') {
-    reader.report.warning(statement.key, 'no-effect', `\`${key}\` has no effect yet: metrics are not served`)
-    return reader.endpoint(word)
-  }
+  if (type === 'endpoint') return reader.endpoint(word)
   if (type === 'time') return reader.time(word, key)
   const count = reader.count(word, key)
   if (count !== undefined && count < min) reader.report.error(word, 'bad-value',

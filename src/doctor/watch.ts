@@ -18,6 +18,13 @@ export interface Found {
   readonly mend: string
 }
 
+/** How many findings a check has. */
+export interface FindingCount {
+  readonly code: string
+  readonly severity: Severity
+  readonly count: number
+}
+
 interface Entry { readonly check: Check; readonly finding: Finding }
 
 export class FindingWatch {
@@ -39,6 +46,13 @@ export class FindingWatch {
 
   get findings(): Found[] {
     return [...this.#entries.values()].map(({ check: { code, severity }, finding: { what, mend } }) => ({ code, severity, what, mend }))
+  }
+
+  /** One for each check that the daemon makes itself, also without a finding. */
+  get counts(): FindingCount[] {
+    const entries = [...this.#entries.values()]
+    return CHECKS.filter(({ isCheap }) => isCheap === true)
+      .map((check) => ({ code: check.code, severity: check.severity, count: entries.filter((entry) => entry.check === check).length }))
   }
 
   close(): void {

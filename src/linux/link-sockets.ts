@@ -21,6 +21,7 @@ export interface LinkReader extends PacketReader, MulticastReader, DiscoveryRead
 const RETRY = 1000
 /** Shortest time between two reports of drops, milliseconds. */
 const REPORT_INTERVAL = 10_000
+const NOTHING = { received: 0, drops: 0, sent: 0, unsent: 0 }
 
 export class LinkSockets {
   #link: Link
@@ -34,6 +35,9 @@ export class LinkSockets {
   #lateness: Error | undefined
   /** Sources of the discovery that waits for `opened`. */
   #undiscovered: readonly Address[] = []
+  /** Counters of packet sockets that were replaced. */
+  #past = NOTHING
+  readonly #messages = { advertisements: 0, probes: 0 }
   /** Drops that were not reported yet, and the time of the last report. */
   #unreported = 0
   #reportedAt = Number.NEGATIVE_INFINITY
@@ -55,7 +59,10 @@ export class LinkSockets {
     const { promiscuous, ring, reports, routerSolicitations } = this.#subscription
     this.#link = link
     this.#subscription = subscription
-    if (subscription.promiscuous !== promiscuous || subscription.ring !== ring) this.#packets = close(this.#packets)
+    if (subscription.promiscuous !== promiscuous || subscription.ring !== ring) {
+      this.#past = this.#counters
+      this.#packets = close(this.#packets)
+    }
     if (subscription.reports !== reports || subscription.routerSolicitations !== routerSolicitations) {
       this.#multicast = close(this.#multicast)
     }
@@ -66,9 +73,17 @@ export class LinkSockets {
   }
 
   /** Queues a solicitation until `flush`. */
-  solicit(probe: NeighborSolicitation): void { this.#packets?.solicit(probe) }
+  solicit(probe: NeighborSolicitation): void {
+    this.#messages.probes++
+    this.#packets?.solicit(probe)
+  }
+
   /** Queues an advertisement until `flush`. The caller may change `message` after this call. */
-  advertise(message: NeighborAdvertisement): void { this.#packets?.advertise(message) }
+  advertise(message: NeighborAdvertisement): void {
+    this.#messages.advertisements++
+    this.#packets?.advertise(message)
+  }
+
   flush(): void { this.#packets?.flush() }
   /** Sends one echo request to all nodes from each of `sources`; later, if the sockets cannot be opened now. */
   discover(sources: readonly Address[]): void {
@@ -86,10 +101,21 @@ export class LinkSockets {
     this.#reportedAt = now
   }
 
-  get usage(): LinkUsage {
+  /** Counters, and whether packets are received and sent. `advertisements` and `probes` were to be sent: some may be unsent. */
+  get figures() {
+    const { received, drops, sent, unsent } = this.#counters
+    const { advertisements, probes } = this.#messages
+    return { received, drops, sent, unsent, advertisements, probes, isServing: this.#packets !== undefined && this.#link.up }
+  }
+
+  get usage(): LinkUsage { return { iface: this.name, failure: this.#lateness?.message, ...this.#counters, queued: this.queued } }
+  get queued(): number { return this.#packets?.queued ?? 0 }
+
+  get #counters() {
     this.#unreported += this.#packets?.drops() ?? 0
-    const { received = 0, drops = 0, sent = 0, unsent = 0 } = this.#packets?.counters ?? {}
-    return { iface: this.name, failure: this.#lateness?.message, received, drops, sent, unsent, queued: this.#packets?.queued ?? 0 }
+    const past = this.#past
+    const { received, drops, sent, unsent } = this.#packets?.counters ?? NOTHING
+    return { received: past.received + received, drops: past.drops + drops, sent: past.sent + sent, unsent: past.unsent + unsent }
   }
 
   /** Threads close the descriptors, because hundreds of links may go at once. */

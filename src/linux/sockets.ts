@@ -19,9 +19,11 @@ export class Sockets {
   /** Names of the links whose sockets are open. */
   get open(): readonly string[] { return [...this.#links.values()].filter(({ isOpen }) => isOpen).map(({ name }) => name) }
   get usage(): readonly LinkUsage[] { return [...this.#links.values()].map(({ usage }) => usage) }
+  /** @returns counters of a link, and whether packets are received and sent; undefined without sockets */
+  figuresOf(ifindex: number): LinkSockets['figures'] | undefined { return this.#links.get(ifindex)?.figures }
 
   get limits(): Limit[] {
-    const used = Math.max(0, ...this.usage.map(({ queued }) => queued))
+    const used = [...this.#links.values()].reduce((most, { queued }) => Math.max(most, queued), 0)
     return [{ name: 'frames in the send queue of one link', used, size: SEND_LIMIT }]
   }
 

@@ -59,7 +59,7 @@ function toText(value: unknown): string {
 
 /** Fields whose values the sentence contains, and `subnet`, which is for searches. */
 const IN_SENTENCE = ['event', 'target', 'state', 'iface', 'lladdr', 'reason', 'count', 'size', 'counters', 'err', 'source', 'minutes', 'master',
-  'directory', 'configFile', 'subnet']
+  'directory', 'configFile', 'subnet', 'endpoint']
 
 /**
  * Formats `12:34:56 info  found 2001:db8::2 on eth1 (52:54:00:12:34:56)`: local time, level, sentence, and the fields that the sentence

@@ -42,6 +42,7 @@ export const PROBLEMS = {
   'trial-over': { id: '04491e2c30af425fad05d356fc6e5690', fields: ['configFile'] },
   'state-file': { id: '301d5a07f3c14e119b2df4761d69d13b', fields: ['directory'] },
   'control': { id: '38c90f252f4d4ea79ade342398aa9531', fields: ['reason'] },
+  'metrics': { id: '474a0537da2a4ca181b05d4812c33da1', fields: ['endpoint', 'reason'] },
   'notify': { id: '8bf5b6fb431b4652bc87e93b90cdb1a3', fields: ['reason'] },
   'dropped': { id: 'd99f444f474d44adb8b9fcc5610f24c5', fields: ['count', 'reason'] },
 } as const satisfies Readonly<Record<string, Problem>>

@@ -58,6 +58,12 @@ function fixedPrefix(outstanding: number): Case {
     bars: [over('kernel', 1.2), over('npd6', 1.8), over('ndppd', 4)] })
 }
 
+/** Serving metrics costs nothing where nothing is scraped: the counters are the same. */
+const WITH_METRICS = throughput({ name: 'metrics', title: 'static /64, with and without `metrics`, 64 outstanding', outstanding: 64,
+  solicited: first(64), contenders: [{ name: 'ndp6d', program: 'ndp6d', config: () => STATIC },
+    { name: 'ndp6d, metrics', program: 'ndp6d', config: () => `metrics 9436\n${STATIC}` }],
+  bars: [{ figure: 'rate', of: 'ndp6d, metrics', over: { of: 'ndp6d' }, atLeast: 0.97 }] })
+
 /** Few entries and many: about the same speed, little memory for each entry, and no long pause. */
 function sized(name: string, title: string, contenders: readonly ThroughputContender[]): Case {
   const [few, all] = contenders
@@ -95,6 +101,7 @@ export function cases(scale: Scale): readonly Case[] {
       ] }),
     fixedPrefix(64),
     fixedPrefix(256),
+    WITH_METRICS,
     throughput({ name: 'subnet', title: `subnet with ${known} known hosts beside a static /64, 64 outstanding`,
       outstanding: 64, solicited: first(known), contenders: [
         { name: 'static', program: 'ndp6d', config: () => STATIC },

@@ -19,9 +19,9 @@ const RUN = { RUNTIME_DIRECTORY: files.path('run') }
 const LIMIT = 60_000
 const UNPRIVILEGED = ['setpriv', '--bounding-set', '-all', '--inh-caps', '-all']
 
-/** Runs each command as text and as JSON. @param statuses of `status`, `log-level` and `report` */
+/** Runs each command as text and as JSON. @param statuses of `status`, `log-level`, `metrics` and `report` */
 function check(t: Test, statuses: readonly number[], prefix: readonly string[] = []): void {
-  for (const [i, name] of ['status', 'log-level', 'report'].entries()) {
+  for (const [i, name] of ['status', 'log-level', 'metrics', 'report'].entries()) {
     const text = run([...prefix, ...command(name)], RUN, LIMIT)
     t.equal(text.status, statuses[i], name)
     t.equal(text.stderr === '', statuses[i] === 0, `a sentence if it fails: ${text.stderr}`)
@@ -32,7 +32,7 @@ function check(t: Test, statuses: readonly number[], prefix: readonly string[] =
 }
 
 t.setTimeout(280_000)
-t.test('down', async (t) => check(t, [3, 3, 0]))
+t.test('down', async (t) => check(t, [3, 3, 3, 0]))
 
 t.test('starting, serving, reloading, not permitted', async (t) => {
   sh('for i in $(seq 10000 39999); do echo "route add 2001:db8::2:$((i / 10000)):$((i % 10000))/128 dev eth1 proto 136 metric 16 expires 600"; done'
@@ -41,13 +41,13 @@ t.test('starting, serving, reloading, not permitted', async (t) => {
   t.teardown(() => daemon.stop())
   // The socket is there before the routes of the previous run are adopted.
   await until(() => run(command('log-level'), RUN).status === 0)
-  check(t, [0, 0, 0])
+  check(t, [0, 0, 0, 0])
   await daemon.line(/\bready\b/)
-  check(t, [0, 0, 0])
-  for (const name of ['status', 'log-level']) {
+  check(t, [0, 0, 0, 0])
+  for (const name of ['status', 'log-level', 'metrics']) {
     daemon.child.kill('SIGHUP')
     t.equal(run(command(name, '--json'), RUN).status, 0, `${name} while it reloads`)
   }
   chmodSync(controlPath(RUN), 0)
-  check(t, [4, 4, 0], UNPRIVILEGED)
+  check(t, [4, 4, 4, 0], UNPRIVILEGED)
 })

@@ -34,6 +34,9 @@ t.test('findings come and go', async (t) => {
   t.teardown(() => watch.close())
   const about = () => records.filter(([, fields]) => (fields as { reason: string }).reason === 'kernel-proxy')
   const codes = () => watch.findings.map(({ code }) => code)
+  const count = (wanted: string) => watch.counts.find(({ code }) => code === wanted)
+  t.same(count('kernel-proxy'), { code: 'kernel-proxy', severity: 'warning', count: 0 }, 'each check has a count from the start')
+  t.equal(count('firewall-nd'), undefined, 'only those that the daemon makes')
   watch.start()
   await until(() => codes().includes('static-prefix'))
   t.notMatch(codes(), ['kernel-proxy'])
@@ -41,6 +44,7 @@ t.test('findings come and go', async (t) => {
   await until(() => codes().includes('kernel-proxy'))
   t.match(watch.findings.find(({ code }) => code === 'kernel-proxy'), { severity: 'warning', what: /2001:db8::7 on lo9/,
     mend: 'ip -6 neigh del proxy 2001:db8::7 dev lo9' })
+  t.match(count('kernel-proxy'), { count: 1 })
   isBusy = true
   await sleep(100)
   t.ok(codes().includes('kernel-proxy'), 'what cannot be looked at stays as it was')

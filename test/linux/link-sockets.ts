@@ -1,6 +1,6 @@
 import t from 'tap'
 import { readdirSync, readlinkSync } from 'node:fs'
-import { Address, parseMac } from '../../src/address.ts'
+import { Address, type Mac, parseMac } from '../../src/address.ts'
 import type { Link, PacketBatch, Subscription } from '../../src/engine/types.ts'
 import { LinkSockets, type LinkReader } from '../../src/linux/link-sockets.ts'
 import { ns } from '../kit/frames.ts'
@@ -13,6 +13,9 @@ await ownNamespace()
 const PLAIN: Subscription = { promiscuous: false, ring: true, ownSolicitations: false, reports: false, routerSolicitations: false,
   prefixes: false }
 const LINK: Link = { ifindex: 77, name: 'h0', mac: parseMac('02:00:00:00:00:01'), up: true, addresses: [] }
+const ADDRESS = Address.parse('2001:db8::12:3456')!
+const ADVERTISEMENT = { source: ADDRESS, d0: 0xff020000, d1: 0, d2: 0, d3: 1, t0: 0x20010db8, t1: 0, t2: 0, t3: 1, to: 0x333300000001 as Mac,
+  router: false, solicited: false, override: true }
 const FRAME = ns({ target: '2001:db8::12:3456', source: 'fe80::2', from: '02:00:00:00:00:02' })
 
 class Reader implements LinkReader {
@@ -55,11 +58,16 @@ t.test('a link that comes later', async (t) => {
   })
   t.equal(reader.events.filter((word) => word === 'opened').length, 1)
 
+  const { received } = sockets.usage
+  sockets.advertise(ADVERTISEMENT)
+  sockets.flush()
   sockets.update(LINK, { ...PLAIN, promiscuous: true })
   reader.events.length = 0
   wire.send(FRAME)
   await until(() => reader.events.length > 0)
   t.same(reader.events, ['packet'], 'once')
+  t.match(sockets.figures, { received: received + 1, sent: 1, advertisements: 1, probes: 0, isServing: true },
+    'another socket goes on with the counters')
 
   sockets.update(LINK, { ...PLAIN, reports: true })
   sh('ip -6 addr add 2001:db8::77/64 dev h0 nodad; ip -6 addr add 2001:db8::78/64 dev h1 nodad')

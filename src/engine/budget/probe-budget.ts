@@ -166,7 +166,7 @@ export class ProbeBudget<T extends Queued> {
 
   limits(now: Instant, nameOf: (ifindex: number) => string): Limit[] {
     const links = [...this.#links].filter(([, { rate }]) => rate > 0).map(([ifindex, { rate, unknown }]) => ({
-      name: `probes for unknown targets on ${nameOf(ifindex)}, in 4 s`,
+      name: `probes for unknown targets on ${nameOf(ifindex)}, in 4 s`, iface: nameOf(ifindex),
       used: Math.ceil(rate * Math.max(0, unknown - now) / 1000), size: rate * WINDOW / 1000,
     }))
     return [...links, { name: 'targets that wait for their first probe', used: this.queue.size('alive') + this.queue.size('unknown'),

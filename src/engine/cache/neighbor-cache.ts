@@ -1,5 +1,6 @@
 /** The entries of the neighbor cache by target and by deadline, and the entries that the reconciler has to check. */
 import type { Address } from '../../address.ts'
+import type { NeighborState } from '../../events.ts'
 import { type Context, Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import { AddressMap } from '../tables/address-map.ts'
@@ -24,6 +25,19 @@ export class NeighborCache extends Part<Pick<Context, 'effects' | 'random'>> {
       if (routed !== 0) routes++
     }
     return { hosts, routes }
+  }
+
+  /** Numbers of targets by state, and of host routes: `installed` ones are in the kernel, as far as known. */
+  get counts() {
+    const neighbors: Record<NeighborState, number> = { INCOMPLETE: 0, REACHABLE: 0, PROBE: 0, FAILED: 0 }
+    const routes = { wanted: 0, installed: 0 }
+    for (const { state, routed, isRoutePending } of this.#byTarget.values()) {
+      neighbors[state]++
+      if (routed === 0) continue
+      routes.wanted++
+      if (!isRoutePending) routes.installed++
+    }
+    return { neighbors, routes }
   }
 
   get(w0: number, w1: number, w2: number, w3: number): Neighbor | undefined { return this.#byTarget.get(w0, w1, w2, w3) }

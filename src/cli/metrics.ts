@@ -1,0 +1,73 @@
+/** `ndp6d metrics`: the daemon's metrics in Prometheus' text format, also for the textfile collector of node_exporter. */
+import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Argv } from 'yargs'
+import { request } from '../control/client.ts'
+import { METRICS, type MetricName, type Reading } from '../exporter/catalog.ts'
+import { control, explainFailure } from './connection.ts'
+import { EXIT } from './exit.ts'
+
+export const command = 'metrics'
+export const describe = 'print the metrics of the running daemon for Prometheus'
+
+const SCHEMA = 'ndp6d/metrics/1'
+
+export interface Options { readonly control: string; readonly json: boolean; readonly write?: string | undefined }
+
+export function builder(yargs: Argv): Argv<Options> {
+  return yargs.options({ control, json: { type: 'boolean', default: false, describe: 'as one JSON object' },
+    write: { type: 'string', requiresArg: true, describe: 'replace FILE as a whole, for the textfile collector of node_exporter' },
+  }).check(({ json, write }) => {
+    if (json && write !== undefined) throw Object.assign(new Error('`--json` and `--write` exclude each other'), { name: 'YError' })
+    return true
+  }) as unknown as Argv<Options>
+}
+
+export async function handler({ control: path, json, write: file }: Options): Promise<void> {
+  // Ignores the error of a pipe that its reader closes early (`| head`).
+  process.stdout.on('error', () => {})
+  let reading: Reading = {}
+  try {
+    for await (const part of request(path, 'metrics')) reading = part.reading as Reading
+  } catch (error) {
+    process.exitCode = explainFailure(error as NodeJS.ErrnoException, path, json ? SCHEMA : undefined)
+    return
+  }
+  if (json) process.stdout.write(`${JSON.stringify({ schema: SCHEMA, running: true, metrics: familiesOf(reading) }, undefined, 2)}\n`)
+  else if (file === undefined) process.stdout.write(await textOf(reading))
+  // node_exporter refuses files with the names of its own metrics.
+  else process.exitCode = replace(file, await textOf(reading, (name) => name.startsWith('ndp6d_')))
+}
+
+/** The daemon itself does not load prom-client for this command. */
+async function textOf(reading: Reading, isWanted?: (name: MetricName) => boolean): Promise<string> {
+  const { Exposition } = await import('../exporter/exposition.ts')
+  return new Exposition(isWanted).print(reading)
+}
+
+/** @returns each metric of the catalog with its series. A daemon of another version may not have all of them. */
+function familiesOf(reading: Reading) {
+  return Object.entries(METRICS).map(([name, { type, help, labels }]) => ({ name, type, help,
+    series: (reading[name as MetricName] ?? []).map((sample) => ({
+      labels: Object.fromEntries(labels.map((label, i) => [label, sample[i]])), value: sample.at(-1) })) }))
+}
+
+/** Replaces a file at once, so that no reader finds a part of it. The collector reads `*.prom` only, and as another user. @returns the exit status */
+function replace(file: string, text: string): number {
+  const draft = `${file}.${process.pid}.new`
+  try {
+    writeFileSync(draft, text, { flag: 'wx' })
+    chmodSync(draft, 0o644)
+    renameSync(draft, file)
+    return EXIT.good
+  } catch (error) {
+    rmSync(draft, { force: true })
+    const { code, message } = error as NodeJS.ErrnoException
+    const directory = dirname(file)
+    const isPermitted = code !== 'EACCES' && code !== 'EPERM'
+    const reason = code === 'ENOENT' ? `the directory ${directory} does not exist: create it, or install prometheus-node-exporter`
+      : isPermitted ? message : `not permitted in ${directory}: run this command with sudo`
+    process.stderr.write(`ndp6d: cannot write ${file}: ${reason}\n`)
+    return isPermitted ? EXIT.failed : EXIT.notPermitted
+  }
+}

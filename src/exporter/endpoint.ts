@@ -1,0 +1,92 @@
+/** Serves metrics at the endpoint of the configuration. Loads the server only if there is one. An error never ends the daemon. */
+import type { Server } from 'node:http'
+import type { Endpoint } from '../config/config.ts'
+import type { Log } from '../log/log.ts'
+import type { Reading } from './catalog.ts'
+
+/** Milliseconds until another attempt to listen. */
+const RETRY = 10_000
+
+/** Errors of listen(2) by `code`: the reason, and what to do. */
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there (`ss -ltnp` names it): choose another port in `metrics`',
+  EACCES: 'not permitted: choose a port above 1023 in `metrics`',
+  EPERM: 'not permitted: choose a port above 1023 in `metrics`',
+  EADDRNOTAVAIL: 'this machine does not have the address: add it, or choose one that `ip address` shows in `metrics`',
+  EAFNOSUPPORT: 'this machine does not have addresses of this kind: choose 127.0.0.1 or ::1 in `metrics`',
+  EMFILE: 'too many open files: raise `LimitNOFILE=` of the unit',
+  ENFILE: 'this machine has too many open files: raise sysctl fs.file-max',
+}
+
+export interface EndpointOptions {
+  readonly read: () => Reading
+  readonly log: Pick<Log, 'info' | 'warn'>
+  readonly isRoomLeft: () => boolean
+  /** Milliseconds until another attempt to listen. */
+  readonly retry?: number
+}
+
+export class MetricsEndpoint {
+  readonly #options: EndpointOptions
+  #endpoint: Endpoint | undefined
+  #server: Server | undefined
+  #timer: NodeJS.Timeout | undefined
+  /** Whether the present endpoint has failed, which is logged once. */
+  #hasFailed = false
+
+  constructor(options: EndpointOptions) { this.#options = options }
+
+  /**
+   * Listens at another endpoint, or nowhere. The same endpoint again has no effect.
+   * @returns a promise that is fulfilled when clients can connect, or after the first error
+   */
+  async configure(endpoint: Endpoint | undefined): Promise<void> {
+    if (endpoint?.host === this.#endpoint?.host && endpoint?.port === this.#endpoint?.port) return
+    this.close()
+    this.#endpoint = endpoint
+    this.#hasFailed = false
+    if (endpoint !== undefined) await this.#listen(endpoint)
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#endpoint = undefined
+    this.#server?.close()
+    this.#server?.closeAllConnections()
+    this.#server = undefined
+  }
+
+  async #listen(endpoint: Endpoint): Promise<void> {
+    const { read, log, isRoomLeft } = this.#options
+    const { createMetricsServer } = await import('./server.ts')
+    if (endpoint !== this.#endpoint) return // another one was configured meanwhile
+    const server = this.#server = createMetricsServer(read, isRoomLeft)
+    await new Promise<void>((resolve) => {
+      server.on('error', (error) => {
+        if (server === this.#server) this.#failed(endpoint, error)
+        resolve()
+      })
+      server.listen(endpoint, () => {
+        this.#hasFailed = false
+        log.info({ event: 'metrics-served', endpoint: name(endpoint) }, `serving metrics at http://${name(endpoint)}/metrics`)
+        resolve()
+      })
+    })
+  }
+
+  #failed(endpoint: Endpoint, error: NodeJS.ErrnoException): void {
+    const { log, retry = RETRY } = this.#options
+    const reason = REASONS[error.code ?? ''] ?? error.message
+    if (!this.#hasFailed) {
+      // Another endpoint that fails is another cause, because an administrator has just configured it.
+      log.warn({ event: 'metrics', endpoint: name(endpoint), reason: error.code ?? error.message },
+        `cannot serve metrics at ${name(endpoint)}: ${reason}; trying again every ${RETRY / 1000} s`, name(endpoint))
+    }
+    this.#hasFailed = true
+    this.#server?.close()
+    this.#server = undefined
+    this.#timer = setTimeout(() => void this.#listen(endpoint), retry).unref()
+  }
+}
+
+function name({ host, port }: Endpoint): string { return `${host.includes(':') ? `[${host}]` : host}:${port}` }

@@ -1,0 +1,39 @@
+/** Metrics of the running program: their present values, and the endpoint that serves them. */
+import type { Config } from '../config/config.ts'
+import type { Limit } from '../events.ts'
+import type { Introspection } from '../introspection.ts'
+import type { Log } from '../log/log.ts'
+import type { ReloadCounts } from '../reloads.ts'
+import type { Reading } from './catalog.ts'
+import { MetricsEndpoint } from './endpoint.ts'
+import { readMetrics } from './reading.ts'
+
+export interface MetricsOptions {
+  readonly introspection: Pick<Introspection, 'figures'>
+  readonly version: string
+  readonly log: Pick<Log, 'info' | 'warn'>
+  /** Limits of parts beside the daemon. */
+  readonly limits: () => readonly Limit[]
+  readonly reloads: () => ReloadCounts
+  readonly isRoomLeft: () => boolean
+}
+
+export class Metrics {
+  readonly #options: MetricsOptions
+  readonly #endpoint: MetricsEndpoint
+
+  constructor(options: MetricsOptions) {
+    this.#options = options
+    this.#endpoint = new MetricsEndpoint({ ...options, read: () => this.reading })
+  }
+
+  get reading(): Reading {
+    const { introspection, version, limits, reloads } = this.#options
+    return readMetrics(introspection, { version, reloads: reloads(), limits: limits() })
+  }
+
+  /** Serves metrics where the configuration says. @returns a promise that is fulfilled when they are served, or cannot be */
+  async configure({ metrics }: Config): Promise<void> { await this.#endpoint.configure(metrics) }
+
+  close(): void { this.#endpoint.close() }
+}

@@ -1,0 +1,156 @@
+/**
+ * Counts traffic by the interface names and patterns of the configuration, and events. The totals never decrease: the traffic of a link
+ * that goes stays in the total of its name or pattern, and so does that of sockets that are opened again.
+ */
+import { matchesIface } from './config/config.ts'
+import type { ConflictBasis, Event, LimitName, Outcome } from './events.ts'
+import { LIMIT_NAMES, SILENT_REASONS } from './events.ts'
+
+/** Counters of a link's sockets. Those of its messages count what was to be sent, and `unsent` the frames that were not. */
+const OF_SOCKETS = ['received', 'drops', 'sent', 'unsent', 'advertisements', 'probes'] as const
+/** Columns of traffic. `solicitations` are valid ones that were received. */
+const TRAFFIC = [...OF_SOCKETS, 'solicitations'] as const
+const SOLICITATIONS = OF_SOCKETS.length
+
+/** Stands for the interface name of links that only a route leads to (`auto` rules). */
+export const BY_ROUTE = 'auto'
+const SOLICITATION_OUTCOMES: ReadonlySet<Outcome> = new Set(['answered', 'defended', 'probing', ...SILENT_REASONS])
+
+/** Counters of a link, and whether packets are received and sent. */
+export interface LinkFigures extends Readonly<Record<(typeof OF_SOCKETS)[number], number>> {
+  readonly isServing: boolean
+}
+
+/** @returns the figures of a link; undefined: the link has no sockets */
+type FiguresOf = (ifindex: number) => LinkFigures | undefined
+
+/** The links of a name or pattern of the configuration. */
+export interface InterfaceTotals {
+  readonly word: string
+  readonly ifindexes: readonly number[]
+  /** Number of links on which packets are received and sent. */
+  readonly serving: number
+  readonly traffic: Readonly<Record<(typeof TRAFFIC)[number], number>>
+}
+
+interface Member {
+  readonly name: string
+  word: string
+  /** The row of `word`. */
+  row: Float64Array
+  /** The counters of the sockets that are in the row already. */
+  readonly seen: Float64Array
+}
+
+export class Totals {
+  readonly changes = { found: 0, moved: 0, lost: 0 }
+  readonly conflicts: Record<ConflictBasis, number> = { answered: 0, pinned: 0, gateway: 0 }
+  /** Changes of host routes that the kernel refused. */
+  routeErrors = 0
+  /** Refusals by limit. */
+  readonly refusals = Object.fromEntries(LIMIT_NAMES.map((name) => [name, 0])) as Record<LimitName, number>
+  readonly #figuresOf: FiguresOf
+  #words: ReadonlySet<string> = new Set()
+  #patterns: readonly string[] = []
+  readonly #rows = new Map<string, Float64Array>()
+  readonly #links = new Map<number, Member>()
+  /** Consecutive packets often share a link and an outcome: a run of them takes one look-up. */
+  #ifindex = 0
+  #row: Float64Array = new Float64Array(TRAFFIC.length)
+  #outcome: Outcome = 'answered'
+  #isSolicitation = true
+
+  /** @param words names and patterns of the configuration */
+  constructor(words: readonly string[], figuresOf: FiguresOf) {
+    this.#figuresOf = figuresOf
+    this.configure(words)
+  }
+
+  /** Applies the names and patterns of another configuration to further traffic. */
+  configure(words: readonly string[]): void {
+    for (const ifindex of this.#links.keys()) this.#add(ifindex)
+    this.#words = new Set(words)
+    this.#patterns = words.filter((word) => word.includes('*'))
+    for (const word of words) this.#rowOf(word)
+    for (const [ifindex, { name }] of this.#links) this.listen(ifindex, name)
+  }
+
+  /** Starts to count for a link, or for the new name of a link. */
+  listen(ifindex: number, name: string): void {
+    this.#add(ifindex)
+    const word = this.#words.has(name) ? name : this.#patterns.find((pattern) => matchesIface(pattern, name)) ?? BY_ROUTE
+    const seen = this.#links.get(ifindex)?.seen ?? new Float64Array(OF_SOCKETS.length)
+    this.#links.set(ifindex, { name, word, row: this.#rowOf(word), seen })
+    this.#ifindex = 0
+  }
+
+  /** Ends counting for a link, before its sockets are closed. */
+  ignore(ifindex: number): void {
+    this.#add(ifindex)
+    this.#links.delete(ifindex)
+    this.#ifindex = 0
+  }
+
+  /** Counts a received packet if it is a valid solicitation. */
+  received(outcome: Outcome, ifindex: number): void {
+    if (outcome !== this.#outcome) {
+      this.#outcome = outcome
+      this.#isSolicitation = SOLICITATION_OUTCOMES.has(outcome)
+    }
+    if (!this.#isSolicitation) return
+    if (ifindex !== this.#ifindex) {
+      const member = this.#links.get(ifindex)
+      if (member === undefined) return
+      this.#ifindex = ifindex
+      this.#row = member.row
+    }
+    this.#row[SOLICITATIONS]++
+  }
+
+  event(event: Event): void {
+    if (event.kind === 'limit') this.refusals[event.limit] += event.refused ?? 1
+    else if (event.kind === 'conflict') this.conflicts[event.basis]++
+    else if (event.kind === 'neighbor' && event.news) {
+      if (event.state === 'FAILED' || event.state === 'GONE') this.changes.lost++
+      else if (event.state === 'REACHABLE') this.changes[event.former === undefined ? 'found' : 'moved']++
+    }
+  }
+
+  /** Totals of each name and pattern of the present configuration, and of links that only a route leads to. */
+  get interfaces(): InterfaceTotals[] {
+    const present = new Map<string, { ifindexes: number[]; serving: number }>()
+    for (const [ifindex, { word }] of this.#links) {
+      const isServing = this.#add(ifindex)
+      const sum = present.get(word) ?? { ifindexes: [], serving: 0 }
+      sum.ifindexes.push(ifindex)
+      sum.serving += Number(isServing)
+      present.set(word, sum)
+    }
+    const words = [...this.#words, ...this.#rows.has(BY_ROUTE) && !this.#words.has(BY_ROUTE) ? [BY_ROUTE] : []]
+    return words.map((word) => {
+      const row = this.#rowOf(word)
+      const traffic = Object.fromEntries(TRAFFIC.map((column, i) => [column, row[i]])) as InterfaceTotals['traffic']
+      return { word, ...present.get(word) ?? { ifindexes: [], serving: 0 }, traffic }
+    })
+  }
+
+  #rowOf(word: string): Float64Array {
+    let row = this.#rows.get(word)
+    if (row === undefined) this.#rows.set(word, row = new Float64Array(TRAFFIC.length))
+    return row
+  }
+
+  /** Adds what the sockets of a link have counted since the last call. @returns whether packets are received and sent */
+  #add(ifindex: number): boolean {
+    const member = this.#links.get(ifindex)
+    const figures = member === undefined ? undefined : this.#figuresOf(ifindex)
+    if (member === undefined || figures === undefined) return false
+    const { row, seen } = member
+    for (let column = 0; column < OF_SOCKETS.length; column++) {
+      const value = figures[OF_SOCKETS[column]]
+      row[column] += value - seen[column]
+      seen[column] = value
+    }
+    return figures.isServing
+  }
+}
