@@ -71,9 +71,38 @@ t.test('an uplink without link-layer addresses: packets for silent addresses of 
   const gateway = proxy.show('addr show dev eth1')[0].addr_info.find(({ scope }: { scope: string }) => scope === 'link').local
   const silent = ['2001:db8:7::a', '2001:db8:7::b']
   host.ip(...silent.map((address) => `addr add ${address}/64 dev eth0 nodad`), `route add default via ${gateway} dev eth0`)
-  await stage.start('subnet auto {\n upstream wwan0\n downstream eth1\n}')
-  await Promise.all(silent.map((address) => until(() => modem.reaches(address, 300), SOON)))
+  const config = 'subnet auto {\n upstream wwan0\n downstream eth1\n}'
+  const areFound = () => Promise.all(silent.map((address) => until(() => modem.reaches(address, 300), SOON)))
+  const daemon = await stage.start(config)
+  await areFound()
   t.same(proxy.ourRoutes(), silent)
+  await daemon.kill()
+  proxy.ip('route flush proto 136', 'neigh flush all')
+  t.same(proxy.ourRoutes(), [])
+  await stage.start(config)
+  const began = performance.now()
+  await areFound()
+  t.comment(`found after ${Math.round(performance.now() - began)} ms`)
+  t.same(proxy.ourRoutes(), silent, 'again, after all was flushed')
+})
+
+t.test('a pinned host whose tunnel is gone: nobody else takes its address', async (t) => {
+  const stage = await scene(t, [2])
+  const { proxy, vms: [vm] } = stage
+  const up = await tunnelOf(stage, tun, '2001:db8::cafe:1/128')
+  const down = await up()
+  const daemon = await stage.start(`subnet 2001:db8::/64 {\n upstream eth0\n downstream eth1 tunnel0\n host ${CLIENT} tunnel0\n}`)
+  await until(() => proxy.ourRoutes().includes(CLIENT))
+  await down()
+  await until(() => !proxy.ourRoutes().includes(CLIENT))
+  const isRefused = (): boolean => vm.show('addr show dev eth0')[0].addr_info
+    .some(({ local, dadfailed }: { local: string; dadfailed?: boolean }) => local === CLIENT && dadfailed)
+  vm.sysctl({ 'conf/eth0/accept_dad': 1 })
+  vm.ip(`addr add ${CLIENT}/64 dev eth0`)
+  await until(isRefused)
+  await daemon.proc.line(/2001:db8::cafe:20.*tunnel0.*does not exist/)
+  t.notOk(proxy.ourRoutes().includes(CLIENT))
+  t.equal(await daemon.stop(), 0)
 })
 
 t.test('a peer that answers no solicitation: a warning names what to do', async (t) => {
