@@ -20,7 +20,7 @@ _ndp6d() {
         --state) _filedir -d; return ;;
         --level) COMPREPLY=($(compgen -W 'error warn info debug' -- "$cur")); return ;;
         --log) COMPREPLY=($(compgen -W 'auto terminal json journal' -- "$cur")); return ;;
-        --kind) _ndp6d_list 'answered probing unanswered advertisement dropped neighbor next-hop link conflict foreign proxy limit overrun silent bare filtered snooped'; return ;;
+        --kind) _ndp6d_list 'answered probing unanswered advertisement dropped neighbor next-hop link conflict foreign proxy router limit overrun silent bare filtered snooped'; return ;;
         --only) _ndp6d_list "$(ndp6d doctor --list 2>/dev/null </dev/null | awk '{ print $1 }')"; return ;;
         --link) COMPREPLY=($(compgen -W "$(ls /sys/class/net)" -- "$cur")); return ;;
         --target)

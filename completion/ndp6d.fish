@@ -53,7 +53,7 @@ complete -c ndp6d -n '__fish_seen_subcommand_from explain' -l probe -d 'solicit 
 
 complete -c ndp6d -n '__fish_seen_subcommand_from monitor' -l target -x -a '(__ndp6d_addresses)' -d 'only this address, or addresses in this prefix'
 complete -c ndp6d -n '__fish_seen_subcommand_from monitor' -l link -x -a '(__fish_print_interfaces)' -d 'only this link'
-complete -c ndp6d -n '__fish_seen_subcommand_from monitor' -l kind -x -a 'answered probing unanswered advertisement dropped neighbor next-hop link conflict foreign proxy limit overrun silent bare filtered snooped' -d 'only these kinds'
+complete -c ndp6d -n '__fish_seen_subcommand_from monitor' -l kind -x -a 'answered probing unanswered advertisement dropped neighbor next-hop link conflict foreign proxy router limit overrun silent bare filtered snooped' -d 'only these kinds'
 complete -c ndp6d -n '__fish_seen_subcommand_from monitor' -l count -x -d 'end after this number of events'
 complete -c ndp6d -n '__fish_seen_subcommand_from monitor' -l top -d 'a screen with the busiest targets and solicitors'
 

@@ -31,14 +31,12 @@ import { logMissingLinks, logRefusedRoute } from './log/machine-log.ts'
 import { ANSWERS_ONLY, enslavedSentence } from './log/sentences.ts'
 import { Counters } from './metrics.ts'
 import { Observers } from './observers.ts'
-import { StateFile } from './state-file.ts'
+import { SavedState } from './saved-state.ts'
 import { Totals } from './totals.ts'
 import { WakeTimer } from './wake-timer.ts'
 
 /** Interval of summaries in the log, and of reading drop counters. Milliseconds. */
 const TICK = 5000
-/** Least time between two saves of learned hosts. Milliseconds. */
-const SAVE_INTERVAL = 30_000
 /** File descriptors that links must not use at the start: for netlink sockets, the control socket, and files. */
 const NOT_FOR_LINKS = 8
 
@@ -59,14 +57,12 @@ export class Daemon {
   readonly #comparison: RouteComparison
   readonly #findings: FindingWatch
   readonly introspection: Introspection
-  readonly #stateFile: StateFile | undefined
+  readonly #savedState: SavedState
   readonly #sockets = new Sockets((link) => linkReader(link, { step: this.#step, errors: this.#linkErrors,
     dropped: (ifindex, count) => this.#report({ kind: 'overrun', ifindex, count }) }))
   readonly #inputs: Input[] = []
   readonly #unlogged: Event[] = []
   #isStepping = false
-  /** The last save: the engine's revision, and the time. */
-  #saved = { revision: 0, at: Number.NEGATIVE_INFINITY }
   #config: Config
   readonly #mayChange = hasNetAdmin()
   #ticker: NodeJS.Timeout | undefined
@@ -100,7 +96,7 @@ export class Daemon {
       isEnabled: this.#config.forwarding && this.#mayChange,
       upstreams: this.#engine.interfaces.upstreams,
       links: this.#sockets.usage.map(({ iface }) => iface),
-    }), state)
+    }), { state, changed: (isEnabled) => step({ kind: 'forwarding', isEnabled }) })
     this.#watch = new KernelWatch(this.#kernel, {
       input: (input) => {
         step(input)
@@ -111,11 +107,10 @@ export class Daemon {
     })
     this.#findings = new FindingWatch(() => ({ machine: new Machine(this.#kernel, () => this.#watch.defaultRoutes), config: this.#config,
       daemon: this.introspection.facts, neighbors: this.introspection.neighbors }), log)
-    this.#stateFile = state === undefined ? undefined
-      : new StateFile(state, (message, err) => log.warn({ event: 'state-file', directory: state, err }, message))
+    this.#savedState = new SavedState(this.#engine, state, log)
     this.introspection = new Introspection({ engine: this.#engine, kernel: this.#kernel, watch: this.#watch, sockets: this.#sockets,
       forwarding: this.#forwarding, counters: this.#counters, totals: this.#totals, observers: this.#observers,
-      findings: this.#findings, limited: [this.#routes, log, this.#linkErrors, this.#stateFile], mayChange: this.#mayChange,
+      findings: this.#findings, limited: [this.#routes, log, this.#linkErrors, this.#savedState], mayChange: this.#mayChange,
       config: () => this.#config, step, clock })
   }
 
@@ -128,7 +123,7 @@ export class Daemon {
     this.#watch.startGateways()
     this.#forwarding.start()
     this.#prepare()
-    this.#step({ kind: 'saved-hosts', hosts: this.#stateFile?.read() ?? [] })
+    this.#savedState.restore(this.#step)
     const present = this.#comparison.start()
     this.#watch.startNeighbors()
     this.#ticker = setInterval(() => this.#tick(clock()), TICK)
@@ -143,7 +138,7 @@ export class Daemon {
     this.#timer.close()
     clearInterval(this.#ticker)
     for (const watcher of [this.#findings, this.#comparison, this.#watch, this.#forwarding]) watcher.close()
-    this.#stateFile?.write(this.#engine.savedHosts)
+    this.#savedState.save(clock())
     if (!isRestart) this.#carryOut(this.#engine.stop(), clock())
     this.#sockets.close()
     this.#netfilter.close()
@@ -181,7 +176,7 @@ export class Daemon {
   }
 
   #carryOut(effects: Effects, now: Instant): void {
-    const { listening, filters, routes, repairs, answers, probes, multicasts, discoveries, lookups, paths, events, outcomes } = effects
+    const { listening, filters, routes, repairs, answers, probes, multicasts, routerAdvertisements, discoveries, lookups, paths, events, outcomes } = effects
     for (const entry of listening.values()) if (entry !== undefined) this.#listen(entry)
     if (filters !== undefined) {
       this.#netfilter.filter(filters)
@@ -193,6 +188,7 @@ export class Daemon {
     for (let i = 0; i < answers.size; i++) this.#sockets.advertise(answers.at(i))
     for (const probe of probes) this.#sockets.probe(probe)
     for (const multicast of multicasts) this.#sockets.multicast(multicast)
+    for (const advertisement of routerAdvertisements) this.#sockets.advertiseRouter(advertisement)
     for (const [ifindex, entry] of listening) if (entry === undefined) this.#ignore(ifindex)
     if (listening.size > 0) this.#watch.follow()
     for (const lookup of lookups) {
@@ -223,9 +219,9 @@ export class Daemon {
   }
 
   #listen(entry: Listening): void {
-    const { link: { ifindex, name }, subscription: { prefixes, ownSolicitations } } = entry
-    this.#watch.select(ifindex, prefixes)
-    this.#netfilter.watch(ifindex, ownSolicitations)
+    const { link, link: { ifindex, name }, subscription } = entry
+    this.#watch.select(link, subscription)
+    this.#netfilter.watch(ifindex, subscription.ownSolicitations)
     const isNew = this.#sockets.listen(entry)
     this.#totals.listen(ifindex, name)
     // An upstream that appears, or gets its name, after the start needs its settings as well.
@@ -233,7 +229,7 @@ export class Daemon {
   }
 
   #ignore(ifindex: number): void {
-    this.#watch.select(ifindex, false)
+    this.#watch.select({ ifindex, name: '' }, { prefixes: false, grants: false })
     this.#netfilter.watch(ifindex, false)
     this.#linkErrors.gone(this.introspection.nameOf(ifindex))
     this.#totals.ignore(ifindex)
@@ -243,10 +239,7 @@ export class Daemon {
   #tick(now: Instant): void {
     this.#events.tick(now)
     this.#sockets.checkDrops(now)
-    const { revision } = this.#engine
-    if (this.#stateFile === undefined || revision === this.#saved.revision || now - this.#saved.at < SAVE_INTERVAL) return
-    this.#stateFile.writeSlowly(this.#engine.savedHosts)
-    this.#saved = { revision, at: now }
+    this.#savedState.tick(now)
   }
 
   /** Prepares the machine for the configuration: netfilter and forwarding; warns about missing links. */

@@ -22,6 +22,7 @@ import { SilentLinks } from './engine/cache/silent-links.ts'
 import { type NeighborSnapshot, savedHosts, snapshotOf } from './engine/cache/snapshot.ts'
 import { AdvertisementBuilder } from './engine/effects/advertisement-builder.ts'
 import { Announcer } from './engine/effects/announcer.ts'
+import { RouterAdvertiser } from './engine/advertising/router-advertiser.ts'
 import { clearEffects, createEffects } from './engine/effects/effects.ts'
 import { Paths } from './engine/effects/paths.ts'
 import { Reconciler } from './engine/effects/reconciler.ts'
@@ -80,6 +81,7 @@ class Parts extends Context {
   readonly reconciler = new Reconciler(this)
   readonly learner = new Learner(this)
   readonly hostDiscovery = new HostDiscovery(this)
+  readonly routerAdvertiser = new RouterAdvertiser(this)
   readonly reconfiguration = new Reconfiguration(this)
   readonly previousRun = new PreviousRun(this)
   readonly responder = new Responder(this)
@@ -95,9 +97,9 @@ export class Engine {
   constructor(config: Config, random: Random) {
     this.#parts = new Parts(config, random, createEffects())
     const { downstreamProxies, resolution, nextHops, budget, bareLinks, learner, hostDiscovery, ...others } = this.#parts
-    const { paths, announcer, routerDiscovery, snooping, groups, detector } = others
-    this.#timed = [downstreamProxies, resolution, nextHops, budget, bareLinks, learner, hostDiscovery, paths, announcer, routerDiscovery, snooping,
-      groups, detector]
+    const { paths, announcer, routerAdvertiser, routerDiscovery, snooping, groups, detector } = others
+    this.#timed = [downstreamProxies, resolution, nextHops, budget, bareLinks, learner, hostDiscovery, paths, announcer, routerAdvertiser,
+      routerDiscovery, snooping, groups, detector]
   }
 
   /** Handles an input. @returns the effects, valid until the next call */
@@ -156,6 +158,8 @@ export class Engine {
 
   /** Increases with every change of `savedHosts`. */
   get revision(): number { return this.#parts.cache.capacity.revision }
+  /** The part that sends Router Advertisements, for reading. */
+  get advertising(): Pick<RouterAdvertiser, 'revision' | 'saved'> { return this.#parts.routerAdvertiser }
   /** Learned owners, for the next run. Entries may change during an iteration. */
   get savedHosts(): Iterable<SavedHost> { return savedHosts(this.#parts.cache, this.#parts.links) }
 
@@ -193,7 +197,7 @@ export class Engine {
   }
 
   #handle(input: Input, now: Instant): void {
-    const { reconfiguration, groups, previousRun, reconciler, paths, nextHops, learner, responder, snooping, routerDiscovery, explainer } = this.#parts
+    const { reconfiguration, groups, previousRun, reconciler, paths, nextHops, learner, responder, snooping, routerDiscovery, explainer, routerAdvertiser } = this.#parts
     switch (input.kind) {
       case 'packets': return this.#packets(input.ifindex, input.batch, now)
       case 'config': return reconfiguration.configure(input.config, now)
@@ -215,7 +219,10 @@ export class Engine {
       case 'echo': return learner.echo(input.ifindex, input.source, input.mac, now)
       case 'local-solicitation': return responder.local(input.ifindex, input.target, now)
       case 'prefixes': return reconfiguration.prefixes(input.ifindex, input.prefixes, now)
-      case 'gateways': return reconfiguration.gateways(input.gateways)
+      case 'gateways':
+        reconfiguration.gateways(input.gateways)
+        return routerAdvertiser.defaultRoute(input.hasDefaultRoute ?? input.gateways.length > 0, now)
+      case 'forwarding': case 'grants': case 'dns': case 'router-message': case 'saved-prefixes': return routerAdvertiser.input(input, now)
       case 'report': return snooping.report(input.ifindex, input.joined, input.left, now)
       case 'query':
         groups.query(input.ifindex, input.query, now)

@@ -127,6 +127,12 @@ export type Event =
       readonly ifindex?: number; readonly mac?: Mac; readonly refused?: number }
   /** `count` received packets of this link were dropped since the last such event: they came faster than they were read. */
   | { readonly kind: 'overrun'; readonly ifindex: number; readonly count: number }
+  /**
+   * Another router, `target`, advertises itself on a link where this machine does. `isForged`: with the address of this machine.
+   * `lifetime` of its default route, seconds.
+   */
+  | { readonly kind: 'router'; readonly ifindex: number; readonly target: Address; readonly mac: Mac | undefined
+      readonly lifetime: number; readonly isForged: boolean }
   /** No host has answered a probe on this link without link-layer addresses so far; the last probes were for `target`. */
   | { readonly kind: 'silent'; readonly ifindex: number; readonly target: Address }
   /** This link has no address, so messages leave there from `source`: an address of another link, or else the advertised one. */

@@ -18,6 +18,7 @@ export function linkReader({ ifindex, name }: Link, { step, dropped, errors }: L
     report: (joined, left) => step({ kind: 'report', ifindex, joined, left }),
     query: (query) => step({ kind: 'query', ifindex, query }),
     routerSolicitation: () => step({ kind: 'router-solicitation', ifindex }),
+    routerMessage: (message) => step({ kind: 'router-message', ifindex, message }),
     // Announces hosts again: messages that could not be sent until now did not reach the switches at the other end.
     opened: () => {
       errors.opened(name)

@@ -1,18 +1,20 @@
 /**
- * The learned hosts, kept across restarts in hosts.json of the state directory.
+ * The learned hosts and the advertised prefixes, kept across restarts in hosts.json and prefixes.json of the state directory.
  *
  * rename(2) replaces the whole file, so a reader finds the old or the new contents, even after a crash. The file is optional: errors
  * are reported, and the hosts are learned again. Symbolic links are not followed, but the directory may be one, as systemd may make it.
  */
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Address, formatMac, isHostMac, parseMac } from './address.ts'
-import type { SavedHost } from './engine/types.ts'
+import { Address, formatMac, isHostMac, parseMac, Prefix } from './address.ts'
+import type { SavedHost, SavedPrefix } from './engine/types.ts'
 import type { Limit } from './events.ts'
 
 const VERSION = 1
 /** Largest number of hosts in the file. Their text is shorter than {@link MAX_SIZE}. */
 const MAX_HOSTS = 131_072
+/** Largest number of prefixes in the file. */
+const MAX_PREFIXES = 1024
 /** Largest file to read, bytes. */
 const MAX_SIZE = 16 * 2 ** 20
 /** Hosts written per turn of the event loop, which takes about half a millisecond. */
@@ -28,6 +30,7 @@ class Damaged extends Error {}
 export class StateFile {
   readonly #directory: string
   readonly #file: string
+  readonly #prefixes: string
   readonly #warn: (message: string, error?: Error) => void
   #failed = false
   #isFull = false
@@ -38,6 +41,7 @@ export class StateFile {
   constructor(directory: string, warn: (message: string, error?: Error) => void) {
     this.#directory = directory
     this.#file = join(directory, 'hosts.json')
+    this.#prefixes = join(directory, 'prefixes.json')
     this.#warn = warn
   }
 
@@ -51,6 +55,31 @@ export class StateFile {
         this.#warn(`cannot read ${this.#file} (${(error as Error).message}): hosts are learned again`, error as Error)
       }
       return []
+    }
+  }
+
+  /** Reads the prefixes that were advertised. @returns none without a file, or of a damaged one */
+  readPrefixes(): SavedPrefix[] {
+    try {
+      const { version, prefixes } = asRecord(JSON.parse(readRegular(this.#prefixes)))
+      return version === VERSION && Array.isArray(prefixes) ? prefixes.slice(0, MAX_PREFIXES).flatMap((entry) => readPrefix(entry) ?? []) : []
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        this.#warn(`cannot read ${this.#prefixes} (${(error as Error).message}): prefixes that are gone will not be deprecated`, error as Error)
+      }
+      return []
+    }
+  }
+
+  /** Replaces the file of the advertised prefixes. */
+  writePrefixes(prefixes: Iterable<SavedPrefix>): void {
+    const entries = [...prefixes].slice(0, MAX_PREFIXES).map(({ iface, prefix, left }) =>
+      ({ iface, prefix: prefix.toString(), until: Math.ceil(Date.now() + left) }))
+    try {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
+      for (const _ of replace(this.#prefixes, [`${JSON.stringify({ version: VERSION, prefixes: entries })}\n`])) continue
+    } catch (error) {
+      this.#writeFailed(this.#prefixes, 'advertised prefixes', error as Error)
     }
   }
 
@@ -81,11 +110,15 @@ export class StateFile {
       yield* replace(this.#file, format(this.#first(hosts)))
       this.#failed = false
     } catch (error) {
-      if (this.#failed) return
-      this.#failed = true
-      this.#warn(`cannot write ${this.#file} (${(error as Error).message}): a restart will lose the learned hosts; `
-        + 'let this user write there, or give another directory with `--state DIR`', error as Error)
+      this.#writeFailed(this.#file, 'learned hosts', error as Error)
     }
+  }
+
+  #writeFailed(file: string, lost: string, error: Error): void {
+    if (this.#failed) return
+    this.#failed = true
+    this.#warn(`cannot write ${file} (${error.message}): a restart will lose the ${lost}; `
+      + 'let this user write there, or give another directory with `--state DIR`', error)
   }
 
   /** Yields the first {@link MAX_HOSTS} hosts, and reports once if there are more. */
@@ -199,6 +232,16 @@ function readHost(entry: unknown): SavedHost | undefined {
   if ((lladdr !== undefined && mac === undefined) || typeof router !== 'boolean') return undefined
   if (mac !== undefined && !isHostMac(mac)) return undefined
   return { target, iface, mac, router }
+}
+
+/** @returns undefined for an entry that cannot be a prefix, or whose time is over */
+function readPrefix(entry: unknown): SavedPrefix | undefined {
+  const { iface, prefix: text, until } = asRecord(entry)
+  const prefix = typeof text === 'string' ? Prefix.parse(text) : undefined
+  if (prefix === undefined || !prefix.address.isGlobal || typeof iface !== 'string' || !IFACE.test(iface) || typeof until !== 'number') return undefined
+  const left = until - Date.now()
+  // The longest lifetime that is advertised to hosts is below 30 days: a later end is a clock that was set back.
+  return left > 0 && left < 30 * 86_400_000 ? { iface, prefix, left } : undefined
 }
 
 /** @returns the fields of an object; none of any other value */

@@ -12,6 +12,8 @@ export type Announce = 'no' | 'yes' | 'solicit'
 /** Method that makes switches with MLD snooping forward solicitations for unknown hosts. */
 export type Snooping = 'no' | 'mirror' | 'mrd'
 
+export type DefaultRoute = 'auto' | 'always'
+
 /** Options that `proxy` and `subnet` blocks share. */
 export interface Settings {
   /** R flag of advertisements (RFC 4861 4.4). */
@@ -45,6 +47,10 @@ export interface Settings {
   readonly announce: Announce
   /** `mirror`: join the solicited-node groups that hosts report, as in RFC 4605; `mrd`: RFC 4286. */
   readonly snooping: Snooping
+  /** Send Router Advertisements on the downstream links (RFC 4861 6.2). */
+  readonly routerAdvertisements: boolean
+  /** Whether the hosts get a default route: while this machine has one, or always. */
+  readonly defaultRoute: DefaultRoute
 }
 
 export type Rule =
@@ -73,6 +79,9 @@ export interface Subnet {
   readonly downstream: readonly string[]
   readonly hosts: readonly PinnedHost[]
   readonly exclude: readonly Prefix[]
+  /** What Router Advertisements tell about name resolution (RFC 8106). Absent: what the upstream's router advertises. */
+  readonly dns?: readonly Address[]
+  readonly search?: readonly string[]
   readonly settings: Settings
 }
 

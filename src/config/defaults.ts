@@ -7,7 +7,7 @@ export const TOP_DEFAULTS = { forwarding: false, grace: 10_000 }
 export const DEFAULTS: Settings = {
   router: true, timeout: 500, ttl: 30_000, deadtime: 30_000, retries: 3, keepalive: true, routes: false, learn: true,
   promiscuous: false, limit: 4096, hostLimit: 64, probeLimit: 500, override: 'auto',
-  source: 'link-local', neighborRepair: true, announce: 'no', snooping: 'no',
+  source: 'link-local', neighborRepair: true, announce: 'no', snooping: 'no', routerAdvertisements: false, defaultRoute: 'auto',
 }
 
 export const SUBNET_DEFAULTS: Settings = { ...DEFAULTS, routes: true, announce: 'yes' }

@@ -7,7 +7,7 @@ export type Where = 'top' | 'proxy' | 'subnet' | 'rule'
 
 /** Types of values. `flag`: its presence counts, as in ndppd 0.2.x. `unused`: no effect. A list: one of its words. */
 export type Type =
-  | 'block' | 'include' | 'ifaces' | 'iface' | 'host' | 'prefixes' | 'endpoint'
+  | 'block' | 'include' | 'ifaces' | 'iface' | 'host' | 'prefixes' | 'addresses' | 'domains' | 'endpoint'
   | 'bool' | 'time' | 'count' | 'flag' | 'unused' | readonly string[]
 
 export interface Option {
@@ -35,6 +35,10 @@ export const OPTIONS: ReadonlyMap<string, Option> = new Map<string, Option>(Obje
   exclude: { where: ['subnet'], type: 'prefixes' },
   learn: { where: ['subnet'], type: 'bool', sets: 'learn' },
   routes: { where: ['subnet'], type: 'bool', sets: 'routes' },
+  'router-advertisements': { where: ['subnet'], type: 'bool', sets: 'routerAdvertisements' },
+  'default-route': { where: ['subnet'], type: ['auto', 'always'], sets: 'defaultRoute' },
+  dns: { where: ['subnet'], type: 'addresses' },
+  search: { where: ['subnet'], type: 'domains' },
 
   router: { where: BOTH, type: 'bool', sets: 'router' },
   timeout: { where: BOTH, type: 'time', sets: 'timeout' },
@@ -76,7 +80,7 @@ const FOREIGN: ReadonlyMap<string, string> = new Map(Object.entries({
 }))
 
 /** Types for which all words on the line are values. `block` and `iface` allow one value, so one error covers the further words. */
-const MANY: readonly unknown[] = ['block', 'iface', 'include', 'ifaces', 'host', 'prefixes']
+const MANY: readonly unknown[] = ['block', 'iface', 'include', 'ifaces', 'host', 'prefixes', 'addresses', 'domains']
 
 /** @returns whether a block belongs to `key` */
 export function takesBlock(key: string): boolean { return OPTIONS.get(key)?.type === 'block' }

@@ -9,12 +9,14 @@ export function printConfig(config: Config): string {
   if (metrics !== undefined) {
     parts[0].push(`metrics ${printEndpoint(metrics)}`)
   }
-  for (const { prefix, upstream, downstream, hosts, exclude, settings } of subnets) {
+  for (const { prefix, upstream, downstream, hosts, exclude, dns = [], search = [], settings } of subnets) {
     parts.push(printBlock(`subnet ${prefix}`, [
       `upstream ${printIface(upstream)}`,
       `downstream ${downstream.map(printIface).join(' ')}`,
       ...hosts.map(({ address, iface }) => `host ${address}${iface === undefined ? '' : ` ${printIface(iface)}`}`),
       ...exclude.map((part) => `exclude ${part}`),
+      ...dns.map((server) => `dns ${server}`),
+      ...search.map((domain) => `search ${printIface(domain)}`),
       ...printSettings(settings, 'subnet'),
     ]))
   }
@@ -51,5 +53,5 @@ export function printValue(value: boolean | number | string): string {
   return typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value)
 }
 
-/** Quotes a name that would be read as a statement or a comment. */
+/** Quotes the name of an interface or domain that would be read as a statement or a comment. */
 export function printIface(name: string): string { return /^[\w.@~+*-]+$/.test(name) && arity(name) === undefined ? name : `"${name}"` }

@@ -34,17 +34,27 @@ export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet>
   const hosts = readHosts(prefix, of('host'), links, exclude, reader)
   if (upstream === undefined) return undefined
   const settings = withDefaults(SUBNET_DEFAULTS, values)
+  const dns = of('dns').flatMap((each) => each.values).map((value) => reader.address(value)).filter((address) => address !== undefined)
+  const search = of('search').flatMap((each) => each.values).map((value) => reader.domain(value)).filter((domain) => domain !== undefined)
+  const [unused] = settings.routerAdvertisements ? [] : [...of('dns'), ...of('search')]
+  if (unused !== undefined) {
+    report.warning(unused.key, 'no-effect', `\`${unused.key.text}\` has no effect without router advertisements`, 'write `router-advertisements yes`')
+  }
+  if (settings.routerAdvertisements && prefix !== 'auto' && prefix.length !== 64) {
+    report.warning(word, 'no-effect', `hosts take no address in ${prefix} by themselves: that needs a /64 (RFC 4862)`, 'set the addresses of the hosts by hand')
+  }
   if (!settings.learn && hosts.length === 0 && !meant.has('host')) {
     report.warning(word, 'no-effect', 'with `learn no` this subnet answers for no address: expected a `host`')
   }
-  const value = { prefix, upstream, downstream, hosts, exclude: [...exclude], settings }
+  const value = { prefix, upstream, downstream, hosts, exclude: [...exclude], ...dns.length > 0 && { dns }, ...search.length > 0 && { search }, settings }
   places.part(value, word)
   places.options(value, { ...words, upstream: of('upstream')[0].key, downstream: of('downstream')[0]?.key ?? word })
   return { value, word }
 }
 
 const VALUES: Readonly<Record<string, string>> = {
-  upstream: 'one interface', downstream: 'one or more interfaces', host: 'ADDRESS [IFACE]', exclude: 'a prefix',
+  upstream: 'one interface', downstream: 'one or more interfaces', host: 'ADDRESS [IFACE]', exclude: 'a prefix', dns: 'one or more addresses',
+  search: 'one or more domains',
 }
 
 function readUpstream(word: Word, statements: readonly Statement[], meant: ReadonlySet<string>, reader: Reader): string | undefined {

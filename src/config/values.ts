@@ -9,6 +9,8 @@ import type { Word } from './parser.ts'
 import { Places } from './places.ts'
 import { nearAddress, nearest } from './suggest.ts'
 
+/** A domain of at most 253 characters (RFC 1035 2.3.4), without the final dot. */
+const DOMAIN = /^(?=.{1,253}$)[a-z0-9_]([\w-]{0,61}[a-z0-9])?(\.[a-z0-9_]([\w-]{0,61}[a-z0-9])?)*$/i
 /** Maximum of times (ms) and counts: a JavaScript timer with a longer time fires at once. */
 export const MAX_INTEGER = 2 ** 31 - 1
 /** IFNAMSIZ - 1 of linux/if.h, in bytes. */
@@ -137,6 +139,13 @@ export class Reader {
     if (prefix === undefined) return this.#badPrefix(word)
     if (prefix.length === 128) return prefix.address
     this.report.error(word, 'bad-address', `${quote(word.text)} is a prefix: expected one address`, `write \`${word.text.split('/', 1)[0]}\``)
+    return undefined
+  }
+
+  domain(word: Word): string | undefined {
+    const text = word.text.replace(/\.$/, '')
+    if (DOMAIN.test(text)) return text
+    this.report.error(word, 'bad-value', `${quote(word.text)} is not a domain: expected one like example.net`)
     return undefined
   }
 

@@ -3,6 +3,7 @@ import type { Address, Mac, Prefix } from '../address.ts'
 import type { Config } from '../config/config.ts'
 import type { Event, Outcome } from '../events.ts'
 import type { ListenerQuery, MulticastMessage } from '../wire/mld-decode.ts'
+import type { DnsOption, RouterAdvertisement, RouterMessage } from '../wire/router-messages.ts'
 import type { NdiscView, NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc-decode.ts'
 import type { Pool } from './tables/pool.ts'
 
@@ -26,6 +27,8 @@ export interface Link {
   readonly mac: Mac | undefined
   /** Administratively up and with carrier. */
   readonly up: boolean
+  /** Maximum Transmission Unit, bytes. */
+  readonly mtu?: number | undefined
   readonly addresses: readonly LinkAddress[]
 }
 
@@ -83,6 +86,20 @@ export interface Gateway {
   readonly ifindex: number
 }
 
+/** Lifetimes that the router of an upstream grants to a prefix, in milliseconds from now; Infinity: they do not end. */
+export interface Grant {
+  readonly prefix: Prefix
+  readonly valid: number
+  readonly preferred: number
+}
+
+/** A prefix that hosts of a link may have addresses in for `left` more milliseconds, kept across a restart. */
+export interface SavedPrefix {
+  readonly iface: string
+  readonly prefix: Prefix
+  readonly left: number
+}
+
 /** Packets that one link received together. Valid only during the step that gets the batch. */
 export interface PacketBatch {
   readonly size: number
@@ -124,7 +141,19 @@ export type Input =
   /** All prefixes that the kernel treats as on-link on this link. */
   | { readonly kind: 'prefixes'; readonly ifindex: number; readonly prefixes: readonly Prefix[] }
   /** All default gateways of this machine. Hosts on other links cannot take their addresses. */
-  | { readonly kind: 'gateways'; readonly gateways: readonly Gateway[] }
+  | { readonly kind: 'gateways'; readonly gateways: readonly Gateway[]
+      /** Whether a default route exists; its next hop may have no global address. */
+      readonly hasDefaultRoute?: boolean }
+  /** Whether this machine forwards IPv6 packets. */
+  | { readonly kind: 'forwarding'; readonly isEnabled: boolean }
+  /** What the router of an upstream grants, as the kernel has it: all prefixes with lifetimes, and the MTU of IPv6 on the link. */
+  | { readonly kind: 'grants'; readonly ifindex: number; readonly grants: readonly Grant[]; readonly mtu: number | undefined }
+  /** An option of an advertisement on an upstream, about name resolution. */
+  | { readonly kind: 'dns'; readonly ifindex: number; readonly option: DnsOption }
+  /** A valid Router Solicitation, or an advertisement of another router, on a downstream link. */
+  | { readonly kind: 'router-message'; readonly ifindex: number; readonly message: RouterMessage }
+  /** What the previous run advertised. */
+  | { readonly kind: 'saved-prefixes'; readonly prefixes: readonly SavedPrefix[] }
   /** A multicast listener report (RFC 2710, RFC 3810): the groups that the sender joined or left. */
   | { readonly kind: 'report'; readonly ifindex: number; readonly joined: readonly Address[]; readonly left: readonly Address[] }
   /** A valid multicast listener query of another router (RFC 2710, RFC 3810). */
@@ -179,6 +208,10 @@ export interface Subscription {
   readonly routerSolicitations: boolean
   /** Report on-link prefixes, as an `Input` of kind `prefixes`, for `subnet auto`. */
   readonly prefixes: boolean
+  /** Pass on Router Solicitations and Advertisements, as an `Input` of kind `router-message`. */
+  readonly routerMessages: boolean
+  /** Report what the router grants, as an `Input` of kind `grants` or `dns`, for Router Advertisements on other links. */
+  readonly grants: boolean
 }
 
 export interface Listening {
@@ -241,6 +274,7 @@ export interface Effects {
   readonly answers: Pool<Advertisement>
   readonly probes: Probe[]
   readonly multicasts: Multicast[]
+  readonly routerAdvertisements: { readonly ifindex: number; readonly message: RouterAdvertisement }[]
   /** Questions to the kernel's routing. Replies come back as an `Input` of kind `lookup`. */
   readonly lookups: Lookup[]
   /** Questions about owners. Replies come back as an `Input` of kind `path`. */

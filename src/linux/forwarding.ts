@@ -24,19 +24,27 @@ export interface ForwardingNeeds {
   readonly links: readonly string[]
 }
 
+export interface ForwardingOptions {
+  /** Directory in which the former values are kept; undefined: they are not kept. */
+  readonly state?: string | undefined
+  /** Called at the start, and at once whenever a setting changed. Settings that cannot be read count as on. */
+  readonly changed?: (isForwarding: boolean) => void
+}
+
 export class Forwarding {
   readonly #log: Log
   readonly #needs: () => ForwardingNeeds
   readonly #settings: ChangedSettings | undefined
+  readonly #changed: (isForwarding: boolean) => void
   readonly #open: OpenNetlink
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
   /** Whether the present state was logged as wrong. */
   #isWarned = false
 
-  /** @param state directory in which the former values are kept; undefined: they are not kept */
-  constructor(log: Log, needs: () => ForwardingNeeds, state?: string, open: OpenNetlink = native.openNetlink) {
+  constructor(log: Log, needs: () => ForwardingNeeds, { state, changed = () => {} }: ForwardingOptions = {}, open: OpenNetlink = native.openNetlink) {
     this.#log = log
+    this.#changed = changed
     this.#needs = needs
     this.#settings = state === undefined ? undefined : new ChangedSettings(state,
       (message) => log.warn({ event: 'state-file', directory: state }, message))
@@ -45,10 +53,14 @@ export class Forwarding {
 
   /** Watches the settings until {@link close}. @throws OsError */
   start(): void {
-    const changed = (): void => { this.#timer ??= setTimeout(() => this.#check(), PAUSE) }
+    const changed = (): void => {
+      this.#timer ??= setTimeout(() => this.#check(), PAUSE)
+      this.#changed(this.isOn ?? true)
+    }
     this.#events = new EventSocket(this.#open, NETLINK_ROUTE, [RTNLGRP_IPV6_NETCONF], {
       message: changed, settled: () => {}, overrun: changed,
     })
+    this.#changed(this.isOn ?? true)
   }
 
   /** Sets the settings, or warns if this machine does not forward: at the start, after a reload, and for a new upstream. */

@@ -3,15 +3,15 @@ import type { Gateway } from '../engine/types.ts'
 import { type DefaultRoute, defaultRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
 import { TableWatcher } from './table-watcher.ts'
 
-/** @param gateways all default gateways with a global address */
-export type GatewaysFound = (gateways: readonly Gateway[]) => void
+/** @param gateways all default gateways with a global address @param hasDefaultRoute whether there is a default route, with any next hop */
+export type GatewaysFound = (gateways: readonly Gateway[], hasDefaultRoute: boolean) => void
 
 export class GatewayWatcher extends TableWatcher<readonly DefaultRoute[], GatewaysFound> {
   /** The tables may be large, so bursts of changes cause one dump. */
-  protected readonly pause = 500
+  protected readonly pause = 200
   /** The next hops of all default routes, also those without a global address. */
   routes: readonly DefaultRoute[] = []
-  #reported = ''
+  #reported = ' false'
 
   /** Reports the gateways before it returns, if there are any, and then every change. @throws OsError */
   start(): void {
@@ -28,9 +28,10 @@ export class GatewayWatcher extends TableWatcher<readonly DefaultRoute[], Gatewa
     this.routes = routes
     // No rule covers a link-local address.
     const gateways = routes.flatMap(({ address, ifindex }) => address === undefined || address.isLinkLocal ? [] : [{ address, ifindex }])
-    const text = gateways.map(({ address, ifindex }) => `${address} ${ifindex}`).sort().join()
+    const hasDefaultRoute = routes.length > 0
+    const text = `${gateways.map(({ address, ifindex }) => `${address} ${ifindex}`).sort().join()} ${hasDefaultRoute}`
     if (text === this.#reported) return
     this.#reported = text
-    this.listener(gateways)
+    this.listener(gateways, hasDefaultRoute)
   }
 }

@@ -1,8 +1,9 @@
 /** Watches the links, neighbors and routes of the kernel, and reports them as inputs of the engine. */
-import type { Input, Link } from '../engine/types.ts'
+import type { Input, Link, Subscription } from '../engine/types.ts'
 import type { Limit } from '../events.ts'
 import type { Prefix } from '../address.ts'
 import { ForeignRouteWatcher } from './foreign-routes.ts'
+import { GrantWatcher } from './grants.ts'
 import { GatewayWatcher } from './gateways.ts'
 import { LinkWatcher } from './links.ts'
 import { NeighborWatcher } from './neighbors.ts'
@@ -23,8 +24,11 @@ export class KernelWatch {
   readonly #prefixes: PrefixWatcher
   readonly #routes: ForeignRouteWatcher
   readonly #gateways: GatewayWatcher
+  readonly #grants: GrantWatcher
   /** Links whose on-link prefixes are reported. */
   readonly #followed = new Set<number>()
+  /** Names of the links whose grants are reported, by ifindex. */
+  readonly #granting = new Map<number, string>()
 
   constructor(kernel: Rtnetlink, { input: report, enslaved, full }: KernelListener) {
     this.#links = new LinkWatcher({
@@ -40,7 +44,8 @@ export class KernelWatch {
     }, kernel)
     this.#prefixes = new PrefixWatcher((ifindex, prefixes) => report({ kind: 'prefixes', ifindex, prefixes }), kernel)
     this.#routes = new ForeignRouteWatcher((prefix) => report({ kind: 'route-changed', prefix }))
-    this.#gateways = new GatewayWatcher((gateways) => report({ kind: 'gateways', gateways }), kernel)
+    this.#gateways = new GatewayWatcher((gateways, hasDefaultRoute) => report({ kind: 'gateways', gateways, hasDefaultRoute }), kernel)
+    this.#grants = new GrantWatcher(report, kernel)
   }
 
   get links(): readonly Link[] { return this.#links.links }
@@ -59,17 +64,22 @@ export class KernelWatch {
   /** Reports all neighbors and stations before it returns, then every change. @throws OsError */
   startNeighbors(): void { this.#neighbors.start() }
 
-  /** Selects whether the on-link prefixes of a link are reported, from the next {@link follow} on. */
-  select(ifindex: number, isFollowed: boolean): void {
-    if (isFollowed) this.#followed.add(ifindex)
+  /** Selects whether the on-link prefixes and the grants of a link are reported, from the next {@link follow} on. */
+  select({ ifindex, name }: Pick<Link, 'ifindex' | 'name'>, { prefixes, grants }: Pick<Subscription, 'prefixes' | 'grants'>): void {
+    if (prefixes) this.#followed.add(ifindex)
     else this.#followed.delete(ifindex)
+    if (grants) this.#granting.set(ifindex, name)
+    else this.#granting.delete(ifindex)
   }
 
-  /** Reports the on-link prefixes of links that were selected since the last call. @throws OsError */
-  follow(): void { this.#prefixes.follow(this.#followed) }
+  /** Reports the on-link prefixes and grants of links that were selected since the last call. @throws OsError */
+  follow(): void {
+    this.#prefixes.follow(this.#followed)
+    this.#grants.follow(this.#granting)
+  }
 
   /** Reports changes of routes that concern these prefixes, and no others. @throws OsError */
   followRoutes(prefixes: readonly Iterable<Prefix>[]): void { this.#routes.follow(prefixes) }
 
-  close(): void { for (const watcher of [this.#links, this.#neighbors, this.#prefixes, this.#routes, this.#gateways]) watcher.close() }
+  close(): void { for (const watcher of [this.#links, this.#neighbors, this.#prefixes, this.#routes, this.#gateways, this.#grants]) watcher.close() }
 }

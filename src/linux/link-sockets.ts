@@ -5,6 +5,7 @@ import type { Link, Subscription } from '../engine/types.ts'
 import type { LinkUsage } from '../events.ts'
 import type { MulticastMessage } from '../wire/mld-decode.ts'
 import type { NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc-decode.ts'
+import type { RouterAdvertisement } from '../wire/router-messages.ts'
 import { Discovery, type DiscoveryReader } from './host-discovery.ts'
 import { verdict } from './errors.ts'
 import { MulticastSocket, type MulticastReader } from './multicast.ts'
@@ -56,14 +57,15 @@ export class LinkSockets {
 
   /** Adapts the sockets to a changed link or subscription. @throws like the constructor */
   update(link: Link, subscription: Subscription): void {
-    const { promiscuous, ring, reports, routerSolicitations } = this.#subscription
+    const { promiscuous, ring, reports, routerSolicitations, routerMessages } = this.#subscription
     this.#link = link
     this.#subscription = subscription
     if (subscription.promiscuous !== promiscuous || subscription.ring !== ring) {
       this.#past = this.#counters
       this.#packets = close(this.#packets)
     }
-    if (subscription.reports !== reports || subscription.routerSolicitations !== routerSolicitations) {
+    if (subscription.reports !== reports || subscription.routerSolicitations !== routerSolicitations
+      || subscription.routerMessages !== routerMessages) {
       this.#multicast = close(this.#multicast)
     }
     for (const socket of [this.#packets, this.#multicast]) {
@@ -91,6 +93,7 @@ export class LinkSockets {
     else this.#discovery.discover(sources)
   }
   multicast(message: MulticastMessage): void { this.#packets?.multicast(message) }
+  advertiseRouter(message: RouterAdvertisement): void { this.#packets?.advertiseRouter(message) }
 
   /** Reads the kernel's drop counter, and reports drops now and then. @param now milliseconds */
   checkDrops(now: number): void {
@@ -128,11 +131,13 @@ export class LinkSockets {
   #open(): void {
     clearTimeout(this.#timer)
     const { ifindex, mac } = this.#link
-    const { promiscuous, ring, reports, routerSolicitations } = this.#subscription
+    const { promiscuous, ring, reports, routerSolicitations, routerMessages } = this.#subscription
     const reader = this.#reader
     try {
       this.#packets ??= openPackets({ ifindex, mac, promiscuous, ring }, reader)
-      if (reports || routerSolicitations) this.#multicast ??= new MulticastSocket({ ifindex, mac, reports, routerSolicitations }, reader)
+      if (reports || routerSolicitations || routerMessages) {
+        this.#multicast ??= new MulticastSocket({ ifindex, mac, reports, routerSolicitations, routerMessages }, reader)
+      }
     } catch (error) {
       if (verdict(error) === 'fatal') {
         this.close()

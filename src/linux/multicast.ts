@@ -1,10 +1,13 @@
-/** Receives MLD reports and Multicast Router Solicitations, on a socket of their own: few links have them, and frames are longer. */
+/** Receives MLD reports, and solicitations and advertisements of routers, on a socket of their own: few links have them, and frames are longer. */
 import { readMac, type Address, type Mac } from '../address.ts'
 import type { Link, Subscription } from '../engine/types.ts'
-import { LISTENER_DONE, LISTENER_REPORT, LISTENER_REPORT_V2, MULTICAST_ROUTER_SOLICITATION } from '../wire/constants.ts'
+import {
+  LISTENER_DONE, LISTENER_REPORT, LISTENER_REPORT_V2, MULTICAST_ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION,
+} from '../wire/constants.ts'
 import { ndiscFilter } from '../wire/filter.ts'
 import { ETHER_SOURCE, ETHERTYPE_IPV6, type LinkHeader } from '../wire/frame.ts'
 import { decodeListenerMessage } from '../wire/mld-decode.ts'
+import { decodeRouterMessage, type RouterMessage } from '../wire/router-messages.ts'
 import { Frames } from './frames.ts'
 import { native, type NativeAddon, type NativeSocket } from './native.ts'
 
@@ -12,11 +15,13 @@ export interface MulticastReader {
   /** Solicited-node groups that a node joined and groups that it left, together at least one. */
   report(joined: readonly Address[], left: readonly Address[]): void
   routerSolicitation(): void
+  /** A valid message of Router Discovery. */
+  routerMessage(message: RouterMessage): void
   /** An error of receiving, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
   failed(error: Error): void
 }
 
-export type MulticastSocketOptions = Pick<Link, 'ifindex' | 'mac'> & Pick<Subscription, 'reports' | 'routerSolicitations'>
+export type MulticastSocketOptions = Pick<Link, 'ifindex' | 'mac'> & Pick<Subscription, 'reports' | 'routerSolicitations' | 'routerMessages'>
 
 /** Bytes of a slot (Linux limits reports to the MTU, usually 1500), and the most frames of a batch. */
 const SLOT = 4096
@@ -34,13 +39,14 @@ export class MulticastSocket {
 
   /** Listens at once; the reader is called from the event loop. @throws OsError; ENODEV: there is no such link */
   constructor(options: MulticastSocketOptions, reader: MulticastReader, open: NativeAddon['openPacket'] = native.openPacket) {
-    const { ifindex, mac, reports, routerSolicitations } = options
+    const { ifindex, mac, reports, routerSolicitations, routerMessages } = options
     this.mac = mac
     this.#reader = reader
     this.#linkHeader = mac === undefined ? 0 : 14
     const types = [
       ...(reports ? [LISTENER_REPORT, LISTENER_DONE, LISTENER_REPORT_V2] : []),
       ...(routerSolicitations ? [MULTICAST_ROUTER_SOLICITATION] : []),
+      ...(routerMessages ? [ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT] : []),
     ]
     this.#socket = open({
       ifindex, promiscuous: false, cooked: mac === undefined,
@@ -67,7 +73,10 @@ export class MulticastSocket {
     const length = this.#frames.length(i)
     const isOwn = this.#linkHeader !== 0 && length >= this.#linkHeader && readMac(slab, at + ETHER_SOURCE) === this.mac
     if (isOwn || !this.#frames.isForLink(i)) return
-    const message = decodeListenerMessage(slab, at, length, this.#linkHeader, this.#frames.hasPartialChecksum(i))
+    const isPartial = this.#frames.hasPartialChecksum(i)
+    const routerMessage = decodeRouterMessage(slab, at, length, this.#linkHeader, isPartial)
+    if (typeof routerMessage !== 'string') return this.#reader.routerMessage(routerMessage)
+    const message = decodeListenerMessage(slab, at, length, this.#linkHeader, isPartial)
     // The packet socket for ND (packet.ts) handles queries.
     if (typeof message === 'string' || message.kind === 'query') return
     if (message.kind === 'router-solicitation') return this.#reader.routerSolicitation()

@@ -10,6 +10,7 @@ import { ETHERTYPE_IPV6, type LinkHeader } from '../wire/frame.ts'
 import { encodeMulticast, MAX_ENCODED_LISTENER } from '../wire/mld-encode.ts'
 import type { ListenerQuery, MulticastMessage } from '../wire/mld-decode.ts'
 import { encodeAdvertisement, encodeSolicitation } from '../wire/ndisc-encode.ts'
+import { encodeRouterAdvertisement, MAX_ADVERTISEMENT, type RouterAdvertisement } from '../wire/router-messages.ts'
 import type { NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc-decode.ts'
 import { verdict } from './errors.ts'
 import { restInFlood, type Sleep } from './flood-pause.ts'
@@ -41,8 +42,8 @@ const NO_LENGTHS = new Int32Array(0)
 
 const TYPES = [NEIGHBOR_SOLICITATION, NEIGHBOR_ADVERTISEMENT, LISTENER_QUERY]
 
-/** Reused for each multicast message: when `send` returns, the kernel has copied the frame. */
-const listenerFrame = new Uint8Array(MAX_ENCODED_LISTENER)
+/** Reused for each message that is sent at once: when `send` returns, the kernel has copied the frame. */
+const longFrame = new Uint8Array(Math.max(MAX_ENCODED_LISTENER, 14 + MAX_ADVERTISEMENT))
 
 /** Opens the socket, with a ring if one is wanted and the kernel has the memory for it. */
 function openSocket(link: PacketSocketOptions, filter: Uint8Array, open: NativeAddon['openPacket']): NativeSocket {
@@ -126,10 +127,18 @@ export class PacketSocket {
 
   /** Sends `message` at once, or drops it if the kernel cannot queue it: all but the final messages are repeated anyway. Never throws. */
   multicast(message: MulticastMessage): void {
+    this.#sendNow(longFrame, encodeMulticast(message, { slab: longFrame, at: 0, mac: this.mac ?? NO_MAC, linkHeader: this.#linkHeader }))
+  }
+
+  /** Sends `message` at once, or drops it, as {@link multicast} does. */
+  advertiseRouter(message: RouterAdvertisement): void {
+    this.#sendNow(longFrame, encodeRouterAdvertisement(longFrame, 0, message, this.mac ?? NO_MAC, this.#linkHeader))
+  }
+
+  #sendNow(frame: Uint8Array, length: number): void {
     if (this.#closed) return
-    const length = encodeMulticast(message, { slab: listenerFrame, at: 0, mac: this.mac ?? NO_MAC, linkHeader: this.#linkHeader })
     try {
-      const sent = this.#socket.send(listenerFrame, listenerFrame.length, Int32Array.of(length), 1)
+      const sent = this.#socket.send(frame, frame.length, Int32Array.of(length), 1)
       this.counters.sent += sent
       this.counters.unsent += 1 - sent
     } catch (error) {

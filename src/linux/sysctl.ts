@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 
 const CONF = '/proc/sys/net/ipv6/conf'
 
-export type Setting = 'forwarding' | 'accept_ra' | 'force_forwarding' | 'proxy_ndp'
+export type Setting = 'forwarding' | 'accept_ra' | 'force_forwarding' | 'proxy_ndp' | 'mtu'
 
 /** A change of a setting. `iface`: `all` or a link's name. */
 export interface SettingChange { readonly iface: string; readonly setting: Setting; readonly from: number; readonly to: number }

@@ -7,7 +7,7 @@ import { LinkNews } from './link-news.ts'
 import type { Log } from './log.ts'
 import {
   bareSentence, conflictSentence, filteredSentence, foreignSentence, type LinkNames, neighborSentence, nextHopSentence, overrunSentence,
-  proxySentence, silentSentence, snoopedSentence,
+  proxySentence, routerSentence, silentSentence, snoopedSentence,
 } from './sentences.ts'
 
 type EventOf<K extends Event['kind']> = Extract<Event, { kind: K }>
@@ -102,6 +102,7 @@ export class EventLog {
       case 'silent': return log.warn({ event: 'silent', ...fields }, silentSentence(event, names))
       case 'bare': return log.warn({ event: 'bare', ...fields, source: event.source.toString() }, bareSentence(event, names))
       case 'filtered': return log.warn({ event: 'filtered', ...fields }, filteredSentence(event, names))
+      case 'router': return log.warn({ event: 'router', ...fields, reason: event.isForged ? 'forged' : 'other' }, routerSentence(event, names))
       case 'snooped': return log.warn({ event: 'snooped', ...fields, minutes: event.minutes }, snoopedSentence(event))
       case 'limit':
         if (event.limit !== 'probes') return log.warn({ event: 'limit', ...fields, reason: event.limit, size: event.size }, limitSentence(event, names))

@@ -15,6 +15,7 @@ export const PROBLEMS = {
   'proxy': { id: 'beaae811d00743be983401cca33673c0', fields: ['target', 'iface', 'lladdr'] },
   'foreign': { id: '22c5b7a797bd4fb6b449a8193eb57f49', fields: ['target', 'iface'] },
   'filtered': { id: '253bef0ea14848299ec2173934cd779d', fields: ['target', 'iface', 'lladdr'] },
+  'router': { id: 'ca4fdb62a40c49caab86bbf7338b4162', fields: ['target', 'iface', 'reason'] },
   'route': { id: '709e86047c9e48e990af9991ecf25324', fields: ['target', 'reason'] },
   // Load
   'scan': { id: '5a0b7c07661f417faa6260368add0a5c', fields: ['count', 'size'] },

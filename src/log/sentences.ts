@@ -119,6 +119,18 @@ export function filteredSentence({ ifindex, target, mac }: EventOf<'filtered'>, 
     + 'are lost; check that the firewall (input chain) accepts ICMPv6 neighbor advertisements'
 }
 
+export function routerSentence({ ifindex, target, mac, lifetime, isForged }: EventOf<'router'>, names: LinkNames): string {
+  const link = names(ifindex)
+  const sender = mac === undefined ? '' : ` (${formatMac(mac)})`
+  if (isForged) {
+    return `${link}: a host${sender} sends Router Advertisements with this machine's address ${target}: `
+      + 'they are answered with the right one; remove that host from the link'
+  }
+  const route = lifetime === 0 ? 'it offers no default route' : 'hosts may send to it instead of this machine'
+  return `${link}: ${target}${sender} sends Router Advertisements, too: ${route}; stop one of the two, or write `
+    + '`router-advertisements no`'
+}
+
 export function snoopedSentence({ iface, minutes }: EventOf<'snooped'>): string {
   return `${iface}: hosts behind this machine have traffic, but no multicast solicitations have come in for ${minutes} minutes: `
     + 'a switch with MLD snooping may block these solicitations; `snooping mirror` or `snooping mrd` makes it pass them'

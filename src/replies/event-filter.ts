@@ -6,8 +6,8 @@ import { ACTIONS, type Event, SILENT_REASONS } from '../events.ts'
 
 /** Kinds of packets. The other kinds are those of `Event`; `lost` stands for events that were dropped. */
 export const PACKET_KINDS = ['answered', 'probing', 'unanswered', 'advertisement', 'dropped'] as const
-export const EVENT_KINDS = ['neighbor', 'next-hop', 'link', 'conflict', 'foreign', 'proxy', 'limit', 'overrun', 'silent', 'bare', 'filtered',
-  'snooped'] as const
+export const EVENT_KINDS = ['neighbor', 'next-hop', 'link', 'conflict', 'foreign', 'proxy', 'router', 'limit', 'overrun', 'silent', 'bare',
+  'filtered', 'snooped'] as const
 export type Kind = (typeof PACKET_KINDS)[number] | Event['kind']
 
 const SILENT: ReadonlySet<string> = new Set(SILENT_REASONS)

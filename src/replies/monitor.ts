@@ -112,6 +112,7 @@ export class EventQueue implements Observer {
   #event(event: Event): Partial<MonitorEvent> & Pick<MonitorEvent, 'event'> {
     const target = 'target' in event ? event.target : 'address' in event ? event.address : undefined
     const reason = event.kind === 'answered' ? 'waited' : event.kind === 'limit' ? event.limit : event.kind === 'conflict' ? event.basis
+      : event.kind === 'router' ? event.isForged ? 'forged' : 'other'
       : 'reason' in event ? event.reason : undefined
     const mac = 'mac' in event ? event.mac : undefined
     return {

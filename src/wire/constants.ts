@@ -6,6 +6,14 @@ export const MAX_UNICAST_SOLICIT = 3, MAX_NEIGHBOR_ADVERTISEMENT = 3, RETRANS_TI
 /** Hop limit of every ND message (RFC 4861 7.1): a router has forwarded a message with a smaller one. */
 export const ND_HOP_LIMIT = 255
 
+/** ICMPv6 types (RFC 4861 4.1, 4.2). */
+export const ROUTER_SOLICITATION = 133, ROUTER_ADVERTISEMENT = 134
+
+/** RFC 4861 10: router constants; 6.2.1: default of MaxRtrAdvInterval and of MinRtrAdvInterval, rounded. */
+export const MAX_INITIAL_RTR_ADVERT_INTERVAL = 16_000, MAX_INITIAL_RTR_ADVERTISEMENTS = 3
+export const MIN_DELAY_BETWEEN_RAS = 3000, MAX_RA_DELAY_TIME = 500
+export const MAX_RTR_ADV_INTERVAL = 600_000, MIN_RTR_ADV_INTERVAL = 200_000
+
 /** ICMPv6 types (RFC 4861 4.3, 4.4). */
 export const NEIGHBOR_SOLICITATION = 135, NEIGHBOR_ADVERTISEMENT = 136
 

@@ -11,13 +11,13 @@ const AF_UNSPEC = 0
 export const AF_INET6 = 10
 const ARPHRD_ETHER = 1
 const IFF_UP = 0x1, IFF_RUNNING = 0x40, IFF_LOWER_UP = 0x10000
-const IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_EXT_MASK = 29, IFLA_EVENT = 44
+const IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_EXT_MASK = 29, IFLA_EVENT = 44
 const IFLA_INFO_SLAVE_KIND = 4
 /** Events of `replugged`: IFLA_EVENT_BONDING_FAILOVER, IFLA_EVENT_NOTIFY_PEERS, IFLA_EVENT_IGMP_RESEND. */
 const REPLUGGED = [3, 4, 5]
 const RTEXT_FILTER_SKIP_STATS = 8
-const IFA_ADDRESS = 1, IFA_LOCAL = 2, IFA_FLAGS = 8
-const IFA_F_OPTIMISTIC = 0x04, IFA_F_DADFAILED = 0x08, IFA_F_TENTATIVE = 0x40
+const IFA_ADDRESS = 1, IFA_LOCAL = 2, IFA_CACHEINFO = 6, IFA_FLAGS = 8
+const IFA_F_TEMPORARY = 0x01, IFA_F_OPTIMISTIC = 0x04, IFA_F_DADFAILED = 0x08, IFA_F_TENTATIVE = 0x40
 
 export interface LinkMessage {
   readonly ifindex: number
@@ -26,6 +26,8 @@ export interface LinkMessage {
   readonly mac: Mac | undefined
   /** IFF_UP, IFF_LOWER_UP (carrier) and IFF_RUNNING (operational). */
   readonly up: boolean
+  /** Bytes. */
+  readonly mtu?: number
   /** The link has another peer than before: a bond failed over, or a virtual machine migrated. */
   readonly replugged: boolean
   /** The bridge, bond or team that takes all packets of the link. Absent for a link in a VRF, which keeps its neighbors. */
@@ -38,6 +40,11 @@ export interface AddressMessage {
   readonly prefixLength: number
   /** Tentative, optimistic or dadfailed. */
   readonly tentative: boolean
+  /** Lifetimes in seconds. */
+  readonly valid?: number
+  readonly preferred?: number
+  /** An address for privacy (RFC 8981), whose lifetimes are shorter than those of its prefix. */
+  readonly temporary?: boolean
 }
 
 /** Decodes RTM_*LINK. @returns undefined for other types, messages that are too short, and bridge ports (AF_BRIDGE) */
@@ -48,6 +55,7 @@ export function decodeLink(message: Message): LinkMessage | undefined {
   const { bytes, start } = message
   const up = IFF_UP | IFF_LOWER_UP | IFF_RUNNING
   const master = attributes.u32(IFLA_MASTER) ?? 0
+  const mtu = attributes.u32(IFLA_MTU)
   const isPort = master !== 0 && attributes.nested(IFLA_LINKINFO).text(IFLA_INFO_SLAVE_KIND) !== 'vrf'
   return {
     ifindex: readU32(bytes, start + 4),
@@ -56,6 +64,7 @@ export function decodeLink(message: Message): LinkMessage | undefined {
     up: (readU32(bytes, start + 8) & up) === up,
     replugged: REPLUGGED.includes(attributes.u32(IFLA_EVENT) ?? 0),
     ...isPort && { master },
+    ...mtu !== undefined && { mtu },
   }
 }
 
@@ -67,12 +76,15 @@ export function decodeAddress(message: Message): AddressMessage | undefined {
   const address = local ?? attributes?.address(IFA_ADDRESS)
   if (attributes === undefined || address === undefined) return undefined
   const { bytes, start } = message
+  const lifetimes = attributes.find(IFA_CACHEINFO, 8)
   const flags = attributes.u32(IFA_FLAGS) ?? bytes[start + 2]
   return {
     ifindex: readU32(bytes, start + 4),
     address,
     prefixLength: local === undefined ? bytes[start + 1] : 128,
     tentative: (flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED)) !== 0,
+    temporary: (flags & IFA_F_TEMPORARY) !== 0,
+    ...lifetimes !== undefined && { preferred: readU32(bytes, lifetimes.start), valid: readU32(bytes, lifetimes.start + 4) },
   }
 }
 

@@ -2,13 +2,13 @@ import t from 'tap'
 import { DEFAULTS } from '../../src/config/defaults.ts'
 import { arity, misfit, OPTIONS, wordsOf } from '../../src/config/option-table.ts'
 
-t.test('proxy and subnet blocks have an option for each setting, except `learn`', async (t) => {
+t.test('proxy and subnet blocks have an option for each setting that it can have', async (t) => {
   const sets = (where: 'proxy' | 'subnet'): unknown[] => {
     return wordsOf(where).map((word) => OPTIONS.get(word)!.sets).filter((field) => field !== undefined).sort()
   }
   const all = Object.keys(DEFAULTS).sort()
   t.same(sets('subnet'), all)
-  t.same(sets('proxy'), all.filter((field) => field !== 'learn'))
+  t.same(sets('proxy'), all.filter((field) => !['learn', 'routerAdvertisements', 'defaultRoute'].includes(field)))
 })
 
 t.test('arity', async (t) => {

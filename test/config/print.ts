@@ -8,6 +8,7 @@ const UP_TO_KEEPALIVE = ['router yes', 'timeout 500', 'ttl 30000', 'deadtime 300
 const FROM_PROMISCUOUS = ['promiscuous no', 'limit 4096', 'host-limit 64', 'probe-limit 500', 'override auto', 'source link-local',
   'neighbor-repair yes']
 const block = (...lines: string[]): string[] => lines.map((line) => `    ${line}`)
+const ADVERTISING = ['router-advertisements no', 'default-route auto']
 
 t.test('the effective configuration', async (t) => {
   const prefix = Prefix.parse('2001:db8::/64')!
@@ -43,9 +44,9 @@ t.test('the effective configuration', async (t) => {
     'forwarding yes', 'grace 10000', 'metrics [::1]:9436', '',
     'subnet 2001:db8::/64 {',
     ...block('upstream eth0', 'downstream eth1 "upstream"', 'host 2001:db8::1', 'host 2001:db8::2 eth1', 'exclude 2001:db8::dead:0/112'),
-    ...block('learn yes', 'routes yes', ...UP_TO_KEEPALIVE, ...FROM_PROMISCUOUS, 'announce no', 'snooping mirror'), '}', '',
+    ...block('learn yes', 'routes yes', ...ADVERTISING, ...UP_TO_KEEPALIVE, ...FROM_PROMISCUOUS, 'announce no', 'snooping mirror'), '}', '',
     'subnet auto {',
-    ...block('upstream eth0', 'downstream "auto" "snooping"', 'host 2001:db8::1 "snooping"', 'learn yes', 'routes no', ...UP_TO_KEEPALIVE),
+    ...block('upstream eth0', 'downstream "auto" "snooping"', 'host 2001:db8::1 "snooping"', 'learn yes', 'routes no', ...ADVERTISING, ...UP_TO_KEEPALIVE),
     ...block(...FROM_PROMISCUOUS, 'announce solicit', 'snooping mrd'), '}', '',
     'proxy eth2 {',
     ...block(...UP_TO_KEEPALIVE, 'autowire no', ...FROM_PROMISCUOUS, 'announce no', 'snooping no'),

@@ -19,10 +19,11 @@ function watch(isEnabled: boolean, open?: ConstructorParameters<typeof Forwardin
     warn: (_: object, text: string) => { lines.push(`warning: ${text}`) },
     info: (_: object, text: string) => { lines.push(text) },
   }
+  const states: boolean[] = []
   const needs = { isEnabled, upstreams: ['up0'], links: ['up0', 'down0'] }
-  const forwarding = new Forwarding(log, () => needs, undefined, open)
+  const forwarding = new Forwarding(log, () => needs, { changed: (isForwarding) => { states.push(isForwarding) } }, open)
   forwarding.start()
-  return { forwarding, needs, log, take: () => lines.splice(0) }
+  return { forwarding, needs, log, states, take: () => lines.splice(0) }
 }
 
 t.test('the kernel reports a change', async (t) => {

@@ -2,6 +2,7 @@ import t from 'tap'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { Address, type Mac, parseMac } from '../../src/address.ts'
 import type { Link, PacketBatch, Subscription } from '../../src/engine/types.ts'
+import type { RouterMessage } from '../../src/wire/router-messages.ts'
 import { LinkSockets, type LinkReader } from '../../src/linux/link-sockets.ts'
 import { ns } from '../kit/frames.ts'
 import { ownNamespace, sh } from '../kit/namespace.ts'
@@ -11,7 +12,7 @@ import { codeOf, Wire } from './kit/links.ts'
 await ownNamespace()
 
 const PLAIN: Subscription = { promiscuous: false, ring: true, ownSolicitations: false, reports: false, routerSolicitations: false,
-  prefixes: false }
+  prefixes: false, routerMessages: false, grants: false }
 const LINK: Link = { ifindex: 77, name: 'h0', mac: parseMac('02:00:00:00:00:01'), up: true, addresses: [] }
 const ADDRESS = Address.parse('2001:db8::12:3456')!
 const ADVERTISEMENT = { source: ADDRESS, d0: 0xff020000, d1: 0, d2: 0, d3: 1, t0: 0x20010db8, t1: 0, t2: 0, t3: 1, to: 0x333300000001 as Mac,
@@ -26,6 +27,7 @@ class Reader implements LinkReader {
   report(joined: readonly Address[]): void { this.events.push(...joined.map((group) => `report ${group}`)) }
   query(): void { this.events.push('query') }
   routerSolicitation(): void { this.events.push('router solicitation') }
+  routerMessage({ kind }: RouterMessage): void { this.events.push(`router ${kind}`) }
   opened(): void { this.events.push('opened') }
   dropped(count: number): void { this.drops.push(count) }
   failed(error: Error): void { this.events.push(codeOf(error)) }

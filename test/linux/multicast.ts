@@ -1,6 +1,6 @@
 /** Multicast messages with Linux at the other end: a host that reports, a bridge that snoops, a querier. */
 import t from 'tap'
-import { Address, parseMac, writeMac, type Mac } from '../../src/address.ts'
+import { Address, formatMac, parseMac, writeMac, type Mac } from '../../src/address.ts'
 import { osError } from '../../src/linux/errors.ts'
 import { MulticastSocket } from '../../src/linux/multicast.ts'
 import { PacketSocket } from '../../src/linux/packet.ts'
@@ -15,17 +15,19 @@ await ownNamespace()
 
 const OURS = parseMac('02:00:00:00:00:ff')!
 const SOURCE = Address.parse('fe80::ff')!
-const ALL = { reports: true, routerSolicitations: true }
+const NOTHING = { reports: false, routerSolicitations: false, routerMessages: false }
+const ALL = { reports: true, routerSolicitations: true, routerMessages: false }
 
 /** v0 is ours and has no addresses; v1 is the peer's. */
 makePair()
 
-function open(name: string, mac: Mac | undefined, subscription: { reports: boolean; routerSolicitations: boolean }) {
+function open(name: string, mac: Mac | undefined, subscription: Partial<typeof ALL>) {
   const events: string[] = []
   const last = (sign: string) => (group: Address) => `${sign}${`${group}`.replace('ff02::1:ff00:', '')}`
-  const socket = new MulticastSocket({ ifindex: ifindex(name), mac, ...subscription }, {
+  const socket = new MulticastSocket({ ifindex: ifindex(name), mac, ...NOTHING, ...subscription }, {
     report: (joined, left) => { events.push([...joined.map(last('+')), ...left.map(last('-'))].join(' ')) },
     routerSolicitation: () => { events.push('solicitation') },
+    routerMessage: ({ kind, source, mac: from }) => { events.push(`${kind} ${source} ${from === undefined ? '-' : formatMac(from)}`) },
     failed: (error) => { events.push(codeOf(error)) },
   })
   t.teardown(() => socket.close())
@@ -229,7 +231,7 @@ t.test('each error is reported once', async (t) => {
   t.pass('received again')
   socket.close()
   t.throws(() => open('v0', OURS, ALL).socket && new MulticastSocket({ ifindex: 99_999, mac: OURS, ...ALL }, {
-    report: () => {}, routerSolicitation: () => {}, failed: () => {},
+    report: () => {}, routerSolicitation: () => {}, routerMessage: () => {}, failed: () => {},
   }), { code: 'ENODEV' })
 })
 

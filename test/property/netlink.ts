@@ -5,9 +5,11 @@ import { MessageWriter } from '../../src/wire/netlink-encode.ts'
 import { Attributes, decodeCompletion, messages } from '../../src/wire/netlink.ts'
 import { decodeNeighbor, decodeStation, RTM_DELNEIGH, RTM_NEWNEIGH } from '../../src/wire/rtneighbor.ts'
 import { decodeAddress, decodeLink, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK } from '../../src/wire/rtnetlink.ts'
+import { decodePrefix, decodeUserOption, RTM_NEWNDUSEROPT, RTM_NEWPREFIX } from '../../src/wire/rtprefix.ts'
 import { changeRoute, decodeDefaultRoutes, decodeOnLink, decodeRoute, ROUTE_MARK, RTM_DELROUTE, RTM_NEWROUTE } from '../../src/wire/rtroute.ts'
 
-const TYPES = [2, 3, RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH, RTM_DELNEIGH]
+const TYPES = [2, 3, RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH, RTM_DELNEIGH,
+  RTM_NEWPREFIX, RTM_NEWNDUSEROPT]
 
 /** Calls all decoders on all messages. */
 function decodeAll(bytes: Uint8Array, start = 0, end = bytes.length): void {
@@ -18,6 +20,8 @@ function decodeAll(bytes: Uint8Array, start = 0, end = bytes.length): void {
     decodeRoute(message)
     decodeOnLink(message)
     decodeDefaultRoutes(message)
+    decodePrefix(message)
+    decodeUserOption(message)
     decodeNeighbor(message)
     decodeStation(message)
     decodeCompletion(message)

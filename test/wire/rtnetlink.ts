@@ -9,9 +9,9 @@ const fixture = (name: string) => sole(readFileSync(new URL(`../../../test/fixtu
 
 t.test('links', async (t) => {
   const { mac, ...veth } = decodeLink(fixture('link-veth'))!
-  t.strictSame(veth, { ifindex: 3, name: 'eth0', up: true, replugged: false })
+  t.strictSame(veth, { ifindex: 3, name: 'eth0', up: true, replugged: false, mtu: 1500 })
   t.equal(formatMac(mac!), '52:54:00:12:34:56')
-  t.strictSame(decodeLink(fixture('link-lo')), { ifindex: 1, name: 'lo', mac: undefined, up: true, replugged: false })
+  t.strictSame(decodeLink(fixture('link-lo')), { ifindex: 1, name: 'lo', mac: undefined, up: true, replugged: false, mtu: 65536 })
   const member = '34000000 1000 0000 00000000 00000000 0000 0100 02000000 03100000 000000000900 0300 65746831 00 000000 0800 0a00 04000000'
   t.match(decodeLink(sole(member)), { ifindex: 2, name: 'eth1', up: false, mac: undefined })
   t.equal(decodeLink(sole(`58000000 1100 0000 00000000 00000000 0700 0100 02000000 43100100 00000000
@@ -56,12 +56,13 @@ t.test('addresses', async (t) => {
     const decoded = decodeAddress(sole(message))
     return decoded && { ...decoded, address: decoded.address.toString() }
   }
-  const cacheinfo = '14000600 ffffffff ffffffff 460e0400 460e0400'
+  const cacheinfo = '14000600 10270000 204e0000 460e0400 460e0400'
+  const lifetimes = { temporary: false, preferred: 10_000, valid: 20_000 }
   t.strictSame(show(`48000000 1400 0200 07000000 00000000 0a40c000 03000000 14000100 20010db8000000000000000000 0000ff
-    ${cacheinfo} 08000800c0000000`), { ifindex: 3, address: '2001:db8::ff', prefixLength: 64, tentative: true })
+    ${cacheinfo} 08000800c0000000`), { ifindex: 3, address: '2001:db8::ff', prefixLength: 64, tentative: true, ...lifetimes })
   t.strictSame(show(`5c000000 1400 0200 07000000 00000000 0a408200 02000000 14000200 20010db800000000000000000000000a
     14000100 20010db800000000000000000000000b ${cacheinfo} 0800080082000000`),
-  { ifindex: 2, address: '2001:db8::a', prefixLength: 128, tentative: false }, 'with a peer: IFA_LOCAL is the address')
+  { ifindex: 2, address: '2001:db8::a', prefixLength: 128, tentative: false, ...lifetimes }, 'with a peer: IFA_LOCAL is the address')
   const flagged = (flags: string) => show(`34000000 1400 0200 07000000 00000000 0a40${flags.slice(0, 2)}00 03000000
     14000100 fe800000000000000000000000000001 08000800 ${flags}`)?.tentative
   t.equal(flagged('80000000'), false)
@@ -70,6 +71,8 @@ t.test('addresses', async (t) => {
   t.equal(flagged('88000000'), true, 'dadfailed')
   t.equal(show(`2c000000 1400 0200 07000000 00000000 0a404000 03000000 14000100 fe800000000000000000000000000001`)?.tentative,
     true, 'an old kernel: flags of 8 bits')
+  t.match(show(`34000000 1400 0200 07000000 00000000 0a400100 03000000 14000100 20010db8000000000000000000000010 08000800 01000000`),
+    { temporary: true }, 'a privacy address')
   t.equal(show('20000000 1400 0200 07000000 00000000 02184000 03000000 08000100 c0000201'), undefined, 'IPv4')
   t.equal(show('18000000 1400 0200 07000000 00000000 0a404000 03000000'), undefined, 'without an address')
 })

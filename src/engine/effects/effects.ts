@@ -5,7 +5,7 @@ import type { Advertisement, Effects, PacketOutcome } from '../types.ts'
 
 export function createEffects(): Effects {
   return {
-    listening: new Map(), filters: undefined, routes: [], repairs: [], probes: [], multicasts: [], discoveries: [], lookups: [], paths: [],
+    listening: new Map(), filters: undefined, routes: [], repairs: [], probes: [], multicasts: [], routerAdvertisements: [], discoveries: [], lookups: [], paths: [],
     events: [],
     answers: new Pool<Advertisement>(() => ({ ifindex: 0, source: Address.unspecified, d0: 0, d1: 0, d2: 0, d3: 0,
       t0: 0, t1: 0, t2: 0, t3: 0, to: 0 as Mac, router: false, solicited: false, override: false })),
@@ -20,6 +20,6 @@ export function clearEffects(effects: Effects): void {
   effects.filters = undefined
   effects.answers.clear()
   effects.outcomes.clear()
-  const { routes, repairs, probes, multicasts, discoveries, lookups, paths, events } = effects
-  for (const list of [routes, repairs, probes, multicasts, discoveries, lookups, paths, events]) list.length = 0
+  const { routes, repairs, probes, multicasts, routerAdvertisements, discoveries, lookups, paths, events } = effects
+  for (const list of [routes, repairs, probes, multicasts, routerAdvertisements, discoveries, lookups, paths, events]) list.length = 0
 }

@@ -1,5 +1,5 @@
 /** Handles changes of links, rules and prefixes. The order of their consequences is in {@link Reconfiguration.#apply}. */
-import type { Address, Prefix } from '../../address.ts'
+import { type Address, Prefix } from '../../address.ts'
 import type { Config } from '../../config/config.ts'
 import type { BareLinks } from '../cache/bare-links.ts'
 import type { ClaimParts } from '../cache/claims.ts'
@@ -45,10 +45,12 @@ export interface ReconfigurationParts extends ClaimParts, ReconcilerParts {
   readonly reconciler: Reconciler
   readonly learner: { seek(target: Address, rule: ActiveRule, ifindex: number, now: Instant): void }
   readonly hostDiscovery: { start(ifindex: number, now: Instant): void }
+  readonly routerAdvertiser: { update(now: Instant): void; usable(ifindex: number, now: Instant): void; gone(ifindex: number): void }
 }
 
 export class Reconfiguration extends Part<ReconfigurationParts> {
-  /** On-link prefixes of upstreams, by the name of the link, for `subnet auto`. */
+  /** On-link prefixes of upstreams as the kernel reports them, and with those of addresses, by the name of the link, for `subnet auto`. */
+  readonly #reported = new Map<string, readonly Prefix[]>()
   readonly #onLink = new Map<string, readonly Prefix[]>()
   #filters: readonly Filter[] = []
 
@@ -80,8 +82,20 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
 
   /** Replaces the on-link prefixes of a link, for `subnet auto`. Beyond the limit, prefixes that were there before are kept. */
   prefixes(ifindex: number, prefixes: readonly Prefix[], now: Instant): void {
-    const name = this.parts.links.get(ifindex)?.name
-    if (name === undefined) return
+    const link = this.parts.links.get(ifindex)
+    if (link === undefined) return
+    this.#reported.set(link.name, prefixes)
+    this.#merge(link, now)
+  }
+
+  /** Merges the on-link prefixes with those of the link's addresses: mobile networks have no on-link prefix (RFC 7278). */
+  #merge({ ifindex, name, addresses }: Link, now: Instant): void {
+    let prefixes = [...this.#reported.get(name) ?? []]
+    for (const { address, prefixLength } of addresses) {
+      const prefix = new Prefix(address, prefixLength)
+      const isCandidate = prefixLength > 0 && prefixLength < 128 && !address.isLinkLocal
+      if (isCandidate && !prefixes.some((other) => other.equals(prefix))) prefixes.push(prefix)
+    }
     const before = this.#onLink.get(name) ?? []
     if (prefixes.length > PREFIX_LIMIT) {
       this.parts.effects.events.push({ kind: 'limit', limit: 'prefixes', size: PREFIX_LIMIT, ifindex })
@@ -122,6 +136,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (before?.up !== link.up) for (const neighbor of cache.on(ifindex)) cache.mark(neighbor)
     this.#apply([link], isNamed ? 'wants' : 'links', now)
     if (this.#isUsable(link)) reconciler.use(link, now)
+    if (rules.config.options.subscription(name)?.prefixes === true) this.#merge(link, now)
     if (!wasUsable && this.#isUsable(link)) this.usable(link, now)
     // An echo request from the new address may discover further hosts: those with addresses in the same prefix.
     else if (addsGlobal(before, link)) for (const other of links.values()) hostDiscovery.start(other.ifindex, now)
@@ -136,7 +151,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     links.delete(ifindex)
     reconciler.leave(link)
     const parts = [rules, announcer, routerDiscovery, snooping, detector, budget, silentLinks, bareLinks, firewall, nextHops, downstreamProxies]
-    for (const part of parts) part.gone(ifindex)
+    for (const part of [...parts, this.parts.routerAdvertiser]) part.gone(ifindex)
     if (subscriptions.gone(ifindex)) effects.events.push({ kind: 'link', iface: link.name, ifindex, state: 'gone' })
     this.#forget(link)
     this.#apply([], 'wants', now)
@@ -173,6 +188,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
       paths.linksChanged(now)
     }
     subscriptions.join(links)
+    this.parts.routerAdvertiser.update(now)
     if (change === 'rules') for (const { ifindex } of this.parts.links.values()) hostDiscovery.start(ifindex, now)
   }
 
@@ -206,7 +222,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
 
   /** Handles a link that became usable: verifies its owners and discovers its hosts. */
   usable({ ifindex, name }: Link, now: Instant): void {
-    const { goneHosts, learner, cache, resolution, owners, nextHops, hostDiscovery } = this.parts
+    const { goneHosts, learner, cache, resolution, owners, nextHops, hostDiscovery, routerAdvertiser } = this.parts
     nextHops.gone(ifindex)
     for (const target of goneHosts.take(name)) {
       const rule = this.ruleOf(target, ifindex)
@@ -217,6 +233,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     // No host on this link could answer until now, so negative entries are removed: their hosts may be here.
     for (const neighbor of cache.capacity.failed) owners.remove(neighbor, 'link up')
     hostDiscovery.start(ifindex, now)
+    routerAdvertiser.usable(ifindex, now)
   }
 
   /** @returns whether the link is up and has a usable address. When a link comes up, its addresses are tentative for the time of DAD */
@@ -236,7 +253,10 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     }
   }
 
-  #unfollow({ name }: Link, now: Instant): void { if (this.#onLink.delete(name)) this.#follow(now) }
+  #unfollow({ name }: Link, now: Instant): void {
+    this.#reported.delete(name)
+    if (this.#onLink.delete(name)) this.#follow(now)
+  }
 
   #follow(now: Instant): void {
     const { rules, links } = this.parts

@@ -8,30 +8,44 @@ import type { Instant } from '../types.ts'
 
 /** Milliseconds from the start to each round. The last one is for a bridge with STP, whose new ports forward nothing for 30 s. */
 const ROUNDS = [0, 700, 2500, 10_000, 40_000]
+/** The rounds after a host solicited a router: it will have addresses after their DAD. */
+const EXPECTED = [1000, 4000]
+
+/** Two rounds that are less than this apart are one. Milliseconds. */
+const NEAR = 500
 
 interface Run extends Timed {
   readonly ifindex: number
-  readonly began: Instant
-  round: number
+  /** Times of the next rounds, sorted. */
+  times: readonly number[]
 }
 
 type DiscoveryParts = Context & { readonly advertiser: AdvertisementBuilder }
 
 export class HostDiscovery extends TimedPart<DiscoveryParts, Run> {
-  start(ifindex: number, now: Instant): void {
+  start(ifindex: number, now: Instant): void { this.#plan(ifindex, ROUNDS.map((delay) => now + delay)) }
+
+  /** Discovers the hosts again when a new one will have addresses. */
+  expect(ifindex: number, now: Instant): void {
+    const planned = this.records.get(ifindex)?.times ?? []
+    const more = EXPECTED.map((delay) => now + delay).filter((at) => !planned.some((time) => Math.abs(time - at) < NEAR))
+    if (more.length > 0) this.#plan(ifindex, [...planned, ...more].sort((a, b) => a - b))
+  }
+
+  #plan(ifindex: number, times: readonly number[]): void {
     if (this.parts.rules.learning(ifindex).length === 0) return
-    this.deadlines.remove(this.records.get(ifindex))
-    const run = { ifindex, began: now, round: 0, deadline: now, place: -1 }
+    const run = this.records.get(ifindex) ?? { ifindex, times, deadline: 0 as Instant, place: -1 }
+    run.times = times
     this.records.set(ifindex, run)
-    this.deadlines.set(run, now)
+    this.deadlines.set(run, times[0] as Instant)
   }
 
   protected override due(run: Run, now: Instant): void {
     const { rules, links, effects, advertiser } = this.parts
-    const { ifindex, began } = run
-    const next = ROUNDS[++run.round]
-    if (next === undefined) this.records.delete(ifindex)
-    else this.deadlines.set(run, Math.max(now, began + next) as Instant)
+    const { ifindex } = run
+    run.times = run.times.slice(1)
+    if (run.times.length === 0) this.records.delete(ifindex)
+    else this.deadlines.set(run, Math.max(now, run.times[0]) as Instant)
     const link = links.get(ifindex)
     const [rule] = rules.learning(ifindex)
     if (link === undefined || !link.up || rule === undefined) return

@@ -104,13 +104,14 @@ export class CompiledConfig {
     return { iface, from, to: this.list.size }
   }
 
-  #subnet({ prefix, upstream, downstream, settings, hosts }: Subnet): ActiveSubnet {
+  #subnet({ prefix, upstream, downstream, settings, hosts, dns, search }: Subnet): ActiveSubnet {
     const names = [upstream, ...downstream]
-    const { promiscuous, routes, learn } = settings
-    for (const name of names) this.options.listen(name, { promiscuous })
-    this.options.listen(upstream, { ring: true, ownSolicitations: routes && learn, prefixes: prefix === 'auto' })
+    const { promiscuous, routes, learn, routerAdvertisements } = settings
+    this.options.listen(upstream, { promiscuous })
+    for (const name of downstream) this.options.listen(name, { promiscuous, routerMessages: routerAdvertisements })
+    this.options.listen(upstream, { ring: true, ownSolicitations: routes && learn, prefixes: prefix === 'auto', grants: routerAdvertisements })
     this.options.snoop(settings, upstream, downstream)
-    const subnet = { prefix, upstream, downstream, settings: this.#variantsOf(settings).settings, active: [],
+    const subnet = { prefix, upstream, downstream, dns, search, settings: this.#variantsOf(settings).settings, active: [],
       links: this.#sets.of(names), upstreams: this.#sets.of([upstream]) }
     this.hosts.add(subnet, hosts)
     return subnet

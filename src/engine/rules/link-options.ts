@@ -14,7 +14,7 @@ interface Snooping {
 
 /** Subscription without options. */
 export const PLAIN: Subscription = { promiscuous: false, ring: false, ownSolicitations: false, reports: false, routerSolicitations: false,
-  prefixes: false }
+  prefixes: false, routerMessages: false, grants: false }
 
 export class LinkOptions {
   readonly #sets: LinkSets

@@ -1,5 +1,5 @@
 /** Rules and subnets in the form that the engine uses, and checks of the rules that cover a target. */
-import type { Prefix } from '../../address.ts'
+import type { Address, Prefix } from '../../address.ts'
 import type { Settings, Subnet } from '../../config/config.ts'
 import { fitsAny, type LinkSet } from '../links/link-sets.ts'
 import type { Links, OwnAddress } from '../links/links.ts'
@@ -22,6 +22,8 @@ export interface ActiveRule {
 export interface ActiveSubnet extends Pick<Subnet, 'prefix' | 'upstream' | 'downstream' | 'settings'> {
   readonly links: LinkSet
   readonly upstreams: LinkSet
+  readonly dns: readonly Address[] | undefined
+  readonly search: readonly string[] | undefined
   /** The present prefixes, each with the rule that it makes. */
   active: readonly { readonly prefix: Prefix; readonly rule: ActiveRule }[]
 }

@@ -9,6 +9,7 @@ export class Batches<T> {
   readonly #items = new Set<T>()
   #deadline: Instant | undefined
 
+  get size(): number { return this.#items.size }
   /** Time at which the next items can be taken; undefined: the set is empty. */
   get deadline(): Instant | undefined { return this.#deadline }
 

@@ -4,6 +4,7 @@ import { clearEffects, createEffects } from '../../../src/engine/effects/effects
 import type { Advertisement, Effects, HostRoute, Instant, Multicast, Probe, RouteChange, Subscription } from '../../../src/engine/types.ts'
 import type { Event, Outcome } from '../../../src/events.ts'
 import { multicastMac } from '../../../src/wire/frame.ts'
+import type { RouterAdvertisement } from '../../../src/wire/router-messages.ts'
 import { groupOf, nameOf } from './basics.ts'
 
 const UNSEEN = ['ownSolicitations', 'ring']
@@ -21,7 +22,7 @@ export class Recorder {
   add(line: string): void { this.lines.push(line) }
 
   record(effects: Effects): void {
-    const { listening, filters, routes, repairs, answers, probes, multicasts, discoveries, lookups, paths, events, outcomes } = effects
+    const { listening, filters, routes, repairs, answers, probes, multicasts, routerAdvertisements, discoveries, lookups, paths, events, outcomes } = effects
     for (const [, entry] of listening) if (entry !== undefined) this.listen(entry.link.name, entry.link.up, entry.subscription)
     if (filters !== undefined) {
       this.add(['filter', ...filters.map(({ ifindex, prefixes }) => `${nameOf(ifindex)} ${[...prefixes].join(' ')}`)].join(' '))
@@ -34,6 +35,7 @@ export class Recorder {
     for (const message of answers) this.advertise(message)
     for (const probe of probes) this.probe(probe)
     for (const message of multicasts) this.multicast(message)
+    for (const { ifindex, message } of routerAdvertisements) this.router(ifindex, message)
     for (const [ifindex, entry] of listening) if (entry === undefined) this.ignore(ifindex)
     for (const { target, from } of lookups) this.add(`lookup ${target}${from === 0 ? '' : ` from ${nameOf(from)}`}`)
     for (const { target, hidden } of paths) if (hidden !== undefined) this.add(`hide ${target} ${nameOf(hidden.ifindex)}`)
@@ -73,6 +75,12 @@ export class Recorder {
     this.add(`confirm ${nameOf(ifindex)} ${target}${odd} from ${source}${to < 0 ? '' : ` to ${formatMac(to)}`}`)
   }
 
+  router(ifindex: number, { source, destination, to, lifetime, mtu, prefixes, servers, domains }: RouterAdvertisement): void {
+    const parts = prefixes.map(({ prefix, autonomous, valid, preferred }) => `${prefix}${autonomous ? '' : ' A=0'} ${valid} ${preferred}`)
+    this.add([`ra ${nameOf(ifindex)} from ${source} to ${destination}${to < 0 ? '' : ` ${formatMac(to)}`} lifetime ${lifetime} mtu ${mtu ?? '-'}`,
+      ...parts, ...servers, ...domains].join(', '))
+  }
+
   multicast({ ifindex, message }: Multicast): void {
     switch (message.kind) {
       case 'change': return this.#reported(ifindex, message.joined, message.left)
@@ -87,6 +95,7 @@ export class Recorder {
 
   event(event: Event): void {
     switch (event.kind) {
+      case 'router': return this.add(`router ${nameOf(event.ifindex)} ${event.target}${event.isForged ? ' forged' : ''}`)
       case 'neighbor': this.add(`neighbor ${event.target} ${event.state}: ${event.reason}`); break
       case 'next-hop': this.add(`next-hop ${event.address} ${nameOf(event.ifindex)} ${event.state}${event.news ? '' : ' still'}`); break
       case 'link': this.add(`link ${event.iface} ${event.state}`); break

@@ -17,6 +17,7 @@ const settings: fc.Arbitrary<Settings> = fc.record({
   routes: fc.boolean(), learn: fc.constant(true), promiscuous: fc.boolean(), limit: count, hostLimit: count, probeLimit: count,
   override: fc.constantFrom('auto', 'always', 'never'), source: fc.constantFrom('link-local', 'global', 'target'), neighborRepair: fc.boolean(),
   announce: fc.constantFrom('no', 'yes', 'solicit'), snooping: fc.constantFrom('no', 'mirror', 'mrd'),
+  routerAdvertisements: fc.constant(false), defaultRoute: fc.constant('auto' as const),
 })
 
 const rule: fc.Arbitrary<Rule> = fc.oneof(
@@ -40,8 +41,11 @@ function subnet(number: number): fc.Arbitrary<Subnet> {
     exclude: fc.uniqueArray(
       fc.tuple(inside, fc.integer({ min: 64, max: 128 })).map(([a, length]) => new Prefix(a, length)),
       { maxLength: 3, selector: String }),
-    settings: fc.tuple(settings, fc.boolean()).map(([s, learn]) => ({ ...s, learn })),
-  }).map(({ isAuto, hosts, pinned, downstream, ...rest }) => ({
+    settings: fc.tuple(settings, fc.boolean(), fc.boolean(), fc.constantFrom('auto' as const, 'always' as const))
+      .map(([s, learn, routerAdvertisements, defaultRoute]) => ({ ...s, learn, routerAdvertisements, defaultRoute })),
+    dns: fc.array(address, { minLength: 1, maxLength: 3 }),
+    search: fc.array(fc.constantFrom('example.net', 'a', 'x-1.example'), { minLength: 1, maxLength: 2 }),
+  }, { requiredKeys: ['isAuto', 'upstream', 'downstream', 'hosts', 'pinned', 'exclude', 'settings'] }).map(({ isAuto, hosts, pinned, downstream, ...rest }) => ({
     ...rest,
     prefix: isAuto ? 'auto' : whole,
     downstream: downstream.filter((name) => name !== rest.upstream).concat('fallback'),

@@ -1,0 +1,116 @@
+/**
+ * The grant watcher: reports what the routers of upstreams grant, as the kernel takes it from their Router Advertisements: lifetimes of
+ * prefixes, the MTU, and options for name resolution (rtnetlink(7)). The kernel shows prefixes only when they are advertised. Until then
+ * the lifetimes are those of addresses that were made from them.
+ */
+import { Prefix } from '../address.ts'
+import type { Grant, Input } from '../engine/types.ts'
+import type { Message } from '../wire/netlink.ts'
+import { type AddressMessage, decodeAddress, RTM_DELADDR, RTNLGRP_IPV6_IFADDR } from '../wire/rtnetlink.ts'
+import { decodePrefix, decodeUserOption, RTNLGRP_IPV6_PREFIX, RTNLGRP_ND_USEROPT } from '../wire/rtprefix.ts'
+import { INFINITY } from '../wire/router-messages.ts'
+import { readSetting } from './sysctl.ts'
+import { TableWatcher } from './table-watcher.ts'
+
+/** Milliseconds from a message to the report: one advertisement has several options, which the kernel handles one after another. */
+const PAUSE = 20
+
+/** Ends of the lifetimes of a prefix, on the clock of performance.now(). */
+interface Lifetimes {
+  readonly prefix: Prefix
+  readonly valid: number
+  readonly preferred: number
+  /** The router advertised the prefix, so its lifetimes are exact. */
+  readonly isAdvertised: boolean
+}
+
+export type GrantsFound = (input: Extract<Input, { kind: 'grants' | 'dns' }>) => void
+
+export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
+  protected readonly pause = 100
+  /** Names of the followed links. */
+  #names: ReadonlyMap<number, string> = new Map()
+  /** By ifindex and prefix. */
+  readonly #lifetimes = new Map<number, Map<string, Lifetimes>>()
+  readonly #touched = new Set<number>()
+  #timer: NodeJS.Timeout | undefined
+
+  /** Follows the links of this map from ifindex to name, and no others. Reports new links before it returns. @throws OsError */
+  follow(names: ReadonlyMap<number, string>): void {
+    const isSame = names.size === this.#names.size && [...names].every(([ifindex, name]) => this.#names.get(ifindex) === name)
+    if (isSame) return
+    this.#names = new Map(names)
+    for (const ifindex of this.#lifetimes.keys()) if (!names.has(ifindex)) this.#lifetimes.delete(ifindex)
+    if (names.size === 0) return this.close()
+    this.listen([RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_PREFIX, RTNLGRP_ND_USEROPT])
+    this.resync()
+  }
+
+  override message(message: Message): void {
+    const dns = decodeUserOption(message)
+    if (dns !== undefined && this.#names.has(dns.ifindex)) return this.listener({ kind: 'dns', ...dns })
+    const prefix = decodePrefix(message)
+    if (prefix !== undefined) return this.#set(prefix, true)
+    const address = decodeAddress(message)
+    if (address === undefined) return
+    if (message.type !== RTM_DELADDR) return this.#add(address)
+    const known = this.#lifetimes.get(address.ifindex)
+    const text = new Prefix(address.address, address.prefixLength).toString()
+    if (known?.get(text)?.isAdvertised === false && known.delete(text)) this.#touch(address.ifindex)
+  }
+
+  override close(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    super.close()
+  }
+
+  protected dump(): AddressMessage[] { return this.kernel.addresses() }
+
+  protected compare(addresses: AddressMessage[]): void {
+    for (const address of addresses) this.#add(address)
+    for (const ifindex of this.#names.keys()) this.#touched.add(ifindex)
+    this.#report()
+  }
+
+  #add({ ifindex, address, prefixLength, valid = INFINITY, preferred = INFINITY, temporary }: AddressMessage): void {
+    if (address.isLinkLocal || prefixLength === 128 || temporary === true) return
+    this.#set({ ifindex, prefix: new Prefix(address, prefixLength), valid, preferred }, false)
+  }
+
+  #set({ ifindex, prefix, valid, preferred }: { ifindex: number; prefix: Prefix; valid: number; preferred: number }, isAdvertised: boolean): void {
+    if (!this.#names.has(ifindex)) return
+    let known = this.#lifetimes.get(ifindex)
+    if (known === undefined) this.#lifetimes.set(ifindex, known = new Map())
+    const text = prefix.toString()
+    if (!isAdvertised && known.get(text)?.isAdvertised === true) return
+    const now = performance.now()
+    known.set(text, { prefix, valid: now + milliseconds(valid), preferred: now + milliseconds(preferred), isAdvertised })
+    this.#touch(ifindex)
+  }
+
+  #touch(ifindex: number): void {
+    this.#touched.add(ifindex)
+    this.#timer ??= setTimeout(() => this.#report(), PAUSE)
+  }
+
+  #report(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const now = performance.now()
+    for (const ifindex of this.#touched) {
+      const name = this.#names.get(ifindex)
+      if (name === undefined) continue
+      const known = this.#lifetimes.get(ifindex)
+      const grants: Grant[] = []
+      for (const [text, { prefix, valid, preferred }] of known ?? []) {
+        if (valid <= now) known!.delete(text)
+        grants.push({ prefix, valid: Math.max(0, valid - now), preferred: Math.max(0, preferred - now) })
+      }
+      this.listener({ kind: 'grants', ifindex, grants, mtu: readSetting(name, 'mtu') })
+    }
+    this.#touched.clear()
+  }
+}
+
+function milliseconds(seconds: number): number { return seconds === INFINITY ? Infinity : 1000 * seconds }

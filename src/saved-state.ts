@@ -1,0 +1,45 @@
+/** Saves what the engine knows for the next run, and gives it what the previous run saved. */
+import type { Engine } from './engine.ts'
+import type { Input, Instant } from './engine/types.ts'
+import type { Limit } from './events.ts'
+import type { Log } from './log/log.ts'
+import { StateFile } from './state-file.ts'
+
+/** Least time between two saves of learned hosts. Milliseconds. */
+const SAVE_INTERVAL = 30_000
+
+export class SavedState {
+  readonly #engine: Engine
+  readonly #file: StateFile | undefined
+  /** The last save: the engine's revisions, and the time. */
+  #saved = { revision: 0, prefixes: 0, at: Number.NEGATIVE_INFINITY }
+
+  /** @param directory undefined: nothing is saved */
+  constructor(engine: Engine, directory: string | undefined, log: Log) {
+    this.#engine = engine
+    this.#file = directory === undefined ? undefined
+      : new StateFile(directory, (message, err) => log.warn({ event: 'state-file', directory, err }, message))
+  }
+
+  get limits(): Limit[] { return this.#file?.limits ?? [] }
+
+  restore(step: (input: Input) => void): void {
+    step({ kind: 'saved-hosts', hosts: this.#file?.read() ?? [] })
+    step({ kind: 'saved-prefixes', prefixes: this.#file?.readPrefixes() ?? [] })
+  }
+
+  /** Saves what has changed. Prefixes change rarely, and are saved at once; hosts are saved now and then. */
+  tick(now: Instant): void {
+    const { revision, advertising } = this.#engine
+    if (advertising.revision !== this.#saved.prefixes) this.#file?.writePrefixes(advertising.saved(now))
+    this.#saved.prefixes = advertising.revision
+    if (revision === this.#saved.revision || now - this.#saved.at < SAVE_INTERVAL) return
+    this.#file?.writeSlowly(this.#engine.savedHosts)
+    this.#saved = { ...this.#saved, revision, at: now }
+  }
+
+  save(now: Instant): void {
+    this.#file?.write(this.#engine.savedHosts)
+    this.#file?.writePrefixes(this.#engine.advertising.saved(now))
+  }
+}

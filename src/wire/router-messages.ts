@@ -1,0 +1,214 @@
+/**
+ * Router Solicitations and Router Advertisements (RFC 4861 4.1, 4.2, 4.6; RFC 8106 5): format, validation of received messages
+ * (RFC 4861 6.1.1, 6.1.2), and the encoder of advertisements.
+ *
+ *      0                   1                   2                   3
+ *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+ *     +---------------+---------------+-------------------------------+
+ *     |   Type 134    |    Code 0     |           Checksum            |   a solicitation, type 133, has 4 reserved bytes
+ *     +---------------+-+-+-----------+-------------------------------+   and options after these
+ *     | Cur hop limit |M|O| Reserved  |        Router lifetime        |
+ *     +---------------+-+-+-----------+-------------------------------+
+ *     |                        Reachable time                         |
+ *     +---------------------------------------------------------------+
+ *     |                         Retrans timer                         |
+ *     +---------------------------------------------------------------+
+ *     |  Option type  |  Length / 8   |   lladdr, MTU, prefix ...     |   any number of options
+ *     +---------------+---------------+-------------------------------+
+ *
+ *     |    Type 3     |   Length 4    | Prefix length |L|A| Reserved  |   then lifetimes (valid, preferred), 4 reserved bytes, the prefix
+ *     |    Type 5     |   Length 1    |           Reserved            |   then the MTU
+ *     |    Type 25    |  Length 2n+1  |           Reserved            |   then the lifetime, n addresses of servers
+ *     |    Type 31    |    Length     |           Reserved            |   then the lifetime, domains as in RFC 1035 3.1, padded with zeros
+ */
+import { Address, isHostMac, type Mac, type Prefix, readMac, writeMac, writeWord } from '../address.ts'
+import { icmpv6Checksum, read16, write16 } from './bytes.ts'
+import { ND_HOP_LIMIT, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION, SOURCE_LINK_LAYER_ADDRESS } from './constants.ts'
+import {
+  checkHeaders, DESTINATION, ETHER_SOURCE, HOP_LIMIT, ICMPV6, IPV6_HEADER, NEXT_HEADER, PAYLOAD_LENGTH, SOURCE, writeEthernet, writeIpv6,
+} from './frame.ts'
+
+/** A lifetime that does not end, in seconds (RFC 4861 4.6.2). */
+export const INFINITY = 0xffffffff
+/** The longest encoded advertisement, without the link header: every link passes it (RFC 8200 5). */
+export const MAX_ADVERTISEMENT = 1280
+
+/** Reasons to drop a frame, in the order of the checks. */
+export const ROUTER_DROP_REASONS = ['not-ipv6', 'truncated', 'not-router', 'hop-limit', 'source', 'checksum', 'code', 'options'] as const
+export type RouterDropReason = (typeof ROUTER_DROP_REASONS)[number]
+
+export type RouterMessage =
+  | { readonly kind: 'solicitation'; readonly source: Address; readonly mac: Mac | undefined }
+  /** `lifetime` of the default route, in seconds. */
+  | { readonly kind: 'advertisement'; readonly source: Address; readonly mac: Mac | undefined; readonly lifetime: number }
+
+/** Lifetimes are whole seconds, at most INFINITY. */
+export interface PrefixInformation {
+  readonly prefix: Prefix
+  /** A flag: hosts make an address in this prefix (RFC 4862). The L flag is never set: hosts send to this router. */
+  readonly autonomous: boolean
+  readonly valid: number
+  readonly preferred: number
+}
+
+export interface RouterAdvertisement {
+  readonly source: Address
+  readonly destination: Address
+  /** Ethernet destination; -1 on links without link-layer addresses. */
+  readonly to: Mac
+  /** Lifetime of the default route, seconds; at most 9000. */
+  readonly lifetime: number
+  readonly mtu: number | undefined
+  readonly prefixes: readonly PrefixInformation[]
+  readonly servers: readonly Address[]
+  readonly domains: readonly string[]
+  /** Lifetime of `servers` and `domains`, seconds. */
+  readonly dnsLifetime: number
+}
+
+const LIFETIME = 6, SOLICITATION = 8, ADVERTISEMENT = 16
+const MTU = 5, PREFIX_INFORMATION = 3, RDNSS = 25, DNSSL = 31
+const AUTONOMOUS = 0x40
+/** Hop limit that hosts use (IANA: the default is 64). */
+const CURRENT_HOP_LIMIT = 64
+
+/**
+ * Validates and reads the frame of `length` bytes at `at`.
+ * @param linkHeader 14 (Ethernet) or 0 @param checksumPartial as for `NdiscView.decode`: the checksum is not verified
+ * @returns the message, which does not refer to the slab, or the reason to drop it
+ */
+export function decodeRouterMessage(
+  slab: Uint8Array, at: number, length: number, linkHeader: number, checksumPartial: boolean,
+): RouterMessage | RouterDropReason {
+  const broken = checkHeaders(slab, at, length, linkHeader)
+  if (broken !== undefined) return broken
+  const ip = at + linkHeader
+  const icmp = ip + IPV6_HEADER
+  const payload = read16(slab, ip + PAYLOAD_LENGTH)
+  const end = icmp + payload
+  if (slab[ip + NEXT_HEADER] !== ICMPV6) return 'not-router'
+  if (end > at + length || payload < SOLICITATION) return 'truncated'
+  const isSolicitation = slab[icmp] === ROUTER_SOLICITATION
+  if (!isSolicitation && slab[icmp] !== ROUTER_ADVERTISEMENT) return 'not-router'
+  if (!isSolicitation && payload < ADVERTISEMENT) return 'truncated'
+  if (slab[ip + HOP_LIMIT] !== ND_HOP_LIMIT) return 'hop-limit'
+  const source = Address.read(slab, ip + SOURCE)
+  if (isSolicitation ? source.isMulticast : !source.isLinkLocal) return 'source'
+  if (!checksumPartial && icmpv6Checksum(slab, ip, payload) !== 0) return 'checksum'
+  if (slab[icmp + 1] !== 0) return 'code'
+  const option = lladdrOption(slab, icmp + (isSolicitation ? SOLICITATION : ADVERTISEMENT), end)
+  if (option === undefined || (option !== -1 && source.isUnspecified)) return 'options'
+  const mac = isHostMac(option) ? option : linkHeader === 0 ? undefined : readMac(slab, at + ETHER_SOURCE)
+  return isSolicitation ? { kind: 'solicitation', source, mac } : { kind: 'advertisement', source, mac, lifetime: read16(slab, icmp + LIFETIME) }
+}
+
+/** @returns the Source Link-Layer Address option; -1 without one; undefined if an option is broken (RFC 4861 6.1) */
+function lladdrOption(slab: Uint8Array, from: number, end: number): Mac | undefined {
+  let mac = -1 as Mac
+  for (let p = from; p < end;) {
+    const size = p + 1 < end ? 8 * slab[p + 1] : 0
+    if (size === 0 || p + size > end) return undefined
+    if (slab[p] === SOURCE_LINK_LAYER_ADDRESS && size === 8) mac = readMac(slab, p + 2)
+    p += size
+  }
+  return mac
+}
+
+/**
+ * Writes an advertisement at `at`, with its Source Link-Layer Address option. Options that do not fit into MAX_ADVERTISEMENT are left out.
+ * @param lladdr -1 on a link without link-layer addresses @param linkHeader 14 or 0
+ * @returns the length of the frame
+ */
+export function encodeRouterAdvertisement(slab: Uint8Array, at: number, message: RouterAdvertisement, lladdr: Mac, linkHeader: number): number {
+  const ip = at + linkHeader
+  const icmp = ip + IPV6_HEADER
+  const limit = ip + MAX_ADVERTISEMENT
+  slab.fill(0, at, limit)
+  slab[icmp] = ROUTER_ADVERTISEMENT
+  slab[icmp + 4] = CURRENT_HOP_LIMIT
+  write16(slab, icmp + LIFETIME, message.lifetime)
+  let p = icmp + ADVERTISEMENT
+  /** Adds an option of `size` bytes, if it fits. @returns its place */
+  const add = (type: number, size: number): number | undefined => {
+    if (p + size > limit) return undefined
+    slab[p] = type
+    slab[p + 1] = size / 8
+    p += size
+    return p - size
+  }
+  const source = lladdr < 0 ? undefined : add(SOURCE_LINK_LAYER_ADDRESS, 8)
+  if (source !== undefined) writeMac(slab, source + 2, lladdr)
+  const mtu = message.mtu === undefined ? undefined : add(MTU, 8)
+  if (mtu !== undefined) writeWord(slab, mtu + 4, message.mtu!)
+  for (const { prefix, autonomous, valid, preferred } of message.prefixes) {
+    const option = add(PREFIX_INFORMATION, 32)
+    if (option === undefined) break
+    slab[option + 2] = prefix.length
+    slab[option + 3] = autonomous ? AUTONOMOUS : 0
+    writeWord(slab, option + 4, valid | 0)
+    writeWord(slab, option + 8, preferred | 0)
+    prefix.address.write(slab, option + 16)
+  }
+  const { servers, dnsLifetime } = message
+  const rdnss = servers.length === 0 ? undefined : add(RDNSS, 8 + 16 * servers.length)
+  if (rdnss !== undefined) {
+    writeWord(slab, rdnss + 4, dnsLifetime | 0)
+    servers.forEach((server, i) => server.write(slab, rdnss + 8 + 16 * i))
+  }
+  const domains = domainBytes(message.domains)
+  const dnssl = domains.length === 0 ? undefined : add(DNSSL, 8 + 8 * Math.ceil(domains.length / 8))
+  if (dnssl !== undefined) {
+    writeWord(slab, dnssl + 4, dnsLifetime | 0)
+    slab.set(domains, dnssl + 8)
+  }
+  const payload = p - icmp
+  writeIpv6(slab, ip, message.source, payload)
+  message.destination.write(slab, ip + DESTINATION)
+  write16(slab, icmp + 2, icmpv6Checksum(slab, ip, payload))
+  if (linkHeader !== 0) writeEthernet(slab, at, message, lladdr)
+  return linkHeader + IPV6_HEADER + payload
+}
+
+/** @returns the domains as sequences of labels (RFC 1035 3.1) */
+function domainBytes(domains: readonly string[]): Uint8Array {
+  const bytes = domains.flatMap((domain) => [
+    ...domain.split('.').flatMap((label) => [label.length, ...[...label].map((char) => char.charCodeAt(0))]), 0,
+  ])
+  return Uint8Array.from(bytes)
+}
+
+/** An option that only user space reads (RTM_NEWNDUSEROPT): servers or domains for name resolution. */
+export interface DnsOption {
+  readonly kind: 'servers' | 'domains'
+  readonly values: readonly string[]
+  /** Seconds. */
+  readonly lifetime: number
+}
+
+/** Decodes an RDNSS or DNSSL option in bytes[start, end). @returns undefined: another option, or a broken one */
+export function decodeDnsOption(bytes: Uint8Array, start: number, end: number): DnsOption | undefined {
+  const size = end - start
+  if (size < 16 || 8 * bytes[start + 1] > size) return undefined
+  const limit = start + 8 * bytes[start + 1]
+  const lifetime = ((read16(bytes, start + 4) << 16) | read16(bytes, start + 6)) >>> 0
+  const values: string[] = []
+  if (bytes[start] === RDNSS) {
+    for (let p = start + 8; p + 16 <= limit; p += 16) values.push(Address.read(bytes, p).toString())
+    return { kind: 'servers', values, lifetime }
+  }
+  if (bytes[start] !== DNSSL) return undefined
+  let labels: string[] = []
+  for (let p = start + 8; p < limit;) {
+    const length = bytes[p]
+    if (length === 0) {
+      if (labels.length > 0) values.push(labels.join('.'))
+      labels = []
+      p++
+      continue
+    }
+    if (length > 63 || p + 1 + length > limit) return undefined
+    labels.push(String.fromCharCode(...bytes.subarray(p + 1, p + 1 + length)))
+    p += 1 + length
+  }
+  return { kind: 'domains', values, lifetime }
+}

@@ -1,0 +1,251 @@
+/** Router Advertisements on the downstream links: what they say, and when they are sent (RFC 4861 6.2). */
+import t from 'tap'
+import { ETH0, ETH1, ETH2, ip, linkOf, mac, own, prefix, ROUTER, Stage, twoLinks, VM, VM2 } from '../kit/stage.ts'
+import type { Grant, Input } from '../../../src/engine/types.ts'
+
+const CONFIG = `subnet 2001:db8::/64 {
+  upstream eth0
+  downstream eth1
+  announce no
+  router-advertisements yes
+}`
+const AUTO = CONFIG.replace('2001:db8::/64', 'auto')
+const ALL = 'from fe80::ff:3 to ff02::1 33:33:00:00:00:01'
+const STATIC = '2001:db8::/64 86400 14400'
+
+/** Addresses of the upstream would count as prefixes of `subnet auto`. */
+const BARE = [linkOf(ETH0), linkOf(ETH1)]
+
+/** A router with a default route. */
+class Router extends Stage {
+  constructor(config = CONFIG, links = twoLinks()) {
+    super(config, links)
+    this.input({ kind: 'forwarding', isEnabled: true })
+    this.input({ kind: 'gateways', gateways: [], hasDefaultRoute: true })
+    this.wait(20_000)
+    this.sink.take()
+  }
+
+  input(input: Input): void { this.handle(input) }
+  get advertisements(): string[] { return this.sink.take('ra') }
+
+  solicit(source: string, from = VM2): void {
+    this.input({ kind: 'router-message', ifindex: ETH1, message: { kind: 'solicitation', source: ip(source), mac: mac(from) } })
+  }
+
+  grant(...grants: readonly (readonly [string, number, number])[]): void {
+    this.input({ kind: 'prefixes', ifindex: ETH0, prefixes: grants.map(([text]) => prefix(text)) })
+    const list: Grant[] = grants.map(([text, valid, preferred]) => ({ prefix: prefix(text), valid: 1000 * valid, preferred: 1000 * preferred }))
+    this.input({ kind: 'grants', ifindex: ETH0, grants: list, mtu: undefined })
+  }
+
+  heard(source: string, from = ROUTER, lifetime = 1800): void {
+    this.input({ kind: 'router-message', ifindex: ETH1, message: { kind: 'advertisement', source: ip(source), mac: mac(from), lifetime } })
+  }
+}
+
+/** Times of the advertisements until `end`, in milliseconds from now. */
+function times(stage: Router, end: number): number[] {
+  const begin = stage.now
+  const found: number[] = []
+  while (stage.now < begin + end) {
+    stage.wait(100)
+    for (const _ of stage.advertisements) found.push(stage.now - begin)
+  }
+  return found
+}
+
+t.test('without the option there are none', async (t) => {
+  const stage = new Router(CONFIG.replace('router-advertisements yes', ''))
+  stage.wait(3_600_000)
+  t.same(stage.advertisements, [])
+})
+
+t.test('three soon, then every 200 to 600 s', async (t) => {
+  const stage = new Stage(CONFIG, [])
+  for (const link of twoLinks()) stage.link(link)
+  t.same(stage.sink.take('ra'), [`ra eth1 ${ALL} lifetime 0 mtu -, ${STATIC}`], 'the first at once; this machine does not forward')
+  const router = new Router()
+  router.gone(ETH1)
+  router.link(linkOf(ETH1, { mtu: 1500 }))
+  const found = times(router, 4_000_000)
+  const gaps = found.slice(1).map((time, i) => time - found[i])
+  t.ok(found[0] <= 100 && gaps.slice(0, 2).every((gap) => gap >= 3000 && gap <= 16_100), `${found.slice(0, 3)}`)
+  t.ok(gaps.slice(2).every((gap) => gap >= 199_900 && gap <= 600_100), `${gaps.slice(2)}`)
+})
+
+t.test('a solicitation is answered by unicast, one without source by multicast', async (t) => {
+  const stage = new Router()
+  stage.solicit('fe80::2')
+  stage.wait(500)
+  t.same(stage.advertisements, [`ra eth1 from fe80::ff:3 to fe80::2 ${VM2} lifetime 1800 mtu -, ${STATIC}`])
+  for (let i = 0; i < 10; i++) stage.solicit('::')
+  stage.wait(500)
+  t.same(stage.advertisements, [`ra eth1 ${ALL} lifetime 1800 mtu -, ${STATIC}`])
+  stage.solicit('::')
+  stage.wait(2400)
+  t.same(stage.advertisements, [], 'multicasts are 3 s apart')
+  stage.wait(700)
+  t.equal(stage.advertisements.length, 1)
+})
+
+t.test('hundreds of solicitations', async (t) => {
+  const stage = new Router()
+  for (let n = 0; n < 300; n++) stage.solicit(`fe80::${(n + 16).toString(16)}`, `02:00:00:00:01:${(n % 256).toString(16).padStart(2, '0')}`)
+  stage.wait(500)
+  t.equal(new Set(stage.advertisements.map((line) => /to (\S+)/.exec(line)![1])).size, 300)
+})
+
+t.test('news goes by multicast at once; right after another one, also by unicast to each known host', async (t) => {
+  const stage = new Router()
+  stage.learn(VM, VM2)
+  stage.learn('2001:db8::3', '02:00:00:00:00:03')
+  stage.input({ kind: 'gateways', gateways: [], hasDefaultRoute: false })
+  stage.wait(100)
+  t.same(stage.advertisements, [`ra eth1 ${ALL} lifetime 0 mtu -, ${STATIC}`])
+  stage.input({ kind: 'gateways', gateways: [], hasDefaultRoute: true })
+  stage.wait(100)
+  t.same(stage.advertisements.sort(), [`ra eth1 from fe80::ff:3 to 2001:db8::2 ${VM2} lifetime 1800 mtu -, ${STATIC}`,
+    `ra eth1 from fe80::ff:3 to 2001:db8::3 02:00:00:00:00:03 lifetime 1800 mtu -, ${STATIC}`])
+  stage.wait(2900)
+  t.same(stage.advertisements, [`ra eth1 ${ALL} lifetime 1800 mtu -, ${STATIC}`])
+  stage.input({ kind: 'forwarding', isEnabled: false })
+  stage.wait(3100)
+  t.match(stage.advertisements.at(-1), /to ff02::1 .* lifetime 0/)
+})
+
+t.test('default-route always, servers, domains and the MTU', async (t) => {
+  const stage = new Router(CONFIG.replace('router-advertisements yes', 'router-advertisements yes\n default-route always\n dns fd00::53\n search example.net'))
+  stage.input({ kind: 'gateways', gateways: [], hasDefaultRoute: false })
+  stage.input({ kind: 'grants', ifindex: ETH0, grants: [], mtu: 1400 })
+  stage.link(linkOf(ETH1, { mtu: 1500 }))
+  stage.wait(4000)
+  t.equal(stage.advertisements.at(-1), `ra eth1 ${ALL} lifetime 1800 mtu 1400, ${STATIC}, fd00::53, example.net`)
+})
+
+t.test('without `dns`, what the upstream advertises, for as long as it does', async (t) => {
+  const stage = new Router()
+  stage.input({ kind: 'dns', ifindex: ETH0, option: { kind: 'servers', values: ['2001:db8::53'], lifetime: 60 } })
+  stage.input({ kind: 'dns', ifindex: ETH0, option: { kind: 'domains', values: ['home.example'], lifetime: 60 } })
+  stage.wait(4000)
+  t.match(stage.advertisements.at(-1), /, 2001:db8::53, home\.example$/)
+  stage.wait(60_000)
+  stage.solicit('fe80::2')
+  stage.wait(10)
+  t.match(stage.advertisements.at(-1), /14400$/)
+})
+
+t.test('a prefix of the upstream counts down, and is refreshed with it', async (t) => {
+  const stage = new Router(AUTO, BARE)
+  stage.grant(['2001:db8::/64', 20, 10])
+  stage.wait(10)
+  t.match(stage.advertisements.at(-1), /, 2001:db8::\/64 20 10$/)
+  stage.wait(2500)
+  stage.solicit('fe80::2')
+  stage.wait(10)
+  t.match(stage.advertisements.at(-1), /, 2001:db8::\/64 17 7$/, 'never more than what is left')
+  stage.grant(['2001:db8::/64', 20, 10])
+  stage.wait(3000)
+  t.match(stage.advertisements.at(-1), /, 2001:db8::\/64 (20 10|1[789] [789])$/)
+  for (let i = 0; i < 60; i++) {
+    stage.wait(1000)
+    if (i % 4 === 3) stage.grant(['2001:db8::/64', 20, 10])
+    for (const line of stage.advertisements) t.match(line, /64 (1[3-9]|20) ([3-9]|10)$/)
+  }
+})
+
+t.test('a prefix that goes is deprecated for as long as hosts may have it', async (t) => {
+  const stage = new Router(AUTO, BARE)
+  stage.grant(['2001:db8::/64', Infinity, Infinity])
+  stage.wait(4000)
+  stage.advertisements
+  stage.grant(['2001:db8:1::/64', 3600, 1800])
+  stage.wait(10)
+  t.same(stage.advertisements, [`ra eth1 ${ALL} lifetime 1800 mtu -, 2001:db8:1::/64 3600 1800, 2001:db8::/64 7200 0`])
+  stage.wait(80_000_000)
+  stage.advertisements
+  stage.solicit('fe80::2')
+  stage.wait(10)
+  t.match(stage.advertisements[0], /2001:db8::\/64 [1-9]\d+ 0/, 'a host that missed it all')
+  stage.wait(7_000_000)
+  stage.advertisements
+  stage.solicit('fe80::2')
+  stage.wait(10)
+  t.notMatch(stage.advertisements[0], /2001:db8::\/64/)
+})
+
+t.test('over a restart, too', async (t) => {
+  const before = new Router(AUTO, BARE)
+  before.grant(['2001:db8::/64', 1000, 500])
+  before.wait(4000)
+  const saved = [...before.engine.advertising.saved(before.now)]
+  t.match(saved.map(({ iface, prefix, left }) => `${iface} ${prefix} ${Math.round(left / 1000)}`), ['eth1 2001:db8::/64 996'])
+  const after = new Router(AUTO, [])
+  after.input({ kind: 'saved-prefixes', prefixes: saved })
+  for (const link of BARE) after.link(link)
+  after.wait(10)
+  t.match(after.advertisements, [/, 2001:db8::\/64 99\d 0$/])
+})
+
+t.test('a prefix without an on-link route, as in mobile networks', async (t) => {
+  const stage = new Router(AUTO, [linkOf(ETH0, { mac: undefined, addresses: [own('2001:db8:5::7')] }), linkOf(ETH1)])
+  stage.solicit('fe80::2')
+  stage.wait(10)
+  t.match(stage.advertisements, [/, 2001:db8:5::\/64 86400 14400$/])
+})
+
+t.test('removed from the configuration, or another length', async (t) => {
+  const stage = new Router()
+  stage.configure(CONFIG.replace('router-advertisements yes', ''))
+  stage.wait(4000)
+  t.same(stage.advertisements, [`ra eth1 ${ALL} lifetime 0 mtu -, 2001:db8::/64 7200 0`])
+  stage.wait(3_600_000)
+  t.same(stage.advertisements, [])
+  stage.configure(CONFIG.replace('/64', '/80'))
+  stage.wait(10)
+  t.match(stage.advertisements, [/2001:db8::\/80 A=0 86400 14400$/])
+})
+
+t.test('a stop withdraws nothing', async (t) => {
+  const stage = new Router()
+  stage.stop()
+  t.same(stage.advertisements, [])
+})
+
+t.test('forged and other advertisements', async (t) => {
+  const stage = new Router()
+  stage.heard('fe80::ff:3', VM2, 0)
+  stage.wait(10)
+  t.same(stage.sink.take('ra', 'router'), ['router eth1 fe80::ff:3 forged', `ra eth1 ${ALL} lifetime 1800 mtu -, ${STATIC}`])
+  for (let i = 0; i < 100; i++) {
+    stage.heard('fe80::ff:3', VM2, 0)
+    stage.wait(60)
+  }
+  t.same(stage.sink.take('router'), [], 'said once')
+  stage.wait(60_000)
+  stage.heard('fe80::9')
+  stage.heard('fe80::9')
+  for (let i = 0; i < 1000; i++) stage.heard(`fe80::1:${i.toString(16)}`)
+  t.same(stage.sink.take('router'), ['router eth1 fe80::9'], 'a flood is one event')
+})
+
+t.test('two subnets on one downstream are in one message', async (t) => {
+  const two = CONFIG + CONFIG.replace('2001:db8::', '2001:db8:2::').replace('eth0', 'eth2')
+  const stage = new Router(two, [...twoLinks(), linkOf(ETH2)])
+  stage.solicit('fe80::2')
+  stage.wait(10)
+  t.match(stage.advertisements, [/2001:db8::\/64 86400 14400, 2001:db8:2::\/64 86400 14400$/])
+})
+
+t.test('a solicitation starts a discovery of hosts after 1 and 4 s', async (t) => {
+  const stage = new Router()
+  stage.wait(60_000)
+  stage.sink.take()
+  stage.solicit('fe80::2')
+  stage.wait(900)
+  t.same(stage.sink.take('discover'), [])
+  stage.wait(200)
+  t.equal(stage.sink.take('discover').length, 1)
+  stage.wait(3000)
+  t.equal(stage.sink.take('discover').length, 1)
+})
