@@ -138,7 +138,7 @@ export type Input =
    * itself leaves by this link.
    */
   | { readonly kind: 'local-solicitation'; readonly ifindex: number; readonly target: Address }
-  /** All prefixes that the kernel treats as on-link on this link. */
+  /** All prefixes that the kernel treats as on-link on this link, and those of its addresses. */
   | { readonly kind: 'prefixes'; readonly ifindex: number; readonly prefixes: readonly Prefix[] }
   /** All default gateways of this machine. Hosts on other links cannot take their addresses. */
   | { readonly kind: 'gateways'; readonly gateways: readonly Gateway[]
@@ -206,7 +206,7 @@ export interface Subscription {
   readonly reports: boolean
   /** Report Multicast Router Solicitations, as an `Input` of kind `router-solicitation`, for `snooping mrd`. */
   readonly routerSolicitations: boolean
-  /** Report on-link prefixes, as an `Input` of kind `prefixes`, for `subnet auto`. */
+  /** Report prefixes, as an `Input` of kind `prefixes`, for `subnet auto`. */
   readonly prefixes: boolean
   /** Pass on Router Solicitations and Advertisements, as an `Input` of kind `router-message`. */
   readonly routerMessages: boolean

@@ -7,7 +7,7 @@ import { GrantWatcher } from './grants.ts'
 import { GatewayWatcher } from './gateways.ts'
 import { LinkWatcher } from './links.ts'
 import { NeighborWatcher } from './neighbors.ts'
-import { PrefixWatcher } from './prefixes.ts'
+import { PrefixWatcher, withOwnPrefixes } from './prefixes.ts'
 import type { Rtnetlink } from './rtnetlink.ts'
 
 export interface KernelListener {
@@ -25,14 +25,24 @@ export class KernelWatch {
   readonly #routes: ForeignRouteWatcher
   readonly #gateways: GatewayWatcher
   readonly #grants: GrantWatcher
-  /** Links whose on-link prefixes are reported. */
+  /** Links whose prefixes are reported. */
   readonly #followed = new Set<number>()
+  /** On-link prefixes of these links. */
+  readonly #onLink = new Map<number, readonly Prefix[]>()
   /** Names of the links whose grants are reported, by ifindex. */
   readonly #granting = new Map<number, string>()
 
   constructor(kernel: Rtnetlink, { input: report, enslaved, full }: KernelListener) {
+    const prefixes = (ifindex: number): void => {
+      const onLink = this.#onLink.get(ifindex)
+      const addresses = onLink && this.links.find((link) => link.ifindex === ifindex)?.addresses
+      if (onLink !== undefined) report({ kind: 'prefixes', ifindex, prefixes: withOwnPrefixes(onLink, addresses ?? []) })
+    }
     this.#links = new LinkWatcher({
-      link: (link) => report({ kind: 'link', link }),
+      link: (link) => {
+        report({ kind: 'link', link })
+        prefixes(link.ifindex)
+      },
       gone: (ifindex) => report({ kind: 'link-gone', ifindex }),
       replugged: (ifindex) => report({ kind: 'link-replugged', ifindex }),
       enslaved,
@@ -42,7 +52,10 @@ export class KernelWatch {
       station: (ifindex, mac, port) => report({ kind: 'station', ifindex, mac, present: port !== undefined, port }),
       full,
     }, kernel)
-    this.#prefixes = new PrefixWatcher((ifindex, prefixes) => report({ kind: 'prefixes', ifindex, prefixes }), kernel)
+    this.#prefixes = new PrefixWatcher((ifindex, onLink) => {
+      this.#onLink.set(ifindex, onLink)
+      prefixes(ifindex)
+    }, kernel)
     this.#routes = new ForeignRouteWatcher((prefix) => report({ kind: 'route-changed', prefix }))
     this.#gateways = new GatewayWatcher((gateways, hasDefaultRoute) => report({ kind: 'gateways', gateways, hasDefaultRoute }), kernel)
     this.#grants = new GrantWatcher(report, kernel)
@@ -64,15 +77,18 @@ export class KernelWatch {
   /** Reports all neighbors and stations before it returns, then every change. @throws OsError */
   startNeighbors(): void { this.#neighbors.start() }
 
-  /** Selects whether the on-link prefixes and the grants of a link are reported, from the next {@link follow} on. */
+  /** Selects whether the prefixes and the grants of a link are reported, from the next {@link follow} on. */
   select({ ifindex, name }: Pick<Link, 'ifindex' | 'name'>, { prefixes, grants }: Pick<Subscription, 'prefixes' | 'grants'>): void {
     if (prefixes) this.#followed.add(ifindex)
-    else this.#followed.delete(ifindex)
+    else {
+      this.#followed.delete(ifindex)
+      this.#onLink.delete(ifindex)
+    }
     if (grants) this.#granting.set(ifindex, name)
     else this.#granting.delete(ifindex)
   }
 
-  /** Reports the on-link prefixes and grants of links that were selected since the last call. @throws OsError */
+  /** Reports the prefixes and grants of links that were selected since the last call. @throws OsError */
   follow(): void {
     this.#prefixes.follow(this.#followed)
     this.#grants.follow(this.#granting)

@@ -3,7 +3,8 @@
  * (rtnetlink(7)). Such routes come from addresses, Router Advertisements or an administrator. A socket filter passes only events that may
  * concern them, and a dump covers one link, so a large routing table costs little.
  */
-import type { Prefix } from '../address.ts'
+import { Prefix } from '../address.ts'
+import type { LinkAddress } from '../engine/types.ts'
 import { NLM_F_REPLACE, type Message } from '../wire/netlink.ts'
 import { decodeRoute, onLinkFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
 import { verdict } from './errors.ts'
@@ -13,6 +14,20 @@ import { TableWatcher } from './table-watcher.ts'
 export type PrefixesFound = (ifindex: number, prefixes: readonly Prefix[]) => void
 
 type Prefixes = Map<number, Prefix[]>
+
+/**
+ * Adds the prefixes of a link's own addresses to its on-link prefixes. Mobile networks assign a prefix to this machine without making it
+ * on-link (RFC 7278), and some programs add addresses without a route.
+ */
+export function withOwnPrefixes(onLink: readonly Prefix[], addresses: readonly LinkAddress[]): readonly Prefix[] {
+  const all = [...onLink]
+  for (const { address, prefixLength } of addresses) {
+    const prefix = new Prefix(address, prefixLength)
+    const isCandidate = address.isGlobal && prefixLength > 0 && prefixLength < 128
+    if (isCandidate && !all.some((other) => other.equals(prefix))) all.push(prefix)
+  }
+  return all
+}
 
 export class PrefixWatcher extends TableWatcher<Prefixes, PrefixesFound> {
   protected readonly pause = 100

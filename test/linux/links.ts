@@ -54,9 +54,12 @@ t.test('with a real kernel', async (t) => {
 
   sh('ip -6 addr add 2001:db8::ff/64 dev w0 nodad')
   t.match(await next(), [/^w0 \d+ up 2001:db8::ff\/64 fe80::/])
-  sh('ip link set w0 mtu 1400; ip link set w0 txqueuelen 7; ip -6 addr replace 2001:db8::ff/64 dev w0 valid_lft 1000 preferred_lft 900')
+  sh('ip link set w0 txqueuelen 7; ip -6 addr replace 2001:db8::ff/64 dev w0 valid_lft 1000 preferred_lft 900')
   await new Promise((resolve) => setTimeout(resolve, 100))
   t.strictSame(take(), [], 'properties that Link lacks are not reported')
+  sh('ip link set w0 mtu 1400')
+  await until(() => watcher.links.find((link) => link.name === 'w0')?.mtu === 1400)
+  take()
   sh('ip link set w0 address 52:54:00:12:34:99')
   await until(() => formatMac(links.get('w0')!.mac!) === '52:54:00:12:34:99')
   sh('ip -6 addr del 2001:db8::ff/64 dev w0')

@@ -1,5 +1,5 @@
 /** Handles changes of links, rules and prefixes. The order of their consequences is in {@link Reconfiguration.#apply}. */
-import { type Address, Prefix } from '../../address.ts'
+import type { Address, Prefix } from '../../address.ts'
 import type { Config } from '../../config/config.ts'
 import type { BareLinks } from '../cache/bare-links.ts'
 import type { ClaimParts } from '../cache/claims.ts'
@@ -49,8 +49,7 @@ export interface ReconfigurationParts extends ClaimParts, ReconcilerParts {
 }
 
 export class Reconfiguration extends Part<ReconfigurationParts> {
-  /** On-link prefixes of upstreams as the kernel reports them, and with those of addresses, by the name of the link, for `subnet auto`. */
-  readonly #reported = new Map<string, readonly Prefix[]>()
+  /** Prefixes of upstreams, by the name of the link, for `subnet auto`. */
   readonly #onLink = new Map<string, readonly Prefix[]>()
   #filters: readonly Filter[] = []
 
@@ -80,22 +79,10 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     return { kept: hosts.length - dropped.length, dropped, links: subscriptions.preview(rules, usedLinks(after)) }
   }
 
-  /** Replaces the on-link prefixes of a link, for `subnet auto`. Beyond the limit, prefixes that were there before are kept. */
+  /** Replaces the prefixes of a link, for `subnet auto`. Beyond the limit, prefixes that were there before are kept. */
   prefixes(ifindex: number, prefixes: readonly Prefix[], now: Instant): void {
-    const link = this.parts.links.get(ifindex)
-    if (link === undefined) return
-    this.#reported.set(link.name, prefixes)
-    this.#merge(link, now)
-  }
-
-  /** Merges the on-link prefixes with those of the link's addresses: mobile networks have no on-link prefix (RFC 7278). */
-  #merge({ ifindex, name, addresses }: Link, now: Instant): void {
-    let prefixes = [...this.#reported.get(name) ?? []]
-    for (const { address, prefixLength } of addresses) {
-      const prefix = new Prefix(address, prefixLength)
-      const isCandidate = prefixLength > 0 && prefixLength < 128 && !address.isLinkLocal
-      if (isCandidate && !prefixes.some((other) => other.equals(prefix))) prefixes.push(prefix)
-    }
+    const name = this.parts.links.get(ifindex)?.name
+    if (name === undefined) return
     const before = this.#onLink.get(name) ?? []
     if (prefixes.length > PREFIX_LIMIT) {
       this.parts.effects.events.push({ kind: 'limit', limit: 'prefixes', size: PREFIX_LIMIT, ifindex })
@@ -136,7 +123,6 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (before?.up !== link.up) for (const neighbor of cache.on(ifindex)) cache.mark(neighbor)
     this.#apply([link], isNamed ? 'wants' : 'links', now)
     if (this.#isUsable(link)) reconciler.use(link, now)
-    if (rules.config.options.subscription(name)?.prefixes === true) this.#merge(link, now)
     if (!wasUsable && this.#isUsable(link)) this.usable(link, now)
     // An echo request from the new address may discover further hosts: those with addresses in the same prefix.
     else if (addsGlobal(before, link)) for (const other of links.values()) hostDiscovery.start(other.ifindex, now)
@@ -253,10 +239,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     }
   }
 
-  #unfollow({ name }: Link, now: Instant): void {
-    this.#reported.delete(name)
-    if (this.#onLink.delete(name)) this.#follow(now)
-  }
+  #unfollow({ name }: Link, now: Instant): void { if (this.#onLink.delete(name)) this.#follow(now) }
 
   #follow(now: Instant): void {
     const { rules, links } = this.parts

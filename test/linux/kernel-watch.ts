@@ -1,0 +1,40 @@
+/** What the kernel watch reports to the engine about the links of `subnet auto`. */
+import t from 'tap'
+import type { Input } from '../../src/engine/types.ts'
+import { KernelWatch } from '../../src/linux/kernel-watch.ts'
+import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
+import { ownNamespace, sh } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
+import { ifindex } from './kit/links.ts'
+
+await ownNamespace()
+
+t.test('prefixes of an upstream: on-link ones, and those of its addresses', async (t) => {
+  sh(`ip link add e0 type veth peer name e1; ip link set e0 up; ip link set e1 up
+      ip -6 addr add 2001:db8:1::1/64 dev e0 nodad; ip -6 addr add 2001:db8:2::1/64 dev e0 nodad noprefixroute
+      ip -6 addr add 2001:db8:3::1/128 dev e0 nodad; ip -6 addr add 2001:db8:4::1/64 dev e1 nodad noprefixroute`)
+  const inputs: Input[] = []
+  const kernel = new Rtnetlink()
+  const watch = new KernelWatch(kernel, { input: (input) => inputs.push(input), enslaved: () => {}, full: () => {} })
+  t.teardown(() => [watch, kernel].forEach((each) => each.close()))
+  const e0 = { ifindex: ifindex('e0'), name: 'e0' }
+  const last = (): string => {
+    const found = inputs.findLast((input) => input.kind === 'prefixes')
+    return found?.kind === 'prefixes' ? `${found.ifindex} ${found.prefixes.join(' ')}` : ''
+  }
+  watch.startLinks()
+  t.equal(last(), '', 'no link is followed')
+  watch.select(e0, { prefixes: true, grants: false })
+  watch.follow()
+  t.equal(last(), `${e0.ifindex} 2001:db8:1::/64 2001:db8:2::/64`)
+  sh('ip -6 addr add 2001:db8:5::1/64 dev e0 nodad noprefixroute')
+  await until(() => last() === `${e0.ifindex} 2001:db8:1::/64 2001:db8:2::/64 2001:db8:5::/64`)
+  sh('ip -6 addr del 2001:db8:2::1/64 dev e0; ip -6 addr del 2001:db8:5::1/64 dev e0')
+  await until(() => last() === `${e0.ifindex} 2001:db8:1::/64`)
+  watch.select(e0, { prefixes: false, grants: false })
+  watch.follow()
+  inputs.length = 0
+  sh('ip -6 addr add 2001:db8:6::1/64 dev e0 nodad noprefixroute')
+  await until(() => inputs.some((input) => input.kind === 'link'))
+  t.equal(last(), '', 'no longer followed')
+})
