@@ -159,7 +159,7 @@ export class Engine {
   /** Increases with every change of `savedHosts`. */
   get revision(): number { return this.#parts.cache.capacity.revision }
   /** The part that sends Router Advertisements, for reading. */
-  get advertising(): Pick<RouterAdvertiser, 'revision' | 'saved'> { return this.#parts.routerAdvertiser }
+  get advertising(): Pick<RouterAdvertiser, 'revision' | 'saved' | 'snapshot'> { return this.#parts.routerAdvertiser }
   /** Learned owners, for the next run. Entries may change during an iteration. */
   get savedHosts(): Iterable<SavedHost> { return savedHosts(this.#parts.cache, this.#parts.links) }
 

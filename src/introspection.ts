@@ -68,6 +68,9 @@ export class Introspection {
     return { pid: process.pid, uptime: process.uptime(), received, silent }
   }
 
+  /** What is advertised to hosts on each link with Router Advertisements. */
+  get advertising() { return [...this.#parts.engine.advertising.snapshot(this.#parts.clock())] }
+
   get usage() { return { links: this.#parts.sockets.usage, limits: this.#limits } }
 
   get #limits(): Limit[] {

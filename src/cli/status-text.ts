@@ -20,7 +20,7 @@ export interface TextOptions {
 }
 
 /** The most lines of each kind on the first screen, which has at most 60 lines. */
-const SHOWN = { findings: 3, links: 6, problems: 2, rules: 3, hosts: 5, counters: 4, limits: 2 }
+const SHOWN = { findings: 3, links: 5, problems: 2, rules: 2, advertising: 1, routers: 1, hosts: 4, counters: 3, limits: 1 }
 /** Usage of a limit above which the first screen shows it. */
 const HIGH = 0.8
 
@@ -44,7 +44,7 @@ export class StatusText {
 
   /** The first screen. */
   get overview(): string {
-    const parts = [this.#head(), this.#findings(), this.#links(), this.#rules(), this.#facts(), this.#hosts(SHOWN.hosts), this.#counters(),
+    const parts = [this.#head(), this.#findings(), this.#links(), this.#rules() + this.#advertising(), this.#facts(), this.#hosts(SHOWN.hosts), this.#counters(),
       this.#limits(!this.#all)]
     return parts.filter((part) => part !== '').join('\n')
   }
@@ -126,6 +126,26 @@ export class StatusText {
     }
     const shown = this.#first(lines, SHOWN.rules)
     return shown.map((line) => `${wrap(line, this.#width, 2)}\n`).join('') + this.#more(lines.length - shown.length, 'ndp6d status --all')
+  }
+
+  /** What Router Advertisements offer, and other routers beside this machine. */
+  #advertising(): string {
+    const { advertising } = this.#status
+    const shown = this.#first(advertising, SHOWN.advertising)
+    const most = this.#all ? Number.POSITIVE_INFINITY : 40
+    const lines = shown.flatMap(({ link, routerLifetime, mtu, prefixes, servers, domains, otherRouters }) => {
+      const offered = prefixes.map(({ prefix, autonomous, valid, preferred }) =>
+        `${prefix} (${preferred === 0 ? 'deprecated, ' : ''}${duration(valid)}${autonomous ? '' : ', no addresses by SLAAC'})`)
+      const parts = [listed(offered.length === 0 ? ['no prefix yet'] : offered, most),
+        routerLifetime === 0 ? this.#color('red', 'NO default route') : `default route (${duration(routerLifetime)})`,
+        ...mtu === null ? [] : [`MTU ${mtu}`], ...servers.length === 0 ? [] : [`DNS ${listed(servers, most)}`],
+        ...this.#all && domains.length > 0 ? [`search ${domains.join(', ')}`] : []]
+      const routers = this.#first(otherRouters, SHOWN.routers).map(({ address, mac, forged, lastAt }) =>
+        `${this.#color('yellow', 'another router')}: ${address}${mac === null ? '' : ` (${mac})`}${forged ? ', forged' : ''}, ${
+          ago(lastAt, this.#now)} ago`)
+      return [wrap(`advertised on ${link}: ${parts.join(', ')}`, this.#width, 2), ...routers.map((text) => `  ${wrap(text, this.#width - 2, 4)}`)]
+    })
+    return lines.map((line) => `${line}\n`).join('') + this.#more(advertising.length - shown.length, 'ndp6d status --all')
   }
 
   /** Forwarding, configuration and the last reload. */

@@ -1,5 +1,5 @@
 /** The reply to `ndp6d status`. */
-import { Address } from '../address.ts'
+import { Address, formatMac } from '../address.ts'
 import type { Config } from '../config/config.ts'
 import type { Part, Request } from '../control/protocol.ts'
 import type { Introspection } from '../introspection.ts'
@@ -37,6 +37,23 @@ export interface HostStatus {
   readonly proof: NonNullable<NeighborSnapshot['proof']> | null
 }
 
+/** The Router Advertisements of one link. Lifetimes are seconds from now. */
+export interface AdvertisingStatus {
+  readonly link: string
+  /** When they were last sent to all nodes. */
+  readonly lastAt: string | null
+  /** Lifetime of the default route; 0: hosts get none. */
+  readonly routerLifetime: number
+  readonly mtu: number | null
+  /** `preferred` is 0 if the prefix is deprecated. `autonomous`: hosts take addresses in it by themselves. */
+  readonly prefixes: readonly { readonly prefix: string; readonly autonomous: boolean; readonly valid: number; readonly preferred: number }[]
+  readonly servers: readonly string[]
+  readonly domains: readonly string[]
+  /** Other routers that advertised themselves within the last hour. `forged`: with the address of this machine. */
+  readonly otherRouters: readonly { readonly address: string; readonly mac: string | null; readonly lifetime: number; readonly forged: boolean
+    readonly lastAt: string }[]
+}
+
 export interface ProxyRule {
   readonly prefix: string
   readonly kind: 'static' | 'iface' | 'auto'
@@ -55,6 +72,8 @@ export interface Summary {
   readonly links: readonly LinkStatus[]
   readonly subnets: readonly { readonly prefix: string; readonly prefixes: readonly string[]
     readonly upstream: string; readonly downstream: readonly string[]; readonly hosts: number; readonly exclude: readonly string[] }[]
+  /** What Router Advertisements offer on each link where they are sent. */
+  readonly advertising: readonly AdvertisingStatus[]
   /** `isKept`: `forwarding yes`. */
   readonly forwarding: { readonly isOn: boolean | null; readonly isKept: boolean }
   /** Packets since the start, by outcome. */
@@ -79,7 +98,7 @@ export type Program = Pick<Summary, 'version' | 'pid' | 'startedAt' | 'state' | 
   readonly limits: readonly Limit[]
 }
 
-export type StatusSource = Pick<Introspection, 'setting' | 'usage' | 'counters' | 'lastPackets' | 'neighbors'>
+export type StatusSource = Pick<Introspection, 'setting' | 'advertising' | 'nameOf' | 'usage' | 'counters' | 'lastPackets' | 'neighbors'>
 
 /** @param all also yield the targets without an owner, which are only counted otherwise */
 export function * statusReply(daemon: StatusSource, program: Program, { all }: Partial<Request> = {}): Generator<Part> {
@@ -133,10 +152,21 @@ function summaryOf(daemon: StatusSource, { file, limits, findings = null, ...pro
     links: linkStatuses({ ...setting, usage: usage.links, isPending }),
     subnets: config.subnets.map(({ prefix, upstream, downstream, hosts, exclude }, i) => ({ prefix: String(prefix),
       prefixes: (prefixes[i] ?? []).map(String), upstream, downstream, hosts: hosts.length, exclude: exclude.map(String) })),
+    advertising: daemon.advertising.map((link) => advertisingOf(link, daemon.nameOf(link.ifindex))),
     forwarding: { isOn: isForwarding ?? null, isKept: config.forwarding },
     lastPackets: lastPacketsOf(daemon),
     limits: [...usage.limits, ...limits],
   }
+}
+
+function advertisingOf({ lifetime, mtu, prefixes, servers, domains, age, others }: Introspection['advertising'][number],
+  link: string): AdvertisingStatus {
+  const now = Date.now()
+  return { link, lastAt: timeBefore(now, age), routerLifetime: lifetime, mtu: mtu ?? null,
+    prefixes: prefixes.map(({ prefix, autonomous, valid, preferred }) => ({ prefix: prefix.toString(), autonomous, valid, preferred })),
+    servers: servers.map(String), domains,
+    otherRouters: others.map(({ address, mac, isForged, ...other }) => ({ address: address.toString(), mac: mac === undefined ? null : formatMac(mac),
+      lifetime: other.lifetime, forged: isForged, lastAt: timeBefore(now, performance.now() - other.at)! })) }
 }
 
 function ruleOf(rule: Config['proxies'][number]['rules'][number]): ProxyRule {

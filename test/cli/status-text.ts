@@ -4,7 +4,7 @@ import { StatusText, type TextOptions } from '../../src/cli/status-text.ts'
 import type { Outcome } from '../../src/events.ts'
 import type { LinkStatus } from '../../src/replies/links.ts'
 import { OUTCOMES } from '../../src/replies/meanings.ts'
-import type { HostStatus, Status } from '../../src/replies/status.ts'
+import type { AdvertisingStatus, HostStatus, Status } from '../../src/replies/status.ts'
 
 const NOW = Date.parse('2026-11-20T14:02:11.000Z')
 const before = (seconds: number): string => new Date(NOW - 1000 * seconds).toISOString()
@@ -24,7 +24,7 @@ const STATUS: Status = {
   version: '1.0.0', pid: 812, startedAt: before(273_700), state: 'serving', config: { file: '/etc/ndp6d.conf', appliedAt: before(60) },
   reload: { ...RELOAD, at: null, verdict: null }, findings: null, links: [link('eth0', { roles: ['upstream'] }), link('eth1')],
   subnets: [{ prefix: '2001:db8::/64', prefixes: ['2001:db8::/64'], upstream: 'eth0', downstream: ['eth1'], hosts: 1, exclude: [] }],
-  proxies: [], forwarding: { isOn: true, isKept: false }, hosts: [host('2001:db8::2'), host('2001:db8::3', { pinned: true, proof: 'pinned', route: false })],
+  proxies: [], advertising: [], forwarding: { isOn: true, isKept: false }, hosts: [host('2001:db8::2'), host('2001:db8::3', { pinned: true, proof: 'pinned', route: false })],
   unknown: { failed: 0, probing: 0 }, counters: { ...NONE, answered: 120, proof: 3 }, lastPackets: {}, limits: [{ name: 'neighbors', used: 80, size: 100 }],
 }
 
@@ -80,6 +80,21 @@ t.test('what is wrong comes first', async (t) => {
   t.match(text({ subnets: [{ ...STATUS.subnets[0], prefix: 'auto' }] }).overview, /^subnet auto \(2001:db8::\/64\): eth0 to eth1/m)
 })
 
+const OFFER: AdvertisingStatus = { link: 'br0', lastAt: before(9), routerLifetime: 1800, mtu: 1500, servers: ['fd00::53'], domains: ['example.net'],
+  prefixes: [{ prefix: '2001:db8::/64', autonomous: true, valid: 86_400, preferred: 14_400 }], otherRouters: [] }
+
+t.test('Router Advertisements', async (t) => {
+  const shown = (...advertising: AdvertisingStatus[]): string => text({ advertising }, { width: 200, all: true }).overview
+  t.match(shown(OFFER), /^advertised on br0: 2001:db8::\/64 \(1d 0h\), default route \(30min 0s\), MTU 1500, DNS fd00::53, search example\.net$/m)
+  t.match(shown({ ...OFFER, routerLifetime: 0, mtu: null, servers: [], domains: [], prefixes: [] }), /^advertised on br0: no prefix yet, NO default route$/m)
+  t.match(shown({ ...OFFER, prefixes: [...OFFER.prefixes, { prefix: 'fd00:1::/80', autonomous: false, valid: 7200, preferred: 0 }] }),
+    /, fd00:1::\/80 \(deprecated, 2h 0min, no addresses by SLAAC\), default/)
+  const router = { address: 'fe80::9', mac: '02:00:00:00:00:09', lifetime: 1800, forged: false, lastAt: before(70) }
+  t.match(shown({ ...OFFER, otherRouters: [router] }), /^ {2}another router: fe80::9 \(02:00:00:00:00:09\), 1min ago$/m)
+  t.match(shown({ ...OFFER, otherRouters: [{ ...router, mac: null, forged: true }] }), /^ {2}another router: fe80::9, forged, 1min ago$/m)
+  t.match(text({ advertising: [OFFER, OFFER, OFFER] }).overview, /^advertised on br0: [^]*,\s+DNS\s+fd00::53\n2 more: ndp6d status --all$/m)
+})
+
 /** The most of everything, with the longest words and addresses. */
 const FULL: Partial<Status> = {
   findings: Array.from({ length: 9 }, (_, i) => ({ code: `finding-${i}`, severity: 'warning', mend: 'sysctl -w net.ipv6.conf.all.forwarding=1',
@@ -91,6 +106,10 @@ const FULL: Partial<Status> = {
   proxies: [{ link: 'vm-interface-111', rules: Array(5000).fill({ prefix: '2001:db8:1111:2222::/64', kind: 'iface', links: ['eth1', 'eth2'] }) }],
   hosts: Array.from({ length: 4096 }, (_, i) => host(`2001:db8:1111:2222:3333:4444:5555:${(0x1000 + i).toString(16)}`, { via: 'fe80::1' })),
   unknown: { failed: 20_003, probing: 12_500 },
+  advertising: Array.from({ length: 300 }, () => ({ ...OFFER, link: 'vm-interface-111', servers: Array<string>(8).fill('2001:db8:1111:2222:3333:4444:5555:6666'),
+    domains: Array<string>(8).fill('a-long-name-of-a-subdomain.example.net'), prefixes: Array.from({ length: 16 }, () => ({ ...OFFER.prefixes[0],
+      prefix: '2001:db8:1111:2222::/64' })), otherRouters: Array.from({ length: 8 }, () => ({ address: 'fe80::1111:2222:3333:4444', forged: true,
+      mac: '02:00:00:00:00:09', lifetime: 1800, lastAt: before(70) })) })),
   counters: Object.fromEntries(Object.keys(OUTCOMES).map((outcome, i) => [outcome, 123_456_789 + i])) as Record<Outcome, number>,
   limits: Array.from({ length: 30 }, (_, i) => ({ name: `frames in the send queue of one link ${i}`, used: 4096, size: 4096 })),
   reload: { ...RELOAD, verdict: 'refused', problem: `/etc/ndp6d.conf:4:5: ${'a subnet block has no such statement '.repeat(3)}` },
@@ -105,7 +124,7 @@ t.test('the first screen has at most 60 lines of 80 columns', async (t) => {
   t.same(lines.filter((line) => line.length > 80), [])
   t.match(overview, /^unknown targets: 20003 FAILED, 12500 being probed$/m)
   t.match(overview, /^2001:db8:1111:2222:3333:4444:5555:1000 +eth1 /m, 'no address is cut')
-  t.match(overview, /^4091 more: ndp6d status hosts$/m)
+  t.match(overview, /^4092 more: ndp6d status hosts$/m)
   t.match(overview, /^invalid +\d+ +listed by `ndp6d status drops`$/m)
 })
 

@@ -1,4 +1,4 @@
-/** Reports other routers on links where this machine advertises itself, and advertisements that forge its address. */
+/** Remembers and reports other routers on links where this machine advertises itself, and advertisements that forge its address. */
 import type { Address, Mac } from '../../address.ts'
 import type { Effects, Instant } from '../types.ts'
 
@@ -8,9 +8,20 @@ const MEMORY = 3_600_000
 /** Least time between two reports about one link. Milliseconds. */
 const INTERVAL = 60_000
 
+export interface OtherRouter {
+  readonly address: Address
+  readonly mac: Mac | undefined
+  /** Lifetime of its default route, seconds. */
+  readonly lifetime: number
+  /** Its advertisements have the address of this machine. */
+  readonly isForged: boolean
+  /** Time of the last advertisement. */
+  readonly at: Instant
+}
+
 interface Heard {
-  /** Time of the last advertisement of each router, by its address. A forged address has another key. */
-  readonly routers: Map<string, Instant>
+  /** By address. A forged address has another key. */
+  readonly routers: Map<string, OtherRouter>
   reported: Instant
 }
 
@@ -22,20 +33,27 @@ export class OtherRouters {
 
   gone(ifindex: number): void { this.#links.delete(ifindex) }
 
+  /** @returns the routers of a link that advertised themselves within the last hour */
+  on(ifindex: number, now: Instant): OtherRouter[] {
+    return [...this.#links.get(ifindex)?.routers.values() ?? []].filter(({ at }) => now - at <= MEMORY)
+  }
+
   /** Reports a router that was not heard before. A flood from many addresses makes one report a minute, until too many are known. */
-  heard(ifindex: number, address: Address, mac: Mac | undefined, lifetime: number, isForged: boolean, now: Instant): void {
+  heard(ifindex: number, router: OtherRouter): void {
+    const { address, mac, lifetime, isForged, at } = router
     let heard = this.#links.get(ifindex)
     if (heard === undefined) this.#links.set(ifindex, heard = { routers: new Map(), reported: -Infinity as Instant })
     const { routers } = heard
     const key = `${address}${isForged ? ' forged' : ''}`
-    const isNew = !routers.has(key) || now - routers.get(key)! > MEMORY
-    if (isNew && (routers.size >= ROUTER_LIMIT || now - heard.reported < INTERVAL)) {
-      for (const [other, at] of routers) if (now - at > MEMORY) routers.delete(other)
+    const before = routers.get(key)
+    const isNew = before === undefined || at - before.at > MEMORY
+    if (isNew && (routers.size >= ROUTER_LIMIT || at - heard.reported < INTERVAL)) {
+      for (const [other, { at: last }] of routers) if (at - last > MEMORY) routers.delete(other)
       return
     }
-    routers.set(key, now)
+    routers.set(key, router)
     if (!isNew) return
-    heard.reported = now
+    heard.reported = at
     this.#effects.events.push({ kind: 'router', ifindex, target: address, mac, lifetime, isForged })
   }
 }

@@ -18,7 +18,7 @@ import { Batches } from '../tables/batches.ts'
 import { earliest, type Timed } from '../tables/deadlines.ts'
 import type { Input, Instant, SavedPrefix } from '../types.ts'
 import { AdvertisedPrefixes } from './advertised-prefixes.ts'
-import { OtherRouters } from './other-routers.ts'
+import { type OtherRouter, OtherRouters } from './other-routers.ts'
 
 /** AdvDefaultLifetime: three times MaxRtrAdvInterval (RFC 4861 6.2.1), seconds. */
 const ROUTER_LIFETIME = 1800
@@ -41,6 +41,14 @@ interface Advertiser extends Timed {
   prefixes: readonly PrefixInformation[]
   /** The link is no longer configured: one more advertisement ends the default route. */
   isEnding: boolean
+}
+
+/** What is advertised on a link at present. Lifetimes in seconds. */
+export interface AdvertisedLink extends Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'servers' | 'domains'> {
+  readonly ifindex: number
+  /** Milliseconds since the last advertisement to all nodes; infinite before the first one. */
+  readonly age: number
+  readonly others: readonly OtherRouter[]
 }
 
 interface Unicast {
@@ -67,6 +75,14 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   override get deadline(): Instant | undefined { return earliest(super.deadline, this.#unicasts.deadline) }
   get revision(): number { return this.#prefixes.revision }
   saved(now: Instant): Iterable<SavedPrefix> { return this.#prefixes.saved(now) }
+
+  * snapshot(now: Instant): Generator<AdvertisedLink> {
+    for (const advertiser of this.records.values()) {
+      const { ifindex, lastSent } = advertiser
+      const { lifetime, mtu, prefixes, servers, domains } = this.#content(advertiser, now)
+      yield { ifindex, lifetime, mtu, prefixes, servers, domains, age: now - lastSent, others: this.#others.on(ifindex, now) }
+    }
+  }
 
   /** Advertises on the links of the present configuration, and ends on the others. Advertises what has changed. */
   update(now: Instant): void {
@@ -157,7 +173,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
       return
     }
     const isForged = source.equals(linkLocal(this.parts.links, ifindex) ?? Address.unspecified)
-    this.#others.heard(ifindex, source, mac, message.lifetime, isForged, now)
+    this.#others.heard(ifindex, { address: source, mac, lifetime: message.lifetime, isForged, at: now })
     if (isForged) this.#news(advertiser, now)
   }
 

@@ -1,6 +1,6 @@
 /** Router Advertisements on the downstream links: what they say, and when they are sent (RFC 4861 6.2). */
 import t from 'tap'
-import { ETH0, ETH1, ETH2, ip, linkOf, mac, own, prefix, ROUTER, Stage, twoLinks, VM, VM2 } from '../kit/stage.ts'
+import { ETH0, ETH1, ETH2, ip, linkOf, mac, prefix, ROUTER, Stage, twoLinks, VM, VM2 } from '../kit/stage.ts'
 import type { Grant, Input } from '../../../src/engine/types.ts'
 
 const CONFIG = `subnet 2001:db8::/64 {
@@ -13,7 +13,6 @@ const AUTO = CONFIG.replace('2001:db8::/64', 'auto')
 const ALL = 'from fe80::ff:3 to ff02::1 33:33:00:00:00:01'
 const STATIC = '2001:db8::/64 86400 14400'
 
-/** Addresses of the upstream would count as prefixes of `subnet auto`. */
 const BARE = [linkOf(ETH0), linkOf(ETH1)]
 
 /** A router with a default route. */
@@ -187,13 +186,6 @@ t.test('over a restart, too', async (t) => {
   t.match(after.advertisements, [/, 2001:db8::\/64 99\d 0$/])
 })
 
-t.test('a prefix without an on-link route, as in mobile networks', async (t) => {
-  const stage = new Router(AUTO, [linkOf(ETH0, { mac: undefined, addresses: [own('2001:db8:5::7')] }), linkOf(ETH1)])
-  stage.solicit('fe80::2')
-  stage.wait(10)
-  t.match(stage.advertisements, [/, 2001:db8:5::\/64 86400 14400$/])
-})
-
 t.test('removed from the configuration, or another length', async (t) => {
   const stage = new Router()
   stage.configure(CONFIG.replace('router-advertisements yes', ''))
@@ -248,4 +240,19 @@ t.test('a solicitation starts a discovery of hosts after 1 and 4 s', async (t) =
   t.equal(stage.sink.take('discover').length, 1)
   stage.wait(3000)
   t.equal(stage.sink.take('discover').length, 1)
+})
+
+t.test('what is advertised, and other routers, for `ndp6d status`', async (t) => {
+  const stage = new Router(AUTO.replace('yes', 'yes\n  dns fd00::53\n  search example.net'), [linkOf(ETH0), linkOf(ETH1, { mtu: 1500 })])
+  stage.grant(['2001:db8:1::/64', 1000, 500])
+  stage.heard('fe80::9')
+  stage.wait(10_000)
+  const [link, ...more] = [...stage.engine.advertising.snapshot(stage.now)]
+  t.same(more, [])
+  t.match(link, { ifindex: ETH1, lifetime: 1800, mtu: 1500, servers: [ip('fd00::53')], domains: ['example.net'] })
+  t.same(link.prefixes.map(({ prefix, valid, preferred }) => `${prefix} ${valid} ${preferred}`), ['2001:db8:1::/64 990 490'])
+  t.same(link.others.map(({ address, lifetime, isForged }) => `${address} ${lifetime} ${isForged}`), ['fe80::9 1800 false'])
+  t.ok(link.age >= 0 && link.age <= 10_000)
+  stage.wait(3_600_001)
+  t.same([...stage.engine.advertising.snapshot(stage.now)][0].others, [], 'a router that is silent for an hour is forgotten')
 })
