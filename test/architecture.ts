@@ -37,7 +37,7 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   daemon: { values: ['doctor', 'engine', 'introspection', 'linux', 'log', 'metrics', 'observers', 'saved-state', 'totals', 'wake-timer', 'link-reader'], types: ['config', 'events'] },
   reloads: { values: ['address', 'config', 'log'], types: ['daemon', 'engine'] },
   exporter: { values: ['events', 'node', 'prom-client', 'wire/ndisc-decode'], types: ['config/config', 'introspection', 'log/log', 'reloads'] },
-  cli: { values: ['address', 'config', 'control', 'daemon', 'doctor', 'exporter', 'linux', 'log', 'node', 'reloads', 'replies', 'yargs'],
+  cli: { values: ['address', 'config', 'control', 'daemon', 'doctor', 'exporter', 'linux', 'log', 'node', 'reloads', 'replies', 'state-file', 'yargs'],
     types: ['engine', 'events', 'pino'] },
   main: { values: ['cli', 'node', 'yargs'] },
 }

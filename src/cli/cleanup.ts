@@ -6,6 +6,7 @@ import { dirname } from 'node:path'
 import { hasNetAdmin } from '../linux/capabilities.ts'
 import { type Removed, removeLeftovers } from '../linux/leftovers.ts'
 import { AlreadyRunning } from '../linux/single-instance.ts'
+import { StateFile } from '../state-file.ts'
 import { control } from './connection.ts'
 import { EXIT } from './exit.ts'
 import { stateDirectory } from './service-directories.ts'
@@ -20,7 +21,9 @@ export const builder = {
 export async function handler({ control: path, state }: { control: string; state: string }): Promise<void> {
   if (!hasNetAdmin()) return fail('not permitted to change routes: run this command as root (`sudo ndp6d cleanup`)', EXIT.notPermitted)
   try {
-    const removed = await removeLeftovers(state)
+    const stateFile = new StateFile(state, (message) => process.stderr.write(`ndp6d: ${message}\n`))
+    const removed = await removeLeftovers(state, () => stateFile.readPrefixes())
+    if (removed.withdrawn.length > 0) stateFile.writePrefixes([])
     if (!await isListening(path)) removeSocket(path)
     process.stdout.write(report(removed))
     const { failures: [failure] } = removed
@@ -31,8 +34,9 @@ export async function handler({ control: path, state }: { control: string; state
   }
 }
 
-function report({ routes, settings }: Removed): string {
+function report({ routes, settings, withdrawn }: Removed): string {
   const lines = settings.map(({ iface, setting, from, to }) => `net.ipv6.conf.${iface}.${setting} set from ${from} to ${to}`)
+  lines.push(...withdrawn.map((link) => `default route and prefixes of the hosts on ${link} withdrawn`))
   if (routes > 0) lines.unshift(`${routes} host route${routes === 1 ? '' : 's'} removed`)
   return `${lines.length === 0 ? 'nothing to remove' : lines.join('\n')}\n`
 }

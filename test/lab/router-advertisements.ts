@@ -3,9 +3,11 @@
  * Router Advertisements. rdisc6(8) and radvd(8) are the other implementations.
  */
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import type { Status } from '../../src/replies/status.ts'
+import { type Daemon, MAIN } from './kit/daemon.ts'
 import { goodManners, type Host, type Scene, scene, SERVER, until } from './kit/scene.ts'
 
 const HOSTER = `subnet 2001:db8::/64 {
@@ -41,6 +43,12 @@ async function ready(guest: Host, prefix = '2001:db8:'): Promise<string> {
   return until(() => hasDefaultRoute(guest) ? addresses(guest).find(({ local }) => local.startsWith(prefix))?.local : undefined)
 }
 
+/** @returns what `ndp6d status` says about the advertisements */
+function advertised({ proxy }: Scene, { configFile }: Daemon): Status['advertising'] {
+  const text = proxy.exec('env', `RUNTIME_DIRECTORY=${dirname(configFile)}`, process.execPath, MAIN, 'status', '--json')
+  return (JSON.parse(text) as Status).advertising
+}
+
 /** radvd(8) on the router, as at home. */
 function advertise({ lab, router }: Scene, prefixes: string, more = ''): void {
   const file = join(lab.directory, 'radvd')
@@ -52,7 +60,7 @@ t.test('as at a hoster: everything that a guest needs, and both ways', async (t)
   const stage = await scene(t)
   const { server, eth1 } = stage
   const early = await addGuest(stage, 1)
-  await stage.start(HOSTER)
+  const daemon = await stage.start(HOSTER)
   const late = await addGuest(stage, 2)
   const [first, second] = [await ready(early), await ready(late)]
   for (const address of [first, second]) await until(() => server.reaches(address))
@@ -70,6 +78,8 @@ t.test('as at a hoster: everything that a guest needs, and both ways', async (t)
   t.match(shown, /DNS search list\s*:\s*example\.net *\n/)
   t.match(shown, /Source link-layer address:\s*02:00:00:00:01:FF\n[^]*from fe80::/i)
   t.ok(eth1.frames.length > 0)
+  t.match(advertised(stage, daemon), [{ link: 'eth1', routerLifetime: 1800, mtu: 1500, servers: ['2001:db8:ffff::2'], domains: ['example.net'],
+    prefixes: [{ prefix: '2001:db8::/64', autonomous: true, valid: 86_400, preferred: 14_400 }], otherRouters: [] }])
   goodManners(t, stage)
 })
 
@@ -134,4 +144,22 @@ t.test('a rogue router inside', async (t) => {
   await sleep(8000)
   t.match(said(), [{ iface: 'eth1', target: rogue.linkLocal('eth0'), msg: /sends Router Advertisements, too/ }], 'said once')
   t.match(guest.run(['rdisc6', '-1', '-w', '3000', 'eth0']), /from fe80::/)
+  t.match(advertised(stage, daemon), [{ otherRouters: [{ address: rogue.linkLocal('eth0'), forged: false }] }])
+})
+
+t.test('a stop leaves the default route, and `ndp6d cleanup` withdraws it', async (t) => {
+  const stage = await scene(t)
+  const { lab, proxy } = stage
+  const state = join(lab.directory, 'state')
+  const daemon = await stage.start(HOSTER, { state })
+  const guest = await addGuest(stage, 1)
+  const address = await ready(guest)
+  await daemon.stop()
+  await sleep(1000)
+  t.ok(hasDefaultRoute(guest))
+  const cleanup = (): string => proxy.exec(process.execPath, MAIN, 'cleanup', '--state', state)
+  t.match(cleanup(), /^default route and prefixes of the hosts on eth1 withdrawn$/m)
+  await until(() => !hasDefaultRoute(guest))
+  t.ok(addresses(guest).find(({ local }) => local === address)?.deprecated)
+  t.notMatch(cleanup(), /withdrawn/, 'once')
 })
