@@ -6,7 +6,7 @@ import type { Parsed } from '../config/load.ts'
 import { printConfig } from '../config/print.ts'
 import { DEFAULT_FILE, explainUnreadable, readConfig } from './config-file.ts'
 import { EXIT } from './exit.ts'
-import { checkLinks } from './link-check.ts'
+import { checkForwarding, checkLinks } from './link-check.ts'
 
 export const command = 'check [FILE]'
 export const describe = 'check a configuration'
@@ -32,9 +32,9 @@ export function handler({ FILE: file, print, strict, json }: InferredOptionTypes
     return
   }
   const { config, diagnostics, files } = parsed
-  // Warnings about the links of this machine do not count: the verdict about a file is the same on any machine.
+  // Warnings about this machine do not count: the verdict about a file is the same on any machine.
   const isGood = config !== undefined && !(strict && diagnostics.length > 0)
-  const all = [...diagnostics, ...checkLinks(parsed)]
+  const all = [...diagnostics, ...checkLinks(parsed), ...checkForwarding(parsed)]
   process.exitCode = isGood ? EXIT.good : EXIT.config
   if (json) return writeJson(isGood, files, all.map(describeProblem))
   for (const diagnostic of all) process.stderr.write(`${renderDiagnostic(diagnostic)}\n`)

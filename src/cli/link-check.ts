@@ -1,10 +1,11 @@
-/** Compares the links of a configuration with those of this machine. */
+/** Compares the links of a configuration with those of this machine, and what it needs with the settings of this machine. */
 import { Prefix } from '../address.ts'
 import { type Config, matchesIface } from '../config/config.ts'
 import { type Diagnostic, quote, Report } from '../config/diagnostic.ts'
 import type { Parsed } from '../config/load.ts'
 import { nearest } from '../config/suggest.ts'
 import { isWithoutDiscovery, readIp, readLinks } from '../linux/ip.ts'
+import { readSetting } from '../linux/sysctl.ts'
 
 /** The most links that a hint lists, and the most warnings about missing links. */
 const LISTED = 16
@@ -35,6 +36,17 @@ export function checkLinks({ config, ifaces }: Parsed, links = readLinks()): rea
       + 'without neighbor discovery (NOARP), a peer may answer no probe',
       `for such a peer write \`rule ADDRESS/128 { static }\`${rule === undefined ? `, or \`host ADDRESS ${name}\` in a subnet` : ''}`)
   }
+  return report.diagnostics
+}
+
+/** Warns of Router Advertisements without a default route, because this machine does not forward. It may do so later. */
+export function checkForwarding({ config, places }: Parsed, isForwarding = readSetting('all', 'forwarding') !== 0): readonly Diagnostic[] {
+  const subnet = config?.subnets.find(({ settings }) => settings.routerAdvertisements)
+  const span = subnet && places.spanOf(subnet, 'routerAdvertisements')
+  if (config === undefined || config.forwarding || isForwarding || span === undefined) return []
+  const report = new Report()
+  report.warning(span, 'no-forwarding', 'this machine does not forward IPv6: hosts get addresses, but no default route',
+    'write `forwarding yes` outside of all blocks')
   return report.diagnostics
 }
 

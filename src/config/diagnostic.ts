@@ -4,8 +4,8 @@
 export type Code =
   | 'bad-address' | 'bad-interface' | 'bad-text' | 'bad-value' | 'conflict' | 'duplicate' | 'empty-include' | 'empty-rule' | 'host-bits'
   | 'ignored' | 'include-loop' | 'misplaced-word' | 'missing-block' | 'missing-length' | 'missing-link' | 'missing-statement'
-  | 'missing-value' | 'no-effect' | 'no-neighbor-discovery' | 'not-a-link' | 'nothing-proxied' | 'other-ndppd' | 'outside-subnet'
-  | 'overlap' | 'several-interfaces' | 'suspicious-address' | 'two-rules-one-subnet' | 'unclosed' | 'unexpected-colon'
+  | 'missing-value' | 'no-effect' | 'no-forwarding' | 'no-neighbor-discovery' | 'not-a-link' | 'nothing-proxied' | 'other-ndppd'
+  | 'outside-subnet' | 'overlap' | 'several-interfaces' | 'suspicious-address' | 'two-rules-one-subnet' | 'unclosed' | 'unexpected-colon'
   | 'unexpected-word' | 'unknown-word' | 'unmatched-brace' | 'unreached' | 'unreadable-include' | 'wide-static'
 
 export interface Diagnostic {

@@ -17,6 +17,8 @@ export class Places {
   /** Records the places of the options of a block, or of the whole configuration, by field name. */
   options(owner: object, spans: Readonly<Record<string, Span>>): void { this.#options.set(owner, spans) }
 
+  /** @returns the words that set an option; undefined: it has its default */
+  spanOf(owner: object, field: string): Span | undefined { return this.#options.get(owner)?.[field] }
   /** @returns the place of a part; undefined: it is not from a file */
   of(value: object): Place | undefined { return placeOf(this.#parts.get(value)) }
   /** @returns the place of an option; that of its block if the option has its default */

@@ -43,6 +43,22 @@ t.test('a good file', async (t) => {
   t.match(ndp6d('check', file), { status: 0, stdout: `${file}: good. 1 subnet, 2 rules, 5 links, 1 pinned host, 1 exclusion.\n`, stderr: '' })
 })
 
+t.test('Router Advertisements of a machine that does not forward', async (t) => {
+  const text = 'subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n  router-advertisements yes\n  dns fd00::53\n  search example.net\n}\n'
+  const { path, close } = writeFiles({ 'ra.conf': text, 'forwarding.conf': `forwarding yes\n${text}`, 'narrow.conf': `forwarding yes\n${text.replace('/64', '/80')}` })
+  t.teardown(close)
+  sh('sysctl -qw net.ipv6.conf.all.forwarding=0')
+  const { status, stderr } = ndp6d('check', path('ra.conf'))
+  t.equal(status, 0)
+  t.match(stderr, /ra\.conf:4:3: warning: this machine does not forward IPv6: hosts get addresses, but no default route\n[^]*hint: write `forwarding yes`/)
+  t.equal(ndp6d('check', path('forwarding.conf')).stderr, '')
+  t.match(ndp6d('check', path('narrow.conf')).stderr, /narrow\.conf:2:8: warning: hosts take no address in 2001:db8::\/80 by themselves/)
+  const printed = ndp6d('check', '--print', path('forwarding.conf')).stdout
+  for (const line of ['router-advertisements yes', 'default-route auto', 'dns fd00::53', 'search example.net']) t.match(printed, line)
+  sh('sysctl -qw net.ipv6.conf.all.forwarding=1')
+  t.equal(ndp6d('check', path('ra.conf')).stderr, '')
+})
+
 t.test('a file with a warning is good', async (t) => {
   const file = files.path('warn.conf')
   const { status, stdout, stderr } = ndp6d('check', file)
