@@ -2,7 +2,7 @@
 import t from 'tap'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Address } from '../src/address.ts'
+import { Address, Prefix } from '../src/address.ts'
 import type { SavedHost } from '../src/engine/types.ts'
 import { ENTRY, HOSTS, newDirectory, readAgain, stateFile, stateFileWith, TEXT } from './fixtures/state-file.ts'
 
@@ -128,4 +128,39 @@ t.test('writeSlowly writes in slices, reads the hosts meanwhile, and replaces th
   await new Promise(setImmediate)
   t.same(readAgain(directory).hosts, HOSTS.slice(0, 1))
   t.same(warnings, [])
+})
+
+const HOUR = 3_600_000
+const PREFIXES = [{ iface: 'br0', prefix: Prefix.parse('2001:db8::/64')!, left: 2 * HOUR }, { iface: 'br1', prefix: Prefix.parse('fd00::/80')!, left: HOUR }]
+
+t.test('advertised prefixes are read back with the time that is left', async (t) => {
+  const { state, warnings, directory, path } = stateFile()
+  t.same(state.readPrefixes(), [], 'without a file')
+  state.writePrefixes(PREFIXES)
+  t.same(readdirSync(directory), ['prefixes.json'])
+  t.equal(statSync(path('prefixes.json')).mode & 0o777, 0o600)
+  const read = state.readPrefixes()
+  t.same(read.map(({ iface, prefix }) => `${iface} ${prefix}`), ['br0 2001:db8::/64', 'br1 fd00::/80'])
+  t.ok(read.every(({ left }, i) => left <= PREFIXES[i].left + 1 && left > PREFIXES[i].left - 60_000))
+  state.writePrefixes([])
+  t.same([state.readPrefixes(), warnings], [[], []])
+})
+
+t.test('prefixes that cannot be, or whose time is over, are left out', async (t) => {
+  const { state, warnings, path } = stateFile()
+  state.writePrefixes([])
+  const until = Date.now() + HOUR
+  const good = { iface: 'br0', prefix: '2001:db8::/64', until }
+  const bad = [null, 7, {}, { ...good, iface: 'a/b' }, { ...good, iface: 7 }, { ...good, prefix: 'fe80::/64' }, { ...good, prefix: 'ff02::/64' },
+    { ...good, prefix: 'x' }, { ...good, until: 'soon' }, { ...good, until: Date.now() - 1 }, { ...good, until: until + 60 * 24 * HOUR }]
+  writeFileSync(path('prefixes.json'), JSON.stringify({ version: 1, prefixes: [...bad, good] }))
+  t.same(state.readPrefixes().map(({ iface, prefix }) => `${iface} ${prefix}`), ['br0 2001:db8::/64'])
+  for (const text of ['{"version":2,"prefixes":[]}', '{"version":1}', 'null']) {
+    writeFileSync(path('prefixes.json'), text)
+    t.same(state.readPrefixes(), [], text)
+  }
+  t.same(warnings, [])
+  writeFileSync(path('prefixes.json'), '{"version":1,"pre')
+  t.same(state.readPrefixes(), [])
+  t.match(warnings, [/cannot read .*prefixes\.json .*: prefixes that are gone will not be deprecated$/])
 })

@@ -73,13 +73,14 @@ function * partsOf(config: Config): Generator<Part> {
 }
 
 function * partsOfSubnet(subnet: Subnet): Generator<Part> {
-  const { prefix, upstream, downstream, hosts, exclude, settings } = subnet
+  const { prefix, upstream, downstream, hosts, exclude, dns, search, settings } = subnet
   const name = prefix === 'auto' ? `auto (${upstream})` : String(prefix)
   const block = `subnet ${name}`
   yield { key: block, what: 'subnet', name, block: null, prefix: String(prefix), value: `${upstream} to ${downstream.join(' ')}`, isBlock: true,
     list: 'subnets', place: (places) => places.of(subnet) }
-  const links = { upstream, downstream: [...downstream].sort().join(' ') }
-  for (const [word, value] of Object.entries(links)) {
+  const lists = { upstream, downstream: [...downstream].sort().join(' '), dns: dns?.join(' '), search: search?.join(' ') }
+  for (const [word, value] of Object.entries(lists)) {
+    if (value === undefined) continue
     yield { key: `${block} ${word}`, what: 'option', name: word, block, prefix: null, value, parent: block,
       place: (places) => places.ofOption(subnet, word) }
   }

@@ -48,7 +48,8 @@ export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet>
   }
   const value = { prefix, upstream, downstream, hosts, exclude: [...exclude], ...dns.length > 0 && { dns }, ...search.length > 0 && { search }, settings }
   places.part(value, word)
-  places.options(value, { ...words, upstream: of('upstream')[0].key, downstream: of('downstream')[0]?.key ?? word })
+  const lists = Object.fromEntries(['dns', 'search'].flatMap((key) => of(key).slice(0, 1).map((statement) => [key, statement.key])))
+  places.options(value, { ...words, ...lists, upstream: of('upstream')[0].key, downstream: of('downstream')[0]?.key ?? word })
   return { value, word }
 }
 

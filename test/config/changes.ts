@@ -40,6 +40,9 @@ t.test('each part that differs, with its new place', (t) => {
     ['  upstream eth0', '  limit 1024\n  upstream eth0', ['~ subnet 2001:db8::/64 option limit: 4096 -> 1024 (new.conf:3)']],
     ['  upstream eth0', '  ttl 90s\n  upstream eth0', ['~ subnet 2001:db8::/64 option ttl: 30s -> 90s (new.conf:3)',
       '~ subnet 2001:db8::/64 option deadtime: 30s -> 90s (new.conf:2)']],
+    ['  upstream eth0', '  upstream eth0\n  router-advertisements yes\n  dns fd00::53 fd00::54\n  search lan', [
+      '+ subnet 2001:db8::/64 option dns: null -> fd00::53 fd00::54 (new.conf:5)', '+ subnet 2001:db8::/64 option search: null -> lan (new.conf:6)',
+      '~ subnet 2001:db8::/64 option router-advertisements: no -> yes (new.conf:4)']],
     ['eth1 tap*', 'eth1', ['~ subnet 2001:db8::/64 option downstream: eth1 tap* -> eth1 (new.conf:4)']],
     ['::1 eth0', '::1 eth1', ['~ subnet 2001:db8::/64 host 2001:db8::1: eth0 -> eth1 (new.conf:5)']],
     ['host 2001:db8::2', 'host 2001:db8::3', ['+ subnet 2001:db8::/64 host 2001:db8::3: null -> any downstream (new.conf:6)',

@@ -8,6 +8,8 @@ import { Places } from '../../src/config/places.ts'
 import { printConfig } from '../../src/config/print.ts'
 import { config } from './kit/configs.ts'
 
+/** Settings that only a `subnet` block can change. */
+const ONLY_SUBNET: readonly unknown[] = ['learn', 'routerAdvertisements', 'defaultRoute']
 /** Lists whose order has no effect. */
 const UNORDERED = ['hosts', 'exclude', 'downstream']
 
@@ -38,8 +40,8 @@ function changed(config: Config): fc.Arbitrary<Config> {
     if (Array.isArray(value)) return value.flatMap((each, i) => i !== key ? [each] : rest.length === 0 ? [] : [edit(each, rest)])
     return { ...value, [key]: edit(value[key], rest) }
   }
-  // `learn` is no option of a `proxy` block.
-  const isOption = (path: readonly (string | number)[]): boolean => path[0] !== 'proxies' || path.at(-1) !== 'learn'
+  // Not options of a `proxy` block.
+  const isOption = (path: readonly (string | number)[]): boolean => path[0] !== 'proxies' || !ONLY_SUBNET.includes(path.at(-1)!)
   return fc.constantFrom(...paths.filter(isOption)).map((path) => edit(config, path) as Config)
 }
 
