@@ -17,6 +17,8 @@ export interface LinkAddress {
   readonly prefixLength: number
   /** Tentative, optimistic or dadfailed: neither a source nor answered for (RFC 4862 5.4). */
   readonly tentative: boolean
+  /** The preferred lifetime is over (RFC 4862 5.5.4). */
+  readonly deprecated?: boolean
 }
 
 /** An interface of this machine, as rtnetlink shows it. */
@@ -138,7 +140,7 @@ export type Input =
    * itself leaves by this link.
    */
   | { readonly kind: 'local-solicitation'; readonly ifindex: number; readonly target: Address }
-  /** All prefixes that the kernel treats as on-link on this link, and those of its addresses. */
+  /** All prefixes that the kernel treats as on-link on this link; without any, those of its addresses. */
   | { readonly kind: 'prefixes'; readonly ifindex: number; readonly prefixes: readonly Prefix[] }
   /** All default gateways of this machine. Hosts on other links cannot take their addresses. */
   | { readonly kind: 'gateways'; readonly gateways: readonly Gateway[]

@@ -7,7 +7,7 @@ import { GrantWatcher } from './grants.ts'
 import { GatewayWatcher } from './gateways.ts'
 import { LinkWatcher } from './links.ts'
 import { NeighborWatcher } from './neighbors.ts'
-import { PrefixWatcher, withOwnPrefixes } from './prefixes.ts'
+import { PrefixWatcher, prefixesOf } from './prefixes.ts'
 import type { Rtnetlink } from './rtnetlink.ts'
 
 export interface KernelListener {
@@ -36,7 +36,7 @@ export class KernelWatch {
     const prefixes = (ifindex: number): void => {
       const onLink = this.#onLink.get(ifindex)
       const addresses = onLink && this.links.find((link) => link.ifindex === ifindex)?.addresses
-      if (onLink !== undefined) report({ kind: 'prefixes', ifindex, prefixes: withOwnPrefixes(onLink, addresses ?? []) })
+      if (onLink !== undefined) report({ kind: 'prefixes', ifindex, prefixes: prefixesOf(onLink, addresses ?? []) })
     }
     this.#links = new LinkWatcher({
       link: (link) => {

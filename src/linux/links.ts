@@ -74,10 +74,10 @@ export class LinkWatcher extends TableWatcher<Tables, LinkListener> {
     }
   }
 
-  #addAddress({ ifindex, address, prefixLength, tentative }: AddressMessage): void {
+  #addAddress({ ifindex, address, prefixLength, tentative, deprecated }: AddressMessage): void {
     let addresses = this.#addresses.get(ifindex)
     if (addresses === undefined) this.#addresses.set(ifindex, addresses = new Map())
-    addresses.set(address.toString(), { address, prefixLength, tentative })
+    addresses.set(address.toString(), { address, prefixLength, tentative, ...deprecated === true && { deprecated } })
   }
 
   /** Reports that a link is gone, if the link was reported before, and exists no more or is a port now. */
@@ -128,5 +128,6 @@ function sameLink(a: Link, b: Link): boolean {
     && a.addresses.every((x, i) => {
       const y = b.addresses[i]
       return x.address.equals(y.address) && x.prefixLength === y.prefixLength && x.tentative === y.tentative
+        && x.deprecated === y.deprecated
     })
 }

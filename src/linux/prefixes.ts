@@ -16,17 +16,19 @@ export type PrefixesFound = (ifindex: number, prefixes: readonly Prefix[]) => vo
 type Prefixes = Map<number, Prefix[]>
 
 /**
- * Adds the prefixes of a link's own addresses to its on-link prefixes. Mobile networks assign a prefix to this machine without making it
- * on-link (RFC 7278), and some programs add addresses without a route.
+ * @returns the on-link prefixes of a link; without any, those of its own addresses. Mobile networks assign a prefix to this machine without
+ * making it on-link (RFC 7278). A deprecated address does not count: its prefix was withdrawn, and the address stays for up to two hours
+ * (RFC 4862 5.5.3 e)
  */
-export function withOwnPrefixes(onLink: readonly Prefix[], addresses: readonly LinkAddress[]): readonly Prefix[] {
-  const all = [...onLink]
-  for (const { address, prefixLength } of addresses) {
+export function prefixesOf(onLink: readonly Prefix[], addresses: readonly LinkAddress[]): readonly Prefix[] {
+  if (onLink.length > 0) return onLink
+  const all: Prefix[] = []
+  for (const { address, prefixLength, deprecated } of addresses) {
     const prefix = new Prefix(address, prefixLength)
-    const isCandidate = address.isGlobal && prefixLength > 0 && prefixLength < 128
+    const isCandidate = address.isGlobal && prefixLength > 0 && prefixLength < 128 && deprecated !== true
     if (isCandidate && !all.some((other) => other.equals(prefix))) all.push(prefix)
   }
-  return all
+  return all.sort(inOrder)
 }
 
 export class PrefixWatcher extends TableWatcher<Prefixes, PrefixesFound> {
@@ -96,7 +98,9 @@ export class PrefixWatcher extends TableWatcher<Prefixes, PrefixesFound> {
       // ENODEV: the link is gone, and has no prefixes.
       if (verdict(error) !== 'wait') throw error
     }
-    return found.sort((a, b) => a.address.compare(b.address) || a.length - b.length)
+    return found.sort(inOrder)
       .filter((prefix, i, all) => i === 0 || !prefix.equals(all[i - 1]))
   }
 }
+
+function inOrder(a: Prefix, b: Prefix): number { return a.address.compare(b.address) || a.length - b.length }

@@ -17,7 +17,7 @@ const IFLA_INFO_SLAVE_KIND = 4
 const REPLUGGED = [3, 4, 5]
 const RTEXT_FILTER_SKIP_STATS = 8
 const IFA_ADDRESS = 1, IFA_LOCAL = 2, IFA_CACHEINFO = 6, IFA_FLAGS = 8
-const IFA_F_TEMPORARY = 0x01, IFA_F_OPTIMISTIC = 0x04, IFA_F_DADFAILED = 0x08, IFA_F_TENTATIVE = 0x40
+const IFA_F_TEMPORARY = 0x01, IFA_F_OPTIMISTIC = 0x04, IFA_F_DADFAILED = 0x08, IFA_F_DEPRECATED = 0x20, IFA_F_TENTATIVE = 0x40
 
 export interface LinkMessage {
   readonly ifindex: number
@@ -40,6 +40,8 @@ export interface AddressMessage {
   readonly prefixLength: number
   /** Tentative, optimistic or dadfailed. */
   readonly tentative: boolean
+  /** The preferred lifetime is over. */
+  readonly deprecated?: boolean
   /** Lifetimes in seconds. */
   readonly valid?: number
   readonly preferred?: number
@@ -84,6 +86,7 @@ export function decodeAddress(message: Message): AddressMessage | undefined {
     prefixLength: local === undefined ? bytes[start + 1] : 128,
     tentative: (flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED)) !== 0,
     temporary: (flags & IFA_F_TEMPORARY) !== 0,
+    ...(flags & IFA_F_DEPRECATED) !== 0 && { deprecated: true },
     ...lifetimes !== undefined && { preferred: readU32(bytes, lifetimes.start), valid: readU32(bytes, lifetimes.start + 4) },
   }
 }
