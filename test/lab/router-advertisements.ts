@@ -2,6 +2,7 @@
  * Guests with the settings that distributions ship: they get an address, a default route and servers for name resolution from the proxy's
  * Router Advertisements. rdisc6(8) and radvd(8) are the other implementations.
  */
+import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -162,4 +163,23 @@ t.test('a stop leaves the default route, and `ndp6d cleanup` withdraws it', asyn
   await until(() => !hasDefaultRoute(guest))
   t.ok(addresses(guest).find(({ local }) => local === address)?.deprecated)
   t.notMatch(cleanup(), /withdrawn/, 'once')
+})
+
+t.test('a flood of forged advertisements is one event, and costs no memory', async (t) => {
+  if (spawnSync('atk6-flood_router26').error !== undefined) {
+    t.pass('thc-ipv6 is not installed')
+    return
+  }
+  const stage = await scene(t)
+  const daemon = await stage.start(HOSTER, { isBare: true })
+  const guest = await addGuest(stage, 1)
+  const attacker = await addGuest(stage, 9)
+  await ready(guest)
+  const before = daemon.memory()
+  attacker.exec('sh', '-c', 'timeout 3 atk6-flood_router26 eth0 >/dev/null 2>&1 || :')
+  await sleep(1000)
+  const events = daemon.records.filter(({ event }) => event === 'router')
+  t.ok(events.length <= 1, `${events.length} events`)
+  t.ok(daemon.memory() - before < 20, `${before.toFixed(1)} to ${daemon.memory().toFixed(1)} MiB`)
+  t.ok(advertised(stage, daemon)[0].otherRouters.length <= 8)
 })
