@@ -10,6 +10,7 @@ import t from 'tap'
 import type { Status } from '../../src/replies/status.ts'
 import { type Daemon, MAIN } from './kit/daemon.ts'
 import { goodManners, type Host, type Scene, scene, SERVER, until } from './kit/scene.ts'
+import { tun } from './kit/tunnel.ts'
 
 const HOSTER = `subnet 2001:db8::/64 {
   upstream eth0
@@ -128,6 +129,21 @@ t.test('as at home: the prefix, the MTU and servers of the upstream', async (t) 
   t.ok(Number(valid) > 500 && Number(valid) <= 600, `${valid} s`)
   t.match(shown, /MTU\s*:\s*1400 /)
   t.match(shown, /Recursive DNS server\s*:\s*2001:db8:ffff::2\n[^]*DNS search list\s*:\s*home\.example *\n/)
+})
+
+t.test('a mobile uplink: its prefix is on no link, and its MTU is smaller', async (t) => {
+  const stage = await scene(t, [])
+  const { lab, proxy } = stage
+  const modem = await lab.host('modem')
+  await tun(lab, { host: proxy, iface: 'wwan0', setUp: ['link set wwan0 mtu 1400', 'addr add 2001:db8:7::ff/64 dev wwan0 noprefixroute',
+    'route replace default dev wwan0'] },
+  { host: modem, iface: 'wwan0', setUp: ['addr add 2001:db8:8::1/128 dev wwan0', 'route add 2001:db8:7::/64 dev wwan0'] })
+  await stage.start(HOME.replace('eth0', 'wwan0'))
+  const guest = await addGuest(stage, 1)
+  const address = await ready(guest, '2001:db8:7:')
+  await until(() => modem.reaches(address))
+  t.ok(await guest.reaches('2001:db8:8::1'))
+  t.match(guest.run(['rdisc6', '-1', 'eth0']), /MTU\s*:\s*1400 /)
 })
 
 t.test('a rogue router inside', async (t) => {
