@@ -48,7 +48,8 @@ ${NOTHING}${FORWARDING}
 subnet 2001:db8::/64 {
     upstream   eth0
     downstream eth1
-    host 2001:db8::1 eth0  # the default gateway
+    host 2001:db8::1 eth0        # the default gateway
+    # router-advertisements yes  # guests then need no setting
 }
 `)
   t.equal(stderr, 'ndp6d: to save this: `ndp6d init --write`\n')
@@ -77,10 +78,11 @@ ${FORWARDING}
 subnet 2001:db8::/64 {
     upstream   eth0
     downstream eth1
-    host 2001:db8::1 eth0  # the default gateway
-    host 2001:db8::2 eth1  # from: ip -6 neigh add proxy 2001:db8::2 dev eth0
-    host 2001:db8::3 eth1  # from: /etc/network/interfaces:2
-    host 2001:db8::4 eth1  # from: /etc/systemd/network/10-wan.network:4
+    host 2001:db8::1 eth0        # the default gateway
+    host 2001:db8::2 eth1        # from: ip -6 neigh add proxy 2001:db8::2 dev eth0
+    host 2001:db8::3 eth1        # from: /etc/network/interfaces:2
+    host 2001:db8::4 eth1        # from: /etc/systemd/network/10-wan.network:4
+    # router-advertisements yes  # guests then need no setting
 }
 
 proxy eth0 {
@@ -93,7 +95,7 @@ t.test('it cannot decide: status 1, with the choice as a comment', async (t) => 
   const two = machine([...SERVER, ...GUESTS, 'link add eth2 type bridge', 'link set eth2 up']).init('--write')
   t.equal(two.status, 1)
   t.match(two.stdout, '# DECIDE: no route or neighbor shows which link has the hosts: choose among eth1, eth2.\n')
-  t.match(two.stdout, '    downstream eth1        # or: eth2\n')
+  t.match(two.stdout, '    downstream eth1              # or: eth2\n')
   t.equal(two.stderr, 'ndp6d: cannot decide: no route or neighbor shows which link has the hosts: choose among eth1, eth2. Nothing was written: '
     + 'save the text as /etc/ndp6d.conf, edit the lines marked DECIDE, then `ndp6d check`\n')
   const none = machine(SERVER).init()
@@ -116,14 +118,15 @@ t.test('a prefix of router advertisements, and taps of guests', async (t) => {
   const { status, stdout } = machine(['link add eth0 type bridge', 'link set eth0 up', 'addr add 2001:db8::ff/64 dev eth0 nodad valid_lft 900 preferred_lft 900',
     'route add default via fe80::1 dev eth0', ...[1, 2, 12].flatMap((n) => [`tuntap add vmtap${n} mode tap`, `link set vmtap${n} up`,
       `route add 2001:db8::${n} dev vmtap${n}`])]).init()
-  t.match(stdout, 'subnet auto {\n    # the prefix of router advertisements, now 2001:db8::/64\n    upstream   eth0\n    downstream vmtap*\n}\n')
+  t.match(stdout, 'subnet auto {\n    # the prefix of router advertisements, now 2001:db8::/64\n    upstream   eth0\n    downstream vmtap*\n'
+    + '    # router-advertisements yes  # guests then need no setting\n}\n')
   t.equal(status, 0)
 })
 
 t.test('a tunnel has pinned hosts', async (t) => {
   const { status, stdout } = machine([...SERVER, 'tuntap add tun0 mode tun', 'link set tun0 up', 'route add 2001:db8::cafe:20 dev tun0']).init()
   t.match(stdout, '    downstream tun0\n    host 2001:db8::1 eth0        # the default gateway\n'
-    + '    host 2001:db8::cafe:20 tun0  # route to tun0, where a peer may answer no probe\n')
+    + '    host 2001:db8::cafe:20 tun0  # route to tun0, where a peer may answer no probe\n}\n')
   t.equal(status, 0)
 })
 
@@ -133,11 +136,12 @@ t.test('/etc/ndppd.conf', async (t) => {
   t.match(guests.stdout, `subnet 2001:db8::/64 {
     upstream   eth0
     downstream eth1
-    router no              # from /etc/ndppd.conf
-    ttl 10000              # from /etc/ndppd.conf
-    deadtime 10000         # from /etc/ndppd.conf
-    host 2001:db8::1 eth0  # the default gateway
-    host 2001:db8::5 eth1  # from: /etc/ndppd.conf
+    router no                    # from /etc/ndppd.conf
+    ttl 10000                    # from /etc/ndppd.conf
+    deadtime 10000               # from /etc/ndppd.conf
+    host 2001:db8::1 eth0        # the default gateway
+    host 2001:db8::5 eth1        # from: /etc/ndppd.conf
+    # router-advertisements yes  # guests then need no setting
 }
 
 proxy eth0 {

@@ -28,6 +28,9 @@ export interface Plan {
   readonly open: readonly string[]
 }
 
+/** Left to the reader, because guests may have static addresses. */
+const ADVERTISE: Line = { text: '# router-advertisements yes', why: 'guests then need no setting' }
+
 /** Plans the blocks around `upstream`. */
 export function plan(found: Findings, upstream: string): Plan {
   const { machine, ndppd } = found
@@ -70,12 +73,15 @@ export function plan(found: Findings, upstream: string): Plan {
     links.push(...changed.map((text) => ({ text, why: 'from /etc/ndppd.conf' })))
   }
   const hosts = subnets.length === 0 ? [] : pinnedHosts(found, upstream, subnets, evidence, downstream)
+  // Hosts take addresses by themselves in a /64 only (RFC 4862 5.5.3), and peers of tunnels mostly do not.
+  const isTunnel = downstream.every((name) => machine.links.some((link) => link.ifname === name && isWithoutDiscovery(link)))
+  const advertise = ({ length }: Prefix): Line[] => length === 64 && !isTunnel ? [ADVERTISE] : []
   if (isAuto) {
     const now = { text: `# the prefix of router advertisements, now ${subnets.map(({ value }) => value).join(' ')}` }
-    blocks.push({ head: 'subnet auto', lines: [now, ...links, ...hosts] })
+    blocks.push({ head: 'subnet auto', lines: [now, ...links, ...hosts, ...advertise(subnets[0].value)] })
   } else {
     for (const { value } of subnets) {
-      blocks.push({ head: `subnet ${value}`, lines: [...links, ...hosts.filter(({ address }) => value.contains(address))] })
+      blocks.push({ head: `subnet ${value}`, lines: [...links, ...hosts.filter(({ address }) => value.contains(address)), ...advertise(value)] })
     }
   }
   blocks.push(...kept.map(printKept), ...outside(found, subnets, downstream))
