@@ -22,7 +22,7 @@ t.test('links that the configuration names are listened on, and the kernel\'s re
   t.same(stage.sink.take('filter', 'ignore', 'link'), ['filter', 'ignore eth0', 'link eth0 gone'])
   stage.gone(ETH0)
   t.same(stage.sink.take(), [], 'the second time')
-  t.same(stage.engine.interfaces, { names: ['eth0', 'eth1'], upstreams: ['eth0'] })
+  t.same(stage.engine.interfaces, { names: ['eth0', 'eth1'], upstreams: ['eth0'], solicited: ['eth0'] })
 })
 
 t.test('link down: no route, no answer; up again: verified at once', async (t) => {
