@@ -13,8 +13,14 @@ export class PreviousRun extends Part<PreviousRunParts> {
   adopt(present: readonly HostRoute[], now: Instant): void {
     if (this.#isAdopted) return
     this.#isAdopted = true
-    const { owners, reconciler, reconfiguration } = this.parts
+    const { cache, owners, reconciler, reconfiguration } = this.parts
     for (const { target, ifindex, via } of present) {
+      const known = cache.find(target)
+      if (known?.isOwned === true) {
+        // A pinned host: the kernel was asked about it before, and replied with this route.
+        reconciler.adopt(known, known.ifindex === ifindex, now)
+        continue
+      }
       const rule = reconfiguration.ruleOf(target, ifindex)
       const isOurs = rule?.settings.routes && rule.kind === 'iface'
       const neighbor = isOurs ? owners.restore(target, ifindex, undefined, rule, now) : undefined

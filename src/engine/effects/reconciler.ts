@@ -40,6 +40,7 @@ export class Reconciler extends Part<ReconcilerParts> {
     const { ifindex, rule } = neighbor
     // The kernel may still have a host route of the previous run and would reply with that one, so the question comes later.
     neighbor.path = isRouted || !isUpstream(rule, this.parts.links.get(ifindex)) ? 'detour' : 'right'
+    neighbor.isForeign = false
     neighbor.askedOn = ifindex
     this.parts.paths.stale([neighbor], now)
     const { route, groups } = wants(neighbor, this.parts)

@@ -1,7 +1,7 @@
 /** Routes and hosts of the previous run. */
 import t from 'tap'
 import type { SavedHost } from '../../../src/engine/types.ts'
-import { ETH0, ETH1, ip, linkOf, mac, ROUTER, Stage, TIMED, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
+import { ETH0, ETH1, ETH2, ip, linkOf, mac, ROUTER, Stage, TIMED, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
 
 function host(target: string, iface: string, from: string | undefined = VM2, router = false): SavedHost {
   return { target: ip(target), iface, mac: from === undefined ? undefined : mac(from), router }
@@ -64,4 +64,25 @@ t.test('the way to a saved host is asked for when the routes of the previous run
   t.same(stage.sink.take('route'), [`route add ${VM} eth1`], 'the kernel has it')
   stage.foreign('2001:db8::2/127', ETH1)
   t.same(stage.sink.take('route'), [`route delete ${VM} eth1`])
+})
+
+t.test('the kernel replies with the route of the previous run until that is known: a pinned host keeps it', async (t) => {
+  const text = TIMED.replace('host', `host ${VM} eth1\n host`)
+  const start = (ifindex: number): Stage => {
+    const stage = new Stage(text, [])
+    stage.sink.routes.set(VM, { target: ip(VM), ifindex })
+    for (const link of [...twoLinks(), linkOf(ETH2)]) stage.link(link)
+    stage.sink.take()
+    stage.routes([VM, ifindex])
+    stage.wait(100)
+    return stage
+  }
+  const same = start(ETH1)
+  t.equal(same.known[VM], 'REACHABLE eth1 routed')
+  t.same(same.sink.take('route'), [])
+  t.equal(same.ns(ETH0, VM), 'answered')
+  const other = start(ETH2)
+  t.equal(other.known[VM], 'REACHABLE eth1 routed', 'also one that was pinned to another link')
+  t.same(other.sink.take('route').slice(0, 1), [`route add ${VM} eth1`])
+  t.equal(other.ns(ETH0, VM), 'answered')
 })
