@@ -2,7 +2,7 @@
 import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Argv } from 'yargs'
-import { request } from '../control/client.ts'
+import { NoReply, request } from '../control/client.ts'
 import { METRICS, type MetricName, type Reading } from '../exporter/catalog.ts'
 import { control, explainFailure } from './connection.ts'
 import { EXIT } from './exit.ts'
@@ -26,9 +26,10 @@ export function builder(yargs: Argv): Argv<Options> {
 export async function handler({ control: path, json, write: file }: Options): Promise<void> {
   // Ignores the error of a pipe that its reader closes early (`| head`).
   process.stdout.on('error', () => {})
-  let reading: Reading = {}
+  let reading: Reading | undefined
   try {
-    for await (const part of request(path, 'metrics')) reading = part.reading as Reading
+    for await (const part of request(path, 'metrics')) reading = part.reading as Reading | undefined
+    if (reading === undefined) throw new NoReply('foreign', 'the daemon sent no metrics')
   } catch (error) {
     process.exitCode = explainFailure(error as NodeJS.ErrnoException, path, json ? SCHEMA : undefined)
     return

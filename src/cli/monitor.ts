@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import type { Argv } from 'yargs'
 import { Prefix } from '../address.ts'
-import { request } from '../control/client.ts'
+import { NoReply, request } from '../control/client.ts'
 import { EVENT_KINDS, PACKET_KINDS } from '../replies/event-filter.ts'
 import type { MonitorEvent } from '../replies/monitor.ts'
 import { control, explainFailure } from './connection.ts'
@@ -59,6 +59,7 @@ export async function handler(options: Options): Promise<void> {
   try {
     const args = { target, link, kinds: kind?.split(',') }
     for await (const { since, events = [] } of request(path, 'monitor', args, 0) as AsyncIterable<{ since?: string; events?: MonitorEvent[] }>) {
+      if (since === undefined && events.length === 0) throw new NoReply('foreign', 'the daemon sent no events')
       if (json && since !== undefined) process.stdout.write(`${JSON.stringify({ schema: SCHEMA, running: true, since })}\n`)
       const shown = take(events, left)
       left -= shown.filter(({ event }) => event !== 'lost').length

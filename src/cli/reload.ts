@@ -4,7 +4,7 @@ import { countOf, renderDiagnostic } from '../config/diagnostic.ts'
 import { request } from '../control/client.ts'
 import { changeColumns, keptSentence, minute, second } from '../log/reload-sentences.ts'
 import { type Reload, reloadOf } from '../replies/reload.ts'
-import { control, explainFailure } from './connection.ts'
+import { control, explainFailure, failureOf } from './connection.ts'
 import { EXIT } from './exit.ts'
 import { table } from './table.ts'
 
@@ -56,7 +56,7 @@ export async function handler({ control: path, json, dryRun, try: time, confirm 
     else print(reload, time !== undefined)
   } catch (error) {
     process.exitCode = explainFailure(error as NodeJS.ErrnoException, path)
-    if (json) printJson(undefined, (error as Error).message)
+    if (json) printJson(undefined, failureOf(error as NodeJS.ErrnoException, path).sentence)
   }
 }
 
