@@ -36,6 +36,8 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .command(logLevel.command, logLevel.describe, logLevel.builder, logLevel.handler)
     .command(report.command, report.describe, report.builder, report.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })
+    // The daemon writes its log without these streams.
+    .middleware(({ _: [command] }) => { if (command !== undefined) watchOutputs() })
     .strict()
     .version(version())
     .help()
@@ -47,4 +49,17 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
       process.exit(EXIT.usage)
     })
     .parseAsync()
+}
+
+/** Ends the process if its output cannot be written. A reader that closes a pipe early (`| head`) is no error. */
+function watchOutputs(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+      if (code !== 'EPIPE') {
+        process.exitCode = EXIT.failed
+        if (stream === process.stdout) process.stderr.write(`ndp6d: cannot write the output: ${message}: free space, or write it elsewhere\n`)
+      }
+      process.exit()
+    })
+  }
 }

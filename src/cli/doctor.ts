@@ -32,7 +32,6 @@ export function builder(yargs: Argv) {
 interface Options { config?: string | undefined; control: string; list: boolean; only?: string | undefined; strict: boolean; json: boolean }
 
 export async function handler({ config: file, control: path, list, only, strict, json }: Options): Promise<void> {
-  process.stdout.on('error', () => {})
   // Loads native code, which other commands do not need.
   const { CHECKS, examine } = await import('../doctor/doctor.ts')
   const codes = only?.split(',').filter((code) => code !== '')

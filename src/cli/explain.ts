@@ -18,8 +18,6 @@ export const builder = {
 } as const
 
 export async function handler({ ADDRESS, control: path, probe, json }: InferredOptionTypes<typeof builder>): Promise<void> {
-  // Ignores the error of a pipe that its reader closes early (`| head`).
-  process.stdout.on('error', () => {})
   const address = Address.parse(ADDRESS)?.toString()
   if (address === undefined) {
     process.stderr.write(`ndp6d: ${JSON.stringify(ADDRESS)} is not an IPv6 address: expected one like 2001:db8::2\n`)

@@ -24,8 +24,6 @@ export function builder(yargs: Argv): Argv<Options> {
 }
 
 export async function handler({ control: path, json, write: file }: Options): Promise<void> {
-  // Ignores the error of a pipe that its reader closes early (`| head`).
-  process.stdout.on('error', () => {})
   let reading: Reading | undefined
   try {
     for await (const part of request(path, 'metrics')) reading = part.reading as Reading | undefined

@@ -47,8 +47,6 @@ export async function handler(options: Options): Promise<void> {
     return
   }
   if (options.top) return showTop(path)
-  // The reader of a pipe may close it early (`| head`).
-  process.stdout.on('error', () => process.exit())
   const text = new MonitorText(process.stdout.isTTY, (lines) => void process.stdout.write(lines))
   const end = (): void => {
     if (!json) text.end()

@@ -48,7 +48,6 @@ function timeOf(text: string): number | undefined {
 }
 
 export async function handler({ control: path, json, dryRun, try: time, confirm }: Options): Promise<void> {
-  process.stdout.on('error', () => {})
   try {
     const reload = await reloadOf(request(path, 'reload', { dryRun, confirm, try: time === undefined ? undefined : timeOf(time) }))
     if (reload.verdict === 'refused') process.exitCode = EXIT.config

@@ -36,7 +36,6 @@ interface Section { readonly title: string; readonly text: string }
 
 /** Ends with 0 in every state of the daemon: what cannot be read is named in its section. */
 export async function handler({ control: path, config, plain, json }: Options): Promise<void> {
-  process.stdout.on('error', () => {})
   const anonymizer = new Anonymizer()
   const sections = (await sectionsOf(path, config)).map(({ title, text }) => ({ title, text: plain ? text : anonymizer.text(text) }))
   const head = `Report of ndp6d with ${sections.map(({ title }) => title).join(', ')}. ${plain ? 'It has all addresses.'

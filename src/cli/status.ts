@@ -32,8 +32,6 @@ export async function handler({ WHAT, control: path, all, json }: InferredOption
     process.exitCode = EXIT.usage
     return
   }
-  // Ignores the error of a pipe that its reader closes early (`| head`).
-  process.stdout.on('error', () => {})
   try {
     const status = await statusOf(request(path, 'status', { all }))
     if (status.links.some(isUnserved)) process.exitCode = EXIT.failed
