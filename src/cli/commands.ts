@@ -13,7 +13,7 @@ import * as reload from './reload.ts'
 import * as report from './report.ts'
 import * as run from './run.ts'
 import * as status from './status.ts'
-import { type Commands, explainUsage } from './usage-errors.ts'
+import { type Commands, explainUsage, refuse } from './usage-errors.ts'
 import { version } from './version.ts'
 
 /** The builder of each command by name; the empty name is the daemon. */
@@ -44,9 +44,8 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .fail((message, error) => {
       // yargs passes its own errors (YError) here too; all others are thrown.
       if (error && error.name !== 'YError') throw error
-      const sentences = explainUsage(message, args, COMMANDS).map((sentence) => `ndp6d: ${sentence}\n`)
-      process.stderr.write(`${sentences.join('')}Try \`ndp6d --help\`.\n`)
-      process.exit(EXIT.usage)
+      refuse(...explainUsage(message, args, COMMANDS))
+      process.exit()
     })
     .parseAsync()
 }

@@ -1,6 +1,6 @@
 /** `ndp6d monitor`: packets and events as they happen. */
 import { once } from 'node:events'
-import type { Argv } from 'yargs'
+import type { InferredOptionTypes } from 'yargs'
 import { Prefix } from '../address.ts'
 import { NoReply, request } from '../control/client.ts'
 import { EVENT_KINDS, PACKET_KINDS } from '../replies/event-filter.ts'
@@ -9,6 +9,7 @@ import { control, explainFailure } from './connection.ts'
 import { EXIT } from './exit.ts'
 import { MonitorText } from './monitor-text.ts'
 import { showTop } from './top.ts'
+import { refuse } from './usage-errors.ts'
 
 const SCHEMA = 'ndp6d/event/1'
 const KINDS: readonly string[] = [...PACKET_KINDS, ...EVENT_KINDS]
@@ -16,36 +17,22 @@ const KINDS: readonly string[] = [...PACKET_KINDS, ...EVENT_KINDS]
 export const command = 'monitor'
 export const describe = 'show packets and events as they happen'
 
-export function builder(yargs: Argv) {
-  return yargs.options({
-    control,
-    target: { type: 'string', requiresArg: true, describe: 'only this address, or addresses in this prefix' },
-    link: { type: 'string', requiresArg: true, describe: 'only this link' },
-    kind: { type: 'string', requiresArg: true, describe: `only these kinds, separated by commas: ${KINDS.join(', ')}` },
-    count: { type: 'number', requiresArg: true, describe: 'end after this number of events' },
-    top: { type: 'boolean', default: false, describe: 'a screen with the busiest targets and solicitors' },
-    json: { type: 'boolean', default: false, describe: 'as lines of JSON' },
-  })
-}
+export const builder = {
+  control,
+  target: { type: 'string', requiresArg: true, describe: 'only this address, or addresses in this prefix' },
+  link: { type: 'string', requiresArg: true, describe: 'only this link' },
+  kind: { type: 'string', requiresArg: true, describe: `only these kinds, separated by commas: ${KINDS.join(', ')}` },
+  count: { type: 'number', requiresArg: true, describe: 'end after this number of events' },
+  top: { type: 'boolean', default: false, describe: 'a screen with the busiest targets and solicitors' },
+  json: { type: 'boolean', default: false, describe: 'as lines of JSON' },
+} as const
 
-interface Options {
-  readonly control: string
-  readonly target?: string | undefined
-  readonly link?: string | undefined
-  readonly kind?: string | undefined
-  readonly count?: number | undefined
-  readonly top: boolean
-  readonly json: boolean
-}
+type Options = InferredOptionTypes<typeof builder>
 
 export async function handler(options: Options): Promise<void> {
   const { control: path, target, link, kind, count, json } = options
   const wrong = problem(options)
-  if (wrong !== undefined) {
-    process.stderr.write(`ndp6d: ${wrong}\n`)
-    process.exitCode = EXIT.usage
-    return
-  }
+  if (wrong !== undefined) return refuse(wrong)
   if (options.top) return showTop(path)
   const text = new MonitorText(process.stdout.isTTY, (lines) => void process.stdout.write(lines))
   const end = (): void => {

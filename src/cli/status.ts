@@ -9,6 +9,7 @@ import { control, explainFailure } from './connection.ts'
 import * as explain from './explain.ts'
 import { EXIT } from './exit.ts'
 import { StatusText, type TextOptions } from './status-text.ts'
+import { refuse } from './usage-errors.ts'
 
 export const command = 'status [WHAT]'
 export const describe = 'show what the running daemon does, and what is wrong'
@@ -28,9 +29,7 @@ export const builder = {
 export async function handler({ WHAT, control: path, all, json }: InferredOptionTypes<typeof builder>): Promise<void> {
   if (WHAT !== undefined && Address.parse(WHAT) !== undefined) return explain.handler({ ADDRESS: WHAT, control: path, probe: false, json })
   if (WHAT !== undefined && !VIEWS.some((view) => view === WHAT)) {
-    process.stderr.write(`ndp6d: status shows ${VIEWS.join(', ')} or an address, not ${WHAT}\nTry \`ndp6d --help\`.\n`)
-    process.exitCode = EXIT.usage
-    return
+    return refuse(`status shows ${VIEWS.join(', ')} or an address, not ${WHAT}`)
   }
   try {
     const status = await statusOf(request(path, 'status', { all }))
