@@ -1,5 +1,5 @@
 /** The reply to `ndp6d status`. */
-import { Address } from '../address.ts'
+import { Address, formatMac } from '../address.ts'
 import type { Config } from '../config/config.ts'
 import type { Part, Request } from '../control/protocol.ts'
 import type { Introspection } from '../introspection.ts'
@@ -17,6 +17,8 @@ const PART_SIZE = 128
 interface LastPacket {
   readonly at: string
   readonly link: string | null
+  /** Its link-layer source; null without a link header. */
+  readonly lladdr: string | null
   readonly target: string | null
 }
 
@@ -145,10 +147,10 @@ function ruleOf(rule: Config['proxies'][number]['rules'][number]): ProxyRule {
 
 function lastPacketsOf({ setting: { links }, lastPackets }: StatusSource): Summary['lastPackets'] {
   const now = Date.now()
-  return Object.fromEntries(Object.entries(lastPackets).map(([outcome, { age, ifindex, t0, t1, t2, t3 }]) => {
+  return Object.fromEntries(Object.entries(lastPackets).map(([outcome, { age, ifindex, mac, t0, t1, t2, t3 }]) => {
     const target = new Address(t0, t1, t2, t3)
     return [outcome, { at: timeBefore(now, age)!, link: links.find((link) => link.ifindex === ifindex)?.name ?? null,
-      target: target.isUnspecified ? null : target.toString() }]
+      lladdr: mac < 0 ? null : formatMac(mac), target: target.isUnspecified ? null : target.toString() }]
   }))
 }
 
