@@ -8,6 +8,7 @@ import { type Status, statusOf } from '../replies/status.ts'
 import { control, explainFailure } from './connection.ts'
 import * as explain from './explain.ts'
 import { EXIT } from './exit.ts'
+import { lastWords } from './last-words.ts'
 import { StatusText, type TextOptions } from './status-text.ts'
 import { refuse } from './usage-errors.ts'
 
@@ -38,6 +39,8 @@ export async function handler({ WHAT, control: path, all, json }: InferredOption
       : print(status, WHAT, all))
   } catch (error) {
     process.exitCode = explainFailure(error as NodeJS.ErrnoException, path, json ? SCHEMA : undefined)
+    const words = process.exitCode === EXIT.notRunning ? lastWords() : undefined
+    if (words !== undefined) process.stderr.write(`Last problem in the journal, ${words}\n`)
   }
 }
 
