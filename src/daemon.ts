@@ -112,7 +112,7 @@ export class Daemon {
     this.#findings = new FindingWatch(() => ({ machine: new Machine(this.#kernel, () => this.#watch.defaultRoutes), config: this.#config,
       daemon: this.introspection.facts, neighbors: this.introspection.neighbors }), log)
     this.#stateFile = state === undefined ? undefined
-      : new StateFile(state, (message, err) => log.warn({ event: 'state-file', directory: state, err }, message))
+      : new StateFile(state, (message, err) => log.warn({ event: 'state-file', directory: state, reason: message, err }, message))
     this.introspection = new Introspection({ engine: this.#engine, kernel: this.#kernel, watch: this.#watch, sockets: this.#sockets,
       forwarding: this.#forwarding, counters: this.#counters, totals: this.#totals, observers: this.#observers,
       findings: this.#findings, limited: [this.#routes, log, this.#linkErrors, this.#stateFile], mayChange: this.#mayChange,

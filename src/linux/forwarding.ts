@@ -39,7 +39,7 @@ export class Forwarding {
     this.#log = log
     this.#needs = needs
     this.#settings = state === undefined ? undefined : new ChangedSettings(state,
-      (message) => log.warn({ event: 'state-file', directory: state }, message))
+      (message) => log.warn({ event: 'state-file', directory: state, reason: message }, message))
     this.#open = open
   }
 

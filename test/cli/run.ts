@@ -137,6 +137,14 @@ t.test('the state file is in the directory of --state, else in that of systemd',
   }
 })
 
+t.test('two problems of the state directory within a minute are two warnings', async (t) => {
+  const daemon = await start('--state', file)
+  t.equal(await daemon.stop(), 0)
+  const warnings = daemon.lines.map(parseRecord).filter(({ event }) => event === 'state-file').map(({ msg }) => msg)
+  t.match(warnings, [/^cannot read .*\/hosts\.json /, /^cannot write .*\/hosts\.json /], warnings.join('\n'))
+  t.equal(warnings.length, 2)
+})
+
 t.test('a second daemon is refused, the first goes on', async (t) => {
   const daemon = await start()
   for (const config of [file, files.path('other.conf')]) {
