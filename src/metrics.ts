@@ -4,9 +4,9 @@ import type { Outcome } from './events.ts'
 import { ACTIONS, SILENT_REASONS } from './events.ts'
 import { DROP_REASONS } from './wire/ndisc-decode.ts'
 
-type Place = 'ifindex' | 't0' | 't1' | 't2' | 't3'
+type Place = 'ifindex' | 'mac' | 't0' | 't1' | 't2' | 't3'
 
-/** By outcome, the age in milliseconds of the last packet, its link and the words of its target, all zero if it has none. */
+/** By outcome, the age in milliseconds of the last packet, its link, its sender and the words of its target, all zero if it has none. */
 export type LastPackets = Readonly<Partial<Record<Outcome, Pick<PacketOutcome, Place> & { readonly age: number }>>>
 
 type Last = { -readonly [K in Place]: PacketOutcome[K] } & { at: number }
@@ -31,14 +31,15 @@ export class Counters {
   }
 
   /** Remembers a packet as the last one of its outcome. @param now milliseconds on a monotonic clock */
-  remember({ outcome, ifindex, t0, t1, t2, t3 }: PacketOutcome, now: number): void {
+  remember({ outcome, ifindex, mac, t0, t1, t2, t3 }: PacketOutcome, now: number): void {
     const last = this.#lasts[outcome]
     if (last === undefined) {
-      this.#lasts[outcome] = { at: now, ifindex, t0, t1, t2, t3 }
+      this.#lasts[outcome] = { at: now, ifindex, mac, t0, t1, t2, t3 }
       return
     }
     last.at = now
     last.ifindex = ifindex
+    last.mac = mac
     last.t0 = t0
     last.t1 = t1
     last.t2 = t2

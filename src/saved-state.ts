@@ -18,7 +18,7 @@ export class SavedState {
   constructor(engine: Engine, directory: string | undefined, log: Log) {
     this.#engine = engine
     this.#file = directory === undefined ? undefined
-      : new StateFile(directory, (message, err) => log.warn({ event: 'state-file', directory, err }, message))
+      : new StateFile(directory, (message, err) => log.warn({ event: 'state-file', directory, reason: message, err }, message))
   }
 
   get limits(): Limit[] { return this.#file?.limits ?? [] }

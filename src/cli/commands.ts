@@ -13,7 +13,7 @@ import * as reload from './reload.ts'
 import * as report from './report.ts'
 import * as run from './run.ts'
 import * as status from './status.ts'
-import { type Commands, explainUsage } from './usage-errors.ts'
+import { type Commands, explainUsage, refuse } from './usage-errors.ts'
 import { version } from './version.ts'
 
 /** The builder of each command by name; the empty name is the daemon. */
@@ -36,15 +36,29 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .command(logLevel.command, logLevel.describe, logLevel.builder, logLevel.handler)
     .command(report.command, report.describe, report.builder, report.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })
+    // The daemon writes its log without these streams.
+    .middleware(({ _: [command] }) => { if (command !== undefined) watchOutputs() })
     .strict()
     .version(version())
     .help()
     .fail((message, error) => {
       // yargs passes its own errors (YError) here too; all others are thrown.
       if (error && error.name !== 'YError') throw error
-      const sentences = explainUsage(message, args, COMMANDS).map((sentence) => `ndp6d: ${sentence}\n`)
-      process.stderr.write(`${sentences.join('')}Try \`ndp6d --help\`.\n`)
-      process.exit(EXIT.usage)
+      refuse(...explainUsage(message, args, COMMANDS))
+      process.exit()
     })
     .parseAsync()
+}
+
+/** Ends the process if its output cannot be written. A reader that closes a pipe early (`| head`) is no error. */
+function watchOutputs(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+      if (code !== 'EPIPE') {
+        process.exitCode = EXIT.failed
+        if (stream === process.stdout) process.stderr.write(`ndp6d: cannot write the output: ${message}: free space, or write it elsewhere\n`)
+      }
+      process.exit()
+    })
+  }
 }

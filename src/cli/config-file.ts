@@ -6,6 +6,8 @@ import { matchesIface } from '../config/config.ts'
 import { type Included, parseConfig, type Parsed } from '../config/load.ts'
 
 export const DEFAULT_FILE = '/etc/ndp6d.conf'
+/** The code of errors about files that are not regular ones. */
+const WRONG_TYPE = 'EINVAL'
 
 /**
  * Reads `file`, which may have any readable type, and its included files, which must be regular files.
@@ -27,6 +29,7 @@ export function explainUnreadable(file: string, error: unknown): string {
     case 'ENOENT': return `${file} does not exist: \`ndp6d init --write${file === DEFAULT_FILE ? '' : ` ${file}`}\` makes it from the links and `
       + `routes of this machine${example()}; or name another file with \`--config FILE\` or \`check FILE\``
     case 'EACCES': return `this user cannot read ${file}: \`chmod a+r ${file}\`, or run as another user`
+    case 'EISDIR': return `${file} is a directory: name a file in it, or write \`include ${join(resolve(file), '*.conf')}\` into a file`
     default: return `cannot read ${file}: ${message}`
   }
 }
@@ -87,20 +90,34 @@ function include(glob: string, fromFile: string, seen: (path: string) => void): 
       if (!isPattern && isDirectory(file)) {
         return { file, error: `it is a directory: write \`${glob.replace(/\/+$/, '')}/*.conf\`` }
       }
-      return { file, error: (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'it does not exist' : (error as Error).message }
+      return { file, ...reasonOf(error as NodeJS.ErrnoException, { path: file, missing: 'it does not exist', mode: 'a+r' }) }
     }
   })
 }
 
+/**
+ * @param missing the reason if there is no such path. @param mode what chmod(1) has to add for another user
+ * @returns why an include cannot be read, and what to do about it; no `hint` if `error` says so itself
+ */
+function reasonOf({ code, message }: NodeJS.ErrnoException, { path, missing, mode }: { path: string; missing: string; mode: string }): { error: string; hint?: string } {
+  switch (code) {
+    case 'ENOENT': case 'ENOTDIR': return { error: missing, hint: 'correct the path, create the file, or delete this line' }
+    case 'EACCES': return { error: 'this user is not permitted to', hint: `\`chmod ${mode} ${path}\`, or run as another user` }
+    case WRONG_TYPE: return { error: message }
+    default: return { error: message, hint: 'correct the path, or delete this line' }
+  }
+}
+
 function isDirectory(path: string): boolean { return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false }
 
-/** @returns the names in a directory. @throws an Error with `code` */
+/** @returns the names in a directory. @throws an Error with `code` and `hint` */
 function filesOf(directory: string): string[] {
   try {
     return readdirSync(directory)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    throw Object.assign(new Error(`the directory ${directory} does not exist`), { code: 'ENOENT' })
+    const { code } = error as NodeJS.ErrnoException
+    const { error: reason, hint } = reasonOf(error as NodeJS.ErrnoException, { path: directory, missing: `the directory ${directory} does not exist`, mode: 'a+rx' })
+    throw Object.assign(new Error(reason), { code, hint })
   }
 }
 
@@ -110,7 +127,7 @@ function filesOf(directory: string): string[] {
  * @throws an Error with `code`
  */
 function readRegular(file: string, advice: string): string {
-  const wrongType = (): Error => Object.assign(new Error(`not a regular file: ${advice}`), { code: 'EINVAL' })
+  const wrongType = (): Error => Object.assign(new Error(`not a regular file: ${advice}`), { code: WRONG_TYPE })
   let fd: number
   try {
     fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)

@@ -1,5 +1,5 @@
 /** The connection of commands to the daemon. */
-import { Refused } from '../control/client.ts'
+import { NoReply, Refused } from '../control/client.ts'
 import { controlPath } from './service-directories.ts'
 import { EXIT } from './exit.ts'
 
@@ -28,11 +28,22 @@ export interface Failure { readonly running: boolean | null; readonly reason: st
 /** @param path of the socket @returns why a command failed, with the sentence for its user */
 export function failureOf(error: NodeJS.ErrnoException, path: string): Failure {
   switch (error.code) {
-    case 'ENOENT': case 'ECONNREFUSED': return { running: false, reason: 'not-listening', status: EXIT.notRunning,
+    case 'ENOENT': case 'ENOTDIR': case 'ECONNREFUSED': return { running: false, reason: 'not-listening', status: EXIT.notRunning,
       sentence: `not running (no process listens at ${path}): \`systemctl start ndp6d\` starts it, \`journalctl -u ndp6d\` shows why it ended` }
     case 'EACCES': case 'EPERM': return { running: null, reason: 'not-permitted', status: EXIT.notPermitted,
       sentence: 'not permitted to connect to the daemon: run this command with sudo, or as a member of the group `ndp6d-ctl`' }
-    default: return { running: error instanceof Refused ? true : null, reason: error instanceof Refused ? 'refused' : 'no-reply',
-      status: EXIT.failed, sentence: error.message }
+    default: return error instanceof Refused ? { running: true, reason: 'refused', status: EXIT.failed, sentence: error.message }
+      : { running: null, reason: 'no-reply', status: EXIT.failed, sentence: adviceOf(error, path) }
+  }
+}
+
+/** @returns why there is no reply, and what to do. Errors without a code are about its content. */
+function adviceOf(error: NodeJS.ErrnoException, path: string): string {
+  if (error.code !== undefined) return `cannot connect to ${path}: ${error.message}: \`--control PATH\` names another socket`
+  switch (error instanceof NoReply ? error.kind : 'foreign') {
+    case 'lost': return `${error.message}: \`systemctl status ndp6d\` shows whether it runs, \`journalctl -u ndp6d\` why it ended`
+    case 'silent': return `${error.message}: run this again later; \`systemctl restart ndp6d\` ends a daemon that hangs`
+    default: return `the reply at ${path} is not one of this version of ndp6d: after an upgrade, \`systemctl restart ndp6d\`; \`ss -xlp src ${path}\` `
+      + 'shows the program that listens there'
   }
 }

@@ -1,5 +1,5 @@
 /** `ndp6d doctor`: what is wrong with the set-up of this machine, and the command that mends it. */
-import type { Argv } from 'yargs'
+import type { InferredOptionTypes } from 'yargs'
 import type { Config } from '../config/config.ts'
 import { request } from '../control/client.ts'
 import type { Check, DaemonFacts, NeighborFacts, Outcome, Subject, Unknown } from '../doctor/check.ts'
@@ -17,22 +17,17 @@ const DAEMON_TIME = 1500
 /** Milliseconds from the start of this process to the end of the checks, and the least time for the checks on a busy machine. */
 const END = 4500, LEAST = 2500
 
-export function builder(yargs: Argv) {
-  return yargs.options({
-    config: { alias: 'c', type: 'string', requiresArg: true, defaultDescription: `that of the running daemon, else ${DEFAULT_FILE}`,
-      describe: 'configuration file' },
-    control,
-    list: { type: 'boolean', default: false, describe: 'list all checks, and make none' },
-    only: { type: 'string', requiresArg: true, describe: 'codes of the checks to make, separated by commas' },
-    strict: { type: 'boolean', default: false, describe: 'end with status 1 also if a check could not be made' },
-    json: { type: 'boolean', default: false, describe: 'as one JSON document' },
-  } as const)
-}
+export const builder = {
+  config: { alias: 'c', type: 'string', requiresArg: true, defaultDescription: `that of the running daemon, else ${DEFAULT_FILE}`,
+    describe: 'configuration file' },
+  control,
+  list: { type: 'boolean', default: false, describe: 'list all checks, and make none' },
+  only: { type: 'string', requiresArg: true, describe: 'codes of the checks to make, separated by commas' },
+  strict: { type: 'boolean', default: false, describe: 'end with status 1 also if a check could not be made' },
+  json: { type: 'boolean', default: false, describe: 'as one JSON document' },
+} as const
 
-interface Options { config?: string | undefined; control: string; list: boolean; only?: string | undefined; strict: boolean; json: boolean }
-
-export async function handler({ config: file, control: path, list, only, strict, json }: Options): Promise<void> {
-  process.stdout.on('error', () => {})
+export async function handler({ config: file, control: path, list, only, strict, json }: InferredOptionTypes<typeof builder>): Promise<void> {
   // Loads native code, which other commands do not need.
   const { CHECKS, examine } = await import('../doctor/doctor.ts')
   const codes = only?.split(',').filter((code) => code !== '')

@@ -1,7 +1,7 @@
 /** `ndp6d explain ADDRESS`: whether the address is answered for, by which rule, and for which host. */
 import type { InferredOptionTypes } from 'yargs'
 import { Address } from '../address.ts'
-import { Refused, request } from '../control/client.ts'
+import { NoReply, Refused, request } from '../control/client.ts'
 import { EXPLAIN_SCHEMA, type Explained } from '../replies/explain.ts'
 import { control, explainFailure } from './connection.ts'
 import { EXIT } from './exit.ts'
@@ -18,8 +18,6 @@ export const builder = {
 } as const
 
 export async function handler({ ADDRESS, control: path, probe, json }: InferredOptionTypes<typeof builder>): Promise<void> {
-  // Ignores the error of a pipe that its reader closes early (`| head`).
-  process.stdout.on('error', () => {})
   const address = Address.parse(ADDRESS)?.toString()
   if (address === undefined) {
     process.stderr.write(`ndp6d: ${JSON.stringify(ADDRESS)} is not an IPv6 address: expected one like 2001:db8::2\n`)
@@ -37,8 +35,10 @@ export async function handler({ ADDRESS, control: path, probe, json }: InferredO
 }
 
 async function explanation(path: string, address: string, probe: boolean): Promise<Explained> {
-  for await (const part of request(path, 'explain', { address, probe })) return part as unknown as Explained
-  throw new Error('the daemon sent no explanation')
+  for await (const part of request(path, 'explain', { address, probe })) {
+    if (part.schema === EXPLAIN_SCHEMA) return part as unknown as Explained
+  }
+  throw new NoReply('foreign', 'the daemon sent no explanation')
 }
 
 /** The document without a daemon: nothing is known. */

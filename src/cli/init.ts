@@ -3,7 +3,7 @@ import { closeSync, existsSync, fchmodSync, openSync, rmSync, writeSync } from '
 import type { InferredOptionTypes } from 'yargs'
 import type { Config } from '../config/config.ts'
 import { summarize } from '../config/diagnostic.ts'
-import { readMachine } from '../linux/machine.ts'
+import { type Machine, readMachine } from '../linux/machine.ts'
 import { DEFAULT_FILE, readConfig } from './config-file.ts'
 import { EXIT } from './exit.ts'
 import { readBootScripts } from './init/boot-scripts.ts'
@@ -24,8 +24,12 @@ export function handler({ FILE: file, write }: InferredOptionTypes<typeof builde
   const print = (sentence: string): void => { process.stderr.write(`ndp6d: ${sentence}\n`) }
   process.exitCode = EXIT.failed
   if (write && existsSync(file)) return print(existsSentence(file))
-  const machine = readMachine()
-  if (machine === undefined) return print('cannot look at this machine without ip(8): `apt install iproute2`')
+  let machine: Machine
+  try {
+    machine = readMachine()
+  } catch (error) {
+    return print(`cannot look at this machine ${(error as Error).message}`)
+  }
   const ndppd = readNdppd()
   const scripts = readBootScripts()
   const ofKernel = machine.proxied.map((entry) => ({ ...entry, origin: undefined }))

@@ -1,34 +1,30 @@
 /** `ndp6d metrics`: the daemon's metrics in Prometheus' text format, also for the textfile collector of node_exporter. */
 import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Argv } from 'yargs'
-import { request } from '../control/client.ts'
+import type { InferredOptionTypes } from 'yargs'
+import { NoReply, request } from '../control/client.ts'
 import { METRICS, type MetricName, type Reading } from '../exporter/catalog.ts'
 import { control, explainFailure } from './connection.ts'
 import { EXIT } from './exit.ts'
+import { refuse } from './usage-errors.ts'
 
 export const command = 'metrics'
 export const describe = 'print the metrics of the running daemon for Prometheus'
 
 const SCHEMA = 'ndp6d/metrics/1'
 
-export interface Options { readonly control: string; readonly json: boolean; readonly write?: string | undefined }
+export const builder = {
+  control,
+  json: { type: 'boolean', default: false, describe: 'as one JSON object' },
+  write: { type: 'string', requiresArg: true, describe: 'replace FILE as a whole, for the textfile collector of node_exporter' },
+} as const
 
-export function builder(yargs: Argv): Argv<Options> {
-  return yargs.options({ control, json: { type: 'boolean', default: false, describe: 'as one JSON object' },
-    write: { type: 'string', requiresArg: true, describe: 'replace FILE as a whole, for the textfile collector of node_exporter' },
-  }).check(({ json, write }) => {
-    if (json && write !== undefined) throw Object.assign(new Error('`--json` and `--write` exclude each other'), { name: 'YError' })
-    return true
-  }) as unknown as Argv<Options>
-}
-
-export async function handler({ control: path, json, write: file }: Options): Promise<void> {
-  // Ignores the error of a pipe that its reader closes early (`| head`).
-  process.stdout.on('error', () => {})
-  let reading: Reading = {}
+export async function handler({ control: path, json, write: file }: InferredOptionTypes<typeof builder>): Promise<void> {
+  if (json && file !== undefined) return refuse('`--json` and `--write` exclude each other')
+  let reading: Reading | undefined
   try {
-    for await (const part of request(path, 'metrics')) reading = part.reading as Reading
+    for await (const part of request(path, 'metrics')) reading = part.reading as Reading | undefined
+    if (reading === undefined) throw new NoReply('foreign', 'the daemon sent no metrics')
   } catch (error) {
     process.exitCode = explainFailure(error as NodeJS.ErrnoException, path, json ? SCHEMA : undefined)
     return

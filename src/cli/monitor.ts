@@ -1,14 +1,15 @@
 /** `ndp6d monitor`: packets and events as they happen. */
 import { once } from 'node:events'
-import type { Argv } from 'yargs'
+import type { InferredOptionTypes } from 'yargs'
 import { Prefix } from '../address.ts'
-import { request } from '../control/client.ts'
+import { NoReply, request } from '../control/client.ts'
 import { EVENT_KINDS, PACKET_KINDS } from '../replies/event-filter.ts'
 import type { MonitorEvent } from '../replies/monitor.ts'
 import { control, explainFailure } from './connection.ts'
 import { EXIT } from './exit.ts'
 import { MonitorText } from './monitor-text.ts'
 import { showTop } from './top.ts'
+import { refuse } from './usage-errors.ts'
 
 const SCHEMA = 'ndp6d/event/1'
 const KINDS: readonly string[] = [...PACKET_KINDS, ...EVENT_KINDS]
@@ -16,39 +17,23 @@ const KINDS: readonly string[] = [...PACKET_KINDS, ...EVENT_KINDS]
 export const command = 'monitor'
 export const describe = 'show packets and events as they happen'
 
-export function builder(yargs: Argv) {
-  return yargs.options({
-    control,
-    target: { type: 'string', requiresArg: true, describe: 'only this address, or addresses in this prefix' },
-    link: { type: 'string', requiresArg: true, describe: 'only this link' },
-    kind: { type: 'string', requiresArg: true, describe: `only these kinds, separated by commas: ${KINDS.join(', ')}` },
-    count: { type: 'number', requiresArg: true, describe: 'end after this number of events' },
-    top: { type: 'boolean', default: false, describe: 'a screen with the busiest targets and solicitors' },
-    json: { type: 'boolean', default: false, describe: 'as lines of JSON' },
-  })
-}
+export const builder = {
+  control,
+  target: { type: 'string', requiresArg: true, describe: 'only this address, or addresses in this prefix' },
+  link: { type: 'string', requiresArg: true, describe: 'only this link' },
+  kind: { type: 'string', requiresArg: true, describe: `only these kinds, separated by commas: ${KINDS.join(', ')}` },
+  count: { type: 'number', requiresArg: true, describe: 'end after this number of events' },
+  top: { type: 'boolean', default: false, describe: 'a screen with the busiest targets and solicitors' },
+  json: { type: 'boolean', default: false, describe: 'as lines of JSON' },
+} as const
 
-interface Options {
-  readonly control: string
-  readonly target?: string | undefined
-  readonly link?: string | undefined
-  readonly kind?: string | undefined
-  readonly count?: number | undefined
-  readonly top: boolean
-  readonly json: boolean
-}
+type Options = InferredOptionTypes<typeof builder>
 
 export async function handler(options: Options): Promise<void> {
   const { control: path, target, link, kind, count, json } = options
   const wrong = problem(options)
-  if (wrong !== undefined) {
-    process.stderr.write(`ndp6d: ${wrong}\n`)
-    process.exitCode = EXIT.usage
-    return
-  }
+  if (wrong !== undefined) return refuse(wrong)
   if (options.top) return showTop(path)
-  // The reader of a pipe may close it early (`| head`).
-  process.stdout.on('error', () => process.exit())
   const text = new MonitorText(process.stdout.isTTY, (lines) => void process.stdout.write(lines))
   const end = (): void => {
     if (!json) text.end()
@@ -59,6 +44,7 @@ export async function handler(options: Options): Promise<void> {
   try {
     const args = { target, link, kinds: kind?.split(',') }
     for await (const { since, events = [] } of request(path, 'monitor', args, 0) as AsyncIterable<{ since?: string; events?: MonitorEvent[] }>) {
+      if (since === undefined && events.length === 0) throw new NoReply('foreign', 'the daemon sent no events')
       if (json && since !== undefined) process.stdout.write(`${JSON.stringify({ schema: SCHEMA, running: true, since })}\n`)
       const shown = take(events, left)
       left -= shown.filter(({ event }) => event !== 'lost').length

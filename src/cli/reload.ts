@@ -1,12 +1,13 @@
 /** `ndp6d reload`: applies the changed configuration, or prints what it would change. */
-import type { Argv } from 'yargs'
+import type { InferredOptionTypes } from 'yargs'
 import { countOf, renderDiagnostic } from '../config/diagnostic.ts'
 import { request } from '../control/client.ts'
 import { changeColumns, keptSentence, minute, second } from '../log/reload-sentences.ts'
 import { type Reload, reloadOf } from '../replies/reload.ts'
-import { control, explainFailure } from './connection.ts'
+import { control, explainFailure, failureOf } from './connection.ts'
 import { EXIT } from './exit.ts'
 import { table } from './table.ts'
+import { refuse } from './usage-errors.ts'
 
 /** Limits of `--try`, milliseconds. */
 const [SHORTEST, LONGEST] = [1000, 86_400_000]
@@ -15,30 +16,21 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, min
 export const command = 'reload'
 export const describe = 'read the configuration again, print what changes, and apply it'
 
-export interface Options {
-  readonly control: string
-  readonly json: boolean
-  readonly dryRun: boolean
-  readonly try?: string | undefined
-  readonly confirm: boolean
-}
+export const builder = {
+  control,
+  json: { type: 'boolean', default: false, describe: 'as one JSON document' },
+  'dry-run': { type: 'boolean', default: false, describe: 'print what would change, and change nothing' },
+  try: { type: 'string', requiresArg: true, describe: 'undo it after this time, like 60s or 5m, unless it is confirmed' },
+  confirm: { type: 'boolean', default: false, describe: 'keep the configuration that is on trial' },
+} as const
 
-export function builder(yargs: Argv): Argv<Options> {
-  return yargs.options({
-    control,
-    json: { type: 'boolean', default: false, describe: 'as one JSON document' },
-    'dry-run': { type: 'boolean', default: false, describe: 'print what would change, and change nothing' },
-    try: { type: 'string', requiresArg: true, describe: 'undo it after this time, like 60s or 5m, unless it is confirmed' },
-    confirm: { type: 'boolean', default: false, describe: 'keep the configuration that is on trial' },
-  }).check(({ try: time, dryRun, confirm }) => {
-    if ([time !== undefined, dryRun, confirm].filter(Boolean).length > 1) throw usageError('`--dry-run`, `--try` and `--confirm` exclude each other')
-    if (time === undefined || timeOf(time) !== undefined) return true
-    throw usageError(`\`--try ${time}\` is no time: expected one from 1s to 24h, like 60s or 5m`)
-  }) as unknown as Argv<Options>
-}
+type Options = InferredOptionTypes<typeof builder>
 
-/** @returns an error that yargs treats as its own */
-function usageError(message: string): Error { return Object.assign(new Error(message), { name: 'YError' }) }
+/** @returns what is wrong with the options, and what is expected */
+function problem({ 'dry-run': dryRun, try: time, confirm }: Options): string | undefined {
+  if ([time !== undefined, dryRun, confirm].filter(Boolean).length > 1) return '`--dry-run`, `--try` and `--confirm` exclude each other'
+  return time === undefined || timeOf(time) !== undefined ? undefined : `\`--try ${time}\` is no time: expected one from 1s to 24h, like 60s or 5m`
+}
 
 /** @returns milliseconds; undefined: no time with a unit, or beyond the limits */
 function timeOf(text: string): number | undefined {
@@ -47,8 +39,10 @@ function timeOf(text: string): number | undefined {
   return time >= SHORTEST && time <= LONGEST ? time : undefined
 }
 
-export async function handler({ control: path, json, dryRun, try: time, confirm }: Options): Promise<void> {
-  process.stdout.on('error', () => {})
+export async function handler(options: Options): Promise<void> {
+  const { control: path, json, 'dry-run': dryRun, try: time, confirm } = options
+  const wrong = problem(options)
+  if (wrong !== undefined) return refuse(wrong)
   try {
     const reload = await reloadOf(request(path, 'reload', { dryRun, confirm, try: time === undefined ? undefined : timeOf(time) }))
     if (reload.verdict === 'refused') process.exitCode = EXIT.config
@@ -56,7 +50,7 @@ export async function handler({ control: path, json, dryRun, try: time, confirm 
     else print(reload, time !== undefined)
   } catch (error) {
     process.exitCode = explainFailure(error as NodeJS.ErrnoException, path)
-    if (json) printJson(undefined, (error as Error).message)
+    if (json) printJson(undefined, failureOf(error as NodeJS.ErrnoException, path).sentence)
   }
 }
 

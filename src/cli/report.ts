@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { arch, release } from 'node:os'
-import type { Argv } from 'yargs'
+import type { InferredOptionTypes } from 'yargs'
 import { matchesIface } from '../config/config.ts'
 import { renderDiagnostic } from '../config/diagnostic.ts'
 import { printConfig } from '../config/print.ts'
@@ -25,18 +25,17 @@ const RECORDS = 200
 const TIMEOUT = 10_000
 const PATH = `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`
 
-export function builder(yargs: Argv) {
-  return yargs.options({ control, config: { alias: 'c', type: 'string', requiresArg: true, describe: 'configuration file, if no daemon runs' },
-    plain: { type: 'boolean', default: false, describe: 'keep addresses as they are' },
-    json: { type: 'boolean', default: false, describe: 'as one JSON object' } })
-}
+export const builder = {
+  control,
+  config: { alias: 'c', type: 'string', requiresArg: true, describe: 'configuration file, if no daemon runs' },
+  plain: { type: 'boolean', default: false, describe: 'keep addresses as they are' },
+  json: { type: 'boolean', default: false, describe: 'as one JSON object' },
+} as const
 
-interface Options { readonly control: string; readonly config?: string | undefined; readonly plain: boolean; readonly json: boolean }
 interface Section { readonly title: string; readonly text: string }
 
 /** Ends with 0 in every state of the daemon: what cannot be read is named in its section. */
-export async function handler({ control: path, config, plain, json }: Options): Promise<void> {
-  process.stdout.on('error', () => {})
+export async function handler({ control: path, config, plain, json }: InferredOptionTypes<typeof builder>): Promise<void> {
   const anonymizer = new Anonymizer()
   const sections = (await sectionsOf(path, config)).map(({ title, text }) => ({ title, text: plain ? text : anonymizer.text(text) }))
   const head = `Report of ndp6d with ${sections.map(({ title }) => title).join(', ')}. ${plain ? 'It has all addresses.'

@@ -58,10 +58,10 @@ export class StatusText {
       .map((outcome) => {
         const last = lastPackets[outcome]
         return [outcome, counters[outcome] ?? '-', OUTCOMES[outcome][1], last === undefined ? '-' : ago(last.at, this.#now), last?.link ?? '-',
-          last?.target ?? '-']
+          last?.lladdr ?? '-', last?.target ?? '-']
       })
     return rows.length === 0 ? 'No packet was dropped or left unanswered.\n'
-      : this.#table(['REASON', 'PACKETS', 'MEANING', 'LAST', 'LINK', 'TARGET'], rows)
+      : this.#table(['REASON', 'PACKETS', 'MEANING', 'LAST', 'LINK', 'FROM', 'TARGET'], rows)
   }
 
   get limits(): string { return this.#limits(false) }

@@ -8,7 +8,9 @@ import { type Status, statusOf } from '../replies/status.ts'
 import { control, explainFailure } from './connection.ts'
 import * as explain from './explain.ts'
 import { EXIT } from './exit.ts'
+import { lastWords } from './last-words.ts'
 import { StatusText, type TextOptions } from './status-text.ts'
+import { refuse } from './usage-errors.ts'
 
 export const command = 'status [WHAT]'
 export const describe = 'show what the running daemon does, and what is wrong'
@@ -28,12 +30,8 @@ export const builder = {
 export async function handler({ WHAT, control: path, all, json }: InferredOptionTypes<typeof builder>): Promise<void> {
   if (WHAT !== undefined && Address.parse(WHAT) !== undefined) return explain.handler({ ADDRESS: WHAT, control: path, probe: false, json })
   if (WHAT !== undefined && !VIEWS.some((view) => view === WHAT)) {
-    process.stderr.write(`ndp6d: status shows ${VIEWS.join(', ')} or an address, not ${WHAT}\nTry \`ndp6d --help\`.\n`)
-    process.exitCode = EXIT.usage
-    return
+    return refuse(`status shows ${VIEWS.join(', ')} or an address, not ${WHAT}`)
   }
-  // Ignores the error of a pipe that its reader closes early (`| head`).
-  process.stdout.on('error', () => {})
   try {
     const status = await statusOf(request(path, 'status', { all }))
     if (status.links.some(isUnserved)) process.exitCode = EXIT.failed
@@ -41,6 +39,8 @@ export async function handler({ WHAT, control: path, all, json }: InferredOption
       : print(status, WHAT, all))
   } catch (error) {
     process.exitCode = explainFailure(error as NodeJS.ErrnoException, path, json ? SCHEMA : undefined)
+    const words = process.exitCode === EXIT.notRunning ? lastWords() : undefined
+    if (words !== undefined) process.stderr.write(`Last problem in the journal, ${words}\n`)
   }
 }
 

@@ -1,5 +1,6 @@
 /** Errors of the command line as sentences: with the word that was probably meant, or what replaces an option of ndppd. */
 import { nearest } from '../config/suggest.ts'
+import { EXIT } from './exit.ts'
 
 /** Options of ndppd that ndp6d does not have, by their short and long names. */
 const DAEMON = '`-d` of ndppd is not needed: ndp6d stays in the foreground, and `systemctl enable --now ndp6d` runs it in the background'
@@ -11,6 +12,12 @@ const NDPPD: Readonly<Record<string, string>> = {
 
 /** The options of each command, by name, as yargs reads them; the empty name is the daemon. */
 export type Commands = Readonly<Record<string, object>>
+
+/** Prints what is wrong with a command line, and sets the exit status. */
+export function refuse(...sentences: readonly string[]): void {
+  process.stderr.write(`${sentences.map((sentence) => `ndp6d: ${sentence}\n`).join('')}Try \`ndp6d --help\`.\n`)
+  process.exitCode = EXIT.usage
+}
 
 /** @param message an error of yargs. @param args the command line. @returns the sentences to print */
 export function explainUsage(message: string, args: readonly string[], commands: Commands): readonly string[] {
@@ -43,6 +50,8 @@ function explainUnknown(words: readonly string[], args: readonly string[], comma
         : /[/.]/.test(word) ? `did you mean \`ndp6d --config ${word}\`?` : `commands are ${names.join(', ')}`}`)
       continue
     }
+    // yargs reports `--dry-rn` a second time, as `dryRn`. Of options in one word (`-dv`) it reports the letters.
+    if (typed === undefined && word.length > 1) continue
     const near = nearest(word, options)
     sentences.add(NDPPD[word] ?? `unknown option ${typed ?? `-${word}`}${near === undefined ? '' : `: did you mean --${near}?`}`)
   }

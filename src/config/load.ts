@@ -6,12 +6,12 @@ import { parse, type Statement, type Word } from './parser.ts'
 import { compile } from './compiler.ts'
 import type { Places } from './places.ts'
 
-/** An included file: its text, or the reason why it cannot be read. */
-export type Included = { readonly file: string; readonly text: string } | { readonly file: string; readonly error: string }
+/** An included file: its text, or the reason why it cannot be read, with what to do about it. */
+export type Included = { readonly file: string; readonly text: string } | { readonly file: string; readonly error: string; readonly hint?: string | undefined }
 
 /**
  * Returns the files that match `glob`, relative to the directory of `fromFile`, in the order in which they apply.
- * @throws Error with `code` for a directory that cannot be read; the parser reports this error
+ * @throws Error with `code`, and perhaps `hint`, for a directory that cannot be read; the parser reports this error
  */
 export type ReadInclude = (glob: string, fromFile: string) => readonly Included[]
 
@@ -85,7 +85,8 @@ function readAll(word: Word, from: string, readInclude: ReadInclude, report: Rep
     found = word.text === '' ? [] : readInclude(word.text, from)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error
-    report.error(word, 'unreadable-include', `${quote(word.text)} cannot be read: ${error.message}`)
+    const { message, hint } = error as Error & { hint?: string }
+    report.error(word, 'unreadable-include', `${quote(word.text)} cannot be read: ${message}`, hint)
     return []
   }
   if (found.length === 0) {
@@ -96,7 +97,7 @@ function readAll(word: Word, from: string, readInclude: ReadInclude, report: Rep
   }
   return found.flatMap((each) => {
     if ('text' in each) return [each]
-    report.error(word, 'unreadable-include', `${quote(each.file)} cannot be read: ${each.error}`)
+    report.error(word, 'unreadable-include', `${quote(each.file)} cannot be read: ${each.error}`, each.hint)
     return []
   })
 }

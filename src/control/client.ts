@@ -9,23 +9,35 @@ const TIMEOUT = 10_000
 /** The daemon's reason for not replying. */
 export class Refused extends Error {}
 
+/** Why the reply of a daemon, or of another program, is not whole. */
+export class NoReply extends Error {
+  /** `lost`: the connection ended; `silent`: nothing came for too long; `foreign`: it is not a reply to this command. */
+  readonly kind: 'lost' | 'silent' | 'foreign'
+  constructor(kind: NoReply['kind'], message: string) {
+    super(message)
+    this.kind = kind
+  }
+}
+
 /**
  * Sends a command with its arguments, and yields the parts of the reply.
  * @param timeout longest silence, milliseconds; 0: no limit, for replies that go on as long as things happen
- * @throws the error of connect(2): ENOENT or ECONNREFUSED without a daemon, EACCES without permission; {@link Refused}; else an Error
+ * @throws the error of connect(2): ENOENT or ECONNREFUSED without a daemon, EACCES without permission; {@link Refused}; {@link NoReply}
  */
 export async function * request(path: string, command: string, args: object = {}, timeout = TIMEOUT): AsyncGenerator<Part> {
   const socket = connect(path)
   socket.write(`${JSON.stringify({ version: VERSION, command, ...args })}\n`)
-  socket.setTimeout(timeout, () => socket.destroy(new Error(`the daemon has not answered for ${timeout / 1000} s`)))
-  const failed = new Promise<never>((_, reject) => socket.on('error', reject))
+  socket.setTimeout(timeout, () => socket.destroy(new NoReply('silent', `the daemon has not answered for ${timeout / 1000} s`)))
+  const failed = new Promise<never>((_, reject) => socket.on('error', (error: NodeJS.ErrnoException) => {
+    reject(error.code === 'ECONNRESET' || error.code === 'EPIPE' ? lost() : error)
+  }))
   failed.catch(() => {}) // The socket may fail between two parts.
   const lines = createInterface({ input: socket, crlfDelay: Infinity })[Symbol.asyncIterator]()
   try {
     for (;;) {
       const { value, done } = await Promise.race([lines.next(), failed])
-      if (done === true) throw new Error('the daemon closed the connection before the end of its reply')
-      const part = JSON.parse(value) as Part
+      if (done === true) throw lost()
+      const part = partOf(value, socket.readableEnded)
       if (typeof part.error === 'string') throw new Refused(part.error)
       if (part.end === true) return
       yield part
@@ -33,4 +45,17 @@ export async function * request(path: string, command: string, args: object = {}
   } finally {
     socket.destroy()
   }
+}
+
+function lost(): NoReply { return new NoReply('lost', 'the daemon closed the connection before the end of its reply') }
+
+/** @param isEnd whether nothing follows the line, so that it may be cut @throws NoReply */
+function partOf(line: string, isEnd: boolean): Part {
+  try {
+    const part: unknown = JSON.parse(line)
+    if (typeof part === 'object' && part !== null && !Array.isArray(part)) return part as Part
+  } catch {
+    if (isEnd && line.startsWith('{')) throw lost()
+  }
+  throw new NoReply('foreign', 'the reply is not one of ndp6d')
 }

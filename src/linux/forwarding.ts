@@ -47,7 +47,7 @@ export class Forwarding {
     this.#changed = changed
     this.#needs = needs
     this.#settings = state === undefined ? undefined : new ChangedSettings(state,
-      (message) => log.warn({ event: 'state-file', directory: state }, message))
+      (message) => log.warn({ event: 'state-file', directory: state, reason: message }, message))
     this.#open = open
   }
 

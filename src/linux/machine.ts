@@ -1,6 +1,6 @@
 /** The links, addresses, routes and neighbors of this machine, as ip(8) shows them. */
 import { Address, Prefix } from '../address.ts'
-import { type IpLink, readIp, readLinks } from './ip.ts'
+import { askIp, type IpLink, LINKS, readIp } from './ip.ts'
 
 export interface MachineAddress {
   readonly dev: string
@@ -44,12 +44,11 @@ interface IpRoute extends IpHop { dst: string; type?: string; protocol?: string;
 interface IpNeighbor { dst: string; dev: string; lladdr?: string }
 interface IpAddresses { ifname: string; addr_info?: { local?: string; prefixlen: number; dynamic?: boolean }[] }
 
-/** @returns undefined if ip(8) is not installed or fails */
-export function readMachine(): Machine | undefined {
-  const links = readLinks()
-  const addresses = readIp('-6', 'address', 'show') as readonly IpAddresses[] | undefined
-  const routes = readIp('-6', 'route', 'show', 'table', 'all') as readonly IpRoute[] | undefined
-  if (links === undefined || addresses === undefined || routes === undefined) return undefined
+/** @throws Error of {@link askIp} */
+export function readMachine(): Machine {
+  const links = askIp(...LINKS) as readonly IpLink[]
+  const addresses = askIp('-6', 'address', 'show') as readonly IpAddresses[]
+  const routes = askIp('-6', 'route', 'show', 'table', 'all') as readonly IpRoute[]
   return {
     links,
     addresses: addresses.flatMap(({ ifname, addr_info = [] }) => addr_info.flatMap(({ local, prefixlen, dynamic = false }) => {

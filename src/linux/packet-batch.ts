@@ -49,6 +49,10 @@ export class ReceivedBatch implements PacketBatch {
     // TP_STATUS_CSUM_VALID is ignored: checking 72 bytes is cheap, and drivers may be wrong.
     const drop = view.decode(this.#frames.slab, at, length, this.#linkHeader, this.#frames.hasPartialChecksum(i))
     view.drop = this.#checkFrame(i, at, length) ?? drop
+    // A blank view has no sender, which is wanted to find the cause of bad packets.
+    if (view.drop !== undefined && view.type === 0 && this.#linkHeader !== 0 && length >= this.#linkHeader) {
+      view.sourceMac = readMac(this.#frames.slab, at + ETHER_SOURCE)
+    }
     return drop === 'not-ndisc' && this.#readQuery(i, at, length) ? undefined : view
   }
 

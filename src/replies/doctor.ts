@@ -1,8 +1,9 @@
 /** The reply to `ndp6d doctor`: the facts that only the daemon has. */
 import type { Part } from '../control/protocol.ts'
 import type { DaemonFacts, NeighborFacts } from '../doctor/check.ts'
+import { inParts } from './parts.ts'
 
-/** The most neighbors in one part of the reply. Packets are processed between two parts. */
+/** The most neighbors in one part of the reply. */
 const PART_SIZE = 256
 
 export interface DoctorSource {
@@ -13,13 +14,7 @@ export interface DoctorSource {
 /** @param file the configuration file of the daemon */
 export function * doctorReply(source: DoctorSource, file: string): Generator<Part> {
   yield { facts: source.facts, file }
-  let neighbors: NeighborFacts[] = []
-  for (const neighbor of source.neighbors) {
-    if (neighbors.push(neighbor) < PART_SIZE) continue
-    yield { neighbors }
-    neighbors = []
-  }
-  yield { neighbors }
+  for (const neighbors of inParts(source.neighbors, PART_SIZE, (neighbor) => neighbor)) yield { neighbors }
 }
 
 /** Joins the parts of the reply. */

@@ -9,14 +9,17 @@ import type { Limit, NeighborState, Outcome } from '../events.ts'
 import type { ReloadState } from '../reloads.ts'
 import { type LinkStatus, linkStatuses } from './links.ts'
 import type { DaemonState } from './meanings.ts'
+import { inParts } from './parts.ts'
 
-/** The most hosts in one part of the reply. Packets are processed between two parts. */
+/** The most hosts in one part of the reply. */
 const PART_SIZE = 128
 
 /** The last packet of an outcome. */
 interface LastPacket {
   readonly at: string
   readonly link: string | null
+  /** Its link-layer source; null without a link header. */
+  readonly lladdr: string | null
   readonly target: string | null
 }
 
@@ -110,17 +113,12 @@ export function * statusReply(daemon: StatusSource, program: Program, { all }: P
   }
   const now = Date.now()
   const counts = { INCOMPLETE: 0, FAILED: 0, REACHABLE: 0, PROBE: 0 }
-  let hosts: HostStatus[] = []
-  let read = 0
   // Targets may come and go between two parts.
-  for (const neighbor of daemon.neighbors) {
+  for (const hosts of inParts(daemon.neighbors, PART_SIZE, (neighbor) => {
     counts[neighbor.state]++
-    if (all === true || neighbor.state === 'REACHABLE' || neighbor.state === 'PROBE') hosts.push(hostOf(neighbor, now))
-    if (++read % PART_SIZE !== 0) continue
-    yield { hosts }
-    hosts = []
-  }
-  yield { hosts, unknown: { failed: counts.FAILED, probing: counts.INCOMPLETE } }
+    return all === true || neighbor.state === 'REACHABLE' || neighbor.state === 'PROBE' ? hostOf(neighbor, now) : undefined
+  })) yield { hosts }
+  yield { unknown: { failed: counts.FAILED, probing: counts.INCOMPLETE } }
 }
 
 /** Joins the parts of the reply. @returns the status, with hosts sorted by address */
@@ -175,10 +173,10 @@ function ruleOf(rule: Config['proxies'][number]['rules'][number]): ProxyRule {
 
 function lastPacketsOf({ setting: { links }, lastPackets }: StatusSource): Summary['lastPackets'] {
   const now = Date.now()
-  return Object.fromEntries(Object.entries(lastPackets).map(([outcome, { age, ifindex, t0, t1, t2, t3 }]) => {
+  return Object.fromEntries(Object.entries(lastPackets).map(([outcome, { age, ifindex, mac, t0, t1, t2, t3 }]) => {
     const target = new Address(t0, t1, t2, t3)
     return [outcome, { at: timeBefore(now, age)!, link: links.find((link) => link.ifindex === ifindex)?.name ?? null,
-      target: target.isUnspecified ? null : target.toString() }]
+      lladdr: mac < 0 ? null : formatMac(mac), target: target.isUnspecified ? null : target.toString() }]
   }))
 }
 

@@ -97,7 +97,7 @@ t.test('a file that does not exist, or cannot be read', async (t) => {
     t.ok(existsSync(example), 'an example that exists')
   }
   const directory = files.path('.')
-  t.match(ndp6d('check', directory), { status: 78, stderr: `ndp6d: cannot read ${directory}: EISDIR` })
+  t.match(ndp6d('check', directory), { status: 78, stderr: `ndp6d: ${directory} is a directory: name a file in it` })
   const secret = files.path('secret.conf')
   chmodSync(secret, 0)
   // Without capabilities, root is bound by the mode, too.

@@ -14,6 +14,25 @@ const NOTHING = '# Kernel proxy entries: 0; entries in boot scripts: 0; /etc/ndp
 const SERVER = ['link add eth0 type bridge', 'link set eth0 up', 'addr add 2001:db8::ff/64 dev eth0 nodad', 'route add default via 2001:db8::1 dev eth0']
 const GUESTS = ['link add eth1 type bridge', 'link set eth1 up']
 
+t.test('without ip(8), and if it fails', async (t) => {
+  for (const [script, sentence] of [
+    [undefined, 'without ip(8): `apt install iproute2`'],
+    ['echo "Cannot open netlink socket: Permission denied" >&2; exit 1',
+      'because `ip -j -d link show` fails (Cannot open netlink socket: Permission denied): mend that, and run this again'],
+    ['case "$*" in *address*) exit 255 ;; *) echo [] ;; esac', 'because `ip -j -6 address show` fails (status 255): mend that, and run this again'],
+    ['echo "1: lo: <LOOPBACK>"', 'because `ip -j -d link show` prints no table in JSON: install the ip(8) of iproute2 (`apt install iproute2`)'],
+  ] as const) {
+    const bin = writeFiles({ 'bin/readme': '', ...script !== undefined && { 'bin/ip': `#!/bin/sh\n${script}\n` } })
+    t.teardown(bin.close)
+    if (script !== undefined) sh(`chmod 755 ${bin.path('bin/ip')}`)
+    // /usr/sbin is searched as well.
+    const hide = script === undefined ? 'mount -t tmpfs tmpfs /usr/sbin; mount -t tmpfs tmpfs /sbin;' : ''
+    const { status, stderr } = run(['unshare', '-m', 'sh', '-c', `${hide} PATH=$0 exec "$@"`, bin.path('bin'), ...command('init', bin.path('new.conf'))])
+    t.equal(status, 1)
+    t.equal(stderr, `ndp6d: cannot look at this machine ${sentence}\n`)
+  }
+})
+
 /** Removes all links, runs these commands of ip(8), and then `ndp6d init` with these files of /etc. */
 function machine(commands: readonly string[], etc: Readonly<Record<string, string>> = {}): { init: (...args: string[]) => Ended; path: (name: string) => string } {
   sh(`for link in $(ls /proc/sys/net/ipv6/conf | grep -E '^(eth|vmtap|tun)'); do echo link del $link; done | ip -batch -`)

@@ -143,10 +143,10 @@ t.test('everything on demand', async (t) => {
 t.test('reasons of drops, with the last packet', async (t) => {
   t.equal(text().drops, 'No packet was dropped or left unanswered.\n')
   const { drops } = text({ counters: { ...NONE, answered: 4, 'hop-limit': 301, 'no-rule': 17 },
-    lastPackets: { 'hop-limit': { at: before(4), link: 'eth0', target: '2001:db8::7' } } }, { width: 200 })
-  t.equal(drops, `REASON     PACKETS  MEANING                                        LAST  LINK  TARGET
-no-rule         17  no rule of this link covers the target         -     -     -
-hop-limit      301  hop limit below 255: it came through a router  4s    eth0  2001:db8::7
+    lastPackets: { 'hop-limit': { at: before(4), link: 'eth0', lladdr: '02:00:00:00:00:09', target: '2001:db8::7' } } }, { width: 200 })
+  t.equal(drops, `REASON     PACKETS  MEANING                                        LAST  LINK  FROM               TARGET
+no-rule         17  no rule of this link covers the target         -     -     -                  -
+hop-limit      301  hop limit below 255: it came through a router  4s    eth0  02:00:00:00:00:09  2001:db8::7
 `)
 })
 

@@ -1,5 +1,4 @@
-/** The arguments of commands, read from their builders. */
-import type { Argv } from 'yargs'
+/** The arguments of commands. */
 import { COMMANDS } from '../../src/cli/commands.ts'
 
 export interface Argument {
@@ -14,19 +13,7 @@ type Arguments = Readonly<Record<string, Argument>>
 export const NAMES: readonly string[] = Object.keys(COMMANDS).filter((name) => name !== '').sort()
 
 /** @param command its name; empty for the daemon @returns its arguments by name. The name of a positional argument is in capitals */
-export function argumentsOf(command: string): Arguments { return argumentsIn(COMMANDS[command]) }
-
-function argumentsIn(builder: object | ((yargs: Argv) => unknown)): Arguments {
-  if (typeof builder !== 'function') return builder as Arguments
-  const all: Record<string, Argument> = {}
-  const recorder = {
-    options(options: Arguments) { return Object.assign(all, options), recorder },
-    positional(name: string, argument: Argument) { return Object.assign(all, { [name]: argument }), recorder },
-    check() { return recorder },
-  }
-  builder(recorder as unknown as Argv)
-  return all
-}
+export function argumentsOf(command: string): Arguments { return COMMANDS[command] as Arguments }
 
 /** @returns whether it is the name of a positional argument */
 export function isPositional(name: string): boolean { return name === name.toUpperCase() }

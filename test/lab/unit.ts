@@ -71,6 +71,7 @@ if (canBoot()) t.test('a service of systemd', async (t) => {
   t.equal(show('ExecMainStatus'), '78', 'EX_CONFIG')
   t.equal(show('ActiveState'), 'failed', 'and is not tried again')
   t.match(log(), /ndp6d\.conf:2:/, 'the journal has the line')
+  t.match(systemd.run(['env', '--chdir=/', '--unset=NODE_OPTIONS', '/opt/node', '/opt/ndp6d/dist/ndp6d.cjs', 'status']).stderr, /\nLast problem in the journal, [-\d]+ [\d:]+: \/etc\/ndp6d\.conf:\d+:\d+: error: /, 'so has status')
 
   systemd.write('/etc/ndp6d.conf', CONFIG)
   t.equal(systemd.run(['systemctl', 'start', 'ndp6d']).stderr, '', 'a good one does, and is ready')

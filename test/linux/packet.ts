@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Address, parseMac, type Mac } from '../../src/address.ts'
+import { Address, formatMac, parseMac, type Mac } from '../../src/address.ts'
 import { osError } from '../../src/linux/errors.ts'
 import type { NativeSocket } from '../../src/linux/native.ts'
 import { PacketSocket, type PacketReader } from '../../src/linux/packet.ts'
@@ -68,6 +68,27 @@ for (const ring of [false, true]) {
       t.strictSame(verdicts(), [filtered ? 'valid' : expect], id)
     }
     socket.close()
+  })
+
+  t.test(`${how}: each bad frame has its sender`, async (t) => {
+    const senders = new Map<string, Mac>()
+    const socket = new PacketSocket({ ...OPTIONS, ifindex: ifindex('v0'), ring },
+      { ...readPackets((view) => { if (view.drop !== undefined) senders.set(view.drop, view.sourceMac) }), query: () => {}, failed: () => {} })
+    t.teardown(() => socket.close())
+    const ndisc = frame('NS multicast')
+    const bad: Readonly<Record<string, (copy: Uint8Array) => Uint8Array>> = {
+      'truncated': (copy) => copy.subarray(0, copy.length - 8),
+      'hop-limit': (copy) => (copy[14 + 7] = 64, copy),
+      'checksum': (copy) => (copy[14 + 42] ^= 1, copy),
+      'length': (copy) => (copy[14 + 5] = 8, copy),
+    }
+    for (const [i, [drop, make]] of Object.entries(bad).entries()) {
+      const copy = make(Uint8Array.from(ndisc))
+      copy[11] = 0x40 + i
+      wire.send(copy)
+      await until(() => senders.has(drop))
+      t.equal(formatMac(senders.get(drop)!), `${[...copy.subarray(6, 12)].map((byte) => byte.toString(16).padStart(2, '0')).join(':')}`, drop)
+    }
   })
 
   t.test(`${how}: the address of the link changes`, async (t) => {
