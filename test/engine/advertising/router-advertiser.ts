@@ -138,6 +138,22 @@ t.test('over a restart, too', async (t) => {
   t.match(after.advertisements, [/, 2001:db8::\/64 99\d 0$/])
 })
 
+t.test('after a crash at any time, at least half of the lifetime is still saved', async (t) => {
+  const stage = new Router(AUTO, BARE)
+  let saved = { at: stage.now, left: 0, revision: stage.engine.advertising.revision }
+  let saves = 0
+  for (let i = 0; i < 100; i++) {
+    stage.grant(['2001:db8::/64', 60, 60])
+    stage.wait(4000)
+    const { revision } = stage.engine.advertising
+    if (revision !== saved.revision) saves++
+    if (revision !== saved.revision) saved = { at: stage.now, revision, left: [...stage.engine.advertising.saved(stage.now)][0].left }
+    const left = saved.left - (stage.now - saved.at)
+    if (left < 20_000) t.fail(`${left} ms of up to 60 s are saved`)
+  }
+  t.ok(saves > 5 && saves < 20, `${saves} saves in 400 s`)
+})
+
 t.test('removed from the configuration, or another length', async (t) => {
   const stage = new Router()
   stage.configure(CONFIG.replace('router-advertisements yes', ''))
