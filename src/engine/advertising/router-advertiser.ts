@@ -32,7 +32,7 @@ const UNICAST_LIMIT = 1024
 /** A link to advertise on. Its deadline is the time of the next multicast advertisement. */
 interface Advertiser extends Timed {
   readonly ifindex: number
-  /** Number of multicast advertisements since the link became usable. */
+  /** Number of multicast advertisements since the link became usable, or since the last news. */
   sent: number
   lastSent: Instant
   /** What was advertised last, without lifetimes that count down; undefined: nothing. */
@@ -194,7 +194,6 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     return Math.min(shortest + (longest - shortest) * random(), ...[...lifetimes.values()].map((lifetime) => 1000 * lifetime / 3))
   }
 
-  /** Advertises news by multicast at once; if a multicast was sent just before, by unicast to each known host as well. */
   #compare(advertiser: Advertiser, now: Instant): void {
     const content = this.#content(advertiser, now)
     if (content.text !== advertiser.said) return this.#news(advertiser, now)
@@ -204,7 +203,12 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     if (isRefreshed) this.#soon(advertiser, now)
   }
 
+  /**
+   * Advertises news by multicast at once; if a multicast was sent just before, by unicast to each known host as well. More multicasts
+   * follow soon, as after a start, because hosts may miss one (RFC 4861 6.2.4).
+   */
   #news(advertiser: Advertiser, now: Instant): void {
+    advertiser.sent = 0
     this.#soon(advertiser, now)
     if (advertiser.deadline <= now) return
     const { ifindex } = advertiser

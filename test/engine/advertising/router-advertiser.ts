@@ -77,6 +77,17 @@ t.test('news goes by multicast at once; right after another one, also by unicast
   t.match(stage.advertisements.at(-1), /to ff02::1 .* lifetime 0/)
 })
 
+t.test('news is repeated within 32 s, because hosts may miss it', async (t) => {
+  const stage = new Router()
+  stage.wait(700_000)
+  stage.advertisements
+  stage.input({ kind: 'gateways', gateways: [], hasDefaultRoute: false })
+  stage.wait(32_100)
+  const found = stage.advertisements
+  t.equal(found.length, 3)
+  for (const line of found) t.match(line, /to ff02::1 .* lifetime 0/)
+})
+
 t.test('default-route always, servers, domains and the MTU', async (t) => {
   const stage = new Router(CONFIG.replace('router-advertisements yes', 'router-advertisements yes\n default-route always\n dns fd00::53\n search example.net'))
   stage.input({ kind: 'gateways', gateways: [], hasDefaultRoute: false })

@@ -16,7 +16,7 @@ export class Router extends Stage {
     super(config, links)
     this.input({ kind: 'forwarding', isEnabled: true })
     this.input({ kind: 'gateways', gateways: [], hasDefaultRoute: true })
-    this.wait(20_000)
+    this.wait(40_000)
     this.sink.take()
   }
 
