@@ -208,6 +208,17 @@ t.test('two subnets on one downstream are in one message', async (t) => {
   t.match(stage.advertisements, [/2001:db8::\/64 86400 14400, 2001:db8:2::\/64 86400 14400$/])
 })
 
+t.test('two upstreams, each with a prefix, and one downstream: both in one message, each with its lifetimes', async (t) => {
+  const stage = new Router(AUTO + AUTO.replace('eth0', 'eth2'), [...BARE, linkOf(ETH2)])
+  stage.grant(['2001:db8:1::/64', 1000, 500])
+  stage.grant(['2001:db8:2::/64', 600, 300], ETH2)
+  stage.wait(10)
+  t.match(stage.advertisements, [/mtu -, 2001:db8:1::\/64 1000 500, 2001:db8:2::\/64 600 300$/])
+  stage.gone(ETH2)
+  stage.wait(3000)
+  t.match(stage.advertisements.at(-1), /mtu -, 2001:db8:1::\/64 \d+ [1-9]\d*, 2001:db8:2::\/64 \d+ 0$/, 'one upstream goes')
+})
+
 t.test('a solicitation starts a discovery of hosts after 1 and 4 s', async (t) => {
   const stage = new Router()
   stage.wait(60_000)

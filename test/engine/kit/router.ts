@@ -29,10 +29,10 @@ export class Router extends Stage {
     this.input({ kind: 'router-message', ifindex: ETH1, message: { kind: 'solicitation', source: ip(source), mac: mac(from) } })
   }
 
-  grant(...grants: readonly (readonly [string, number, number])[]): void {
-    this.input({ kind: 'prefixes', ifindex: ETH0, prefixes: grants.map(([text]) => prefix(text)) })
-    const list: Grant[] = grants.map(([text, valid, preferred]) => ({ prefix: prefix(text), valid: 1000 * valid, preferred: 1000 * preferred }))
-    this.input({ kind: 'grants', ifindex: ETH0, grants: list, mtu: undefined })
+  grant([text, valid, preferred]: readonly [string, number, number], ifindex = ETH0): void {
+    this.input({ kind: 'prefixes', ifindex, prefixes: [prefix(text)] })
+    const grants: Grant[] = [{ prefix: prefix(text), valid: 1000 * valid, preferred: 1000 * preferred }]
+    this.input({ kind: 'grants', ifindex, grants, mtu: undefined })
   }
 
   heard(source: string, from = ROUTER, lifetime = 1800): void {
