@@ -7,10 +7,11 @@ import { hostChecks } from './hosts.ts'
 import { limitChecks } from './limits.ts'
 import { linkChecks } from './links.ts'
 import { routerChecks } from './routers.ts'
+import { sourceRouteChecks } from './source-routes.ts'
 
 /** All checks, in the order of reports. */
 export const CHECKS: readonly Check[] = [
-  ...forwardingChecks, ...limitChecks, ...linkChecks, ...routerChecks, ...hostChecks, ...competitorChecks, ...firewallChecks,
+  ...forwardingChecks, ...limitChecks, ...linkChecks, ...routerChecks, ...sourceRouteChecks, ...hostChecks, ...competitorChecks, ...firewallChecks,
 ]
 
 /** The most findings of one check: one cause may make hundreds. */

@@ -20,7 +20,7 @@ export class ProgramError extends Error {
 }
 
 /** The tables of the kernel that checks read. */
-export type Kernel = Pick<Rtnetlink, 'linkDetails' | 'addressStates' | 'proxies' | 'neighbors' | 'defaultRoutes' | 'paths'>
+export type Kernel = Pick<Rtnetlink, 'linkDetails' | 'addressStates' | 'proxies' | 'neighbors' | 'defaultRoutes' | 'lookup' | 'paths'>
 
 export class Machine {
   readonly #kernel: Kernel
@@ -39,6 +39,7 @@ export class Machine {
   get proxies() { return this.#once('proxies', () => this.#kernel.proxies()) }
   get neighbors() { return this.#once('neighbors', () => this.#kernel.neighbors()) }
   get defaultRoutes() { return this.#once('defaultRoutes', this.#defaultRoutes) }
+  lookup(...args: Parameters<Kernel['lookup']>) { return this.#kernel.lookup(...args) }
   paths(...args: Parameters<Kernel['paths']>) { return this.#kernel.paths(...args) }
 
   link(name: string) { return this.links.find((link) => link.name === name) }

@@ -28,7 +28,7 @@ export function withdraw(promised: readonly Promised[], kernel: Rtnetlink): stri
     try {
       socket.advertiseRouter({
         source: own.address, destination: Address.allNodes, to: mac === undefined ? -1 as Mac : multicastMac(Address.allNodes.w3) as Mac,
-        lifetime: 0, mtu, servers: [], domains: [], dnsLifetime: 0,
+        lifetime: 0, mtu, dns: [],
         prefixes: promised.filter(({ iface }) => iface === name).map(({ prefix, left }) => ({
           prefix, autonomous: prefix.length === 64, preferred: 0, valid: Math.min(DEPRECATED_VALID, Math.floor(left / 1000)) })),
       })

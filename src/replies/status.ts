@@ -162,7 +162,7 @@ function advertisingOf({ lifetime, mtu, prefixes, servers, domains, age, others 
   const now = Date.now()
   return { link, lastAt: timeBefore(now, age), routerLifetime: lifetime, mtu: mtu ?? null,
     prefixes: prefixes.map(({ prefix, autonomous, valid, preferred }) => ({ prefix: prefix.toString(), autonomous, valid, preferred })),
-    servers: servers.map(String), domains,
+    servers, domains,
     otherRouters: others.map(({ address, mac, isForged, ...other }) => ({ address: address.toString(), mac: mac === undefined ? null : formatMac(mac),
       lifetime: other.lifetime, forged: isForged, lastAt: timeBefore(now, performance.now() - other.at)! })) }
 }

@@ -60,10 +60,7 @@ export interface RouterAdvertisement {
   readonly lifetime: number
   readonly mtu: number | undefined
   readonly prefixes: readonly PrefixInformation[]
-  readonly servers: readonly Address[]
-  readonly domains: readonly string[]
-  /** Lifetime of `servers` and `domains`, seconds. */
-  readonly dnsLifetime: number
+  readonly dns: readonly DnsOption[]
 }
 
 const LIFETIME = 6, SOLICITATION = 8, ADVERTISEMENT = 16
@@ -149,17 +146,13 @@ export function encodeRouterAdvertisement(slab: Uint8Array, at: number, message:
     writeWord(slab, option + 8, preferred | 0)
     prefix.address.write(slab, option + 16)
   }
-  const { servers, dnsLifetime } = message
-  const rdnss = servers.length === 0 ? undefined : add(RDNSS, 8 + 16 * servers.length)
-  if (rdnss !== undefined) {
-    writeWord(slab, rdnss + 4, dnsLifetime | 0)
-    servers.forEach((server, i) => server.write(slab, rdnss + 8 + 16 * i))
-  }
-  const domains = domainBytes(message.domains)
-  const dnssl = domains.length === 0 ? undefined : add(DNSSL, 8 + 8 * Math.ceil(domains.length / 8))
-  if (dnssl !== undefined) {
-    writeWord(slab, dnssl + 4, dnsLifetime | 0)
-    slab.set(domains, dnssl + 8)
+  for (const { kind, values, lifetime } of message.dns) {
+    const isServers = kind === 'servers'
+    const body = isServers ? addressBytes(values) : domainBytes(values)
+    const option = add(isServers ? RDNSS : DNSSL, 8 + 8 * Math.ceil(body.length / 8))
+    if (option === undefined) continue
+    writeWord(slab, option + 4, lifetime | 0)
+    slab.set(body, option + 8)
   }
   const payload = p - icmp
   writeIpv6(slab, ip, message.source, payload)
@@ -167,6 +160,12 @@ export function encodeRouterAdvertisement(slab: Uint8Array, at: number, message:
   write16(slab, icmp + 2, icmpv6Checksum(slab, ip, payload))
   if (linkHeader !== 0) writeEthernet(slab, at, message, lladdr)
   return linkHeader + IPV6_HEADER + payload
+}
+
+function addressBytes(addresses: readonly string[]): Uint8Array {
+  const bytes = new Uint8Array(16 * addresses.length)
+  addresses.forEach((text, i) => Address.parse(text)!.write(bytes, 16 * i))
+  return bytes
 }
 
 /** @returns the domains as sequences of labels (RFC 1035 3.1) */
@@ -177,11 +176,11 @@ function domainBytes(domains: readonly string[]): Uint8Array {
   return Uint8Array.from(bytes)
 }
 
-/** An option that only user space reads (RTM_NEWNDUSEROPT): servers or domains for name resolution. */
+/** An RDNSS or DNSSL option: servers or domains for name resolution. The kernel passes it to user space (RTM_NEWNDUSEROPT). */
 export interface DnsOption {
   readonly kind: 'servers' | 'domains'
   readonly values: readonly string[]
-  /** Seconds. */
+  /** Seconds; 0: hosts stop using the values. */
   readonly lifetime: number
 }
 

@@ -6,6 +6,7 @@ import type { Kernel } from '../../src/doctor/machine.ts'
 import { Machine } from '../../src/doctor/machine.ts'
 import { FindingWatch } from '../../src/doctor/watch.ts'
 import type { Log } from '../../src/linux/log.ts'
+import { NO_ROUTE } from '../../src/linux/rtnetlink.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { Address } from '../../src/address.ts'
 import { until } from '../kit/until.ts'
@@ -18,7 +19,7 @@ t.test('findings come and go', async (t) => {
   const link = { ifindex: 5, name: 'lo9', mac: undefined, up: true, replugged: false, isEnabled: true, type: undefined }
   let isBusy = false
   const kernel: Kernel = {
-    linkDetails: () => [link], addressStates: () => [], neighbors: () => [], paths: () => [],
+    linkDetails: () => [link], addressStates: () => [], neighbors: () => [], lookup: () => NO_ROUTE, paths: () => [],
     defaultRoutes: () => [{ address: address('fe80::1'), ifindex: 5, protocol: 3 }],
     proxies: () => {
       if (isBusy) throw Object.assign(new Error('busy'), { code: 'EINTR' })

@@ -104,3 +104,8 @@ export function ra({ from, source, prefix }: Pick<Ends, 'from' | 'source'> & { r
 export function echo(kind: 'echo-request' | 'echo-reply', ends: Ends): Uint8Array {
   return frame(ends, [kind === 'echo-request' ? 128 : 129, 0, 0, 0, 0, 1, 0, 1])
 }
+
+/** A Router Solicitation (RFC 4861 4.1) @param source `::`: without a link-layer address option */
+export function routerSolicitation(from: string, source: string): Uint8Array {
+  return frame({ from, source, to: 'ff02::2' }, [133, 0, 0, 0, 0, 0, 0, 0, ...source === '::' ? [] : [1, 1, ...macBytes(from)]])
+}

@@ -88,7 +88,7 @@ t.test('damaged messages', async () => {
 const OURS = parseMac('02:00:00:00:00:ff')!
 const EMPTY: RouterAdvertisement = {
   source: Address.parse('fe80::ff')!, destination: Address.allNodes, to: parseMac('33:33:00:00:00:01')!, lifetime: 1800, mtu: undefined, prefixes: [],
-  servers: [], domains: [], dnsLifetime: 1800,
+  dns: [],
 }
 
 function encode(message: Partial<RouterAdvertisement>, lladdr = OURS, linkHeader = 14): Uint8Array {
@@ -102,7 +102,8 @@ const FROM_US = 'fe8000000000000000000000000000ff'
 
 t.test('advertisements, byte by byte', async (t) => {
   t.same(encode({
-    mtu: 1400, servers: ['2001:db8:ffff::53', 'fd00::53'].map((text) => Address.parse(text)!), domains: ['example.net', 'lan'],
+    mtu: 1400, dns: [{ kind: 'servers', values: ['2001:db8:ffff::53', 'fd00::53'], lifetime: 1800 },
+      { kind: 'domains', values: ['example.net', 'lan'], lifetime: 1800 }],
     prefixes: [{ prefix: Prefix.parse('2001:db8::/64')!, autonomous: true, valid: 86_400, preferred: 14_400 },
       { prefix: Prefix.parse('2001:db8:1::/80')!, autonomous: false, valid: 7200, preferred: 0 }],
   }), bytes(`333300000001 0200000000ff 86dd 60000000 00a8 3a ff ${FROM_US} ${NODES}
@@ -119,10 +120,18 @@ t.test('advertisements, byte by byte', async (t) => {
     03044040 ffffffff ffffffff 00000000 fd000000000000000000000000000000`), 'on a link without link-layer addresses')
 })
 
+t.test('several options for name resolution, each with its lifetime', async (t) => {
+  const dns = [{ kind: 'servers', values: ['fd00::53'], lifetime: 600 }, { kind: 'servers', values: ['fd00::54'], lifetime: 0 },
+    { kind: 'domains', values: ['lan'], lifetime: INFINITY }] as const
+  t.same(Buffer.from(encode({ dns }).slice(14 + 40 + 16 + 8)).toString('hex'), `
+    19030000 00000258 fd000000000000000000000000000053 19030000 00000000 fd000000000000000000000000000054
+    1f020000 ffffffff 03 6c616e 00 000000`.replaceAll(/\s/g, ''))
+})
+
 t.test('options that do not fit are left out, and the message is whole', async (t) => {
   const prefixes = Array.from({ length: 100 }, () => ({ prefix: Prefix.parse('fd00::/64')!, autonomous: true, valid: 1, preferred: 1 }))
-  const servers = Array<Address>(8).fill(Address.parse('fd00::53')!)
-  const frame = encode({ prefixes, servers, domains: Array<string>(8).fill('example.net') })
+  const frame = encode({ prefixes, dns: [{ kind: 'servers', values: Array<string>(8).fill('fd00::53'), lifetime: 1800 },
+    { kind: 'domains', values: Array<string>(8).fill('example.net'), lifetime: 1800 }] })
   t.ok(frame.length <= 14 + MAX_ADVERTISEMENT)
   t.equal(decode(frame), 'advertisement fe80::ff 02:00:00:00:00:ff 1800')
 })

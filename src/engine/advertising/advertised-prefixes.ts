@@ -17,15 +17,15 @@ const DEPRECATED_LIMIT = 16
 /** Ends of lifetimes. */
 interface Lifetimes { readonly valid: Instant; readonly preferred: Instant }
 
-/** A prefix that hosts of a link may have addresses in, until `until`. */
-interface Held { readonly prefix: Prefix; readonly until: Instant }
+/** A prefix that hosts of a link may have addresses in, until `until`. `saved` is what `until` was at the last increase of the revision. */
+interface Held { readonly prefix: Prefix; readonly until: Instant; readonly saved: Instant }
 
 export class AdvertisedPrefixes {
   /** What upstreams grant: by ifindex and prefix. */
   readonly #grants = new Map<number, ReadonlyMap<string, Lifetimes>>()
   /** By name of the link and prefix. */
   readonly #held = new Map<string, Map<string, Held>>()
-  /** Increases with every change of the prefixes that hosts may have addresses in. */
+  /** Increases when the prefixes that hosts may have addresses in are to be saved. */
   revision = 0
 
   grant(ifindex: number, grants: readonly Grant[], now: Instant): void {
@@ -37,7 +37,7 @@ export class AdvertisedPrefixes {
 
   /** Takes over what the previous run advertised. */
   restore(saved: readonly SavedPrefix[], now: Instant): void {
-    for (const { iface, prefix, left } of saved) this.#hold(iface, prefix, now + left as Instant)
+    for (const { iface, prefix, left } of saved) this.#hold(iface, prefix, now + left as Instant, now)
   }
 
   /** What hosts may have addresses in. `left`: milliseconds. */
@@ -63,7 +63,7 @@ export class AdvertisedPrefixes {
 
   /** Notes what hosts of a link have heard. */
   advertised(name: string, prefixes: readonly PrefixInformation[], now: Instant): void {
-    for (const { prefix, valid, preferred } of prefixes) if (preferred > 0) this.#hold(name, prefix, now + 1000 * valid as Instant)
+    for (const { prefix, valid, preferred } of prefixes) if (preferred > 0) this.#hold(name, prefix, now + 1000 * valid as Instant, now)
   }
 
   /** Forgets what hosts of a link have heard. */
@@ -75,16 +75,17 @@ export class AdvertisedPrefixes {
     return { valid: finite(granted?.valid, now + VALID), preferred: finite(granted?.preferred, now + PREFERRED) }
   }
 
-  #hold(name: string, prefix: Prefix, until: Instant): void {
+  /** A crash leaves what was saved last. So lifetimes that go on are saved now and then: at least half of what is left is always saved. */
+  #hold(name: string, prefix: Prefix, end: Instant, now: Instant): void {
     let held = this.#held.get(name)
     if (held === undefined) this.#held.set(name, held = new Map())
     const text = prefix.toString()
     const before = held.get(text)
-    if (before === undefined) {
-      this.revision++
-      if (held.size >= DEPRECATED_LIMIT) held.delete(held.keys().next().value!)
-    }
-    if (before === undefined || before.until < until) held.set(text, { prefix, until })
+    const until = Math.max(end, before?.until ?? 0) as Instant
+    const isSaved = before !== undefined && 2 * (before.saved - now) >= until - now
+    if (!isSaved) this.revision++
+    if (before === undefined && held.size >= DEPRECATED_LIMIT) held.delete(held.keys().next().value!)
+    held.set(text, { prefix, until, saved: isSaved ? before.saved : until })
   }
 }
 

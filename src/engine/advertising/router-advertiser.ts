@@ -13,11 +13,11 @@ import type { NeighborCache } from '../cache/neighbor-cache.ts'
 import type { HostDiscovery } from '../learning/host-discovery.ts'
 import { linkLocal } from '../links/source-address.ts'
 import { type Context, TimedPart } from '../rules/context.ts'
-import type { ActiveSubnet } from '../rules/rule.ts'
 import { Batches } from '../tables/batches.ts'
 import { earliest, type Timed } from '../tables/deadlines.ts'
 import type { Input, Instant, SavedPrefix } from '../types.ts'
 import { AdvertisedPrefixes } from './advertised-prefixes.ts'
+import { DNS_LIFETIME, NameResolution } from './name-resolution.ts'
 import { type OtherRouter, OtherRouters } from './other-routers.ts'
 
 /** AdvDefaultLifetime: three times MaxRtrAdvInterval (RFC 4861 6.2.1), seconds. */
@@ -32,20 +32,22 @@ const UNICAST_LIMIT = 1024
 /** A link to advertise on. Its deadline is the time of the next multicast advertisement. */
 interface Advertiser extends Timed {
   readonly ifindex: number
-  /** Number of multicast advertisements since the link became usable. */
+  /** Number of multicast advertisements since the link became usable, or since the last news. */
   sent: number
   lastSent: Instant
   /** What was advertised last, without lifetimes that count down; undefined: nothing. */
   said: string | undefined
-  /** The prefixes that were advertised last, at `lastSent`. */
-  prefixes: readonly PrefixInformation[]
+  /** Lifetimes that were advertised last, at `lastSent`. */
+  lifetimes: ReadonlyMap<string, number>
   /** The link is no longer configured: one more advertisement ends the default route. */
   isEnding: boolean
 }
 
 /** What is advertised on a link at present. Lifetimes in seconds. */
-export interface AdvertisedLink extends Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'servers' | 'domains'> {
+export interface AdvertisedLink extends Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes'> {
   readonly ifindex: number
+  readonly servers: readonly string[]
+  readonly domains: readonly string[]
   /** Milliseconds since the last advertisement to all nodes; infinite before the first one. */
   readonly age: number
   readonly others: readonly OtherRouter[]
@@ -67,8 +69,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   readonly #unicasts = new Batches<Unicast>()
   readonly #others = new OtherRouters(this.parts.effects)
   readonly #mtus = new Map<number, number>()
-  /** Options for name resolution that upstreams advertise: by ifindex and kind. */
-  readonly #dns = new Map<string, { readonly ifindex: number; readonly values: readonly string[]; readonly until: Instant }>()
+  readonly #dns = new NameResolution()
   #forwards = false
   #hasDefaultRoute = false
 
@@ -79,7 +80,9 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   * snapshot(now: Instant): Generator<AdvertisedLink> {
     for (const advertiser of this.records.values()) {
       const { ifindex, lastSent } = advertiser
-      const { lifetime, mtu, prefixes, servers, domains } = this.#content(advertiser, now)
+      const { lifetime, mtu, prefixes, dns } = this.#content(advertiser, now)
+      const [servers, domains] = ['servers', 'domains'].map((wanted) => dns.filter(({ kind }) => kind === wanted)
+        .flatMap((option) => option.lifetime > 0 ? option.values : []))
       yield { ifindex, lifetime, mtu, prefixes, servers, domains, age: now - lastSent, others: this.#others.on(ifindex, now) }
     }
   }
@@ -111,11 +114,9 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
         if (input.mtu === undefined) this.#mtus.delete(input.ifindex)
         else this.#mtus.set(input.ifindex, input.mtu)
         break
-      case 'dns': {
-        const { ifindex, option: { kind, values, lifetime } } = input
-        this.#dns.set(`${kind} ${ifindex}`, { ifindex, values, until: now + 1000 * lifetime as Instant })
+      case 'dns':
+        this.#dns.heard(input.ifindex, input.option, now)
         break
-      }
       case 'forwarding': this.#forwards = input.isEnabled
     }
     this.update(now)
@@ -138,6 +139,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     super.gone(ifindex)
     this.#prefixes.gone(ifindex)
     this.#mtus.delete(ifindex)
+    this.#dns.gone(ifindex)
     this.#others.gone(ifindex)
   }
 
@@ -178,34 +180,35 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   }
 
   #start(ifindex: number, now: Instant): void {
-    const advertiser: Advertiser = { ifindex, sent: 0, lastSent: -Infinity as Instant, said: undefined, prefixes: [], isEnding: false,
+    const advertiser: Advertiser = { ifindex, sent: 0, lastSent: -Infinity as Instant, said: undefined, lifetimes: new Map(), isEnding: false,
       deadline: now, place: -1 }
     this.records.set(ifindex, advertiser)
     this.deadlines.set(advertiser, now)
   }
 
   /** Milliseconds until the next advertisement, if nothing changes. */
-  #interval({ sent, prefixes }: Advertiser): number {
+  #interval({ sent, lifetimes }: Advertiser): number {
     const { random } = this.parts
     const longest = sent < MAX_INITIAL_RTR_ADVERTISEMENTS ? MAX_INITIAL_RTR_ADVERT_INTERVAL : MAX_RTR_ADV_INTERVAL
     const shortest = sent < MAX_INITIAL_RTR_ADVERTISEMENTS ? longest / 2 : MIN_RTR_ADV_INTERVAL
-    const lifetimes = prefixes.flatMap(({ valid, preferred }) => preferred > 0 ? [valid, preferred] : [])
-    return Math.min(shortest + (longest - shortest) * random(), ...lifetimes.map((lifetime) => 1000 * lifetime / 3))
+    return Math.min(shortest + (longest - shortest) * random(), ...[...lifetimes.values()].map((lifetime) => 1000 * lifetime / 3))
   }
 
-  /** Advertises news by multicast at once; if a multicast was sent just before, by unicast to each known host as well. */
   #compare(advertiser: Advertiser, now: Instant): void {
-    const { prefixes, text } = this.#content(advertiser, now)
-    if (text !== advertiser.said) return this.#news(advertiser, now)
+    const content = this.#content(advertiser, now)
+    if (content.text !== advertiser.said) return this.#news(advertiser, now)
     const passed = (now - advertiser.lastSent) / 1000
-    const isRefreshed = prefixes.some(({ prefix, valid, preferred }) => {
-      const before = advertiser.prefixes.find((other) => other.prefix.equals(prefix))
-      return preferred > 0 && valid - (before?.valid ?? 0) + passed > REFRESH * valid
-    })
+    const isRefreshed = [...lifetimesOf(content)].some(([name, lifetime]) =>
+      lifetime - (advertiser.lifetimes.get(name) ?? Infinity) + passed > REFRESH * lifetime)
     if (isRefreshed) this.#soon(advertiser, now)
   }
 
+  /**
+   * Advertises news by multicast at once; if a multicast was sent just before, by unicast to each known host as well. More multicasts
+   * follow soon, as after a start, because hosts may miss one (RFC 4861 6.2.4).
+   */
   #news(advertiser: Advertiser, now: Instant): void {
+    advertiser.sent = 0
     this.#soon(advertiser, now)
     if (advertiser.deadline <= now) return
     const { ifindex } = advertiser
@@ -240,13 +243,13 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     effects.routerAdvertisements.push({ ifindex, message })
     this.#prefixes.advertised(link.name, prefixes, now)
     if (!destination.isMulticast) return true
-    Object.assign(advertiser, { said: text, prefixes, lastSent: now, sent: advertiser.sent + 1 })
+    Object.assign(advertiser, { said: text, lifetimes: lifetimesOf(content), lastSent: now, sent: advertiser.sent + 1 })
     return true
   }
 
   /** What an advertisement on the link says. `text` is the same as long as only lifetimes count down. */
   #content({ ifindex, isEnding }: Advertiser, now: Instant):
-  Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'servers' | 'domains' | 'dnsLifetime'> & { text: string } {
+  Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'dns'> & { text: string } {
     const { rules, links } = this.parts
     const name = links.get(ifindex)?.name ?? ''
     const subnets = isEnding ? [] : rules.config.subnets.filter(({ settings, links: all, upstreams }) =>
@@ -257,22 +260,21 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     const mtus = [links.get(ifindex)?.mtu, ...subnets.flatMap(({ upstreams }) => upstreams.ifindexes.map((link) => this.#mtus.get(link)))]
       .filter((mtu) => mtu !== undefined)
     const mtu = mtus.length === 0 ? undefined : Math.min(...mtus)
-    const servers = this.#resolvers(subnets, 'servers', now).flatMap((text) => Address.parse(text) ?? [])
-    const domains = this.#resolvers(subnets, 'domains', now)
+    const dns = this.#dns.on(subnets, now)
     const shape = prefixes.map(({ prefix, preferred }: PrefixInformation) => `${prefix}${preferred === 0 ? ' deprecated' : ''}`).sort()
-    const text = [lifetime, mtu, ...shape, ...servers, ...domains].join()
-    return { lifetime, mtu, prefixes, servers, domains, dnsLifetime: ROUTER_LIFETIME, text }
+    const names = dns.flatMap(({ values, lifetime: left }) => values.map((value) => `${value}${left === 0 ? ' withdrawn' : ''}`)).sort()
+    const text = [lifetime, mtu, ...shape, ...names].join()
+    return { lifetime, mtu, prefixes, dns, text }
   }
+}
 
-  /** @returns the configured servers or domains, else those that the upstreams advertise */
-  #resolvers(subnets: readonly ActiveSubnet[], kind: 'servers' | 'domains', now: Instant): readonly string[] {
-    const found = subnets.flatMap(({ dns, search, upstreams }) => {
-      const configured = kind === 'servers' ? dns?.map(String) : search
-      return configured ?? upstreams.ifindexes.flatMap((link) => {
-        const heard = this.#dns.get(`${kind} ${link}`)
-        return heard !== undefined && heard.until > now ? heard.values : []
-      })
-    })
-    return [...new Set(found)]
-  }
+/** @returns the lifetimes that end, in seconds, each with a name */
+function lifetimesOf({ prefixes, dns }: Pick<RouterAdvertisement, 'prefixes' | 'dns'>): Map<string, number> {
+  const live = prefixes.filter(({ preferred }) => preferred > 0)
+  return new Map([
+    ...live.flatMap(({ prefix, valid, preferred }) => [[`${prefix}`, valid], [`${prefix} preferred`, preferred]] as const),
+    // A lifetime of three intervals needs no attention.
+    ...dns.filter(({ lifetime }) => lifetime > 0 && lifetime < DNS_LIFETIME)
+      .flatMap(({ kind, values, lifetime }) => values.map((value) => [`${kind} ${value}`, lifetime] as const)),
+  ])
 }

@@ -75,10 +75,10 @@ export class Recorder {
     this.add(`confirm ${nameOf(ifindex)} ${target}${odd} from ${source}${to < 0 ? '' : ` to ${formatMac(to)}`}`)
   }
 
-  router(ifindex: number, { source, destination, to, lifetime, mtu, prefixes, servers, domains }: RouterAdvertisement): void {
+  router(ifindex: number, { source, destination, to, lifetime, mtu, prefixes, dns }: RouterAdvertisement): void {
     const parts = prefixes.map(({ prefix, autonomous, valid, preferred }) => `${prefix}${autonomous ? '' : ' A=0'} ${valid} ${preferred}`)
     this.add([`ra ${nameOf(ifindex)} from ${source} to ${destination}${to < 0 ? '' : ` ${formatMac(to)}`} lifetime ${lifetime} mtu ${mtu ?? '-'}`,
-      ...parts, ...servers, ...domains].join(', '))
+      ...parts, ...dns.map((option) => `${option.values.join(' ')} ${option.lifetime}`)].join(', '))
   }
 
   multicast({ ifindex, message }: Multicast): void {

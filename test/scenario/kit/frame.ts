@@ -1,6 +1,6 @@
 /** Frames of the simulator. Hosts send the same few frames again and again, so each is built and read only once. */
 import { type Address, formatMac, type Mac, readMac } from '../../../src/address.ts'
-import { echo, type Ends, ip, mac as parse, type Na, na, type Ns, ns } from '../../kit/frames.ts'
+import { echo, type Ends, ip, mac as parse, type Na, na, type Ns, ns, routerSolicitation } from '../../kit/frames.ts'
 import { isIntact, type ReadFrame, readFrame, textOf } from '../../kit/read-frame.ts'
 
 export { textOf }
@@ -26,7 +26,8 @@ export class Frame {
   }
 }
 
-function cached<K, V>(known: Map<K, V>, key: K, make: (key: K) => V): V {
+/** @returns the value of a key, made once */
+export function cached<K, V>(known: Map<K, V>, key: K, make: (key: K) => V): V {
   let value = known.get(key)
   if (value === undefined) known.set(key, value = make(key))
   return value
@@ -60,3 +61,6 @@ export function naFrame(what: Na): Frame {
 export function echoFrame(kind: 'echo-request' | 'echo-reply', ends: Ends): Frame {
   return once(() => echo(kind, ends), kind, ends.from, ends.source, ends.to, ends.toMac)
 }
+
+/** A Router Solicitation. @param source `::`: without a link-layer address option */
+export function rsFrame(from: string, source: string): Frame { return once(() => routerSolicitation(from, source), 'rs', from, source) }

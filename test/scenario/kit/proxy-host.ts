@@ -16,8 +16,9 @@ import { NdiscView } from '../../../src/wire/ndisc-decode.ts'
 import { prefix } from '../../kit/frames.ts'
 import { configOf, groupOf, own } from '../../engine/kit/basics.ts'
 import { replyTo } from '../../engine/kit/routing.ts'
-import { addressOf, echoFrame, Frame, macOf, textOf } from './frame.ts'
+import { addressOf, cached, echoFrame, Frame, macOf, textOf } from './frame.ts'
 import { Host } from './host.ts'
+import { Routing } from './routing.ts'
 import type { Segment, World } from './world.ts'
 
 const LINK_HEADER = 14
@@ -41,6 +42,7 @@ export class ProxyHost {
   /** Called for each change of a route, after it. */
   onRoute: ((change: RouteChange) => void) | undefined
   onEvent: ((event: Event) => void) | undefined
+  readonly routing = new Routing(this)
   engine: Engine
   readonly #n: number
   readonly #ports = new Map<number, Port>()
@@ -115,7 +117,10 @@ export class ProxyHost {
    */
   restart(ms: number, { isLate = false, isKilled = false } = {}): void {
     const saved = isKilled ? [] : [...this.engine.savedHosts]
-    if (!isKilled) this.stop()
+    if (!isKilled) {
+      this.routing.save(true)
+      this.stop()
+    }
     this.#isDown = true
     for (const port of this.#ports.values()) {
       port.hearing = undefined
@@ -160,7 +165,7 @@ export class ProxyHost {
 
   /** Carries out effects in the order of their members. */
   #carryOut(effects: Effects): void {
-    const { listening, routes, answers, probes, multicasts, discoveries, lookups, paths, events, outcomes } = effects
+    const { listening, routes, answers, probes, multicasts, routerAdvertisements, discoveries, lookups, paths, events, outcomes } = effects
     for (const [ifindex, entry] of listening) if (entry !== undefined) this.#listen(ifindex, entry.subscription)
     for (const change of routes) this.#route(change)
     for (const { ifindex, sources } of discoveries) {
@@ -170,6 +175,10 @@ export class ProxyHost {
     for (const message of answers) this.#advertise(message)
     for (const probe of probes) this.#probe(probe)
     for (const message of multicasts) this.#multicast(message)
+    for (const { ifindex, message } of routerAdvertisements) {
+      const port = this.#ports.get(ifindex)
+      port?.kernel.send(this.routing.encode(message, port.link.mac as Mac))
+    }
     for (const [ifindex, entry] of listening) if (entry === undefined) this.#ignore(ifindex)
     for (const { target } of lookups) {
       this.world.after(0, () => this.tell({ kind: 'lookup', target, decision: { ifindex: undefined, local: false, via: undefined, length: 0 } }))
@@ -179,6 +188,7 @@ export class ProxyHost {
       this.events.push(event)
       this.onEvent?.(event)
     }
+    this.routing.save()
     // The kernel has the routes now: the engine's effects are reused from here on.
     const changes = [...routes]
     const questions = [...paths]
@@ -239,7 +249,7 @@ export class ProxyHost {
     this.#isDown = false
     this.#wakeAt = Number.POSITIVE_INFINITY
     this.engine = new Engine(this.#config, this.world.random)
-    for (const { link } of this.#ports.values()) this.tell({ kind: 'link', link })
+    this.routing.start([...this.#ports.values()].map(({ link }) => link))
     this.tell({ kind: 'saved-hosts', hosts: saved })
     this.tell({ kind: 'routes', present: [...this.routes.values()] })
   }
@@ -251,7 +261,8 @@ export class ProxyHost {
       if (kind === 'echo-reply') this.tell({ kind: 'echo', ifindex, source: addressOf(source), mac: macOf(from) })
       return
     }
-    if (hearing === undefined) return
+    if (hearing === undefined || kind === 'RA') return
+    if (kind === 'RS') return this.routing.solicited(ifindex, frame)
     const { bytes } = frame
     const at = 128
     this.#slab.set(bytes, at)
@@ -283,8 +294,4 @@ export class ProxyHost {
 
 const configs = new Map<string, Config>()
 
-function configOnce(text: string): Config {
-  let config = configs.get(text)
-  if (config === undefined) configs.set(text, config = configOf(text))
-  return config
-}
+function configOnce(text: string): Config { return cached(configs, text, configOf) }

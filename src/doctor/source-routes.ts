@@ -1,0 +1,51 @@
+/** Whether packets leave by the upstream that their source address belongs to (RFC 8028, BCP 38). The kernel is asked, with its rules. */
+import { Address, type Prefix } from '../address.ts'
+import { type Check, configured, type Configured, type Finding, word } from './check.ts'
+import { isNamed, prefixesOf, upstreamsOf } from './roles.ts'
+
+/** A destination to which only a default route leads. */
+const OUTSIDE = Address.parse('2000::1')!
+/** Tables that the printed commands use: this number and the ifindex of the upstream. */
+const FIRST_TABLE = 1000
+
+/** @returns prefixes whose packets leave by the upstream of another subnet. Other links do no harm: a tunnel may be meant. */
+function strangeUpstreams({ config, machine }: Configured): Finding[] {
+  const upstreams = upstreamsOf(config).flatMap((name) => machine.link(name) ?? [])
+  if (upstreams.length < 2) return []
+  const found = new Map<string, Finding>()
+  for (const subnet of config.subnets) {
+    const upstream = upstreams.find(({ name }) => name === subnet.upstream)
+    const inside = machine.links.find(({ name, up }) => up && name !== subnet.upstream && isNamed(subnet.downstream, name))
+    if (upstream === undefined || inside === undefined) continue
+    for (const prefix of prefixesOf(subnet, machine)) {
+      const { ifindex } = machine.lookup({ target: OUTSIDE, from: inside.ifindex, source: prefix.address })
+      const other = upstreams.find((link) => link.ifindex === ifindex)
+      // Another subnet may have the same prefix on that upstream.
+      const isElsewhere = config.subnets.some((each) => each.upstream === other?.name && prefixesOf(each, machine).some((one) => one.equals(prefix)))
+      if (other !== undefined && other !== upstream && !isElsewhere) {
+        found.set(`${prefix}`, {
+          what: `packets from ${prefix} leave by ${other.name}, but the prefix belongs to ${upstream.name}`,
+          why: 'a provider drops packets from addresses that it did not give (BCP 38), so hosts of this prefix reach nothing outside',
+          mend: commands(prefix, upstream, machine), link: upstream.name, target: `${prefix}`,
+        })
+      }
+    }
+  }
+  return [...found.values()]
+}
+
+/**
+ * The commands that send a prefix out of its upstream. The last rule lets other routes, such as those to hosts, count first. It comes before
+ * the first one, because each new rule precedes the others.
+ */
+function commands(prefix: Prefix, { name, ifindex, mac }: { name: string; ifindex: number; mac?: unknown }, machine: Configured['machine']): string {
+  const gateway = machine.defaultRoutes.find((route) => route.ifindex === ifindex && route.address !== undefined)?.address
+  if (gateway === undefined && mac !== undefined) return `ping -6 -L -c 3 -I ${word(name)} ${Address.allRouters}`
+  const table = FIRST_TABLE + ifindex
+  return [`ip -6 route add default ${gateway === undefined ? '' : `via ${gateway} `}dev ${word(name)} table ${table}`,
+    `ip -6 rule add from ${prefix} lookup ${table}`, `ip -6 rule add from ${prefix} lookup main suppress_prefixlength 0`].join(' && ')
+}
+
+export const sourceRouteChecks: readonly Check[] = [
+  configured({ code: 'source-route', severity: 'warning', title: 'packets leave by the upstream of their prefix', isCheap: true }, strangeUpstreams),
+]

@@ -1,0 +1,77 @@
+/** Servers and search domains of Router Advertisements (RFC 8106). */
+import t from 'tap'
+import { Router, STATIC } from '../kit/router.ts'
+import { ETH0, ETH1 } from '../kit/stage.ts'
+
+/** An option for name resolution in an advertisement of the upstream. */
+function dns(stage: Router, kind: 'servers' | 'domains', values: readonly string[], lifetime: number): void {
+  stage.input({ kind: 'dns', ifindex: ETH0, option: { kind, values, lifetime } })
+}
+
+/** What an advertisement says after its prefixes, to a host that asks for it. */
+function resolution(stage: Router): string {
+  stage.advertisements
+  stage.solicit('fe80::2')
+  stage.wait(1)
+  return stage.advertisements.at(-1)!.split(STATIC)[1]
+}
+
+t.test('without `dns`, what the upstream advertises, for as long as it does', async (t) => {
+  const stage = new Router()
+  dns(stage, 'servers', ['2001:db8::53'], 60)
+  dns(stage, 'domains', ['home.example'], 60)
+  stage.wait(4000)
+  t.match(stage.advertisements.at(-1), /, 2001:db8::53 \d+, home\.example \d+$/)
+  stage.wait(60_000)
+  t.equal(resolution(stage), '')
+})
+
+t.test('several options of one advertisement, each with its lifetime (RFC 8106 5.3.1)', async (t) => {
+  const stage = new Router()
+  dns(stage, 'servers', ['2001:db8::53', '2001:db8::54'], 600)
+  dns(stage, 'servers', ['2001:db8::55'], 60)
+  dns(stage, 'domains', ['home.example'], 0xffffffff)
+  dns(stage, 'domains', ['lan.example'], 3600)
+  t.equal(resolution(stage), ', 2001:db8::53 2001:db8::54 600, 2001:db8::55 60, home.example 1800, lan.example 3600')
+  stage.wait(9_999)
+  t.equal(resolution(stage), ', 2001:db8::53 2001:db8::54 590, 2001:db8::55 50, home.example 1800, lan.example 3590', 'they count down')
+  dns(stage, 'servers', ['2001:db8::53'], 900)
+  t.equal(resolution(stage), ', 2001:db8::53 900, 2001:db8::54 589, 2001:db8::55 49, home.example 1800, lan.example 3589')
+  stage.wait(60_000)
+  t.match(resolution(stage), /^, 2001:db8::53 8\d\d, 2001:db8::54 5\d\d, home\.example 1800, lan\.example 35\d\d$/)
+})
+
+t.test('a server that the upstream withdraws is withdrawn for as long as hosts may use it', async (t) => {
+  const stage = new Router()
+  dns(stage, 'servers', ['2001:db8::53', '2001:db8::54'], 600)
+  stage.wait(4000)
+  stage.advertisements
+  dns(stage, 'servers', ['2001:db8::53'], 0)
+  dns(stage, 'servers', ['2001:db8::99'], 0)
+  stage.wait(10)
+  t.match(stage.advertisements, [/ff02::1 .*, 2001:db8::53 0, 2001:db8::54 59\d$/], 'at once; another one is ignored')
+  t.same([...stage.engine.advertising.snapshot(stage.now)][0].servers, ['2001:db8::54'])
+  stage.wait(600_000)
+  t.equal(resolution(stage), '')
+})
+
+t.test('servers with a short lifetime are refreshed with the upstream', async (t) => {
+  const stage = new Router()
+  stage.wait(4000)
+  let least = 20
+  for (let i = 0; i < 30; i++) {
+    dns(stage, 'servers', ['2001:db8::53'], 20)
+    stage.wait(4000)
+    for (const line of stage.advertisements) least = Math.min(least, Number(/::53 (\d+)$/.exec(line)![1]))
+    t.ok(stage.advertised(ETH1) <= 7000, 'at a third of the lifetime')
+  }
+  t.ok(least >= 12, `never less than ${least} s`)
+})
+
+t.test('an upstream that advertises very many servers', async (t) => {
+  const stage = new Router()
+  dns(stage, 'servers', ['2001:db8::53'], 3600)
+  for (let i = 0; i < 100; i++) dns(stage, 'servers', [`2001:db8::1:${i}`], 60 + i)
+  t.match(resolution(stage).split(',').length, 17)
+  t.match(resolution(stage), /2001:db8::53 /, 'the ones that end first are dropped')
+})
