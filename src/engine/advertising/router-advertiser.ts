@@ -150,16 +150,22 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   }
 
   protected override due(advertiser: Advertiser, now: Instant): void {
-    if (advertiser.isEnding && advertiser.said === undefined) return this.gone(advertiser.ifindex)
+    if (advertiser.isEnding && advertiser.said === undefined) return this.#end(advertiser)
     if (!this.#send(advertiser, Address.allNodes, multicastMac(Address.allNodes.w3) as Mac, now)) {
       advertiser.sent = 0
       return this.deadlines.set(advertiser, now + RETRY as Instant)
     }
     if (advertiser.isEnding) {
       this.#prefixes.forget(this.parts.links.get(advertiser.ifindex)?.name ?? '')
-      return super.gone(advertiser.ifindex)
+      return this.#end(advertiser)
     }
     this.deadlines.set(advertiser, Math.max(now + MIN_DELAY_BETWEEN_RAS, now + this.#interval(advertiser)) as Instant)
+  }
+
+  /** Ends advertising on a link. What its router grants is kept, because the link may be an upstream by now. */
+  #end({ ifindex }: Advertiser): void {
+    super.gone(ifindex)
+    this.#others.gone(ifindex)
   }
 
   #received(ifindex: number, message: RouterMessage, now: Instant): void {
@@ -173,8 +179,9 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
       return
     }
     const isForged = source.equals(linkLocal(this.parts.links, ifindex) ?? Address.unspecified)
-    this.#others.heard(ifindex, { address: source, mac, lifetime: message.lifetime, isForged, at: now })
-    if (isForged) this.#news(advertiser, now)
+    this.#others.received(ifindex, { address: source, mac, lifetime: message.lifetime, isForged, at: now })
+    // By multicast only: unicasts would let a flood of forged advertisements become a larger one.
+    if (isForged) this.#soon(advertiser, now)
   }
 
   #start(ifindex: number, now: Instant): void {
