@@ -35,8 +35,7 @@ export function withdraw(promised: readonly Promised[], kernel: Rtnetlink): stri
     } finally {
       socket.close()
     }
-    if (failure === undefined) return [name]
-    if (verdict(failure) === 'wait') return []
-    throw failure as OsError
+    if (failure !== undefined && verdict(failure) === 'fatal') throw failure as OsError
+    return socket.counters.sent > 0 ? [name] : []
   })
 }
