@@ -3,14 +3,13 @@
  * deprecated for as long as hosts may have addresses in it (RFC 9096 3.5).
  */
 import { Prefix } from '../../address.ts'
+import { DEPRECATED_VALID } from '../../wire/constants.ts'
 import type { ActiveSubnet } from '../rules/rule.ts'
 import type { Grant, Instant, SavedPrefix } from '../types.ts'
 import { INFINITY, type PrefixInformation } from '../../wire/router-messages.ts'
 
 /** Lifetimes of a prefix that has no other: that of a static subnet, or of an upstream whose prefix does not expire. Milliseconds. */
 const VALID = 86_400_000, PREFERRED = 14_400_000
-/** Hosts shorten no valid lifetime below two hours (RFC 4862 5.5.3 e). Milliseconds. */
-const DEPRECATED_VALID = 7_200_000
 /** The most prefixes of one link that are remembered: more than fit into an advertisement. */
 const HELD_LIMIT = 64
 
@@ -109,6 +108,6 @@ function information(prefix: Prefix, valid: number, preferred: number): PrefixIn
   return { prefix, autonomous: prefix.length === 64, valid: seconds(valid), preferred: seconds(preferred) }
 }
 
-function deprecated(prefix: Prefix, valid: number): PrefixInformation { return information(prefix, Math.min(valid, DEPRECATED_VALID), 0) }
+function deprecated(prefix: Prefix, valid: number): PrefixInformation { return information(prefix, Math.min(valid, 1000 * DEPRECATED_VALID), 0) }
 
 function seconds(ms: number): number { return Math.max(0, Math.min(Math.floor(ms / 1000), INFINITY - 1)) }
