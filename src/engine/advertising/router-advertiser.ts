@@ -28,6 +28,8 @@ const RETRY = 1000
 const REFRESH = 0.1
 /** The most unicast advertisements that wait. */
 const UNICAST_LIMIT = 1024
+/** The most rounds of unicasts between two multicasts: anyone on an upstream can make news, by its servers or prefixes. */
+const ROUND_LIMIT = 8
 
 /** A link to advertise on. Its deadline is the time of the next multicast advertisement. */
 interface Advertiser extends Timed {
@@ -39,6 +41,8 @@ interface Advertiser extends Timed {
   said: string | undefined
   /** The prefixes that were advertised last, at `lastSent`. */
   prefixes: readonly PrefixInformation[]
+  /** Number of times that news went to each known host since the last multicast. */
+  rounds: number
   /** The link is no longer configured: one more advertisement ends the default route. */
   isEnding: boolean
 }
@@ -159,6 +163,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
       this.#prefixes.forget(this.parts.links.get(advertiser.ifindex)?.name ?? '')
       return this.#end(advertiser)
     }
+    advertiser.rounds = 0
     this.deadlines.set(advertiser, Math.max(now + MIN_DELAY_BETWEEN_RAS, now + this.#interval(advertiser)) as Instant)
   }
 
@@ -186,7 +191,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
 
   #start(ifindex: number, now: Instant): void {
     const advertiser: Advertiser = { ifindex, sent: 0, lastSent: -Infinity as Instant, said: undefined, prefixes: [], isEnding: false,
-      deadline: now, place: -1 }
+      rounds: 0, deadline: now, place: -1 }
     this.records.set(ifindex, advertiser)
     this.deadlines.set(advertiser, now)
   }
@@ -214,7 +219,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
 
   #news(advertiser: Advertiser, now: Instant): void {
     this.#soon(advertiser, now)
-    if (advertiser.deadline <= now) return
+    if (advertiser.deadline <= now || advertiser.rounds++ >= ROUND_LIMIT) return
     const { ifindex } = advertiser
     const hosts = new Map<Mac, Unicast>()
     for (const { isOwned, mac, target } of this.parts.cache.on(ifindex)) {

@@ -1,4 +1,4 @@
-/** Forged Router Advertisements, and links that change their role. */
+/** Floods of Router Advertisements on both sides, and links that change their role. */
 import t from 'tap'
 import { ETH0, ETH1, ETH2, ip, linkOf, mac, prefix, Stage, twoLinks, VM, VM2 } from '../kit/stage.ts'
 
@@ -22,6 +22,22 @@ t.test('a flood of forged advertisements is answered by one multicast every 3 s'
   const sent = stage.sink.take('ra')
   t.same(sent.filter((line) => !line.includes('to ff02::1 ')), [], 'no advertisement for each forged one and host')
   t.equal(sent.length, 3)
+})
+
+t.test('an upstream that advertises another server each time', async (t) => {
+  const stage = new Stage(CONFIG, twoLinks())
+  stage.learn(VM, VM2)
+  stage.wait(20_000)
+  stage.sink.take()
+  for (let i = 0; i < 3000; i++) {
+    const values = [`2001:db8:ffff::${i.toString(16)}`]
+    stage.handle({ kind: 'dns', ifindex: ETH0, option: { kind: 'servers', values, lifetime: 600 } })
+    stage.wait(1)
+  }
+  const sent = stage.sink.take('ra')
+  t.ok(sent.length > 2 && sent.length <= 12, `${sent.length} advertisements in 3 s`)
+  stage.wait(3000)
+  t.match([...sent, ...stage.sink.take('ra')].at(-1), /to ff02::1 .*2001:db8:ffff::bb7/, 'the last one, to all nodes')
 })
 
 t.test('a downstream that becomes the upstream before anything was advertised there keeps what its router grants', async (t) => {
