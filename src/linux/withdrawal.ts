@@ -1,4 +1,4 @@
-/** Withdraws what the Router Advertisements of a daemon that no longer runs promised to hosts: their default route and their prefixes. */
+/** Withdraws the default route and the prefixes that hosts have from the Router Advertisements of a daemon that no longer runs. */
 import { Address, type Mac, type Prefix } from '../address.ts'
 import { DEPRECATED_VALID } from '../wire/constants.ts'
 import { multicastMac } from '../wire/frame.ts'
