@@ -13,8 +13,9 @@ import type { Limit } from './events.ts'
 const VERSION = 1
 /** Largest number of hosts in the file. Their text is shorter than {@link MAX_SIZE}. */
 const MAX_HOSTS = 131_072
-/** Largest number of prefixes in the file. */
+/** Largest number of prefixes in the file, and the longest time for which one is kept, milliseconds. */
 const MAX_PREFIXES = 1024
+const MAX_LEFT = 30 * 86_400_000
 /** Largest file to read, bytes. */
 const MAX_SIZE = 16 * 2 ** 20
 /** Hosts written per turn of the event loop, which takes about half a millisecond. */
@@ -71,11 +72,12 @@ export class StateFile {
     }
   }
 
-  /** Replaces the file of the advertised prefixes. */
+  /** Replaces the file of the advertised prefixes, or removes it if there are none: one that root wrote is not readable for the daemon. */
   writePrefixes(prefixes: Iterable<SavedPrefix>): void {
-    const entries = [...prefixes].slice(0, MAX_PREFIXES).map(({ iface, prefix, left }) =>
+    const entries = [...prefixes].sort((a, b) => b.left - a.left).slice(0, MAX_PREFIXES).map(({ iface, prefix, left }) =>
       ({ iface, prefix: prefix.toString(), until: Math.ceil(Date.now() + left) }))
     try {
+      if (entries.length === 0) return rmSync(this.#prefixes, { force: true })
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
       for (const _ of replace(this.#prefixes, [`${JSON.stringify({ version: VERSION, prefixes: entries })}\n`])) continue
     } catch (error) {
@@ -240,8 +242,8 @@ function readPrefix(entry: unknown): SavedPrefix | undefined {
   const prefix = typeof text === 'string' ? Prefix.parse(text) : undefined
   if (prefix === undefined || !prefix.address.isGlobal || typeof iface !== 'string' || !IFACE.test(iface) || typeof until !== 'number') return undefined
   const left = until - Date.now()
-  // The longest lifetime that is advertised to hosts is below 30 days: a later end is a clock that was set back.
-  return left > 0 && left < 30 * 86_400_000 ? { iface, prefix, left } : undefined
+  // The clock may have been set back since.
+  return left > 0 ? { iface, prefix, left: Math.min(left, MAX_LEFT) } : undefined
 }
 
 /** @returns the fields of an object; none of any other value */

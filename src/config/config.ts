@@ -79,7 +79,7 @@ export interface Subnet {
   readonly downstream: readonly string[]
   readonly hosts: readonly PinnedHost[]
   readonly exclude: readonly Prefix[]
-  /** What Router Advertisements tell about name resolution (RFC 8106). Absent: what the upstream's router advertises. */
+  /** Name servers and search domains of Router Advertisements (RFC 8106). Absent: those that the router of the upstream advertises. */
   readonly dns?: readonly Address[]
   readonly search?: readonly string[]
   readonly settings: Settings

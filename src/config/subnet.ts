@@ -34,11 +34,12 @@ export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet>
   const hosts = readHosts(prefix, of('host'), links, exclude, reader)
   if (upstream === undefined) return undefined
   const settings = withDefaults(SUBNET_DEFAULTS, values)
-  const dns = of('dns').flatMap((each) => each.values).map((value) => reader.address(value)).filter((address) => address !== undefined)
+  const dns = of('dns').flatMap((each) => each.values).map((value) => reader.server(value)).filter((address) => address !== undefined)
   const search = of('search').flatMap((each) => each.values).map((value) => reader.domain(value)).filter((domain) => domain !== undefined)
-  const [unused] = settings.routerAdvertisements ? [] : [...of('dns'), ...of('search')]
-  if (unused !== undefined) {
-    report.warning(unused.key, 'no-effect', `\`${unused.key.text}\` has no effect without router advertisements`, 'write `router-advertisements yes`')
+  const needless = [...of('dns'), ...of('search')].map(({ key }) => key)
+  if (settings.defaultRoute !== SUBNET_DEFAULTS.defaultRoute) needless.unshift(words.defaultRoute)
+  if (!settings.routerAdvertisements && needless.length > 0) {
+    report.warning(needless[0], 'no-effect', `\`${needless[0].text}\` has no effect without router advertisements`, 'write `router-advertisements yes`')
   }
   if (settings.routerAdvertisements && prefix !== 'auto' && prefix.length !== 64) {
     report.warning(word, 'no-effect', `hosts take no address in ${prefix} by themselves: that needs a /64 (RFC 4862)`, 'set the addresses of the hosts by hand')

@@ -9,8 +9,8 @@ import type { Word } from './parser.ts'
 import { Places } from './places.ts'
 import { nearAddress, nearest } from './suggest.ts'
 
-/** A domain of at most 253 characters (RFC 1035 2.3.4), without the final dot. */
-const DOMAIN = /^(?=.{1,253}$)[a-z0-9_]([\w-]{0,61}[a-z0-9])?(\.[a-z0-9_]([\w-]{0,61}[a-z0-9])?)*$/i
+/** A domain of at most 253 characters (RFC 1035 2.3.4), without the final dot. The last label is no number, as in an address. */
+const DOMAIN = /^(?=.{1,253}$)(?!(.*\.)?\d+$)[a-z0-9_]([\w-]{0,61}[a-z0-9])?(\.[a-z0-9_]([\w-]{0,61}[a-z0-9])?)*$/i
 /** Maximum of times (ms) and counts: a JavaScript timer with a longer time fires at once. */
 export const MAX_INTEGER = 2 ** 31 - 1
 /** IFNAMSIZ - 1 of linux/if.h, in bytes. */
@@ -18,6 +18,8 @@ const MAX_IFACE = 15
 /** The most addresses per run for which a correction is searched, so that a file full of errors is read in linear time. */
 const MAX_SUGGESTIONS = 50
 
+/** Statements of ndppd 0.2.x with a switch, a time or a count. */
+const OF_NDPPD = new Set(['router', 'autowire', 'autovia', 'keepalive', 'promiscuous', 'timeout', 'ttl', 'deadtime', 'retries'])
 const UNITS: ReadonlyMap<string, number> = new Map([['', 1], ['ms', 1], ['s', 1000], ['m', 60_000], ['h', 3_600_000]])
 const NO_UNIT: ReadonlyMap<string, number> = new Map([['', 1]])
 const PLACEHOLDER = 'it is a placeholder'
@@ -46,8 +48,8 @@ export class Reader {
     if (truth !== undefined) return truth
     // ndppd 0.2.x reads `on` and `1` as no, the opposite of what they mean, so a warning is not enough.
     const meant = ON.test(word.text) ? 'yes' : nearest(word.text, [...TRUE, ...FALSE])
-    this.report.error(word, 'bad-value', `${quote(word.text)} is not a value of \`${key}\`: expected yes or no`,
-      `${meant === undefined ? '' : `write \`${key} ${meant}\`; `}ndppd 0.2.x would read no`)
+    const hints = [...meant === undefined ? [] : [`write \`${key} ${meant}\``], ...OF_NDPPD.has(key) ? ['ndppd 0.2.x would read no'] : []]
+    this.report.error(word, 'bad-value', `${quote(word.text)} is not a value of \`${key}\`: expected yes or no`, hints.join('; '))
     return undefined
   }
 
@@ -73,9 +75,8 @@ export class Reader {
     const [, sign, digits, unit] = /^([+-]?)(\d+)([a-z]*)$/i.exec(word.text) ?? []
     const scale = digits === undefined ? undefined : units.get(unit.toLowerCase())
     if (digits === undefined || scale === undefined) {
-      const asRead = Number.parseInt(word.text) || 0
-      this.report.error(word, 'bad-value',
-        `${quote(word.text)} is not a value of \`${key}\`: expected ${expected}`, `ndppd 0.2.x would read ${asRead}`)
+      const hint = OF_NDPPD.has(key) ? `ndppd 0.2.x would read ${Number.parseInt(word.text) || 0}` : undefined
+      this.report.error(word, 'bad-value', `${quote(word.text)} is not a value of \`${key}\`: expected ${expected}`, hint)
       return undefined
     }
     const value = Number(digits) * scale
@@ -136,9 +137,23 @@ export class Reader {
 
   address(word: Word): Address | undefined {
     const prefix = Prefix.parse(word.text)
-    if (prefix === undefined) return this.#badPrefix(word)
+    if (prefix === undefined) return this.#badPrefix(word, 'an IPv6 address: expected one like 2001:db8::5')
     if (prefix.length === 128) return prefix.address
     this.report.error(word, 'bad-address', `${quote(word.text)} is a prefix: expected one address`, `write \`${word.text.split('/', 1)[0]}\``)
+    return undefined
+  }
+
+  /** Reads the address of a name server. A link-local one is on the link of the hosts. */
+  server(word: Word): Address | undefined {
+    if (/^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+$/i.test(word.text)) {
+      this.report.error(word, 'bad-address', `${quote(word.text)} is not an IPv6 address: expected one like 2001:db8::5`,
+        `write its address, which \`getent ahostsv6 ${word.text}\` shows`)
+      return undefined
+    }
+    const address = this.address(word)
+    if (address === undefined || address.isGlobal || address.isLinkLocal) return address
+    this.report.error(word, 'bad-address', `${quote(word.text)} is not the address of a name server: hosts cannot send to it`,
+      'write an address that the server has on a link')
     return undefined
   }
 
@@ -189,7 +204,7 @@ export class Reader {
     return this.#suggestions++ < MAX_SUGGESTIONS ? nearAddress(text, fits) : undefined
   }
 
-  #badPrefix(word: Word): undefined {
+  #badPrefix(word: Word, expected = 'an IPv6 address or prefix: expected one like 2001:db8::/64'): undefined {
     const { text, quoted, source } = word
     const [, address, length = ''] = /^([^/]*)(?:\/(.*))?$/s.exec(text)!
     if (Address.parse(address) !== undefined) {
@@ -203,7 +218,7 @@ export class Reader {
     const near = /[0-9a-f]/i.test(address) && address.includes(':') ? this.suggest(address) : undefined
     const hint = foreignHint(text.slice(0, 64)) ?? (near && `did you mean \`${near}${/^\d+$/.test(length) ? `/${length}` : ''}\`?`)
       ?? 'ndppd 0.2.x reads ::/128, which matches no solicitation'
-    this.report.error(word, 'bad-address', `${quote(text)} is not an IPv6 address or prefix: expected one like 2001:db8::/64`, hint)
+    this.report.error(word, 'bad-address', `${quote(text)} is not ${expected}`, hint)
     return undefined
   }
 }

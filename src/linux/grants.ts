@@ -15,6 +15,9 @@ import { TableWatcher } from './table-watcher.ts'
 /** Milliseconds from a message to the report: one advertisement has several options, which the kernel handles one after another. */
 const PAUSE = 20
 
+/** The most prefixes of one link: anyone on it can advertise any number, and only 64 are served. */
+const PREFIX_LIMIT = 256
+
 /** Ends of the lifetimes of a prefix, on the clock of performance.now(). */
 interface Lifetimes {
   readonly prefix: Prefix
@@ -83,7 +86,8 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
     let known = this.#lifetimes.get(ifindex)
     if (known === undefined) this.#lifetimes.set(ifindex, known = new Map())
     const text = prefix.toString()
-    if (!isAdvertised && known.get(text)?.isAdvertised === true) return
+    const before = known.get(text)
+    if (before === undefined ? known.size >= PREFIX_LIMIT : before.isAdvertised && !isAdvertised) return
     const now = performance.now()
     known.set(text, { prefix, valid: now + milliseconds(valid), preferred: now + milliseconds(preferred), isAdvertised })
     this.#touch(ifindex)

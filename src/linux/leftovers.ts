@@ -23,12 +23,13 @@ export async function removeLeftovers(state: string, promised: () => readonly Pr
   const filter = new KernelFilter()
   try {
     const failures: RouteFailure[] = []
-    const withdrawn = withdraw(promised(), kernel)
     const routes = new HostRoutes(kernel, { done: () => {}, failed: (failure) => failures.push(failure), overrun: () => {} })
     const count = kernel.hostRoutes().length
     await routes.leave(0)
     filter.apply([])
-    return { routes: count - failures.length, failures, settings: new ChangedSettings(state).restore(), withdrawn }
+    const settings = new ChangedSettings(state).restore()
+    // Last, so that an error on one link leaves nothing in the kernel.
+    return { routes: count - failures.length, failures, settings, withdrawn: withdraw(promised(), kernel) }
   } finally {
     filter.close()
     kernel.close()

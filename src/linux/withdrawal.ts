@@ -1,12 +1,10 @@
-/** Withdraws what the Router Advertisements of a daemon that no longer runs promised to hosts: their default route and their prefixes. */
+/** Withdraws the default route and the prefixes that hosts have from the Router Advertisements of a daemon that no longer runs. */
 import { Address, type Mac, type Prefix } from '../address.ts'
+import { DEPRECATED_VALID } from '../wire/constants.ts'
 import { multicastMac } from '../wire/frame.ts'
 import { type OsError, verdict } from './errors.ts'
 import { PacketSocket } from './packet.ts'
 import type { Rtnetlink } from './rtnetlink.ts'
-
-/** Hosts shorten no valid lifetime below two hours (RFC 4862 5.5.3 e). Seconds. */
-const DEPRECATED_VALID = 7200
 
 /** A prefix that hosts of a link may have addresses in. `left`: milliseconds until they expire. */
 export interface Promised { readonly iface: string; readonly prefix: Prefix; readonly left: number }
@@ -15,7 +13,7 @@ const IGNORE = { packets: () => {}, query: () => {} }
 
 /**
  * Sends one advertisement on each link: with a router lifetime of 0, and the prefixes deprecated. Leaves out links that are gone or down.
- * @returns the names of the links @throws OsError
+ * @returns the names of the links that took it @throws OsError
  */
 export function withdraw(promised: readonly Promised[], kernel: Rtnetlink): string[] {
   const addresses = kernel.addresses()
@@ -35,8 +33,7 @@ export function withdraw(promised: readonly Promised[], kernel: Rtnetlink): stri
     } finally {
       socket.close()
     }
-    if (failure === undefined) return [name]
-    if (verdict(failure) === 'wait') return []
-    throw failure as OsError
+    if (failure !== undefined && verdict(failure) === 'fatal') throw failure as OsError
+    return socket.counters.sent > 0 ? [name] : []
   })
 }

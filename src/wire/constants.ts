@@ -14,6 +14,9 @@ export const MAX_INITIAL_RTR_ADVERT_INTERVAL = 16_000, MAX_INITIAL_RTR_ADVERTISE
 export const MIN_DELAY_BETWEEN_RAS = 3000, MAX_RA_DELAY_TIME = 500
 export const MAX_RTR_ADV_INTERVAL = 600_000, MIN_RTR_ADV_INTERVAL = 200_000
 
+/** Hosts shorten no valid lifetime of a prefix below two hours (RFC 4862 5.5.3 e), so that of a deprecated prefix is no longer. Seconds. */
+export const DEPRECATED_VALID = 7200
+
 /** ICMPv6 types (RFC 4861 4.3, 4.4). */
 export const NEIGHBOR_SOLICITATION = 135, NEIGHBOR_ADVERTISEMENT = 136
 

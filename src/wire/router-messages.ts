@@ -66,6 +66,8 @@ export interface RouterAdvertisement {
 const LIFETIME = 6, SOLICITATION = 8, ADVERTISEMENT = 16
 const MTU = 5, PREFIX_INFORMATION = 3, RDNSS = 25, DNSSL = 31
 const AUTONOMOUS = 0x40
+/** A label of a host name (RFC 1123 2.1); `_` occurs in private domains. */
+const LABEL = /^[\w-]+$/
 /** Hop limit that hosts use (IANA: the default is 64). */
 const CURRENT_HOP_LIMIT = 64
 
@@ -184,7 +186,11 @@ export interface DnsOption {
   readonly lifetime: number
 }
 
-/** Decodes an RDNSS or DNSSL option in bytes[start, end). @returns undefined: another option, or a broken one */
+/**
+ * Decodes an RDNSS or DNSSL option in bytes[start, end). Leaves out servers that hosts of another link cannot reach, and domains that are no
+ * host names, such as those with control characters.
+ * @returns undefined: another option, or a broken one
+ */
 export function decodeDnsOption(bytes: Uint8Array, start: number, end: number): DnsOption | undefined {
   const size = end - start
   if (size < 16 || 8 * bytes[start + 1] > size) return undefined
@@ -192,7 +198,10 @@ export function decodeDnsOption(bytes: Uint8Array, start: number, end: number): 
   const lifetime = ((read16(bytes, start + 4) << 16) | read16(bytes, start + 6)) >>> 0
   const values: string[] = []
   if (bytes[start] === RDNSS) {
-    for (let p = start + 8; p + 16 <= limit; p += 16) values.push(Address.read(bytes, p).toString())
+    for (let p = start + 8; p + 16 <= limit; p += 16) {
+      const server = Address.read(bytes, p)
+      if (server.isGlobal) values.push(server.toString())
+    }
     return { kind: 'servers', values, lifetime }
   }
   if (bytes[start] !== DNSSL) return undefined
@@ -200,7 +209,7 @@ export function decodeDnsOption(bytes: Uint8Array, start: number, end: number): 
   for (let p = start + 8; p < limit;) {
     const length = bytes[p]
     if (length === 0) {
-      if (labels.length > 0) values.push(labels.join('.'))
+      if (labels.length > 0 && labels.every((label) => LABEL.test(label))) values.push(labels.join('.'))
       labels = []
       p++
       continue

@@ -29,3 +29,38 @@ t.test('mistakes', async (t) => {
   t.match(read('router-advertisements yes', '2001:db8::/80').problems, [/^1 warning hosts take no address in 2001:db8::\/80 by themselves/])
   t.match(read('router-advertisements yes', '2001:db8::/112').problems, [/^1 warning hosts take no address/])
 })
+
+/** @returns the messages with their hints */
+function explained(lines: string): string[] {
+  return parseConfig(`subnet 2001:db8::/64 {\n upstream eth0\n downstream br0\n router-advertisements yes\n${lines}\n}\n`, 'x').diagnostics
+    .map(({ severity, message, hint }) => `${severity} ${message} (${hint ?? ''})`)
+}
+
+t.test('name servers are addresses that hosts can send to', async (t) => {
+  t.same(explained('dns ns.example.org'), ['error `ns.example.org` is not an IPv6 address: expected one like 2001:db8::5 '
+    + '(write its address, which `getent ahostsv6 ns.example.org` shows)'])
+  t.match(explained('dns 192.0.2.53'), [/^error `192.0.2.53` is not an IPv6 address: expected one like 2001:db8::5 \(write an IPv6 address/])
+  t.match(explained('dns 2001:db8::53, 2001:db8::54'), [/^error `2001:db8::53,` is not an IPv6 address: .* \(did you mean `2001:db8::53`\?\)$/])
+  for (const text of ['::1', '::', 'ff02::1']) {
+    t.same(explained(`dns ${text}`), [`error \`${text}\` is not the address of a name server: hosts cannot send to it `
+      + '(write an address that the server has on a link)'], text)
+  }
+})
+
+t.test('a domain does not end in a number', async (t) => {
+  t.match(explained('search 127.0.0.1'), [/^error `127.0.0.1` is not a domain/])
+  t.match(explained('search 1.168.192.in-addr.arpa 7eleven'), [])
+})
+
+t.test('what has no effect, or is no matter of ndppd', async (t) => {
+  const off = (line: string): string[] => read(line).problems
+  t.match(off('default-route always'), [/^4 warning `default-route` has no effect without router advertisements/])
+  t.same(off('default-route auto'), [], 'the default, which `check --print` prints')
+  t.same(parseConfig('forwarding maybe', 'x').diagnostics.map(({ hint }) => hint), [undefined], 'not a statement of ndppd')
+  const hint = (line: string): string | undefined => parseConfig(`proxy eth0 {\n rule ::/0 { auto }\n ${line}\n}`, 'x').diagnostics[0].hint
+  t.equal(hint('router maybe'), 'ndppd 0.2.x would read no')
+  t.equal(hint('router on'), 'write `router yes`; ndppd 0.2.x would read no')
+  t.equal(hint('neighbor-repair on'), 'write `neighbor-repair yes`')
+  t.equal(hint('ttl soon'), 'ndppd 0.2.x would read 0')
+  t.equal(hint('probe-limit many'), undefined)
+})

@@ -153,3 +153,13 @@ t.test('options for name resolution', async (t) => {
   t.equal(show('03020000 00000258 00000000 00000000'), undefined, 'another option')
   t.equal(show('1900'), undefined, 'two bytes')
 })
+
+t.test('servers that no host of another link can reach, and domains that are no host names', async (t) => {
+  const show = (hex: string): string | undefined => decodeDnsOption(bytes(hex), 0, bytes(hex).length)?.values.join(' ')
+  t.equal(show('19050000 00000258 fe800000000000000000000000000001 fd000000000000000000000000000002'), 'fd00::2', 'link-local')
+  t.equal(show('19030000 00000258 00000000000000000000000000000001'), '', 'loopback')
+  t.equal(show('19030000 00000258 ff020000000000000000000000000001'), '', 'multicast')
+  t.equal(show('1f030000 00000258 041b5b334a00 036c616e00 000000000000'), 'lan', 'an escape sequence')
+  t.equal(show('1f030000 00000258 04612e2e6200 036c616e00 000000000000'), 'lan', 'dots in a label')
+  t.equal(show('1f020000 00000258 05610a627a2000 00'), '', 'a line feed and a blank')
+})

@@ -3,25 +3,24 @@
  * deprecated for as long as hosts may have addresses in it (RFC 9096 3.5).
  */
 import { Prefix } from '../../address.ts'
+import { DEPRECATED_VALID } from '../../wire/constants.ts'
 import type { ActiveSubnet } from '../rules/rule.ts'
 import type { Grant, Instant, SavedPrefix } from '../types.ts'
 import { INFINITY, type PrefixInformation } from '../../wire/router-messages.ts'
 
 /** Lifetimes of a prefix that has no other: that of a static subnet, or of an upstream whose prefix does not expire. Milliseconds. */
 const VALID = 86_400_000, PREFERRED = 14_400_000
-/** Hosts shorten no valid lifetime below two hours (RFC 4862 5.5.3 e). Milliseconds. */
-const DEPRECATED_VALID = 7_200_000
-/** The most deprecated prefixes of one link. */
-const DEPRECATED_LIMIT = 16
+/** The most prefixes of one link that are remembered: more than fit into an advertisement. */
+const HELD_LIMIT = 64
 
 /** Ends of lifetimes. */
 interface Lifetimes { readonly valid: Instant; readonly preferred: Instant }
 
-/** A prefix that hosts of a link may have addresses in, until `until`. `saved` is what `until` was at the last increase of the revision. */
+/** A prefix that hosts of a link may have addresses in until `until`. `saved` is what `until` was at the last increase of the revision. */
 interface Held { readonly prefix: Prefix; readonly until: Instant; readonly saved: Instant }
 
 export class AdvertisedPrefixes {
-  /** What upstreams grant: by ifindex and prefix. */
+  /** Ends of the lifetimes that upstreams grant: by ifindex and prefix. */
   readonly #grants = new Map<number, ReadonlyMap<string, Lifetimes>>()
   /** By name of the link and prefix. */
   readonly #held = new Map<string, Map<string, Held>>()
@@ -33,6 +32,9 @@ export class AdvertisedPrefixes {
       [prefix.toString(), { valid: now + valid as Instant, preferred: now + preferred as Instant }])))
   }
 
+  /** Number of links whose hosts may have addresses. */
+  get size(): number { return this.#held.size }
+
   gone(ifindex: number): void { this.#grants.delete(ifindex) }
 
   /** Takes over what the previous run advertised. */
@@ -40,7 +42,7 @@ export class AdvertisedPrefixes {
     for (const { iface, prefix, left } of saved) this.#hold(iface, prefix, now + left as Instant, now)
   }
 
-  /** What hosts may have addresses in. `left`: milliseconds. */
+  /** Yields the prefixes that hosts may have addresses in, for the next run. */
   * saved(now: Instant): Generator<SavedPrefix> {
     for (const [iface, held] of this.#held) {
       for (const { prefix, until } of held.values()) if (until > now) yield { iface, prefix, left: until - now }
@@ -61,12 +63,12 @@ export class AdvertisedPrefixes {
     return live.sort((a, b) => Number(a.preferred === 0) - Number(b.preferred === 0))
   }
 
-  /** Notes what hosts of a link have heard. */
+  /** Notes the prefixes of an advertisement that was sent on a link. */
   advertised(name: string, prefixes: readonly PrefixInformation[], now: Instant): void {
     for (const { prefix, valid, preferred } of prefixes) if (preferred > 0) this.#hold(name, prefix, now + 1000 * valid as Instant, now)
   }
 
-  /** Forgets what hosts of a link have heard. */
+  /** Forgets the prefixes of a link, after an advertisement that deprecates them all. */
   forget(name: string): void { if (this.#held.delete(name)) this.revision++ }
 
   #lifetimes({ prefix: configured, upstreams }: ActiveSubnet, prefix: Prefix, now: Instant): Lifetimes {
@@ -78,14 +80,25 @@ export class AdvertisedPrefixes {
   /** A crash leaves what was saved last. So lifetimes that go on are saved now and then: at least half of what is left is always saved. */
   #hold(name: string, prefix: Prefix, end: Instant, now: Instant): void {
     let held = this.#held.get(name)
-    if (held === undefined) this.#held.set(name, held = new Map())
+    if (held === undefined) {
+      this.#expire(now)
+      this.#held.set(name, held = new Map())
+    }
     const text = prefix.toString()
     const before = held.get(text)
     const until = Math.max(end, before?.until ?? 0) as Instant
     const isSaved = before !== undefined && 2 * (before.saved - now) >= until - now
     if (!isSaved) this.revision++
-    if (before === undefined && held.size >= DEPRECATED_LIMIT) held.delete(held.keys().next().value!)
+    if (before === undefined && held.size >= HELD_LIMIT) held.delete([...held].reduce((a, b) => b[1].until < a[1].until ? b : a)[0])
     held.set(text, { prefix, until, saved: isSaved ? before.saved : until })
+  }
+
+  /** Forgets links without such a prefix, because links of containers have a new name each time. */
+  #expire(now: Instant): void {
+    for (const [name, held] of this.#held) {
+      for (const [text, { until }] of held) if (until <= now) held.delete(text)
+      if (held.size === 0) this.#held.delete(name)
+    }
   }
 }
 
@@ -96,6 +109,6 @@ function information(prefix: Prefix, valid: number, preferred: number): PrefixIn
   return { prefix, autonomous: prefix.length === 64, valid: seconds(valid), preferred: seconds(preferred) }
 }
 
-function deprecated(prefix: Prefix, valid: number): PrefixInformation { return information(prefix, Math.min(valid, DEPRECATED_VALID), 0) }
+function deprecated(prefix: Prefix, valid: number): PrefixInformation { return information(prefix, Math.min(valid, 1000 * DEPRECATED_VALID), 0) }
 
 function seconds(ms: number): number { return Math.max(0, Math.min(Math.floor(ms / 1000), INFINITY - 1)) }

@@ -19,15 +19,17 @@ export interface OtherRouter {
   readonly at: Instant
 }
 
-interface Heard {
+/** The other routers of one link. */
+interface LinkRouters {
   /** By address. A forged address has another key. */
   readonly routers: Map<string, OtherRouter>
+  /** Time of the last report. */
   reported: Instant
 }
 
 export class OtherRouters {
   readonly #effects: Effects
-  readonly #links = new Map<number, Heard>()
+  readonly #links = new Map<number, LinkRouters>()
 
   constructor(effects: Effects) { this.#effects = effects }
 
@@ -38,22 +40,22 @@ export class OtherRouters {
     return [...this.#links.get(ifindex)?.routers.values() ?? []].filter(({ at }) => now - at <= MEMORY)
   }
 
-  /** Reports a router that was not heard before. A flood from many addresses makes one report a minute, until too many are known. */
-  heard(ifindex: number, router: OtherRouter): void {
+  /** Reports a new router. A flood from many addresses makes one report a minute, until ROUTER_LIMIT of them are remembered. */
+  received(ifindex: number, router: OtherRouter): void {
     const { address, mac, lifetime, isForged, at } = router
-    let heard = this.#links.get(ifindex)
-    if (heard === undefined) this.#links.set(ifindex, heard = { routers: new Map(), reported: -Infinity as Instant })
-    const { routers } = heard
+    let link = this.#links.get(ifindex)
+    if (link === undefined) this.#links.set(ifindex, link = { routers: new Map(), reported: -Infinity as Instant })
+    const { routers } = link
     const key = `${address}${isForged ? ' forged' : ''}`
     const before = routers.get(key)
     const isNew = before === undefined || at - before.at > MEMORY
-    if (isNew && (routers.size >= ROUTER_LIMIT || at - heard.reported < INTERVAL)) {
+    if (isNew && (routers.size >= ROUTER_LIMIT || at - link.reported < INTERVAL)) {
       for (const [other, { at: last }] of routers) if (at - last > MEMORY) routers.delete(other)
       return
     }
     routers.set(key, router)
     if (!isNew) return
-    heard.reported = at
+    link.reported = at
     this.#effects.events.push({ kind: 'router', ifindex, target: address, mac, lifetime, isForged })
   }
 }

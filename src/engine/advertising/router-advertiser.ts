@@ -28,6 +28,8 @@ const RETRY = 1000
 const REFRESH = 0.1
 /** The most unicast advertisements that wait. */
 const UNICAST_LIMIT = 1024
+/** The most rounds of unicasts between two multicasts: anyone on an upstream can make news, by its servers or prefixes. */
+const ROUND_LIMIT = 8
 
 /** A link to advertise on. Its deadline is the time of the next multicast advertisement. */
 interface Advertiser extends Timed {
@@ -39,6 +41,8 @@ interface Advertiser extends Timed {
   said: string | undefined
   /** Lifetimes that were advertised last, at `lastSent`. */
   lifetimes: ReadonlyMap<string, number>
+  /** Number of times that news went to each known host since the last multicast. */
+  rounds: number
   /** The link is no longer configured: one more advertisement ends the default route. */
   isEnding: boolean
 }
@@ -152,16 +156,23 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   }
 
   protected override due(advertiser: Advertiser, now: Instant): void {
-    if (advertiser.isEnding && advertiser.said === undefined) return this.gone(advertiser.ifindex)
+    if (advertiser.isEnding && advertiser.said === undefined) return this.#end(advertiser)
     if (!this.#send(advertiser, Address.allNodes, multicastMac(Address.allNodes.w3) as Mac, now)) {
       advertiser.sent = 0
       return this.deadlines.set(advertiser, now + RETRY as Instant)
     }
     if (advertiser.isEnding) {
       this.#prefixes.forget(this.parts.links.get(advertiser.ifindex)?.name ?? '')
-      return super.gone(advertiser.ifindex)
+      return this.#end(advertiser)
     }
+    advertiser.rounds = 0
     this.deadlines.set(advertiser, Math.max(now + MIN_DELAY_BETWEEN_RAS, now + this.#interval(advertiser)) as Instant)
+  }
+
+  /** Ends advertising on a link. What its router grants is kept, because the link may be an upstream by now. */
+  #end({ ifindex }: Advertiser): void {
+    super.gone(ifindex)
+    this.#others.gone(ifindex)
   }
 
   #received(ifindex: number, message: RouterMessage, now: Instant): void {
@@ -175,13 +186,14 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
       return
     }
     const isForged = source.equals(linkLocal(this.parts.links, ifindex) ?? Address.unspecified)
-    this.#others.heard(ifindex, { address: source, mac, lifetime: message.lifetime, isForged, at: now })
-    if (isForged) this.#news(advertiser, now)
+    this.#others.received(ifindex, { address: source, mac, lifetime: message.lifetime, isForged, at: now })
+    // By multicast only: unicasts would let a flood of forged advertisements become a larger one.
+    if (isForged) this.#soon(advertiser, now)
   }
 
   #start(ifindex: number, now: Instant): void {
-    const advertiser: Advertiser = { ifindex, sent: 0, lastSent: -Infinity as Instant, said: undefined, lifetimes: new Map(), isEnding: false,
-      deadline: now, place: -1 }
+    const advertiser: Advertiser = { ifindex, sent: 0, lastSent: -Infinity as Instant, said: undefined, lifetimes: new Map(), rounds: 0,
+      isEnding: false, deadline: now, place: -1 }
     this.records.set(ifindex, advertiser)
     this.deadlines.set(advertiser, now)
   }
@@ -210,7 +222,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   #news(advertiser: Advertiser, now: Instant): void {
     advertiser.sent = 0
     this.#soon(advertiser, now)
-    if (advertiser.deadline <= now) return
+    if (advertiser.deadline <= now || advertiser.rounds++ >= ROUND_LIMIT) return
     const { ifindex } = advertiser
     const hosts = new Map<Mac, Unicast>()
     for (const { isOwned, mac, target } of this.parts.cache.on(ifindex)) {

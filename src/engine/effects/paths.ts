@@ -66,7 +66,7 @@ export class Paths extends Part<CacheParts> {
   /** Asks again about these owners, a few at a time. */
   stale(neighbors: Iterable<Neighbor>, now: Instant): void { this.#stale.add(neighbors, now) }
 
-  /** Asks again about the owners whose packets come in on other links now. A question takes a route away for a moment, so no others are asked about. */
+  /** Requests a look-up for each owner whose packets come in on other links now. Other owners keep their routes: a look-up removes one for a moment. */
   linksChanged(now: Instant): void { this.#unchecked.add(this.parts.cache.values(), now) }
 
   wake(now: Instant): void {
