@@ -24,7 +24,7 @@ import { type OtherRouter, OtherRouters } from './other-routers.ts'
 const ROUTER_LIFETIME = 1800
 /** Milliseconds between two checks of a link without a usable address. */
 const RETRY = 1000
-/** A lifetime that grows by this part of itself is advertised at once. */
+/** A lifetime that grows or shrinks by this part of itself is advertised at once. */
 const REFRESH = 0.1
 /** The most unicast advertisements that wait. */
 const UNICAST_LIMIT = 1024
@@ -35,7 +35,7 @@ interface Advertiser extends Timed {
   /** Number of multicast advertisements since the link became usable. */
   sent: number
   lastSent: Instant
-  /** What was advertised last, without lifetimes that count down; undefined: nothing. */
+  /** What was advertised last, also by unicast to known hosts, without lifetimes that count down; undefined: nothing. */
   said: string | undefined
   /** The prefixes that were advertised last, at `lastSent`. */
   prefixes: readonly PrefixInformation[]
@@ -196,13 +196,17 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   /** Advertises news by multicast at once; if a multicast was sent just before, by unicast to each known host as well. */
   #compare(advertiser: Advertiser, now: Instant): void {
     const { prefixes, text } = this.#content(advertiser, now)
-    if (text !== advertiser.said) return this.#news(advertiser, now)
+    if (text !== advertiser.said) {
+      advertiser.said = text
+      return this.#news(advertiser, now)
+    }
     const passed = (now - advertiser.lastSent) / 1000
-    const isRefreshed = prefixes.some(({ prefix, valid, preferred }) => {
+    const isChanged = (lifetime: number, before = 0): boolean =>
+      Math.abs(lifetime - before + passed) > REFRESH * Math.max(lifetime, before - passed)
+    if (prefixes.some(({ prefix, valid, preferred }) => {
       const before = advertiser.prefixes.find((other) => other.prefix.equals(prefix))
-      return preferred > 0 && valid - (before?.valid ?? 0) + passed > REFRESH * valid
-    })
-    if (isRefreshed) this.#soon(advertiser, now)
+      return preferred > 0 && (isChanged(valid, before?.valid) || isChanged(preferred, before?.preferred))
+    })) this.#soon(advertiser, now)
   }
 
   #news(advertiser: Advertiser, now: Instant): void {

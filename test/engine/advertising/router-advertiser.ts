@@ -113,6 +113,20 @@ t.test('news goes by multicast at once; right after another one, also by unicast
   t.match(stage.advertisements.at(-1), /to ff02::1 .* lifetime 0/)
 })
 
+t.test('news that is taken back before the next multicast goes to each known host as well', async (t) => {
+  const stage = new Router()
+  stage.learn(VM, VM2)
+  for (const [isPresent, destination] of [[false, 'ff02::1'], [true, VM], [false, VM], [true, VM]] as const) {
+    stage.input({ kind: 'gateways', gateways: [], hasDefaultRoute: isPresent })
+    stage.wait(100)
+    const found = stage.advertisements
+    t.equal(found.length, 1)
+    t.match(found[0], new RegExp(`to ${destination} .* lifetime ${isPresent ? 1800 : 0} `))
+  }
+  stage.wait(3000)
+  t.same(stage.advertisements, [`ra eth1 ${ALL} lifetime 1800 mtu -, ${STATIC}`])
+})
+
 t.test('default-route always, servers, domains and the MTU', async (t) => {
   const stage = new Router(CONFIG.replace('router-advertisements yes', 'router-advertisements yes\n default-route always\n dns fd00::53\n search example.net'))
   stage.input({ kind: 'gateways', gateways: [], hasDefaultRoute: false })
@@ -150,6 +164,19 @@ t.test('a prefix of the upstream counts down, and is refreshed with it', async (
     stage.wait(1000)
     if (i % 4 === 3) stage.grant(['2001:db8::/64', 20, 10])
     for (const line of stage.advertisements) t.match(line, /64 (1[3-9]|20) ([3-9]|10)$/)
+  }
+})
+
+t.test('lifetimes that the upstream shortens', async (t) => {
+  const stage = new Router(AUTO, BARE)
+  stage.grant(['2001:db8::/64', Infinity, Infinity])
+  stage.wait(60_000)
+  for (const [valid, preferred] of [[600, 300], [600, 30], [100, 30]] as const) {
+    stage.advertisements
+    stage.grant(['2001:db8::/64', valid, preferred])
+    stage.wait(10)
+    t.same(stage.advertisements, [`ra eth1 ${ALL} lifetime 1800 mtu -, 2001:db8::/64 ${valid} ${preferred}`])
+    stage.wait(4000)
   }
 })
 
