@@ -135,32 +135,34 @@ const PREFIXES = [{ iface: 'br0', prefix: Prefix.parse('2001:db8::/64')!, left: 
 
 t.test('advertised prefixes are read back with the time that is left', async (t) => {
   const { state, warnings, directory, path } = stateFile()
-  t.same(state.readPrefixes(), [], 'without a file')
-  state.writePrefixes(PREFIXES)
+  t.same(state.readAdvertised().prefixes, [], 'without a file')
+  state.writeAdvertised({ links: ['br2', 'br0'], prefixes: PREFIXES })
   t.same(readdirSync(directory), ['prefixes.json'])
   t.equal(statSync(path('prefixes.json')).mode & 0o777, 0o600)
-  const read = state.readPrefixes()
+  const read = state.readAdvertised().prefixes
   t.same(read.map(({ iface, prefix }) => `${iface} ${prefix}`), ['br0 2001:db8::/64', 'br1 fd00::/80'])
   t.ok(read.every(({ left }, i) => left <= PREFIXES[i].left + 1 && left > PREFIXES[i].left - 60_000))
-  state.writePrefixes([])
-  t.same([state.readPrefixes(), warnings], [[], []])
+  t.same(state.readAdvertised().links, ['br2', 'br0', 'br1'], 'also a link without a prefix')
+  state.writeAdvertised({ links: [], prefixes: [] })
+  t.same([state.readAdvertised().prefixes, warnings], [[], []])
 })
 
 t.test('prefixes that cannot be, or whose time is over, are left out', async (t) => {
   const { state, warnings, path } = stateFile()
-  state.writePrefixes([])
+  state.writeAdvertised({ links: [], prefixes: [] })
   const until = Date.now() + HOUR
   const good = { iface: 'br0', prefix: '2001:db8::/64', until }
   const bad = [null, 7, {}, { ...good, iface: 'a/b' }, { ...good, iface: 7 }, { ...good, prefix: 'fe80::/64' }, { ...good, prefix: 'ff02::/64' },
     { ...good, prefix: 'x' }, { ...good, until: 'soon' }, { ...good, until: Date.now() - 1 }, { ...good, until: until + 60 * 24 * HOUR }]
-  writeFileSync(path('prefixes.json'), JSON.stringify({ version: 1, prefixes: [...bad, good] }))
-  t.same(state.readPrefixes().map(({ iface, prefix }) => `${iface} ${prefix}`), ['br0 2001:db8::/64'])
+  writeFileSync(path('prefixes.json'), JSON.stringify({ version: 1, links: [7, null, 'a/b', 'br3'], prefixes: [...bad, good] }))
+  t.same(state.readAdvertised().prefixes.map(({ iface, prefix }) => `${iface} ${prefix}`), ['br0 2001:db8::/64'])
+  t.same(state.readAdvertised().links, ['br3', 'br0'])
   for (const text of ['{"version":2,"prefixes":[]}', '{"version":1}', 'null']) {
     writeFileSync(path('prefixes.json'), text)
-    t.same(state.readPrefixes(), [], text)
+    t.same(state.readAdvertised().prefixes, [], text)
   }
   t.same(warnings, [])
   writeFileSync(path('prefixes.json'), '{"version":1,"pre')
-  t.same(state.readPrefixes(), [])
+  t.same(state.readAdvertised().prefixes, [])
   t.match(warnings, [/cannot read .*prefixes\.json .*: prefixes that are gone will not be deprecated$/])
 })

@@ -4,7 +4,7 @@
  */
 import { Prefix } from '../../address.ts'
 import type { ActiveSubnet } from '../rules/rule.ts'
-import type { Grant, Instant, SavedPrefix } from '../types.ts'
+import type { Grant, Instant, SavedAdvertising, SavedPrefix } from '../types.ts'
 import { INFINITY, type PrefixInformation } from '../../wire/router-messages.ts'
 
 /** Lifetimes of a prefix that has no other: that of a static subnet, or of an upstream whose prefix does not expire. Milliseconds. */
@@ -23,9 +23,9 @@ interface Held { readonly prefix: Prefix; readonly until: Instant }
 export class AdvertisedPrefixes {
   /** What upstreams grant: by ifindex and prefix. */
   readonly #grants = new Map<number, ReadonlyMap<string, Lifetimes>>()
-  /** By name of the link and prefix. */
+  /** By name of the link and prefix. Links of which all prefixes expired stay: hosts there have a default route. */
   readonly #held = new Map<string, Map<string, Held>>()
-  /** Increases with every change of the prefixes that hosts may have addresses in. */
+  /** Increases with every change of the links, and of the prefixes that hosts may have addresses in. */
   revision = 0
 
   grant(ifindex: number, grants: readonly Grant[], now: Instant): void {
@@ -40,11 +40,11 @@ export class AdvertisedPrefixes {
     for (const { iface, prefix, left } of saved) this.#hold(iface, prefix, now + left as Instant)
   }
 
-  /** What hosts may have addresses in. `left`: milliseconds. */
-  * saved(now: Instant): Generator<SavedPrefix> {
-    for (const [iface, held] of this.#held) {
-      for (const { prefix, until } of held.values()) if (until > now) yield { iface, prefix, left: until - now }
-    }
+  /** @returns the links with advertisements, and what hosts may have addresses in */
+  saved(now: Instant): SavedAdvertising {
+    const prefixes = [...this.#held].flatMap(([iface, held]) => [...held.values()].flatMap(({ prefix, until }) =>
+      until > now ? [{ iface, prefix, left: until - now }] : []))
+    return { links: [...this.#held.keys()], prefixes }
   }
 
   /** @returns the prefixes of a link, the deprecated ones last. Lifetimes are rounded down, because they never exceed what is granted */
@@ -63,6 +63,7 @@ export class AdvertisedPrefixes {
 
   /** Notes what hosts of a link have heard. */
   advertised(name: string, prefixes: readonly PrefixInformation[], now: Instant): void {
+    this.#link(name)
     for (const { prefix, valid, preferred } of prefixes) if (preferred > 0) this.#hold(name, prefix, now + 1000 * valid as Instant)
   }
 
@@ -75,9 +76,17 @@ export class AdvertisedPrefixes {
     return { valid: finite(granted?.valid, now + VALID), preferred: finite(granted?.preferred, now + PREFERRED) }
   }
 
-  #hold(name: string, prefix: Prefix, until: Instant): void {
+  #link(name: string): Map<string, Held> {
     let held = this.#held.get(name)
-    if (held === undefined) this.#held.set(name, held = new Map())
+    if (held === undefined) {
+      this.#held.set(name, held = new Map())
+      this.revision++
+    }
+    return held
+  }
+
+  #hold(name: string, prefix: Prefix, until: Instant): void {
+    const held = this.#link(name)
     const text = prefix.toString()
     const before = held.get(text)
     if (before === undefined) {

@@ -16,7 +16,7 @@ import { type Context, TimedPart } from '../rules/context.ts'
 import type { ActiveSubnet } from '../rules/rule.ts'
 import { Batches } from '../tables/batches.ts'
 import { earliest, type Timed } from '../tables/deadlines.ts'
-import type { Input, Instant, SavedPrefix } from '../types.ts'
+import type { Input, Instant, SavedAdvertising } from '../types.ts'
 import { AdvertisedPrefixes } from './advertised-prefixes.ts'
 import { type OtherRouter, OtherRouters } from './other-routers.ts'
 
@@ -74,7 +74,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
 
   override get deadline(): Instant | undefined { return earliest(super.deadline, this.#unicasts.deadline) }
   get revision(): number { return this.#prefixes.revision }
-  saved(now: Instant): Iterable<SavedPrefix> { return this.#prefixes.saved(now) }
+  saved(now: Instant): SavedAdvertising { return this.#prefixes.saved(now) }
 
   * snapshot(now: Instant): Generator<AdvertisedLink> {
     for (const advertiser of this.records.values()) {

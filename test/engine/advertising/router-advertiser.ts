@@ -204,13 +204,25 @@ t.test('over a restart, too', async (t) => {
   const before = new Router(AUTO, BARE)
   before.grant(['2001:db8::/64', 1000, 500])
   before.wait(4000)
-  const saved = [...before.engine.advertising.saved(before.now)]
+  const { links, prefixes: saved } = before.engine.advertising.saved(before.now)
+  t.same(links, ['eth1'])
   t.match(saved.map(({ iface, prefix, left }) => `${iface} ${prefix} ${Math.round(left / 1000)}`), ['eth1 2001:db8::/64 996'])
   const after = new Router(AUTO, [])
   after.input({ kind: 'saved-prefixes', prefixes: saved })
   for (const link of BARE) after.link(link)
   after.wait(10)
   t.match(after.advertisements, [/, 2001:db8::\/64 99\d 0$/])
+})
+
+t.test('a link without prefixes is saved, too, until its hosts were told', async (t) => {
+  const stage = new Router(AUTO, BARE)
+  stage.wait(4000)
+  t.same(stage.engine.advertising.saved(stage.now), { links: ['eth1'], prefixes: [] })
+  const { revision } = stage.engine.advertising
+  stage.configure(AUTO.replace('router-advertisements yes', ''))
+  stage.wait(4000)
+  t.same(stage.engine.advertising.saved(stage.now), { links: [], prefixes: [] })
+  t.ok(stage.engine.advertising.revision > revision)
 })
 
 t.test('removed from the configuration, or another length', async (t) => {
