@@ -11,6 +11,8 @@ import { INFINITY, type PrefixInformation } from '../../wire/router-messages.ts'
 const VALID = 86_400_000, PREFERRED = 14_400_000
 /** Hosts shorten no valid lifetime below two hours (RFC 4862 5.5.3 e). Milliseconds. */
 const DEPRECATED_VALID = 7_200_000
+/** Milliseconds for which an expired prefix is remembered: the kernel removes its route about half a minute later. */
+const MEMORY = 3_600_000
 /** The most deprecated prefixes of one link. */
 const DEPRECATED_LIMIT = 16
 
@@ -28,9 +30,11 @@ export class AdvertisedPrefixes {
   /** Increases with every change of the links, and of the prefixes that hosts may have addresses in. */
   revision = 0
 
+  /** A prefix that is missing keeps its lifetimes: its route may outlive it, and would count as a prefix without lifetimes. */
   grant(ifindex: number, grants: readonly Grant[], now: Instant): void {
-    this.#grants.set(ifindex, new Map(grants.map(({ prefix, valid, preferred }) =>
-      [prefix.toString(), { valid: now + valid as Instant, preferred: now + preferred as Instant }])))
+    const kept = [...this.#grants.get(ifindex) ?? []].filter(([, { valid }]) => valid > now - MEMORY && valid < Infinity)
+    this.#grants.set(ifindex, new Map([...kept, ...grants.map(({ prefix, valid, preferred }) =>
+      [prefix.toString(), { valid: now + valid as Instant, preferred: now + preferred as Instant }] as const)]))
   }
 
   gone(ifindex: number): void { this.#grants.delete(ifindex) }

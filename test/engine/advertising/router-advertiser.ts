@@ -180,6 +180,20 @@ t.test('lifetimes that the upstream shortens', async (t) => {
   }
 })
 
+t.test('a prefix that expired is not new, while it is still on-link', async (t) => {
+  const stage = new Router(AUTO, BARE)
+  stage.grant(['2001:db8::/64', 20, 10])
+  stage.wait(4000)
+  for (const seconds of [4, 20, 60]) {
+    stage.advertisements
+    stage.input({ kind: 'grants', ifindex: ETH0, grants: [], mtu: undefined })
+    stage.wait(1000 * seconds)
+    stage.solicit('fe80::2')
+    stage.wait(10)
+    for (const line of stage.advertisements) t.match(line, /, 2001:db8::\/64 1?\d \d$/, `${seconds} s`)
+  }
+})
+
 t.test('a prefix that goes is deprecated for as long as hosts may have it', async (t) => {
   const stage = new Router(AUTO, BARE)
   stage.grant(['2001:db8::/64', Infinity, Infinity])
