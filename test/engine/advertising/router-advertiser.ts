@@ -1,47 +1,7 @@
 /** Router Advertisements on the downstream links: what they say, and when they are sent (RFC 4861 6.2). */
 import t from 'tap'
-import { ETH0, ETH1, ETH2, ip, linkOf, mac, prefix, ROUTER, Stage, twoLinks, VM, VM2 } from '../kit/stage.ts'
-import type { Grant, Input } from '../../../src/engine/types.ts'
-
-const CONFIG = `subnet 2001:db8::/64 {
-  upstream eth0
-  downstream eth1
-  announce no
-  router-advertisements yes
-}`
-const AUTO = CONFIG.replace('2001:db8::/64', 'auto')
-const ALL = 'from fe80::ff:3 to ff02::1 33:33:00:00:00:01'
-const STATIC = '2001:db8::/64 86400 14400'
-
-const BARE = [linkOf(ETH0), linkOf(ETH1)]
-
-/** A router with a default route. */
-class Router extends Stage {
-  constructor(config = CONFIG, links = twoLinks()) {
-    super(config, links)
-    this.input({ kind: 'forwarding', isEnabled: true })
-    this.input({ kind: 'gateways', gateways: [], hasDefaultRoute: true })
-    this.wait(20_000)
-    this.sink.take()
-  }
-
-  input(input: Input): void { this.handle(input) }
-  get advertisements(): string[] { return this.sink.take('ra') }
-
-  solicit(source: string, from = VM2): void {
-    this.input({ kind: 'router-message', ifindex: ETH1, message: { kind: 'solicitation', source: ip(source), mac: mac(from) } })
-  }
-
-  grant(...grants: readonly (readonly [string, number, number])[]): void {
-    this.input({ kind: 'prefixes', ifindex: ETH0, prefixes: grants.map(([text]) => prefix(text)) })
-    const list: Grant[] = grants.map(([text, valid, preferred]) => ({ prefix: prefix(text), valid: 1000 * valid, preferred: 1000 * preferred }))
-    this.input({ kind: 'grants', ifindex: ETH0, grants: list, mtu: undefined })
-  }
-
-  heard(source: string, from = ROUTER, lifetime = 1800): void {
-    this.input({ kind: 'router-message', ifindex: ETH1, message: { kind: 'advertisement', source: ip(source), mac: mac(from), lifetime } })
-  }
-}
+import { ALL, AUTO, CONFIG, Router, STATIC } from '../kit/router.ts'
+import { ETH0, ETH1, ETH2, ip, linkOf, Stage, twoLinks, VM, VM2 } from '../kit/stage.ts'
 
 /** Times of the advertisements until `end`, in milliseconds from now. */
 function times(stage: Router, end: number): number[] {
@@ -146,97 +106,6 @@ t.test('without `dns`, what the upstream advertises, for as long as it does', as
   stage.solicit('fe80::2')
   stage.wait(10)
   t.match(stage.advertisements.at(-1), /14400$/)
-})
-
-t.test('a prefix of the upstream counts down, and is refreshed with it', async (t) => {
-  const stage = new Router(AUTO, BARE)
-  stage.grant(['2001:db8::/64', 20, 10])
-  stage.wait(10)
-  t.match(stage.advertisements.at(-1), /, 2001:db8::\/64 20 10$/)
-  stage.wait(2500)
-  stage.solicit('fe80::2')
-  stage.wait(10)
-  t.match(stage.advertisements.at(-1), /, 2001:db8::\/64 17 7$/, 'never more than what is left')
-  stage.grant(['2001:db8::/64', 20, 10])
-  stage.wait(3000)
-  t.match(stage.advertisements.at(-1), /, 2001:db8::\/64 (20 10|1[789] [789])$/)
-  for (let i = 0; i < 60; i++) {
-    stage.wait(1000)
-    if (i % 4 === 3) stage.grant(['2001:db8::/64', 20, 10])
-    for (const line of stage.advertisements) t.match(line, /64 (1[3-9]|20) ([3-9]|10)$/)
-  }
-})
-
-t.test('lifetimes that the upstream shortens', async (t) => {
-  const stage = new Router(AUTO, BARE)
-  stage.grant(['2001:db8::/64', Infinity, Infinity])
-  stage.wait(60_000)
-  for (const [valid, preferred] of [[600, 300], [600, 30], [100, 30]] as const) {
-    stage.advertisements
-    stage.grant(['2001:db8::/64', valid, preferred])
-    stage.wait(10)
-    t.same(stage.advertisements, [`ra eth1 ${ALL} lifetime 1800 mtu -, 2001:db8::/64 ${valid} ${preferred}`])
-    stage.wait(4000)
-  }
-})
-
-t.test('a prefix that expired is not new, while it is still on-link', async (t) => {
-  const stage = new Router(AUTO, BARE)
-  stage.grant(['2001:db8::/64', 20, 10])
-  stage.wait(4000)
-  for (const seconds of [4, 20, 60]) {
-    stage.advertisements
-    stage.input({ kind: 'grants', ifindex: ETH0, grants: [], mtu: undefined })
-    stage.wait(1000 * seconds)
-    stage.solicit('fe80::2')
-    stage.wait(10)
-    for (const line of stage.advertisements) t.match(line, /, 2001:db8::\/64 1?\d \d$/, `${seconds} s`)
-  }
-})
-
-t.test('a prefix that goes is deprecated for as long as hosts may have it', async (t) => {
-  const stage = new Router(AUTO, BARE)
-  stage.grant(['2001:db8::/64', Infinity, Infinity])
-  stage.wait(4000)
-  stage.advertisements
-  stage.grant(['2001:db8:1::/64', 3600, 1800])
-  stage.wait(10)
-  t.same(stage.advertisements, [`ra eth1 ${ALL} lifetime 1800 mtu -, 2001:db8:1::/64 3600 1800, 2001:db8::/64 7200 0`])
-  stage.wait(80_000_000)
-  stage.advertisements
-  stage.solicit('fe80::2')
-  stage.wait(10)
-  t.match(stage.advertisements[0], /2001:db8::\/64 [1-9]\d+ 0/, 'a host that missed it all')
-  stage.wait(7_000_000)
-  stage.advertisements
-  stage.solicit('fe80::2')
-  stage.wait(10)
-  t.notMatch(stage.advertisements[0], /2001:db8::\/64/)
-})
-
-t.test('over a restart, too', async (t) => {
-  const before = new Router(AUTO, BARE)
-  before.grant(['2001:db8::/64', 1000, 500])
-  before.wait(4000)
-  const { links, prefixes: saved } = before.engine.advertising.saved(before.now)
-  t.same(links, ['eth1'])
-  t.match(saved.map(({ iface, prefix, left }) => `${iface} ${prefix} ${Math.round(left / 1000)}`), ['eth1 2001:db8::/64 996'])
-  const after = new Router(AUTO, [])
-  after.input({ kind: 'saved-prefixes', prefixes: saved })
-  for (const link of BARE) after.link(link)
-  after.wait(10)
-  t.match(after.advertisements, [/, 2001:db8::\/64 99\d 0$/])
-})
-
-t.test('a link without prefixes is saved, too, until its hosts were told', async (t) => {
-  const stage = new Router(AUTO, BARE)
-  stage.wait(4000)
-  t.same(stage.engine.advertising.saved(stage.now), { links: ['eth1'], prefixes: [] })
-  const { revision } = stage.engine.advertising
-  stage.configure(AUTO.replace('router-advertisements yes', ''))
-  stage.wait(4000)
-  t.same(stage.engine.advertising.saved(stage.now), { links: [], prefixes: [] })
-  t.ok(stage.engine.advertising.revision > revision)
 })
 
 t.test('removed from the configuration, or another length', async (t) => {
