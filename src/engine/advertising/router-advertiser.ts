@@ -22,6 +22,8 @@ import { type OtherRouter, OtherRouters } from './other-routers.ts'
 
 /** AdvDefaultLifetime: three times MaxRtrAdvInterval (RFC 4861 6.2.1), seconds. */
 const ROUTER_LIFETIME = 1800
+/** Least time between two multicasts, with a margin: a message may leave a little later than its step. Milliseconds. */
+const MULTICAST_INTERVAL = MIN_DELAY_BETWEEN_RAS + 50
 /** Milliseconds between two checks of a link without a usable address. */
 const RETRY = 1000
 /** A lifetime that grows or shrinks by this part of itself is advertised at once. */
@@ -159,7 +161,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
       this.#prefixes.forget(this.parts.links.get(advertiser.ifindex)?.name ?? '')
       return super.gone(advertiser.ifindex)
     }
-    this.deadlines.set(advertiser, Math.max(now + MIN_DELAY_BETWEEN_RAS, now + this.#interval(advertiser)) as Instant)
+    this.deadlines.set(advertiser, Math.max(now + MULTICAST_INTERVAL, now + this.#interval(advertiser)) as Instant)
   }
 
   #received(ifindex: number, message: RouterMessage, now: Instant): void {
@@ -227,7 +229,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
 
   /** Schedules a multicast at this time, or as soon as it is allowed (RFC 4861 6.2.6). */
   #soon(advertiser: Advertiser, at: Instant): void {
-    const allowed = Math.max(at, advertiser.lastSent + MIN_DELAY_BETWEEN_RAS) as Instant
+    const allowed = Math.max(at, advertiser.lastSent + MULTICAST_INTERVAL) as Instant
     if (advertiser.place === -1 || allowed < advertiser.deadline) this.deadlines.set(advertiser, allowed)
   }
 
