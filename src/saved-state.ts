@@ -25,13 +25,13 @@ export class SavedState {
 
   restore(step: (input: Input) => void): void {
     step({ kind: 'saved-hosts', hosts: this.#file?.read() ?? [] })
-    step({ kind: 'saved-prefixes', prefixes: this.#file?.readPrefixes() ?? [] })
+    step({ kind: 'saved-prefixes', prefixes: this.#file?.readAdvertised().prefixes ?? [] })
   }
 
   /** Saves what has changed. Prefixes change rarely, and are saved at once; hosts are saved now and then. */
   tick(now: Instant): void {
     const { revision, advertising } = this.#engine
-    if (advertising.revision !== this.#saved.prefixes) this.#file?.writePrefixes(advertising.saved(now))
+    if (advertising.revision !== this.#saved.prefixes) this.#file?.writeAdvertised(advertising.saved(now))
     this.#saved.prefixes = advertising.revision
     if (revision === this.#saved.revision || now - this.#saved.at < SAVE_INTERVAL) return
     this.#file?.writeSlowly(this.#engine.savedHosts)
@@ -40,6 +40,6 @@ export class SavedState {
 
   save(now: Instant): void {
     this.#file?.write(this.#engine.savedHosts)
-    this.#file?.writePrefixes(this.#engine.advertising.saved(now))
+    this.#file?.writeAdvertised(this.#engine.advertising.saved(now))
   }
 }

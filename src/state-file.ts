@@ -7,7 +7,7 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Address, formatMac, isHostMac, parseMac, Prefix } from './address.ts'
-import type { SavedHost, SavedPrefix } from './engine/types.ts'
+import type { SavedAdvertising, SavedHost, SavedPrefix } from './engine/types.ts'
 import type { Limit } from './events.ts'
 
 const VERSION = 1
@@ -22,6 +22,8 @@ const MAX_SIZE = 16 * 2 ** 20
 const SLICE = 128
 /** The name of a link: at most IFNAMSIZ - 1 characters (<linux/if.h>). */
 const IFACE = /^[^\s/\0-\x1f\x7f]{1,15}$/
+
+const NOTHING: SavedAdvertising = { links: [], prefixes: [] }
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 
@@ -59,27 +61,30 @@ export class StateFile {
     }
   }
 
-  /** Reads the prefixes that were advertised. @returns none without a file, or of a damaged one */
-  readPrefixes(): SavedPrefix[] {
+  /** Reads what was advertised to hosts. @returns nothing without a file, or of a damaged one */
+  readAdvertised(): SavedAdvertising {
     try {
-      const { version, prefixes } = asRecord(JSON.parse(readRegular(this.#prefixes)))
-      return version === VERSION && Array.isArray(prefixes) ? prefixes.slice(0, MAX_PREFIXES).flatMap((entry) => readPrefix(entry) ?? []) : []
+      const { version, prefixes: entries, links: names } = asRecord(JSON.parse(readRegular(this.#prefixes)))
+      if (version !== VERSION || !Array.isArray(entries)) return NOTHING
+      const prefixes = entries.slice(0, MAX_PREFIXES).flatMap((entry) => readPrefix(entry) ?? [])
+      const links = Array.isArray(names) ? names.slice(0, MAX_PREFIXES).filter(isIface) : []
+      return { links: [...new Set([...links, ...prefixes.map(({ iface }) => iface)])], prefixes }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
         this.#warn(`cannot read ${this.#prefixes} (${(error as Error).message}): prefixes that are gone will not be deprecated`, error as Error)
       }
-      return []
+      return NOTHING
     }
   }
 
-  /** Replaces the file of the advertised prefixes, or removes it if there are none: one that root wrote is not readable for the daemon. */
-  writePrefixes(prefixes: Iterable<SavedPrefix>): void {
-    const entries = [...prefixes].sort((a, b) => b.left - a.left).slice(0, MAX_PREFIXES).map(({ iface, prefix, left }) =>
+  /** Replaces the file of what is advertised, or removes it if that is nothing: one that root wrote is not readable for the daemon. */
+  writeAdvertised({ links, prefixes: all }: SavedAdvertising): void {
+    const prefixes = [...all].sort((a, b) => b.left - a.left).slice(0, MAX_PREFIXES).map(({ iface, prefix, left }) =>
       ({ iface, prefix: prefix.toString(), until: Math.ceil(Date.now() + left) }))
     try {
-      if (entries.length === 0) return rmSync(this.#prefixes, { force: true })
+      if (links.length === 0 && prefixes.length === 0) return rmSync(this.#prefixes, { force: true })
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
-      for (const _ of replace(this.#prefixes, [`${JSON.stringify({ version: VERSION, prefixes: entries })}\n`])) continue
+      for (const _ of replace(this.#prefixes, [`${JSON.stringify({ version: VERSION, links, prefixes })}\n`])) continue
     } catch (error) {
       this.#writeFailed(this.#prefixes, 'advertised prefixes', error as Error)
     }
@@ -225,12 +230,14 @@ function * format(hosts: Iterable<SavedHost>): Generator<string, void> {
   yield `${part}\n]}\n`
 }
 
+function isIface(name: unknown): name is string { return typeof name === 'string' && IFACE.test(name) }
+
 /** @returns undefined for an entry that cannot be a host */
 function readHost(entry: unknown): SavedHost | undefined {
   const { target: text, iface, lladdr, router } = asRecord(entry)
   const target = typeof text === 'string' ? Address.parse(text) : undefined
   const mac = typeof lladdr === 'string' ? parseMac(lladdr) : undefined
-  if (target?.isGlobal !== true || typeof iface !== 'string' || !IFACE.test(iface)) return undefined
+  if (target?.isGlobal !== true || !isIface(iface)) return undefined
   if ((lladdr !== undefined && mac === undefined) || typeof router !== 'boolean') return undefined
   if (mac !== undefined && !isHostMac(mac)) return undefined
   return { target, iface, mac, router }
@@ -240,7 +247,7 @@ function readHost(entry: unknown): SavedHost | undefined {
 function readPrefix(entry: unknown): SavedPrefix | undefined {
   const { iface, prefix: text, until } = asRecord(entry)
   const prefix = typeof text === 'string' ? Prefix.parse(text) : undefined
-  if (prefix === undefined || !prefix.address.isGlobal || typeof iface !== 'string' || !IFACE.test(iface) || typeof until !== 'number') return undefined
+  if (prefix === undefined || !prefix.address.isGlobal || !isIface(iface) || typeof until !== 'number') return undefined
   const left = until - Date.now()
   // The clock may have been set back since.
   return left > 0 ? { iface, prefix, left: Math.min(left, MAX_LEFT) } : undefined

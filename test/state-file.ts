@@ -135,47 +135,49 @@ const PREFIXES = [{ iface: 'br0', prefix: Prefix.parse('2001:db8::/64')!, left: 
 
 t.test('advertised prefixes are read back with the time that is left', async (t) => {
   const { state, warnings, directory, path } = stateFile()
-  t.same(state.readPrefixes(), [], 'without a file')
-  state.writePrefixes(PREFIXES)
+  t.same(state.readAdvertised().prefixes, [], 'without a file')
+  state.writeAdvertised({ links: ['br2', 'br0'], prefixes: PREFIXES })
   t.same(readdirSync(directory), ['prefixes.json'])
   t.equal(statSync(path('prefixes.json')).mode & 0o777, 0o600)
-  const read = state.readPrefixes()
+  const read = state.readAdvertised().prefixes
   t.same(read.map(({ iface, prefix }) => `${iface} ${prefix}`), ['br0 2001:db8::/64', 'br1 fd00::/80'])
   t.ok(read.every(({ left }, i) => left <= PREFIXES[i].left + 1 && left > PREFIXES[i].left - 60_000))
-  state.writePrefixes([])
-  t.same([state.readPrefixes(), warnings], [[], []])
+  t.same(state.readAdvertised().links, ['br2', 'br0', 'br1'], 'also a link without a prefix')
+  state.writeAdvertised({ links: [], prefixes: [] })
+  t.same([state.readAdvertised().prefixes, warnings], [[], []])
   t.same(readdirSync(directory), [], 'no prefixes need no file, which would have the wrong owner after `sudo ndp6d cleanup`')
 })
 
 t.test('of too many prefixes, those are kept that end last', async (t) => {
   const { state } = stateFile()
-  state.writePrefixes(Array.from({ length: 2000 }, (_, n) => ({ iface: `veth${n}`, prefix: PREFIXES[0].prefix, left: (n + 1) * 60_000 })))
-  const read = state.readPrefixes().map(({ iface }) => iface)
+  state.writeAdvertised({ links: [], prefixes: Array.from({ length: 2000 }, (_, n) => ({ iface: `veth${n}`, prefix: PREFIXES[0].prefix, left: (n + 1) * 60_000 })) })
+  const read = state.readAdvertised().prefixes.map(({ iface }) => iface)
   t.equal(read.length, 1024)
   t.ok(read.includes('veth1999') && !read.includes('veth0'))
 })
 
 t.test('a prefix that is valid for months', async (t) => {
   const { state } = stateFile()
-  state.writePrefixes([{ ...PREFIXES[0], left: 90 * 24 * HOUR }])
-  t.match(state.readPrefixes(), [{ iface: 'br0', left: 30 * 24 * HOUR }])
+  state.writeAdvertised({ links: [], prefixes: [{ ...PREFIXES[0], left: 90 * 24 * HOUR }] })
+  t.match(state.readAdvertised().prefixes, [{ iface: 'br0', left: 30 * 24 * HOUR }])
 })
 
 t.test('prefixes that cannot be, or whose time is over, are left out', async (t) => {
   const { state, warnings, path } = stateFile()
-  state.writePrefixes(PREFIXES)
+  state.writeAdvertised({ links: [], prefixes: [] })
   const until = Date.now() + HOUR
   const good = { iface: 'br0', prefix: '2001:db8::/64', until }
   const bad = [null, 7, {}, { ...good, iface: 'a/b' }, { ...good, iface: 7 }, { ...good, prefix: 'fe80::/64' }, { ...good, prefix: 'ff02::/64' },
     { ...good, prefix: 'x' }, { ...good, until: 'soon' }, { ...good, until: Date.now() - 1 }, { ...good, until: null }]
-  writeFileSync(path('prefixes.json'), JSON.stringify({ version: 1, prefixes: [...bad, good] }))
-  t.same(state.readPrefixes().map(({ iface, prefix }) => `${iface} ${prefix}`), ['br0 2001:db8::/64'])
+  writeFileSync(path('prefixes.json'), JSON.stringify({ version: 1, links: [7, null, 'a/b', 'br3'], prefixes: [...bad, good] }))
+  t.same(state.readAdvertised().prefixes.map(({ iface, prefix }) => `${iface} ${prefix}`), ['br0 2001:db8::/64'])
+  t.same(state.readAdvertised().links, ['br3', 'br0'])
   for (const text of ['{"version":2,"prefixes":[]}', '{"version":1}', 'null']) {
     writeFileSync(path('prefixes.json'), text)
-    t.same(state.readPrefixes(), [], text)
+    t.same(state.readAdvertised().prefixes, [], text)
   }
   t.same(warnings, [])
   writeFileSync(path('prefixes.json'), '{"version":1,"pre')
-  t.same(state.readPrefixes(), [])
+  t.same(state.readAdvertised().prefixes, [])
   t.match(warnings, [/cannot read .*prefixes\.json .*: prefixes that are gone will not be deprecated$/])
 })

@@ -22,8 +22,8 @@ export async function handler({ control: path, state }: { control: string; state
   if (!hasNetAdmin()) return fail('not permitted to change routes: run this command as root (`sudo ndp6d cleanup`)', EXIT.notPermitted)
   try {
     const stateFile = new StateFile(state, (message) => process.stderr.write(`ndp6d: ${message}\n`))
-    const removed = await removeLeftovers(state, () => stateFile.readPrefixes())
-    if (removed.withdrawn.length > 0) stateFile.writePrefixes([])
+    const removed = await removeLeftovers(state, () => stateFile.readAdvertised())
+    if (removed.withdrawn.length > 0) stateFile.writeAdvertised({ links: [], prefixes: [] })
     if (!await isListening(path)) removeSocket(path)
     process.stdout.write(report(removed))
     const { failures: [failure] } = removed

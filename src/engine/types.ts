@@ -102,6 +102,13 @@ export interface SavedPrefix {
   readonly left: number
 }
 
+/** What hosts have from this machine, kept across a restart. */
+export interface SavedAdvertising {
+  /** Names of the links with Router Advertisements. */
+  readonly links: readonly string[]
+  readonly prefixes: readonly SavedPrefix[]
+}
+
 /** Packets that one link received together. Valid only during the step that gets the batch. */
 export interface PacketBatch {
   readonly size: number

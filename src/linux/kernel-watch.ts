@@ -36,7 +36,10 @@ export class KernelWatch {
     const prefixes = (ifindex: number): void => {
       const onLink = this.#onLink.get(ifindex)
       const addresses = onLink && this.links.find((link) => link.ifindex === ifindex)?.addresses
-      if (onLink !== undefined) report({ kind: 'prefixes', ifindex, prefixes: prefixesOf(onLink, addresses ?? []) })
+      if (onLink === undefined) return
+      // A new prefix must not be advertised to hosts with longer lifetimes than it has.
+      if (this.#granting.has(ifindex)) this.#grants.resync()
+      report({ kind: 'prefixes', ifindex, prefixes: prefixesOf(onLink, addresses ?? []) })
     }
     this.#links = new LinkWatcher({
       link: (link) => {
@@ -90,8 +93,8 @@ export class KernelWatch {
 
   /** Reports the prefixes and grants of links that were selected since the last call. @throws OsError */
   follow(): void {
-    this.#prefixes.follow(this.#followed)
     this.#grants.follow(this.#granting)
+    this.#prefixes.follow(this.#followed)
   }
 
   /** Reports changes of routes that concern these prefixes, and no others. @throws OsError */

@@ -1,11 +1,12 @@
 /** Removes what a daemon that no longer runs left: host routes, the nftables table, changed settings, and the routes of hosts to it. */
+import type { SavedAdvertising } from '../engine/types.ts'
 import { ChangedSettings } from './changed-settings.ts'
 import { KernelFilter } from './kernel-filter.ts'
 import { HostRoutes } from './route-changes.ts'
 import { type RouteFailure, Rtnetlink } from './rtnetlink.ts'
 import { claim } from './single-instance.ts'
 import type { SettingChange } from './sysctl.ts'
-import { type Promised, withdraw } from './withdrawal.ts'
+import { withdraw } from './withdrawal.ts'
 
 export interface Removed {
   readonly routes: number
@@ -16,8 +17,11 @@ export interface Removed {
   readonly withdrawn: readonly string[]
 }
 
-/** @param state directory of the daemon's state @param promised called when it is certain that no daemon runs @throws AlreadyRunning while a daemon runs in this network namespace; OsError */
-export async function removeLeftovers(state: string, promised: () => readonly Promised[]): Promise<Removed> {
+/**
+ * @param state directory of the daemon's state @param advertised called when it is certain that no daemon runs
+ * @throws AlreadyRunning while a daemon runs in this network namespace; OsError
+ */
+export async function removeLeftovers(state: string, advertised: () => SavedAdvertising): Promise<Removed> {
   const lock = claim()
   const kernel = new Rtnetlink()
   const filter = new KernelFilter()
@@ -29,7 +33,7 @@ export async function removeLeftovers(state: string, promised: () => readonly Pr
     filter.apply([])
     const settings = new ChangedSettings(state).restore()
     // Last, so that an error on one link leaves nothing in the kernel.
-    return { routes: count - failures.length, failures, settings, withdrawn: withdraw(promised(), kernel) }
+    return { routes: count - failures.length, failures, settings, withdrawn: withdraw(advertised(), kernel) }
   } finally {
     filter.close()
     kernel.close()

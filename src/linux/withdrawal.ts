@@ -1,13 +1,12 @@
 /** Withdraws the default route and the prefixes that hosts have from the Router Advertisements of a daemon that no longer runs. */
-import { Address, type Mac, type Prefix } from '../address.ts'
+import { Address, type Mac } from '../address.ts'
+import type { SavedAdvertising } from '../engine/types.ts'
 import { DEPRECATED_VALID } from '../wire/constants.ts'
 import { multicastMac } from '../wire/frame.ts'
 import { type OsError, verdict } from './errors.ts'
 import { PacketSocket } from './packet.ts'
 import type { Rtnetlink } from './rtnetlink.ts'
 
-/** A prefix that hosts of a link may have addresses in. `left`: milliseconds until they expire. */
-export interface Promised { readonly iface: string; readonly prefix: Prefix; readonly left: number }
 
 const IGNORE = { packets: () => {}, query: () => {} }
 
@@ -15,9 +14,9 @@ const IGNORE = { packets: () => {}, query: () => {} }
  * Sends one advertisement on each link: with a router lifetime of 0, and the prefixes deprecated. Leaves out links that are gone or down.
  * @returns the names of the links that took it @throws OsError
  */
-export function withdraw(promised: readonly Promised[], kernel: Rtnetlink): string[] {
+export function withdraw({ links: names, prefixes }: SavedAdvertising, kernel: Rtnetlink): string[] {
   const addresses = kernel.addresses()
-  const links = kernel.links().filter(({ up, name }) => up && promised.some(({ iface }) => iface === name))
+  const links = kernel.links().filter(({ up, name }) => up && names.includes(name))
   return links.flatMap(({ ifindex, name, mac, mtu }) => {
     const own = addresses.find((each) => each.ifindex === ifindex && each.address.isLinkLocal && !each.tentative)
     if (own === undefined) return []
@@ -27,7 +26,7 @@ export function withdraw(promised: readonly Promised[], kernel: Rtnetlink): stri
       socket.advertiseRouter({
         source: own.address, destination: Address.allNodes, to: mac === undefined ? -1 as Mac : multicastMac(Address.allNodes.w3) as Mac,
         lifetime: 0, mtu, dns: [],
-        prefixes: promised.filter(({ iface }) => iface === name).map(({ prefix, left }) => ({
+        prefixes: prefixes.filter(({ iface }) => iface === name).map(({ prefix, left }) => ({
           prefix, autonomous: prefix.length === 64, preferred: 0, valid: Math.min(DEPRECATED_VALID, Math.floor(left / 1000)) })),
       })
     } finally {

@@ -13,6 +13,8 @@ export const ROUTER_SOLICITATION = 133, ROUTER_ADVERTISEMENT = 134
 export const MAX_INITIAL_RTR_ADVERT_INTERVAL = 16_000, MAX_INITIAL_RTR_ADVERTISEMENTS = 3
 export const MIN_DELAY_BETWEEN_RAS = 3000, MAX_RA_DELAY_TIME = 500
 export const MAX_RTR_ADV_INTERVAL = 600_000, MIN_RTR_ADV_INTERVAL = 200_000
+/** AdvDefaultLifetime: three times MaxRtrAdvInterval (RFC 4861 6.2.1). Seconds. */
+export const ROUTER_LIFETIME = 1800
 
 /** Hosts shorten no valid lifetime of a prefix below two hours (RFC 4862 5.5.3 e), so that of a deprecated prefix is no longer. Seconds. */
 export const DEPRECATED_VALID = 7200

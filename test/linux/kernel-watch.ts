@@ -43,3 +43,27 @@ t.test('prefixes of an upstream: on-link ones, else those of its addresses', asy
   await until(() => inputs.some((input) => input.kind === 'link'))
   t.equal(last(), '', 'no longer followed')
 })
+
+t.test('the lifetimes of a new prefix are reported before the prefix', async (t) => {
+  sh('ip link add g0 type veth peer name g1; ip link set g0 up; ip link set g1 up')
+  const inputs: Input[] = []
+  const kernel = new Rtnetlink()
+  const watch = new KernelWatch(kernel, { input: (input) => inputs.push(input), enslaved: () => {}, full: () => {} })
+  t.teardown(() => [watch, kernel].forEach((each) => each.close()))
+  watch.startLinks()
+  watch.select({ ifindex: ifindex('g0'), name: 'g0' }, { prefixes: true, grants: true })
+  watch.follow()
+  for (const more of ['', 'noprefixroute']) {
+    for (let n = 1; n <= 10; n++) {
+      inputs.length = 0
+      const text = `2001:db8:${n}::/64`
+      sh(`ip -6 addr add 2001:db8:${n}::1/64 dev g0 nodad valid_lft 600 preferred_lft 300 ${more}`)
+      const has = (input: Input): boolean => input.kind === 'prefixes' && input.prefixes.some((prefix) => prefix.toString() === text)
+      await until(() => inputs.some(has))
+      const before = inputs.slice(0, inputs.findIndex(has))
+      const grant = before.flatMap((input) => input.kind === 'grants' ? input.grants : []).find(({ prefix }) => prefix.toString() === text)
+      t.ok(grant !== undefined && grant.valid <= 600_000 && grant.preferred <= 300_000, `${text} ${more}`)
+      sh(`ip -6 addr del 2001:db8:${n}::1/64 dev g0`)
+    }
+  }
+})

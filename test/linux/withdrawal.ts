@@ -15,6 +15,7 @@ t.test('links that send it, and no others', async (t) => {
       ip link set e1 down; tc qdisc add dev e2 root pfifo limit 0`)
   const kernel = new Rtnetlink()
   t.teardown(() => kernel.close())
-  const promised = ['e0', 'e1', 'e2', 'gone'].map((iface) => ({ iface, prefix: Prefix.parse('2001:db8::/64')!, left: 60_000 }))
-  t.same(withdraw(promised, kernel), ['e0'], 'e1 is down, and e2 drops all packets')
+  const links = ['e0', 'e1', 'e2', 'gone']
+  const prefixes = links.map((iface) => ({ iface, prefix: Prefix.parse('2001:db8::/64')!, left: 60_000 }))
+  t.same(withdraw({ links, prefixes }, kernel), ['e0'], 'e1 is down, and e2 drops all packets')
 })

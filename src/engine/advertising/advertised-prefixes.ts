@@ -3,13 +3,15 @@
  * deprecated for as long as hosts may have addresses in it (RFC 9096 3.5).
  */
 import { Prefix } from '../../address.ts'
-import { DEPRECATED_VALID } from '../../wire/constants.ts'
+import { DEPRECATED_VALID, ROUTER_LIFETIME } from '../../wire/constants.ts'
 import type { ActiveSubnet } from '../rules/rule.ts'
-import type { Grant, Instant, SavedPrefix } from '../types.ts'
+import type { Grant, Instant, SavedAdvertising, SavedPrefix } from '../types.ts'
 import { INFINITY, type PrefixInformation } from '../../wire/router-messages.ts'
 
 /** Lifetimes of a prefix that has no other: that of a static subnet, or of an upstream whose prefix does not expire. Milliseconds. */
 const VALID = 86_400_000, PREFERRED = 14_400_000
+/** Milliseconds for which an expired prefix is remembered: the kernel removes its route about half a minute later. */
+const MEMORY = 3_600_000
 /** The most prefixes of one link that are remembered: more than fit into an advertisement. */
 const HELD_LIMIT = 64
 
@@ -24,16 +26,20 @@ export class AdvertisedPrefixes {
   readonly #grants = new Map<number, ReadonlyMap<string, Lifetimes>>()
   /** By name of the link and prefix. */
   readonly #held = new Map<string, Map<string, Held>>()
-  /** Increases when the prefixes that hosts may have addresses in are to be saved. */
+  /** By name of the link: until when hosts may have the default route of an advertisement. */
+  readonly #routed = new Map<string, Instant>()
+  /** Increases when the links and prefixes that hosts know are to be saved. */
   revision = 0
 
+  /** A prefix that is missing keeps its lifetimes: its route may outlive it, and would count as a prefix without lifetimes. */
   grant(ifindex: number, grants: readonly Grant[], now: Instant): void {
-    this.#grants.set(ifindex, new Map(grants.map(({ prefix, valid, preferred }) =>
-      [prefix.toString(), { valid: now + valid as Instant, preferred: now + preferred as Instant }])))
+    const kept = [...this.#grants.get(ifindex) ?? []].filter(([, { valid }]) => valid > now - MEMORY && valid < Infinity)
+    this.#grants.set(ifindex, new Map([...kept, ...grants.map(({ prefix, valid, preferred }) =>
+      [prefix.toString(), { valid: now + valid as Instant, preferred: now + preferred as Instant }] as const)]))
   }
 
-  /** Number of links whose hosts may have addresses. */
-  get size(): number { return this.#held.size }
+  /** Number of links whose hosts may remember something. */
+  get size(): number { return Math.max(this.#held.size, this.#routed.size) }
 
   gone(ifindex: number): void { this.#grants.delete(ifindex) }
 
@@ -42,11 +48,12 @@ export class AdvertisedPrefixes {
     for (const { iface, prefix, left } of saved) this.#hold(iface, prefix, now + left as Instant, now)
   }
 
-  /** Yields the prefixes that hosts may have addresses in, for the next run. */
-  * saved(now: Instant): Generator<SavedPrefix> {
-    for (const [iface, held] of this.#held) {
-      for (const { prefix, until } of held.values()) if (until > now) yield { iface, prefix, left: until - now }
-    }
+  /** @returns the links with advertisements that hosts remember, and the prefixes that hosts may have addresses in */
+  saved(now: Instant): SavedAdvertising {
+    const prefixes = [...this.#held].flatMap(([iface, held]) => [...held.values()].flatMap(({ prefix, until }) =>
+      until > now ? [{ iface, prefix, left: until - now }] : []))
+    const routed = [...this.#routed].flatMap(([iface, until]) => until > now ? [iface] : [])
+    return { links: [...new Set([...routed, ...prefixes.map(({ iface }) => iface)])], prefixes }
   }
 
   /** @returns the prefixes of a link, the deprecated ones last. Lifetimes are rounded down, because they never exceed what is granted */
@@ -65,11 +72,19 @@ export class AdvertisedPrefixes {
 
   /** Notes the prefixes of an advertisement that was sent on a link. */
   advertised(name: string, prefixes: readonly PrefixInformation[], now: Instant): void {
+    if (!this.#routed.has(name)) {
+      this.#expire(now)
+      this.revision++
+    }
+    this.#routed.set(name, now + 1000 * ROUTER_LIFETIME as Instant)
     for (const { prefix, valid, preferred } of prefixes) if (preferred > 0) this.#hold(name, prefix, now + 1000 * valid as Instant, now)
   }
 
   /** Forgets the prefixes of a link, after an advertisement that deprecates them all. */
-  forget(name: string): void { if (this.#held.delete(name)) this.revision++ }
+  forget(name: string): void {
+    this.#held.delete(name)
+    if (this.#routed.delete(name)) this.revision++
+  }
 
   #lifetimes({ prefix: configured, upstreams }: ActiveSubnet, prefix: Prefix, now: Instant): Lifetimes {
     const text = prefix.toString()
@@ -80,10 +95,7 @@ export class AdvertisedPrefixes {
   /** A crash leaves what was saved last. So lifetimes that go on are saved now and then: at least half of what is left is always saved. */
   #hold(name: string, prefix: Prefix, end: Instant, now: Instant): void {
     let held = this.#held.get(name)
-    if (held === undefined) {
-      this.#expire(now)
-      this.#held.set(name, held = new Map())
-    }
+    if (held === undefined) this.#held.set(name, held = new Map())
     const text = prefix.toString()
     const before = held.get(text)
     const until = Math.max(end, before?.until ?? 0) as Instant
@@ -93,8 +105,9 @@ export class AdvertisedPrefixes {
     held.set(text, { prefix, until, saved: isSaved ? before.saved : until })
   }
 
-  /** Forgets links without such a prefix, because links of containers have a new name each time. */
+  /** Forgets links whose hosts remember nothing, because links of containers have a new name each time. */
   #expire(now: Instant): void {
+    for (const [name, until] of this.#routed) if (until <= now) this.#routed.delete(name)
     for (const [name, held] of this.#held) {
       for (const [text, { until }] of held) if (until <= now) held.delete(text)
       if (held.size === 0) this.#held.delete(name)

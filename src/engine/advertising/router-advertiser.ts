@@ -5,7 +5,7 @@
 import { Address, type Mac } from '../../address.ts'
 import {
   MAX_INITIAL_RTR_ADVERT_INTERVAL, MAX_INITIAL_RTR_ADVERTISEMENTS, MAX_RA_DELAY_TIME, MAX_RTR_ADV_INTERVAL, MIN_DELAY_BETWEEN_RAS,
-  MIN_RTR_ADV_INTERVAL,
+  MIN_RTR_ADV_INTERVAL, ROUTER_LIFETIME,
 } from '../../wire/constants.ts'
 import { multicastMac } from '../../wire/frame.ts'
 import type { PrefixInformation, RouterAdvertisement, RouterMessage } from '../../wire/router-messages.ts'
@@ -15,16 +15,16 @@ import { linkLocal } from '../links/source-address.ts'
 import { type Context, TimedPart } from '../rules/context.ts'
 import { Batches } from '../tables/batches.ts'
 import { earliest, type Timed } from '../tables/deadlines.ts'
-import type { Input, Instant, SavedPrefix } from '../types.ts'
+import type { Input, Instant, SavedAdvertising } from '../types.ts'
 import { AdvertisedPrefixes } from './advertised-prefixes.ts'
 import { DNS_LIFETIME, NameResolution } from './name-resolution.ts'
 import { type OtherRouter, OtherRouters } from './other-routers.ts'
 
-/** AdvDefaultLifetime: three times MaxRtrAdvInterval (RFC 4861 6.2.1), seconds. */
-const ROUTER_LIFETIME = 1800
+/** Least time between two multicasts, with a margin: a message may leave a little later than its step. Milliseconds. */
+const MULTICAST_INTERVAL = MIN_DELAY_BETWEEN_RAS + 50
 /** Milliseconds between two checks of a link without a usable address. */
 const RETRY = 1000
-/** A lifetime that grows by this part of itself is advertised at once. */
+/** A lifetime that grows or shrinks by this part of itself is advertised at once. */
 const REFRESH = 0.1
 /** The most unicast advertisements that wait. */
 const UNICAST_LIMIT = 1024
@@ -37,7 +37,7 @@ interface Advertiser extends Timed {
   /** Number of multicast advertisements since the link became usable, or since the last news. */
   sent: number
   lastSent: Instant
-  /** What was advertised last, without lifetimes that count down; undefined: nothing. */
+  /** What was advertised last, also by unicast to known hosts, without lifetimes that count down; undefined: nothing. */
   said: string | undefined
   /** Lifetimes that were advertised last, at `lastSent`. */
   lifetimes: ReadonlyMap<string, number>
@@ -79,7 +79,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
 
   override get deadline(): Instant | undefined { return earliest(super.deadline, this.#unicasts.deadline) }
   get revision(): number { return this.#prefixes.revision }
-  saved(now: Instant): Iterable<SavedPrefix> { return this.#prefixes.saved(now) }
+  saved(now: Instant): SavedAdvertising { return this.#prefixes.saved(now) }
 
   * snapshot(now: Instant): Generator<AdvertisedLink> {
     for (const advertiser of this.records.values()) {
@@ -166,7 +166,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
       return this.#end(advertiser)
     }
     advertiser.rounds = 0
-    this.deadlines.set(advertiser, Math.max(now + MIN_DELAY_BETWEEN_RAS, now + this.#interval(advertiser)) as Instant)
+    this.deadlines.set(advertiser, Math.max(now + MULTICAST_INTERVAL, now + this.#interval(advertiser)) as Instant)
   }
 
   /** Ends advertising on a link. What its router grants is kept, because the link may be an upstream by now. */
@@ -208,11 +208,16 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
 
   #compare(advertiser: Advertiser, now: Instant): void {
     const content = this.#content(advertiser, now)
-    if (content.text !== advertiser.said) return this.#news(advertiser, now)
+    if (content.text !== advertiser.said) {
+      advertiser.said = content.text
+      return this.#news(advertiser, now)
+    }
     const passed = (now - advertiser.lastSent) / 1000
-    const isRefreshed = [...lifetimesOf(content)].some(([name, lifetime]) =>
-      lifetime - (advertiser.lifetimes.get(name) ?? Infinity) + passed > REFRESH * lifetime)
-    if (isRefreshed) this.#soon(advertiser, now)
+    const isChanged = [...lifetimesOf(content)].some(([name, lifetime]) => {
+      const before = advertiser.lifetimes.get(name)
+      return before !== undefined && Math.abs(lifetime - before + passed) > REFRESH * Math.max(lifetime, before - passed)
+    })
+    if (isChanged) this.#soon(advertiser, now)
   }
 
   /**
@@ -238,7 +243,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
 
   /** Schedules a multicast at this time, or as soon as it is allowed (RFC 4861 6.2.6). */
   #soon(advertiser: Advertiser, at: Instant): void {
-    const allowed = Math.max(at, advertiser.lastSent + MIN_DELAY_BETWEEN_RAS) as Instant
+    const allowed = Math.max(at, advertiser.lastSent + MULTICAST_INTERVAL) as Instant
     if (advertiser.place === -1 || allowed < advertiser.deadline) this.deadlines.set(advertiser, allowed)
   }
 

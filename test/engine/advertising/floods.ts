@@ -47,5 +47,5 @@ t.test('a downstream that becomes the upstream before anything was advertised th
   stage.handle({ kind: 'prefixes', ifindex: ETH1, prefixes: [prefix('2001:db8::/64')] })
   stage.handle({ kind: 'grants', ifindex: ETH1, grants: [{ prefix: prefix('2001:db8::/64'), valid: 600_000, preferred: 300_000 }], mtu: 1400 })
   stage.wait(20_000)
-  t.match(stage.sink.take('ra').at(-1), /mtu 1400, 2001:db8::\/64 600 300$/)
+  t.match(stage.sink.take('ra').at(-1), /mtu 1400, 2001:db8::\/64 5[89]\d 2[89]\d$/)
 })

@@ -1,5 +1,5 @@
-/** A router with a default route that advertises itself. */
-import { ETH0, ETH1, ip, mac, prefix, ROUTER, Stage, twoLinks, VM2 } from './stage.ts'
+/** A router that advertises itself on eth1, for the tests of Router Advertisements. */
+import { ETH0, ETH1, ip, linkOf, mac, prefix, ROUTER, Stage, twoLinks, VM2 } from './stage.ts'
 import type { Grant, Input } from '../../../src/engine/types.ts'
 
 export const CONFIG = `subnet 2001:db8::/64 {
@@ -8,9 +8,13 @@ export const CONFIG = `subnet 2001:db8::/64 {
   announce no
   router-advertisements yes
 }`
-/** Its prefix, as the recorder writes it. */
+export const AUTO = CONFIG.replace('2001:db8::/64', 'auto')
+export const ALL = 'from fe80::ff:3 to ff02::1 33:33:00:00:00:01'
 export const STATIC = '2001:db8::/64 86400 14400'
 
+export const BARE = [linkOf(ETH0), linkOf(ETH1)]
+
+/** A router with a default route. */
 export class Router extends Stage {
   constructor(config = CONFIG, links = twoLinks()) {
     super(config, links)
@@ -29,10 +33,12 @@ export class Router extends Stage {
     this.input({ kind: 'router-message', ifindex: ETH1, message: { kind: 'solicitation', source: ip(source), mac: mac(from) } })
   }
 
-  grant([text, valid, preferred]: readonly [string, number, number], ifindex = ETH0): void {
-    this.input({ kind: 'prefixes', ifindex, prefixes: [prefix(text)] })
-    const grants: Grant[] = [{ prefix: prefix(text), valid: 1000 * valid, preferred: 1000 * preferred }]
-    this.input({ kind: 'grants', ifindex, grants, mtu: undefined })
+  grant(...grants: readonly (readonly [string, number, number])[]): void { this.grantOn(ETH0, ...grants) }
+
+  grantOn(ifindex: number, ...grants: readonly (readonly [string, number, number])[]): void {
+    this.input({ kind: 'prefixes', ifindex, prefixes: grants.map(([text]) => prefix(text)) })
+    const list: Grant[] = grants.map(([text, valid, preferred]) => ({ prefix: prefix(text), valid: 1000 * valid, preferred: 1000 * preferred }))
+    this.input({ kind: 'grants', ifindex, grants: list, mtu: undefined })
   }
 
   heard(source: string, from = ROUTER, lifetime = 1800): void {

@@ -16,6 +16,8 @@ const CONFIG = `subnet auto {
   downstream eth1
   router-advertisements yes
 }`
+/** The proxy may add this to the least time between two multicasts. Milliseconds. */
+const MARGIN = 50
 /** A clock in doubles. */
 const EPSILON = 0.01
 
@@ -112,7 +114,7 @@ export class Home {
 
   #solicited(source: string): void {
     const { now } = this.#world
-    const until = source === '::' ? Math.max(now + MAX_RA_DELAY_TIME, this.#lastMulticast + MIN_DELAY_BETWEEN_RAS) : now + MAX_RA_DELAY_TIME
+    const until = source === '::' ? Math.max(now + MAX_RA_DELAY_TIME, this.#lastMulticast + MIN_DELAY_BETWEEN_RAS + MARGIN) : now + MAX_RA_DELAY_TIME
     const solicitation = { source, until: until + EPSILON }
     this.#unanswered.push(solicitation)
     this.#world.after(until + 2 * EPSILON - now, () => {

@@ -62,7 +62,7 @@ export class Routing {
   save(isStopped = false): void {
     const { engine: { advertising }, world: { now } } = this.#proxy
     const { revision } = advertising
-    if (isStopped || revision !== this.#file.revision) this.#file = { revision, at: now, prefixes: [...advertising.saved(now as Instant)] }
+    if (isStopped || revision !== this.#file.revision) this.#file = { revision, at: now, prefixes: advertising.saved(now as Instant).prefixes }
   }
 
   /** Tells a new engine all links, what is known of upstreams, and what is saved. */
