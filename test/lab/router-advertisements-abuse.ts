@@ -46,7 +46,9 @@ for (const attack of ['flood_router26 eth0', 'fake_router26 -i 0 -A fd00:bad::/6
     t.ok(memory[3] - memory[0] < 20, 'no growth')
     t.ok(daemon.proc.running)
     t.ok(advertised(stage, daemon)[0].otherRouters.length <= 8)
-    t.ok(await server.reaches(vmAddress(2), 5000) && await vm.reaches(SERVER, 5000), 'a guest that takes no advertisements stays reachable')
+    // A guest that takes no advertisements. Single datagrams may be lost while the links are full.
+    await until(() => server.reaches(vmAddress(2), 500), 10_000)
+    await until(() => vm.reaches(SERVER, 500), 10_000)
     const inward = await server.reaches(address, 5000)
     t.comment(`the guest that takes them: ${inward ? '' : 'not '}reachable, ${guest.show('route show default').length} default routes, `
       + `${guest.show<{ addr_info: unknown[] }>('addr show dev eth0')[0].addr_info.length} addresses`)

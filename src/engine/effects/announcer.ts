@@ -31,7 +31,7 @@ const POSTPONE_LIMIT = 10
 const ROUTER_LIMIT = 16
 export const QUEUE_LIMIT = 16_384
 
-type AnnouncerParts = Omit<Context, 'rules'> & { readonly advertiser: AdvertisementBuilder }
+type AnnouncerParts = Context & { readonly advertiser: AdvertisementBuilder }
 
 export class Announcer extends Part<AnnouncerParts> {
   readonly #routers = new Map<number, readonly Address[]>()
@@ -119,11 +119,12 @@ export class Announcer extends Part<AnnouncerParts> {
   /** @returns the number of messages that {@link #send} sends on a link that is ready */
   #cost({ settings, ifindex }: Announcement): number { return settings.announce === 'solicit' ? this.#routersOn(ifindex).length : 1 }
 
-  /** @returns the number of messages; 0: the link is down or has no usable source, or there is no router */
+  /** @returns the number of messages; 0: the link is down or has no usable source, there is no router, or the target is excluded */
   #send({ target, ifindex, settings, isChange }: Announcement): number {
-    const { links, effects, advertiser } = this.parts
+    const { rules, links, effects, advertiser } = this.parts
     const link = links.get(ifindex)
-    if (!link?.up) return 0
+    // An address of this machine may be excluded by a reload meanwhile.
+    if (!link?.up || rules.excluded(target.w0, target.w1, target.w2, target.w3)) return 0
     if (settings.announce === 'solicit') {
       const routers = this.#routersOn(ifindex)
       for (const router of routers) {

@@ -6,8 +6,9 @@ import { BareLinks } from '../../../src/engine/cache/bare-links.ts'
 import { AdvertisementBuilder } from '../../../src/engine/effects/advertisement-builder.ts'
 import { Announcer } from '../../../src/engine/effects/announcer.ts'
 import { Links } from '../../../src/engine/links/links.ts'
+import { Rules } from '../../../src/engine/rules/rules.ts'
 import type { Instant, Link } from '../../../src/engine/types.ts'
-import { chance, ETH0, linkOf } from './basics.ts'
+import { chance, configOf, ETH0, linkOf } from './basics.ts'
 import { PartsRecorder } from './recorder.ts'
 
 export const YES: Settings = { ...DEFAULTS, announce: 'yes' }
@@ -24,7 +25,7 @@ export class AnnouncerClock {
     const { effects } = this.#recorder
     for (const link of links) this.links.set(link)
     const bareLinks = new BareLinks({ links: this.links, effects, reconfiguration: undefined as never })
-    this.announcer = new Announcer({ links: this.links, effects, random: chance(seed),
+    this.announcer = new Announcer({ links: this.links, effects, random: chance(seed), rules: new Rules(configOf(''), chance(1)),
       advertiser: new AdvertisementBuilder({ effects, bareLinks }) })
   }
 

@@ -93,7 +93,7 @@ export class Host {
   exec(...argv: string[]): string { return this.run(argv) }
 
   run(argv: readonly string[], input = ''): string {
-    const { status, error, stdout, stderr } = spawnSync('nsenter', [...this.#enter(), ...argv], { encoding: 'utf8', input })
+    const { status, error, stdout, stderr } = spawnSync('nsenter', [...this.#enter(), ...argv], { encoding: 'utf8', input, maxBuffer: 2 ** 26 })
     if (status !== 0) throw new Error(`${this.name}: ${argv.join(' ')}: ${error?.message ?? (stderr || stdout)} ${input}`)
     return stdout
   }
