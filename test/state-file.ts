@@ -164,7 +164,7 @@ t.test('a prefix that is valid for months', async (t) => {
 
 t.test('prefixes that cannot be, or whose time is over, are left out', async (t) => {
   const { state, warnings, path } = stateFile()
-  state.writeAdvertised({ links: [], prefixes: [] })
+  state.writeAdvertised({ links: ['br0'], prefixes: [] }) // makes the directory
   const until = Date.now() + HOUR
   const good = { iface: 'br0', prefix: '2001:db8::/64', until }
   const bad = [null, 7, {}, { ...good, iface: 'a/b' }, { ...good, iface: 7 }, { ...good, prefix: 'fe80::/64' }, { ...good, prefix: 'ff02::/64' },

@@ -43,7 +43,7 @@ function subnet(number: number): fc.Arbitrary<Subnet> {
       { maxLength: 3, selector: String }),
     settings: fc.tuple(settings, fc.boolean(), fc.boolean(), fc.constantFrom('auto' as const, 'always' as const))
       .map(([s, learn, routerAdvertisements, defaultRoute]) => ({ ...s, learn, routerAdvertisements, defaultRoute })),
-    dns: fc.array(address, { minLength: 1, maxLength: 3 }),
+    dns: fc.array(address.filter((each) => each.isGlobal || each.isLinkLocal), { minLength: 1, maxLength: 3 }),
     search: fc.array(fc.constantFrom('example.net', 'a', 'x-1.example'), { minLength: 1, maxLength: 2 }),
   }, { requiredKeys: ['isAuto', 'upstream', 'downstream', 'hosts', 'pinned', 'exclude', 'settings'] }).map(({ isAuto, hosts, pinned, downstream, ...rest }) => ({
     ...rest,
