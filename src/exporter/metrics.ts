@@ -32,7 +32,7 @@ export class Metrics {
     return readMetrics(introspection, { version, reloads: reloads(), limits: limits() })
   }
 
-  /** Serves metrics where the configuration says. @returns a promise that is fulfilled when they are served, or cannot be */
+  /** Serves metrics at the endpoint of the configuration, if it has one. Resolves when clients can connect, or after the first error. */
   async configure({ metrics }: Config): Promise<void> { await this.#endpoint.configure(metrics) }
 
   close(): void { this.#endpoint.close() }

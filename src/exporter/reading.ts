@@ -8,7 +8,7 @@ import type { ReloadCounts } from '../reloads.ts'
 import { DROP_REASONS } from '../wire/ndisc-decode.ts'
 import type { MetricName, Reading, Sample } from './catalog.ts'
 
-/** Actions of {@link ACTIONS} that are outcomes of advertisements. The others, but for `repaired`, are outcomes of solicitations. */
+/** Outcomes of Neighbor Advertisements. All other actions but `repaired` are outcomes of Neighbor Solicitations. */
 const OF_ADVERTISEMENTS: readonly Outcome[] = ['proof', 'unsolicited', 'proxied', 'conflict']
 const OF_SOLICITATIONS: readonly Outcome[] = [...ACTIONS.filter((action) => action !== 'repaired' && !OF_ADVERTISEMENTS.includes(action)),
   ...SILENT_REASONS]

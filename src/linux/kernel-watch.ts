@@ -35,8 +35,8 @@ export class KernelWatch {
   constructor(kernel: Rtnetlink, { input: report, enslaved, full }: KernelListener) {
     const prefixes = (ifindex: number): void => {
       const onLink = this.#onLink.get(ifindex)
-      const addresses = onLink && this.links.find((link) => link.ifindex === ifindex)?.addresses
       if (onLink === undefined) return
+      const addresses = this.links.find((link) => link.ifindex === ifindex)?.addresses
       // A new prefix must not be advertised to hosts with longer lifetimes than it has.
       if (this.#granting.has(ifindex)) this.#grants.resync()
       report({ kind: 'prefixes', ifindex, prefixes: prefixesOf(onLink, addresses ?? []) })

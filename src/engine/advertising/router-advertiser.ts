@@ -37,8 +37,8 @@ interface Advertiser extends Timed {
   /** Number of multicast advertisements since the link became usable, or since the last news. */
   sent: number
   lastSent: Instant
-  /** What was advertised last, also by unicast to known hosts, without lifetimes that count down; undefined: nothing. */
-  said: string | undefined
+  /** The `text` of the content that was advertised last, also by unicast to known hosts; undefined: nothing was. */
+  lastText: string | undefined
   /** Lifetimes that were advertised last, at `lastSent`. */
   lifetimes: ReadonlyMap<string, number>
   /** Number of times that news went to each known host since the last multicast. */
@@ -105,7 +105,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
       if (!wanted.has(advertiser.ifindex) && !advertiser.isEnding) {
         advertiser.isEnding = true
         this.#soon(advertiser, now)
-      } else if (advertiser.said !== undefined) this.#compare(advertiser, now)
+      } else if (advertiser.lastText !== undefined) this.#compare(advertiser, now)
     }
   }
 
@@ -156,7 +156,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   }
 
   protected override due(advertiser: Advertiser, now: Instant): void {
-    if (advertiser.isEnding && advertiser.said === undefined) return this.#end(advertiser)
+    if (advertiser.isEnding && advertiser.lastText === undefined) return this.#end(advertiser)
     if (!this.#send(advertiser, Address.allNodes, multicastMac(Address.allNodes.w3) as Mac, now)) {
       advertiser.sent = 0
       return this.deadlines.set(advertiser, now + RETRY as Instant)
@@ -192,7 +192,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   }
 
   #start(ifindex: number, now: Instant): void {
-    const advertiser: Advertiser = { ifindex, sent: 0, lastSent: -Infinity as Instant, said: undefined, lifetimes: new Map(), rounds: 0,
+    const advertiser: Advertiser = { ifindex, sent: 0, lastSent: -Infinity as Instant, lastText: undefined, lifetimes: new Map(), rounds: 0,
       isEnding: false, deadline: now, place: -1 }
     this.records.set(ifindex, advertiser)
     this.deadlines.set(advertiser, now)
@@ -208,8 +208,8 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
 
   #compare(advertiser: Advertiser, now: Instant): void {
     const content = this.#content(advertiser, now)
-    if (content.text !== advertiser.said) {
-      advertiser.said = content.text
+    if (content.text !== advertiser.lastText) {
+      advertiser.lastText = content.text
       return this.#news(advertiser, now)
     }
     const passed = (now - advertiser.lastSent) / 1000
@@ -260,11 +260,11 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     effects.routerAdvertisements.push({ ifindex, message })
     this.#prefixes.advertised(link.name, prefixes, now)
     if (!destination.isMulticast) return true
-    Object.assign(advertiser, { said: text, lifetimes: lifetimesOf(content), lastSent: now, sent: advertiser.sent + 1 })
+    Object.assign(advertiser, { lastText: text, lifetimes: lifetimesOf(content), lastSent: now, sent: advertiser.sent + 1 })
     return true
   }
 
-  /** What an advertisement on the link says. `text` is the same as long as only lifetimes count down. */
+  /** Makes the content of an advertisement on a link. `text` stands for all of it but lifetimes, whose countdown is no news. */
   #content({ ifindex, isEnding }: Advertiser, now: Instant):
   Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'dns'> & { text: string } {
     const { rules, links } = this.parts
