@@ -125,6 +125,8 @@ export class Daemon {
     this.#prepare()
     this.#savedState.restore(this.#step)
     const present = this.#comparison.start()
+    // A route of another program may have appeared while no daemon ran.
+    if (present.length > 0) this.#watch.reportRoutes()
     this.#watch.startNeighbors()
     this.#ticker = setInterval(() => this.#tick(clock()), TICK)
     this.#findings.start()

@@ -7,7 +7,7 @@ import type { Message } from '../wire/netlink.ts'
 import { decodeRoute, foreignRouteFilter, RTM_NEWRULE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE, WORD_LIMIT } from '../wire/rtroute.ts'
 import { native } from './native.ts'
 import { EventSocket, type EventListener, type OpenNetlink } from './netlink.ts'
-import { NETLINK_ROUTE } from './rtnetlink.ts'
+import { NETLINK_ROUTE, type Rtnetlink } from './rtnetlink.ts'
 
 /** Milliseconds for which changes are collected, and the most changes that are reported separately. */
 const DELAY = 100
@@ -18,6 +18,7 @@ export type RouteChanged = (prefix: Prefix | undefined) => void
 
 export class ForeignRouteWatcher implements EventListener {
   readonly #changed: RouteChanged
+  readonly #kernel: Rtnetlink
   readonly #open: OpenNetlink
   #events: EventSocket | undefined
   #words = ''
@@ -26,8 +27,9 @@ export class ForeignRouteWatcher implements EventListener {
   readonly #changes = new Map<string, Prefix | undefined>()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(changed: RouteChanged, open: OpenNetlink = native.openNetlink) {
+  constructor(changed: RouteChanged, kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
     this.#changed = changed
+    this.#kernel = kernel
     this.#open = open
   }
 
@@ -43,6 +45,9 @@ export class ForeignRouteWatcher implements EventListener {
     this.#events?.close()
     this.#events = new EventSocket(this.#open, NETLINK_ROUTE, [RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE], this, foreignRouteFilter(words))
   }
+
+  /** Reports the routes to parts of the watched prefixes as changed. @throws OsError */
+  reportPresent(): void { for (const prefix of this.#kernel.routesWithin(this.#prefixes)) this.#add(prefix) }
 
   message(message: Message): void {
     if (message.type >= RTM_NEWRULE) return this.#add(undefined)

@@ -59,7 +59,7 @@ export class KernelWatch {
       this.#onLink.set(ifindex, onLink)
       prefixes(ifindex)
     }, kernel)
-    this.#routes = new ForeignRouteWatcher((prefix) => report({ kind: 'route-changed', prefix }))
+    this.#routes = new ForeignRouteWatcher((prefix) => report({ kind: 'route-changed', prefix }), kernel)
     this.#gateways = new GatewayWatcher((gateways, hasDefaultRoute) => report({ kind: 'gateways', gateways, hasDefaultRoute }), kernel)
     this.#grants = new GrantWatcher(report, kernel)
   }
@@ -99,6 +99,9 @@ export class KernelWatch {
 
   /** Reports changes of routes that concern these prefixes, and no others. @throws OsError */
   followRoutes(prefixes: readonly Iterable<Prefix>[]): void { this.#routes.follow(prefixes) }
+
+  /** Reports the routes of other programs to parts of these prefixes, as changes. @throws OsError */
+  reportRoutes(): void { this.#routes.reportPresent() }
 
   close(): void { for (const watcher of [this.#links, this.#neighbors, this.#prefixes, this.#routes, this.#gateways, this.#grants]) watcher.close() }
 }

@@ -1,5 +1,5 @@
 /** Requests to rtnetlink(7). The kernel carries out each one while it is sent, so a route is in the kernel when the call returns. */
-import type { Address, Prefix } from '../address.ts'
+import { type Address, Prefix } from '../address.ts'
 import type { HostRoute, Lookup, NeighborRepair, PathQuestion, RouteChange, RoutingDecision } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
 import type { MessageWriter } from '../wire/netlink-encode.ts'
@@ -9,8 +9,8 @@ import {
 } from '../wire/rtneighbor.ts'
 import { decodeAddress, decodeLink, dumpAddresses, dumpLinks, type AddressMessage, type LinkMessage } from '../wire/rtnetlink.ts'
 import {
-  changeRoute, decodeDefaultRoutes, decodeNextHops, decodeOnLink, decodeRoute, type DefaultRoute, dumpHostRoutes, dumpLinkRoutes, dumpUnicastRoutes,
-  lookupRoute, ROUTE_MARK, type RouteMessage, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST,
+  changeRoute, decodeDefaultRoutes, decodeForeign, decodeNextHops, decodeOnLink, decodeRoute, type DefaultRoute, dumpHostRoutes, dumpLinkRoutes,
+  dumpRoutes, lookupRoute, ROUTE_MARK, type RouteMessage, RT_TABLE_MAIN, RTN_BLACKHOLE, RTN_LOCAL, RTN_PROHIBIT, RTN_UNICAST, RTN_UNREACHABLE,
 } from '../wire/rtroute.ts'
 import type { OsError } from './errors.ts'
 import { native } from './native.ts'
@@ -32,6 +32,9 @@ const ENTRY_LIMIT = 256
  * gone).
  */
 export const NO_ROUTE: RoutingDecision = { ifindex: undefined, local: false, via: undefined, length: 0 }
+
+/** Errors of a lookup that ends at a route of type blackhole, unreachable, or prohibit. */
+const DISCARDED = ['EINVAL', 'EHOSTUNREACH', 'EACCES']
 
 export interface RouteFailure {
   readonly change: RouteChange
@@ -64,7 +67,14 @@ export class Rtnetlink extends RequestSocket {
   }
 
   /** The next hops of all default routes, perhaps with duplicates. */
-  defaultRoutes(): DefaultRoute[] { return this.dump(dumpUnicastRoutes, decodeDefaultRoutes).flat() }
+  defaultRoutes(): DefaultRoute[] { return this.dump((w, sequence) => dumpRoutes(w, sequence, RTN_UNICAST), decodeDefaultRoutes).flat() }
+
+  /** Destinations of other programs' routes to parts of `prefixes`, in all tables, perhaps with duplicates. */
+  routesWithin(prefixes: readonly Prefix[]): Prefix[] {
+    const shortest = Math.min(...prefixes.map(({ length }) => length))
+    return this.dump(dumpRoutes, (message) => decodeForeign(message, shortest))
+      .filter(({ address, length }) => prefixes.some((prefix) => length > prefix.length && prefix.contains(address)))
+  }
 
   /** Our host routes: /128, table main, ROUTE_MARK. @param isAll includes expired routes that the kernel has not collected yet */
   hostRoutes(isAll = true): HostRoute[] {
@@ -120,6 +130,7 @@ export class Rtnetlink extends RequestSocket {
   paths(questions: readonly PathQuestion[]): (readonly RoutingDecision[])[] {
     const found = questions.map((): RoutingDecision[] => [])
     const refused = questions.map(({ from }) => from.length)
+    const discarded = new Set<number>()
     for (let at = 0; at < questions.length;) {
       /** What each message is: the lookup for a question, or the change of a hidden route. */
       const messages: (number | RouteChange)[] = []
@@ -148,10 +159,26 @@ export class Rtnetlink extends RequestSocket {
         refused[question]--
       })
       // A hidden route that could not be added again gets a second attempt.
-      const lost = [...failed.keys()].map((index) => messages[index]).filter((one) => typeof one !== 'number' && one.op === 'add')
-      if (lost.length > 0) this.changeRoutes(lost as RouteChange[])
+      const lost: RouteChange[] = []
+      for (const [index, { code }] of failed) {
+        const one = messages[index]
+        if (typeof one !== 'number') lost.push(...one.op === 'add' ? [one] : [])
+        else if (DISCARDED.includes(code)) discarded.add(one)
+      }
+      if (lost.length > 0) this.changeRoutes(lost)
     }
-    return found.map((decisions, i) => refused[i] > 0 ? [...decisions, NO_ROUTE] : decisions)
+    const discards = discarded.size > 0 ? this.#discards() : []
+    return found.map((decisions, i) => refused[i] === 0 ? decisions
+      : [...decisions, discarded.has(i) ? discardOf(questions[i].target, discards) : NO_ROUTE])
+  }
+
+  /** The destinations of the routes that discard packets. */
+  #discards(): Prefix[] {
+    return [RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT].flatMap((type) => this.dump((w, sequence) => dumpRoutes(w, sequence, type), (message) => {
+      const route = decodeRoute(message)
+      // A kernel before 4.20 does not filter.
+      return route?.destination === undefined || route.type !== type ? undefined : new Prefix(route.destination, route.length)
+    }))
   }
 
   /**
@@ -192,6 +219,12 @@ export class Rtnetlink extends RequestSocket {
     })
     return [...failed].map(([i, error]) => ({ change: changes[i], error }))
   }
+}
+
+/** @returns the decision of a route that discards packets: the reply to the lookup does not name it */
+function discardOf(target: Address, discards: readonly Prefix[]): RoutingDecision {
+  const lengths = discards.filter((prefix) => prefix.contains(target)).map(({ length }) => length)
+  return { ...NO_ROUTE, length: Math.max(0, ...lengths) }
 }
 
 function decisionsOf(message: Message): RoutingDecision[] {

@@ -17,7 +17,7 @@ export const RTNLGRP_IPV6_ROUTE = 11, RTNLGRP_IPV6_RULE = 19
 /** Lengths of struct rtmsg and struct rtnexthop. */
 const RTMSG = 12, RTNEXTHOP = 8
 export const RT_TABLE_MAIN = 254
-export const RTN_UNICAST = 1, RTN_LOCAL = 2
+export const RTN_UNICAST = 1, RTN_LOCAL = 2, RTN_BLACKHOLE = 6, RTN_UNREACHABLE = 7, RTN_PROHIBIT = 8
 export const RTPROT_RA = 9
 const RTN_ANYCAST = 4, RTN_MULTICAST = 5
 /** Flag of a request for a route: see {@link lookupRoute}. Since Linux 4.18. */
@@ -154,9 +154,9 @@ export function dumpHostRoutes(w: MessageWriter, sequence: number): void {
   w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, header(0, RT_TABLE_MAIN, ROUTE_MARK.protocol, 0))
 }
 
-/** Requests the unicast routes of all tables. The kernel cannot filter by length. */
-export function dumpUnicastRoutes(w: MessageWriter, sequence: number): void {
-  w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, header(0, 0, 0, RTN_UNICAST))
+/** Requests the routes of all tables, perhaps of one type. The kernel cannot filter by length. */
+export function dumpRoutes(w: MessageWriter, sequence: number, type = 0): void {
+  w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, header(0, 0, 0, type))
 }
 
 /** Requests the unicast routes of one link in table main. The kernel refuses with ENODEV if the link does not exist. */
@@ -201,6 +201,21 @@ export function onLinkFilter(): Uint8Array {
   ])
 }
 
+/** Types of routes that the kernel adds for addresses of this machine and for groups. */
+const NOT_FOREIGN = [RTN_LOCAL, RTN_ANYCAST, RTN_MULTICAST]
+
+/**
+ * Decodes the destination of a route of another program, as {@link foreignRouteFilter} passes it.
+ * @param above bits that the prefix must exceed @returns undefined for other routes and messages
+ */
+export function decodeForeign(message: Message, above: number): Prefix | undefined {
+  const { bytes, start } = message
+  // Tables can be large, so attributes of short prefixes are not read.
+  const route = bytes[start + 1] > above ? decodeRoute(message) : undefined
+  if (route?.destination === undefined || route.protocol === ROUTE_MARK.protocol || NOT_FOREIGN.includes(route.type)) return undefined
+  return new Prefix(route.destination, route.length)
+}
+
 /** The most words that {@link foreignRouteFilter} compares. */
 export const WORD_LIMIT = 64
 
@@ -218,7 +233,7 @@ export function foreignRouteFilter(words: readonly number[]): Uint8Array {
     { code: LOAD_BYTE, k: 16 + 5 },
     { code: JUMP_EQUAL, k: ROUTE_MARK.protocol, equal: 'drop' },
     { code: LOAD_BYTE, k: 16 + 7 },
-    ...[RTN_LOCAL, RTN_ANYCAST, RTN_MULTICAST].map((k) => ({ code: JUMP_EQUAL, k, equal: 'drop' })),
+    ...NOT_FOREIGN.map((k) => ({ code: JUMP_EQUAL, k, equal: 'drop' })),
     { code: LOAD_BYTE, k: 16 + 1 },
     { code: JUMP_NOT_LESS, k: 32, other: 'pass' },
     // The kernel writes the destination after the table, the first attribute.

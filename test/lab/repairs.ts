@@ -25,20 +25,24 @@ t.test('the entry of the kernel is set back, ten times in a row', async (t) => {
   await known(stage)
   const forged = na({ from: thief.mac('eth0'), target: TARGET, flags: 'O' })
   const gaps: number[] = []
+  const watch = proxy.spawn(['ip', '-6', 'monitor', 'neigh'])
+  await until(() => {
+    proxy.ip('neigh replace 2001:db8::77 lladdr 02:00:00:00:00:77 dev eth1', 'neigh del 2001:db8::77 dev eth1')
+    return watch.lines.length > 0
+  })
   for (let n = 1; n <= 10; n++) {
     const traffic = server.traffic(TARGET, { rate: 50, seconds: 2, patience: SOON })
-    const watch = proxy.spawn(['ip', '-6', 'monitor', 'neigh'])
-    await until(async () => {
-      await thief.inject('eth0', [forged])
-      return watch.lines.some((line) => line.includes(`${TARGET} dev eth1 lladdr ${thief.mac('eth0')}`))
-    }, SOON, 'the kernel believes the thief')
+    const before = watch.lines.length
+    // One frame: a second one, still on its way, would undo what the test has just seen.
+    await thief.inject('eth0', [forged])
+    await until(() => watch.lines.slice(before).some((line) => line.includes(`${TARGET} dev eth1 lladdr ${thief.mac('eth0')}`)), SOON,
+      'the kernel believes the thief')
     await until(() => lladdr(stage) === victim.mac('eth0'), SOON)
     t.equal(await server.reaches(TARGET, SOON), true, `traffic is back the ${n}. time`)
-    await watch.stop('SIGKILL')
     gaps.push((await traffic).longestGap)
   }
   t.comment(`longest gaps: ${gaps.join(' ')} ms`)
-  t.ok(gaps.every((gap) => gap < SOON))
+  t.ok(gaps.every((gap) => gap < 1500))
   const { repaired } = await daemon.counters()
   t.ok(repaired >= 10, `counted (${repaired})`)
 })

@@ -1,6 +1,7 @@
 /** Changes of routes by others that concern the configured prefixes, and no others. */
 import t from 'tap'
 import { ForeignRouteWatcher } from '../../src/linux/foreign-routes.ts'
+import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { prefix } from '../kit/frames.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
 import { until } from '../kit/until.ts'
@@ -9,8 +10,12 @@ await ownNamespace()
 veth('up0', 'down0')
 
 const seen: string[] = []
-const watcher = new ForeignRouteWatcher((changed) => seen.push(String(changed)))
-t.teardown(() => watcher.close())
+const kernel = new Rtnetlink()
+const watcher = new ForeignRouteWatcher((changed) => seen.push(String(changed)), kernel)
+t.teardown(() => {
+  watcher.close()
+  kernel.close()
+})
 
 /** @returns what is reported about the changes that `script` makes: the mark at the end is reported last */
 async function after(script: string): Promise<string[]> {
@@ -43,4 +48,17 @@ t.test('other prefixes after a reload', async (t) => {
   t.same(await after('ip -6 route add 2001:db8::6/128 dev up0; ip -6 route add 2001:db9::6/128 dev up0'), ['2001:db9::6/128'])
   watcher.follow([[prefix('2000::/3')]])
   t.same(await after('ip -6 route add 2001:dba::6/128 dev up0'), ['2001:dba::6/128'], 'a short prefix')
+})
+
+t.test('routes that exist: those to parts of a prefix', async (t) => {
+  watcher.follow([[prefix('2001:db8:0:7::/64'), prefix('2001:db8:8::/48')]])
+  sh(`ip -6 addr add 2001:db8:0:7::1/64 dev up0 nodad
+    ip -6 route add 2001:db8:0:7::/80 dev down0; ip -6 route add blackhole 2001:db8:0:7::8/128 table 77
+    ip -6 route add 2001:db8:8:1::/56 dev down0; ip -6 route add 2001:db8:9::/56 dev down0
+    ip -6 route add 2001:db8:0:7::9/128 dev down0 proto 136 metric 16`)
+  await until(() => seen.includes('2001:db8:8::/56'))
+  seen.length = 0
+  watcher.reportPresent()
+  await until(() => seen.length > 0)
+  t.same([...seen].sort(), ['2001:db8:0:7::/80', '2001:db8:0:7::8/128', '2001:db8:8::/56'])
 })

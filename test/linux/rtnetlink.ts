@@ -41,19 +41,26 @@ t.test('lookup', async (t) => {
 })
 
 t.test('the ways to owners, as if our routes did not exist', async (t) => {
-  sh('ip -6 addr add 2001:db8::fe/64 dev down0 nodad; ip -6 route add 2001:db8::d:0/112 dev down0; ip -6 route add unreachable 2001:db8::e:0/112')
+  sh(`ip -6 addr add 2001:db8::fe/64 dev down0 nodad; ip -6 route add 2001:db8::d:0/112 dev down0; ip -6 route add unreachable 2001:db8::e:0/112
+    ip -6 route add blackhole 2001:db8::e:7 table 55; ip -6 route add prohibit 2001:db8::e:8; ip -6 route add blackhole 2001:db8::/32
+    ip -6 rule add to 2001:db8::e:7 table 55`)
   const ours = add('2001:db8::2', down0).route
   kernel.changeRoutes([{ op: 'add', route: ours }])
   const ask = (target: string, from: number[], hidden?: typeof ours) => ({ target: address(target), ifindex: down0, from, hidden })
   const replies = kernel.paths([ask('2001:db8::2', [up0]), ask('2001:db8::2', [up0, down0], ours), ask('2001:db8::d:5', [up0]),
-    ask('2001:db8::e:5', [up0]), ask('2001:db8::9', []), ask('2001:db8::ff', [0])])
+    ask('2001:db8::e:5', [up0]), ask('2001:db8::9', []), ask('2001:db8::ff', [0]), ask('2001:db8::e:7', [up0]), ask('2001:db8::e:8', [up0]),
+    ask('2001:db8:99::1', [up0]), ask('2a00::1', [up0])])
   t.match(replies, [
     [{ ifindex: down0, length: 128 }],
     [{ ifindex: up0, length: 64 }, { ifindex: down0, length: 64 }],
     [{ ifindex: down0, length: 112 }],
-    [{ ifindex: undefined }],
+    [{ ifindex: undefined, length: 112 }],
     [],
     [{ local: true }],
+    [{ ifindex: undefined, length: 128 }],
+    [{ ifindex: undefined, length: 128 }],
+    [{ ifindex: undefined, length: 32 }],
+    [{ ifindex: undefined, length: 0 }],
   ], 'a packet stays on its link if it can')
   t.equal(replies[1].length, 2)
   t.match(sh('ip -6 route show 2001:db8::2'), /^2001:db8::2 dev down0 proto 136 metric 16 pref medium/, 'ours is there again')
@@ -61,7 +68,8 @@ t.test('the ways to owners, as if our routes did not exist', async (t) => {
   t.same(kernel.paths([ask('2001:db8::c:5', [up0])])[0].map(({ ifindex }) => ifindex).sort(), [up0, down0].sort(), 'all next hops')
   const many = Array.from({ length: 700 }, () => ask('2001:db8::2', [up0], ours))
   t.ok(kernel.paths(many).every(([decision]) => decision.ifindex === up0 && decision.length === 64), 'in several datagrams')
-  sh('ip -6 addr del 2001:db8::fe/64 dev down0; ip -6 route del 2001:db8::d:0/112; ip -6 route del unreachable 2001:db8::e:0/112')
+  sh(`ip -6 addr del 2001:db8::fe/64 dev down0; ip -6 route del 2001:db8::d:0/112; ip -6 route del unreachable 2001:db8::e:0/112
+    ip -6 route del prohibit 2001:db8::e:8; ip -6 route del blackhole 2001:db8::/32; ip -6 rule del to 2001:db8::e:7 table 55`)
   kernel.changeRoutes([{ op: 'delete', route: ours }])
 })
 

@@ -4,7 +4,7 @@
  */
 import type { Prefix } from '../../address.ts'
 import type { CacheParts } from '../cache/owners.ts'
-import { NONE, type Neighbor } from '../cache/neighbor.ts'
+import type { Neighbor } from '../cache/neighbor.ts'
 import { Part } from '../rules/context.ts'
 import { Batches } from '../tables/batches.ts'
 import { earliest } from '../tables/deadlines.ts'
@@ -32,14 +32,19 @@ export class Paths extends Part<CacheParts> {
     }
     if (!isOwned || kind !== 'iface' || !settings.routes || !this.parts.links.up(ifindex)) return false
     if (neighbor.askedOn !== ifindex) {
-      neighbor.askedOn = ifindex
       // A look-up deletes the host route for a moment. After a move, only a link with the prefix is likely to need no host route.
       const isReplaced = route !== undefined && route.ifindex !== ifindex && !this.parts.links.hasPrefixOf(ifindex, target)
-      neighbor.path = isReplaced ? 'detour' : 'unknown'
-      neighbor.askedFrom = isReplaced ? NONE : this.#origins(neighbor)
+      this.assume(neighbor, isReplaced ? 'detour' : 'unknown')
       if (!isReplaced) this.parts.effects.paths.push({ target, ifindex, from: neighbor.askedFrom, hidden: route })
     }
     return neighbor.path === 'unknown'
+  }
+
+  /** Sets what is known of the routes towards the owner, without a look-up. */
+  assume(neighbor: Neighbor, path: Neighbor['path']): void {
+    neighbor.path = path
+    neighbor.askedOn = neighbor.ifindex
+    neighbor.askedFrom = this.#origins(neighbor)
   }
 
   /** Handles the kernel's reply, and reports an owner whose route leads elsewhere. */
@@ -58,9 +63,14 @@ export class Paths extends Part<CacheParts> {
     this.parts.effects.events.push({ kind: 'foreign', target, length, ifindex, mac, other: foreign.ifindex })
   }
 
-  /** Asks again about the owners that a change of routes to `prefix` may concern. @param prefix undefined: all owners */
+  /**
+   * Asks again about the owners that a change of routes to `prefix` may concern. An owner with a host route keeps it unless the change is
+   * inside the prefix of its rule: the route does no harm, and a look-up would remove it for a moment.
+   * @param prefix undefined: any route may have changed
+   */
   changed(prefix: Prefix | undefined, now: Instant): void {
-    this.stale([...this.parts.cache.values()].filter(({ target }) => prefix === undefined || prefix.contains(target)), now)
+    this.stale([...this.parts.cache.values()].filter(({ target, route, rule }) =>
+      prefix === undefined || (prefix.contains(target) && (route === undefined || prefix.length > rule.length))), now)
   }
 
   /** Asks again about these owners, a few at a time. */

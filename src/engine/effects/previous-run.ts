@@ -1,4 +1,5 @@
 /** Takes over from the previous run: its routes in the kernel, and the hosts that it saved. */
+import type { Neighbor } from '../cache/neighbor.ts'
 import { Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
 import type { HostRoute, Instant, SavedHost } from '../types.ts'
@@ -8,17 +9,25 @@ export type PreviousRunParts = ReconfigurationParts & { readonly reconfiguration
 
 export class PreviousRun extends Part<PreviousRunParts> {
   #isAdopted = false
+  /** Owners to be asked for, once it is known which of them have a route of the previous run. */
+  readonly #unasked = new Set<Neighbor>()
 
-  /** Takes over the routes, in the first call only. Their hosts are answered for at once, and verified soon. */
+  /**
+   * Takes over the routes, in the first call only. Their hosts are answered for at once, and verified soon. The kernel is not asked for hosts
+   * that have their route: a look-up would remove it for a moment.
+   */
   adopt(present: readonly HostRoute[], now: Instant): void {
     if (this.#isAdopted) return
     this.#isAdopted = true
-    const { cache, owners, reconciler, reconfiguration } = this.parts
+    const { cache, owners, paths, reconciler, reconfiguration } = this.parts
     for (const { target, ifindex, via } of present) {
       const known = cache.find(target)
       if (known?.isOwned === true) {
-        // A pinned host: the kernel was asked about it before, and replied with this route.
-        reconciler.adopt(known, known.ifindex === ifindex, now)
+        // A pinned host was asked for before, and the kernel replied with this route.
+        const isRouted = known.ifindex === ifindex
+        if (isRouted) this.#unasked.delete(known)
+        else this.#unasked.add(known)
+        reconciler.adopt(known, isRouted, now)
         continue
       }
       const rule = reconfiguration.ruleOf(target, ifindex)
@@ -28,6 +37,8 @@ export class PreviousRun extends Part<PreviousRunParts> {
       neighbor.set({ via })
       reconciler.adopt(neighbor, true, now)
     }
+    paths.stale(this.#unasked, now)
+    this.#unasked.clear()
   }
 
   /** Takes over the saved hosts. They are answered for at once, and verified soon. */
@@ -48,6 +59,7 @@ export class PreviousRun extends Part<PreviousRunParts> {
       if (neighbor === undefined) continue
       neighbor.router = router && isUpstream(rule, link)
       reconciler.adopt(neighbor, false, now)
+      this.#unasked.add(neighbor)
     }
   }
 }

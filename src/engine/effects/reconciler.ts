@@ -38,11 +38,9 @@ export class Reconciler extends Part<ReconcilerParts> {
   /** Applies the wanted state of an owner of the previous run, without announcements. @param isRouted the kernel has its route already */
   adopt(neighbor: Neighbor, isRouted: boolean, now: Instant): void {
     const { ifindex, rule } = neighbor
-    // The kernel may still have a host route of the previous run and would reply with that one, so the question comes later.
-    neighbor.path = isRouted || !isUpstream(rule, this.parts.links.get(ifindex)) ? 'detour' : 'right'
+    // The kernel may still have a host route of the previous run and would reply with that one.
+    this.parts.paths.assume(neighbor, isRouted || !isUpstream(rule, this.parts.links.get(ifindex)) ? 'detour' : 'right')
     neighbor.isForeign = false
-    neighbor.askedOn = ifindex
-    this.parts.paths.stale([neighbor], now)
     const { route, groups } = wants(neighbor, this.parts)
     if (isRouted) setRoute(neighbor, route)
     else this.#route(neighbor, route)

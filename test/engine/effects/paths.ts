@@ -101,6 +101,22 @@ t.test('a link that comes or goes takes no route away, unless packets for the ow
   t.same(hides(() => stage.link({ ...tap, addresses: [own('2001:db8::fd')] })), [`hide ${VM} eth1`])
 })
 
+t.test('a change of routes takes a host route away only if it is inside the prefix of the rule', async (t) => {
+  const stage = new Stage(SUBNET)
+  stage.learn(VM, VM2)
+  stage.wait(100)
+  stage.sink.take()
+  const hides = (text: string, ifindex = ETH0): string[] => {
+    stage.foreign(text, ifindex)
+    stage.wait(100)
+    return stage.sink.take('hide', 'route')
+  }
+  t.same(hides('::/0'), [])
+  t.same(hides('2001:db8::/64'), [])
+  t.same(hides('2001:db8::8000:0:0:0/65'), [])
+  t.same(hides('2001:db8::2/127', ETH1), [`hide ${VM} eth1`, `route delete ${VM} eth1`])
+})
+
 t.test('thousands of owners are asked for a few at a time', async (t) => {
   const stage = new Stage(SUBNET)
   for (let n = 1; n <= 100; n++) stage.learn(`2001:db8::3:${n.toString(16)}`, VM2)

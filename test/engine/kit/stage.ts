@@ -2,7 +2,7 @@
  * An engine with links, a clock that the test winds, and a recorder of its effects. Frames are decoded from a slab that is poisoned
  * after every step, and so is the view. Routes are applied, and questions about them are answered, at once, as by a kernel.
  */
-import { formatMac } from '../../../src/address.ts'
+import { formatMac, type Prefix } from '../../../src/address.ts'
 import { Engine } from '../../../src/engine.ts'
 import type { Effects, Input, Instant, KernelNeighbor, Link, Random } from '../../../src/engine/types.ts'
 import type { Outcome } from '../../../src/events.ts'
@@ -91,7 +91,7 @@ export class Stage {
     const route = { prefix: prefix(text), ifindex }
     this.#foreign = this.#foreign.filter((other) => !other.prefix.equals(route.prefix) || other.ifindex !== ifindex)
     if (isNew) this.#foreign.push(route)
-    this.#reroute()
+    this.#reroute(route.prefix)
   }
 
   /** The routes that the kernel has: `TARGET ifindex`. */
@@ -101,8 +101,8 @@ export class Stage {
     this.handle({ kind: 'routes', present: routes })
   }
 
-  #reroute(): void {
-    this.handle({ kind: 'route-changed', prefix: undefined })
+  #reroute(prefix?: Prefix): void {
+    this.handle({ kind: 'route-changed', prefix })
     this.wait(0)
   }
 
