@@ -41,6 +41,13 @@ function list(directory) {
   }
 }
 
+// A shell may stand in a directory that was deleted meanwhile. Relative names lead nowhere there, but nothing else needs to fail.
+try {
+  process.cwd()
+} catch (error) {
+  process.chdir('/')
+}
+
 var why = obstacle()
 if (why === undefined) {
   require('./main.cjs')

@@ -1,9 +1,9 @@
 /** The launcher and the native code that it needs: a package on a Node without a build, and a package without native code. */
 import t from 'tap'
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Ended, run, writeFiles } from './fixtures/program.ts'
+import { command, type Ended, run, writeFiles } from './fixtures/program.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const COMMANDS = [[], ['--help'], ['check', '/dev/null'], ['status'], ['--bogus']]
@@ -67,5 +67,16 @@ t.test('an old Node is named, and what to install', (t) => {
     }
   }
   for (const node of ['20.19.0', '22.1.0']) t.equal(packaged(['--version'], { node }).status, 0, node)
+  t.end()
+})
+
+t.test('in a directory that was deleted', (t) => {
+  // What tap loads into Node needs a directory.
+  const inNowhere = (...args: string[]): Ended =>
+    run(['sh', '-c', 'unset NODE_OPTIONS; cd "$1" && rmdir "$1" && shift && exec "$@"', 'sh', mkdtempSync(files.path('gone-')), ...command(...args)])
+  t.match(inNowhere('--help'), { status: 0, stderr: '' })
+  t.match(inNowhere('check', files.path('ndp6d.conf')), { status: 0, stdout: /good/ })
+  t.match(inNowhere('status'), { status: 3, stderr: /^ndp6d: not running / })
+  t.match(inNowhere('check', 'ndp6d.conf'), { status: 78, stderr: /^ndp6d: ndp6d.conf does not exist: / })
   t.end()
 })
