@@ -16,6 +16,8 @@ import { PROBED, throughput, type ThroughputContender } from './throughput.ts'
 /** How large the cases are. Durations are seconds, of one measurement. */
 export const FULL = {
   known: 1000,
+  /** As many as a status of the control socket's bars. */
+  unread: 4096,
   many: 100_000,
   /** As many rules as ndppd, which searches a list, can reasonably have. */
   manyForNdppd: 1000,
@@ -33,7 +35,7 @@ export const FULL = {
   burst: 10_000,
 }
 export type Scale = typeof FULL
-export const QUICK: Scale = { known: 50, many: 300, manyForNdppd: 100, sleeping: { duration: 0.1, turns: 1 },
+export const QUICK: Scale = { known: 50, unread: 64, many: 300, manyForNdppd: 100, sleeping: { duration: 0.1, turns: 1 },
   steady: { duration: 0.2, turns: 1 }, cold: 10, scan: { duration: 0.2, calm: 0.2 }, load: 0.2, starts: 1,
   table: { routes: 300, rest: 0.1, idle: 0.2, churn: 100 }, burst: 200 }
 
@@ -63,6 +65,16 @@ const WITH_METRICS = throughput({ name: 'metrics', title: 'static /64, with and 
   solicited: first(64), contenders: [{ name: 'ndp6d', program: 'ndp6d', config: () => STATIC },
     { name: 'ndp6d, metrics', program: 'ndp6d', config: () => `metrics 9436\n${STATIC}` }],
   bars: [{ figure: 'rate', of: 'ndp6d, metrics', over: { of: 'ndp6d' }, atLeast: 0.97 }] })
+
+/** Clients that read no reply cost at most the share of replies, and nothing once their socket is full. */
+function unread(hosts: number): Case {
+  const contender: ThroughputContender = { name: 'ndp6d', program: 'ndp6d', config: () => pinned(hosts) }
+  const abused = ([['status', { command: 'status', all: true }], ['monitor', { command: 'monitor' }]] as const).map(([name, request]) =>
+    ({ ...contender, name: `ndp6d, unread ${name}`, unread: { clients: 50, request } }))
+  return throughput({ name: 'control', title: `${hosts} pinned hosts, 64 outstanding, 50 clients of the control socket that do not read`, outstanding: 64,
+    solicited: first(64), contenders: [contender, ...abused],
+    bars: abused.map(({ name: of }) => ({ figure: 'rate', of, over: { of: contender.name }, atLeast: 0.9 })) })
+}
 
 /** Few entries and many: about the same speed, little memory for each entry, and no long pause. */
 function sized(name: string, title: string, contenders: readonly ThroughputContender[]): Case {
@@ -102,6 +114,7 @@ export function cases(scale: Scale): readonly Case[] {
     fixedPrefix(64),
     fixedPrefix(256),
     WITH_METRICS,
+    unread(scale.unread),
     throughput({ name: 'subnet', title: `subnet with ${known} known hosts beside a static /64, 64 outstanding`,
       outstanding: 64, solicited: first(known), contenders: [
         { name: 'static', program: 'ndp6d', config: () => STATIC },

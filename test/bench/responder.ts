@@ -1,6 +1,7 @@
 /** A program that answers solicitations, in a network namespace of its own, perhaps with hosts behind it. */
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { controlPath } from '../../src/cli/service-directories.ts'
 import type { Host, Lab } from '../lab/kit/lab.ts'
 import type { Proc } from '../lab/kit/process.ts'
 import type { Hosts } from './inside-hosts.ts'
@@ -56,6 +57,8 @@ export class Responder {
 
   get name(): string { return this.contender.name }
   get pid(): number | undefined { return this.#proc?.pid }
+  /** Path of the control socket. */
+  get control(): string { return controlPath({ RUNTIME_DIRECTORY: dirname(this.#file) }) }
   /** What the program printed so far. */
   get lines(): readonly string[] { return this.#proc?.lines ?? [] }
 

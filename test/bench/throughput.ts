@@ -2,7 +2,9 @@
  * Answers per second and latency in a closed loop: a fixed number of solicitations is outstanding, each answer releases the
  * next one. Contenders take turns. Their memory is read before, where a contender is compared with a larger one.
  */
+import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { VERSION } from '../../src/control/protocol.ts'
 import type { Load, Measurement } from './load.ts'
 import type { Figures, Rounds } from './report.ts'
 import type { Contender, Responder } from './responder.ts'
@@ -16,6 +18,8 @@ export interface ThroughputContender extends Contender {
   readonly solicited?: Targets
   /** The contender `beyond` holds `count` entries less: the difference in memory is that of the entries. */
   readonly weighed?: { readonly beyond: string; readonly count: number }
+  /** A request that this many clients of the control socket send before each measurement, and whose reply they do not read. */
+  readonly unread?: { readonly clients: number; readonly request: object }
 }
 
 interface Options extends CaseText {
@@ -46,10 +50,18 @@ async function measure(options: Options, isWeighed: boolean, testbed: Testbed): 
     memory.set(name, privateBytes(pid))
   }
   return testbed.rounds(started, async (responder) => {
-    const { weighed, solicited = options.solicited } = options.contenders.find(({ name }) => name === responder.name)!
+    const { weighed, unread, solicited = options.solicited } = options.contenders.find(({ name }) => name === responder.name)!
     const { warmup, seconds } = testbed.plan
     const load: Load = { ...responder.link, outstanding: options.outstanding, solicited, warmup, seconds, pid: responder.pid }
-    const measured = await testbed.quietly(() => run<Measurement>(testbed.solicitor, 'load', load, warmup + seconds))
+    const measured = await testbed.quietly(async () => {
+      const clients = Array.from({ length: unread?.clients ?? 0 }, () => connect(responder.control).pause())
+      for (const client of clients) client.on('error', () => {}).write(`${JSON.stringify({ version: VERSION, ...unread!.request })}\n`)
+      try {
+        return await run<Measurement>(testbed.solicitor, 'load', load, warmup + seconds)
+      } finally {
+        for (const client of clients) client.destroy()
+      }
+    })
     if (measured.answered === 0) throw new Error(`${responder.name} does not answer`)
     const own = memory.get(responder.name)
     const beyond = weighed && memory.get(weighed.beyond)
