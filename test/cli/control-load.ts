@@ -18,7 +18,7 @@ t.teardown(files.close)
 const RUN = { RUNTIME_DIRECTORY: files.path('run') }
 const REQUEST = '{"version":1,"command":"status","all":true}\n'
 /** Pairs of measurements, and solicitations in each. */
-const PAIRS = 7
+const PAIRS = 12
 const COUNT = 20 * BATCH
 
 const daemon = new Proc(command('--config', files.path('ndp6d.conf')), { ...ENV, ...RUN })
@@ -31,14 +31,12 @@ await solicitor.first()
 /** Memory of the daemon in MiB. */
 const memory = (): number => Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${daemon.pid}/status`, 'utf8'))?.[1]) / 1024
 
-/** @returns answers in a second */
-async function rate(): Promise<number> {
+/** @returns the milliseconds until all of COUNT solicitations are answered */
+async function solicit(): Promise<number> {
   const began = performance.now()
   await solicitor.solicit(COUNT)
-  return COUNT / (performance.now() - began) * 1000
+  return performance.now() - began
 }
-
-function median(numbers: readonly number[]): number { return [...numbers].sort((a, b) => a - b)[numbers.length >> 1] }
 
 const open = (count: number, allowHalfOpen = false): Socket[] =>
   Array.from({ length: count }, () => connect({ path: controlPath(RUN), allowHalfOpen }).on('error', () => {}))
@@ -58,29 +56,24 @@ const ABUSES: Readonly<Record<string, () => Socket[]>> = {
 }
 
 t.setTimeout(300_000)
-await rate()
+await solicit()
 for (const [abuse, begin] of Object.entries(ABUSES)) {
   t.test(abuse, async (t) => {
-    const ratios: number[] = []
-    const best = { calm: 0, abused: 0 }
+    let [calm, abused] = [0, 0]
     const before = memory()
     for (let i = 0; i < PAIRS; i++) {
-      const calm = await rate()
+      calm += await solicit()
       const sockets = begin()
       await sleep(300) // until they are connected
-      const abused = await rate()
-      ratios.push(abused / calm)
-      best.calm = Math.max(best.calm, calm)
-      best.abused = Math.max(best.abused, abused)
+      abused += await solicit()
       if (i === 0) t.equal(run(command('status'), RUN, 60_000).status, 0, 'a command is answered meanwhile')
       for (const socket of sockets) socket.destroy()
       await sleep(50)
     }
-    const ratio = best.abused / best.calm
-    t.comment(`${abuse}: ${Math.round(100 * median(ratios))} % of the answers (${ratios.map((each) => Math.round(100 * each)).join(', ')}), the best ${
-      Math.round(100 * ratio)} %, memory from ${before.toFixed(1)} to ${memory().toFixed(1)} MiB`)
-    // Single rates vary by more than the bar, 10 %, even on a quiet machine; a real loss shows in the median and in the best.
-    t.ok(Math.max(ratio, median(ratios)) > 0.25, `${ratio}`)
+    const ratio = calm / abused
+    t.comment(`${abuse}: ${Math.round(100 * ratio)} % of the answers, memory from ${before.toFixed(1)} to ${memory().toFixed(1)} MiB`)
+    // Single pairs vary between 35 and 150 % on a busy machine, their sum much less.
+    t.ok(ratio > 0.5, `${ratio}`)
     t.ok(memory() < before + 40, 'memory')
   })
 }
