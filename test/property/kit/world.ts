@@ -72,6 +72,8 @@ export class World {
         // Another program added it with our mark.
         if (step.target !== undefined && this.sink.links.has(step.ifindex)) {
           this.sink.routes.set(step.target, { target: ip(step.target), ifindex: step.ifindex })
+          // It may be of the previous run: then the kernel's last reply was this route.
+          this.sink.decisions.delete(step.target)
         }
         this.compare()
         break
