@@ -5,6 +5,7 @@ import type { LinkStatus } from '../replies/links.ts'
 import { LINK_STATES, type LinkState, OUTCOMES } from '../replies/meanings.ts'
 import type { HostStatus, Status } from '../replies/status.ts'
 import { ago, duration, listed, localTime, wrap } from './format.ts'
+import { hexDump } from './hex-dump.ts'
 import { table } from './table.ts'
 
 export type Color = 'bold' | 'green' | 'yellow' | 'red'
@@ -51,8 +52,10 @@ export class StatusText {
 
   get hosts(): string { return this.#hosts(Number.POSITIVE_INFINITY) }
 
-  /** Reasons why packets got no answer, each with its last packet. */
-  get drops(): string {
+  /** Reasons why packets got no answer, each with its last packet; then the bytes of the invalid ones. */
+  get drops(): string { return this.dropsWithoutBytes + this.#frames() }
+
+  get dropsWithoutBytes(): string {
     const { counters, lastPackets } = this.#status
     const rows = (Object.keys(OUTCOMES) as Outcome[]).filter((outcome) => OUTCOMES[outcome][0] !== 'good' && (this.#all || counters[outcome] > 0))
       .map((outcome) => {
@@ -65,6 +68,20 @@ export class StatusText {
   }
 
   get limits(): string { return this.#limits(false) }
+
+  #frames(): string {
+    const { lastPackets } = this.#status
+    return (Object.keys(OUTCOMES) as Outcome[]).map((outcome) => {
+      // A daemon of an earlier version sends no frame.
+      const frame = lastPackets[outcome]?.frame ?? null
+      if (frame === null) return ''
+      const { hex, length, wrongAt } = frame
+      const place = wrongAt === null ? '' : wrongAt < length ? `, wrong at byte ${wrongAt}` : `, byte ${wrongAt} is missing`
+      const shown = hex.length / 2 < length ? `, ${hex.length / 2} shown` : ''
+      return `\n${this.#color('bold', `last ${outcome} packet`)}: ${length} bytes${shown}${place}\n${
+        hexDump(hex, wrongAt, (byte) => this.#color('red', byte))}`
+    }).join('')
+  }
 
   #head(): string {
     const { version, pid, startedAt, state } = this.#status
