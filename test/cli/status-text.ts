@@ -3,7 +3,7 @@ import t from 'tap'
 import { StatusText, type TextOptions } from '../../src/cli/status-text.ts'
 import type { Outcome } from '../../src/events.ts'
 import type { LinkStatus } from '../../src/replies/links.ts'
-import { OUTCOMES } from '../../src/replies/meanings.ts'
+import { type LinkState, OUTCOMES } from '../../src/replies/meanings.ts'
 import type { AdvertisingStatus, HostStatus, Status } from '../../src/replies/status.ts'
 
 const NOW = Date.parse('2026-11-20T14:02:11.000Z')
@@ -86,7 +86,16 @@ const OFFER: AdvertisingStatus = { link: 'br0', lastAt: before(9), routerLifetim
 t.test('Router Advertisements', async (t) => {
   const shown = (...advertising: AdvertisingStatus[]): string => text({ advertising }, { width: 200, all: true }).overview
   t.match(shown(OFFER), /^advertised on br0: 2001:db8::\/64 \(1d 0h\), default route \(30min 0s\), MTU 1500, DNS fd00::53, search example\.net$/m)
-  t.match(shown({ ...OFFER, routerLifetime: 0, mtu: null, servers: [], domains: [], prefixes: [] }), /^advertised on br0: no prefix yet, NO default route$/m)
+  t.match(shown({ ...OFFER, routerLifetime: 0, mtu: null, servers: [], domains: [], prefixes: [] }), /^advertised on br0: no prefix yet, NO default route \(this machine has none: see `ip -6 route show default`, or write `default-route always`\)$/m)
+  const without = (isOn: boolean | null): string => text({ advertising: [{ ...OFFER, routerLifetime: 0 }], forwarding: { isOn, isKept: false } },
+    { width: 200 }).overview
+  t.match(without(false), /, NO default route \(this machine does not forward: write `forwarding yes`\), MTU/)
+  t.match(without(null), /, NO default route, MTU/)
+  const onLink = (state: LinkState): string => text({ advertising: [OFFER], links: [link('br0', { state })] }).overview
+  t.match(onLink('serving'), /^advertised on br0: /m)
+  t.match(onLink('down'), /^not advertised on br0 \(down: no carrier, or set down\)$/m)
+  t.match(onLink('failed'), /^not advertised on br0 \(failed: exists, but is not served\)$/m)
+  for (const state of ['down', 'failed'] as const) t.notMatch(onLink(state), /^advertised on/m)
   t.match(shown({ ...OFFER, prefixes: [...OFFER.prefixes, { prefix: 'fd00:1::/80', autonomous: false, valid: 7200, preferred: 0 }] }),
     /, fd00:1::\/80 \(deprecated, 2h 0min, no addresses by SLAAC\), default/)
   const router = { address: 'fe80::9', mac: '02:00:00:00:00:09', lifetime: 1800, forged: false, lastAt: before(70) }
