@@ -59,7 +59,7 @@ export class Daemon {
   readonly introspection: Introspection
   readonly #savedState: SavedState
   readonly #sockets = new Sockets((link) => linkReader(link, { step: this.#step, errors: this.#linkErrors,
-    dropped: (ifindex, count) => this.#report({ kind: 'overrun', ifindex, count }) }))
+    dropped: (ifindex, count) => this.#report({ kind: 'overrun', ifindex, count }), invalid: (frame) => this.#counters.keep(frame) }))
   readonly #inputs: Input[] = []
   readonly #unlogged: Event[] = []
   #isStepping = false

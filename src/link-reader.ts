@@ -8,12 +8,15 @@ export interface LinkReaderParts {
   step(input: Input): void
   /** The kernel dropped received packets of the link. */
   dropped(ifindex: number, count: number): void
+  /** Its bytes are valid during the call. */
+  invalid: NonNullable<LinkReader['invalid']>
   readonly errors: LinkErrorLog
 }
 
-export function linkReader({ ifindex, name }: Link, { step, dropped, errors }: LinkReaderParts): LinkReader {
+export function linkReader({ ifindex, name }: Link, { step, dropped, invalid, errors }: LinkReaderParts): LinkReader {
   return {
     packets: (batch) => step({ kind: 'packets', ifindex, batch }),
+    invalid,
     echo: (source, mac) => step({ kind: 'echo', ifindex, source, mac }),
     report: (joined, left) => step({ kind: 'report', ifindex, joined, left }),
     query: (query) => step({ kind: 'query', ifindex, query }),

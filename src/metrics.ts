@@ -1,13 +1,22 @@
-/** Counts packets by outcome, and remembers the last packet of each. */
+/** Counts packets by outcome, and remembers the last packet of each; of an invalid one also the first bytes. */
 import type { PacketOutcome } from './engine/types.ts'
 import type { Outcome } from './events.ts'
 import { ACTIONS, SILENT_REASONS } from './events.ts'
-import { DROP_REASONS } from './wire/ndisc-decode.ts'
+import { DROP_REASONS, type InvalidFrame } from './wire/ndisc-decode.ts'
 
 type Place = 'ifindex' | 'mac' | 't0' | 't1' | 't2' | 't3'
 
-/** By outcome, the age in milliseconds of the last packet, its link, its sender and the words of its target, all zero if it has none. */
-export type LastPackets = Readonly<Partial<Record<Outcome, Pick<PacketOutcome, Place> & { readonly age: number }>>>
+/** The first bytes of an invalid frame. `length` and `wrongAt` as in {@link InvalidFrame}. */
+export type KeptFrame = { readonly bytes: Uint8Array } & Pick<InvalidFrame, 'length' | 'wrongAt'>
+
+/** Bytes of a frame that are kept. */
+const KEPT = 128
+
+/**
+ * By outcome, the age in milliseconds of the last packet, its link, its sender and the words of its target, all zero if it has none; the
+ * frame of an invalid one.
+ */
+export type LastPackets = Readonly<Partial<Record<Outcome, Pick<PacketOutcome, Place> & { readonly age: number; readonly frame: KeptFrame | undefined }>>>
 
 type Last = { -readonly [K in Place]: PacketOutcome[K] } & { at: number }
 
@@ -15,6 +24,7 @@ export class Counters {
   readonly #counts = Object.fromEntries([...ACTIONS, ...SILENT_REASONS, ...DROP_REASONS].map((name) => [name, 0])) as
     Record<Outcome, number>
   readonly #lasts: Partial<Record<Outcome, Last>> = {}
+  readonly #frames: Partial<Record<Outcome, { readonly bytes: Uint8Array; size: number; length: number; wrongAt: number }>> = {}
   /** Consecutive packets often share an outcome: a run of them takes one look-up. */
   #last: Outcome = 'answered'
   #run = 0
@@ -46,9 +56,25 @@ export class Counters {
     last.t3 = t3
   }
 
+  /** Keeps a copy of the frame, as the last one of its reason. */
+  keep({ reason, slab, at, size, length, wrongAt }: InvalidFrame): void {
+    const kept = this.#frames[reason] ??= { bytes: new Uint8Array(KEPT), size: 0, length: 0, wrongAt: -1 }
+    kept.size = Math.min(size, KEPT)
+    kept.length = length
+    kept.wrongAt = wrongAt
+    // For so few bytes faster than `set`, which needs a view of the slab.
+    for (let i = 0; i < kept.size; i++) kept.bytes[i] = slab[at + i]
+  }
+
   /** @returns the last packet of each outcome, as far as it was remembered, with its age at `now` */
   lastPackets(now: number): LastPackets {
-    return Object.fromEntries(Object.entries(this.#lasts).map(([outcome, { at, ...packet }]) => [outcome, { ...packet, age: now - at }]))
+    return Object.fromEntries(Object.entries(this.#lasts).map(([outcome, { at, ...packet }]) =>
+      [outcome, { ...packet, age: now - at, frame: this.#frame(outcome as Outcome) }]))
+  }
+
+  #frame(outcome: Outcome): KeptFrame | undefined {
+    const kept = this.#frames[outcome]
+    return kept && { bytes: kept.bytes.slice(0, kept.size), length: kept.length, wrongAt: kept.wrongAt }
   }
 
   #addRun(next: Outcome): void {

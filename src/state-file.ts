@@ -36,6 +36,8 @@ export class StateFile {
   readonly #prefixes: string
   readonly #warn: (message: string, error?: Error) => void
   #failed = false
+  /** Code of the error of reading the hosts. */
+  #unreadable: string | undefined
   #isFull = false
   #size = 0
   #draft: Generator<void, void> | undefined
@@ -55,13 +57,15 @@ export class StateFile {
     } catch (error) {
       if (error instanceof Damaged) this.#putAside(error)
       else if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-        this.#warn(`cannot read ${this.#file} (${(error as Error).message}): hosts are learned again`, error as Error)
+        this.#unreadable = (error as NodeJS.ErrnoException).code
+        this.#warn(`cannot read ${this.#file} (${(error as Error).message}): hosts are learned again, and prefixes that are gone may not be deprecated; `
+          + 'let this user read there, or give another directory with `--state DIR`', error as Error)
       }
       return []
     }
   }
 
-  /** Reads what was advertised to hosts. @returns nothing without a file, or of a damaged one */
+  /** Reads what was advertised to hosts. An error that `read` reported is not reported again. @returns nothing without a file, or of a damaged one */
   readAdvertised(): SavedAdvertising {
     try {
       const { version, prefixes: entries, links: names } = asRecord(JSON.parse(readRegular(this.#prefixes)))
@@ -70,7 +74,8 @@ export class StateFile {
       const links = Array.isArray(names) ? names.slice(0, MAX_PREFIXES).filter(isIface) : []
       return { links: [...new Set([...links, ...prefixes.map(({ iface }) => iface)])], prefixes }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      const { code } = error as NodeJS.ErrnoException
+      if (code !== 'ENOENT' && (code === undefined || code !== this.#unreadable)) {
         this.#warn(`cannot read ${this.#prefixes} (${(error as Error).message}): prefixes that are gone will not be deprecated`, error as Error)
       }
       return NOTHING

@@ -24,7 +24,7 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   doctor: { values: ['address', 'config', 'linux', 'node', 'wire'], types: ['engine/types', 'log/log'] },
   replies: { values: ['address', 'config/config', 'control/protocol', 'events', 'node'],
     types: ['control', 'doctor', 'engine', 'engine/types', 'introspection', 'log', 'observers', 'reloads'] },
-  log: { values: ['address', 'pino'], types: ['config', 'engine', 'engine/types', 'events'] },
+  log: { values: ['address', 'config/suggest', 'pino'], types: ['config', 'engine', 'engine/types', 'events'] },
   metrics: { values: ['events', 'wire/ndisc-decode'], types: ['engine/types'] },
   totals: { values: ['config/config', 'events'] },
   history: { values: ['address', 'wire/constants'], types: ['engine/types', 'events'] },

@@ -99,7 +99,8 @@ t.test('errors of reading and writing are reported', async (t) => {
   writeFileSync(directory, 'a file')
   const { state, warnings } = stateFile(directory)
   t.same(state.read(), [])
-  t.match(warnings.splice(0), [`cannot read ${file} (ENOTDIR`])
+  t.same(state.readAdvertised(), { links: [], prefixes: [] })
+  t.match(warnings.splice(0), { length: 1, 0: `cannot read ${file} (ENOTDIR` }, 'one warning for both files')
   state.write(HOSTS)
   t.match(warnings, [`cannot write ${file} (`])
   t.match(warnings, [/a restart will lose the learned hosts; .*--state DIR/])
@@ -131,17 +132,19 @@ t.test('a full disk is reported once, and again after a good write', async (t) =
 
 t.test('without permission, reading and writing are reported', async (t) => {
   const { directory, file } = stateFileWith(TEXT)
+  for (const name of [file, join(directory, 'prefixes.json')]) writeFileSync(name, TEXT, { mode: 0 })
   chmodSync(file, 0)
   chmodSync(directory, 0o500)
   // Without capabilities, root is bound by the mode, too.
   const script = `${IMPORT}
     const state = new StateFile(${JSON.stringify(directory)}, (message, error) => console.log(error.code, message))
-    console.log(state.read(), state.write([]), state.write([]))`
+    console.log(state.read(), state.readAdvertised().prefixes, state.write([]), state.write([]))`
   const output = execFileSync('setpriv', ['--bounding-set', '-all', '--inh-caps', '-all', process.execPath,
     '--input-type=module', '-e', script], { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } })
   t.match(output, `EACCES cannot read ${file} (EACCES`)
   t.match(output, `EACCES cannot write ${file} (EACCES`)
-  t.match(output, /\n\[\] undefined undefined\n$/)
+  t.match(output, /\n\[\] \[\] undefined undefined\n$/)
+  t.equal(output.match(/cannot read/g)?.length, 1, 'one warning for both files')
   chmodSync(directory, 0o700)
   t.equal(output.match(/cannot write/g)?.length, 1)
   t.ok(existsSync(file))

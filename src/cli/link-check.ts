@@ -3,7 +3,7 @@ import { Prefix } from '../address.ts'
 import { type Config, matchesIface } from '../config/config.ts'
 import { type Diagnostic, quote, Report } from '../config/diagnostic.ts'
 import type { Parsed } from '../config/load.ts'
-import { nearest } from '../config/suggest.ts'
+import { linksHere } from '../config/suggest.ts'
 import { isWithoutDiscovery, readIp, readLinks } from '../linux/ip.ts'
 import { readSetting } from '../linux/sysctl.ts'
 
@@ -19,13 +19,11 @@ export function checkLinks({ config, ifaces }: Parsed, links = readLinks()): rea
   if (config === undefined || links === undefined) return []
   const report = new Report()
   const names = links.map(({ ifname }) => ifname).filter((name) => name !== 'lo')
-  const here = names.length === 0 ? 'none' : `${names.slice(0, LISTED).join(', ')}${names.length > LISTED ? ', ...' : ''}`
   const existing = new Set(['lo', ...names])
   const missing = [...ifaces].filter(([name]) => !name.includes('*') && !existing.has(name))
   for (const [name, span] of missing.slice(0, LISTED)) {
-    const near = nearest(name, names)
     report.warning(span, 'missing-link', `no link ${quote(name)} on this machine: ndp6d waits for it`,
-      `${near === undefined ? '' : `did you mean \`${near}\`? `}links here: ${here}`)
+      linksHere(name, names, new Set(ifaces.keys()), LISTED))
   }
   if (missing.length > LISTED) {
     report.warning(missing[LISTED][1], 'missing-link', `${missing.length - LISTED} more links of this configuration do not exist on this machine`)

@@ -37,14 +37,14 @@ interface Section { readonly title: string; readonly text: string }
 /** Ends with 0 in every state of the daemon: what cannot be read is named in its section. */
 export async function handler({ control: path, config, plain, json }: InferredOptionTypes<typeof builder>): Promise<void> {
   const anonymizer = new Anonymizer()
-  const sections = (await sectionsOf(path, config)).map(({ title, text }) => ({ title, text: plain ? text : anonymizer.text(text) }))
+  const sections = (await sectionsOf(path, config, plain)).map(({ title, text }) => ({ title, text: plain ? text : anonymizer.text(text) }))
   const head = `Report of ndp6d with ${sections.map(({ title }) => title).join(', ')}. ${plain ? 'It has all addresses.'
     : 'Addresses are replaced; prefixes, and names of links and files, are not.'} Read it before you send it.`
   process.stdout.write(json ? `${JSON.stringify({ schema: SCHEMA, head, sections }, undefined, 2)}\n`
     : `${head}\n${sections.map(({ title, text }) => `\n== ${title}\n\n${text.trimEnd()}\n`).join('')}`)
 }
 
-async function sectionsOf(path: string, config: string | undefined): Promise<Section[]> {
+async function sectionsOf(path: string, config: string | undefined, plain: boolean): Promise<Section[]> {
   const status = await statusOf(request(path, 'status', { all: true })).catch((error: NodeJS.ErrnoException) => error)
   const known = status instanceof Error ? undefined : status
   const file = known?.config.file ?? config ?? DEFAULT_FILE
@@ -59,7 +59,7 @@ async function sectionsOf(path: string, config: string | undefined): Promise<Sec
   return [
     { title: 'versions', text: versions() },
     { title: 'configuration', text: effectiveConfig(file) },
-    { title: 'status', text: status instanceof Error ? failureOf(status, path).sentence : fullText(status) },
+    { title: 'status', text: status instanceof Error ? failureOf(status, path).sentence : fullText(status, plain) },
     // Status 2: this version has no such command.
     ...doctor.status === 2 ? [] : [{ title: 'doctor', text: doctor.text }],
     { title: 'events', text: output(['journalctl', '--unit', 'ndp6d', '--lines', String(RECORDS), '--output', 'short-iso', '--no-hostname',
@@ -97,9 +97,10 @@ function effectiveConfig(file: string): string {
   }
 }
 
-function fullText(status: Status): string {
+/** The bytes of packets contain addresses, so they are only in a plain report. */
+function fullText(status: Status, plain: boolean): string {
   const text = new StatusText(status, { all: true })
-  return `${text.overview}\n${text.drops}`
+  return `${text.overview}\n${plain ? text.drops : text.dropsWithoutBytes}`
 }
 
 function lines(argv: readonly string[], isWanted: (line: string) => boolean): string {

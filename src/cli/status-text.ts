@@ -5,6 +5,7 @@ import type { LinkStatus } from '../replies/links.ts'
 import { LINK_STATES, type LinkState, OUTCOMES } from '../replies/meanings.ts'
 import type { HostStatus, Status } from '../replies/status.ts'
 import { ago, duration, listed, localTime, wrap } from './format.ts'
+import { hexDump } from './hex-dump.ts'
 import { table } from './table.ts'
 
 export type Color = 'bold' | 'green' | 'yellow' | 'red'
@@ -51,8 +52,10 @@ export class StatusText {
 
   get hosts(): string { return this.#hosts(Number.POSITIVE_INFINITY) }
 
-  /** Reasons why packets got no answer, each with its last packet. */
-  get drops(): string {
+  /** Reasons why packets got no answer, each with its last packet; then the bytes of the invalid ones. */
+  get drops(): string { return this.dropsWithoutBytes + this.#frames() }
+
+  get dropsWithoutBytes(): string {
     const { counters, lastPackets } = this.#status
     const rows = (Object.keys(OUTCOMES) as Outcome[]).filter((outcome) => OUTCOMES[outcome][0] !== 'good' && (this.#all || counters[outcome] > 0))
       .map((outcome) => {
@@ -65,6 +68,20 @@ export class StatusText {
   }
 
   get limits(): string { return this.#limits(false) }
+
+  #frames(): string {
+    const { lastPackets } = this.#status
+    return (Object.keys(OUTCOMES) as Outcome[]).map((outcome) => {
+      // A daemon of an earlier version sends no frame.
+      const frame = lastPackets[outcome]?.frame ?? null
+      if (frame === null) return ''
+      const { hex, length, wrongAt } = frame
+      const place = wrongAt === null ? '' : wrongAt < length ? `, wrong at byte ${wrongAt}` : `, byte ${wrongAt} is missing`
+      const shown = hex.length / 2 < length ? `, ${hex.length / 2} shown` : ''
+      return `\n${this.#color('bold', `last ${outcome} packet`)}: ${length} bytes${shown}${place}\n${
+        hexDump(hex, wrongAt, (byte) => this.#color('red', byte))}`
+    }).join('')
+  }
 
   #head(): string {
     const { version, pid, startedAt, state } = this.#status
@@ -130,20 +147,24 @@ export class StatusText {
 
   /** What Router Advertisements offer, and other routers beside this machine. */
   #advertising(): string {
-    const { advertising } = this.#status
+    const { advertising, forwarding, links } = this.#status
+    const cause = forwarding.isOn === false ? ' (this machine does not forward: write `forwarding yes`)'
+      : forwarding.isOn === true ? ' (this machine has none: see `ip -6 route show default`, or write `default-route always`)' : ''
     const shown = this.#first(advertising, SHOWN.advertising)
     const most = this.#all ? Number.POSITIVE_INFINITY : 40
     const lines = shown.flatMap(({ link, routerLifetime, mtu, prefixes, servers, domains, otherRouters }) => {
       const offered = prefixes.map(({ prefix, autonomous, valid, preferred }) =>
         `${prefix} (${preferred === 0 ? 'deprecated, ' : ''}${duration(valid)}${autonomous ? '' : ', no addresses by SLAAC'})`)
       const parts = [listed(offered.length === 0 ? ['no prefix yet'] : offered, most),
-        routerLifetime === 0 ? this.#color('red', 'NO default route') : `default route (${duration(routerLifetime)})`,
+        routerLifetime === 0 ? `${this.#color('red', 'NO default route')}${cause}` : `default route (${duration(routerLifetime)})`,
         ...mtu === null ? [] : [`MTU ${mtu}`], ...servers.length === 0 ? [] : [`DNS ${listed(servers, most)}`],
         ...this.#all && domains.length > 0 ? [`search ${domains.join(', ')}`] : []]
       const routers = this.#first(otherRouters, SHOWN.routers).map(({ address, mac, forged, lastAt }) =>
         `${this.#color('yellow', 'another router')}: ${address}${mac === null ? '' : ` (${mac})`}${forged ? ', forged' : ''}, ${
           ago(lastAt, this.#now)} ago`)
-      return [wrap(`advertised on ${link}: ${parts.join(', ')}`, this.#width, 2), ...routers.map((text) => `  ${wrap(text, this.#width - 2, 4)}`)]
+      const state = links.find(({ name }) => name === link)?.state ?? 'serving'
+      const sentence = state === 'serving' ? `advertised on ${link}: ${parts.join(', ')}` : `not advertised on ${link} (${state}: ${LINK_STATES[state]})`
+      return [wrap(sentence, this.#width, 2), ...routers.map((text) => `  ${wrap(text, this.#width - 2, 4)}`)]
     })
     return lines.map((line) => `${line}\n`).join('') + this.#more(advertising.length - shown.length, 'ndp6d status --all')
   }

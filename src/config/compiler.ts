@@ -1,5 +1,6 @@
 /** Compiles blocks into a Config. contents.ts reads one block by option-table.ts; checks across statements are here. */
 import type { Prefix } from '../address.ts'
+import { checkAdvertisementSpace } from './advertisement-space.ts'
 import { checkAddresses } from './check.ts'
 import type { Config, Proxy, Rule, Settings } from './config.ts'
 import { onlyValue, readContents, reportMissing } from './contents.ts'
@@ -34,6 +35,7 @@ export function compile(block: readonly Statement[], report: Report, ifaces: Map
   const subnets = blocks('subnet').map((statement) => readSubnet(statement, reader)).filter((subnet) => subnet !== undefined)
   checkAddresses(prefixes, subnets, report)
   checkOverlaps(rules, subnets, report)
+  checkAdvertisementSpace(subnets, places, report)
   const config = { ...TOP_DEFAULTS, ...values, proxies, subnets: subnets.map(({ value }) => value) }
   places.options(config, words)
   setPlaces(config, places)

@@ -31,6 +31,18 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
 }
 
 /**
+ * Explains the name of a link that does not exist, by the links that do.
+ * @param present names, in the order to show them @param configured names that the configuration has: none of them is meant
+ * @param limit the most names to show
+ * @returns as in `did you mean \`eth0\`? links here: eth0, eth1`
+ */
+export function linksHere(name: string, present: readonly string[], configured: ReadonlySet<string>, limit: number): string {
+  const near = nearest(name, present.filter((each) => !configured.has(each)))
+  const more = present.length > limit ? ` and ${present.length - limit} more` : ''
+  return `${near === undefined ? '' : `did you mean \`${near}\`? `}links here: ${present.slice(0, limit).join(', ') || 'none'}${more}`
+}
+
+/**
  * Returns the first near miss of `text` that is an address and that `fits` accepts. Near misses, in this order: invalid
  * characters replaced, a final `:` doubled, the `::` moved, neighboring groups or digits swapped, the digits of one group in another
  * order, one character left out or replaced.

@@ -15,6 +15,8 @@ const DOMAIN = /^(?=.{1,253}$)(?!(.*\.)?\d+$)[a-z0-9_]([\w-]{0,61}[a-z0-9])?(\.[
 export const MAX_INTEGER = 2 ** 31 - 1
 /** IFNAMSIZ - 1 of linux/if.h, in bytes. */
 const MAX_IFACE = 15
+/** The port of examples. */
+const METRICS_PORT = 9436
 /** The most addresses per run for which a correction is searched, so that a file full of errors is read in linear time. */
 const MAX_SUGGESTIONS = 50
 
@@ -195,7 +197,8 @@ export class Reader {
     const good = (v6 === undefined || Address.parse(v6) !== undefined)
       && (other === undefined || other === 'localhost' || /^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|$)){4}$/.test(other))
     if (good && port >= 1 && port <= 65535) return { host: v6 ?? other ?? '::1', port }
-    this.report.error(word, 'bad-value', `${quote(word.text)} is not an endpoint: expected PORT or ADDRESS:PORT, like [::1]:9436`)
+    this.report.error(word, 'bad-value', `${quote(word.text)} is not an endpoint: expected PORT or ADDRESS:PORT, like [::1]:9436`,
+      endpointHint(word.text))
     return undefined
   }
 
@@ -221,6 +224,16 @@ export class Reader {
     this.report.error(word, 'bad-address', `${quote(text)} is not ${expected}`, hint)
     return undefined
   }
+}
+
+/** @returns a hint for an endpoint without port, with a port that cannot be, or without the brackets of its address */
+function endpointHint(text: string): string | undefined {
+  const [, inside, after] = /^\[([^\]]*)\]?:?(\d*)$/.exec(text) ?? []
+  const [, before, end] = /^(.*):(\d{4,5})$/.exec(text) ?? []
+  const [host, port] = inside !== undefined ? [inside, after] : before !== undefined ? [before, end] : /^\d+$/.test(text) ? ['', text] : [text, '']
+  if (port !== '' && !(Number(port) >= 1 && Number(port) <= 65535)) return 'a port is a number from 1 to 65535'
+  if (Address.parse(host) !== undefined) return `write \`[${host}]:${port || METRICS_PORT}\``
+  return port === '' && (host === 'localhost' || /^\d+(\.\d+){3}$/.test(host)) ? `write \`${host}:${METRICS_PORT}\`` : undefined
 }
 
 /** @returns why the kernel (dev_valid_name) or the syntax of the file does not allow an interface name */

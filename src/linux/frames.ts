@@ -36,6 +36,9 @@ export class Frames {
   /** @returns the number of bytes that frame `i` has in its slot; slot `i` begins at i * slot */
   length(i: number): number { return Math.min(this.#meta[4 * i], this.slot) }
 
+  /** @returns the number of bytes of frame `i` on the wire */
+  wireLength(i: number): number { return this.#meta[4 * i] }
+
   type(i: number): number { return this.#meta[4 * i + 1] }
 
   /** @returns whether the checksum is not filled in: the packet comes from this machine, through a virtual link */

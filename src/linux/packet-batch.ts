@@ -3,8 +3,9 @@ import { isHostMac, readMac, type Mac } from '../address.ts'
 import type { PacketBatch } from '../engine/types.ts'
 import { ETHER_DESTINATION, ETHER_SOURCE, type LinkHeader } from '../wire/frame.ts'
 import { decodeListenerMessage, type ListenerQuery } from '../wire/mld-decode.ts'
-import { NdiscView, type DropReason } from '../wire/ndisc-decode.ts'
+import { type DropReason, type InvalidFrame, NdiscView } from '../wire/ndisc-decode.ts'
 import { Frames, PACKET_OTHERHOST, PACKET_OUTGOING } from './frames.ts'
+import { InvalidFrames } from './invalid-frames.ts'
 import type { NativeSocket } from './native.ts'
 
 /** Bytes of a slot; longer frames are cut. An NS with all options known today takes 118. */
@@ -14,6 +15,9 @@ export const SLOTS = 128
 /** Bit of the first byte of an Ethernet address: multicast. */
 const GROUP = 1
 
+/** As `wrongAt` of a view, for reasons that the Ethernet header gives. */
+const WRONG_AT: Readonly<Partial<Record<DropReason, number>>> = { 'other-host': ETHER_DESTINATION, 'ethernet-source': ETHER_SOURCE }
+
 export class ReceivedBatch implements PacketBatch {
   /** Address of the link; frames with this source are our own. */
   mac: Mac | undefined
@@ -21,6 +25,7 @@ export class ReceivedBatch implements PacketBatch {
   readonly #query: (query: ListenerQuery) => void
   readonly #frames = new Frames(SLOT, SLOTS)
   readonly #view = new NdiscView()
+  readonly #invalid = new InvalidFrames(this.#frames)
   #size = 0
 
   /** @param query called by `read` with a valid query for multicast listeners */
@@ -37,6 +42,9 @@ export class ReceivedBatch implements PacketBatch {
     return this.#size = this.#frames.receive(socket, failed)
   }
 
+  /** Calls `each` with the last invalid frame of each reason that was read, once; its bytes are valid during the call. */
+  takeInvalid(each: (frame: InvalidFrame) => void): void { this.#invalid.take(each) }
+
   /** Drops all packets: nothing can be read until the next `receive`. */
   clear(): void { this.#size = 0 }
 
@@ -48,12 +56,18 @@ export class ReceivedBatch implements PacketBatch {
     const length = this.#frames.length(i)
     // TP_STATUS_CSUM_VALID is ignored: checking 72 bytes is cheap, and drivers may be wrong.
     const drop = view.decode(this.#frames.slab, at, length, this.#linkHeader, this.#frames.hasPartialChecksum(i))
-    view.drop = this.#checkFrame(i, at, length) ?? drop
+    const refused = this.#checkFrame(i, at, length)
+    if (refused !== undefined) {
+      view.drop = refused
+      view.wrongAt = WRONG_AT[refused] ?? -1
+    }
     // A blank view has no sender, which is wanted to find the cause of bad packets.
     if (view.drop !== undefined && view.type === 0 && this.#linkHeader !== 0 && length >= this.#linkHeader) {
       view.sourceMac = readMac(this.#frames.slab, at + ETHER_SOURCE)
     }
-    return drop === 'not-ndisc' && this.#readQuery(i, at, length) ? undefined : view
+    if (drop === 'not-ndisc' && this.#readQuery(i, at, length)) return undefined
+    if (view.drop !== undefined) this.#invalid.add(view.drop, i, view.wrongAt)
+    return view
   }
 
   /** Passes a valid query to the constructor's `query`. @returns whether the packet is one, and did not leave this machine by the link */

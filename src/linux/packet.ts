@@ -11,7 +11,7 @@ import { encodeMulticast, MAX_ENCODED_LISTENER } from '../wire/mld-encode.ts'
 import type { ListenerQuery, MulticastMessage } from '../wire/mld-decode.ts'
 import { encodeAdvertisement, encodeSolicitation } from '../wire/ndisc-encode.ts'
 import { encodeRouterAdvertisement, MAX_ADVERTISEMENT, type RouterAdvertisement } from '../wire/router-messages.ts'
-import type { NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc-decode.ts'
+import type { InvalidFrame, NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc-decode.ts'
 import { verdict } from './errors.ts'
 import { restInFlood, type Sleep } from './flood-pause.ts'
 import { native, type NativeAddon, type NativeSocket } from './native.ts'
@@ -21,6 +21,8 @@ import { SendQueue } from './send-queue.ts'
 export interface PacketReader {
   /** Packets that passed the kernel's filter. `batch` is reused: valid during the call. */
   packets(batch: PacketBatch): void
+  /** The last invalid frame of each reason in the batch that `packets` read; its bytes are valid during the call. */
+  invalid?(frame: InvalidFrame): void
   /** A valid query for multicast listeners; called while a batch is read. */
   query(query: ListenerQuery): void
   /** An error of receiving or sending, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
@@ -67,6 +69,7 @@ export class PacketSocket {
   readonly #batch: ReceivedBatch
   readonly #queue = new SendQueue()
   readonly #failed = (error: Error): void => this.#reader.failed(error)
+  readonly #invalid = (frame: InvalidFrame): void => this.#reader.invalid?.(frame)
   readonly #clock: () => number
   /** Set while messages wait for the kernel. */
   #timer: NodeJS.Timeout | undefined
@@ -172,6 +175,7 @@ export class PacketSocket {
     if (received === 0) return
     this.counters.received += received
     this.#reader.packets(this.#batch)
+    this.#batch.takeInvalid(this.#invalid)
     restInFlood(received, this.counters.sent - sent, SLOTS, this.#sleep)
   }
 

@@ -6,7 +6,7 @@ import { missingLinkSentence } from './sentences.ts'
 export function logMissingLinks(log: Log, wanted: readonly string[], present: readonly string[], ports: readonly string[]): void {
   for (const iface of wanted) {
     if (iface.includes('*') || present.includes(iface) || ports.includes(iface)) continue
-    log.warn({ event: 'link-missing', iface }, missingLinkSentence(iface, present))
+    log.warn({ event: 'link-missing', iface }, missingLinkSentence(iface, present, wanted))
   }
 }
 

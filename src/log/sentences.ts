@@ -1,5 +1,6 @@
 /** The log's sentences about neighbors, links and packets. */
 import { formatMac } from '../address.ts'
+import { linksHere } from '../config/suggest.ts'
 import type { ConflictBasis, Event, NeighborReason } from '../events.ts'
 import { grouped } from './log.ts'
 
@@ -146,10 +147,9 @@ export const ANSWERS_ONLY = 'CAP_NET_ADMIN is missing: solicitations are answere
 const MAX_LINKS = 10
 
 /** @param present names of the links that exist */
-export function missingLinkSentence(iface: string, present: readonly string[]): string {
+export function missingLinkSentence(iface: string, present: readonly string[], wanted: readonly string[]): string {
   const here = present.filter((name) => name !== 'lo').sort()
-  const more = here.length > MAX_LINKS ? ` and ${grouped(here.length - MAX_LINKS)} more` : ''
-  return `${iface} does not exist; waiting for it (links here: ${here.slice(0, MAX_LINKS).join(', ') || 'none'}${more})`
+  return `${iface} does not exist; waiting for it (${linksHere(iface, here, new Set(wanted), MAX_LINKS)})`
 }
 
 /** @param counters packets by outcome */

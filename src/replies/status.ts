@@ -21,7 +21,12 @@ interface LastPacket {
   /** Its link-layer source; null without a link header. */
   readonly lladdr: string | null
   readonly target: string | null
+  /** An invalid packet; null: a valid one. */
+  readonly frame: LastFrame | null
 }
+
+/** The first bytes of a frame, in hex. `length` of the whole frame; `wrongAt`: offset of the wrong byte, null: no byte of the frame is wrong. */
+interface LastFrame { readonly hex: string; readonly length: number; readonly wrongAt: number | null }
 
 /** A target with an owner; with `--all`, also one without. Times are in the format of RFC 3339. */
 export interface HostStatus {
@@ -173,11 +178,15 @@ function ruleOf(rule: Config['proxies'][number]['rules'][number]): ProxyRule {
 
 function lastPacketsOf({ setting: { links }, lastPackets }: StatusSource): Summary['lastPackets'] {
   const now = Date.now()
-  return Object.fromEntries(Object.entries(lastPackets).map(([outcome, { age, ifindex, mac, t0, t1, t2, t3 }]) => {
+  return Object.fromEntries(Object.entries(lastPackets).map(([outcome, { age, ifindex, mac, t0, t1, t2, t3, frame }]) => {
     const target = new Address(t0, t1, t2, t3)
     return [outcome, { at: timeBefore(now, age)!, link: links.find((link) => link.ifindex === ifindex)?.name ?? null,
-      lladdr: mac < 0 ? null : formatMac(mac), target: target.isUnspecified ? null : target.toString() }]
+      lladdr: mac < 0 ? null : formatMac(mac), target: target.isUnspecified ? null : target.toString(), frame: frame === undefined ? null : frameOf(frame) }]
   }))
+}
+
+function frameOf({ bytes, length, wrongAt }: NonNullable<NonNullable<StatusSource['lastPackets'][Outcome]>['frame']>): LastFrame {
+  return { hex: Buffer.from(bytes).toString('hex'), length, wrongAt: wrongAt < 0 ? null : wrongAt }
 }
 
 function hostOf(neighbor: NeighborSnapshot, now: number): HostStatus {

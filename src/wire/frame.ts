@@ -27,9 +27,14 @@ export const HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, ICMPV6 = 58, DESTINATI
 /** @returns the Ethernet address of the multicast group whose last 32 bits are `word` (RFC 2464 7) */
 export function multicastMac(word: number): Mac { return (0x3333 * 2 ** 32 + (word >>> 0)) as Mac }
 
+/** @returns whether the Ethernet header at `at` is of another protocol than IPv6; false without link header */
+export function hasOtherEthertype(slab: Uint8Array, at: number, linkHeader: number): boolean {
+  return linkHeader !== 0 && read16(slab, at + ETHER_TYPE) !== ETHERTYPE_IPV6
+}
+
 /** Checks that the frame of `length` bytes at `at` has a whole link header and IPv6 header. @returns undefined if it has */
 export function checkHeaders(slab: Uint8Array, at: number, length: number, linkHeader: number): 'not-ipv6' | 'truncated' | undefined {
-  if (linkHeader !== 0 && length >= linkHeader && read16(slab, at + ETHER_TYPE) !== ETHERTYPE_IPV6) return 'not-ipv6'
+  if (length >= linkHeader && hasOtherEthertype(slab, at, linkHeader)) return 'not-ipv6'
   if (length > linkHeader && slab[at + linkHeader] >>> 4 !== 6) return 'not-ipv6'
   return length < linkHeader + IPV6_HEADER ? 'truncated' : undefined
 }

@@ -20,8 +20,8 @@ import {
   ND_HOP_LIMIT, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION, SOURCE_LINK_LAYER_ADDRESS, TARGET_LINK_LAYER_ADDRESS,
 } from './constants.ts'
 import {
-  checkHeaders, DESTINATION, DESTINATION_OPTIONS, ETHER_SOURCE, FRAGMENT, HOP_BY_HOP, HOP_LIMIT, ICMPV6, IPV6_HEADER, NEXT_HEADER,
-  PAYLOAD_LENGTH, ROUTING, SOURCE,
+  checkHeaders, DESTINATION, DESTINATION_OPTIONS, ETHER_SOURCE, ETHER_TYPE, FRAGMENT, hasOtherEthertype, HOP_BY_HOP, HOP_LIMIT, ICMPV6,
+  IPV6_HEADER, NEXT_HEADER, PAYLOAD_LENGTH, ROUTING, SOURCE,
 } from './frame.ts'
 
 /**
@@ -53,6 +53,18 @@ export const DROP_REASONS = [
 ] as const
 
 export type DropReason = (typeof DROP_REASONS)[number]
+
+/** A frame that is dropped. Its first `size` bytes begin at `at` in the slab. */
+export interface InvalidFrame {
+  readonly reason: DropReason
+  readonly slab: Uint8Array
+  readonly at: number
+  readonly size: number
+  /** Bytes of the whole frame. */
+  readonly length: number
+  /** As in {@link NdiscView}. */
+  readonly wrongAt: number
+}
 
 /** An NA to send (RFC 4861 7.2.4, 7.2.8). Destination and target are words, as in the NS. */
 export interface NeighborAdvertisement {
@@ -93,23 +105,6 @@ export function isSolicitedNode(w0: number, w1: number, w2: number, w3: number):
   return w0 === (0xff020000 | 0) && w1 === 0 && w2 === 1 && w3 >>> 24 === 0xff
 }
 
-/** Classifies a packet with a next header that is not ICMPv6. Extension headers are read only to find the ICMPv6 type. */
-function classifyExtended(slab: Uint8Array, ip: number, end: number): DropReason {
-  let reason: DropReason = 'extension-header'
-  let next = slab[ip + NEXT_HEADER]
-  let p = ip + IPV6_HEADER
-  for (;;) {
-    if (next === ICMPV6 && p < end) return isNdisc(slab[p]) ? reason : 'not-ndisc'
-    if (next === ICMPV6) return 'truncated'
-    if (next !== HOP_BY_HOP && next !== ROUTING && next !== FRAGMENT && next !== DESTINATION_OPTIONS) return 'not-ndisc'
-    if (p + 8 > end) return 'truncated'
-    if (next === FRAGMENT) reason = 'fragment'
-    const size = next === FRAGMENT ? 8 : 8 + 8 * slab[p + 1]
-    next = slab[p]
-    p += size
-  }
-}
-
 /**
  * A received NS or NA. One instance is reused: `decode` overwrites it for each frame, so only
  * the results of `target()` and `source()` outlive the next call. Addresses are signed 32-bit words, as in `Address`.
@@ -133,6 +128,11 @@ export class NdiscView {
   unicastToTarget = false
   /** The verdict on the packet: the result of `decode`, or the drop reason of the packet socket. */
   drop: DropReason | undefined = undefined
+  /**
+   * Offset in the frame of the first byte of the field that fails the check; the length of the frame if a byte is missing at its end;
+   * -1: the reason is no byte of the frame, or the frame is valid.
+   */
+  wrongAt = -1
 
   /**
    * Validates and reads the frame of `length` bytes at `at`, all of it within `slab`.
@@ -142,7 +142,10 @@ export class NdiscView {
    *   DROP_REASONS the view is blank; from 'hop-limit' on it has the type, addresses and flags, without options.
    */
   decode(slab: Uint8Array, at: number, length: number, linkHeader: number, checksumPartial: boolean): DropReason | undefined {
-    return this.drop = this.#read(slab, at, length, linkHeader, checksumPartial)
+    this.wrongAt = -1
+    this.drop = this.#read(slab, at, length, linkHeader, checksumPartial)
+    if (this.drop !== undefined) this.wrongAt -= at
+    return this.drop
   }
 
   #read(slab: Uint8Array, at: number, length: number, linkHeader: number, checksumPartial: boolean): DropReason | undefined {
@@ -150,32 +153,54 @@ export class NdiscView {
     const icmp = ip + IPV6_HEADER
     const frameEnd = at + length
     const broken = checkHeaders(slab, at, length, linkHeader)
-    if (broken !== undefined) return this.#blank(broken)
-    if (slab[ip + NEXT_HEADER] !== ICMPV6) return this.#blank(classifyExtended(slab, ip, frameEnd))
+    if (broken === 'truncated') return this.#blank(broken, frameEnd)
+    if (broken !== undefined) return this.#blank(broken, hasOtherEthertype(slab, at, linkHeader) ? at + ETHER_TYPE : ip)
+    if (slab[ip + NEXT_HEADER] !== ICMPV6) return this.#readExtended(slab, ip, frameEnd)
 
     // Bytes after the payload are Ethernet padding.
     const payload = read16(slab, ip + PAYLOAD_LENGTH)
-    if (payload > 0 && icmp < frameEnd && !isNdisc(slab[icmp])) return this.#blank('not-ndisc')
-    if (icmp + payload > frameEnd) return this.#blank('truncated')
-    if (payload < MESSAGE) return this.#blank('length')
+    if (payload > 0 && icmp < frameEnd && !isNdisc(slab[icmp])) return this.#blank('not-ndisc', icmp)
+    if (icmp + payload > frameEnd) return this.#blank('truncated', frameEnd)
+    if (payload < MESSAGE) return this.#blank('length', ip + PAYLOAD_LENGTH)
 
     this.#readFields(slab, at, linkHeader)
 
-    if (slab[ip + HOP_LIMIT] !== ND_HOP_LIMIT) return 'hop-limit'
-    if (!checksumPartial && icmpv6Checksum(slab, ip, payload) !== 0) return 'checksum'
-    if (slab[icmp + CODE] !== 0) return 'code'
-    if (this.t0 >>> 24 === 0xff) return 'target-multicast'
+    if (slab[ip + HOP_LIMIT] !== ND_HOP_LIMIT) return this.#fail('hop-limit', ip + HOP_LIMIT)
+    if (!checksumPartial && icmpv6Checksum(slab, ip, payload) !== 0) return this.#fail('checksum', icmp + CHECKSUM)
+    if (slab[icmp + CODE] !== 0) return this.#fail('code', icmp + CODE)
+    if (this.t0 >>> 24 === 0xff) return this.#fail('target-multicast', icmp + TARGET)
     const { s0, s1, s2, s3, d0 } = this
-    if (s0 >>> 24 === 0xff || ((s0 | s1 | s2) === 0 && s3 === 1)) return 'source'
+    if (s0 >>> 24 === 0xff || ((s0 | s1 | s2) === 0 && s3 === 1)) return this.#fail('source', ip + SOURCE)
     const solicitation = this.type === NEIGHBOR_SOLICITATION
     const dad = solicitation && (s0 | s1 | s2 | s3) === 0
     if (solicitation) {
-      if (s3 === this.t3 && s2 === this.t2 && s1 === this.t1 && s0 === this.t0) return 'source'
-      if (dad && !isSolicitedNode(d0, this.d1, this.d2, this.d3)) return 'dad-destination'
+      if (s3 === this.t3 && s2 === this.t2 && s1 === this.t1 && s0 === this.t0) return this.#fail('source', ip + SOURCE)
+      if (dad && !isSolicitedNode(d0, this.d1, this.d2, this.d3)) return this.#fail('dad-destination', ip + DESTINATION)
     } else if (d0 >>> 24 === 0xff && this.solicited) {
-      return 'na-multicast-solicited'
+      return this.#fail('na-multicast-solicited', icmp + FLAGS)
     }
     return this.#readOptions(slab, icmp + MESSAGE, icmp + payload, solicitation, dad)
+  }
+
+  /** Classifies a packet with a next header that is not ICMPv6. Extension headers are read only to find the ICMPv6 type. */
+  #readExtended(slab: Uint8Array, ip: number, end: number): DropReason {
+    let reason: DropReason = 'extension-header'
+    let wrongAt = ip + NEXT_HEADER
+    let nextAt = wrongAt
+    let p = ip + IPV6_HEADER
+    for (;;) {
+      const next = slab[nextAt]
+      if (next === ICMPV6 && p < end) return isNdisc(slab[p]) ? this.#blank(reason, wrongAt) : this.#blank('not-ndisc', p)
+      if (next === ICMPV6) return this.#blank('truncated', end)
+      if (next !== HOP_BY_HOP && next !== ROUTING && next !== FRAGMENT && next !== DESTINATION_OPTIONS) return this.#blank('not-ndisc', nextAt)
+      if (p + 8 > end) return this.#blank('truncated', end)
+      if (next === FRAGMENT && reason !== 'fragment') {
+        reason = 'fragment'
+        wrongAt = nextAt
+      }
+      nextAt = p
+      p += next === FRAGMENT ? 8 : 8 + 8 * slab[p + 1]
+    }
   }
 
   /** Reads the fields at fixed offsets. Separate from `decode`, so that V8 inlines the reads into both. */
@@ -208,17 +233,17 @@ export class NdiscView {
   /** Reads the options. Every length must be valid before any option counts (RFC 4861 7.1). Of several TLLAs the first counts. */
   #readOptions(slab: Uint8Array, at: number, end: number, solicitation: boolean, dad: boolean): DropReason | undefined {
     let tlla = NO_LLADDR
-    let dadSlla = false
+    let dadSlla = -1
     for (let p = at, size = 0; p < end; p += size) {
-      if (p + 2 > end) return 'option-length'
+      if (p + 2 > end) return this.#fail('option-length', p + 1)
       size = 8 * slab[p + 1]
-      if (size === 0 || p + size > end) return 'option-length'
-      if (slab[p] === SOURCE_LINK_LAYER_ADDRESS) dadSlla = dad
+      if (size === 0 || p + size > end) return this.#fail('option-length', p + 1)
+      if (slab[p] === SOURCE_LINK_LAYER_ADDRESS) dadSlla = dad ? p : -1
       else if (slab[p] === TARGET_LINK_LAYER_ADDRESS && !solicitation && size === LLADDR_OPTION && tlla === NO_LLADDR) {
         tlla = readMac(slab, p + 2)
       }
     }
-    if (dadSlla) return 'dad-slla'
+    if (dadSlla >= 0) return this.#fail('dad-slla', dadSlla)
     this.tlla = tlla
     return undefined
   }
@@ -234,10 +259,20 @@ export class NdiscView {
   source(): Address { return new Address(this.s0, this.s1, this.s2, this.s3) }
 
   /** Fills all fields with invalid values, so that a simulator detects reads after the frame is processed. */
-  poison(): void { this.#fill(-1, 0xdeadbeef | 0, 0xdeadbeefdead as Mac, true) }
+  poison(): void {
+    this.#fill(-1, 0xdeadbeef | 0, 0xdeadbeefdead as Mac, true)
+    this.wrongAt = 0xdeadbeef | 0
+  }
 
-  #blank(reason: DropReason): DropReason {
+  /** @param wrongAt in the slab */
+  #blank(reason: DropReason, wrongAt: number): DropReason {
     this.#fill(0, 0, NO_LLADDR, false)
+    return this.#fail(reason, wrongAt)
+  }
+
+  /** @param wrongAt in the slab */
+  #fail(reason: DropReason, wrongAt: number): DropReason {
+    this.wrongAt = wrongAt
     return reason
   }
 

@@ -114,7 +114,7 @@ function lladdrOption(slab: Uint8Array, from: number, end: number): Mac | undefi
 }
 
 /**
- * Writes an advertisement at `at`, with its Source Link-Layer Address option. Options that do not fit into MAX_ADVERTISEMENT are left out.
+ * Writes an advertisement at `at`, with its Source Link-Layer Address option. Prefixes, servers and domains that do not fit into MAX_ADVERTISEMENT are left out.
  * @param lladdr -1 on a link without link-layer addresses @param linkHeader 14 or 0
  * @returns the length of the frame
  */
@@ -150,8 +150,8 @@ export function encodeRouterAdvertisement(slab: Uint8Array, at: number, message:
   }
   for (const { kind, values, lifetime } of message.dns) {
     const isServers = kind === 'servers'
-    const body = isServers ? addressBytes(values) : domainBytes(values)
-    const option = add(isServers ? RDNSS : DNSSL, 8 + 8 * Math.ceil(body.length / 8))
+    const body = bytesOf(values, isServers ? addressBytes : domainBytes, limit - p - 8)
+    const option = body.length === 0 ? undefined : add(isServers ? RDNSS : DNSSL, 8 + 8 * Math.ceil(body.length / 8))
     if (option === undefined) continue
     writeWord(slab, option + 4, lifetime | 0)
     slab.set(body, option + 8)
@@ -164,18 +164,26 @@ export function encodeRouterAdvertisement(slab: Uint8Array, at: number, message:
   return linkHeader + IPV6_HEADER + payload
 }
 
-function addressBytes(addresses: readonly string[]): Uint8Array {
-  const bytes = new Uint8Array(16 * addresses.length)
-  addresses.forEach((text, i) => Address.parse(text)!.write(bytes, 16 * i))
-  return bytes
+/** @returns the first values, as many as fit into `space` bytes, which are a multiple of 8 */
+function bytesOf(values: readonly string[], encode: (value: string) => readonly number[], space: number): Uint8Array {
+  const bytes: number[] = []
+  for (const value of values) {
+    const next = encode(value)
+    if (bytes.length + next.length > space) break
+    bytes.push(...next)
+  }
+  return Uint8Array.from(bytes)
 }
 
-/** @returns the domains as sequences of labels (RFC 1035 3.1) */
-function domainBytes(domains: readonly string[]): Uint8Array {
-  const bytes = domains.flatMap((domain) => [
-    ...domain.split('.').flatMap((label) => [label.length, ...[...label].map((char) => char.charCodeAt(0))]), 0,
-  ])
-  return Uint8Array.from(bytes)
+function addressBytes(address: string): number[] {
+  const bytes = new Uint8Array(16)
+  Address.parse(address)!.write(bytes, 0)
+  return [...bytes]
+}
+
+/** @returns the domain as a sequence of labels (RFC 1035 3.1) */
+function domainBytes(domain: string): number[] {
+  return [...domain.split('.').flatMap((label) => [label.length, ...[...label].map((char) => char.charCodeAt(0))]), 0]
 }
 
 /** An RDNSS or DNSSL option: servers or domains for name resolution. The kernel passes it to user space (RTM_NEWNDUSEROPT). */

@@ -1,9 +1,12 @@
 /** `ndp6d report` with a daemon and without. */
 import t from 'tap'
+import { bytes } from '../fixtures/frames.ts'
 import { command, ENV, type Ended, run, writeFiles } from '../fixtures/program.ts'
 import { schemaErrors } from '../fixtures/schema.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { until } from '../kit/until.ts'
 import { Proc } from '../lab/kit/process.ts'
+import { Wire } from '../linux/kit/links.ts'
 
 await ownNamespace()
 veth('eth0', 'far0')
@@ -21,9 +24,22 @@ t.test('with a daemon', async (t) => {
   const daemon = new Proc(command('--config', files.path('ndp6d.conf')), { ...ENV, ...RUN })
   t.teardown(() => daemon.stop('SIGKILL'))
   await daemon.line(/\bready\b/)
+  const wire = new Wire('far0')
+  t.teardown(() => wire.close())
+  // A solicitation for 2001:db8::77 that a router forwarded.
+  wire.send(bytes(`3333ff000077 020000000001 86dd 60000000 00203afe 20010db8000000000000000000000001 ff0200000000000000000001ff000077
+    87001b3d 00000000 20010db8000000000000000000000077 0101020000000001`))
+  const daemonStatus = (...args: string[]): string => run(command('status', ...args), RUN).stdout
+  await until(() => daemonStatus('drops').includes('hop-limit'))
+  t.match(daemonStatus('drops'), /^last hop-limit packet: 86 bytes, wrong at byte 21\n.*\n {2}16 {2}00 00 00 20 3a\[fe\]20 01 0d b8 /m)
+  const asJson = daemonStatus('--json')
+  t.same(schemaErrors('status', asJson), [])
+  t.match(JSON.parse(asJson).lastPackets['hop-limit'].frame, { hex: /^3333ff000077020000000001.{148}$/, length: 86, wrongAt: 21 })
   const { status, stdout, stderr } = report()
   t.equal(status, 0)
   t.equal(stderr, '')
+  t.match(stdout, /^hop-limit +1 /m)
+  t.notMatch(stdout, /20 ?01 ?0d ?b8/, 'no bytes of packets')
   t.match(stdout.split('\n')[0], /^Report of ndp6d with versions, configuration, status, .*routes, neighbors, unit\. Addresses are replaced; .*Read it before/)
   t.notMatch(stdout, /2001:db8::77|2001:db8::ff|52:54:00:a1:00:77|fe80::99|far0|2001:db8:9:/)
   const word = /^ {4}host 2001:db8::\[(A\d+)\] eth1$/m.exec(stdout)?.[1]
@@ -35,6 +51,7 @@ t.test('with a daemon', async (t) => {
   t.match(stdout, /^subnet 2001:db8::\/64 \{$/m, 'prefixes stay')
   t.match(stdout, /^Node v\d+/m)
   const plain = report('--plain').stdout
+  t.match(plain, /^ {2}16 {2}00 00 00 20 3a\[fe\]20 01 0d b8 /m)
   t.match(plain, /^2001:db8::77 dev eth1 lladdr 52:54:00:a1:00:77/m)
   t.match(plain.split('\n')[0], /It has all addresses/)
   const json = report('--json').stdout

@@ -3,7 +3,7 @@ import t from 'tap'
 import { StatusText, type TextOptions } from '../../src/cli/status-text.ts'
 import type { Outcome } from '../../src/events.ts'
 import type { LinkStatus } from '../../src/replies/links.ts'
-import { OUTCOMES } from '../../src/replies/meanings.ts'
+import { type LinkState, OUTCOMES } from '../../src/replies/meanings.ts'
 import type { AdvertisingStatus, HostStatus, Status } from '../../src/replies/status.ts'
 
 const NOW = Date.parse('2026-11-20T14:02:11.000Z')
@@ -86,7 +86,16 @@ const OFFER: AdvertisingStatus = { link: 'br0', lastAt: before(9), routerLifetim
 t.test('Router Advertisements', async (t) => {
   const shown = (...advertising: AdvertisingStatus[]): string => text({ advertising }, { width: 200, all: true }).overview
   t.match(shown(OFFER), /^advertised on br0: 2001:db8::\/64 \(1d 0h\), default route \(30min 0s\), MTU 1500, DNS fd00::53, search example\.net$/m)
-  t.match(shown({ ...OFFER, routerLifetime: 0, mtu: null, servers: [], domains: [], prefixes: [] }), /^advertised on br0: no prefix yet, NO default route$/m)
+  t.match(shown({ ...OFFER, routerLifetime: 0, mtu: null, servers: [], domains: [], prefixes: [] }), /^advertised on br0: no prefix yet, NO default route \(this machine has none: see `ip -6 route show default`, or write `default-route always`\)$/m)
+  const without = (isOn: boolean | null): string => text({ advertising: [{ ...OFFER, routerLifetime: 0 }], forwarding: { isOn, isKept: false } },
+    { width: 200 }).overview
+  t.match(without(false), /, NO default route \(this machine does not forward: write `forwarding yes`\), MTU/)
+  t.match(without(null), /, NO default route, MTU/)
+  const onLink = (state: LinkState): string => text({ advertising: [OFFER], links: [link('br0', { state })] }).overview
+  t.match(onLink('serving'), /^advertised on br0: /m)
+  t.match(onLink('down'), /^not advertised on br0 \(down: no carrier, or set down\)$/m)
+  t.match(onLink('failed'), /^not advertised on br0 \(failed: exists, but is not served\)$/m)
+  for (const state of ['down', 'failed'] as const) t.notMatch(onLink(state), /^advertised on/m)
   t.match(shown({ ...OFFER, prefixes: [...OFFER.prefixes, { prefix: 'fd00:1::/80', autonomous: false, valid: 7200, preferred: 0 }] }),
     /, fd00:1::\/80 \(deprecated, 2h 0min, no addresses by SLAAC\), default/)
   const router = { address: 'fe80::9', mac: '02:00:00:00:00:09', lifetime: 1800, forged: false, lastAt: before(70) }
@@ -143,11 +152,42 @@ t.test('everything on demand', async (t) => {
 t.test('reasons of drops, with the last packet', async (t) => {
   t.equal(text().drops, 'No packet was dropped or left unanswered.\n')
   const { drops } = text({ counters: { ...NONE, answered: 4, 'hop-limit': 301, 'no-rule': 17 },
-    lastPackets: { 'hop-limit': { at: before(4), link: 'eth0', lladdr: '02:00:00:00:00:09', target: '2001:db8::7' } } }, { width: 200 })
+    lastPackets: { 'hop-limit': { at: before(4), link: 'eth0', lladdr: '02:00:00:00:00:09', target: '2001:db8::7', frame: null } } }, { width: 200 })
   t.equal(drops, `REASON     PACKETS  MEANING                                        LAST  LINK  FROM               TARGET
 no-rule         17  no rule of this link covers the target         -     -     -                  -
 hop-limit      301  hop limit below 255: it came through a router  4s    eth0  02:00:00:00:00:09  2001:db8::7
 `)
+})
+
+t.test('the bytes of the last packet of each reason', async (t) => {
+  const last = { at: before(4), link: 'eth0', lladdr: null, target: null }
+  // The headers and the target of a solicitation with hop limit 64; a frame of this machine; one that is cut.
+  const solicitation = '3333ff00000202000000000186dd6000000000203a4020010db8000000000000000000000001ff0200000000000000000001ff00000287001c2700000000'
+    + '20010db80000000000000000000000020101020000000001'
+  const { drops } = text({ counters: { ...NONE, 'hop-limit': 1, 'own-frame': 2, 'truncated': 3, 'option-length': 1, 'no-rule': 4 }, lastPackets: {
+    'no-rule': { ...last, frame: null },
+    'own-frame': { ...last, frame: { hex: '0102030405', length: 5, wrongAt: null } },
+    'hop-limit': { ...last, frame: { hex: solicitation, length: 86, wrongAt: 21 } },
+    'truncated': { ...last, frame: { hex: solicitation.slice(0, 124), length: 62, wrongAt: 62 } },
+    'option-length': { ...last, frame: { hex: 'ab'.repeat(128), length: 200, wrongAt: 15 } },
+  } })
+  t.same(drops.split('\n').slice(7).join('\n').split('\n\n').map((part) => part.split('\n').slice(0, 4).join('\n')), [
+    `last own-frame packet: 5 bytes
+   0  01 02 03 04 05`,
+    `last truncated packet: 62 bytes, byte 62 is missing
+   0  33 33 ff 00 00 02 02 00 00 00 00 01 86 dd 60 00
+  16  00 00 00 20 3a 40 20 01 0d b8 00 00 00 00 00 00
+  32  00 00 00 00 00 01 ff 02 00 00 00 00 00 00 00 00`,
+    `last hop-limit packet: 86 bytes, wrong at byte 21
+   0  33 33 ff 00 00 02 02 00 00 00 00 01 86 dd 60 00
+  16  00 00 00 20 3a[40]20 01 0d b8 00 00 00 00 00 00
+  32  00 00 00 00 00 01 ff 02 00 00 00 00 00 00 00 00`,
+    `last option-length packet: 200 bytes, 128 shown, wrong at byte 15
+   0  ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab[ab]
+  16  ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab
+  32  ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab`,
+  ])
+  t.same(drops.split('\n').filter((line) => line.length > 80), [])
 })
 
 t.test('every meaning fits beside its counter', async (t) => {

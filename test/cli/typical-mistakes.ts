@@ -78,8 +78,8 @@ const MISTAKES: readonly Mistake[] = [
   { name: 'wrong interface', typed: 'ndp6d check /etc/link.conf', status: 0, next: 'did you mean `eth0`?',
     shown: ['/etc/link.conf:3:12: warning: no link `etho` on this machine: ndp6d waits for it', '    upstream etho', '             ^~~~',
       '  hint: did you mean `eth0`? links here: far0, eth0, far1, eth1'] },
-  { name: 'wrong interface, at the start', typed: 'ndp6d --config /etc/link.conf', status: null, next: 'links here: eth0, eth1',
-    shown: ['warn  etho does not exist; waiting for it (links here: eth0, eth1, far0, far1)'] },
+  { name: 'wrong interface, at the start', typed: 'ndp6d --config /etc/link.conf', status: null, next: 'did you mean `eth0`?',
+    shown: ['warn  etho does not exist; waiting for it (did you mean `eth0`? links here: eth0, eth1, far0, far1)'] },
   { name: 'ndppd still running', typed: 'ndp6d --config /etc/good.conf', status: null, next: 'run `kill PID`',
     before: (t) => started(t, existsSync('/usr/sbin/ndppd') ? ['ndppd', '-c', files.path('ndppd.conf')]
       : ['sh', '-c', `cp "$(command -v sleep)" ${files.path('ndppd')} && exec ${files.path('ndppd')} 1000`]),

@@ -47,6 +47,23 @@ t.test('name servers are addresses that hosts can send to', async (t) => {
   }
 })
 
+t.test('servers and domains that do not fit into one advertisement', async (t) => {
+  const dns = (count: number, first = 0): string => `dns ${Array.from({ length: count }, (_, i) => `fd00::${(first + i).toString(16)}`).join(' ')}`
+  const domains = (count: number): string => `search ${Array.from({ length: count }, (_, i) => `example-${i + 100}.net`).join(' ')}`
+  t.same(explained(dns(73)), [])
+  t.same(explained(dns(80)), ['warning only 73 of 80 name servers of br0 fit into one advertisement: the others are not advertised (write at most 73)'])
+  t.same(explained(`${dns(40)}\n${dns(40, 30)}`), [], '70 of them differ')
+  t.same(explained(domains(68)), [])
+  t.match(explained(domains(100)), [/^warning only 68 of 100 search domains of br0 fit/])
+  t.match(explained(`${dns(60)}\n${domains(68)}`), [/^warning only 11 of 68 search domains/])
+  const two = (second: string, link = 'br0') => parseConfig(`subnet 2001:db8::/64 {\n upstream eth0\n downstream br0\n router-advertisements yes\n${dns(40)}\n}
+subnet fd00:1::/64 {\n upstream eth0\n downstream ${link}\n router-advertisements yes\n${second}\n}\n`, 'x').diagnostics
+  t.same(two(dns(31, 40)), [])
+  t.match(two(dns(40, 40)), [{ severity: 'warning', line: 11, message: 'only 71 of 80 name servers of br0 fit into one advertisement: the others are not advertised' }])
+  t.same(two(dns(40, 40), 'br1'), [], 'of two links')
+  t.match(read(dns(80)).problems, [/^4 warning `dns` has no effect without/])
+})
+
 t.test('a domain does not end in a number', async (t) => {
   t.match(explained('search 127.0.0.1'), [/^error `127.0.0.1` is not a domain/])
   t.match(explained('search 1.168.192.in-addr.arpa 7eleven'), [])

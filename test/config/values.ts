@@ -81,6 +81,16 @@ t.test('endpoint', async (t) => {
   for (const text of bad) t.match(endpoint(text), [undefined, /^error/], text)
 })
 
+t.test('an endpoint with a mistake: what to write', async (t) => {
+  const hint = (text: string): string | undefined =>
+    /^error .* is not an endpoint: .* \((.*)\)$/.exec(reading((reader, word) => reader.endpoint(word), text)[1])?.[1]
+  for (const text of ['[2001:db8::5]', '2001:db8::5', '[2001:db8::5]:']) t.equal(hint(text), 'write `[2001:db8::5]:9436`', text)
+  for (const text of ['[2001:db8::5]9100', '2001:db8::5:9100']) t.equal(hint(text), 'write `[2001:db8::5]:9100`', text)
+  for (const host of ['127.0.0.1', 'localhost']) t.equal(hint(host), `write \`${host}:9436\``)
+  for (const text of ['99999', '0', '[::1]:0', '127.0.0.1:70000']) t.equal(hint(text), 'a port is a number from 1 to 65535', text)
+  for (const text of ['banana', '[x]:1', 'host:9436']) t.equal(hint(text), '', text)
+})
+
 t.test('choice', async (t) => {
   const choice = (text: string): unknown => reading((reader, word) => reader.choice(word, 'x', ['auto', 'never']), text)
   t.same(choice('never'), ['never'])

@@ -102,8 +102,9 @@ t.test('numbers are grouped', async (t) => {
 })
 
 t.test('missing links', async (t) => {
-  t.equal(missingLinkSentence('eth9', ['eth1', 'lo', 'eth0']), 'eth9 does not exist; waiting for it (links here: eth0, eth1)')
-  t.equal(missingLinkSentence('eth9', ['lo']), 'eth9 does not exist; waiting for it (links here: none)')
+  t.equal(missingLinkSentence('eth9', ['eth1', 'lo', 'eth0'], ['eth0', 'eth1', 'eth9']), 'eth9 does not exist; waiting for it (links here: eth0, eth1)')
+  t.equal(missingLinkSentence('wlan9', ['eth0', 'wlan0'], ['eth0', 'wlan9']), 'wlan9 does not exist; waiting for it (did you mean `wlan0`? links here: eth0, wlan0)')
+  t.equal(missingLinkSentence('eth9', ['lo'], ['eth9']), 'eth9 does not exist; waiting for it (links here: none)')
   const many = Array.from({ length: 300 }, (_, i) => `tap${i}`)
-  t.match(missingLinkSentence('eth9', many), /\(links here: (tap\d+, ){9}tap\d+ and 290 more\)$/)
+  t.match(missingLinkSentence('eth9', many, ['eth9']), /\(links here: (tap\d+, ){9}tap\d+ and 290 more\)$/)
 })

@@ -131,10 +131,33 @@ t.test('after a drop: blank, or the addresses and no options', async (t) => {
     if (verdict === 'valid') continue
     const [, v] = decode(bytes(hex))
     const early = DROP_REASONS.indexOf(verdict) <= DROP_REASONS.indexOf('length')
-    if (early) t.strictSame({ ...v }, { ...new NdiscView(), drop: verdict }, id)
+    if (early) t.strictSame({ ...v }, { ...new NdiscView(), drop: verdict, wrongAt: v.wrongAt }, id)
     else t.same([v.type !== 0, v.target().equals(Address.unspecified), v.sourceMac > 0], [true, false, true], id)
     t.equal(v.tlla, NO_MAC, id)
   }
+})
+
+t.test('the byte that is wrong', async (t) => {
+  // Counted by hand in the frames: 14 bytes of Ethernet, 40 of IPv6, 24 of the message, then options.
+  const wrong: Readonly<Record<string, number>> = {
+    'hop limit 64': 21, 'NA hop limit 254': 21, 'one bit of the checksum': 56, 'NA checksum': 56, 'code 255': 55, 'length 8': 18,
+    'target ff02::1': 62, 'NA target ff02::1': 62, 'source ff02::1': 22, 'source is the target': 22,
+    'zero length first': 79, 'zero length in the middle': 87, 'zero length last': 87, 'past the end': 79, 'one byte left': 87,
+    'NA option past the end': 79, 'DAD to ff02::1': 38, 'DAD with SLLA': 78, 'DAD with SLLA, then a broken option': 87,
+    'atomic fragment': 20, 'fragment behind hop-by-hop': 54, 'fragment in front of hop-by-hop': 20,
+    'hop-by-hop': 20, 'hop-by-hop and destination options': 20, 'NA to ff02::1 with S': 58,
+    'payload past the frame': 86, 'cut in the target': 70, 'cut in the Ethernet header': 12, 'hop-by-hop past the frame': 94,
+    'IPv4 ethertype': 12, 'version 4': 14, 'VLAN tag 5': 12, 'echo request': 54, 'UDP': 20, 'MLDv2 report': 62,
+  }
+  for (const [id, at] of Object.entries(wrong)) t.equal(decode(frame(id))[1].wrongAt, at, id)
+  t.equal(decode(frame('NS multicast'))[1].wrongAt, -1, 'a valid frame')
+  const padded = new Uint8Array(300)
+  padded.set(frame('hop limit 64'), 101)
+  const v = new NdiscView()
+  v.decode(padded, 101, 86, 14, false)
+  t.equal(v.wrongAt, 21, 'inside a slab')
+  v.decode(padded, 115, 72, 0, false)
+  t.equal(v.wrongAt, 7, 'without link header')
 })
 
 t.test('poison overwrites all fields', async (t) => {

@@ -136,6 +136,21 @@ t.test('options that do not fit are left out, and the message is whole', async (
   t.equal(decode(frame), 'advertisement fe80::ff 02:00:00:00:00:ff 1800')
 })
 
+t.test('as many servers and domains are written as fit', async (t) => {
+  const values = (count: number): string[] => Array.from({ length: count }, (_, i) => `fd00::${(i + 1).toString(16)}`)
+  const prefixes = [{ prefix: Prefix.parse('fd00::/64')!, autonomous: true, valid: 1, preferred: 1 }]
+  const option = (dns: RouterAdvertisement['dns']) => {
+    const frame = encode({ prefixes, mtu: 1500, dns })
+    return decodeDnsOption(frame, 14 + 40 + 16 + 8 + 8 + 32, frame.length)
+  }
+  t.same(option([{ kind: 'servers', values: values(74), lifetime: 600 }])?.values, values(73))
+  t.same(option([{ kind: 'servers', values: values(73), lifetime: 600 }])?.values, values(73))
+  const domains = Array.from({ length: 100 }, (_, i) => `example-${i + 100}.net`)
+  t.same(option([{ kind: 'domains', values: domains, lifetime: 600 }])?.values, domains.slice(0, 68))
+  t.equal(decode(encode({ prefixes, mtu: 1500, dns: [{ kind: 'servers', values: values(73), lifetime: 600 }, { kind: 'domains', values: domains, lifetime: 1 }] })),
+    'advertisement fe80::ff 02:00:00:00:00:ff 1800')
+})
+
 t.test('options for name resolution', async (t) => {
   const show = (hex: string): string | undefined => {
     const found = decodeDnsOption(bytes(hex), 0, bytes(hex).length)

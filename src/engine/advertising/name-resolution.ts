@@ -1,4 +1,7 @@
-/** Servers and search domains of Router Advertisements (RFC 8106): the configured ones, else those that upstreams advertise. */
+/**
+ * Servers and search domains of Router Advertisements (RFC 8106): the configured ones, else those that upstreams advertise. One that is no
+ * longer among them is withdrawn, with a lifetime of 0, for as long as hosts may use it.
+ */
 import type { ActiveSubnet } from '../rules/rule.ts'
 import type { Instant } from '../types.ts'
 import { type DnsOption, INFINITY } from '../../wire/router-messages.ts'
@@ -9,46 +12,52 @@ const KINDS = ['servers', 'domains'] as const
 /** The most values of one upstream and kind. */
 const LIMIT = 16
 
-/** A server or domain that an upstream advertises. */
-interface Heard {
-  /** End of its lifetime. A withdrawn one is remembered until hosts have heard of it. */
-  readonly until: Instant
-  readonly isWithdrawn: boolean
-}
+/** The most values of one link and kind that are remembered: more than fit into an advertisement. */
+const HELD_LIMIT = 128
 
 export class NameResolution {
-  /** By ifindex and kind. */
-  readonly #heard = new Map<string, Map<string, Heard>>()
+  /** Ends of the lifetimes that upstreams advertise: by ifindex and kind, then by value. */
+  readonly #heard = new Map<string, Map<string, Instant>>()
+  /** Until when hosts may use what was advertised to them: likewise. */
+  readonly #held = new Map<string, Map<string, Instant>>()
 
   /** Adds to what is known, as hosts do (RFC 8106 5.3.1): an advertisement may have several options, each with its lifetime. */
   heard(ifindex: number, { kind, values, lifetime }: DnsOption, now: Instant): void {
-    const key = keyOf(kind, ifindex)
-    let known = this.#heard.get(key)
-    if (known === undefined) this.#heard.set(key, known = new Map())
-    for (const [value, { until }] of known) if (until <= now) known.delete(value)
+    const known = presentIn(this.#heard, keyOf(kind, ifindex), now)
     for (const value of values) {
-      const before = known.get(value)
-      const until = lifetime === INFINITY ? Infinity : now + 1000 * lifetime
-      if (lifetime > 0) known.set(value, { until: until as Instant, isWithdrawn: false })
-      else if (before?.isWithdrawn === false) {
-        known.set(value, { until: Math.min(before.until, now + 1000 * DNS_LIFETIME) as Instant, isWithdrawn: true })
-      }
-      if (known.size > LIMIT) known.delete([...known].reduce((a, b) => b[1].until < a[1].until ? b : a)[0])
+      if (lifetime === 0) known.delete(value)
+      else set(known, value, (lifetime === INFINITY ? Infinity : now + 1000 * lifetime) as Instant, LIMIT)
     }
   }
 
-  gone(ifindex: number): void { for (const kind of KINDS) this.#heard.delete(keyOf(kind, ifindex)) }
+  /** Notes the options of an advertisement that was sent on a link. */
+  advertised(ifindex: number, options: readonly DnsOption[], now: Instant): void {
+    for (const { kind, values, lifetime } of options) {
+      const held = presentIn(this.#held, keyOf(kind, ifindex), now)
+      if (lifetime > 0) for (const value of values) set(held, value, Math.max(held.get(value) ?? 0, now + 1000 * lifetime) as Instant, HELD_LIMIT)
+    }
+  }
 
-  /** @returns one option for each kind and lifetime; a lifetime of 0 is that of withdrawn values */
-  on(subnets: readonly ActiveSubnet[], now: Instant): DnsOption[] {
-    return KINDS.flatMap((kind) => {
+  gone(ifindex: number): void {
+    for (const kind of KINDS) this.#heard.delete(keyOf(kind, ifindex))
+    this.forget(ifindex)
+  }
+
+  /** Forgets what was advertised on a link. */
+  forget(ifindex: number): void { for (const kind of KINDS) this.#held.delete(keyOf(kind, ifindex)) }
+
+  /** @returns one option for each kind and lifetime on a link; a lifetime of 0 is that of withdrawn values, which come last */
+  on(ifindex: number, subnets: readonly ActiveSubnet[], now: Instant): DnsOption[] {
+    const options = KINDS.flatMap((kind) => {
       const lifetimes = new Map<string, number>()
       for (const [value, lifetime] of subnets.flatMap((subnet) => [...this.#valuesOf(subnet, kind, now)])) {
         lifetimes.set(value, Math.max(lifetimes.get(value) ?? 0, lifetime))
       }
+      for (const [value, until] of this.#held.get(keyOf(kind, ifindex)) ?? []) if (until > now && !lifetimes.has(value)) lifetimes.set(value, 0)
       return [...new Set(lifetimes.values())].map((lifetime) => (
         { kind, lifetime, values: [...lifetimes.keys()].filter((value) => lifetimes.get(value) === lifetime) }))
     })
+    return options.sort((a, b) => Number(a.lifetime === 0) - Number(b.lifetime === 0))
   }
 
   /** Yields values with their lifetimes in seconds, rounded down. */
@@ -56,12 +65,26 @@ export class NameResolution {
     const configured = kind === 'servers' ? dns?.map(String) : search
     if (configured !== undefined) return yield * configured.map((value) => [value, DNS_LIFETIME] as const)
     for (const link of upstreams.ifindexes) {
-      for (const [value, { until, isWithdrawn }] of this.#heard.get(keyOf(kind, link)) ?? []) {
+      for (const [value, until] of this.#heard.get(keyOf(kind, link)) ?? []) {
         const left = until === Infinity ? DNS_LIFETIME : Math.floor((until - now) / 1000)
-        if (left > 0) yield [value, isWithdrawn ? 0 : left]
+        if (left > 0) yield [value, left]
       }
     }
   }
+}
+
+/** @returns the values under `key` whose time is not over, to be changed */
+function presentIn(all: Map<string, Map<string, Instant>>, key: string, now: Instant): Map<string, Instant> {
+  let values = all.get(key)
+  if (values === undefined) all.set(key, values = new Map())
+  for (const [value, until] of values) if (until <= now) values.delete(value)
+  return values
+}
+
+/** Above `limit`, drops the value that ends first. */
+function set(values: Map<string, Instant>, value: string, until: Instant, limit: number): void {
+  values.set(value, until)
+  if (values.size > limit) values.delete([...values].reduce((a, b) => b[1] < a[1] ? b : a)[0])
 }
 
 function keyOf(kind: DnsOption['kind'], ifindex: number): string { return `${kind} ${ifindex}` }

@@ -173,6 +173,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   #end({ ifindex }: Advertiser): void {
     super.gone(ifindex)
     this.#others.gone(ifindex)
+    this.#dns.forget(ifindex)
   }
 
   #received(ifindex: number, message: RouterMessage, now: Instant): void {
@@ -259,6 +260,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     const message: RouterAdvertisement = { source, destination, to: link.mac === undefined ? -1 as Mac : to, prefixes, ...rest }
     effects.routerAdvertisements.push({ ifindex, message })
     this.#prefixes.advertised(link.name, prefixes, now)
+    this.#dns.advertised(ifindex, rest.dns, now)
     if (!destination.isMulticast) return true
     Object.assign(advertiser, { lastText: text, lifetimes: lifetimesOf(content), lastSent: now, sent: advertiser.sent + 1 })
     return true
@@ -277,7 +279,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     const mtus = [links.get(ifindex)?.mtu, ...subnets.flatMap(({ upstreams }) => upstreams.ifindexes.map((link) => this.#mtus.get(link)))]
       .filter((mtu) => mtu !== undefined)
     const mtu = mtus.length === 0 ? undefined : Math.min(...mtus)
-    const dns = this.#dns.on(subnets, now)
+    const dns = this.#dns.on(ifindex, subnets, now)
     const shape = prefixes.map(({ prefix, preferred }: PrefixInformation) => `${prefix}${preferred === 0 ? ' deprecated' : ''}`).sort()
     const names = dns.flatMap(({ values, lifetime: left }) => values.map((value) => `${value}${left === 0 ? ' withdrawn' : ''}`)).sort()
     const text = [lifetime, mtu, ...shape, ...names].join()

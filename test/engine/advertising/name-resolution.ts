@@ -1,6 +1,6 @@
 /** Servers and search domains of Router Advertisements (RFC 8106). */
 import t from 'tap'
-import { Router, STATIC } from '../kit/router.ts'
+import { CONFIG, Router, STATIC } from '../kit/router.ts'
 import { ETH0, ETH1 } from '../kit/stage.ts'
 
 /** An option for name resolution in an advertisement of the upstream. */
@@ -49,10 +49,56 @@ t.test('a server that the upstream withdraws is withdrawn for as long as hosts m
   dns(stage, 'servers', ['2001:db8::53'], 0)
   dns(stage, 'servers', ['2001:db8::99'], 0)
   stage.wait(10)
-  t.match(stage.advertisements, [/ff02::1 .*, 2001:db8::53 0, 2001:db8::54 59\d$/], 'at once; another one is ignored')
+  t.match(stage.advertisements, [/ff02::1 .*, 2001:db8::54 59\d, 2001:db8::53 0$/], 'at once; another one is ignored')
   t.same([...stage.engine.advertising.snapshot(stage.now)][0].servers, ['2001:db8::54'])
   stage.wait(600_000)
   t.equal(resolution(stage), '')
+})
+
+const WITH_DNS = CONFIG.replace('yes', 'yes\n  dns fd00::53 fd00::54\n  search example.net')
+
+t.test('servers and domains that the configuration no longer has are withdrawn', async (t) => {
+  const stage = new Router(WITH_DNS)
+  t.equal(resolution(stage), ', fd00::53 fd00::54 1800, example.net 1800')
+  stage.configure(WITH_DNS.replace('fd00::53 ', ''))
+  stage.wait(10)
+  t.match(stage.advertisements, [/ff02::1 .*, fd00::54 1800, example\.net 1800, fd00::53 0$/], 'at once')
+  stage.configure(CONFIG)
+  t.equal(resolution(stage), ', fd00::53 fd00::54 0, example.net 0')
+  stage.configure(WITH_DNS)
+  t.equal(resolution(stage), ', fd00::53 fd00::54 1800, example.net 1800', 'back again')
+  stage.configure(CONFIG)
+  stage.wait(1_800_000)
+  t.equal(resolution(stage), '', 'no host uses them any more')
+})
+
+t.test('with `dns`, servers of the upstream that were passed on are withdrawn', async (t) => {
+  const stage = new Router()
+  dns(stage, 'servers', ['2001:db8::53'], 600)
+  t.equal(resolution(stage), ', 2001:db8::53 600')
+  stage.configure(CONFIG.replace('yes', 'yes\n  dns fd00::53'))
+  t.equal(resolution(stage), ', fd00::53 1800, 2001:db8::53 0')
+})
+
+t.test('the last advertisement on a link withdraws servers, too', async (t) => {
+  const stage = new Router(WITH_DNS)
+  stage.configure(CONFIG.replace('router-advertisements yes', ''))
+  stage.wait(4000)
+  t.match(stage.advertisements, [/, fd00::53 fd00::54 0, example\.net 0$/])
+  stage.configure(CONFIG)
+  t.equal(resolution(stage), '')
+})
+
+t.test('servers that are other ones each time do not displace the present ones', async (t) => {
+  const stage = new Router(WITH_DNS.replace('dns fd00::53 fd00::54\n', ''))
+  for (let i = 0; i < 200; i++) {
+    dns(stage, 'servers', [`2001:db8::1:${i}`], 600)
+    dns(stage, 'servers', [`2001:db8::1:${i - 1}`], 0)
+    stage.wait(3500)
+  }
+  const [, present, domain, withdrawn] = resolution(stage).split(', ')
+  t.match([present, domain], [/^2001:db8::1:199 59\d$/, 'example.net 1800'])
+  t.ok(withdrawn.split(' ').length <= 1 + 128)
 })
 
 t.test('servers with a short lifetime are refreshed with the upstream', async (t) => {

@@ -1,0 +1,18 @@
+/** Bytes in hex, for people. */
+
+/** Bytes of a line. */
+const LINE = 16
+
+/**
+ * Formats bytes in lines that begin with the offset of their first byte: `  16  00 20 3a[40]20 01`.
+ * @param hex two digits for each byte @param marked offset of the byte in brackets; null: none @param paint colors the marked byte
+ */
+export function hexDump(hex: string, marked: number | null, paint = (text: string): string => text): string {
+  const bytes = hex.match(/../g) ?? []
+  let text = ''
+  for (let at = 0; at < bytes.length; at += LINE) {
+    const line = bytes.slice(at, at + LINE).map((byte, i) => at + i === marked ? paint(`[${byte}]`) : `${at + i - 1 === marked && i > 0 ? '' : ' '}${byte}`)
+    text += `${String(at).padStart(4)} ${line.join('')}\n`
+  }
+  return text
+}

@@ -1,0 +1,44 @@
+/** Checks that what is configured for Router Advertisements fits into one of 1280 bytes, which every link passes (RFC 8200 5). */
+import type { Subnet } from './config.ts'
+import type { Report } from './diagnostic.ts'
+import type { Placed } from './parser.ts'
+import type { Places } from './places.ts'
+
+/** Bytes left for options after the IPv6 header, the message, the link-layer address and the MTU (RFC 4861 4.2). */
+const SPACE = 1280 - 40 - 16 - 8 - 8
+/** Bytes of a prefix, and of servers or domains without their values. */
+const PREFIX = 32, HEADER = 8
+/** Bytes of a server. A domain has one more than characters for its first length, and one for its end (RFC 1035 3.1). */
+const SERVER = 16, DOMAIN = 2
+
+/** Warns of servers and domains that do not fit beside the prefixes of all subnets of a link. Servers come first. */
+export function checkAdvertisementSpace(subnets: readonly Placed<Subnet>[], places: Places, report: Report): void {
+  const advertised = subnets.map(({ value }) => value).filter(({ settings }) => settings.routerAdvertisements)
+  const byLink = new Map<string, Subnet[]>()
+  for (const subnet of advertised) for (const link of subnet.downstream) byLink.set(link, [...byLink.get(link) ?? [], subnet])
+  const reported = new Set<Subnet>()
+  for (const [link, group] of byLink) {
+    const subnet = group.findLast(({ dns, search }) => dns !== undefined || search !== undefined)
+    if (subnet === undefined || reported.has(subnet)) continue
+    const servers = new Set(group.flatMap(({ dns = [] }) => dns.map(String)))
+    const domains = [...new Set(group.flatMap(({ search = [] }) => search))]
+    let space = SPACE - PREFIX * group.length
+    const server = countFitting([...servers].map(() => SERVER), space)
+    if (server > 0) space -= HEADER + SERVER * server
+    const domain = countFitting(domains.map(({ length }) => length + DOMAIN), space)
+    for (const [what, all, count, field] of [['name servers', servers.size, server, 'dns'], ['search domains', domains.length, domain, 'search']] as const) {
+      const word = places.spanOf(subnet, field) ?? places.spanOf(group.find((each) => each[field] !== undefined) ?? subnet, field)
+      if (count === all || word === undefined) continue
+      reported.add(subnet)
+      report.warning(word, 'no-effect', `only ${count} of ${all} ${what} of ${link} fit into one advertisement: the others are not advertised`,
+        `write at most ${count}`)
+    }
+  }
+}
+
+/** @returns the number of values that fit, from the first on, into an option of whole multiples of 8 bytes */
+function countFitting(sizes: readonly number[], space: number): number {
+  let size = HEADER
+  const first = sizes.findIndex((each) => 8 * Math.ceil((size += each) / 8) > space)
+  return first < 0 ? sizes.length : first
+}

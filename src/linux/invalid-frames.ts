@@ -1,0 +1,40 @@
+/**
+ * The last invalid frame of each reason in a batch. Only its place is noted while the batch is read: in a flood of invalid frames, copying each
+ * one would cost too much.
+ */
+import { DROP_REASONS, type DropReason, type InvalidFrame } from '../wire/ndisc-decode.ts'
+import type { Frames } from './frames.ts'
+
+type Last = { -readonly [K in keyof InvalidFrame]: InvalidFrame[K] } & { index: number }
+
+export class InvalidFrames {
+  readonly #frames: Frames
+  readonly #lasts: ReadonlyMap<DropReason, Last>
+  /** Those of this batch. */
+  readonly #present: Last[] = []
+
+  constructor(frames: Frames) {
+    this.#frames = frames
+    this.#lasts = new Map(DROP_REASONS.map((reason) => [reason, { reason, index: -1, slab: frames.slab, at: 0, size: 0, length: 0, wrongAt: -1 }]))
+  }
+
+  /** Notes frame `index` of the batch. @param wrongAt as in `NdiscView` */
+  add(reason: DropReason, index: number, wrongAt: number): void {
+    const last = this.#lasts.get(reason)!
+    if (last.index < 0) this.#present.push(last)
+    last.index = index
+    last.wrongAt = wrongAt
+  }
+
+  /** Calls `each` with each noted frame, and forgets them. The object is reused: it is valid during the call. */
+  take(each: (frame: InvalidFrame) => void): void {
+    for (let last = this.#present.pop(); last !== undefined; last = this.#present.pop()) {
+      const { index } = last
+      last.at = index * this.#frames.slot
+      last.size = this.#frames.length(index)
+      last.length = this.#frames.wireLength(index)
+      last.index = -1
+      each(last)
+    }
+  }
+}
