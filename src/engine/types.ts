@@ -138,9 +138,9 @@ export type Input =
   /** Entries of the kernel's neighbor table: all of them at the start, then every change. */
   | { readonly kind: 'neighbor'; readonly neighbor: KernelNeighbor }
   /** The bridge `ifindex` learned, changed or lost the port of a link-layer address. */
-  | { readonly kind: 'station'; readonly ifindex: number; readonly mac: Mac; readonly present: boolean
-      /** ifindex of the port, if it is known. */
-      readonly port?: number | undefined }
+  | { readonly kind: 'station'; readonly ifindex: number; readonly mac: Mac
+      /** ifindex of the port. Undefined: the bridge forgot the address. */
+      readonly port: number | undefined }
   | { readonly kind: 'echo'; readonly ifindex: number; readonly source: Address; readonly mac: Mac | undefined }
   /**
    * The kernel has a packet for the target, and solicits on this link (RFC 4861 7.2.2). On a link without link-layer addresses, the packet

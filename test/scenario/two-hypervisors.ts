@@ -81,7 +81,7 @@ const ARRIVALS: Readonly<Record<string, (stage: Stage, from: Place) => void>> = 
   'with an announcement': ({ vm }) => vm.announce(VM),
   'with DAD': ({ vm }) => vm.probe(VM),
   'without one; the former bridge reports it, and all hosts solicit': ({ vm, router, near, far }, { proxy }) => {
-    proxy.tell({ kind: 'station', ifindex: ETH1, mac: macOf(vm.mac), present: false })
+    proxy.tell({ kind: 'station', ifindex: ETH1, mac: macOf(vm.mac), port: undefined })
     for (const host of [vm, router, near, far]) host.forget()
     for (const target of [ROUTER, NEAR, FAR]) vm.use(target)
   },

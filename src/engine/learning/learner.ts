@@ -65,14 +65,14 @@ export class Learner extends Part<LearnerParts> {
     this.#sign(w0, w1, w2, w3, ifindex, mac, now)
   }
 
-  station({ ifindex, mac, present: isPresent, port }: Extract<Input, { kind: 'station' }>, now: Instant): void {
+  station({ ifindex, mac, port }: Extract<Input, { kind: 'station' }>, now: Instant): void {
     const { rules, cache, resolution, claims } = this.parts
-    cache.capacity.station(ifindex, mac, isPresent ? port : undefined)
+    cache.capacity.station(ifindex, mac, port)
     for (const neighbor of cache.capacity.of(mac)) {
       const { target: { w0, w1, w2, w3 } } = neighbor
-      if (!isPresent && neighbor.ifindex === ifindex) {
+      if (port === undefined && neighbor.ifindex === ifindex) {
         resolution.missing(neighbor, now)
-      } else if (isPresent && neighbor.ifindex !== ifindex && rules.owning(ifindex, w0, w1, w2, w3) !== undefined) {
+      } else if (port !== undefined && neighbor.ifindex !== ifindex && rules.owning(ifindex, w0, w1, w2, w3) !== undefined) {
         claims.contest(neighbor, ifindex, undefined, now)
       }
     }

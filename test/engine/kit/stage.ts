@@ -113,7 +113,7 @@ export class Stage {
   }
 
   /** A bridge learned or lost the port of a host. */
-  station(ifindex: number, from: string, present: boolean): void { this.handle({ kind: 'station', ifindex, mac: mac(from), present }) }
+  station(ifindex: number, from: string, port: number | undefined): void { this.handle({ kind: 'station', ifindex, mac: mac(from), port }) }
 
   /** Steps with a frame, which is poisoned afterwards. @returns its outcome; undefined when the link does not exist */
   frame(ifindex: number, frame: Uint8Array, cooked = false): Outcome | DropReason | undefined {
