@@ -152,11 +152,11 @@ export class Explainer extends Part<ExplainerParts> {
   }
 
   #neighbor(neighbor: Neighbor, now: Instant): NeighborExplanation {
-    const { state, ifindex, mac, isPinned: pinned, proxied, isBehindProxy, router, verified, deadline, place, routed, isRoutePending, joined,
+    const { state, ifindex, mac, isPinned: pinned, isOverridable, isBehindProxy, router, verified, deadline, place, routed, isRoutePending, joined,
       work: { probed, probes, waiting, rival, rivalMac, nextHop, via } } = neighbor
     const [iface, claimed, route] = [ifindex, rival, routed].map((link) => this.parts.links.get(link)?.name)
     return {
-      state, iface, ifindex, lladdr: formatted(mac), pinned, proxied: proxied || isBehindProxy, router,
+      state, iface, ifindex, lladdr: formatted(mac), pinned, proxied: isOverridable || isBehindProxy, router,
       via: (nextHop?.address ?? via)?.toString(),
       proved: verified === Number.NEGATIVE_INFINITY ? undefined : now - verified,
       next: place < 0 ? undefined : Math.max(0, deadline - now),

@@ -93,7 +93,7 @@ export class Responder extends Part<ResponderParts> {
     if (this.parts.links.own(w0, w1, w2, w3)?.some((own) => own.ifindex === solicitor.ifindex)) return
     // A rule of another link may have found the owner, but the rules of the solicitor's link decide.
     const rules = this.parts.rules.match(solicitor.ifindex, w0, w1, w2, w3)
-    if (rules.length === 0 || !serves(this.parts, neighbor, rules, isDad) || (isDad && neighbor.proxied)) return
+    if (rules.length === 0 || !serves(this.parts, neighbor, rules, isDad) || (isDad && neighbor.isOverridable)) return
     if (isDad) this.#dad.conflict(neighbor, solicitor.ifindex, solicitor.mac, now)
     this.#answerSolicitor(rules[0], target, solicitor)
   }
