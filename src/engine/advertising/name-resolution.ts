@@ -10,21 +10,21 @@ const KINDS = ['servers', 'domains'] as const
 const LIMIT = 16
 
 /** A server or domain that an upstream advertises. */
-interface Heard {
-  /** End of its lifetime. A withdrawn one is remembered until hosts have heard of it. */
+interface Received {
+  /** End of its lifetime. A withdrawn one is remembered until its withdrawal has been advertised. */
   readonly until: Instant
   readonly isWithdrawn: boolean
 }
 
 export class NameResolution {
   /** By ifindex and kind. */
-  readonly #heard = new Map<string, Map<string, Heard>>()
+  readonly #received = new Map<string, Map<string, Received>>()
 
   /** Adds to what is known, as hosts do (RFC 8106 5.3.1): an advertisement may have several options, each with its lifetime. */
-  heard(ifindex: number, { kind, values, lifetime }: DnsOption, now: Instant): void {
+  received(ifindex: number, { kind, values, lifetime }: DnsOption, now: Instant): void {
     const key = keyOf(kind, ifindex)
-    let known = this.#heard.get(key)
-    if (known === undefined) this.#heard.set(key, known = new Map())
+    let known = this.#received.get(key)
+    if (known === undefined) this.#received.set(key, known = new Map())
     for (const [value, { until }] of known) if (until <= now) known.delete(value)
     for (const value of values) {
       const before = known.get(value)
@@ -37,7 +37,7 @@ export class NameResolution {
     }
   }
 
-  gone(ifindex: number): void { for (const kind of KINDS) this.#heard.delete(keyOf(kind, ifindex)) }
+  gone(ifindex: number): void { for (const kind of KINDS) this.#received.delete(keyOf(kind, ifindex)) }
 
   /** @returns one option for each kind and lifetime; a lifetime of 0 is that of withdrawn values */
   on(subnets: readonly ActiveSubnet[], now: Instant): DnsOption[] {
@@ -56,7 +56,7 @@ export class NameResolution {
     const configured = kind === 'servers' ? dns?.map(String) : search
     if (configured !== undefined) return yield * configured.map((value) => [value, DNS_LIFETIME] as const)
     for (const link of upstreams.ifindexes) {
-      for (const [value, { until, isWithdrawn }] of this.#heard.get(keyOf(kind, link)) ?? []) {
+      for (const [value, { until, isWithdrawn }] of this.#received.get(keyOf(kind, link)) ?? []) {
         const left = until === Infinity ? DNS_LIFETIME : Math.floor((until - now) / 1000)
         if (left > 0) yield [value, isWithdrawn ? 0 : left]
       }

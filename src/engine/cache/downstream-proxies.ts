@@ -134,7 +134,7 @@ export class DownstreamProxies extends Part<DownstreamProxiesParts> {
   #solicit(proxy: Proxy, now: Instant): void {
     const { ifindex, mac, target, upstream } = proxy
     proxy.rounds++
-    for (const address of [upstream!, target!]) this.parts.prober.ask(ifindex, mac, address)
+    for (const address of [upstream!, target!]) this.parts.prober.solicitHost(ifindex, mac, address)
     this.#tests.set(proxy, now + ROUND_INTERVAL as Instant)
   }
 

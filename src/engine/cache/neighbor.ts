@@ -114,9 +114,9 @@ export class Neighbor {
    */
   path: 'unknown' | 'right' | 'detour' = 'right'
   /** The owner's link at the time of the last look-up of `path`; 0: a look-up is due. */
-  askedOn = 0
+  lookedUpOn = 0
   /** The links that packets for the owner came in on then. */
-  askedFrom: readonly number[] = NONE
+  lookedUpFrom: readonly number[] = NONE
   /** The kernel's route leads to a link that has no hosts of the rule, or discards packets. So the target is not answered for. */
   isForeign = false
   joined: readonly number[] = NONE

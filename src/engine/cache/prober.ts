@@ -50,7 +50,7 @@ export class Prober extends Part<ProberParts> {
   }
 
   /** Solicits one host for a target. The IPv6 destination is the group, so that the host's kernel does not forward the message. */
-  ask(ifindex: number, to: Mac, target: Address): void {
+  solicitHost(ifindex: number, to: Mac, target: Address): void {
     const link = this.parts.links.get(ifindex)
     const source = link && this.#source(link, target)
     if (source !== undefined) this.parts.effects.probes.push({ ifindex, source, destination: target.solicitedNode, target, to })

@@ -168,9 +168,9 @@ export class World {
   #carryOut(effects: Effects): void {
     this.sink.record(effects)
     if (!this.#isSlow) this.#applyRoutes()
-    for (let question = this.sink.paths.shift(); question !== undefined; question = this.sink.paths.shift()) {
-      const reply = replyTo(question, this.sink.links.values(), this.sink.routes.values())
-      this.sink.decisions.set(question.target.toString(), reply.decisions)
+    for (let lookup = this.sink.paths.shift(); lookup !== undefined; lookup = this.sink.paths.shift()) {
+      const reply = replyTo(lookup, this.sink.links.values(), this.sink.routes.values())
+      this.sink.decisions.set(lookup.target.toString(), reply.decisions)
       this.#step(reply)
     }
   }
