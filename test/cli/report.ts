@@ -1,9 +1,8 @@
 /** `ndp6d report` with a daemon and without. */
 import t from 'tap'
-import { command, ENV, type Ended, run, writeFiles } from '../fixtures/program.ts'
-import { schemaErrors } from '../fixtures/schema.ts'
+import { command, type Ended, run, startDaemon, writeFiles } from '../fixtures/program.ts'
+import { schemaErrors } from '../kit/schema.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
-import { Proc } from '../lab/kit/process.ts'
 
 await ownNamespace()
 veth('eth0', 'far0')
@@ -18,9 +17,7 @@ const RUN = { RUNTIME_DIRECTORY: files.path('run') }
 const report = (...args: string[]): Ended => run(command('report', ...args), RUN, 60_000)
 
 t.test('with a daemon', async (t) => {
-  const daemon = new Proc(command('--config', files.path('ndp6d.conf')), { ...ENV, ...RUN })
-  t.teardown(() => daemon.stop('SIGKILL'))
-  await daemon.line(/\bready\b/)
+  const daemon = await startDaemon(t, [files.path('ndp6d.conf')], RUN)
   const { status, stdout, stderr } = report()
   t.equal(status, 0)
   t.equal(stderr, '')
