@@ -89,7 +89,7 @@ function strayRoute(machine: Machine, { target, link }: Owner, other: number | u
 function digitsOf(address: Address): string { return address.toString().replaceAll(':', '') }
 
 /** @returns whether one address becomes the other by moving colons, or by exchanging two neighboring digits */
-export function looksLike(a: Address, b: Address): boolean {
+function looksLike(a: Address, b: Address): boolean {
   const [x, y] = [digitsOf(a), digitsOf(b)]
   if (x.length !== y.length) return false
   const differing = [...x].flatMap((digit, i) => digit === y[i] ? [] : [i])
