@@ -1,12 +1,12 @@
 /** Explains what solicitations for a target get, and why, without any effect on the engine. For `ndp6d explain`. */
 import { type Address, formatMac } from '../../address.ts'
+import type { StatementKey } from '../../config/config.ts'
 import type { NeighborState, Outcome } from '../../events.ts'
 import type { BareLinks } from '../cache/bare-links.ts'
 import type { NeighborCache } from '../cache/neighbor-cache.ts'
 import type { Neighbor } from '../cache/neighbor.ts'
 import type { Prober } from '../cache/prober.ts'
 import { sourceAddress } from '../links/source-address.ts'
-import type { StatementKey } from '../rules/compiled-config.ts'
 import { type Context, Part } from '../rules/context.ts'
 import { type ActiveRule, isAnycast, isReachable, isStatic } from '../rules/rule.ts'
 import type { Instant, Link } from '../types.ts'
@@ -123,8 +123,7 @@ export class Explainer extends Part<ExplainerParts> {
     const own = links.own(w0, w1, w2, w3)
     if (own !== undefined) {
       if (neighbor?.isOwned && neighbor.ifindex === link.ifindex) return 'same-link'
-      const isElsewhere = own.every(({ ifindex, tentative }) => ifindex !== link.ifindex && !tentative)
-      return isElsewhere && isReachable(own, rules) ? this.#answer(link, target, rules[0]) : 'own-address'
+      return isReachable(own, rules, link.ifindex) ? this.#answer(link, target, rules[0]) : 'own-address'
     }
     if (isAnycast(rules, links, w0, w1, w2, w3)) return 'anycast'
     if (neighbor?.isOwned) {

@@ -41,8 +41,7 @@ export class Responder extends Part<ResponderParts> {
     if (own !== undefined) {
       // Another host on this link has the address, too. A second answer would make the conflict worse.
       if (neighbor?.isOwned && neighbor.ifindex === link.ifindex) return 'same-link'
-      const isElsewhere = own.every(({ ifindex, tentative }) => ifindex !== link.ifindex && !tentative)
-      return isElsewhere && isReachable(own, rules) ? this.#answer(link, view, rules[0]) : 'own-address'
+      return isReachable(own, rules, link.ifindex) ? this.#answer(link, view, rules[0]) : 'own-address'
     }
     if (isAnycast(rules, links, t0, t1, t2, t3)) return 'anycast'
     if (neighbor !== undefined && neighbor.isOwned) return this.#owned(neighbor, link, view, rules, isDad, now)
