@@ -6,7 +6,7 @@ import type { Config } from './config/config.ts'
 import { Machine } from './doctor/machine.ts'
 import { FindingWatch } from './doctor/watch.ts'
 import { Engine, type Preview } from './engine.ts'
-import type { Effects, Input, Instant, Listening, PathQuestion } from './engine/types.ts'
+import type { Effects, Input, Instant, Listening, PathLookup } from './engine/types.ts'
 import type { Event } from './events.ts'
 import { Introspection } from './introspection.ts'
 import { linkReader } from './link-reader.ts'
@@ -196,7 +196,7 @@ export class Daemon {
     for (const lookup of lookups) {
       this.#inputs.push({ kind: 'lookup', target: lookup.target, decision: unlessBusy(() => this.#kernel.lookup(lookup)) ?? NO_ROUTE })
     }
-    if (paths.length > 0) this.#askPaths([...paths])
+    if (paths.length > 0) this.#lookUpPaths([...paths])
     this.#unlogged.push(...events)
     for (const event of events) this.#observers.event(event, now)
     for (let i = 0; i < outcomes.size; i++) {
@@ -215,9 +215,9 @@ export class Daemon {
     this.#totals.event(event)
   }
 
-  #askPaths(questions: readonly PathQuestion[]): void {
-    const replies = unlessBusy(() => this.#kernel.paths(questions))
-    questions.forEach(({ target, ifindex }, i) => this.#inputs.push({ kind: 'path', target, ifindex, decisions: replies?.[i] ?? [NO_ROUTE] }))
+  #lookUpPaths(lookups: readonly PathLookup[]): void {
+    const replies = unlessBusy(() => this.#kernel.paths(lookups))
+    lookups.forEach(({ target, ifindex }, i) => this.#inputs.push({ kind: 'path', target, ifindex, decisions: replies?.[i] ?? [NO_ROUTE] }))
   }
 
   #listen(entry: Listening): void {

@@ -44,7 +44,6 @@ import { NEIGHBOR_SOLICITATION } from './wire/constants.ts'
 import type { NdiscView } from './wire/ndisc-decode.ts'
 
 export type { Explanation } from './engine/answers/explainer.ts'
-export type { StatementKey } from './engine/rules/compiled-config.ts'
 export type { NeighborSnapshot } from './engine/cache/snapshot.ts'
 export type { Preview } from './engine/effects/reconfiguration.ts'
 export type { LinkPreview } from './engine/listening/subscriptions.ts'

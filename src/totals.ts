@@ -13,7 +13,7 @@ const TRAFFIC = [...OF_SOCKETS, 'solicitations'] as const
 const SOLICITATIONS = OF_SOCKETS.length
 
 /** Stands for the interface name of links that only a route leads to (`auto` rules). */
-export const BY_ROUTE = 'auto'
+const BY_ROUTE = 'auto'
 const SOLICITATION_OUTCOMES: ReadonlySet<Outcome> = new Set(['answered', 'defended', 'probing', ...SILENT_REASONS])
 
 /** Counters of a link, and whether packets are received and sent. */

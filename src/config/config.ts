@@ -100,6 +100,14 @@ export interface Config {
   readonly subnets: readonly Subnet[]
 }
 
+/** Names a block, or a statement by its place among the block's rules, `host` or `exclude` statements. */
+export interface StatementKey {
+  readonly kind: 'proxies' | 'subnets'
+  readonly block: number
+  readonly part?: 'rules' | 'hosts' | 'exclude'
+  readonly index?: number
+}
+
 /** Patterns compiled to regular expressions: each pattern is compared with the names of all links, many times. */
 const expressions = new Map<string, RegExp>()
 

@@ -1,5 +1,5 @@
 /** The places in the text where the parts of a Config were read. */
-import type { Config } from './config.ts'
+import type { Config, StatementKey } from './config.ts'
 import type { Span } from './diagnostic.ts'
 
 export interface Place {
@@ -29,21 +29,13 @@ function placeOf(span: Span | undefined): Place | undefined {
   return span && { file: span.source.file, line: span.source.locate(span.start).line }
 }
 
-/** Names a block, or a statement in it. */
-export interface PlaceKey {
-  readonly kind: 'proxies' | 'subnets'
-  readonly block: number
-  readonly part?: 'rules' | 'hosts' | 'exclude'
-  readonly index?: number
-}
-
 const known = new WeakMap<Config, Places>()
 
 /** Notes the places of a configuration. They are beside its values, so that configurations with equal values are equal. */
 export function setPlaces(config: Config, places: Places): void { known.set(config, places) }
 
 /** @returns undefined for a statement that the configuration does not have, or if no file has the configuration */
-export function findPlace(config: Config, { kind, block, part, index = 0 }: PlaceKey): Place | undefined {
+export function findPlace(config: Config, { kind, block, part, index = 0 }: StatementKey): Place | undefined {
   const owner = config[kind][block] as Partial<Record<'rules' | 'hosts' | 'exclude', readonly object[]>> | undefined
   const value = part === undefined ? owner : owner?.[part]?.[index]
   return value === undefined ? undefined : known.get(config)?.of(value)

@@ -12,7 +12,7 @@ import { nearAddress, nearest } from './suggest.ts'
 /** A domain of at most 253 characters (RFC 1035 2.3.4), without the final dot. The last label is no number, as in an address. */
 const DOMAIN = /^(?=.{1,253}$)(?!(.*\.)?\d+$)[a-z0-9_]([\w-]{0,61}[a-z0-9])?(\.[a-z0-9_]([\w-]{0,61}[a-z0-9])?)*$/i
 /** Maximum of times (ms) and counts: a JavaScript timer with a longer time fires at once. */
-export const MAX_INTEGER = 2 ** 31 - 1
+const MAX_INTEGER = 2 ** 31 - 1
 /** IFNAMSIZ - 1 of linux/if.h, in bytes. */
 const MAX_IFACE = 15
 /** The port of examples. */

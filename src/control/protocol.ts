@@ -18,9 +18,6 @@ export interface Request {
 /** A part of a reply. Its keys depend on the command. */
 export type Part = Readonly<Record<string, unknown>>
 
-/** Why a request has no reply. */
-export interface Refusal { readonly error: string }
-
 /** @returns undefined: not a request of this version */
 export function parseRequest(line: string): Request | undefined {
   try {

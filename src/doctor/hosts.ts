@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { Address, Prefix } from '../address.ts'
 import { type Config, matchesIface, type Subnet } from '../config/config.ts'
-import type { PathQuestion } from '../engine/types.ts'
+import type { PathLookup } from '../engine/types.ts'
 import { NUD_FAILED } from '../wire/rtneighbor.ts'
 import { type Check, configured, type Configured, type Finding, word } from './check.ts'
 import type { Machine } from './machine.ts'
@@ -54,18 +54,18 @@ function sourcesOf({ config, machine }: Configured, { target, link }: Owner): nu
 async function strayRoutes(subject: Configured): Promise<Finding[]> {
   const { machine } = subject
   const owners = ownersOf(subject)
-  const questions = owners.flatMap((owner): (PathQuestion & Owner)[] => {
+  const lookups = owners.flatMap((owner): (PathLookup & Owner)[] => {
     const ifindex = machine.link(owner.link)?.ifindex
     const from = sourcesOf(subject, owner)
     return ifindex === undefined || from.length === 0 ? [] : [{ ...owner, ifindex, from, hidden: undefined }]
   })
   const found: Finding[] = []
-  for (let at = 0; at < questions.length && found.length < FINDINGS; at += BATCH) {
-    const batch = questions.slice(at, at + BATCH)
+  for (let at = 0; at < lookups.length && found.length < FINDINGS; at += BATCH) {
+    const batch = lookups.slice(at, at + BATCH)
     const replies = machine.paths(batch)
-    batch.forEach((question, i) => {
-      const wrong = replies[i].find((decision) => !decision.local && decision.ifindex !== question.ifindex)
-      if (wrong !== undefined && found.length < FINDINGS) found.push(strayRoute(machine, question, wrong.ifindex, wrong.length))
+    batch.forEach((lookup, i) => {
+      const wrong = replies[i].find((decision) => !decision.local && decision.ifindex !== lookup.ifindex)
+      if (wrong !== undefined && found.length < FINDINGS) found.push(strayRoute(machine, lookup, wrong.ifindex, wrong.length))
     })
     await setImmediate()
   }
@@ -89,7 +89,7 @@ function strayRoute(machine: Machine, { target, link }: Owner, other: number | u
 function digitsOf(address: Address): string { return address.toString().replaceAll(':', '') }
 
 /** @returns whether one address becomes the other by moving colons, or by exchanging two neighboring digits */
-export function looksLike(a: Address, b: Address): boolean {
+function looksLike(a: Address, b: Address): boolean {
   const [x, y] = [digitsOf(a), digitsOf(b)]
   if (x.length !== y.length) return false
   const differing = [...x].flatMap((digit, i) => digit === y[i] ? [] : [i])

@@ -123,11 +123,11 @@ export type Input =
   | { readonly kind: 'link-gone'; readonly ifindex: number }
   /** The device at the other end of the link is another one: a bond failed over, or this virtual machine was migrated. */
   | { readonly kind: 'link-replugged'; readonly ifindex: number }
-  /** An operator asks: solicits the target once on each of these links. The owner is solicited by unicast. */
+  /** The command of an operator: solicits the target once on each of these links. The owner is solicited by unicast. */
   | { readonly kind: 'probe'; readonly target: Address; readonly links: readonly number[] }
   /** The kernel's reply to a lookup. */
   | { readonly kind: 'lookup'; readonly target: Address; readonly decision: RoutingDecision }
-  /** The kernel's replies to a `PathQuestion`, one for each link of `from`. */
+  /** The kernel's replies to a `PathLookup`, one for each link of `from`. */
   | { readonly kind: 'path'; readonly target: Address; readonly ifindex: number; readonly decisions: readonly RoutingDecision[] }
   /** Another program or the kernel changed a route to `prefix`. Undefined: any route or rule may have changed. */
   | { readonly kind: 'route-changed'; readonly prefix: Prefix | undefined }
@@ -138,9 +138,9 @@ export type Input =
   /** Entries of the kernel's neighbor table: all of them at the start, then every change. */
   | { readonly kind: 'neighbor'; readonly neighbor: KernelNeighbor }
   /** The bridge `ifindex` learned, changed or lost the port of a link-layer address. */
-  | { readonly kind: 'station'; readonly ifindex: number; readonly mac: Mac; readonly present: boolean
-      /** ifindex of the port, if it is known. */
-      readonly port?: number | undefined }
+  | { readonly kind: 'station'; readonly ifindex: number; readonly mac: Mac
+      /** ifindex of the port. Undefined: the bridge forgot the address. */
+      readonly port: number | undefined }
   | { readonly kind: 'echo'; readonly ifindex: number; readonly source: Address; readonly mac: Mac | undefined }
   /**
    * The kernel has a packet for the target, and solicits on this link (RFC 4861 7.2.2). On a link without link-layer addresses, the packet
@@ -172,7 +172,7 @@ export type Input =
   /** Owners of the previous run, which are answered for while they are verified. */
   | { readonly kind: 'saved-hosts'; readonly hosts: readonly SavedHost[] }
 
-/** A question to the kernel: which way a packet to `target` goes. */
+/** A lookup by the kernel: which way a packet to `target` goes. */
 export interface Lookup {
   readonly target: Address
   /** The link that the packet comes in on; 0: this machine sends it. */
@@ -193,8 +193,8 @@ export interface RoutingDecision {
   readonly length: number
 }
 
-/** A question to the kernel: where its routes would lead packets for an owner if the host route `hidden` did not exist. */
-export interface PathQuestion {
+/** Lookups by the kernel: where its routes would lead packets for an owner if the host route `hidden` did not exist. */
+export interface PathLookup {
   readonly target: Address
   /** The owner's link. */
   readonly ifindex: number
@@ -284,10 +284,10 @@ export interface Effects {
   readonly probes: Probe[]
   readonly multicasts: Multicast[]
   readonly routerAdvertisements: { readonly ifindex: number; readonly message: RouterAdvertisement }[]
-  /** Questions to the kernel's routing. Replies come back as an `Input` of kind `lookup`. */
+  /** Lookups by the kernel. Replies come back as an `Input` of kind `lookup`. */
   readonly lookups: Lookup[]
-  /** Questions about owners. Replies come back as an `Input` of kind `path`. */
-  readonly paths: PathQuestion[]
+  /** Lookups for owners. Replies come back as an `Input` of kind `path`. */
+  readonly paths: PathLookup[]
   readonly events: Event[]
   readonly outcomes: Pool<PacketOutcome>
 }

@@ -5,9 +5,6 @@ import { spawnSync } from 'node:child_process'
 export interface IpLink {
   readonly ifname: string
   readonly flags: readonly string[]
-  /** `ether`, `none` (tunnels), `ppp`, ... */
-  readonly link_type: string
-  readonly operstate?: string
   /** Name of the bridge, bond, team or VRF that the link belongs to. */
   readonly master?: string
   readonly linkinfo?: { readonly info_kind?: string; readonly info_slave_kind?: string }

@@ -52,7 +52,7 @@ export class KernelWatch {
     }, kernel)
     this.#neighbors = new NeighborWatcher({
       neighbor: (neighbor) => report({ kind: 'neighbor', neighbor }),
-      station: (ifindex, mac, port) => report({ kind: 'station', ifindex, mac, present: port !== undefined, port }),
+      station: (ifindex, mac, port) => report({ kind: 'station', ifindex, mac, port }),
       full,
     }, kernel)
     this.#prefixes = new PrefixWatcher((ifindex, onLink) => {

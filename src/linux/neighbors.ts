@@ -76,11 +76,11 @@ export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
     else this.#learn(station)
   }
 
-  /** @param isNews whether the kernel itself made the change just now; false for entries of a dump and changes by other programs */
-  #neighbor(message: NeighborMessage, isNews: boolean): void {
+  /** @param isCurrent whether the kernel itself made the change just now; false for entries of a dump and changes by other programs */
+  #neighbor(message: NeighborMessage, isCurrent: boolean): void {
     const { ifindex, address: target, lladdr: mac, router, proxy } = message
     const shown = stateOf(message)
-    const state = shown === 'failed' && !isNews ? 'deleted' : shown
+    const state = shown === 'failed' && !isCurrent ? 'deleted' : shown
     if (state === undefined || proxy || target.isMulticast) return
     const key = neighborKey(message)
     const reported = this.#neighbors.get(key)

@@ -1,6 +1,6 @@
 /** Requests to rtnetlink(7). The kernel carries out each one while it is sent, so a route is in the kernel when the call returns. */
 import { type Address, Prefix } from '../address.ts'
-import type { HostRoute, Lookup, NeighborRepair, PathQuestion, RouteChange, RoutingDecision } from '../engine/types.ts'
+import type { HostRoute, Lookup, NeighborRepair, PathLookup, RouteChange, RoutingDecision } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
 import type { MessageWriter } from '../wire/netlink-encode.ts'
 import { type AddressState, decodeAddressState, decodeLinkDetails, type LinkDetails } from '../wire/link-details.ts'
@@ -22,7 +22,7 @@ export const NETLINK_ROUTE = 0
 const GONE = ['ESRCH', 'ENOENT']
 
 /** Messages in one datagram from which no further owner is added. Two replies to each message fit into the receive buffer. */
-const QUESTION_LIMIT = 512
+const LOOKUP_LIMIT = 512
 
 /** Links whose entries are requested in one datagram. */
 const ENTRY_LIMIT = 256
@@ -89,7 +89,7 @@ export class Rtnetlink extends RequestSocket {
     })
   }
 
-  /** Asks the kernel for the route of a packet, as forwarding does; policy routing and all tables count. */
+  /** Looks up the route of a packet in the kernel, as forwarding does; policy routing and all tables count. */
   lookup(lookup: Lookup): RoutingDecision {
     let found = NO_ROUTE
     this.request((w, sequence) => lookupRoute(w, sequence, lookup), (message) => { found = decisionsOf(message)[0] })
@@ -124,15 +124,15 @@ export class Rtnetlink extends RequestSocket {
   }
 
   /**
-   * Asks the kernel about owners. The same datagram deletes the `hidden` route before the lookups and adds it again after them.
-   * @returns the decisions by question: for each link of `from` one, or one for each next hop of the route
+   * Looks up routes to owners. The same datagram deletes the `hidden` route before the lookups and adds it again after them.
+   * @returns the decisions by lookup: for each link of `from` one, or one for each next hop of the route
    */
-  paths(questions: readonly PathQuestion[]): (readonly RoutingDecision[])[] {
-    const found = questions.map((): RoutingDecision[] => [])
-    const refused = questions.map(({ from }) => from.length)
+  paths(lookups: readonly PathLookup[]): (readonly RoutingDecision[])[] {
+    const found = lookups.map((): RoutingDecision[] => [])
+    const refused = lookups.map(({ from }) => from.length)
     const discarded = new Set<number>()
-    for (let at = 0; at < questions.length;) {
-      /** What each message is: the lookup for a question, or the change of a hidden route. */
+    for (let at = 0; at < lookups.length;) {
+      /** What each message is: a part of the lookup with this index, or the change of a hidden route. */
       const messages: (number | RouteChange)[] = []
       let first = 0
       const failed = this.request((w, sequence) => {
@@ -141,8 +141,8 @@ export class Rtnetlink extends RequestSocket {
           changeRoute(w, sequence + messages.length, op, route)
           messages.push({ op, route })
         }
-        for (; at < questions.length && messages.length < QUESTION_LIMIT; at++) {
-          const { target, from, hidden } = questions[at]
+        for (; at < lookups.length && messages.length < LOOKUP_LIMIT; at++) {
+          const { target, from, hidden } = lookups[at]
           if (hidden !== undefined) change('delete', hidden)
           for (const link of from) {
             lookupRoute(w, sequence + messages.length, { target, from: link, source: undefined }, true)
@@ -153,10 +153,10 @@ export class Rtnetlink extends RequestSocket {
         w.acknowledge()
         return messages.length
       }, (message) => {
-        const question = messages[message.sequence - first]
-        if (typeof question !== 'number') return
-        found[question].push(...decisionsOf(message))
-        refused[question]--
+        const index = messages[message.sequence - first]
+        if (typeof index !== 'number') return
+        found[index].push(...decisionsOf(message))
+        refused[index]--
       })
       // A hidden route that could not be added again gets a second attempt.
       const lost: RouteChange[] = []
@@ -169,7 +169,7 @@ export class Rtnetlink extends RequestSocket {
     }
     const discards = discarded.size > 0 ? this.#discards() : []
     return found.map((decisions, i) => refused[i] === 0 ? decisions
-      : [...decisions, discarded.has(i) ? discardOf(questions[i].target, discards) : NO_ROUTE])
+      : [...decisions, discarded.has(i) ? discardOf(lookups[i].target, discards) : NO_ROUTE])
   }
 
   /** The destinations of the routes that discard packets. */

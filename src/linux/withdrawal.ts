@@ -1,8 +1,8 @@
 /** Withdraws the default route and the prefixes that hosts have from the Router Advertisements of a daemon that no longer runs. */
 import { Address, type Mac } from '../address.ts'
 import type { SavedAdvertising } from '../engine/types.ts'
-import { DEPRECATED_VALID } from '../wire/constants.ts'
 import { multicastMac } from '../wire/frame.ts'
+import { deprecated } from '../wire/router-messages.ts'
 import { type OsError, verdict } from './errors.ts'
 import { PacketSocket } from './packet.ts'
 import type { Rtnetlink } from './rtnetlink.ts'
@@ -26,8 +26,7 @@ export function withdraw({ links: names, prefixes }: SavedAdvertising, kernel: R
       socket.advertiseRouter({
         source: own.address, destination: Address.allNodes, to: mac === undefined ? -1 as Mac : multicastMac(Address.allNodes.w3) as Mac,
         lifetime: 0, mtu, dns: [],
-        prefixes: prefixes.filter(({ iface }) => iface === name).map(({ prefix, left }) => ({
-          prefix, autonomous: prefix.length === 64, preferred: 0, valid: Math.min(DEPRECATED_VALID, Math.floor(left / 1000)) })),
+        prefixes: prefixes.filter(({ iface }) => iface === name).map(({ prefix, left }) => deprecated(prefix, left)),
       })
     } finally {
       socket.close()

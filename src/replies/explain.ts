@@ -1,8 +1,8 @@
 /** The reply to `ndp6d explain`. It is the JSON document that the command prints; schemas/explain.json describes it. */
 import { Address, formatMac } from '../address.ts'
+import type { StatementKey } from '../config/config.ts'
 import type { Part, Request } from '../control/protocol.ts'
 import type { Introspection } from '../introspection.ts'
-import type { StatementKey } from '../engine.ts'
 import { probe, type ProbeReply, type ProbeSource, round } from './probe.ts'
 import { type Reason, type Verdict, verdictOf } from './verdict.ts'
 

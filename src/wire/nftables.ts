@@ -28,7 +28,7 @@ import type { AttributeList, MessageWriter } from './netlink-encode.ts'
 import { NLM_F_CREATE, NLM_F_REQUEST } from './netlink.ts'
 import { dropRule, logRule, NFTA_DATA_VALUE, NFTA_LIST_ELEM, unresolvedRule } from './nft-rules.ts'
 
-export const TABLE = 'ndp6d'
+const TABLE = 'ndp6d'
 
 /** The kernel deletes the table when the socket that created it is closed (since Linux 5.12). */
 export const NFT_TABLE_F_OWNER = 2

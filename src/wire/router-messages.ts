@@ -23,7 +23,7 @@
  */
 import { Address, isHostMac, type Mac, type Prefix, readMac, writeMac, writeWord } from '../address.ts'
 import { icmpv6Checksum, read16, write16 } from './bytes.ts'
-import { ND_HOP_LIMIT, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION, SOURCE_LINK_LAYER_ADDRESS } from './constants.ts'
+import { DEPRECATED_VALID, ND_HOP_LIMIT, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION, SOURCE_LINK_LAYER_ADDRESS } from './constants.ts'
 import {
   checkHeaders, DESTINATION, ETHER_SOURCE, HOP_LIMIT, ICMPV6, IPV6_HEADER, NEXT_HEADER, PAYLOAD_LENGTH, SOURCE, writeEthernet, writeIpv6,
 } from './frame.ts'
@@ -50,6 +50,18 @@ export interface PrefixInformation {
   readonly valid: number
   readonly preferred: number
 }
+
+/** @param valid @param preferred milliseconds, rounded down to seconds */
+export function information(prefix: Prefix, valid: number, preferred: number): PrefixInformation {
+  return { prefix, autonomous: prefix.length === 64, valid: wholeSeconds(valid), preferred: wholeSeconds(preferred) }
+}
+
+/** @param valid milliseconds for which hosts may have addresses in the prefix */
+export function deprecated(prefix: Prefix, valid: number): PrefixInformation {
+  return information(prefix, Math.min(valid, 1000 * DEPRECATED_VALID), 0)
+}
+
+function wholeSeconds(ms: number): number { return Math.max(0, Math.min(Math.floor(ms / 1000), INFINITY - 1)) }
 
 export interface RouterAdvertisement {
   readonly source: Address

@@ -10,7 +10,7 @@ import { AF_INET6 } from './rtnetlink.ts'
 
 export const RTM_NEWROUTE = 24, RTM_DELROUTE = 25
 const RTM_GETROUTE = 26
-export const RTM_NEWRULE = 32, RTM_DELRULE = 33
+export const RTM_NEWRULE = 32
 
 export const RTNLGRP_IPV6_ROUTE = 11, RTNLGRP_IPV6_RULE = 19
 

@@ -4,7 +4,7 @@ import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { command, ENV, writeFiles } from '../fixtures/program.ts'
-import { schemaErrors } from '../fixtures/schema.ts'
+import { schemaErrors } from '../kit/schema.ts'
 import { Proc } from '../lab/kit/process.ts'
 
 const files = writeFiles({ 'a file': '' })

@@ -1,9 +1,8 @@
 /** `ndp6d cleanup`: after a daemon that was killed, beside one that runs, and without permission. */
 import t from 'tap'
 import { existsSync } from 'node:fs'
-import { ENV, command, ndp6d, run, writeFiles } from '../fixtures/program.ts'
+import { command, ndp6d, run, startDaemon, writeFiles } from '../fixtures/program.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
-import { Proc } from '../lab/kit/process.ts'
 
 await ownNamespace()
 veth('eth0', 'far0')
@@ -17,9 +16,7 @@ const cleanup = () => ndp6d('cleanup', '--state', state)
 
 t.test('what a killed daemon left', async (t) => {
   const before = settings()
-  const daemon = new Proc(command('--config', files.path('ndp6d.conf'), '--state', state), ENV)
-  t.teardown(() => daemon.stop('SIGKILL'))
-  await daemon.line(/\bready\b/)
+  const daemon = await startDaemon(t, [files.path('ndp6d.conf'), '--state', state])
   t.match(sh('ip -6 route show proto 136'), '2001:db8::5 dev far0')
   t.equal(settings(), '1 2')
   t.match(cleanup(), { status: 1, stdout: '', stderr: 'ndp6d: a daemon runs in this network namespace: stop it first (`systemctl stop ndp6d`)\n' })

@@ -4,10 +4,9 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readFileSync } from 'node:fs'
 import { controlPath } from '../../src/cli/service-directories.ts'
-import { command, ENV, run, writeFiles } from '../fixtures/program.ts'
+import { command, run, startDaemon, writeFiles } from '../fixtures/program.ts'
 import { BATCH, Solicitor } from '../fixtures/solicitor.ts'
 import { ownNamespace, veth } from '../kit/namespace.ts'
-import { Proc } from '../lab/kit/process.ts'
 
 await ownNamespace()
 veth('eth0', 'far0', 'far0')
@@ -21,9 +20,7 @@ const REQUEST = '{"version":1,"command":"status","all":true}\n'
 const PAIRS = 12
 const COUNT = 20 * BATCH
 
-const daemon = new Proc(command('--config', files.path('ndp6d.conf')), { ...ENV, ...RUN })
-t.teardown(() => daemon.stop())
-await daemon.line(/\bready\b/)
+const daemon = await startDaemon(t, [files.path('ndp6d.conf')], RUN)
 const solicitor = new Solicitor('far0', '2001:db8::1:2')
 t.teardown(() => solicitor.close())
 await solicitor.first()

@@ -1,8 +1,8 @@
 /** `ndp6d doctor`: options, exit statuses, and the document of `--json`. The faults are in test/lab/doctor.ts. */
 import t, { type Test } from 'tap'
-import { Ajv2020 } from 'ajv/dist/2020.js'
-import { chmodSync, readFileSync } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
+import { schemaErrors } from '../kit/schema.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
 import { command, type Ended, run, writeFiles } from '../fixtures/program.ts'
 
@@ -28,7 +28,6 @@ interface Document {
   readonly checks: readonly { code: string; status: string; what: string | null; how: string | null; mend: string | null }[]
 }
 
-const validate = new Ajv2020({ allErrors: true }).compile(JSON.parse(readFileSync(new URL('../../../schemas/doctor.json', import.meta.url), 'utf8')))
 
 function doctor(config: string, ...args: string[]): string[] {
   return command('doctor', '--config', files.path(config), '--control', files.path('run/control.sock'), ...args)
@@ -38,7 +37,7 @@ function doctor(config: string, ...args: string[]): string[] {
 function documentOf(t: Test, { stdout, stderr }: Ended): Document {
   t.equal(stderr, '')
   const document = JSON.parse(stdout) as Document
-  t.ok(validate(document), JSON.stringify(validate.errors))
+  t.same(schemaErrors('doctor', document), [])
   return document
 }
 

@@ -1,10 +1,9 @@
 /** `ndp6d log-level` with a real daemon. */
 import t from 'tap'
-import { command, ENV, type Ended, run, writeFiles } from '../fixtures/program.ts'
-import { schemaErrors } from '../fixtures/schema.ts'
+import { command, type Ended, run, startDaemon, writeFiles } from '../fixtures/program.ts'
+import { schemaErrors } from '../kit/schema.ts'
 import { Solicitor } from '../fixtures/solicitor.ts'
 import { ownNamespace, veth } from '../kit/namespace.ts'
-import { Proc } from '../lab/kit/process.ts'
 
 await ownNamespace()
 veth('eth0', 'far0', 'far0')
@@ -15,9 +14,7 @@ const RUN = { RUNTIME_DIRECTORY: files.path('run') }
 const logLevel = (...args: string[]): Ended => run(command('log-level', ...args), RUN)
 
 t.test('the level is shown and set', async (t) => {
-  const daemon = new Proc(command('--config', files.path('ndp6d.conf')), { ...ENV, ...RUN })
-  t.teardown(() => daemon.stop('SIGKILL'))
-  await daemon.line(/\bready\b/)
+  const daemon = await startDaemon(t, [files.path('ndp6d.conf')], RUN)
   const solicitor = new Solicitor('far0', '2001:db8::2')
   t.teardown(() => solicitor.close())
   await solicitor.first()

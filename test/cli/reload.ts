@@ -5,9 +5,9 @@ import { readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from '
 import { Ajv } from 'ajv'
 import type { Status } from '../../src/replies/status.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
-import { command, type Ended, ENV, run, writeFiles } from '../fixtures/program.ts'
+import { command, type Ended, run, startDaemon, writeFiles } from '../fixtures/program.ts'
 import { parseRecord } from '../lab/kit/daemon.ts'
-import { Proc } from '../lab/kit/process.ts'
+import type { Proc } from '../lab/kit/process.ts'
 
 await ownNamespace()
 veth('eth0', 'far0')
@@ -51,10 +51,7 @@ function json(t: Test, ...args: string[]): any {
 
 async function start(): Promise<Proc> {
   write(A)
-  const daemon = new Proc(command('--config', file), { ...ENV, ...RUN })
-  t.teardown(() => daemon.stop('SIGKILL'))
-  await daemon.line(/\bready\b/)
-  return daemon
+  return startDaemon(t, [file], RUN)
 }
 
 /** @returns the sockets of a process, by inode */
@@ -201,9 +198,7 @@ t.test('a wrong command line', async (t) => {
 t.test('an included file that is added or removed', async (t) => {
   const more = writeFiles({ 'main.conf': 'include d/*.conf\n', 'd/a.conf': A })
   t.teardown(more.close)
-  const daemon = new Proc(command('--config', more.path('main.conf')), { ...ENV, ...RUN })
-  t.teardown(() => daemon.stop('SIGKILL'))
-  await daemon.line(/\bready\b/)
+  const daemon = await startDaemon(t, [more.path('main.conf')], RUN)
   t.equal(status().reload.changedOnDisk, false)
   writeFileSync(more.path('d/b.conf'), 'proxy eth2 { rule 2001:db8:2::1 { static } }\n')
   t.equal(status().reload.changedOnDisk, true)

@@ -1,11 +1,10 @@
 /** `ndp6d report` with a daemon and without. */
 import t from 'tap'
 import { bytes } from '../fixtures/frames.ts'
-import { command, ENV, type Ended, run, writeFiles } from '../fixtures/program.ts'
-import { schemaErrors } from '../fixtures/schema.ts'
+import { command, type Ended, run, startDaemon, writeFiles } from '../fixtures/program.ts'
+import { schemaErrors } from '../kit/schema.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
 import { until } from '../kit/until.ts'
-import { Proc } from '../lab/kit/process.ts'
 import { Wire } from '../linux/kit/links.ts'
 
 await ownNamespace()
@@ -21,9 +20,7 @@ const RUN = { RUNTIME_DIRECTORY: files.path('run') }
 const report = (...args: string[]): Ended => run(command('report', ...args), RUN, 60_000)
 
 t.test('with a daemon', async (t) => {
-  const daemon = new Proc(command('--config', files.path('ndp6d.conf')), { ...ENV, ...RUN })
-  t.teardown(() => daemon.stop('SIGKILL'))
-  await daemon.line(/\bready\b/)
+  const daemon = await startDaemon(t, [files.path('ndp6d.conf')], RUN)
   const wire = new Wire('far0')
   t.teardown(() => wire.close())
   // A solicitation for 2001:db8::77 that a router forwarded.

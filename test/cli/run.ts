@@ -2,7 +2,7 @@
 import t from 'tap'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
-import { command, ENV, ndp6d, run, writeFiles } from '../fixtures/program.ts'
+import { command, ENV, ndp6d, run, startDaemon, writeFiles } from '../fixtures/program.ts'
 import { parseRecord } from '../lab/kit/daemon.ts'
 import { Proc } from '../lab/kit/process.ts'
 
@@ -17,10 +17,7 @@ const file = files.path('ndp6d.conf')
 
 async function start(...args: string[]): Promise<Proc> {
   writeFileSync(file, SUBNET)
-  const daemon = new Proc(command('--config', file, ...args), ENV)
-  t.teardown(() => daemon.stop('SIGKILL'))
-  await daemon.line(/\bready\b/)
-  return daemon
+  return startDaemon(t, [file, ...args])
 }
 
 /** @returns the record that SIGUSR1 causes */

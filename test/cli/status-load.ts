@@ -1,15 +1,14 @@
 /** `ndp6d status` while a host scans the /64, and with many hosts. */
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { execFile } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Status } from '../../src/replies/status.ts'
-import { command, ENV, writeFiles } from '../fixtures/program.ts'
-import { schemaErrors } from '../fixtures/schema.ts'
+import { command, ENV, startDaemon, writeFiles } from '../fixtures/program.ts'
+import { schemaErrors } from '../kit/schema.ts'
 import { native } from '../../src/linux/native.ts'
 import { ns } from '../kit/frames.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
-import { Proc } from '../lab/kit/process.ts'
 
 await ownNamespace()
 veth('eth0', 'far0', 'far0')
@@ -22,12 +21,6 @@ t.teardown(files.close)
 const RUN = { RUNTIME_DIRECTORY: files.path('run') }
 const SLOT = 128
 const RATE = 4000
-
-async function start(t: Test, file: string): Promise<void> {
-  const daemon = new Proc(command('--config', files.path(file)), { ...ENV, ...RUN })
-  t.teardown(() => daemon.stop())
-  await daemon.line(/\bready\b/)
-}
 
 /** Solicits for RATE addresses in a second, each time another one, until `isOver`. @returns how many were solicited */
 async function scan(isOver: () => boolean): Promise<number> {
@@ -59,7 +52,7 @@ async function timed(...args: string[]): Promise<{ stdout: string; ms: number }>
 }
 
 t.test('during a scan', async (t) => {
-  await start(t, 'few.conf')
+  await startDaemon(t, [files.path('few.conf')], RUN)
   let isOver = false
   const scanning = scan(() => isOver)
   await sleep(2000)
@@ -81,7 +74,7 @@ t.test('during a scan', async (t) => {
 })
 
 t.test(`with ${HOSTS} hosts`, async (t) => {
-  await start(t, 'many.conf')
+  await startDaemon(t, [files.path('many.conf')], RUN)
   const results = [await timed(), await timed('hosts'), await timed('--json')]
   t.comment(`the overview, the hosts and JSON took ${results.map(({ ms }) => Math.round(ms)).join(', ')} ms`)
   t.match(results[0].stdout, /^\d+ hosts, 4096 pinned, \d+ host routes$/m)

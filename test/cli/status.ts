@@ -7,8 +7,8 @@ import { request } from '../../src/control/client.ts'
 import type { Status, Summary } from '../../src/replies/status.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
 import { until } from '../kit/until.ts'
-import { schemaErrors } from '../fixtures/schema.ts'
-import { command, type Ended, ENV, run, writeFiles } from '../fixtures/program.ts'
+import { schemaErrors } from '../kit/schema.ts'
+import { command, type Ended, ENV, run, startDaemon, writeFiles } from '../fixtures/program.ts'
 import { Proc } from '../lab/kit/process.ts'
 
 await ownNamespace()
@@ -25,12 +25,7 @@ const RUN = { RUNTIME_DIRECTORY: files.path('run') }
 
 function runStatus(...args: string[]): Ended { return run(command('status', ...args), RUN) }
 
-async function start(file = files.path('ndp6d.conf')): Promise<Proc> {
-  const daemon = new Proc(command('--config', file), { ...ENV, ...RUN })
-  t.teardown(() => daemon.stop('SIGKILL'))
-  await daemon.line(/\bready\b/)
-  return daemon
-}
+function start(file = files.path('ndp6d.conf')): Promise<Proc> { return startDaemon(t, [file], RUN) }
 
 /** @returns the status in JSON, which the schema allows */
 function statusOf(t: Test, ...args: string[]): { exit: number | null; status: Status & { running: boolean | null } } {
@@ -171,9 +166,7 @@ t.test('without permission', async (t) => {
 })
 
 t.test('a daemon without a control socket logs why, and works', async (t) => {
-  const daemon = new Proc(command('--config', files.path('ndp6d.conf')), { ...ENV, RUNTIME_DIRECTORY: files.path('ndp6d.conf') })
-  t.teardown(() => daemon.stop('SIGKILL'))
-  await daemon.line(/\bready\b/)
+  const daemon = await startDaemon(t, [files.path('ndp6d.conf')], { RUNTIME_DIRECTORY: files.path('ndp6d.conf') })
   t.ok(daemon.lines.some((line) => /"event":"control".*`ndp6d status` cannot connect to this daemon: /.test(line)))
   t.equal(await daemon.stop(), 0)
 })

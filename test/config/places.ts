@@ -1,7 +1,8 @@
 /** The places of rules, hosts and exclusions in the files of a configuration. */
 import t from 'tap'
 import { parseConfig } from '../../src/config/load.ts'
-import { findPlace, type PlaceKey } from '../../src/config/places.ts'
+import type { StatementKey } from '../../src/config/config.ts'
+import { findPlace } from '../../src/config/places.ts'
 
 const MAIN = `
 proxy eth2 {
@@ -28,7 +29,7 @@ subnet 2001:db8::/64 {
 
 t.test('the places of blocks and of the statements in them', async (t) => {
   const { config } = parseConfig(MAIN, 'main', () => [{ file: 'more', text: MORE }])
-  const of = (kind: PlaceKey['kind'], block: number, part?: PlaceKey['part'], index?: number): string => {
+  const of = (kind: StatementKey['kind'], block: number, part?: StatementKey['part'], index?: number): string => {
     const place = findPlace(config!, { kind, block, ...part && { part }, ...index !== undefined && { index } })
     return place === undefined ? '-' : `${place.file}:${place.line}`
   }

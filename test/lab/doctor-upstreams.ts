@@ -1,7 +1,7 @@
 /** `ndp6d doctor`: two upstreams, each with a prefix, and one downstream. */
 import t from 'tap'
-import { readAdvertisement } from '../kit/read-advertisement.ts'
 import { isFoundAndMended, isHealthy } from './kit/doctor.ts'
+import { advertisementIn } from './kit/guests.ts'
 import { type Host, type Scene, scene, until } from './kit/scene.ts'
 
 const SECOND = '2001:db8:2::/64'
@@ -56,7 +56,7 @@ void t.test('a prefix that leaves by the upstream of the other one', async (t) =
         }
       }
       const advertisements = eth1.frames.filter(({ kind, outgoing }) => kind === 'RA' && outgoing)
-      t.same([...new Set(advertisements.map(({ hex }) => readAdvertisement(Buffer.from(hex, 'hex')).prefixes.map(({ prefix }) => prefix).join()))],
+      t.same([...new Set(advertisements.map((frame) => advertisementIn(frame).prefixes.map(({ prefix }) => prefix).join()))],
         ['2001:db8::,2001:db8:2::'], 'both prefixes in each message')
       isReached = pings(guests[0], addresses.get('0 2001:db8:2:')!, OUTSIDE)
     },

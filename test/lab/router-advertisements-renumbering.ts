@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import {
-  addGuest, addresses, atHome, clock, elapsed, firstAdvertisement, hasDefaultRoute, HOME, inSeconds, leastPause, readAdvertisement, ready,
+  addGuest, addresses, advertisementIn, atHome, clock, elapsed, firstAdvertisement, hasDefaultRoute, HOME, inSeconds, leastPause, prefixIn,
+  ready,
 } from './kit/guests.ts'
 import { type Host, scene, SERVER, until } from './kit/scene.ts'
 
@@ -33,7 +34,7 @@ for (const isRestarted of [false, true]) {
     router.ip('addr add 2001:db8:1::1/64 dev eth0 nodad')
     let since = clock()
     radvd.change(`${AFTER} ${prefixOf('2001:db8::/64', 20, 0)}`)
-    const arrival = await until(() => eth0.of('RA').find((frame) => frame.at > since && readAdvertisement(frame).prefixes.has('2001:db8:1::')))
+    const arrival = await until(() => eth0.of('RA').find((frame) => frame.at > since && prefixIn(advertisementIn(frame), '2001:db8:1::')))
     since = arrival.at
     if (isRestarted) {
       daemon = await stage.start(HOME, { state })
@@ -46,7 +47,7 @@ for (const isRestarted of [false, true]) {
       t.ok(deprecated < 10_000 && renewed < 10_000)
     }))
     const sent = firstAdvertisement(eth1.frames, arrival.at,
-      ({ prefixes }) => prefixes.has('2001:db8:1::') && prefixes.get('2001:db8::')?.preferred === 0)!
+      (read) => prefixIn(read, '2001:db8:1::') !== undefined && prefixIn(read, '2001:db8::')?.preferred === 0)!
     t.comment(`both advertised ${inSeconds(sent.at - since)} after ${isRestarted ? 'the daemon was ready' : 'the router moved'}`)
     for (const guest of guests) {
       const { local } = inNew(guest)!
@@ -74,7 +75,7 @@ t.test('an upstream that grants 20 s again and again', async (t) => {
     await sleep(150)
   }
   t.same(bad, [], 'always an address that is preferred')
-  const lifetimes = stage.eth1.of('RA').filter(({ outgoing }) => outgoing).map((frame) => readAdvertisement(frame).prefixes.get('2001:db8::')!.valid)
+  const lifetimes = stage.eth1.of('RA').filter(({ outgoing }) => outgoing).map((frame) => prefixIn(advertisementIn(frame), '2001:db8::')!.valid)
   t.comment(`${readings} readings; ${lifetimes.length} advertisements, valid ${Math.min(...lifetimes)} to ${Math.max(...lifetimes)} s`)
   t.ok(Math.max(...lifetimes) <= 20, 'never more than granted')
 })

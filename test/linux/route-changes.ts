@@ -1,24 +1,21 @@
 import t from 'tap'
-import { Address } from '../../src/address.ts'
-import type { Lookup, RouteChange } from '../../src/engine/types.ts'
 import { osError } from '../../src/linux/errors.ts'
 import { native } from '../../src/linux/native.ts'
 import { HostRoutes, QUEUE_LIMIT, RouteWatcher } from '../../src/linux/route-changes.ts'
 import { NETLINK_ROUTE, Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { RTNLGRP_IPV6_ROUTE } from '../../src/wire/rtroute.ts'
 import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'
+import { ip } from '../kit/frames.ts'
 import { ownNamespace, sh } from '../kit/namespace.ts'
+import { add, del, indexOf, to } from './kit/routes.ts'
 import { until } from '../kit/until.ts'
 
 await ownNamespace()
 
-const address = (text: string): Address => Address.parse(text)!
-const to = (target: string): Lookup => ({ target: address(target), from: 0, source: undefined })
 sh('ip link add up0 type veth peer name down0; ip link set up0 up; ip link set down0 up; ip -6 addr add 2001:db8::ff/64 dev up0 nodad')
 const kernel = new Rtnetlink()
-const index = (name: string): number => kernel.links().find((link) => link.name === name)!.ifindex
-const up0 = index('up0')
-const down0 = index('down0')
+const up0 = indexOf(kernel, 'up0')
+const down0 = indexOf(kernel, 'down0')
 const failures: string[] = []
 /** Changes reported as done. */
 let done = 0
@@ -27,8 +24,6 @@ const routes = new HostRoutes(kernel, {
   failed: ({ change, error }) => { failures.push(`${change.op} ${change.route.target} ${error.code}`) },
   overrun: () => { failures.push('overrun') },
 })
-const add = (target: string, ifindex: number): RouteChange => ({ op: 'add', route: { target: address(target), ifindex } })
-const del = (target: string, ifindex: number): RouteChange => ({ op: 'delete', route: { target: address(target), ifindex } })
 const way = (target: string): number | undefined => kernel.lookup(to(target)).ifindex
 const show = (): string[] => sh('ip -6 route show proto 136').trim().split('\n').filter(Boolean)
 t.beforeEach(() => {
@@ -43,7 +38,7 @@ t.test('few changes take effect at once', async (t) => {
   routes.apply([del('2001:db8::3', down0)])
   t.equal(way('2001:db8::3'), up0)
   t.equal(routes.pending, 0)
-  t.strictSame(routes.present(), [{ target: address('2001:db8::2'), ifindex: down0 }])
+  t.strictSame(routes.present(), [{ target: ip('2001:db8::2'), ifindex: down0 }])
 })
 
 t.test('an existing route is no failure; one elsewhere is moved', async (t) => {
@@ -52,7 +47,7 @@ t.test('an existing route is no failure; one elsewhere is moved', async (t) => {
   routes.apply([add('2001:db8::2', up0)])
   t.match(show(), [/^2001:db8::2 dev up0 metric 16/])
   t.equal(show().length, 1)
-  routes.apply([{ op: 'add', route: { target: address('2001:db8::2'), ifindex: down0, via: address('fe80::1') } }])
+  routes.apply([{ op: 'add', route: { target: ip('2001:db8::2'), ifindex: down0, via: ip('fe80::1') } }])
   t.match(show(), [/^2001:db8::2 via fe80::1 dev down0 metric 16 onlink|^2001:db8::2 via fe80::1 dev down0 metric 16/])
   routes.apply([add('2001:db8::2', down0)])
   t.match(show(), [/^2001:db8::2 dev down0 metric 16/])
@@ -86,7 +81,7 @@ t.test('failures are reported: the link is down, or gone', async (t) => {
 })
 
 t.test('leaving: the kernel expires our routes after the grace, unless the next run adopts them', async (t) => {
-  const via = { target: address('2001:db8::4'), ifindex: down0, via: address('fe80::1') }
+  const via = { target: ip('2001:db8::4'), ifindex: down0, via: ip('fe80::1') }
   routes.apply([add('2001:db8::2', down0), { op: 'add', route: via }])
   await routes.leave(4200)
   t.match(show(), [/2001:db8::2 dev down0 metric 16 expires [45]sec/, /2001:db8::4 via fe80::1 dev down0 metric 16.* expires [45]sec/])

@@ -1,27 +1,23 @@
 /** Lookups and changes of routes. The tests of the watchers read links, addresses, neighbors, stations and prefixes. */
 import t from 'tap'
-import { Address, type Mac } from '../../src/address.ts'
+import type { Mac } from '../../src/address.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
-import type { Lookup, RouteChange } from '../../src/engine/types.ts'
+import { ip } from '../kit/frames.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { add, del, indexOf, to } from './kit/routes.ts'
 
 await ownNamespace()
 
-const address = (text: string): Address => Address.parse(text)!
-const to = (target: string): Lookup => ({ target: address(target), from: 0, source: undefined })
 veth('up0 address 52:54:00:12:34:56', 'down0')
 sh(`ip -6 addr add 2001:db8::ff/64 dev up0 nodad; ip -6 route add default via 2001:db8::1 dev up0`)
 const kernel = new Rtnetlink()
-const index = (name: string): number => kernel.links().find((link) => link.name === name)!.ifindex
-const up0 = index('up0')
-const down0 = index('down0')
-const add = (target: string, ifindex: number): RouteChange => ({ op: 'add', route: { target: address(target), ifindex } })
-const del = (target: string, ifindex: number): RouteChange => ({ op: 'delete', route: { target: address(target), ifindex } })
+const up0 = indexOf(kernel, 'up0')
+const down0 = indexOf(kernel, 'down0')
 const show = (): string[] => kernel.hostRoutes().map((route) => `${route.target} ${route.ifindex}${route.via ? ` ${route.via}` : ''}`)
 
 t.test('lookup', async (t) => {
   t.match(kernel.lookup(to('2001:db8::2')), { ifindex: up0, local: false, via: undefined })
-  t.match(kernel.lookup(to('2620::1')), { ifindex: up0, local: false, via: address('2001:db8::1') }, 'the default route')
+  t.match(kernel.lookup(to('2620::1')), { ifindex: up0, local: false, via: ip('2001:db8::1') }, 'the default route')
   t.equal(kernel.lookup(to('2001:db8::ff')).local, true)
   t.equal(kernel.lookup(to('::1')).local, true)
   sh('ip -6 route add unreachable 2001:db9::/64; ip -6 route add blackhole 2001:dba::/64; ip -6 route add prohibit 2001:dbb::/64')
@@ -31,7 +27,7 @@ t.test('lookup', async (t) => {
   sh('ip -6 route add 2001:db8:5::/64 dev down0 table 55; ip -6 rule add to 2001:db8:5::/64 table 55')
   t.equal(kernel.lookup(to('2001:db8:5::1')).ifindex, down0, 'policy routing')
   sh('ip -6 route add 2001:db8:6::/64 dev down0 table 56; ip -6 rule add iif up0 lookup 56; ip -6 rule add from 2001:db8:7::/64 lookup 56')
-  const [target, source] = [address('2001:db8:6::1'), address('2001:db8:7::1')]
+  const [target, source] = [ip('2001:db8:6::1'), ip('2001:db8:7::1')]
   t.equal(kernel.lookup({ target, from: up0, source: undefined }).ifindex, down0, 'policy routing by incoming link')
   t.equal(kernel.lookup({ target, from: down0, source }).ifindex, down0, 'and by source')
   t.equal(kernel.lookup({ target, from: down0, source: undefined }).ifindex, up0)
@@ -46,7 +42,7 @@ t.test('the ways to owners, as if our routes did not exist', async (t) => {
     ip -6 rule add to 2001:db8::e:7 table 55`)
   const ours = add('2001:db8::2', down0).route
   kernel.changeRoutes([{ op: 'add', route: ours }])
-  const ask = (target: string, from: number[], hidden?: typeof ours) => ({ target: address(target), ifindex: down0, from, hidden })
+  const ask = (target: string, from: number[], hidden?: typeof ours) => ({ target: ip(target), ifindex: down0, from, hidden })
   const replies = kernel.paths([ask('2001:db8::2', [up0]), ask('2001:db8::2', [up0, down0], ours), ask('2001:db8::d:5', [up0]),
     ask('2001:db8::e:5', [up0]), ask('2001:db8::9', []), ask('2001:db8::ff', [0]), ask('2001:db8::e:7', [up0]), ask('2001:db8::e:8', [up0]),
     ask('2001:db8:99::1', [up0]), ask('2a00::1', [up0])])
@@ -95,20 +91,20 @@ t.test('each refusal is returned with its change', async (t) => {
 
 t.test('replacing', async (t) => {
   kernel.changeRoutes([add('2001:db8::3', down0)])
-  const route = { target: address('2001:db8::3'), ifindex: up0 }
+  const route = { target: ip('2001:db8::3'), ifindex: up0 }
   t.strictSame(kernel.replaceRoutes([route], 100), [])
   t.match(sh('ip -6 route show 2001:db8::3'), /^2001:db8::3 dev up0 proto 136 metric 16 expires (100|99)sec/)
   t.strictSame(kernel.replaceRoutes([route]), [])
   t.notMatch(sh('ip -6 route show 2001:db8::3'), /expires/)
-  t.equal(kernel.replaceRoutes([{ target: address('2001:db8::6'), ifindex: up0 }])[0].error.code, 'ENOENT', 'creates nothing')
+  t.equal(kernel.replaceRoutes([{ target: ip('2001:db8::6'), ifindex: up0 }])[0].error.code, 'ENOENT', 'creates nothing')
   kernel.changeRoutes(kernel.hostRoutes().map((route) => ({ op: 'delete', route })))
   t.strictSame(show(), [])
 })
 
 t.test('a gateway', async (t) => {
-  t.strictSame(kernel.changeRoutes([{ op: 'add', route: { target: address('2001:db8::7'), ifindex: down0, via: address('fe80::7') } }]), [])
+  t.strictSame(kernel.changeRoutes([{ op: 'add', route: { target: ip('2001:db8::7'), ifindex: down0, via: ip('fe80::7') } }]), [])
   t.strictSame(show(), [`2001:db8::7 ${down0} fe80::7`])
-  t.strictSame(kernel.changeRoutes([{ op: 'delete', route: { target: address('2001:db8::7'), ifindex: down0, via: address('fe80::8') } }]),
+  t.strictSame(kernel.changeRoutes([{ op: 'delete', route: { target: ip('2001:db8::7'), ifindex: down0, via: ip('fe80::8') } }]),
     [], 'another gateway')
   t.equal(show().length, 1)
   kernel.changeRoutes([{ op: 'delete', route: kernel.hostRoutes()[0] }])
@@ -129,12 +125,12 @@ t.test('only what carries all of our marks is ours', async (t) => {
 
 t.test('a neighbor entry is set back, and none is created', async (t) => {
   sh('ip -6 neigh replace 2001:db8::9 dev down0 lladdr 02:00:00:00:00:03 nud stale')
-  const repair = { target: address('2001:db8::9'), ifindex: down0, mac: 0x020000000002 as Mac, router: false }
+  const repair = { target: ip('2001:db8::9'), ifindex: down0, mac: 0x020000000002 as Mac, router: false }
   t.equal(kernel.repairNeighbor(repair), true)
   t.match(sh('ip -6 neigh show dev down0'), /2001:db8::9 lladdr 02:00:00:00:00:02 REACHABLE/)
   t.equal(kernel.repairNeighbor({ ...repair, router: true }), true)
   t.match(sh('ip -6 neigh show dev down0'), /2001:db8::9 lladdr 02:00:00:00:00:02 router REACHABLE/)
-  t.equal(kernel.repairNeighbor({ ...repair, target: address('2001:db8::a') }), false)
+  t.equal(kernel.repairNeighbor({ ...repair, target: ip('2001:db8::a') }), false)
   t.equal(kernel.repairNeighbor({ ...repair, ifindex: 999 }), false)
 })
 

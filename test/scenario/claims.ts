@@ -63,7 +63,7 @@ class Thief implements Port {
 
 /** The bridge eth1 learns a port. */
 function plug({ proxy }: Story, mac: string, port: number): void {
-  proxy.tell({ kind: 'station', ifindex: ETH1, mac: macOf(mac), present: true, port })
+  proxy.tell({ kind: 'station', ifindex: ETH1, mac: macOf(mac), port })
 }
 
 /** @returns a story with hosts that have been known for a while */

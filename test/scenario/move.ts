@@ -45,8 +45,8 @@ for (const [how, arrive] of Object.entries<(stage: Stage, ifindex: number) => vo
   'with an announcement': ({ vm }) => vm.announce(VM),
   'without one': () => {},
   'without one, but the bridge reports it': ({ proxy, vm }, ifindex) => {
-    proxy.tell({ kind: 'station', ifindex: ETH1 + ETH2 - ifindex, mac: macOf(vm.mac), present: false })
-    proxy.tell({ kind: 'station', ifindex, mac: macOf(vm.mac), present: true })
+    proxy.tell({ kind: 'station', ifindex: ETH1 + ETH2 - ifindex, mac: macOf(vm.mac), port: undefined })
+    proxy.tell({ kind: 'station', ifindex, mac: macOf(vm.mac), port: 21 })
   },
 })) {
   t.test(`there and back again in bad weather, ${how}`, async (t) => {
@@ -75,8 +75,8 @@ t.test('in calm weather the route follows the announcement, or the bridge\'s rep
     vm.move(there)
     if (seed % 4 < 2) vm.announce(VM)
     else {
-      proxy.tell({ kind: 'station', ifindex: ETH1, mac: macOf(vm.mac), present: false })
-      proxy.tell({ kind: 'station', ifindex: ETH2, mac: macOf(vm.mac), present: true })
+      proxy.tell({ kind: 'station', ifindex: ETH1, mac: macOf(vm.mac), port: undefined })
+      proxy.tell({ kind: 'station', ifindex: ETH2, mac: macOf(vm.mac), port: 21 })
     }
     // One timeout: the former owner may still answer.
     world.run(1100)

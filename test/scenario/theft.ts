@@ -6,7 +6,7 @@ import t from 'tap'
 import { na, ns } from '../kit/frames.ts'
 import { inBoth, type Node } from './kit/testbed.ts'
 import {
-  addressOf, CONFIG, ETH0, ETH1, ETH2, everySeed, GUSTY, Host, macOf, naFrame, ROUTER, Segment, SERVER, STORM, type Story, story, UNPINNED,
+  addressOf, CONFIG, ETH0, ETH1, ETH2, everySeed, GUSTY, Host, macOf, ROUTER, Segment, SERVER, steal, STORM, type Story, story, UNPINNED,
   vmAddress, type World,
 } from './kit/story.ts'
 
@@ -70,21 +70,6 @@ for (const [how, isPinned] of [['pinned', true], ['learned', false]] as const) {
 
 const VM = vmAddress(2)
 const PEER = vmAddress(3)
-
-/** Claims `target` until the thief is unplugged. */
-function steal(world: World, thief: Host, target: string, proxy: Host): void {
-  thief.assign(target)
-  const again = (ms: number, work: () => void): void => world.after(ms * (0.5 + world.random()), () => {
-    work()
-    again(ms, work)
-  })
-  again(700, () => thief.probe(target))
-  again(800, () => thief.announce(target))
-  // As if the proxy had probed the thief.
-  again(30, () => thief.send(naFrame({ target, from: thief.mac, to: proxy.linkLocal, toMac: proxy.mac, flags: 'SO' })))
-  // A packet for an address that no host has: the thief solicits.
-  again(900, () => thief.use(vmAddress(0x40 + Math.floor(8 * world.random()))))
-}
 
 /** Checks every event. @throws Error when the owner of `target` is not `owner`, or the target is routed to another link */
 function watch({ proxy }: Story, target: string, owner: Host, route: number | undefined): void {

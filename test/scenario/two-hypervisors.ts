@@ -3,9 +3,8 @@
  * and the router send to it. And a host on one of them that claims the address of a host on the other.
  */
 import t from 'tap'
-import { na } from '../kit/frames.ts'
 import {
-  CONFIG, ETH0, ETH1, everySeed, Frame, GUSTY, Host, macOf, ProxyHost, ROUTER, Segment, type Story, story, vmAddress, type World,
+  CONFIG, ETH0, ETH1, everySeed, GUSTY, Host, macOf, ProxyHost, ROUTER, Segment, steal, type Story, story, vmAddress, type World,
 } from './kit/story.ts'
 
 const [VM, NEAR, FAR] = [2, 3, 4].map(vmAddress)
@@ -81,7 +80,7 @@ const ARRIVALS: Readonly<Record<string, (stage: Stage, from: Place) => void>> = 
   'with an announcement': ({ vm }) => vm.announce(VM),
   'with DAD': ({ vm }) => vm.probe(VM),
   'without one; the former bridge reports it, and all hosts solicit': ({ vm, router, near, far }, { proxy }) => {
-    proxy.tell({ kind: 'station', ifindex: ETH1, mac: macOf(vm.mac), present: false })
+    proxy.tell({ kind: 'station', ifindex: ETH1, mac: macOf(vm.mac), port: undefined })
     for (const host of [vm, router, near, far]) host.forget()
     for (const target of [ROUTER, NEAR, FAR]) vm.use(target)
   },
@@ -114,19 +113,6 @@ for (const [how, arrive] of Object.entries(ARRIVALS)) {
       return outages(stage, there, 20_000, false)
     })
   })
-}
-
-/** Claims `target` in every way again and again. */
-function steal(world: World, thief: Host, target: string, proxy: Host): void {
-  thief.assign(target)
-  const again = (ms: number, work: () => void): void => world.after(ms * (0.5 + world.random()), () => {
-    work()
-    again(ms, work)
-  })
-  again(700, () => thief.probe(target))
-  again(800, () => thief.announce(target))
-  again(30, () => thief.send(new Frame(na({ from: thief.mac, target, to: proxy.linkLocal, toMac: proxy.mac, flags: 'SO' }))))
-  again(900, () => thief.use(vmAddress(0x40 + Math.floor(8 * world.random()))))
 }
 
 t.test('a host beside the other machine does not get the address of a VM that answers', async (t) => {

@@ -29,7 +29,7 @@ const PORTS = ['bridge', 'bond', 'team']
 const NUMBERED = ['tun', 'veth', 'macvtap']
 
 /** @returns the links that may have a router or hosts: they are up, and not the port of a bridge or bond */
-export function usableLinks({ links }: Machine): readonly IpLink[] {
+function usableLinks({ links }: Machine): readonly IpLink[] {
   return links.filter(({ ifname, flags, linkinfo, master }) => ifname !== 'lo' && flags.includes('UP')
     && !NO_NEIGHBORS.includes(linkinfo?.info_kind ?? '') && !(master !== undefined && PORTS.includes(linkinfo?.info_slave_kind ?? '')))
 }

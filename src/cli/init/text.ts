@@ -1,4 +1,5 @@
 /** Writes a plan as a configuration with its reasons as comments. */
+import { printBlock } from '../../config/print.ts'
 import type { Machine } from '../../linux/machine.ts'
 import type { BootScripts } from './boot-scripts.ts'
 import type { Block, Plan } from './plan.ts'
@@ -38,7 +39,7 @@ export function writeText(found: Findings, upstream: Decision<string>, { blocks,
     ...open.map((sentence) => `DECIDE: ${sentence}.`),
   ]
   const forwarding = ['# Packets for the hosts pass this machine; the default route of router advertisements is kept.', 'forwarding yes']
-  const parts = [comments.map((line) => `# ${line}`.trimEnd()), forwarding, ...blocks.map(printBlock)]
+  const parts = [comments.map((line) => `# ${line}`.trimEnd()), forwarding, ...blocks.map(printAnnotated)]
   // Names of files and links may contain control characters.
   return parts.map((lines) => lines.map((line) => `${line.replace(/\p{Cc}/gu, '?')}\n`).join('')).join('\n')
 }
@@ -51,7 +52,7 @@ function listed(head: string, items: readonly string[]): string[] {
   return items.length === 0 ? [] : [head, ...items.map((item) => `  ${item}`)]
 }
 
-function printBlock({ head, lines }: Block): string[] {
+function printAnnotated({ head, lines }: Block): string[] {
   const column = Math.min(MAX_COLUMN, Math.max(...lines.filter(({ why }) => why !== undefined).map(({ text }) => text.length), 0))
-  return [`${head} {`, ...lines.map(({ text, why }) => `    ${why === undefined ? text : `${text.padEnd(column)}  # ${why}`}`), '}']
+  return printBlock(head, lines.map(({ text, why }) => why === undefined ? text : `${text.padEnd(column)}  # ${why}`))
 }

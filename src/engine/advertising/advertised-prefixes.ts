@@ -2,11 +2,11 @@
  * The prefixes of Router Advertisements and their lifetimes (RFC 4861 4.6.2, RFC 4862 5.5.3). A prefix that is no longer advertised is
  * deprecated for as long as hosts may have addresses in it (RFC 9096 3.5).
  */
-import { Prefix } from '../../address.ts'
-import { DEPRECATED_VALID, ROUTER_LIFETIME } from '../../wire/constants.ts'
+import type { Prefix } from '../../address.ts'
+import { ROUTER_LIFETIME } from '../../wire/constants.ts'
 import type { ActiveSubnet } from '../rules/rule.ts'
 import type { Grant, Instant, SavedAdvertising, SavedPrefix } from '../types.ts'
-import { INFINITY, type PrefixInformation } from '../../wire/router-messages.ts'
+import { deprecated, information, type PrefixInformation } from '../../wire/router-messages.ts'
 
 /** Lifetimes of a prefix that has no other: that of a static subnet, or of an upstream whose prefix does not expire. Milliseconds. */
 const VALID = 86_400_000, PREFERRED = 14_400_000
@@ -37,9 +37,6 @@ export class AdvertisedPrefixes {
     this.#grants.set(ifindex, new Map([...kept, ...grants.map(({ prefix, valid, preferred }) =>
       [prefix.toString(), { valid: now + valid as Instant, preferred: now + preferred as Instant }] as const)]))
   }
-
-  /** Number of links whose hosts may remember something. */
-  get size(): number { return Math.max(this.#held.size, this.#routed.size) }
 
   gone(ifindex: number): void { this.#grants.delete(ifindex) }
 
@@ -116,12 +113,3 @@ export class AdvertisedPrefixes {
 }
 
 function finite(end: Instant | undefined, other: number): Instant { return (end === undefined || end === Infinity ? other : end) as Instant }
-
-/** @param valid @param preferred milliseconds */
-function information(prefix: Prefix, valid: number, preferred: number): PrefixInformation {
-  return { prefix, autonomous: prefix.length === 64, valid: seconds(valid), preferred: seconds(preferred) }
-}
-
-function deprecated(prefix: Prefix, valid: number): PrefixInformation { return information(prefix, Math.min(valid, 1000 * DEPRECATED_VALID), 0) }
-
-function seconds(ms: number): number { return Math.max(0, Math.min(Math.floor(ms / 1000), INFINITY - 1)) }

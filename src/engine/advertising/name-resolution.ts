@@ -17,13 +17,13 @@ const HELD_LIMIT = 128
 
 export class NameResolution {
   /** Ends of the lifetimes that upstreams advertise: by ifindex and kind, then by value. */
-  readonly #heard = new Map<string, Map<string, Instant>>()
+  readonly #received = new Map<string, Map<string, Instant>>()
   /** Until when hosts may use what was advertised to them: likewise. */
   readonly #held = new Map<string, Map<string, Instant>>()
 
   /** Adds to what is known, as hosts do (RFC 8106 5.3.1): an advertisement may have several options, each with its lifetime. */
-  heard(ifindex: number, { kind, values, lifetime }: DnsOption, now: Instant): void {
-    const known = presentIn(this.#heard, keyOf(kind, ifindex), now)
+  received(ifindex: number, { kind, values, lifetime }: DnsOption, now: Instant): void {
+    const known = presentIn(this.#received, keyOf(kind, ifindex), now)
     for (const value of values) {
       if (lifetime === 0) known.delete(value)
       else set(known, value, (lifetime === INFINITY ? Infinity : now + 1000 * lifetime) as Instant, LIMIT)
@@ -39,7 +39,7 @@ export class NameResolution {
   }
 
   gone(ifindex: number): void {
-    for (const kind of KINDS) this.#heard.delete(keyOf(kind, ifindex))
+    for (const kind of KINDS) this.#received.delete(keyOf(kind, ifindex))
     this.forget(ifindex)
   }
 
@@ -65,7 +65,7 @@ export class NameResolution {
     const configured = kind === 'servers' ? dns?.map(String) : search
     if (configured !== undefined) return yield * configured.map((value) => [value, DNS_LIFETIME] as const)
     for (const link of upstreams.ifindexes) {
-      for (const [value, until] of this.#heard.get(keyOf(kind, link)) ?? []) {
+      for (const [value, until] of this.#received.get(keyOf(kind, link)) ?? []) {
         const left = until === Infinity ? DNS_LIFETIME : Math.floor((until - now) / 1000)
         if (left > 0) yield [value, left]
       }

@@ -28,20 +28,20 @@ const RETRY = 1000
 const REFRESH = 0.1
 /** The most unicast advertisements that wait. */
 const UNICAST_LIMIT = 1024
-/** The most rounds of unicasts between two multicasts: anyone on an upstream can make news, by its servers or prefixes. */
+/** The most rounds of unicasts between two multicasts: anyone on an upstream can change servers or prefixes. */
 const ROUND_LIMIT = 8
 
 /** A link to advertise on. Its deadline is the time of the next multicast advertisement. */
 interface Advertiser extends Timed {
   readonly ifindex: number
-  /** Number of multicast advertisements since the link became usable, or since the last news. */
+  /** Number of multicast advertisements since the link became usable, or since the last change. */
   sent: number
   lastSent: Instant
   /** The `text` of the content that was advertised last, also by unicast to known hosts; undefined: nothing was. */
   lastText: string | undefined
   /** Lifetimes that were advertised last, at `lastSent`. */
   lifetimes: ReadonlyMap<string, number>
-  /** Number of times that news went to each known host since the last multicast. */
+  /** Number of changes that went to each known host since the last multicast. */
   rounds: number
   /** The link is no longer configured: one more advertisement ends the default route. */
   isEnding: boolean
@@ -119,7 +119,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
         else this.#mtus.set(input.ifindex, input.mtu)
         break
       case 'dns':
-        this.#dns.heard(input.ifindex, input.option, now)
+        this.#dns.received(input.ifindex, input.option, now)
         break
       case 'forwarding': this.#forwards = input.isEnabled
     }
@@ -211,7 +211,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     const content = this.#content(advertiser, now)
     if (content.text !== advertiser.lastText) {
       advertiser.lastText = content.text
-      return this.#news(advertiser, now)
+      return this.#changed(advertiser, now)
     }
     const passed = (now - advertiser.lastSent) / 1000
     const isChanged = [...lifetimesOf(content)].some(([name, lifetime]) => {
@@ -222,10 +222,10 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   }
 
   /**
-   * Advertises news by multicast at once; if a multicast was sent just before, by unicast to each known host as well. More multicasts
+   * Advertises a change by multicast at once; if a multicast was sent just before, by unicast to each known host as well. More multicasts
    * follow soon, as after a start, because hosts may miss one (RFC 4861 6.2.4).
    */
-  #news(advertiser: Advertiser, now: Instant): void {
+  #changed(advertiser: Advertiser, now: Instant): void {
     advertiser.sent = 0
     this.#soon(advertiser, now)
     if (advertiser.deadline <= now || advertiser.rounds++ >= ROUND_LIMIT) return
@@ -266,7 +266,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     return true
   }
 
-  /** Makes the content of an advertisement on a link. `text` stands for all of it but lifetimes, whose countdown is no news. */
+  /** Makes the content of an advertisement on a link. `text` stands for all of it but lifetimes, whose countdown is no change. */
   #content({ ifindex, isEnding }: Advertiser, now: Instant):
   Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'dns'> & { text: string } {
     const { rules, links } = this.parts

@@ -27,7 +27,7 @@ export class Dad extends Part<DadParts> {
   owned(neighbor: Neighbor, solicitor: Solicitor, now: Instant): Outcome | undefined {
     if (neighbor.mac === solicitor.mac) return 'dad-own-mac'
     // The answer of another proxy does not prove that the host is there.
-    if (neighbor.proxied) return 'dad-unproven'
+    if (neighbor.isOverridable) return 'dad-unproven'
     return neighbor.isPinned ? undefined : this.parts.resolution.confirm(neighbor, solicitor, now)
   }
 

@@ -1,12 +1,12 @@
 /** Explains what solicitations for a target get, and why, without any effect on the engine. For `ndp6d explain`. */
 import { type Address, formatMac } from '../../address.ts'
+import type { StatementKey } from '../../config/config.ts'
 import type { NeighborState, Outcome } from '../../events.ts'
 import type { BareLinks } from '../cache/bare-links.ts'
 import type { NeighborCache } from '../cache/neighbor-cache.ts'
 import type { Neighbor } from '../cache/neighbor.ts'
 import type { Prober } from '../cache/prober.ts'
 import { sourceAddress } from '../links/source-address.ts'
-import type { StatementKey } from '../rules/compiled-config.ts'
 import { type Context, Part } from '../rules/context.ts'
 import { type ActiveRule, isAnycast, isReachable, isStatic } from '../rules/rule.ts'
 import type { Instant, Link } from '../types.ts'
@@ -123,8 +123,7 @@ export class Explainer extends Part<ExplainerParts> {
     const own = links.own(w0, w1, w2, w3)
     if (own !== undefined) {
       if (neighbor?.isOwned && neighbor.ifindex === link.ifindex) return 'same-link'
-      const isElsewhere = own.every(({ ifindex, tentative }) => ifindex !== link.ifindex && !tentative)
-      return isElsewhere && isReachable(own, rules) ? this.#answer(link, target, rules[0]) : 'own-address'
+      return isReachable(own, rules, link.ifindex) ? this.#answer(link, target, rules[0]) : 'own-address'
     }
     if (isAnycast(rules, links, w0, w1, w2, w3)) return 'anycast'
     if (neighbor?.isOwned) {
@@ -152,11 +151,11 @@ export class Explainer extends Part<ExplainerParts> {
   }
 
   #neighbor(neighbor: Neighbor, now: Instant): NeighborExplanation {
-    const { state, ifindex, mac, isPinned: pinned, proxied, isBehindProxy, router, verified, deadline, place, routed, isRoutePending, joined,
+    const { state, ifindex, mac, isPinned: pinned, isOverridable, isBehindProxy, router, verified, deadline, place, routed, isRoutePending, joined,
       work: { probed, probes, waiting, rival, rivalMac, nextHop, via } } = neighbor
     const [iface, claimed, route] = [ifindex, rival, routed].map((link) => this.parts.links.get(link)?.name)
     return {
-      state, iface, ifindex, lladdr: formatted(mac), pinned, proxied: proxied || isBehindProxy, router,
+      state, iface, ifindex, lladdr: formatted(mac), pinned, proxied: isOverridable || isBehindProxy, router,
       via: (nextHop?.address ?? via)?.toString(),
       proved: verified === Number.NEGATIVE_INFINITY ? undefined : now - verified,
       next: place < 0 ? undefined : Math.max(0, deadline - now),

@@ -41,8 +41,7 @@ export class Responder extends Part<ResponderParts> {
     if (own !== undefined) {
       // Another host on this link has the address, too. A second answer would make the conflict worse.
       if (neighbor?.isOwned && neighbor.ifindex === link.ifindex) return 'same-link'
-      const isElsewhere = own.every(({ ifindex, tentative }) => ifindex !== link.ifindex && !tentative)
-      return isElsewhere && isReachable(own, rules) ? this.#answer(link, view, rules[0]) : 'own-address'
+      return isReachable(own, rules, link.ifindex) ? this.#answer(link, view, rules[0]) : 'own-address'
     }
     if (isAnycast(rules, links, t0, t1, t2, t3)) return 'anycast'
     if (neighbor !== undefined && neighbor.isOwned) return this.#owned(neighbor, link, view, rules, isDad, now)
@@ -93,7 +92,7 @@ export class Responder extends Part<ResponderParts> {
     if (this.parts.links.own(w0, w1, w2, w3)?.some((own) => own.ifindex === solicitor.ifindex)) return
     // A rule of another link may have found the owner, but the rules of the solicitor's link decide.
     const rules = this.parts.rules.match(solicitor.ifindex, w0, w1, w2, w3)
-    if (rules.length === 0 || !serves(this.parts, neighbor, rules, isDad) || (isDad && neighbor.proxied)) return
+    if (rules.length === 0 || !serves(this.parts, neighbor, rules, isDad) || (isDad && neighbor.isOverridable)) return
     if (isDad) this.#dad.conflict(neighbor, solicitor.ifindex, solicitor.mac, now)
     this.#answerSolicitor(rules[0], target, solicitor)
   }

@@ -27,7 +27,7 @@ export class Claims extends Part<ClaimParts> {
     if (neighbor === undefined || !view.solicited || this.#isGatewayElsewhere(neighbor, ifindex)) return 'unsolicited'
     // The next hop was probed on this link, but the target was not.
     if (neighbor.work.nextHop?.ifindex === ifindex && !neighbor.work.probed.includes(ifindex)) return 'unsolicited'
-    const { rule: { autovia, subnet }, state, target, proxied, isBehindProxy, isOwned, ifindex: former, mac: formerMac } = neighbor
+    const { rule: { autovia, subnet }, state, target, isOverridable, isBehindProxy, isOwned, ifindex: former, mac: formerMac } = neighbor
     const { lladdr } = view
     const mac = lladdr < 0 ? undefined : lladdr
     const isFromUpstream = this.#isUpstream(neighbor, ifindex)
@@ -37,7 +37,7 @@ export class Claims extends Part<ClaimParts> {
     const override = isHost || (isDownstream && downstreamProxies.isBehind(ifindex, mac, now))
     const verdict = proof(neighbor, { ifindex, mac, override, isUpstream: isFromUpstream }, now)
     // Linux answers a unicast probe with O=0, so such an answer of a known owner does not make it a proxy.
-    const isProxied = !isHost && (proxied || isBehindProxy || !isOwned || mac !== neighbor.mac)
+    const isProxied = !isHost && (isOverridable || isBehindProxy || !isOwned || mac !== neighbor.mac)
     // An answer to a multicast probe has the option (RFC 4861 7.2.4). Without it, a host may have answered the kernel's unicast probe.
     const isSearched = verdict === 'proxied' && state !== 'REACHABLE' && view.tlla >= 0
     if (isDownstream && !isHost && (isSearched || (verdict === 'proof' && isProxied))) {
@@ -47,14 +47,14 @@ export class Claims extends Part<ClaimParts> {
     if (verdict !== 'proof') return verdict
     if (mac === undefined) silentLinks.answered(ifindex)
     const isProxiedElsewhere = isOwned && former !== ifindex && isFromUpstream && !override
-    if (state === 'REACHABLE' && !proxied && !isProxiedElsewhere && neighbor.mac !== undefined) {
+    if (state === 'REACHABLE' && !isOverridable && !isProxiedElsewhere && neighbor.mac !== undefined) {
       conflicts.report(target, neighbor.ifindex, neighbor.mac, 'answered', now)
     }
     const source = view.source()
     owners.prove(neighbor, ifindex, mac, now, {
       nextHop: undefined,
       via: autovia && !source.equals(target) ? source : undefined,
-      proxied: isProxied && !isDownstream,
+      isOverridable: isProxied && !isDownstream,
       isBehindProxy: isProxied && isDownstream,
       router: view.router && isFromUpstream,
       // The entry counts for the sender of the frame, whichever address the option names.
@@ -80,7 +80,7 @@ export class Claims extends Part<ClaimParts> {
       if (mac !== undefined && ifindex !== neighbor.ifindex) conflicts.report(target, ifindex, mac, isPinned ? 'pinned' : 'gateway', now)
       return
     }
-    if (neighbor.proxied && !neighbor.isVouched && ifindex !== neighbor.ifindex && !this.#isUpstream(neighbor, ifindex)) {
+    if (neighbor.isOverridable && !neighbor.isVouched && ifindex !== neighbor.ifindex && !this.#isUpstream(neighbor, ifindex)) {
       resolution.verify(neighbor, now, 'claimed')
       prober.widen(neighbor, [ifindex])
       return

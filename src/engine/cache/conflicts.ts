@@ -1,4 +1,7 @@
-/** Reports claims on the addresses of other hosts. All claims of another ND proxy cause one event an hour. */
+/**
+ * Reports claims on the addresses of other hosts. All claims of another ND proxy cause one event an hour. Whether its answers prove
+ * owners is decided by `proof` and `DownstreamProxies`.
+ */
 import type { Address, Mac } from '../../address.ts'
 import type { ConflictBasis, Limit } from '../../events.ts'
 import type { NdiscView } from '../../wire/ndisc-decode.ts'
@@ -24,11 +27,11 @@ export class Conflicts extends Part<Context & { readonly cache: NeighborCache }>
   advertisement({ override, router, solicited, sourceMac, tlla, s0, s1, s2, s3, t0, t1, t2, t3 }: NdiscView): void {
     const mac = tlla < 0 ? sourceMac : tlla
     if ((override && (solicited || !router)) || mac < 0 || (s3 === t3 && s2 === t2 && s1 === t1 && s0 === t0)) return
-    this.proxy(mac as Mac)
+    this.register(mac as Mac)
   }
 
-  /** Registers another proxy. */
-  proxy(mac: Mac): void {
+  /** Registers another proxy: its claims are reported once an hour. */
+  register(mac: Mac): void {
     if (this.#proxies.has(mac)) return
     if (this.#proxies.size >= PROXY_LIMIT) this.#proxies.delete(this.#proxies.keys().next().value!)
     this.#proxies.set(mac, Number.NEGATIVE_INFINITY)

@@ -134,7 +134,7 @@ export class DownstreamProxies extends Part<DownstreamProxiesParts> {
   #solicit(proxy: Proxy, now: Instant): void {
     const { ifindex, mac, target, upstream } = proxy
     proxy.rounds++
-    for (const address of [upstream!, target!]) this.parts.prober.ask(ifindex, mac, address)
+    for (const address of [upstream!, target!]) this.parts.prober.solicitHost(ifindex, mac, address)
     this.#tests.set(proxy, now + ROUND_INTERVAL as Instant)
   }
 
@@ -163,7 +163,7 @@ export class DownstreamProxies extends Part<DownstreamProxiesParts> {
       return prefix?.contains(address) === true && !rules.excluded(w0, w1, w2, w3)
     }
     const owners = upstreams.flatMap((ifindex) => [...cache.on(ifindex)])
-      .filter((owner) => owner.rule === rule && owner.isOwned && !owner.proxied)
+      .filter((owner) => owner.rule === rule && owner.isOwned && !owner.isOverridable)
     const gateways = links.gateways.filter(({ ifindex }) => upstreams.includes(ifindex)).map(({ address }) => address)
     const own = upstreams.flatMap((ifindex) => links.get(ifindex)?.addresses ?? []).filter(({ tentative }) => !tentative)
     const pinned = owners.filter(({ isPinned }) => isPinned)

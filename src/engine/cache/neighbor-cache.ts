@@ -15,7 +15,6 @@ export class NeighborCache extends Part<Pick<Context, 'effects' | 'random'>> {
   readonly #deadlines = new Deadlines<Neighbor>()
   readonly #dirty: Neighbor[] = []
 
-  get size(): number { return this.#byTarget.size }
   /** Numbers of targets with an owner, and of those with a host route. */
   get totals(): { hosts: number; routes: number } {
     let hosts = 0

@@ -94,10 +94,10 @@ export class Neighbor {
   /** The owner is on an upstream and sets the router flag, so it gets announcements. The flag does not reserve the address. */
   router = false
   /**
-   * The only proof is an NA with O=0, perhaps of another proxy upstream (RFC 4861 7.2.8), or the reply of a next hop. Any other owner
-   * displaces this one.
+   * The proof is an NA with O=0 (RFC 4861 7.2.8), perhaps of another proxy upstream, or the reply of a next hop. So an NA with O=1
+   * overrides this owner (RFC 4861 7.2.5).
    */
-  proxied = false
+  isOverridable = false
   /** The link-layer address is that of a proxy behind this machine, which answers for the host (`DownstreamProxies`). */
   isBehindProxy = false
   used = false
@@ -114,9 +114,9 @@ export class Neighbor {
    */
   path: 'unknown' | 'right' | 'detour' = 'right'
   /** The owner's link at the time of the last look-up of `path`; 0: a look-up is due. */
-  askedOn = 0
+  lookedUpOn = 0
   /** The links that packets for the owner came in on then. */
-  askedFrom: readonly number[] = NONE
+  lookedUpFrom: readonly number[] = NONE
   /** The kernel's route leads to a link that has no hosts of the rule, or discards packets. So the target is not answered for. */
   isForeign = false
   joined: readonly number[] = NONE
@@ -140,7 +140,7 @@ export class Neighbor {
   get work(): Work { return this.#work }
 
   /** Whether the owner on the upstream may be a host behind another proxy, which answers for it. */
-  get isVouched(): boolean { return (this.proxied || this.router) && this.rule.subnet?.upstreams.ifindexes.includes(this.ifindex) === true }
+  get isVouched(): boolean { return (this.isOverridable || this.router) && this.rule.subnet?.upstreams.ifindexes.includes(this.ifindex) === true }
   /** Whether a host on another link claims the address of an owner with `isVouched`, and is not the proxy that answers for it. */
   get isClaimedBehind(): boolean {
     const { rival, rivalMac } = this.#work

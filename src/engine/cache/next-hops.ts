@@ -225,7 +225,7 @@ export class NextHops extends Part<NextHopParts> {
     if (oldest !== undefined) owners.remove(oldest, 'limit')
     // Like the answer of another proxy, that of the next hop does not prove that the host exists.
     owners.prove(neighbor, hop.ifindex, hop.mac, hop.verified,
-      { via: undefined, proxied: true, isBehindProxy: false, router: false, account: undefined, nextHop: hop })
+      { via: undefined, isOverridable: true, isBehindProxy: false, router: false, account: undefined, nextHop: hop })
   }
 
   /** Ends the negative entries of a next hop that shows itself. The next solicitation probes it again. */

@@ -13,15 +13,15 @@ import { Neighbor, NONE } from './neighbor.ts'
 
 export type CacheParts = Context & { readonly cache: NeighborCache; readonly budget: ProbeBudget<Neighbor>; readonly conflicts: Conflicts }
 
-export type Proven = Pick<Neighbor, 'proxied' | 'isBehindProxy' | 'router'> & Pick<Neighbor['work'], 'via' | 'account' | 'nextHop'>
+export type Proven = Pick<Neighbor, 'isOverridable' | 'isBehindProxy' | 'router'> & Pick<Neighbor['work'], 'via' | 'account' | 'nextHop'>
 
-const PLAIN: Proven = { proxied: false, isBehindProxy: false, router: false, via: undefined, account: undefined, nextHop: undefined }
+const PLAIN: Proven = { isOverridable: false, isBehindProxy: false, router: false, via: undefined, account: undefined, nextHop: undefined }
 
 export class Owners extends Part<CacheParts> {
   /** Adds an owner, or keeps it. The entry becomes FAILED if a limit refuses the owner. */
   prove(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant, proven: Proven = PLAIN): void {
     const { cache, conflicts } = this.parts
-    const { via, proxied, isBehindProxy, router, nextHop } = proven
+    const { via, isOverridable, isBehindProxy, router, nextHop } = proven
     const isNew = !neighbor.isOwned || neighbor.ifindex !== ifindex || neighbor.mac !== mac
     if (isNew && !this.#admit(neighbor, ifindex, mac, proven, now)) return
     const { target, isPinned, work: { rival, rivalMac, probed, via: formerVia } } = neighbor
@@ -30,10 +30,10 @@ export class Owners extends Part<CacheParts> {
     if (neighbor.router !== router) cache.capacity.revision++
     if (!isNew) this.#confirm(neighbor, router)
     // An owner behind another proxy may be the claimant itself, on another link.
-    if (!isNew && rival !== 0 && rivalMac !== undefined && !proxied) {
+    if (!isNew && rival !== 0 && rivalMac !== undefined && !isOverridable) {
       conflicts.report(target, rival, rivalMac, isPinned ? 'pinned' : 'answered', now)
     }
-    neighbor.proxied = proxied
+    neighbor.isOverridable = isOverridable
     neighbor.isBehindProxy = isBehindProxy
     neighbor.router = router
     neighbor.used = false

@@ -50,7 +50,7 @@ export class Prober extends Part<ProberParts> {
   }
 
   /** Solicits one host for a target. The IPv6 destination is the group, so that the host's kernel does not forward the message. */
-  ask(ifindex: number, to: Mac, target: Address): void {
+  solicitHost(ifindex: number, to: Mac, target: Address): void {
     const link = this.parts.links.get(ifindex)
     const source = link && this.#source(link, target)
     if (source !== undefined) this.parts.effects.probes.push({ ifindex, source, destination: target.solicitedNode, target, to })
@@ -85,7 +85,7 @@ export class Prober extends Part<ProberParts> {
    * behind a next hop cannot be probed, so its route is looked up again.
    */
   #verify(neighbor: Neighbor): void {
-    const { target, ifindex, mac, proxied, unicastProbes, work: { isMissing, rival, rivalMac, probed, nextHop } } = neighbor
+    const { target, ifindex, mac, isOverridable, unicastProbes, work: { isMissing, rival, rivalMac, probed, nextHop } } = neighbor
     if (nextHop !== undefined) return this.lookUp(neighbor)
     // The bridge has no port for the owner's address, so unicast probes would reach no host, and are skipped.
     if (isMissing) neighbor.set({ probes: Math.max(neighbor.work.probes, unicastProbes) })
@@ -95,7 +95,7 @@ export class Prober extends Part<ProberParts> {
     const isSameHost = rival !== 0 && (rivalMac === undefined || rivalMac === mac)
     // The claimant is probed only when the owner is silent.
     if (neighbor.isClaimedBehind) return
-    const others = isMissing || proxied || (!isUnicast && probes > 1) ? this.#downstreams(neighbor)
+    const others = isMissing || isOverridable || (!isUnicast && probes > 1) ? this.#downstreams(neighbor)
       : isSameHost && probes > 1 ? this.#downstreams(neighbor).filter((other) => other === rival) : []
     neighbor.set({ probed: [...new Set([...probed, ...others])] })
     this.#solicit(neighbor, others)
@@ -157,11 +157,11 @@ export class Prober extends Part<ProberParts> {
   #source(link: Link, target: Address): Address | undefined { return probeSource(link, target) ?? this.parts.bareLinks.source(link, target) }
 
   /** @returns the links that a downstream owner may have moved to */
-  #downstreams({ rule, ifindex, proxied }: Neighbor): readonly number[] {
+  #downstreams({ rule, ifindex, isOverridable }: Neighbor): readonly number[] {
     const { links } = this.parts
     const isDownstream = (link: number): boolean => !isUpstream(rule, links.get(link))
     // The answer of another proxy on the upstream holds only while no downstream host answers.
-    if (!isDownstream(ifindex) && !proxied) return []
+    if (!isDownstream(ifindex) && !isOverridable) return []
     return rule.links.ifindexes.filter((link) => link !== ifindex && links.up(link) && isDownstream(link))
   }
 }

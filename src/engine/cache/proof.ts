@@ -16,7 +16,7 @@ export interface Claim {
 
 /** @returns `proof`: the sender is the owner; `proxied`: the sender is another proxy; `unsolicited`: it answers no probe of ours */
 export function proof(neighbor: Neighbor, claim: Claim, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
-  const { state, rule: { subnet }, verified, proxied, isVouched, isBehindProxy, work: { probed, probes, isMissing } } = neighbor
+  const { state, rule: { subnet }, verified, isOverridable, isVouched, isBehindProxy, work: { probed, probes, isMissing } } = neighbor
   const { ifindex, mac, override, isUpstream } = claim
   const isHome = ifindex === neighbor.ifindex
   const isOwner = isHome && mac === neighbor.mac
@@ -29,7 +29,7 @@ export function proof(neighbor: Neighbor, claim: Claim, now: Instant): 'proof' |
       // Another link-layer address counts only after unicast probes to the known one were not answered.
       const isGroupSolicited = neighbor.mac === undefined || isMissing || probes > neighbor.unicastProbes
       if (isHome) return isOwner || isGroupSolicited ? 'proof' : 'unsolicited'
-      const isMoved = mac === neighbor.mac || (proxied && override && !isVouched)
+      const isMoved = mac === neighbor.mac || (isOverridable && override && !isVouched)
       return isMoved && probed.includes(ifindex) ? 'proof' : 'unsolicited'
     }
     case 'REACHABLE':
@@ -38,6 +38,6 @@ export function proof(neighbor: Neighbor, claim: Claim, now: Instant): 'proof' |
       // Behind a proxy on a downstream, the answer of a second proxy upstream is for the same host.
       if (isUpstream && (override || !isBehindProxy)) return 'proof'
       if (!override) return 'proxied'
-      return proxied && !isVouched ? 'proof' : 'unsolicited'
+      return isOverridable && !isVouched ? 'proof' : 'unsolicited'
   }
 }

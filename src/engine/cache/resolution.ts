@@ -160,11 +160,11 @@ export class Resolution extends Part<ResolutionParts> {
 
   /** Takes an answer to the kernel (NUD_REACHABLE) as proof. After a restart such an answer may be old, and does not count. */
   refresh(neighbor: Neighbor, now: Instant): void {
-    const { isPinned, verified, ifindex, mac, proxied, isBehindProxy, router, work: { rival, isMissing, via, account, nextHop } } = neighbor
+    const { isPinned, verified, ifindex, mac, isOverridable, isBehindProxy, router, work: { rival, isMissing, via, account, nextHop } } = neighbor
     if (isPinned || rival !== 0 || isMissing || verified === Number.NEGATIVE_INFINITY) return
     // The kernel sent the probe, so no second answer is expected.
     if (now - verified >= RETRANS_TIMER) neighbor.set({ probed: NONE })
-    this.parts.owners.prove(neighbor, ifindex, mac, now, { proxied, isBehindProxy, router, via, account, nextHop })
+    this.parts.owners.prove(neighbor, ifindex, mac, now, { isOverridable, isBehindProxy, router, via, account, nextHop })
   }
 
   /** Verifies an owner whose port its bridge lost, because the host may have moved without sending a packet. */

@@ -38,11 +38,11 @@ export function snapshotOf(neighbor: Neighbor, links: Pick<Links, 'get'>, now: I
     pinned: isPinned, routed: routed !== 0, ...(via === undefined ? {} : { via: via.toString() }) }
 }
 
-function proofOf({ isPinned, isOwned, proxied, isBehindProxy, verified, work: { nextHop } }: Neighbor): Proof | undefined {
+function proofOf({ isPinned, isOwned, isOverridable, isBehindProxy, verified, work: { nextHop } }: Neighbor): Proof | undefined {
   if (isPinned) return 'pinned'
   if (!isOwned || verified === Number.NEGATIVE_INFINITY) return undefined
   if (nextHop !== undefined) return 'next-hop'
-  return proxied || isBehindProxy ? 'proxy' : 'answer'
+  return isOverridable || isBehindProxy ? 'proxy' : 'answer'
 }
 
 /** Iterates over the learned owners, except those behind another router. Entries may change during the iteration. */

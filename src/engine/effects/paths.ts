@@ -1,6 +1,6 @@
 /**
- * Asks the kernel where its routes lead packets for each owner, from each link where the owner is solicited. Asks again after a change of
- * routes that may concern the owner, and of the links that its packets come in on.
+ * Looks up where the kernel's routes lead packets for each owner, from each link where the owner is solicited. Repeats the look-up after a
+ * change of routes that may concern the owner, and of the links that its packets come in on.
  */
 import type { Prefix } from '../../address.ts'
 import type { CacheParts } from '../cache/owners.ts'
@@ -27,15 +27,15 @@ export class Paths extends Part<CacheParts> {
     if (nextHop !== undefined) {
       // The kernel's own route leads to the next hop.
       neighbor.path = 'right'
-      neighbor.askedOn = 0
+      neighbor.lookedUpOn = 0
       return false
     }
     if (!isOwned || kind !== 'iface' || !settings.routes || !this.parts.links.up(ifindex)) return false
-    if (neighbor.askedOn !== ifindex) {
+    if (neighbor.lookedUpOn !== ifindex) {
       // A look-up deletes the host route for a moment. After a move, only a link with the prefix is likely to need no host route.
       const isReplaced = route !== undefined && route.ifindex !== ifindex && !this.parts.links.hasPrefixOf(ifindex, target)
       this.assume(neighbor, isReplaced ? 'detour' : 'unknown')
-      if (!isReplaced) this.parts.effects.paths.push({ target, ifindex, from: neighbor.askedFrom, hidden: route })
+      if (!isReplaced) this.parts.effects.paths.push({ target, ifindex, from: neighbor.lookedUpFrom, hidden: route })
     }
     return neighbor.path === 'unknown'
   }
@@ -43,14 +43,14 @@ export class Paths extends Part<CacheParts> {
   /** Sets what is known of the routes towards the owner, without a look-up. */
   assume(neighbor: Neighbor, path: Neighbor['path']): void {
     neighbor.path = path
-    neighbor.askedOn = neighbor.ifindex
-    neighbor.askedFrom = this.#origins(neighbor)
+    neighbor.lookedUpOn = neighbor.ifindex
+    neighbor.lookedUpFrom = this.#origins(neighbor)
   }
 
   /** Handles the kernel's reply, and reports an owner whose route leads elsewhere. */
   replied({ target, ifindex, decisions }: Extract<Input, { kind: 'path' }>): void {
     const neighbor = this.parts.cache.find(target)
-    if (neighbor === undefined || neighbor.askedOn !== ifindex) return
+    if (neighbor === undefined || neighbor.lookedUpOn !== ifindex) return
     const { mac, rule: { length }, work: { via } } = neighbor
     const foreign = neighbor.isPinned ? undefined : decisions.find((decision) => this.#isForeign(neighbor, decision))
     const isRight = decisions.every((decision) => decision.ifindex === ifindex
@@ -64,8 +64,8 @@ export class Paths extends Part<CacheParts> {
   }
 
   /**
-   * Asks again about the owners that a change of routes to `prefix` may concern. An owner with a host route keeps it unless the change is
-   * inside the prefix of its rule: the route does no harm, and a look-up would remove it for a moment.
+   * Repeats the look-ups for the owners that a change of routes to `prefix` may concern. An owner with a host route keeps it unless the
+   * change is inside the prefix of its rule: the route does no harm, and a look-up would remove it for a moment.
    * @param prefix undefined: any route may have changed
    */
   changed(prefix: Prefix | undefined, now: Instant): void {
@@ -73,16 +73,16 @@ export class Paths extends Part<CacheParts> {
       prefix === undefined || (prefix.contains(target) && (route === undefined || prefix.length > rule.length))), now)
   }
 
-  /** Asks again about these owners, a few at a time. */
+  /** Repeats the look-ups for these owners, a few at a time. */
   stale(neighbors: Iterable<Neighbor>, now: Instant): void { this.#stale.add(neighbors, now) }
 
   /** Requests a look-up for each owner whose packets come in on other links now. Other owners keep their routes: a look-up removes one for a moment. */
   linksChanged(now: Instant): void { this.#unchecked.add(this.parts.cache.values(), now) }
 
   wake(now: Instant): void {
-    const moved = this.#unchecked.take(now).filter((neighbor) => String(this.#origins(neighbor)) !== String(neighbor.askedFrom))
+    const moved = this.#unchecked.take(now).filter((neighbor) => String(this.#origins(neighbor)) !== String(neighbor.lookedUpFrom))
     for (const neighbor of [...this.#stale.take(now), ...moved]) {
-      neighbor.askedOn = 0
+      neighbor.lookedUpOn = 0
       if (neighbor.isOwned) this.parts.cache.mark(neighbor)
     }
   }

@@ -9,12 +9,12 @@ export type PreviousRunParts = ReconfigurationParts & { readonly reconfiguration
 
 export class PreviousRun extends Part<PreviousRunParts> {
   #isAdopted = false
-  /** Owners to be asked for, once it is known which of them have a route of the previous run. */
-  readonly #unasked = new Set<Neighbor>()
+  /** Owners whose routes are looked up, once it is known which of them have a route of the previous run. */
+  readonly #unchecked = new Set<Neighbor>()
 
   /**
-   * Takes over the routes, in the first call only. Their hosts are answered for at once, and verified soon. The kernel is not asked for hosts
-   * that have their route: a look-up would remove it for a moment.
+   * Takes over the routes, in the first call only. Their hosts are answered for at once, and verified soon. No route is looked up for
+   * hosts that have their route: a look-up would remove it for a moment.
    */
   adopt(present: readonly HostRoute[], now: Instant): void {
     if (this.#isAdopted) return
@@ -23,10 +23,10 @@ export class PreviousRun extends Part<PreviousRunParts> {
     for (const { target, ifindex, via } of present) {
       const known = cache.find(target)
       if (known?.isOwned === true) {
-        // A pinned host was asked for before, and the kernel replied with this route.
+        // The route of a pinned host was looked up before, and the kernel replied with this route.
         const isRouted = known.ifindex === ifindex
-        if (isRouted) this.#unasked.delete(known)
-        else this.#unasked.add(known)
+        if (isRouted) this.#unchecked.delete(known)
+        else this.#unchecked.add(known)
         reconciler.adopt(known, isRouted, now)
         continue
       }
@@ -37,8 +37,8 @@ export class PreviousRun extends Part<PreviousRunParts> {
       neighbor.set({ via })
       reconciler.adopt(neighbor, true, now)
     }
-    paths.stale(this.#unasked, now)
-    this.#unasked.clear()
+    paths.stale(this.#unchecked, now)
+    this.#unchecked.clear()
   }
 
   /** Takes over the saved hosts. They are answered for at once, and verified soon. */
@@ -59,7 +59,7 @@ export class PreviousRun extends Part<PreviousRunParts> {
       if (neighbor === undefined) continue
       neighbor.router = router && isUpstream(rule, link)
       reconciler.adopt(neighbor, false, now)
-      this.#unasked.add(neighbor)
+      this.#unchecked.add(neighbor)
     }
   }
 }

@@ -31,7 +31,7 @@ export class Learner extends Part<LearnerParts> {
       return this.#sign(view.t0, view.t1, view.t2, view.t3, ifindex, lladdr < 0 ? undefined : lladdr, now, mac)
     }
     // A claim of another proxy has these addresses, see `Prober.claim`.
-    if (mac !== undefined && isLinkLocalWord(view.t0) && view.t2 === view.s2 && view.t3 === view.s3) this.parts.conflicts.proxy(mac)
+    if (mac !== undefined && isLinkLocalWord(view.t0) && view.t2 === view.s2 && view.t3 === view.s3) this.parts.conflicts.register(mac)
     if ((view.s0 | view.s1 | view.s2 | view.s3) !== 0) return this.#sign(view.s0, view.s1, view.s2, view.s3, ifindex, mac, now)
     const rule = this.parts.rules.owning(ifindex, view.t0, view.t1, view.t2, view.t3)
     if (rule !== undefined) this.#tentative.add(ifindex, mac, view.t0, view.t1, view.t2, view.t3, now)
@@ -65,14 +65,14 @@ export class Learner extends Part<LearnerParts> {
     this.#sign(w0, w1, w2, w3, ifindex, mac, now)
   }
 
-  station({ ifindex, mac, present: isPresent, port }: Extract<Input, { kind: 'station' }>, now: Instant): void {
+  station({ ifindex, mac, port }: Extract<Input, { kind: 'station' }>, now: Instant): void {
     const { rules, cache, resolution, claims } = this.parts
-    cache.capacity.station(ifindex, mac, isPresent ? port : undefined)
+    cache.capacity.station(ifindex, mac, port)
     for (const neighbor of cache.capacity.of(mac)) {
       const { target: { w0, w1, w2, w3 } } = neighbor
-      if (!isPresent && neighbor.ifindex === ifindex) {
+      if (port === undefined && neighbor.ifindex === ifindex) {
         resolution.missing(neighbor, now)
-      } else if (isPresent && neighbor.ifindex !== ifindex && rules.owning(ifindex, w0, w1, w2, w3) !== undefined) {
+      } else if (port !== undefined && neighbor.ifindex !== ifindex && rules.owning(ifindex, w0, w1, w2, w3) !== undefined) {
         claims.contest(neighbor, ifindex, undefined, now)
       }
     }

@@ -27,6 +27,8 @@ export type GroupParts = Context & { readonly groups: Groups }
 
 export class Subscriptions extends Part<GroupParts> {
   readonly #listening = new Map<number, Listening>()
+  /** Links that packets are received from through a ring. */
+  readonly #rings = new Set<number>()
   /** Permanent groups of each link, by their last 24 bits. */
   readonly #joined = new Map<number, ReadonlySet<number>>()
   /** Addresses of this machine at the last `join`. */
@@ -53,6 +55,8 @@ export class Subscriptions extends Part<GroupParts> {
     }
     const listening = { link, subscription }
     this.#listening.set(ifindex, listening)
+    if (subscription.ring) this.#rings.add(ifindex)
+    else this.#rings.delete(ifindex)
     effects.listening.set(ifindex, listening)
     if (before === undefined) groups.listening(ifindex)
     if (before?.link.up !== up) effects.events.push({ kind: 'link', iface: name, ifindex, state: up ? 'up' : 'down' })
@@ -77,11 +81,8 @@ export class Subscriptions extends Part<GroupParts> {
 
   /** @param isNeeded although the rules do not name the link @returns the subscription to a link under these rules; undefined: none */
   #wanted({ ifindex, name }: Link, rules: Rules, isNeeded: boolean): Subscription | undefined {
-    const before = this.#listening.get(ifindex)
     const wanted = rules.config.options.subscription(name) ?? (isNeeded ? PLAIN : undefined)
-    if (wanted === undefined) return undefined
-    const others = [...this.#listening.values()].filter((listening) => listening !== before && listening.subscription.ring)
-    return { ...wanted, ring: wanted.ring && (before?.subscription.ring === true || others.length < RING_LIMIT) }
+    return wanted && { ...wanted, ring: wanted.ring && (this.#rings.has(ifindex) || this.#rings.size < RING_LIMIT) }
   }
 
   /** Cancels the subscription to a link that was removed. @returns whether there was one */
@@ -123,6 +124,7 @@ export class Subscriptions extends Part<GroupParts> {
 
   #stop(ifindex: number): void {
     this.#listening.delete(ifindex)
+    this.#rings.delete(ifindex)
     this.parts.groups.gone(ifindex)
     this.#replace(ifindex, NO_GROUPS)
     this.#joined.delete(ifindex)

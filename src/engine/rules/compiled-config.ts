@@ -1,6 +1,6 @@
 /** The configuration, compiled into the tables where `Rules` looks up targets. Both `proxy` and `subnet` blocks become rules. */
 import type { Address, Prefix } from '../../address.ts'
-import type { Config, Proxy, Rule, Settings, Subnet } from '../../config/config.ts'
+import type { Config, Proxy, Rule, Settings, StatementKey, Subnet } from '../../config/config.ts'
 import type { LinkSets } from '../links/link-sets.ts'
 import { PrefixTable } from '../tables/prefix-table.ts'
 import type { Random } from '../types.ts'
@@ -14,14 +14,6 @@ export interface Block {
   readonly iface: string
   readonly from: number
   readonly to: number
-}
-
-/** Names a statement of the configuration by its block, and its place among the block's rules, `host` or `exclude` statements. */
-export interface StatementKey {
-  readonly kind: 'proxies' | 'subnets'
-  readonly block: number
-  readonly part?: 'rules' | 'hosts' | 'exclude'
-  readonly index?: number
 }
 
 /** The rules, without addresses, of all blocks with equal settings. */

@@ -42,9 +42,14 @@ export function allowsNamed(rules: readonly ActiveRule[], name: string): boolean
   return rules.some(({ kind, links: { names } }) => kind !== 'iface' || fitsAny(names, name))
 }
 
-/** @returns whether one of these rules answers for an address of this machine. No other host answers for an address on loopback. */
-export function isReachable(own: readonly OwnAddress[], rules: readonly ActiveRule[]): boolean {
-  return own.some(({ ifindex, loopback }) => loopback || allows(rules, ifindex))
+/**
+ * @param own an address of this machine, on each link that has it @param solicited link of the solicitor
+ * @returns whether one of these rules answers for the address, which is usable, and only on other links. No other host answers for an
+ *   address on loopback
+ */
+export function isReachable(own: readonly OwnAddress[], rules: readonly ActiveRule[], solicited: number): boolean {
+  return own.every(({ ifindex, tentative }) => ifindex !== solicited && !tentative)
+    && own.some(({ ifindex, loopback }) => loopback || allows(rules, ifindex))
 }
 
 /** @returns whether hosts on this link are learned for the rule */

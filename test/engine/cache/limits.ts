@@ -64,7 +64,7 @@ t.test('limit: owners that answered leave a quarter to new ones, and are not ver
 
 t.test('limit: the port with most new owners pays, also after a move', async (t) => {
   const stage = new Stage(PATIENT.replace('host', 'limit 8\n host'))
-  const plug = (n: number, port: number): void => stage.handle({ kind: 'station', ifindex: ETH1, mac: mac(nthMac(n)), present: true, port })
+  const plug = (n: number, port: number): void => stage.handle({ kind: 'station', ifindex: ETH1, mac: mac(nthMac(n)), port })
   const add = (n: number, port: number): void => {
     plug(n, port)
     stage.learn(many(n), nthMac(n))
@@ -77,7 +77,7 @@ t.test('limit: the port with most new owners pays, also after a move', async (t)
   add(10, 23)
   t.same(owned(), [1, 2, 3, 6, 7, 8, 9, 10])
   for (const n of [6, 7]) plug(n, 21)
-  stage.handle({ kind: 'station', ifindex: ETH1, mac: mac(nthMac(8)), present: false })
+  stage.handle({ kind: 'station', ifindex: ETH1, mac: mac(nthMac(8)), port: undefined })
   add(11, 23)
   t.same(owned(), [2, 3, 6, 7, 8, 9, 10, 11])
 })

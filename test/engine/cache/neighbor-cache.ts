@@ -28,7 +28,8 @@ t.test('each entry is found by its target and its link, until it is deleted', as
         cache.delete(neighbor)
         oracle.delete(n)
       }
-      if (cache.size !== oracle.size || [...cache.values()].some((each) => oracle.get(each.target.w3) !== each)) return false
+      const entries = [...cache.values()]
+      if (entries.length !== oracle.size || entries.some((each) => oracle.get(each.target.w3) !== each)) return false
       const on = [...cache.on(ifindex)]
       if (on.length !== [...oracle.values()].filter((each) => each.ifindex === ifindex).length) return false
       if (on.some((each) => each.ifindex !== ifindex)) return false
@@ -71,7 +72,7 @@ t.test('entries may come and go while all are read', async (t) => {
   }
   t.same(seen.filter((n) => n !== 5).sort((a, b) => a - b), [0, 1, 2, 3, 4, 6, 7, 8, 9], 'all that were there and stayed until their turn')
   t.same([...cache.on(ETH1)], [])
-  t.ok(cache.size <= 4)
+  t.ok([...cache.values()].length <= 4)
 })
 
 t.test('a deleted entry no longer waits for its probe', async (t) => {

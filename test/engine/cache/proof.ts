@@ -54,9 +54,9 @@ t.test('PROBE: elsewhere only the owner itself, where that is probed', async (t)
   t.equal(proof(moving, claim('-', VM2, ETH2), NOW), 'proxied')
   t.equal(proof(moving, claim('O', VM2, ETH0), NOW), 'unsolicited', 'not probed there')
   const upstream = { state: 'PROBE', ifindex: ETH0, mac: mac(ROUTER), probed: [ETH1] } as const
-  const proxied = known({ ...upstream, proxied: true })
-  t.equal(proof(proxied, claim('O', VM2, ETH1), NOW), 'unsolicited', 'the proxy has to be silent first')
-  t.equal(proof(proxied, claim('-', ROUTER, ETH0), NOW), 'proof', 'and the proxy may repeat its answer')
+  const overridable = known({ ...upstream, isOverridable: true })
+  t.equal(proof(overridable, claim('O', VM2, ETH1), NOW), 'unsolicited', 'the proxy has to be silent first')
+  t.equal(proof(overridable, claim('-', ROUTER, ETH0), NOW), 'proof', 'and the proxy may repeat its answer')
   t.equal(proof(known(upstream), claim('O', VM2, ETH1), NOW), 'unsolicited')
 })
 
@@ -73,17 +73,17 @@ t.test('REACHABLE: of two answers to one probe the upstream one counts', async (
   t.equal(proof(known({ probed }), claim('-', VM2, ETH1), NOW), 'proxied', 'nor is it probed by unicast now')
   const upstream = { ifindex: ETH0, mac: mac(ROUTER), probed }
   t.equal(proof(known(upstream), claim('O', VM2, ETH1), NOW), 'unsolicited', 'the upstream one was first')
-  t.equal(proof(known({ ...upstream, proxied: true }), claim('O', VM2, ETH1), NOW), 'unsolicited', 'also if it was a proxy')
-  t.equal(proof(known({ ...upstream, proxied: true }), claim('-', VM2, ETH1), NOW), 'proxied')
+  t.equal(proof(known({ ...upstream, isOverridable: true }), claim('O', VM2, ETH1), NOW), 'unsolicited', 'also if it was a proxy')
+  t.equal(proof(known({ ...upstream, isOverridable: true }), claim('-', VM2, ETH1), NOW), 'proxied')
 })
 
 t.test('a plain rule may lead to another proxy: O=0 is an answer', async (t) => {
   const incomplete = known({ state: 'INCOMPLETE', ifindex: 0, mac: undefined, probed: [ETH1] }, PLAIN)
   t.equal(proof(incomplete, { ...claim('-', VM2, ETH1), isUpstream: false }, NOW), 'proof')
   t.equal(proof(known({ state: 'PROBE', probes: 1 }, PLAIN), claim('-', VM3, ETH1), NOW), 'unsolicited')
-  const proxied = known({ state: 'PROBE', ifindex: ETH2, proxied: true, probed: [ETH1] }, PLAIN)
-  t.equal(proof(proxied, claim('-', VM3, ETH1), NOW), 'unsolicited')
-  t.equal(proof(proxied, claim('O', VM3, ETH1), NOW), 'proof')
+  const overridable = known({ state: 'PROBE', ifindex: ETH2, isOverridable: true, probed: [ETH1] }, PLAIN)
+  t.equal(proof(overridable, claim('-', VM3, ETH1), NOW), 'unsolicited')
+  t.equal(proof(overridable, claim('O', VM3, ETH1), NOW), 'proof')
 })
 
 t.test('links without link-layer addresses: all hosts look the same', async (t) => {

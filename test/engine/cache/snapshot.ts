@@ -18,7 +18,7 @@ t.test('a neighbor with and without an owner', async (t) => {
   const proofOf = (more: Partial<Neighbor>) => snapshotOf(neighborOf(target, rule, { ...owner, ...more }), links, now).proof
   t.equal(proofOf({}), undefined, 'of the previous run')
   t.equal(proofOf({ isPinned: true }), 'pinned')
-  t.equal(proofOf({ verified: now, proxied: true }), 'proxy')
+  t.equal(proofOf({ verified: now, isOverridable: true }), 'proxy')
   t.equal(proofOf({ verified: now, isBehindProxy: true }), 'proxy')
 })
 

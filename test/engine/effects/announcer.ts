@@ -143,3 +143,14 @@ t.test('a link that is not ready: ten tries, one second apart', async (t) => {
     t.equal(never.announcer.size, 0, `${name}: given up`)
   }
 })
+
+t.test('an address that a reload excludes is announced no more, although it is still in the queue', async (t) => {
+  for (const settings of [YES, SOLICIT]) {
+    const clock = new AnnouncerClock([linkOf(ETH0)], 7, 'subnet 2001:db8::/64 { upstream eth0\n downstream eth1\n exclude 2001:db8::3 }')
+    clock.announcer.router(ETH0, ip('fe80::9'), true)
+    for (const target of [VM, VM3]) clock.announcer.announce(target, settings, [ETH0], true, clock.now)
+    clock.wait(60_000)
+    t.same([...new Set(clock.sent.map(({ target }) => target))], [VM.toString()], settings.announce)
+    t.equal(clock.announcer.size, 0)
+  }
+})

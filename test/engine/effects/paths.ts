@@ -77,7 +77,7 @@ t.test('a move replaces the route, and takes it away for a question only where t
     for (const link of more) stage.link(link)
     stage.wait(100)
     stage.sink.take()
-    stage.station(ETH1, VM2, false)
+    stage.station(ETH1, VM2, undefined)
     stage.na(ETH2, VM, VM2)
     return stage.sink.take('route', 'hide')
   }

@@ -21,7 +21,7 @@ function settled(ifindex: number, config = CONFIG): Stage {
 
 /** VM2 answers on another link, after its port is gone. @returns the announcements, each once */
 function move(stage: Stage, to: number): string[] {
-  stage.station(ETH1, VM2, false)
+  stage.station(ETH1, VM2, undefined)
   stage.na(to, VM, VM2)
   stage.sink.take()
   stage.wait(5000)
@@ -72,7 +72,7 @@ t.test('no move: verified, or found again where it was', async (t) => {
   t.same(move(stage, ETH1), [])
   stage.wait(600)
   stage.sink.take()
-  stage.station(ETH1, VM2, false)
+  stage.station(ETH1, VM2, undefined)
   stage.wait(300)
   t.equal(stage.known[VM], 'FAILED -')
   stage.ns(ETH1, '2001:db8::1', { from: VM2, source: VM })

@@ -64,7 +64,7 @@ class Scene {
     const { effects: { paths } } = this.recorder
     for (let marked = this.cache.takeDirty(); marked.length > 0 || paths.length > 0; marked = this.cache.takeDirty()) {
       for (const neighbor of marked) this.reconciler.reconcile(neighbor, this.now)
-      for (const question of paths.splice(0)) this.#paths.replied(replyTo(question, this.world.links.values(), []))
+      for (const lookup of paths.splice(0)) this.#paths.replied(replyTo(lookup, this.world.links.values(), []))
     }
   }
 

@@ -21,11 +21,11 @@ export class AnnouncerClock {
   readonly announcer: Announcer
   readonly #recorder = new PartsRecorder()
 
-  constructor(links: readonly Link[] = [linkOf(ETH0)], seed = 7) {
+  constructor(links: readonly Link[] = [linkOf(ETH0)], seed = 7, config = '') {
     const { effects } = this.#recorder
     for (const link of links) this.links.set(link)
     const bareLinks = new BareLinks({ links: this.links, effects, reconfiguration: undefined as never })
-    this.announcer = new Announcer({ links: this.links, effects, random: chance(seed), rules: new Rules(configOf(''), chance(1)),
+    this.announcer = new Announcer({ links: this.links, effects, random: chance(seed), rules: new Rules(configOf(config), chance(1)),
       advertiser: new AdvertisementBuilder({ effects, bareLinks }) })
   }
 

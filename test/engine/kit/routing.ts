@@ -1,6 +1,6 @@
 /** Routes of a kernel: host routes, the connected prefixes of its links, and those that a test adds. */
 import { type Address, Prefix } from '../../../src/address.ts'
-import type { HostRoute, Input, Link, PathQuestion, RoutingDecision } from '../../../src/engine/types.ts'
+import type { HostRoute, Input, Link, PathLookup, RoutingDecision } from '../../../src/engine/types.ts'
 
 export interface Route {
   readonly prefix: Prefix
@@ -17,7 +17,7 @@ function decide(routes: readonly Route[], target: Address, from: number): Routin
 }
 
 /** @param ours host routes in the kernel @param added routes of others beside those of the links' addresses @returns the kernel's replies */
-export function replyTo({ target, ifindex, from, hidden }: PathQuestion, links: Iterable<Link>, ours: Iterable<HostRoute>,
+export function replyTo({ target, ifindex, from, hidden }: PathLookup, links: Iterable<Link>, ours: Iterable<HostRoute>,
   added: readonly Route[] = []): Extract<Input, { kind: 'path' }> {
   const connected = [...links].flatMap((link) => link.addresses
     .filter(({ address, prefixLength }) => link.up && !address.isLinkLocal && prefixLength < 128)

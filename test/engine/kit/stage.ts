@@ -1,6 +1,6 @@
 /**
  * An engine with links, a clock that the test winds, and a recorder of its effects. Frames are decoded from a slab that is poisoned
- * after every step, and so is the view. Routes are applied, and questions about them are answered, at once, as by a kernel.
+ * after every step, and so is the view. Routes are applied, and lookups of them are answered, at once, as by a kernel.
  */
 import { formatMac, type Prefix } from '../../../src/address.ts'
 import { Engine } from '../../../src/engine.ts'
@@ -113,7 +113,7 @@ export class Stage {
   }
 
   /** A bridge learned or lost the port of a host. */
-  station(ifindex: number, from: string, present: boolean): void { this.handle({ kind: 'station', ifindex, mac: mac(from), present }) }
+  station(ifindex: number, from: string, port: number | undefined): void { this.handle({ kind: 'station', ifindex, mac: mac(from), port }) }
 
   /** Steps with a frame, which is poisoned afterwards. @returns its outcome; undefined when the link does not exist */
   frame(ifindex: number, frame: Uint8Array, cooked = false): Outcome | DropReason | undefined {
@@ -182,10 +182,10 @@ export class Stage {
   #record(effects: Effects): void {
     this.sink.record(effects)
     const changes = [...effects.routes]
-    const questions = [...effects.paths]
+    const lookups = [...effects.paths]
     if (changes.length > 0 && this.isKernelFast) this.applied(changes)
-    for (const question of questions) {
-      this.#record(this.engine.step(replyTo(question, this.#links.values(), this.sink.routes.values(), this.#foreign), this.now))
+    for (const lookup of lookups) {
+      this.#record(this.engine.step(replyTo(lookup, this.#links.values(), this.sink.routes.values(), this.#foreign), this.now))
     }
   }
 }

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Status } from '../../../src/replies/status.ts'
-import { ip } from '../../kit/frames.ts'
+import { type ReadAdvertisement, readAdvertisement, type ReadPrefix } from '../../kit/read-advertisement.ts'
 import { until } from '../../kit/until.ts'
 import { type Daemon, MAIN } from './daemon.ts'
 import type { Bridge, CapturedFrame, Host, Lab } from './lab.ts'
@@ -95,29 +95,17 @@ export async function elapsed(condition: () => unknown, since: number): Promise<
 /** @returns milliseconds as text for a comment: `1.23 s` */
 export function inSeconds(ms: number): string { return `${(ms / 1000).toFixed(2)} s` }
 
-interface ReadAdvertisement {
-  /** Of the default route, seconds. */
-  readonly lifetime: number
-  /** By address of the prefix. Lifetimes in seconds, flags as in RFC 4861 4.6.2. */
-  readonly prefixes: ReadonlyMap<string, { readonly valid: number; readonly preferred: number; readonly flags: number }>
-}
+/** @returns the Router Advertisement in a frame */
+export function advertisementIn({ hex }: CapturedFrame): ReadAdvertisement { return readAdvertisement(Buffer.from(hex, 'hex')) }
 
-/** Reads a Router Advertisement by offsets of its own (RFC 4861 4.2, 4.6.2). */
-export function readAdvertisement({ hex }: CapturedFrame): ReadAdvertisement {
-  const bytes = Buffer.from(hex, 'hex')
-  const prefixes = new Map<string, { valid: number; preferred: number; flags: number }>()
-  for (let at = 70; at + 8 <= bytes.length && bytes[at + 1] > 0; at += 8 * bytes[at + 1]) {
-    if (bytes[at] !== 3) continue
-    const words = bytes.toString('hex', at + 16, at + 32).match(/..../g)!.join(':')
-    prefixes.set(ip(words).toString(), { valid: bytes.readUInt32BE(at + 4), preferred: bytes.readUInt32BE(at + 8), flags: bytes[at + 3] })
-  }
-  return { lifetime: bytes.readUInt16BE(60), prefixes }
+export function prefixIn({ prefixes }: ReadAdvertisement, prefix: string): ReadPrefix | undefined {
+  return prefixes.find((each) => each.prefix === prefix)
 }
 
 /** @returns the first advertisement of the proxy after this time that fits */
 export function firstAdvertisement(frames: readonly CapturedFrame[], after: number, fits: (read: ReadAdvertisement) => boolean,
 ): CapturedFrame | undefined {
-  return frames.find((frame) => frame.kind === 'RA' && frame.outgoing && frame.at >= after && fits(readAdvertisement(frame)))
+  return frames.find((frame) => frame.kind === 'RA' && frame.outgoing && frame.at >= after && fits(advertisementIn(frame)))
 }
 
 /** @returns the least time between two multicast advertisements of the proxy, milliseconds */

@@ -3,7 +3,7 @@ import { Address, isHostMac, type Prefix } from '../../../src/address.ts'
 import { type Config, matchesIface, type Settings } from '../../../src/config/config.ts'
 import type { Engine } from '../../../src/engine.ts'
 import type {
-  Advertisement, Discovery, Effects, Link, Lookup, Multicast, PathQuestion, Probe, RouteChange, RoutingDecision,
+  Advertisement, Discovery, Effects, Link, Lookup, Multicast, PathLookup, Probe, RouteChange, RoutingDecision,
 } from '../../../src/engine/types.ts'
 import { Recorder } from '../../engine/kit/recorder.ts'
 import { NEXT_HOPS } from './steps.ts'
@@ -28,7 +28,7 @@ export class Critic extends Recorder {
   /** Links that the engine listens on. */
   readonly listening = new Set<number>()
   readonly lookups: Lookup[] = []
-  readonly paths: PathQuestion[] = []
+  readonly paths: PathLookup[] = []
   /** The last reply about each owner. */
   readonly decisions = new Map<string, readonly RoutingDecision[]>()
   /** Changes that are not in the kernel yet. */

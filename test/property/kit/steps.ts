@@ -45,8 +45,7 @@ const savedHost = fc.record<SavedHost>({ target: target.map(ip), mac: lladdr, ro
 /** Inputs that go to the engine as they are. */
 const input: fc.Arbitrary<Input> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: as('neighbor'), neighbor: kernelNeighbor }) },
-  { weight: 3, arbitrary: fc.record({ kind: as('station'), ifindex, mac: from.map(mac), present: fc.boolean(),
-    port: fc.option(fc.nat(3), { nil: undefined }) }) },
+  { weight: 3, arbitrary: fc.record({ kind: as('station'), ifindex, mac: from.map(mac), port: fc.option(fc.nat(3), { nil: undefined, freq: 2 }) }) },
   { weight: 1, arbitrary: fc.record({ kind: as('echo'), ifindex, source: target.map(ip), mac: lladdr }) },
   { weight: 2, arbitrary: fc.record({ kind: as('local-solicitation'), ifindex, target: target.map(ip) }) },
   { weight: 2, arbitrary: fc.record({ kind: as('report'), ifindex, joined: groups, left: groups }) },

@@ -137,10 +137,20 @@ export class World {
   /** What is left after all learned entries are gone. Pinned hosts may have kept a link-layer address, which is left out. */
   get rest(): string {
     const { listening, routes, members } = this.sink
-    const neighbors = this.engine.snapshot().neighbors.map(({ lladdr, ...neighbor }) => neighbor)
+    // A host route that the kernel has may stay, although the kernel would go right without it.
+    const needed = [...routes.values()].filter((route) => this.#isNeeded(route)).map(({ target }) => target.toString())
+    const neighbors = this.engine.snapshot().neighbors.map(({ lladdr, routed, ...neighbor }) => neighbor)
     const groups = [...listening].filter((ifindex) => (members.get(ifindex)?.size ?? 0) > 0)
       .map((ifindex) => `${ifindex}: ${[...members.get(ifindex)!].sort()}`)
-    return JSON.stringify({ groups: groups.sort(), routes: [...routes.keys()].sort(), neighbors }, null, 1)
+    return JSON.stringify({ groups: groups.sort(), routes: needed.sort(), neighbors }, null, 1)
+  }
+
+  /** @returns whether the kernel would lead packets for the target elsewhere, from any link that is listened on, or from this machine */
+  #isNeeded(hidden: HostRoute): boolean {
+    const { target, ifindex } = hidden
+    const from = [...this.sink.links.values()].filter((link) => link.up && link.ifindex !== ifindex && this.sink.listening.has(link.ifindex))
+    return replyTo({ target, ifindex, from: [0, ...from.map((link) => link.ifindex)], hidden }, this.sink.links.values(), this.sink.routes.values()).decisions
+      .some((decision) => decision.ifindex !== ifindex)
   }
 
   /** Checks what holds after every step. */
@@ -170,9 +180,9 @@ export class World {
   #carryOut(effects: Effects): void {
     this.sink.record(effects)
     if (!this.#isSlow) this.#applyRoutes()
-    for (let question = this.sink.paths.shift(); question !== undefined; question = this.sink.paths.shift()) {
-      const reply = replyTo(question, this.sink.links.values(), this.sink.routes.values())
-      this.sink.decisions.set(question.target.toString(), reply.decisions)
+    for (let lookup = this.sink.paths.shift(); lookup !== undefined; lookup = this.sink.paths.shift()) {
+      const reply = replyTo(lookup, this.sink.links.values(), this.sink.routes.values())
+      this.sink.decisions.set(lookup.target.toString(), reply.decisions)
       this.#step(reply)
     }
   }

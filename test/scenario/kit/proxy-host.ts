@@ -191,9 +191,9 @@ export class ProxyHost {
     this.routing.save()
     // The kernel has the routes now: the engine's effects are reused from here on.
     const changes = [...routes]
-    const questions = [...paths]
+    const pathLookups = [...paths]
     if (changes.length > 0) this.tell({ kind: 'routes-done', changes })
-    for (const question of questions) this.tell(replyTo(question, [...this.#ports.values()].map(({ link }) => link), this.routes.values()))
+    for (const lookup of pathLookups) this.tell(replyTo(lookup, [...this.#ports.values()].map(({ link }) => link), this.routes.values()))
   }
 
   #listen(ifindex: number, subscription: Subscription): void {

@@ -1,5 +1,6 @@
 /** The topology of the story in the simulator. */
 import { CONFIG, ROUTER, vmAddress } from '../../kit/addresses.ts'
+import { naFrame } from './frame.ts'
 import { Host } from './host.ts'
 import { ProxyHost } from './proxy-host.ts'
 import { Segment, type World } from './world.ts'
@@ -38,4 +39,19 @@ export function story(world: World, config = CONFIG, isSnooping = false): Story 
   const mac0 = proxy.attach(ETH0, 'eth0', outside, '2001:db8::ff')
   const mac1 = proxy.attach(ETH1, 'eth1', inside)
   return { world, outside, inside, router, proxy, mac0, mac1, addVm: (n) => new Host(inside, n, vmAddress(n)) }
+}
+
+/** Claims `target` in every way until the thief is unplugged. */
+export function steal(world: World, thief: Host, target: string, proxy: Host): void {
+  thief.assign(target)
+  const again = (ms: number, work: () => void): void => world.after(ms * (0.5 + world.random()), () => {
+    work()
+    again(ms, work)
+  })
+  again(700, () => thief.probe(target))
+  again(800, () => thief.announce(target))
+  // As if the proxy had probed the thief.
+  again(30, () => thief.send(naFrame({ target, from: thief.mac, to: proxy.linkLocal, toMac: proxy.mac, flags: 'SO' })))
+  // A packet for an address that no host has: the thief solicits.
+  again(900, () => thief.use(vmAddress(0x40 + Math.floor(8 * world.random()))))
 }
