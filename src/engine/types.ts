@@ -27,6 +27,8 @@ export interface Link {
   readonly name: string
   /** Undefined on links without Ethernet addresses. */
   readonly mac: Mac | undefined
+  /** The kernel resolves no neighbors here (IFF_NOARP), although the link has Ethernet addresses: frames go to its own address. */
+  readonly noarp?: true
   /** Administratively up and with carrier. */
   readonly up: boolean
   /** Maximum Transmission Unit, bytes. */
@@ -233,6 +235,8 @@ export interface Filter {
   readonly ifindex: number
   /** Frames to other link-layer addresses still reach the kernel. Undefined on links without link-layer addresses. */
   readonly mac: Mac | undefined
+  /** As of {@link Link}. */
+  readonly noarp?: true
   /** Prefixes of the targets, which may overlap. A change of the prefixes makes a new object. */
   readonly prefixes: Iterable<Prefix>
   /** Targets that ndp6d does not answer for, although `prefixes` cover them: by `exclude`, and anycast addresses of this machine. */

@@ -39,11 +39,12 @@ export class ForeignRouteWatcher implements EventListener {
     const distinct = new Set<Prefix>()
     for (const list of lists) for (const prefix of list) distinct.add(prefix)
     this.#prefixes = [...new Map([...distinct].map((prefix) => [prefix.toString(), prefix])).values()]
-    const words = wordsOf(this.#prefixes)
-    if (words.join() === this.#words && this.#events !== undefined) return
-    this.#words = words.join()
+    const [words, halves] = [wordsOf(this.#prefixes), halvesOf(this.#prefixes)]
+    const text = `${words} ${halves}`
+    if (text === this.#words && this.#events !== undefined) return
+    this.#words = text
     this.#events?.close()
-    this.#events = new EventSocket(this.#open, NETLINK_ROUTE, [RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE], this, foreignRouteFilter(words))
+    this.#events = new EventSocket(this.#open, NETLINK_ROUTE, [RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE], this, foreignRouteFilter(words, halves))
   }
 
   /** Reports the routes to parts of the watched prefixes as changed. @throws OsError */
@@ -80,4 +81,9 @@ export class ForeignRouteWatcher implements EventListener {
 function wordsOf(prefixes: readonly Prefix[]): number[] {
   const isShort = prefixes.some(({ length }) => length < 32)
   return isShort ? Array.from({ length: WORD_LIMIT + 1 }, (_, i) => i) : [...new Set(prefixes.map(({ address }) => address.w0 >>> 0))].sort()
+}
+
+/** @returns bits 33 to 48 of all addresses of the prefixes; none if a prefix is shorter than 48 bits */
+function halvesOf(prefixes: readonly Prefix[]): number[] {
+  return prefixes.some(({ length }) => length < 48) ? [] : [...new Set(prefixes.map(({ address }) => address.w1 >>> 16))].sort()
 }

@@ -1,7 +1,7 @@
 /** The gateway watcher: reports the default gateways of this machine, which are the next hops of its routes to ::/0 (rtnetlink(7)). */
 import type { Gateway } from '../engine/types.ts'
 import { type DefaultRoute, defaultRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
-import { TableWatcher } from './table-watcher.ts'
+import { SMALL_SHARE, TableWatcher } from './table-watcher.ts'
 
 /** @param gateways all default gateways with a global address @param hasDefaultRoute whether there is a default route, with any next hop */
 export type GatewaysFound = (gateways: readonly Gateway[], hasDefaultRoute: boolean) => void
@@ -9,6 +9,7 @@ export type GatewaysFound = (gateways: readonly Gateway[], hasDefaultRoute: bool
 export class GatewayWatcher extends TableWatcher<readonly DefaultRoute[], GatewaysFound> {
   /** The tables may be large, so bursts of changes cause one dump. */
   protected readonly pause = 200
+  protected override readonly share = SMALL_SHARE
   /** The next hops of all default routes, also those without a global address. */
   routes: readonly DefaultRoute[] = []
   #reported = ' false'

@@ -126,9 +126,9 @@ function merge(filters: readonly Filter[], watched: ReadonlySet<number>): LinkRa
   for (const filter of filters) byLink.set(filter.ifindex, [...byLink.get(filter.ifindex) ?? [], filter])
   return [...byLink].sort(([a], [b]) => a - b)
     .map(([ifindex, ofLink]) => {
-      const { mac } = ofLink.at(-1)!
+      const { mac, noarp } = ofLink.at(-1)!
       const [covered, excluded] = (['prefixes', 'excluded'] as const).map((key) => ranges(ofLink.flatMap((filter) => [...filter[key]])))
-      return { ifindex, mac, ranges: subtract(covered, excluded), isWatched: mac === undefined && watched.has(ifindex) }
+      return { ifindex, mac, ranges: subtract(covered, excluded), isWatched: (mac === undefined || noarp === true) && watched.has(ifindex) }
     })
     .filter((link) => link.ranges.length > 0)
 }

@@ -29,6 +29,8 @@ export class KernelWatch {
   readonly #followed = new Set<number>()
   /** On-link prefixes of these links. */
   readonly #onLink = new Map<number, readonly Prefix[]>()
+  /** Prefixes and addresses of these links at the last report, as text. */
+  readonly #reported = new Map<number, string>()
   /** Names of the links whose grants are reported, by ifindex. */
   readonly #granting = new Map<number, string>()
 
@@ -36,10 +38,13 @@ export class KernelWatch {
     const prefixes = (ifindex: number): void => {
       const onLink = this.#onLink.get(ifindex)
       if (onLink === undefined) return
-      const addresses = this.links.find((link) => link.ifindex === ifindex)?.addresses
+      const addresses = this.links.find((link) => link.ifindex === ifindex)?.addresses ?? []
+      const prefixes = prefixesOf(onLink, addresses)
+      const text = [...prefixes, ...addresses.map(({ address }) => address)].join(' ')
       // A new prefix must not be advertised to hosts with longer lifetimes than it has.
-      if (this.#granting.has(ifindex)) this.#grants.resync()
-      report({ kind: 'prefixes', ifindex, prefixes: prefixesOf(onLink, addresses ?? []) })
+      if (this.#granting.has(ifindex) && this.#reported.get(ifindex) !== text) this.#grants.resync()
+      this.#reported.set(ifindex, text)
+      report({ kind: 'prefixes', ifindex, prefixes })
     }
     this.#links = new LinkWatcher({
       link: (link) => {
@@ -86,6 +91,7 @@ export class KernelWatch {
     else {
       this.#followed.delete(ifindex)
       this.#onLink.delete(ifindex)
+      this.#reported.delete(ifindex)
     }
     if (grants) this.#granting.set(ifindex, name)
     else this.#granting.delete(ifindex)

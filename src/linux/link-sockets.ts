@@ -71,6 +71,7 @@ export class LinkSockets {
     for (const socket of [this.#packets, this.#multicast]) {
       if (socket !== undefined) socket.mac = link.mac
     }
+    if (this.#packets !== undefined) this.#packets.noarp = link.noarp === true
     this.#open()
   }
 
@@ -130,11 +131,11 @@ export class LinkSockets {
 
   #open(): void {
     clearTimeout(this.#timer)
-    const { ifindex, mac } = this.#link
+    const { ifindex, mac, noarp } = this.#link
     const { promiscuous, ring, reports, routerSolicitations, routerMessages } = this.#subscription
     const reader = this.#reader
     try {
-      this.#packets ??= openPackets({ ifindex, mac, promiscuous, ring }, reader)
+      this.#packets ??= openPackets({ ifindex, mac, ...noarp && { noarp }, promiscuous, ring }, reader)
       if (reports || routerSolicitations || routerMessages) {
         this.#multicast ??= new MulticastSocket({ ifindex, mac, reports, routerSolicitations, routerMessages }, reader)
       }

@@ -104,14 +104,14 @@ export class LinkWatcher extends TableWatcher<Tables, LinkListener> {
     for (const ifindex of this.#touched) {
       const message = this.#links.get(ifindex)
       if (message === undefined) continue
-      const { name, mac, up, mtu, master } = message
+      const { name, mac, noarp, up, mtu, master } = message
       if (master !== undefined) {
         this.#enslave(message, master)
         continue
       }
       this.#ports.delete(ifindex)
       const addresses = [...this.#addresses.get(ifindex)?.values() ?? []].sort((a, b) => a.address.compare(b.address))
-      const link: Link = { ifindex, name, mac, up, mtu, addresses }
+      const link: Link = { ifindex, name, mac, ...noarp && { noarp }, up, mtu, addresses }
       const reported = this.#reported.get(ifindex)
       if (reported !== undefined && sameLink(reported, link)) continue
       this.#reported.set(ifindex, link)
@@ -124,7 +124,7 @@ export class LinkWatcher extends TableWatcher<Tables, LinkListener> {
 }
 
 function sameLink(a: Link, b: Link): boolean {
-  return a.name === b.name && a.mac === b.mac && a.up === b.up && a.mtu === b.mtu && a.addresses.length === b.addresses.length
+  return a.name === b.name && a.mac === b.mac && a.noarp === b.noarp && a.up === b.up && a.mtu === b.mtu && a.addresses.length === b.addresses.length
     && a.addresses.every((x, i) => {
       const y = b.addresses[i]
       return x.address.equals(y.address) && x.prefixLength === y.prefixLength && x.tentative === y.tentative

@@ -76,16 +76,16 @@ export class RequestSocket extends NetlinkSocket {
   }
 
   /**
-   * Dumps a table. @returns its rows, all of one consistent state
+   * Dumps a table. @param decode its second parameter is the number of rows so far @returns the rows, all of one consistent state
    * @throws OsError if the kernel refuses the dump; EINTR when the table changed during every attempt
    */
-  dump<Row>(compose: (w: MessageWriter, sequence: number) => void, decode: (message: Message) => Row | undefined): Row[] {
+  dump<Row>(compose: (w: MessageWriter, sequence: number) => void, decode: (message: Message, count: number) => Row | undefined): Row[] {
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
       const rows: Row[] = []
       let interrupted = false
       const failed = this.request(compose, (message) => {
         interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0
-        const row = decode(message)
+        const row = decode(message, rows.length)
         if (row !== undefined) rows.push(row)
       })
       const error = failed.get(0)

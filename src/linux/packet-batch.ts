@@ -28,6 +28,9 @@ export class ReceivedBatch implements PacketBatch {
   readonly #invalid = new InvalidFrames(this.#frames)
   #size = 0
 
+  /** As of `Link`: the source address of frames means nothing here. The other end may use our address, or none. */
+  noarp = false
+
   /** @param query called by `read` with a valid query for multicast listeners */
   constructor(mac: Mac | undefined, linkHeader: LinkHeader, query: (query: ListenerQuery) => void) {
     this.mac = mac
@@ -61,6 +64,7 @@ export class ReceivedBatch implements PacketBatch {
       view.drop = refused
       view.wrongAt = WRONG_AT[refused] ?? -1
     }
+    if (this.noarp && this.mac !== undefined && !isHostMac(view.sourceMac)) view.sourceMac = this.mac
     // A blank view has no sender, which is wanted to find the cause of bad packets.
     if (view.drop !== undefined && view.type === 0 && this.#linkHeader !== 0 && length >= this.#linkHeader) {
       view.sourceMac = readMac(this.#frames.slab, at + ETHER_SOURCE)
@@ -87,7 +91,7 @@ export class ReceivedBatch implements PacketBatch {
     const type = this.#frames.type(i)
     const ethernet = this.#linkHeader !== 0 && length >= this.#linkHeader
     if (type === PACKET_OUTGOING) return 'own-frame'
-    const source = ethernet ? readMac(slab, at + ETHER_SOURCE) : undefined
+    const source = ethernet && !this.noarp ? readMac(slab, at + ETHER_SOURCE) : undefined
     if (source !== undefined && source === this.mac) return 'own-frame'
     if (this.#frames.isTagged(i)) return 'vlan'
     if (type !== PACKET_OTHERHOST) return source === undefined || isHostMac(source) ? undefined : 'ethernet-source'

@@ -29,7 +29,7 @@ export interface PacketReader {
   failed(error: Error): void
 }
 
-export type PacketSocketOptions = Pick<Link, 'ifindex' | 'mac'> & Pick<Subscription, 'promiscuous' | 'ring'>
+export type PacketSocketOptions = Pick<Link, 'ifindex' | 'mac' | 'noarp'> & Pick<Subscription, 'promiscuous' | 'ring'>
 
 /** Receive buffer without a ring, in bytes: 20 ms at 200 000 packets per second. Frames of a ring: 40 ms at this rate. */
 const RECEIVE_BUFFER = 4 * 2 ** 20
@@ -88,6 +88,7 @@ export class PacketSocket {
     this.#clock = clock
     this.#linkHeader = options.mac === undefined ? 0 : 14
     this.#batch = new ReceivedBatch(options.mac, this.#linkHeader, (query) => reader.query(query))
+    this.noarp = options.noarp === true
     this.#socket = openSocket(options, ndiscFilter(this.#linkHeader, TYPES), open)
     this.#socket.start(() => this.#readable())
   }
@@ -95,6 +96,8 @@ export class PacketSocket {
   /** Address of the link: the source of our messages, by which our own frames are recognized. */
   get mac(): Mac | undefined { return this.#batch.mac }
   set mac(mac: Mac | undefined) { this.#batch.mac = mac }
+  /** As of `Link`. */
+  set noarp(noarp: boolean) { this.#batch.noarp = noarp }
   get queued(): number { return this.#queue.size }
 
   /** Sends nothing, which opens the descriptor for sending now: later, no descriptor may be free. @throws OsError */

@@ -1,19 +1,23 @@
 /**
  * The prefix watcher: reports the prefixes that the kernel treats as on-link (RFC 4861 2.1), which are its routes without gateway
  * (rtnetlink(7)). Such routes come from addresses, Router Advertisements or an administrator. A socket filter passes only events that may
- * concern them, and a dump covers one link, so a large routing table costs little.
+ * concern them, and a dump covers one link, so a large routing table costs little. Any host of an upstream can add any number of prefixes
+ * (RFC 4861 6.3.4): those beyond the limit are neither kept nor dumped again.
  */
 import { Prefix } from '../address.ts'
 import type { LinkAddress } from '../engine/types.ts'
 import { NLM_F_REPLACE, type Message } from '../wire/netlink.ts'
-import { decodeRoute, onLinkFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
+import { decodeOnLink, onLinkFilter, RTM_NEWROUTE, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
 import { verdict } from './errors.ts'
-import { TableWatcher } from './table-watcher.ts'
+import { SMALL_SHARE, TableWatcher } from './table-watcher.ts'
 
-/** @param prefixes all on-link prefixes of the link, sorted, without duplicates */
+/** The most prefixes of one link that are reported: more than `subnet auto` serves, so the engine notices that there are too many. */
+export const REPORT_LIMIT = 256
+
+/** @param prefixes the on-link prefixes of the link, sorted, without duplicates; at the limit, those reported before stay */
 export type PrefixesFound = (ifindex: number, prefixes: readonly Prefix[]) => void
 
-type Prefixes = Map<number, Prefix[]>
+type Prefixes = Map<number, readonly Prefix[]>
 
 /**
  * @returns the on-link prefixes of a link; without any, those of its own addresses. Mobile networks assign a prefix to this machine without
@@ -33,8 +37,9 @@ export function prefixesOf(onLink: readonly Prefix[], addresses: readonly LinkAd
 
 export class PrefixWatcher extends TableWatcher<Prefixes, PrefixesFound> {
   protected readonly pause = 100
-  /** Last reported prefixes of each followed link, as text; undefined before the first report. */
-  readonly #reported = new Map<number, string | undefined>()
+  protected override readonly share = SMALL_SHARE
+  /** Last reported prefixes of each followed link, by {@link keyOf}; undefined before the first report. */
+  readonly #reported = new Map<number, ReadonlySet<string> | undefined>()
   readonly #touched = new Set<number>()
 
   /**
@@ -46,21 +51,27 @@ export class PrefixWatcher extends TableWatcher<Prefixes, PrefixesFound> {
     const wanted = new Set(ifindexes)
     for (const ifindex of this.#reported.keys()) if (!wanted.has(ifindex)) this.#reported.delete(ifindex)
     if (wanted.size === 0) return this.close()
+    let isNew = false
     for (const ifindex of wanted) {
       if (this.#reported.has(ifindex)) continue
       this.#reported.set(ifindex, undefined)
       this.#touched.add(ifindex)
+      isNew = true
     }
-    super.resync()
+    if (isNew) super.resync()
   }
 
   /** Dumps the prefixes of all followed links and reports the differences. @throws OsError */
   override resync(): void {
-    for (const ifindex of this.#reported.keys()) this.#touched.add(ifindex)
+    this.#touchAll()
     super.resync()
   }
 
-  override settled(): void { if (this.#touched.size > 0) super.resync() }
+  override settled(): void { if (this.#touched.size > 0) this.resyncInShare() }
+  override overrun(): void {
+    this.#touchAll()
+    super.overrun()
+  }
 
   override close(): void {
     super.close()
@@ -69,10 +80,15 @@ export class PrefixWatcher extends TableWatcher<Prefixes, PrefixesFound> {
   }
 
   override message(message: Message): void {
-    const ifindex = decodeRoute(message)?.ifindex
-    if (ifindex !== undefined && this.#reported.has(ifindex)) this.#touched.add(ifindex)
     // The message does not show the link of the replaced route, so all followed links are dumped.
-    if ((message.flags & NLM_F_REPLACE) !== 0) for (const each of this.#reported.keys()) this.#touched.add(each)
+    if ((message.flags & NLM_F_REPLACE) !== 0) this.#touchAll()
+    const route = decodeOnLink(message)
+    const known = route === undefined ? undefined : this.#reported.get(route.ifindex)
+    if (route === undefined || known === undefined) return
+    const isKnown = known.has(keyOf(route.prefix))
+    // At the limit, a further prefix changes nothing.
+    const isChange = message.type === RTM_NEWROUTE ? !isKnown && known.size < REPORT_LIMIT : isKnown
+    if (isChange) this.#touched.add(route.ifindex)
   }
 
   protected dump(): Prefixes {
@@ -83,24 +99,33 @@ export class PrefixWatcher extends TableWatcher<Prefixes, PrefixesFound> {
   protected compare(links: Prefixes): void {
     this.#touched.clear()
     for (const [ifindex, prefixes] of links) {
-      const text = prefixes.join(' ')
-      if (!this.#reported.has(ifindex) || this.#reported.get(ifindex) === text) continue
-      this.#reported.set(ifindex, text)
+      const known = this.#reported.get(ifindex)
+      const isSame = known?.size === prefixes.length && prefixes.every((prefix) => known.has(keyOf(prefix)))
+      if (!this.#reported.has(ifindex) || isSame) continue
+      this.#reported.set(ifindex, new Set(prefixes.map(keyOf)))
       this.listener(ifindex, prefixes)
     }
   }
 
+  #touchAll(): void { for (const ifindex of this.#reported.keys()) this.#touched.add(ifindex) }
+
   #prefixes(ifindex: number): Prefix[] {
+    const known = this.#reported.get(ifindex) ?? new Set()
     let found: Prefix[] = []
     try {
-      found = this.kernel.onLinkPrefixes(ifindex)
+      found = this.kernel.onLinkPrefixes(ifindex, (prefix, count) => count < known.size + REPORT_LIMIT || known.has(keyOf(prefix)))
     } catch (error) {
       // ENODEV: the link is gone, and has no prefixes.
       if (verdict(error) !== 'wait') throw error
     }
-    return found.sort(inOrder)
-      .filter((prefix, i, all) => i === 0 || !prefix.equals(all[i - 1]))
+    const distinct = found.sort(inOrder).filter((prefix, i, all) => i === 0 || !prefix.equals(all[i - 1]))
+    if (distinct.length <= REPORT_LIMIT) return distinct
+    const isKnown = (prefix: Prefix): boolean => known.has(keyOf(prefix))
+    return [...distinct.filter(isKnown), ...distinct.filter((prefix) => !isKnown(prefix))].slice(0, REPORT_LIMIT).sort(inOrder)
   }
 }
+
+/** Formats faster than `toString`, for dumps of large tables. */
+function keyOf({ address: { w0, w1, w2, w3 }, length }: Prefix): string { return `${w0} ${w1} ${w2} ${w3} ${length}` }
 
 function inOrder(a: Prefix, b: Prefix): number { return a.address.compare(b.address) || a.length - b.length }

@@ -59,11 +59,16 @@ export class Rtnetlink extends RequestSocket {
   /** The forwarding tables of all bridges, including their own addresses. */
   stations(): StationMessage[] { return this.dump(dumpStations, decodeStation) }
 
-  /** The on-link prefixes of a link, in the kernel's order, perhaps with duplicates. ENODEV: there is no such link. */
-  onLinkPrefixes(ifindex: number): Prefix[] {
-    const rows = this.dump((w, sequence) => dumpLinkRoutes(w, sequence, ifindex), decodeOnLink)
-    // A kernel before 4.20 does not filter.
-    return rows.filter((row) => row.ifindex === ifindex).map(({ prefix }) => prefix)
+  /**
+   * The on-link prefixes of a link, in the kernel's order, perhaps with duplicates. ENODEV: there is no such link.
+   * @param isWanted gets the number of prefixes so far
+   */
+  onLinkPrefixes(ifindex: number, isWanted: (prefix: Prefix, count: number) => boolean = () => true): Prefix[] {
+    return this.dump((w, sequence) => dumpLinkRoutes(w, sequence, ifindex), (message, count) => {
+      const row = decodeOnLink(message)
+      // A kernel before 4.20 does not filter.
+      return row?.ifindex === ifindex && isWanted(row.prefix, count) ? row.prefix : undefined
+    })
   }
 
   /** The next hops of all default routes, perhaps with duplicates. */

@@ -4,6 +4,11 @@ import { native } from './native.ts'
 import { EventSocket, type EventListener, type OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE, type Rtnetlink } from './rtnetlink.ts'
 
+/** The share of the time for dumps of a table that other hosts can fill, and change at any rate. */
+export const SMALL_SHARE = 0.05
+/** Milliseconds whose share may be used at once, so that dumps of small tables need not wait. */
+const CREDIT = 1000
+
 /** Base of the watchers: listens to rtnetlink(7) messages about tables, which it dumps at first and after lost messages. */
 export abstract class TableWatcher<Tables, Listener> implements EventListener {
   protected readonly listener: Listener
@@ -11,6 +16,8 @@ export abstract class TableWatcher<Tables, Listener> implements EventListener {
   readonly #open: OpenNetlink
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
+  /** Time before which no dump begins by itself, by performance.now(). */
+  #next = 0
 
   constructor(listener: Listener, kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
     this.listener = listener
@@ -20,13 +27,15 @@ export abstract class TableWatcher<Tables, Listener> implements EventListener {
 
   /** Milliseconds until the next attempt of a dump, if the kernel was too busy for it. */
   protected abstract readonly pause: number
+  /** The largest share of the time that dumps and their consequences take. */
+  protected readonly share: number = 1
   /** @throws OsError */
   protected abstract dump(): Tables
   protected abstract compare(tables: Tables): void
 
   abstract message(message: Message): void
   settled(): void {}
-  overrun(): void { this.resync() }
+  overrun(): void { this.resyncInShare() }
 
   /** Listens to groups of rtnetlink, unless it does so already. @param filter classic BPF @throws OsError */
   protected listen(groups: readonly number[], filter?: Uint8Array): void {
@@ -34,9 +43,21 @@ export abstract class TableWatcher<Tables, Listener> implements EventListener {
   }
 
   /** Dumps the tables and reports the differences. Listen first: changes during the dump wait in the socket. @throws OsError */
-  resync(): void {
+  resync(): void { this.#dump() }
+
+  #dump(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    const began = performance.now()
+    try {
+      this.#compareDump()
+    } finally {
+      const ended = performance.now()
+      this.#next = Math.max(this.#next, ended - CREDIT) + (ended - began) / this.share
+    }
+  }
+
+  #compareDump(): void {
     let tables
     try {
       tables = this.dump()
@@ -47,7 +68,22 @@ export abstract class TableWatcher<Tables, Listener> implements EventListener {
     this.compare(tables)
   }
 
-  protected resyncLater(): void { this.#timer ??= setTimeout(() => this.resync(), this.pause) }
+  /** Dumps after a pause. */
+  protected resyncLater(): void { this.#schedule(this.pause) }
+
+  /** Dumps at once, or as soon as the {@link share} allows it. @throws OsError */
+  protected resyncInShare(): void {
+    const pause = this.#next - performance.now()
+    if (pause <= 0) this.#dump()
+    else this.#schedule(pause)
+  }
+
+  #schedule(pause: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.resyncInShare()
+    }, pause)
+  }
 
   close(): void {
     clearTimeout(this.#timer)

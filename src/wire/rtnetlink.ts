@@ -10,7 +10,7 @@ export const RTNLGRP_LINK = 1, RTNLGRP_IPV6_IFADDR = 9, RTNLGRP_IPV6_NETCONF = 2
 const AF_UNSPEC = 0
 export const AF_INET6 = 10
 const ARPHRD_ETHER = 1
-const IFF_UP = 0x1, IFF_RUNNING = 0x40, IFF_LOWER_UP = 0x10000
+const IFF_UP = 0x1, IFF_RUNNING = 0x40, IFF_NOARP = 0x80, IFF_LOWER_UP = 0x10000
 const IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_EXT_MASK = 29, IFLA_EVENT = 44
 const IFLA_INFO_SLAVE_KIND = 4
 /** Events of `replugged`: IFLA_EVENT_BONDING_FAILOVER, IFLA_EVENT_NOTIFY_PEERS, IFLA_EVENT_IGMP_RESEND. */
@@ -24,6 +24,8 @@ export interface LinkMessage {
   readonly name: string
   /** Undefined for links without Ethernet addresses. */
   readonly mac: Mac | undefined
+  /** IFF_NOARP: the kernel resolves no neighbors on this link, although it has Ethernet addresses. */
+  readonly noarp?: true
   /** IFF_UP, IFF_LOWER_UP (carrier) and IFF_RUNNING (operational). */
   readonly up: boolean
   /** Bytes. */
@@ -55,16 +57,19 @@ export function decodeLink(message: Message): LinkMessage | undefined {
   const name = attributes?.text(IFLA_IFNAME)
   if (attributes === undefined || name === undefined) return undefined
   const { bytes, start } = message
+  const flags = readU32(bytes, start + 8)
   const up = IFF_UP | IFF_LOWER_UP | IFF_RUNNING
+  const mac = readU16(bytes, start + 2) === ARPHRD_ETHER ? attributes.mac(IFLA_ADDRESS) : undefined
   const master = attributes.u32(IFLA_MASTER) ?? 0
   const mtu = attributes.u32(IFLA_MTU)
   const isPort = master !== 0 && attributes.nested(IFLA_LINKINFO).text(IFLA_INFO_SLAVE_KIND) !== 'vrf'
   return {
     ifindex: readU32(bytes, start + 4),
     name,
-    mac: readU16(bytes, start + 2) === ARPHRD_ETHER ? attributes.mac(IFLA_ADDRESS) : undefined,
-    up: (readU32(bytes, start + 8) & up) === up,
+    mac,
+    up: (flags & up) === up,
     replugged: REPLUGGED.includes(attributes.u32(IFLA_EVENT) ?? 0),
+    ...mac !== undefined && (flags & IFF_NOARP) !== 0 && { noarp: true },
     ...isPort && { master },
     ...mtu !== undefined && { mtu },
   }

@@ -1,6 +1,6 @@
 /** rtnetlink messages of IPv6 routes (linux/rtnetlink.h). With NETLINK_GET_STRICT_CHK the kernel filters a dump. */
 import { Address, Prefix } from '../address.ts'
-import { assemble, END, JUMP_EQUAL, JUMP_NOT_LESS, LOAD_BYTE, LOAD_WORD, RETURN } from './filter.ts'
+import { assemble, END, JUMP_EQUAL, JUMP_NOT_LESS, LOAD_BYTE, LOAD_HALF, LOAD_WORD, RETURN } from './filter.ts'
 import { hostOrder, type MessageWriter } from './netlink-encode.ts'
 import {
   align, Attributes, attributesOf, little, type Message, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST,
@@ -223,8 +223,9 @@ export const WORD_LIMIT = 64
  * Builds a filter for a socket in RTNLGRP_IPV6_ROUTE and RTNLGRP_IPV6_RULE. It passes all routing rules, and routes that may concern some
  * prefixes. It drops our own routes, and local, anycast and multicast routes.
  * @param words first 32 bits of these prefixes; more than WORD_LIMIT: all other routes pass. Routes of less than 32 bits pass always
+ * @param halves the next 16 bits of these prefixes, which routes of 48 bits or more must have; none, or more than WORD_LIMIT: all do
  */
-export function foreignRouteFilter(words: readonly number[]): Uint8Array {
+export function foreignRouteFilter(words: readonly number[], halves: readonly number[] = []): Uint8Array {
   const destination = 16 + 12 + 8
   return assemble([
     // The low byte of the type of the message.
@@ -240,7 +241,12 @@ export function foreignRouteFilter(words: readonly number[]): Uint8Array {
     { code: LOAD_BYTE, k: destination + (little ? 2 : 3) },
     { code: JUMP_EQUAL, k: RTA_DST, other: 'pass' },
     { code: LOAD_WORD, k: destination + 4 },
-    ...words.length > WORD_LIMIT ? [{ code: JUMP_NOT_LESS, k: 0, equal: 'pass' }] : words.map((k) => ({ code: JUMP_EQUAL, k, equal: 'pass' })),
+    ...words.length > WORD_LIMIT ? [{ code: JUMP_NOT_LESS, k: 0, equal: 'pass' }] : words.map((k) => ({ code: JUMP_EQUAL, k, equal: 'near' })),
+    { code: RETURN, k: 0 },
+    { label: 'near', code: LOAD_BYTE, k: 16 + 1 },
+    { code: JUMP_NOT_LESS, k: halves.length > 0 && halves.length <= WORD_LIMIT ? 48 : 129, other: 'pass' },
+    { code: LOAD_HALF, k: destination + 8 },
+    ...halves.slice(0, WORD_LIMIT).map((k) => ({ code: JUMP_EQUAL, k, equal: 'pass' })),
     { label: 'drop', code: RETURN, k: 0 },
     { label: 'pass', code: RETURN, k: 0xffff },
   ])

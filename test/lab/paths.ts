@@ -1,5 +1,6 @@
 /** Machines whose routes are not those of the story: host routes follow from what the kernel would do without them. */
 import t from 'tap'
+import { cutOff } from './kit/pairs.ts'
 import { goodManners, type Host, PROXY, ROUTER, scene, type Scene, SERVER, until, vmAddress } from './kit/scene.ts'
 
 const NEIGHBOR = '2001:db8::77'
@@ -8,17 +9,6 @@ async function neighborOf(stage: Scene): Promise<Host> {
   const neighbor = await stage.addNeighbor('neighbor')
   neighbor.ip(`addr add ${NEIGHBOR}/64 dev eth0 nodad`, `route add default via ${ROUTER}`)
   return neighbor
-}
-
-/** @returns the pairs of hosts, `from > to`, where no datagram is echoed */
-async function cutOff(hosts: Readonly<Record<string, readonly [Host, string]>>): Promise<string[]> {
-  const failed: string[] = []
-  for (const [name, [host]] of Object.entries(hosts)) {
-    for (const [other, [, address]] of Object.entries(hosts)) {
-      if (name !== other && !await host.reaches(address, 5000)) failed.push(`${name} > ${other}`)
-    }
-  }
-  return failed
 }
 
 t.test('addresses of the prefix on both sides: everybody reaches everybody', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { osError } from '../../src/linux/errors.ts'
-import { PrefixWatcher } from '../../src/linux/prefixes.ts'
+import { PrefixWatcher, REPORT_LIMIT } from '../../src/linux/prefixes.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { acknowledgement, answering, done, fakeKernel, hex } from '../fixtures/fake-kernel.ts'
 import { ownNamespace, sh } from '../kit/namespace.ts'
@@ -70,10 +70,11 @@ const ROUTE = (index: string, subnet: string, flags = '0006', type = '1800'): Ui
 
 /** A kernel with routes that the test fills. */
 function routes() {
-  const now = { rows: [] as Uint8Array[], error: undefined as Error | undefined, dumped: [] as number[], opened: 0, closed: 0 }
+  const now = { rows: [] as Uint8Array[], cost: 0, error: undefined as Error | undefined, dumped: [] as number[], opened: 0, closed: 0 }
   const kernel = fakeKernel((request) => {
     now.dumped.push(request.bytes[request.end - 4])
     if (now.error !== undefined) return [now.error]
+    for (const end = performance.now() + now.cost; performance.now() < end;);
     return [...now.rows.map((message) => answering(request, message)), done(request)]
   })
   const open: typeof kernel.open = (protocol, groups, ...more) => {
@@ -111,6 +112,47 @@ t.test('one dump for many events; the contents of events do not count', async (t
   t.equal(now.opened, 2)
   watcher.close()
   t.equal(now.closed, 2)
+})
+
+t.test('beyond the limit, the first prefixes stay, and further ones cause no dump', async (t) => {
+  const { now, emit, watcher, take } = routes()
+  const wide = (n: number): Uint8Array => {
+    const bytes = Uint8Array.from(ROUTE('02', '00'))
+    // The 48 bits after 2001:db8.
+    new DataView(bytes.buffer).setUint32(36, n)
+    return bytes
+  }
+  now.rows = [wide(0x1000), wide(0x1001)]
+  watcher.follow([2])
+  take()
+  now.rows = [...Array.from({ length: 2000 }, (_, n) => wide(n)), wide(0x1000), wide(0x1001)]
+  emit(wide(0))
+  const [first, ...more] = take()
+  t.strictSame(more, [])
+  const reported = first.split(' ').slice(1)
+  t.equal(reported.length, REPORT_LIMIT)
+  for (const prefix of ['2001:db8:0:1000::/64', '2001:db8:0:1001::/64']) t.ok(reported.includes(prefix), prefix)
+  now.dumped = []
+  for (let n = 2000; n < 4000; n++) emit(wide(n))
+  t.strictSame(now.dumped, [], 'new ones')
+  emit(Uint8Array.from(wide(1999)).fill(25, 4, 5))
+  t.strictSame(now.dumped, [], 'the end of one that is not reported')
+  now.rows.splice(-2, 1)
+  emit(Uint8Array.from(wide(0x1000)).fill(25, 4, 5))
+  await until(() => now.dumped.length > 0, 10_000)
+  t.notOk(take()[0].split(' ').includes('2001:db8:0:1000::/64'), 'the end of a reported one makes place')
+  watcher.close()
+})
+
+t.test('dumps that cost much are paused', async (t) => {
+  const { now, emit, watcher } = routes()
+  now.rows = Array.from({ length: 100 }, () => ROUTE('02', '01'))
+  now.cost = 60
+  watcher.follow([2])
+  now.dumped = []
+  for (let n = 2; n < 99; n++) emit(ROUTE('02', String(n).padStart(2, '0')))
+  t.ok(now.dumped.length <= 1, `${now.dumped.length} dumps for 97 changes`)
+  watcher.close()
 })
 
 t.test('an error while dumping', async (t) => {

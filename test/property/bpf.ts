@@ -18,6 +18,7 @@ export function run(program: Uint8Array, packet: Uint8Array): number {
       }
       case 0x54: a = (a & k) >>> 0; break  // and #k
       case 0x15: pc += code.getUint8(8 * pc + (a === k ? 2 : 3)); break  // jeq #k, jt, jf
+      case 0x35: pc += code.getUint8(8 * pc + (a >= k ? 2 : 3)); break  // jge #k, jt, jf
       case 0x06: return k  // ret #k
       default: throw new Error(`opcode 0x${op.toString(16)} at ${pc}`)
     }

@@ -43,6 +43,14 @@ t.test('up is administratively up, with carrier, and running', async (t) => {
   }
 })
 
+t.test('NOARP matters on links with Ethernet addresses', async (t) => {
+  const noarp = (type: string, flags: string) => decodeLink(sole(`38000000 1000 0000 00000000 00000000 0000 ${type} 02000000 ${flags} 00000000
+    0900 0300 6574683100 000000 0a00 0100 525400123457 0000`))!.noarp
+  t.equal(noarp('0100', 'c3100100'), true)
+  t.equal(noarp('0100', '43100100'), undefined)
+  t.equal(noarp('feff', 'c3100100'), undefined, 'a tunnel')
+})
+
 t.test('events of a link with another peer', async (t) => {
   for (const [event, replugged] of [['01', false], ['02', false], ['03', true], ['04', true], ['05', true], ['06', false]] as const) {
     const message = `34000000 1000 0000 00000000 00000000 0000 0100 02000000 43100100 00000000

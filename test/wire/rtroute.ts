@@ -4,8 +4,8 @@ import { Address } from '../../src/address.ts'
 import type { MessageWriter } from '../../src/wire/netlink-encode.ts'
 import { messages } from '../../src/wire/netlink.ts'
 import {
-  changeRoute, decodeDefaultRoutes, decodeOnLink, decodeRoute, dumpHostRoutes, dumpLinkRoutes, hostRouteFilter, lookupRoute, onLinkFilter, RTN_LOCAL,
-  RTN_UNICAST,
+  changeRoute, decodeDefaultRoutes, decodeOnLink, decodeRoute, dumpHostRoutes, dumpLinkRoutes, foreignRouteFilter, hostRouteFilter, lookupRoute,
+  onLinkFilter, RTN_LOCAL, RTN_UNICAST,
 } from '../../src/wire/rtroute.ts'
 import { hex, sole, written } from '../fixtures/fake-kernel.ts'
 import { run } from '../property/bpf.ts'
@@ -148,4 +148,17 @@ t.test('the filter of on-link prefixes', async (t) => {
   for (const length of ['01', '40', '7f']) t.ok(passes(length, '02', '01'), length)
   for (const length of ['00', '80']) t.notOk(passes(length, '02', '01'), length)
   for (const type of ['00', '02', '05', '06', '07']) t.notOk(passes('40', '02', type), type)
+})
+
+t.test('the filter of routes that may concern prefixes: 32 bits of the destination, and 48 where all prefixes are long enough', async (t) => {
+  const passes = (length: string, destination: string, halves?: number[]): boolean => run(foreignRouteFilter([0x20010db8], halves),
+    hex(`38000000 1800 0006 00000000 00000000 0a${length}0000 feba0001 00000000 0800 0f00 fe000000 1400 0100 ${destination} 0000000000000000`)) > 0
+  for (const halves of [undefined, [0x1111, 0x0007]]) {
+    t.ok(passes('30', '20010db8 00070000', halves), 'the same 48 bits')
+    t.ok(passes('80', '20010db8 00071234', halves), 'a host')
+    t.ok(passes('2f', '20010db8 00060000', halves), 'a short one')
+    t.ok(passes('10', '20020000 00000000', halves), 'a very short one')
+    t.notOk(passes('40', '20010db9 00070000', halves), 'other 32 bits')
+    t.equal(passes('30', '20010db8 00080000', halves), halves === undefined, 'other 48 bits')
+  }
 })

@@ -6,6 +6,7 @@ import type { ClaimParts } from '../cache/claims.ts'
 import { type Neighbor, NONE, type Solicitor } from '../cache/neighbor.ts'
 import type { Request } from '../cache/resolution.ts'
 import type { AdvertisementBuilder } from '../effects/advertisement-builder.ts'
+import { isResolved } from '../links/links.ts'
 import { Part } from '../rules/context.ts'
 import { type ActiveRule, allows, allowsNamed, isAnycast, isReachable, isStatic, isUpstream } from '../rules/rule.ts'
 import type { Mutable } from '../tables/pool.ts'
@@ -58,9 +59,9 @@ export class Responder extends Part<ResponderParts> {
     const { rules: all, cache, links } = this.parts
     const neighbor = cache.get(w0, w1, w2, w3)
     const rules = all.match(ifindex, w0, w1, w2, w3).filter(({ settings }) => settings.routes)
-    // If the target is probed on this link, the kernel's solicitation may be that probe. On links without link-layer addresses the kernel
-    // sends no solicitations.
-    const isProbe = neighbor?.work.probed.includes(ifindex) === true && links.get(ifindex)?.mac !== undefined
+    const link = links.get(ifindex)
+    // If the target is probed on this link, the kernel's solicitation may be that probe. On some links the kernel sends no solicitations.
+    const isProbe = neighbor?.work.probed.includes(ifindex) === true && link !== undefined && isResolved(link)
     if (neighbor?.isOwned || isProbe || rules.length === 0 || target.isLinkLocal) return
     if (all.excluded(w0, w1, w2, w3) || links.own(w0, w1, w2, w3) !== undefined || isAnycast(rules, links, w0, w1, w2, w3)) return
     this.#search(neighbor, ifindex, w0, w1, w2, w3, rules, -1, now)

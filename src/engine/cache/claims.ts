@@ -45,7 +45,7 @@ export class Claims extends Part<ClaimParts> {
       if (isSearched && end !== undefined) resolution.postpone(neighbor, end)
     }
     if (verdict !== 'proof') return verdict
-    if (mac === undefined) silentLinks.answered(ifindex)
+    silentLinks.answered(ifindex)
     const isProxiedElsewhere = isOwned && former !== ifindex && isFromUpstream && !override
     if (state === 'REACHABLE' && !isOverridable && !isProxiedElsewhere && neighbor.mac !== undefined) {
       conflicts.report(target, neighbor.ifindex, neighbor.mac, 'answered', now)

@@ -103,7 +103,7 @@ export class NextHops extends Part<NextHopParts> {
     const mac = view.lladdr < 0 ? undefined : view.lladdr
     // Another link-layer address counts only after the unicast probes to the known one were not answered.
     if (mac !== hop.mac && hop.probes <= hop.unicastProbes) return false
-    if (mac === undefined) this.parts.silentLinks.answered(ifindex)
+    this.parts.silentLinks.answered(ifindex)
     this.#alive(hop, mac, now)
     return true
   }

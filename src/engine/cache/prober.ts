@@ -2,6 +2,7 @@
 import { Address, type Mac } from '../../address.ts'
 import { multicastMac } from '../../wire/frame.ts'
 import { NO_LLADDR } from '../../wire/ndisc-decode.ts'
+import { isResolved } from '../links/links.ts'
 import { probeSource, sourceAddress, tunnelSource } from '../links/source-address.ts'
 import { Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
@@ -128,7 +129,7 @@ export class Prober extends Part<ProberParts> {
   #multicast(target: Address, ifindex: number): boolean {
     const link = this.parts.links.get(ifindex)
     if (link === undefined) return true
-    if (link.mac === undefined) {
+    if (!isResolved(link)) {
       this.#solicitTunnel(link, target)
       return true
     }
@@ -140,7 +141,7 @@ export class Prober extends Part<ProberParts> {
   }
 
   /**
-   * Solicits a target on a link without link-layer addresses. Linux joins no solicited-node groups there, and WireGuard passes no
+   * Solicits a target on a link without neighbor resolution. Linux joins no solicited-node groups there, and WireGuard passes no
    * multicast: the target itself gets the probe. All nodes get it as well, for an other end that forwards no packet to the target yet.
    */
   #solicitTunnel(link: Link, target: Address): void {
@@ -148,9 +149,11 @@ export class Prober extends Part<ProberParts> {
     const own = target.isLinkLocal ? sourceAddress(link, 'link-local') : tunnelSource(links, link)
     const source = own ?? bareLinks.source(link, target)
     if (source === undefined) return
-    for (const destination of [target, Address.allNodes]) {
-      this.parts.effects.probes.push({ ifindex: link.ifindex, source, destination, target, to: NO_LLADDR })
-    }
+    const { ifindex, mac } = link
+    // As the kernel does, with an Ethernet header: unicasts go to the link-layer address of the link itself.
+    const [to, toAll] = mac === undefined ? [NO_LLADDR, NO_LLADDR] : [mac, multicastMac(Address.allNodes.w3)]
+    this.parts.effects.probes.push({ ifindex, source, destination: target, target, to },
+      { ifindex, source, destination: Address.allNodes, target, to: toAll })
   }
 
   /** @returns undefined while the link has no usable address */

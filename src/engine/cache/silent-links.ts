@@ -1,8 +1,9 @@
 /**
- * Notices links without link-layer addresses on which no host answers probes. The other end of a tunnel may answer no solicitations at all
+ * Notices links without neighbor resolution on which no host answers probes. The other end of a tunnel may answer no solicitations at all
  * (RFC 4861 leaves that to the link type), so only the administrator can say which addresses are there.
  */
 import type { Address } from '../../address.ts'
+import { isResolved } from '../links/links.ts'
 import { type Context, Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
 import type { Neighbor } from './neighbor.ts'
@@ -26,7 +27,7 @@ export class SilentLinks extends Part<Pick<Context, 'links' | 'effects'>> {
     const { links, effects } = this.parts
     for (const ifindex of probed) {
       const link = links.get(ifindex)
-      if (link === undefined || link.mac !== undefined || isUpstream(rule, link) || this.#settled.has(ifindex)) continue
+      if (link === undefined || isResolved(link) || isUpstream(rule, link) || this.#settled.has(ifindex)) continue
       this.#settled.add(ifindex)
       this.#silent.set(ifindex, target)
       effects.events.push({ kind: 'silent', ifindex, target })

@@ -200,8 +200,8 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     const { rules, links, effects } = this.parts
     const filters = rules.filters(links)
     const before = this.#filters
-    const isSame = filters.length === before.length && filters.every(({ ifindex, mac, prefixes, excluded }, i) =>
-      ifindex === before[i].ifindex && mac === before[i].mac && prefixes === before[i].prefixes
+    const isSame = filters.length === before.length && filters.every(({ ifindex, mac, noarp, prefixes, excluded }, i) =>
+      ifindex === before[i].ifindex && mac === before[i].mac && noarp === before[i].noarp && prefixes === before[i].prefixes
         && excluded.length === before[i].excluded.length && excluded.every((prefix, n) => prefix.equals(before[i].excluded[n])))
     if (!isSame) effects.filters = this.#filters = filters
   }

@@ -9,6 +9,9 @@ export interface OwnAddress {
   readonly tentative: boolean
 }
 
+/** @returns whether the kernel resolves neighbors on this link. Where it does not, hosts are in no solicited-node groups. */
+export function isResolved({ mac, noarp }: Pick<Link, 'mac' | 'noarp'>): boolean { return mac !== undefined && noarp !== true }
+
 export class Links {
   readonly #links = new Map<number, Link>()
   /** Default gateways of this machine. */

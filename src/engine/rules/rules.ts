@@ -90,7 +90,8 @@ export class Rules {
   filters(links: Pick<Links, 'get'>): Filter[] {
     return [...this.#listeners].map(([ifindex, { prefixes }]) => {
       const link = links.get(ifindex)
-      return { ifindex, mac: link?.mac, prefixes, excluded: [...this.config.exclude, ...link === undefined ? [] : anycastOf(link)] }
+      const excluded = [...this.config.exclude, ...link === undefined ? [] : anycastOf(link)]
+      return { ifindex, mac: link?.mac, ...link?.noarp && { noarp: true }, prefixes, excluded }
     })
   }
 

@@ -43,9 +43,11 @@ export async function ready(guest: Host, prefix = '2001:db8:'): Promise<string> 
 }
 
 /** @returns what `ndp6d status` says about the advertisements */
-export function advertised({ proxy }: Scene, { configFile }: Daemon): Status['advertising'] {
-  const text = proxy.exec('env', `RUNTIME_DIRECTORY=${dirname(configFile)}`, process.execPath, MAIN, 'status', '--json')
-  return (JSON.parse(text) as Status).advertising
+export function advertised(stage: Scene, daemon: Daemon): Status['advertising'] { return statusOf(stage, daemon).advertising }
+
+/** @returns what `ndp6d status --json` prints */
+export function statusOf({ proxy }: Scene, { configFile }: Daemon): Status {
+  return JSON.parse(proxy.exec('env', `RUNTIME_DIRECTORY=${dirname(configFile)}`, process.execPath, MAIN, 'status', '--json')) as Status
 }
 
 /** radvd(8) on a link of a host. */
