@@ -41,11 +41,11 @@ function list(directory) {
   }
 }
 
-// A shell may stand in a directory that was deleted meanwhile. Relative names lead nowhere there, but nothing else needs to fail.
+// A shell may stand in a directory that was deleted meanwhile. Relative names then lead nowhere, as in /proc, where no file can be made.
 try {
   process.cwd()
 } catch (error) {
-  process.chdir('/')
+  process.chdir('/proc')
 }
 
 var why = obstacle()

@@ -77,6 +77,8 @@ t.test('in a directory that was deleted', (t) => {
   t.match(inNowhere('--help'), { status: 0, stderr: '' })
   t.match(inNowhere('check', files.path('ndp6d.conf')), { status: 0, stdout: /good/ })
   t.match(inNowhere('status'), { status: 3, stderr: /^ndp6d: not running / })
+  const inRoot = files.path('ndp6d.conf').slice(1)
+  t.match(inNowhere('check', inRoot), { status: 78, stderr: `ndp6d: ${inRoot} does not exist: ` }, 'not below /')
   t.match(inNowhere('check', 'ndp6d.conf'), { status: 78, stderr: /^ndp6d: ndp6d.conf does not exist: / })
   t.end()
 })
