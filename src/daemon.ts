@@ -216,7 +216,7 @@ export class Daemon {
   }
 
   #lookUpPaths(lookups: readonly PathLookup[]): void {
-    const replies = unlessBusy(() => this.#kernel.paths(lookups))
+    const replies = unlessBusy(() => this.#kernel.paths(lookups, () => this.#watch.discarding))
     lookups.forEach(({ target, ifindex }, i) => this.#inputs.push({ kind: 'path', target, ifindex, decisions: replies?.[i] ?? [NO_ROUTE] }))
   }
 

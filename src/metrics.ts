@@ -25,7 +25,7 @@ export class Counters {
     Record<Outcome, number>
   readonly #lasts: Partial<Record<Outcome, Last>> = {}
   readonly #frames: Partial<Record<Outcome, { readonly bytes: Uint8Array; size: number; length: number; wrongAt: number }>> = {}
-  /** Consecutive packets often share an outcome: a run of them takes one look-up. */
+  /** Consecutive packets often share an outcome: a run of them takes one lookup. */
   #last: Outcome = 'answered'
   #run = 0
 

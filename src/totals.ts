@@ -54,7 +54,7 @@ export class Totals {
   #patterns: readonly string[] = []
   readonly #rows = new Map<string, Float64Array>()
   readonly #links = new Map<number, Member>()
-  /** Consecutive packets often share a link and an outcome: a run of them takes one look-up. */
+  /** Consecutive packets often share a link and an outcome: a run of them takes one lookup. */
   #ifindex = 0
   #row: Float64Array = new Float64Array(TRAFFIC.length)
   #outcome: Outcome = 'answered'

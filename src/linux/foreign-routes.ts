@@ -4,7 +4,8 @@
  */
 import { Address, Prefix } from '../address.ts'
 import type { Message } from '../wire/netlink.ts'
-import { decodeRoute, foreignRouteFilter, RTM_NEWRULE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE, WORD_LIMIT } from '../wire/rtroute.ts'
+import { decodeRoute, type ForeignRoute, foreignRouteFilter, RTM_NEWRULE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE, WORD_LIMIT } from '../wire/rtroute.ts'
+import { unlessBusy } from './errors.ts'
 import { native } from './native.ts'
 import { EventSocket, type EventListener, type OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE, type Rtnetlink } from './rtnetlink.ts'
@@ -26,6 +27,8 @@ export class ForeignRouteWatcher implements EventListener {
   /** Prefixes to be reported, by their text. The value undefined stands for any prefix. */
   readonly #changes = new Map<string, Prefix | undefined>()
   #timer: NodeJS.Timeout | undefined
+  /** Routes that discard packets, as of the last report; undefined until they are needed. */
+  #discarding: readonly ForeignRoute[] | undefined
 
   constructor(changed: RouteChanged, kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
     this.#changed = changed
@@ -43,17 +46,25 @@ export class ForeignRouteWatcher implements EventListener {
     const text = `${words} ${halves}`
     if (text === this.#words && this.#events !== undefined) return
     this.#words = text
-    this.#events?.close()
+    this.#discarding = undefined
+    const former = this.#events
     this.#events = new EventSocket(this.#open, NETLINK_ROUTE, [RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE], this, foreignRouteFilter(words, halves))
+    former?.drain()
+    former?.close()
   }
 
-  /** Reports the routes to parts of the watched prefixes as changed. @throws OsError */
-  reportPresent(): void { for (const prefix of this.#kernel.routesWithin(this.#prefixes)) this.#add(prefix) }
+  /** The routes to parts of the watched prefixes that discard packets, as of the last report. */
+  get discarding(): readonly ForeignRoute[] {
+    return this.#discarding ??= this.#present()?.filter(({ isDiscarding }) => isDiscarding) ?? []
+  }
+
+  /** Reports the routes to parts of the watched prefixes as changed. */
+  reportPresent(): void { for (const { prefix } of this.#present() ?? []) this.#add(prefix) }
 
   message(message: Message): void {
     if (message.type >= RTM_NEWRULE) return this.#add(undefined)
     const route = decodeRoute(message)
-    if (route === undefined || this.#changes.size > CHANGE_LIMIT) return
+    if (route === undefined) return
     const prefix = new Prefix(route.destination ?? Address.unspecified, route.length)
     if (this.#prefixes.some((other) => other.contains(prefix.address) || prefix.contains(other.address))) this.#add(prefix)
   }
@@ -66,10 +77,19 @@ export class ForeignRouteWatcher implements EventListener {
     this.#events?.close()
   }
 
+  /** @returns undefined while the kernel is too busy: all routes are reported as changed later */
+  #present(): ForeignRoute[] | undefined {
+    const routes = unlessBusy(() => this.#kernel.routesWithin(this.#prefixes))
+    if (routes === undefined) this.#add(undefined)
+    return routes
+  }
+
   #add(prefix: Prefix | undefined): void {
+    if (prefix !== undefined && this.#changes.size > CHANGE_LIMIT) return
     this.#changes.set(String(prefix), prefix)
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
+      this.#discarding = undefined
       const prefixes = [...this.#changes.values()]
       this.#changes.clear()
       for (const each of prefixes.length > CHANGE_LIMIT || prefixes.includes(undefined) ? [undefined] : prefixes) this.#changed(each)

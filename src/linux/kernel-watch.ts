@@ -106,7 +106,10 @@ export class KernelWatch {
   /** Reports changes of routes that concern these prefixes, and no others. @throws OsError */
   followRoutes(prefixes: readonly Iterable<Prefix>[]): void { this.#routes.follow(prefixes) }
 
-  /** Reports the routes of other programs to parts of these prefixes, as changes. @throws OsError */
+  /** The routes to parts of these prefixes that discard packets. */
+  get discarding() { return this.#routes.discarding }
+
+  /** Reports the routes of other programs, and of the kernel, to parts of these prefixes as changed. */
   reportRoutes(): void { this.#routes.reportPresent() }
 
   close(): void { for (const watcher of [this.#links, this.#neighbors, this.#prefixes, this.#routes, this.#gateways, this.#grants]) watcher.close() }

@@ -145,7 +145,7 @@ export class EventSocket extends NetlinkSocket {
   constructor(open: OpenNetlink, protocol: number, groups: readonly number[], listener: EventListener, filter = NO_FILTER) {
     super(open(protocol, Uint32Array.from(groups), filter, RECEIVE_BUFFER))
     this.#listener = listener
-    this.socket.start(() => this.#readable())
+    this.socket.start(() => this.drain())
   }
 
   override close(): void {
@@ -153,7 +153,8 @@ export class EventSocket extends NetlinkSocket {
     super.close()
   }
 
-  #readable(): void {
+  /** Passes on the messages that wait in the socket. */
+  drain(): void {
     let lost = false
     for (let round = 0; round < EVENT_ROUNDS && !this.#closed; round++) {
       let received

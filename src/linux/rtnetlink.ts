@@ -1,5 +1,5 @@
 /** Requests to rtnetlink(7). The kernel carries out each one while it is sent, so a route is in the kernel when the call returns. */
-import { type Address, Prefix } from '../address.ts'
+import { Address, Prefix } from '../address.ts'
 import type { HostRoute, Lookup, NeighborRepair, PathLookup, RouteChange, RoutingDecision } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
 import type { MessageWriter } from '../wire/netlink-encode.ts'
@@ -10,7 +10,7 @@ import {
 import { decodeAddress, decodeLink, dumpAddresses, dumpLinks, type AddressMessage, type LinkMessage } from '../wire/rtnetlink.ts'
 import {
   changeRoute, decodeDefaultRoutes, decodeForeign, decodeNextHops, decodeOnLink, decodeRoute, type DefaultRoute, dumpHostRoutes, dumpLinkRoutes,
-  dumpRoutes, lookupRoute, ROUTE_MARK, type RouteMessage, RT_TABLE_MAIN, RTN_BLACKHOLE, RTN_LOCAL, RTN_PROHIBIT, RTN_UNICAST, RTN_UNREACHABLE,
+  dumpRoutes, type ForeignRoute, lookupRoute, ROUTE_MARK, type RouteMessage, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST,
 } from '../wire/rtroute.ts'
 import type { OsError } from './errors.ts'
 import { native } from './native.ts'
@@ -32,6 +32,8 @@ const ENTRY_LIMIT = 256
  * gone).
  */
 export const NO_ROUTE: RoutingDecision = { ifindex: undefined, local: false, via: undefined, length: 0 }
+
+const EVERYTHING = new Prefix(Address.unspecified, 0)
 
 /** Errors of a lookup that ends at a route of type blackhole, unreachable, or prohibit. */
 const DISCARDED = ['EINVAL', 'EHOSTUNREACH', 'EACCES']
@@ -74,11 +76,14 @@ export class Rtnetlink extends RequestSocket {
   /** The next hops of all default routes, perhaps with duplicates. */
   defaultRoutes(): DefaultRoute[] { return this.dump((w, sequence) => dumpRoutes(w, sequence, RTN_UNICAST), decodeDefaultRoutes).flat() }
 
-  /** Destinations of other programs' routes to parts of `prefixes`, in all tables, perhaps with duplicates. */
-  routesWithin(prefixes: readonly Prefix[]): Prefix[] {
+  /** Routes of other programs and of the kernel to parts of `prefixes`, in all tables, perhaps with duplicates. */
+  routesWithin(prefixes: readonly Prefix[]): ForeignRoute[] {
     const shortest = Math.min(...prefixes.map(({ length }) => length))
-    return this.dump(dumpRoutes, (message) => decodeForeign(message, shortest))
-      .filter(({ address, length }) => prefixes.some((prefix) => length > prefix.length && prefix.contains(address)))
+    return this.dump(dumpRoutes, (message) => {
+      const route = decodeForeign(message, shortest)
+      return prefixes.some((prefix) => route !== undefined && route.prefix.length > prefix.length && prefix.contains(route.prefix.address))
+        ? route : undefined
+    })
   }
 
   /** Our host routes: /128, table main, ROUTE_MARK. @param isAll includes expired routes that the kernel has not collected yet */
@@ -130,9 +135,10 @@ export class Rtnetlink extends RequestSocket {
 
   /**
    * Looks up routes to owners. The same datagram deletes the `hidden` route before the lookups and adds it again after them.
+   * @param foreign the routes among which that of a discarded packet is, because the reply does not name it; called if needed
    * @returns the decisions by lookup: for each link of `from` one, or one for each next hop of the route
    */
-  paths(lookups: readonly PathLookup[]): (readonly RoutingDecision[])[] {
+  paths(lookups: readonly PathLookup[], foreign = (): readonly ForeignRoute[] => this.routesWithin([EVERYTHING])): (readonly RoutingDecision[])[] {
     const found = lookups.map((): RoutingDecision[] => [])
     const refused = lookups.map(({ from }) => from.length)
     const discarded = new Set<number>()
@@ -166,24 +172,15 @@ export class Rtnetlink extends RequestSocket {
       // A hidden route that could not be added again gets a second attempt.
       const lost: RouteChange[] = []
       for (const [index, { code }] of failed) {
-        const one = messages[index]
-        if (typeof one !== 'number') lost.push(...one.op === 'add' ? [one] : [])
-        else if (DISCARDED.includes(code)) discarded.add(one)
+        const message = messages[index]
+        if (typeof message !== 'number') lost.push(...message.op === 'add' ? [message] : [])
+        else if (DISCARDED.includes(code)) discarded.add(message)
       }
       if (lost.length > 0) this.changeRoutes(lost)
     }
-    const discards = discarded.size > 0 ? this.#discards() : []
+    const routes = discarded.size > 0 ? foreign() : []
     return found.map((decisions, i) => refused[i] === 0 ? decisions
-      : [...decisions, discarded.has(i) ? discardOf(lookups[i].target, discards) : NO_ROUTE])
-  }
-
-  /** The destinations of the routes that discard packets. */
-  #discards(): Prefix[] {
-    return [RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT].flatMap((type) => this.dump((w, sequence) => dumpRoutes(w, sequence, type), (message) => {
-      const route = decodeRoute(message)
-      // A kernel before 4.20 does not filter.
-      return route?.destination === undefined || route.type !== type ? undefined : new Prefix(route.destination, route.length)
-    }))
+      : [...decisions, discarded.has(i) ? discardOf(lookups[i].target, routes) : NO_ROUTE])
   }
 
   /**
@@ -226,9 +223,9 @@ export class Rtnetlink extends RequestSocket {
   }
 }
 
-/** @returns the decision of a route that discards packets: the reply to the lookup does not name it */
-function discardOf(target: Address, discards: readonly Prefix[]): RoutingDecision {
-  const lengths = discards.filter((prefix) => prefix.contains(target)).map(({ length }) => length)
+/** @returns the decision of the longest route that discards packets; a discarding rule of policy routing counts as no route */
+function discardOf(target: Address, routes: readonly ForeignRoute[]): RoutingDecision {
+  const lengths = routes.filter(({ prefix, isDiscarding }) => isDiscarding && prefix.contains(target)).map(({ prefix }) => prefix.length)
   return { ...NO_ROUTE, length: Math.max(0, ...lengths) }
 }
 

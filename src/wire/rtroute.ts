@@ -17,7 +17,7 @@ export const RTNLGRP_IPV6_ROUTE = 11, RTNLGRP_IPV6_RULE = 19
 /** Lengths of struct rtmsg and struct rtnexthop. */
 const RTMSG = 12, RTNEXTHOP = 8
 export const RT_TABLE_MAIN = 254
-export const RTN_UNICAST = 1, RTN_LOCAL = 2, RTN_BLACKHOLE = 6, RTN_UNREACHABLE = 7, RTN_PROHIBIT = 8
+export const RTN_UNICAST = 1, RTN_LOCAL = 2
 export const RTPROT_RA = 9
 const RTN_ANYCAST = 4, RTN_MULTICAST = 5
 /** Flag of a request for a route: see {@link lookupRoute}. Since Linux 4.18. */
@@ -204,16 +204,22 @@ export function onLinkFilter(): Uint8Array {
 /** Types of routes that the kernel adds for addresses of this machine and for groups. */
 const NOT_FOREIGN = [RTN_LOCAL, RTN_ANYCAST, RTN_MULTICAST]
 
+/** Types of routes that discard packets: blackhole, unreachable, prohibit. */
+const DISCARDING = [6, 7, 8]
+
+/** A route of another program or of the kernel. */
+export interface ForeignRoute { readonly prefix: Prefix; readonly isDiscarding: boolean }
+
 /**
- * Decodes the destination of a route of another program, as {@link foreignRouteFilter} passes it.
- * @param above bits that the prefix must exceed @returns undefined for other routes and messages
+ * Decodes a route that {@link foreignRouteFilter} passes, to more than `above` bits.
+ * @returns undefined for other routes, expired ones, and other messages
  */
-export function decodeForeign(message: Message, above: number): Prefix | undefined {
+export function decodeForeign(message: Message, above: number): ForeignRoute | undefined {
   const { bytes, start } = message
   // Tables can be large, so attributes of short prefixes are not read.
   const route = bytes[start + 1] > above ? decodeRoute(message) : undefined
-  if (route?.destination === undefined || route.protocol === ROUTE_MARK.protocol || NOT_FOREIGN.includes(route.type)) return undefined
-  return new Prefix(route.destination, route.length)
+  if (route?.destination === undefined || route.expired || route.protocol === ROUTE_MARK.protocol || NOT_FOREIGN.includes(route.type)) return undefined
+  return { prefix: new Prefix(route.destination, route.length), isDiscarding: DISCARDING.includes(route.type) }
 }
 
 /** The most words that {@link foreignRouteFilter} compares. */
@@ -241,9 +247,9 @@ export function foreignRouteFilter(words: readonly number[], halves: readonly nu
     { code: LOAD_BYTE, k: destination + (little ? 2 : 3) },
     { code: JUMP_EQUAL, k: RTA_DST, other: 'pass' },
     { code: LOAD_WORD, k: destination + 4 },
-    ...words.length > WORD_LIMIT ? [{ code: JUMP_NOT_LESS, k: 0, equal: 'pass' }] : words.map((k) => ({ code: JUMP_EQUAL, k, equal: 'near' })),
+    ...words.length > WORD_LIMIT ? [{ code: JUMP_NOT_LESS, k: 0, equal: 'pass' }] : words.map((k) => ({ code: JUMP_EQUAL, k, equal: 'sameWord' })),
     { code: RETURN, k: 0 },
-    { label: 'near', code: LOAD_BYTE, k: 16 + 1 },
+    { label: 'sameWord', code: LOAD_BYTE, k: 16 + 1 },
     { code: JUMP_NOT_LESS, k: halves.length > 0 && halves.length <= WORD_LIMIT ? 48 : 129, other: 'pass' },
     { code: LOAD_HALF, k: destination + 8 },
     ...halves.slice(0, WORD_LIMIT).map((k) => ({ code: JUMP_EQUAL, k, equal: 'pass' })),

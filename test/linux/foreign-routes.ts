@@ -62,3 +62,38 @@ t.test('routes that exist: those to parts of a prefix', async (t) => {
   await until(() => seen.length > 0)
   t.same([...seen].sort(), ['2001:db8:0:7::/80', '2001:db8:0:7::8/128', '2001:db8:8::/56'])
 })
+
+t.test('routes that discard packets are read once for each report of changes', async (t) => {
+  watcher.follow([[prefix('2001:db8:0:7::/64')]])
+  const discarding = (): string[] => watcher.discarding.map((route) => String(route.prefix))
+  t.same(discarding(), ['2001:db8:0:7::8/128'])
+  sh('ip -6 route add prohibit 2001:db8:0:7:0:a::/96')
+  t.same(discarding(), ['2001:db8:0:7::8/128'], 'not yet reported')
+  await until(() => discarding().length === 2)
+  t.same(discarding().sort(), ['2001:db8:0:7:0:a::/96', '2001:db8:0:7::8/128'])
+})
+
+t.test('a change that has not been read when other prefixes are followed', async (t) => {
+  seen.length = 0
+  sh('ip -6 route del prohibit 2001:db8:0:7:0:a::/96')
+  watcher.follow([[prefix('2001:db8:0:7::/64'), prefix('2001:db9::/64')]])
+  await until(() => seen.length > 0)
+  t.same(seen, ['2001:db8:0:7:0:a::/96'])
+})
+
+t.test('a kernel that is too busy: all routes count as changed', async (t) => {
+  const reported: string[] = []
+  let calls = 0
+  const busy = { routesWithin: () => {
+    calls++
+    throw Object.assign(new Error('busy'), { code: 'ENOBUFS' })
+  } } as unknown as Rtnetlink
+  const starved = new ForeignRouteWatcher((changed) => reported.push(String(changed)), busy)
+  t.teardown(() => starved.close())
+  starved.follow([[prefix('2001:db8:0:7::/64')]])
+  t.same([starved.discarding, starved.discarding], [[], []])
+  t.equal(calls, 1)
+  starved.reportPresent()
+  await until(() => reported.length > 0)
+  t.same(reported, ['undefined'])
+})

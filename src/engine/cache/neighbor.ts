@@ -113,10 +113,10 @@ export class Neighbor {
    * another link. `unknown`: the kernel's reply is pending.
    */
   path: 'unknown' | 'right' | 'detour' = 'right'
-  /** The owner's link at the time of the last look-up of `path`; 0: a look-up is due. */
-  lookedUpOn = 0
-  /** The links that packets for the owner came in on then. */
-  lookedUpFrom: readonly number[] = NONE
+  /** The owner's link when `path` was last set; 0: a lookup is due. */
+  pathOn = 0
+  /** The links that packets for the owner came in on when `path` was last set. */
+  pathFrom: readonly number[] = NONE
   /** The kernel's route leads to a link that has no hosts of the rule, or discards packets. So the target is not answered for. */
   isForeign = false
   joined: readonly number[] = NONE

@@ -1,5 +1,5 @@
 /**
- * Looks up where the kernel's routes lead packets for each owner, from each link where the owner is solicited. Repeats the look-up after a
+ * Looks up where the kernel's routes lead packets for each owner, from each link where the owner is solicited. Repeats the lookup after a
  * change of routes that may concern the owner, and of the links that its packets come in on.
  */
 import type { Prefix } from '../../address.ts'
@@ -14,43 +14,43 @@ import type { Input, Instant, RoutingDecision } from '../types.ts'
 const ORIGIN_LIMIT = 16
 
 export class Paths extends Part<CacheParts> {
-  /** Owners whose routes are looked up again. Each look-up deletes the host route of the owner, and adds it again. */
+  /** Owners whose routes are looked up again. Each lookup deletes the host route of the owner, and adds it again. */
   readonly #stale = new Batches<Neighbor>()
   /** Owners whose packets may come in on other links now. */
   readonly #unchecked = new Batches<Neighbor>()
 
   get deadline(): Instant | undefined { return earliest(this.#stale.deadline, this.#unchecked.deadline) }
 
-  /** Requests a look-up if the owner is on another link than at the last one. @returns whether the reply is pending */
+  /** Requests a lookup if the owner is on another link than at the last one. @returns whether the reply is pending */
   isAwaited(neighbor: Neighbor): boolean {
     const { isOwned, rule: { kind, settings }, ifindex, target, route, work: { nextHop } } = neighbor
     if (nextHop !== undefined) {
       // The kernel's own route leads to the next hop.
       neighbor.path = 'right'
-      neighbor.lookedUpOn = 0
+      neighbor.pathOn = 0
       return false
     }
     if (!isOwned || kind !== 'iface' || !settings.routes || !this.parts.links.up(ifindex)) return false
-    if (neighbor.lookedUpOn !== ifindex) {
-      // A look-up deletes the host route for a moment. After a move, only a link with the prefix is likely to need no host route.
+    if (neighbor.pathOn !== ifindex) {
+      // A lookup deletes the host route for a moment. After a move, only a link with the prefix is likely to need no host route.
       const isReplaced = route !== undefined && route.ifindex !== ifindex && !this.parts.links.hasPrefixOf(ifindex, target)
       this.assume(neighbor, isReplaced ? 'detour' : 'unknown')
-      if (!isReplaced) this.parts.effects.paths.push({ target, ifindex, from: neighbor.lookedUpFrom, hidden: route })
+      if (!isReplaced) this.parts.effects.paths.push({ target, ifindex, from: neighbor.pathFrom, hidden: route })
     }
     return neighbor.path === 'unknown'
   }
 
-  /** Sets what is known of the routes towards the owner, without a look-up. */
+  /** Sets what is known of the routes towards the owner, without a lookup. */
   assume(neighbor: Neighbor, path: Neighbor['path']): void {
     neighbor.path = path
-    neighbor.lookedUpOn = neighbor.ifindex
-    neighbor.lookedUpFrom = this.#origins(neighbor)
+    neighbor.pathOn = neighbor.ifindex
+    neighbor.pathFrom = this.#origins(neighbor)
   }
 
   /** Handles the kernel's reply, and reports an owner whose route leads elsewhere. */
   replied({ target, ifindex, decisions }: Extract<Input, { kind: 'path' }>): void {
     const neighbor = this.parts.cache.find(target)
-    if (neighbor === undefined || neighbor.lookedUpOn !== ifindex) return
+    if (neighbor === undefined || neighbor.pathOn !== ifindex) return
     const { mac, rule: { length }, work: { via } } = neighbor
     const foreign = neighbor.isPinned ? undefined : decisions.find((decision) => this.#isForeign(neighbor, decision))
     const isRight = decisions.every((decision) => decision.ifindex === ifindex
@@ -64,8 +64,8 @@ export class Paths extends Part<CacheParts> {
   }
 
   /**
-   * Repeats the look-ups for the owners that a change of routes to `prefix` may concern. An owner with a host route keeps it unless the
-   * change is inside the prefix of its rule: the route does no harm, and a look-up would remove it for a moment.
+   * Repeats the lookups for the owners that a change of routes to `prefix` may concern. An owner with a host route keeps it unless the
+   * change is inside the prefix of its rule: the route does no harm, and a lookup would remove it for a moment.
    * @param prefix undefined: any route may have changed
    */
   changed(prefix: Prefix | undefined, now: Instant): void {
@@ -73,16 +73,16 @@ export class Paths extends Part<CacheParts> {
       prefix === undefined || (prefix.contains(target) && (route === undefined || prefix.length > rule.length))), now)
   }
 
-  /** Repeats the look-ups for these owners, a few at a time. */
+  /** Repeats the lookups for these owners, a few at a time. */
   stale(neighbors: Iterable<Neighbor>, now: Instant): void { this.#stale.add(neighbors, now) }
 
-  /** Requests a look-up for each owner whose packets come in on other links now. Other owners keep their routes: a look-up removes one for a moment. */
+  /** Requests a lookup for each owner whose packets come in on other links now. Other owners keep their routes: a lookup removes one for a moment. */
   linksChanged(now: Instant): void { this.#unchecked.add(this.parts.cache.values(), now) }
 
   wake(now: Instant): void {
-    const moved = this.#unchecked.take(now).filter((neighbor) => String(this.#origins(neighbor)) !== String(neighbor.lookedUpFrom))
+    const moved = this.#unchecked.take(now).filter((neighbor) => String(this.#origins(neighbor)) !== String(neighbor.pathFrom))
     for (const neighbor of [...this.#stale.take(now), ...moved]) {
-      neighbor.lookedUpOn = 0
+      neighbor.pathOn = 0
       if (neighbor.isOwned) this.parts.cache.mark(neighbor)
     }
   }

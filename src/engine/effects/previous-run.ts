@@ -10,11 +10,11 @@ export type PreviousRunParts = ReconfigurationParts & { readonly reconfiguration
 export class PreviousRun extends Part<PreviousRunParts> {
   #isAdopted = false
   /** Owners whose routes are looked up, once it is known which of them have a route of the previous run. */
-  readonly #unchecked = new Set<Neighbor>()
+  readonly #toLookUp = new Set<Neighbor>()
 
   /**
    * Takes over the routes, in the first call only. Their hosts are answered for at once, and verified soon. No route is looked up for
-   * hosts that have their route: a look-up would remove it for a moment.
+   * hosts that have their route: a lookup would remove it for a moment.
    */
   adopt(present: readonly HostRoute[], now: Instant): void {
     if (this.#isAdopted) return
@@ -23,10 +23,10 @@ export class PreviousRun extends Part<PreviousRunParts> {
     for (const { target, ifindex, via } of present) {
       const known = cache.find(target)
       if (known?.isOwned === true) {
-        // The route of a pinned host was looked up before, and the kernel replied with this route.
+        // It is pinned or saved. If the route was looked up before, the kernel's reply was this one.
         const isRouted = known.ifindex === ifindex
-        if (isRouted) this.#unchecked.delete(known)
-        else this.#unchecked.add(known)
+        if (isRouted) this.#toLookUp.delete(known)
+        else this.#toLookUp.add(known)
         reconciler.adopt(known, isRouted, now)
         continue
       }
@@ -37,8 +37,8 @@ export class PreviousRun extends Part<PreviousRunParts> {
       neighbor.set({ via })
       reconciler.adopt(neighbor, true, now)
     }
-    paths.stale(this.#unchecked, now)
-    this.#unchecked.clear()
+    paths.stale(this.#toLookUp, now)
+    this.#toLookUp.clear()
   }
 
   /** Takes over the saved hosts. They are answered for at once, and verified soon. */
@@ -59,7 +59,7 @@ export class PreviousRun extends Part<PreviousRunParts> {
       if (neighbor === undefined) continue
       neighbor.router = router && isUpstream(rule, link)
       reconciler.adopt(neighbor, false, now)
-      this.#unchecked.add(neighbor)
+      this.#toLookUp.add(neighbor)
     }
   }
 }
