@@ -8,7 +8,7 @@ import { type Host, SERVER, twoLinks, until, vmAddress } from './kit/two-links.t
 const LIMIT = 64
 
 /** Claims `2001:db8::WAVE:1` and so on in three ways in turn, at most 2000 a second. */
-async function claimMany(hog: Host, wave: string, count: number): Promise<void> {
+async function claimMany(hog: Host, inject: ReturnType<Host['injector']>, wave: string, count: number): Promise<void> {
   const from = hog.mac('eth0')
   const frames = Array.from({ length: count }, (_, i) => {
     const address = `2001:db8::${wave}:${(i + 1).toString(16)}`
@@ -17,7 +17,7 @@ async function claimMany(hog: Host, wave: string, count: number): Promise<void> 
   })
   const started = performance.now()
   for (let i = 0; i < count; i += 100) {
-    await hog.inject('eth0', frames.slice(i, i + 100))
+    await inject(frames.slice(i, i + 100))
     await sleep(Math.max(0, started + i / 2 - performance.now()))
   }
 }
@@ -29,18 +29,19 @@ t.test('one host claims 10 000 addresses: others are not affected, and it gets 6
   const daemon = await stage.start(stage.config(), { isBare: true })
   for (const vm of [victim, hog]) t.equal(await vm.reaches(SERVER, 5000), true)
   const from = hog.mac('eth0')
+  const inject = hog.injector('eth0')
   // It answers for all of them.
   const probes = await hog.capture('eth0')
   probes.onFrame = ({ kind, outgoing, from: toMac, source, target }) => {
     if (kind !== 'NS' || outgoing || !/^2001:db8::[ab]:/.test(target)) return
-    hog.inject('eth0', [na({ from, target, to: source, toMac })]).catch(() => {})
+    inject([na({ from, target, to: source, toMac })]).catch(() => {})
   }
   // The first wave is for the memory that a busy Node takes.
-  await claimMany(hog, 'a', 4000)
+  await claimMany(hog, inject, 'a', 4000)
   const memory = daemon.memory()
   const traffic = { rate: 100, seconds: 6, patience: 5000 }
   const reports = Promise.all([server.traffic(vmAddress(2), traffic), victim.traffic(SERVER, traffic)])
-  const claims = claimMany(hog, 'b', 10_000)
+  const claims = claimMany(hog, inject, 'b', 10_000)
   await sleep(2000)
   const newcomer = await stage.addVmOn(1, 4)
   t.equal(await newcomer.reaches(SERVER, 5000), true, 'a new VM works meanwhile')

@@ -39,8 +39,9 @@ if (canBoot()) t.test('systemctl reload', { timeout: 300_000 }, async (t) => {
     const { status } = systemd.run(['systemctl', 'reload', 'ndp6d'])
     return { status, time: Math.round(performance.now() - begin) }
   }
-  const sockets = (): string[] => systemd.exec('sh', '-c', `for fd in /proc/${show('MainPID')}/fd/*; do readlink $fd; done; true`)
-    .split('\n').filter((name) => name.startsWith('socket:'))
+  // Inodes of packet sockets, the last column.
+  const sockets = (): string[] => systemd.exec('sh', '-c', `tail -n +2 /proc/${show('MainPID')}/net/packet | grep -o '[0-9]*$'`)
+    .trim().split('\n')
   systemd.write('/etc/systemd/system/ndp6d.service', unitForLab())
   systemd.exec('systemctl', 'daemon-reload')
   systemd.write('/etc/ndp6d.conf', CONFIG)

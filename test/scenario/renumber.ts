@@ -31,7 +31,7 @@ for (const how of ['at once, by a lifetime of 0', 'at the end of its lifetime'] 
 
     bed.advertise(isLate ? { [LATER]: 3600 } : { [LATER]: 3600, [FORMER]: 0 })
     for (const id of IDS) await untilReached(LATER + id)
-    bed.goodManners(t)      // while the proxy has its old address: afterwards it is taken for another's
+    bed.goodManners(t)
     await bed.until(() => bed.stateOf(FORMER).length === 0)
     t.same(bed.routes(), routes(LATER, IDS))
     const before = bed.frames('eth0').length

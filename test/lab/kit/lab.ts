@@ -146,8 +146,12 @@ export class Host {
   echoed(): Promise<number> { return this.#request({ op: 'echoed' }) }
 
   /** Sends raw frames on a link, `gap` milliseconds apart. @returns how many were sent */
-  inject(iface: string, frames: readonly Uint8Array[], gap = 0): Promise<number> {
-    return this.#request({ op: 'inject', ifindex: this.ifindex(iface), frames: frames.map(hexOf), gap })
+  inject(iface: string, frames: readonly Uint8Array[], gap = 0): Promise<number> { return this.injector(iface)(frames, gap) }
+
+  /** @returns {@link inject} for a link that stays: its ifindex is looked up by a program, which takes 10 ms and more */
+  injector(iface: string): (frames: readonly Uint8Array[], gap?: number) => Promise<number> {
+    const ifindex = this.ifindex(iface)
+    return (frames, gap = 0) => this.#request({ op: 'inject', ifindex, frames: frames.map(hexOf), gap })
   }
 
   /** Sends a solicitation for random addresses of its target's /64, 8000:: and above there. @returns how many were sent */

@@ -2,7 +2,7 @@
 import type { Test } from 'tap'
 import { offences } from '../../kit/manners.ts'
 import { Daemon, type DaemonOptions } from './daemon.ts'
-import { type Capture, Lab } from './lab.ts'
+import { type Capture, type Host, Lab } from './lab.ts'
 import { type Bridges, buildTopology, CONFIG, type Topology } from './topology.ts'
 
 export type * from './lab.ts'
@@ -31,13 +31,18 @@ export async function scene(t: Test, vms: readonly number[] = [2, 3], bridges: B
 /**
  * Asserts that the proxy sent nothing on its links that a proxy may not send.
  * @param moved targets that may be announced with Override @param captures by interface; default: eth0 and eth1
+ * @param former addresses that the proxy had before
  */
 export function goodManners(t: Test, stage: Scene, moved: readonly string[] = [],
-  captures: Readonly<Record<string, Pick<Capture, 'frames'>>> = { eth0: stage.eth0, eth1: stage.eth1 }): void {
-  const links = stage.proxy.show<{ ifname: string; addr_info?: { local: string }[] }>('addr show')
-  const addressesOf = (iface?: string) => links.filter(({ ifname }) => iface === undefined || ifname === iface)
-    .flatMap(({ addr_info }) => addr_info ?? []).map(({ local }) => local)
+  captures: Readonly<Record<string, Pick<Capture, 'frames'>>> = { eth0: stage.eth0, eth1: stage.eth1 }, former: readonly string[] = []): void {
+  const ours = [...addressesOf(stage.proxy), ...former]
   for (const [iface, { frames }] of Object.entries(captures)) {
-    t.same(offences(frames, addressesOf(iface), addressesOf(), moved), [], `nothing on ${iface} that a proxy may not send`)
+    t.same(offences(frames, addressesOf(stage.proxy, iface), ours, moved), [], `nothing on ${iface} that a proxy may not send`)
   }
+}
+
+/** @returns the addresses of a host, on one link or on all */
+export function addressesOf(host: Host, iface?: string): string[] {
+  return host.show<{ ifname: string; addr_info?: { local: string }[] }>('addr show').filter(({ ifname }) => iface === undefined || ifname === iface)
+    .flatMap(({ addr_info }) => addr_info ?? []).map(({ local }) => local)
 }

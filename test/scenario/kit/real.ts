@@ -11,7 +11,7 @@ import { until } from '../../kit/until.ts'
 import type { Daemon } from '../../lab/kit/daemon.ts'
 import type { Capture, Host } from '../../lab/kit/lab.ts'
 import type { Proc } from '../../lab/kit/process.ts'
-import { goodManners, type Scene, scene } from '../../lab/kit/scene.ts'
+import { addressesOf, goodManners, type Scene, scene } from '../../lab/kit/scene.ts'
 import { twoLinks } from '../../lab/kit/two-links.ts'
 import type { Node, Testbed, TestbedKind, Traffic, VmOptions } from './testbed.ts'
 
@@ -69,6 +69,8 @@ class RealTestbed implements Testbed {
   readonly #scene: Scene
   readonly #captures: Readonly<Record<string, Capture>>
   readonly #radvd = new Map<Host, Proc>()
+  /** Addresses of the proxy before each change of the advertised prefixes. */
+  readonly #former: string[] = []
   #config = CONFIG
   #daemon!: Daemon
 
@@ -119,6 +121,7 @@ class RealTestbed implements Testbed {
   /** By radvd(8): the router's to the proxy, and the proxy's to the VMs. */
   advertise(lifetimes: Readonly<Record<string, number>>): void {
     const { lab, router, proxy } = this.#scene
+    this.#former.push(...addressesOf(proxy))
     const list = Object.entries(lifetimes).map(([prefix, seconds]) => `prefix ${prefix}/64 { AdvOnLink on; AdvAutonomous on;
       AdvValidLifetime ${seconds}; AdvPreferredLifetime ${seconds}; };`)
     for (const [host, iface] of [[router, 'eth0'], [proxy, 'eth1']] as const) {
@@ -169,7 +172,7 @@ class RealTestbed implements Testbed {
   }
 
   frames(iface: string): readonly Seen[] { return this.#captures[iface].frames }
-  goodManners(t: Test): void { goodManners(t, this.#scene, [], this.#captures) }
+  goodManners(t: Test): void { goodManners(t, this.#scene, [], this.#captures, this.#former) }
   wait(ms: number): Promise<unknown> { return sleep(ms) }
   until(condition: () => unknown): Promise<unknown> { return until(condition, 60_000) }
 
