@@ -1,11 +1,18 @@
 /** Servers and search domains of Router Advertisements (RFC 8106). */
 import t from 'tap'
+import { decodeDnsOption } from '../../../src/wire/router-messages.ts'
+import { bytes } from '../../fixtures/frames.ts'
 import { CONFIG, Router, STATIC } from '../kit/router.ts'
 import { ETH0, ETH1 } from '../kit/stage.ts'
 
 /** An option for name resolution in an advertisement of the upstream. */
 function dns(stage: Router, kind: 'servers' | 'domains', values: readonly string[], lifetime: number): void {
   stage.input({ kind: 'dns', ifindex: ETH0, option: { kind, values, lifetime } })
+}
+
+/** The same, as the bytes of the option. */
+function option(stage: Router, hex: string): void {
+  stage.input({ kind: 'dns', ifindex: ETH0, option: decodeDnsOption(bytes(hex), 0, bytes(hex).length)! })
 }
 
 /** What an advertisement says after its prefixes, to a host that asks for it. */
@@ -32,13 +39,13 @@ t.test('several options of one advertisement, each with its lifetime (RFC 8106 5
   dns(stage, 'servers', ['2001:db8::55'], 60)
   dns(stage, 'domains', ['home.example'], 0xffffffff)
   dns(stage, 'domains', ['lan.example'], 3600)
-  t.equal(resolution(stage), ', 2001:db8::53 2001:db8::54 600, 2001:db8::55 60, home.example 1800, lan.example 3600')
+  t.equal(resolution(stage), ', 2001:db8::53 2001:db8::54 600, 2001:db8::55 60, home.example lan.example 1800')
   stage.wait(9_999)
-  t.equal(resolution(stage), ', 2001:db8::53 2001:db8::54 590, 2001:db8::55 50, home.example 1800, lan.example 3590', 'they count down')
+  t.equal(resolution(stage), ', 2001:db8::53 2001:db8::54 590, 2001:db8::55 50, home.example lan.example 1800', 'they count down')
   dns(stage, 'servers', ['2001:db8::53'], 900)
-  t.equal(resolution(stage), ', 2001:db8::53 900, 2001:db8::54 589, 2001:db8::55 49, home.example 1800, lan.example 3589')
+  t.equal(resolution(stage), ', 2001:db8::53 900, 2001:db8::54 589, 2001:db8::55 49, home.example lan.example 1800')
   stage.wait(60_000)
-  t.match(resolution(stage), /^, 2001:db8::53 8\d\d, 2001:db8::54 5\d\d, home\.example 1800, lan\.example 35\d\d$/)
+  t.match(resolution(stage), /^, 2001:db8::53 8\d\d, 2001:db8::54 5\d\d, home\.example lan\.example 1800$/)
 })
 
 t.test('a server that the upstream withdraws is withdrawn for as long as hosts may use it', async (t) => {
@@ -52,6 +59,37 @@ t.test('a server that the upstream withdraws is withdrawn for as long as hosts m
   t.match(stage.advertisements, [/ff02::1 .*, 2001:db8::54 59\d, 2001:db8::53 0$/], 'at once; another one is ignored')
   t.same([...stage.engine.advertising.snapshot(stage.now)][0].servers, ['2001:db8::54'])
   stage.wait(600_000)
+  t.equal(resolution(stage), '')
+})
+
+t.test('a very long lifetime of the upstream is passed on as half an hour, and withdrawn for as long', async (t) => {
+  for (const [server, lifetime] of [['2001:db8::bad', 'fffffffe'], ['2001:db8::bad', 'ffffffff'], ['2001:db8::bad', '00010000']]) {
+    const stage = new Router()
+    const hex = '20010db8000000000000000000000bad'
+    option(stage, `19030000 ${lifetime} ${hex}`)
+    stage.wait(4000)
+    t.equal(resolution(stage), `, ${server} 1800`, lifetime)
+    option(stage, `19030000 00000000 ${hex}`)
+    t.equal(resolution(stage), `, ${server} 0`)
+    stage.wait(1_800_000)
+    t.equal(resolution(stage), '', 'no host uses it any more')
+    option(stage, `19030000 ${lifetime} ${hex}`)
+    stage.wait(60_000_000)
+    t.equal(resolution(stage), `, ${server} 1800`, 'the router may be silent for 65535 s (RFC 8319)')
+    stage.wait(10_000_000)
+    t.equal(resolution(stage), '', 'a router repeats its options')
+  }
+})
+
+t.test('hosts take the last lifetime, so a withdrawal lasts no longer', async (t) => {
+  const stage = new Router()
+  option(stage, '1f020000 00000708 03 6c616e 00 000000')
+  stage.wait(4000)
+  option(stage, '1f020000 0000003c 03 6c616e 00 000000')
+  t.equal(resolution(stage), ', lan 60')
+  option(stage, '1f020000 00000000 03 6c616e 00 000000')
+  t.equal(resolution(stage), ', lan 0')
+  stage.wait(60_000)
   t.equal(resolution(stage), '')
 })
 
