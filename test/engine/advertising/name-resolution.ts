@@ -2,7 +2,7 @@
 import t from 'tap'
 import { decodeDnsOption } from '../../../src/wire/router-messages.ts'
 import { bytes } from '../../fixtures/frames.ts'
-import { CONFIG, Router, STATIC } from '../kit/router.ts'
+import { AUTO, CONFIG, Router, STATIC } from '../kit/router.ts'
 import { ETH0, ETH1 } from '../kit/stage.ts'
 
 /** An option for name resolution in an advertisement of the upstream. */
@@ -137,6 +137,23 @@ t.test('servers that are other ones each time do not displace the present ones',
   const [, present, domain, withdrawn] = resolution(stage).split(', ')
   t.match([present, domain], [/^2001:db8::1:199 59\d$/, 'example.net 1800'])
   t.ok(withdrawn.split(' ').length <= 1 + 128)
+})
+
+t.test('what did not fit into an advertisement was not advertised, so it is not withdrawn', async (t) => {
+  const all = Array.from({ length: 80 }, (_, i) => `fd00::${(i + 256).toString(16)}`)
+  const stage = new Router(CONFIG.replace('yes', `yes\n  dns ${all.join(' ')}`))
+  t.equal(resolution(stage), `, ${all.slice(0, 73).join(' ')} 1800`)
+  t.same([...stage.engine.advertising.snapshot(stage.now)][0].servers, all.slice(0, 73))
+  stage.configure(CONFIG)
+  t.equal(resolution(stage), `, ${all.slice(0, 73).join(' ')} 0`)
+})
+
+t.test('prefixes that did not fit were not advertised, either', async (t) => {
+  const stage = new Router(AUTO)
+  stage.grant(...Array.from({ length: 50 }, (_, i) => [`2001:db8:${i + 1}::/64`, 3600, 1800] as const))
+  stage.wait(4000)
+  t.equal(stage.advertisements.at(-1)!.match(/::\/64 /g)?.length, 37)
+  t.equal(stage.engine.advertising.saved(stage.now).prefixes.length, 37)
 })
 
 t.test('servers with a short lifetime are refreshed with the upstream', async (t) => {
