@@ -11,7 +11,7 @@ export const DNS_LIFETIME = 1800
 /** The longest lifetime of a router (RFC 8319), seconds: a router repeats its options within it, so a forged option ends, too. */
 const MAX_REPETITION = 65_535
 const KINDS = ['servers', 'domains'] as const
-/** The most values of one upstream and kind. */
+/** The most values of one upstream and kind. Further ones are ignored: they would displace known ones, in turn. */
 const LIMIT = 16
 
 /** The most values of one link and kind that are remembered: more than fit into an advertisement. */
@@ -28,7 +28,7 @@ export class NameResolution {
     const known = presentIn(this.#received, keyOf(kind, ifindex), now)
     for (const value of values) {
       if (lifetime === 0) known.delete(value)
-      else set(known, value, now + 1000 * Math.min(lifetime, MAX_REPETITION) as Instant, LIMIT)
+      else if (known.has(value) || known.size < LIMIT) known.set(value, now + 1000 * Math.min(lifetime, MAX_REPETITION) as Instant)
     }
   }
 

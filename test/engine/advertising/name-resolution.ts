@@ -174,5 +174,43 @@ t.test('an upstream that advertises very many servers', async (t) => {
   dns(stage, 'servers', ['2001:db8::53'], 3600)
   for (let i = 0; i < 100; i++) dns(stage, 'servers', [`2001:db8::1:${i}`], 60 + i)
   t.match(resolution(stage).split(',').length, 17)
-  t.match(resolution(stage), /2001:db8::53 /, 'the ones that end first are dropped')
+  t.match(resolution(stage), /2001:db8::53 .*2001:db8::1:14 /, 'the first ones stay')
+})
+
+t.test('17 servers of an upstream stay the same ones at each of its advertisements', async (t) => {
+  const stage = new Router()
+  const values = Array.from({ length: 17 }, (_, i) => `2001:db8::1:${i}`)
+  for (let i = 0; i < 5; i++) {
+    for (const value of values) dns(stage, 'servers', [value], 600)
+    t.equal(resolution(stage), `, ${values.slice(0, 16).join(' ')} 600`)
+    stage.wait(20_000)
+  }
+  stage.wait(300_000)
+  stage.advertisements
+  for (const value of values) dns(stage, 'servers', [value], 600)
+  dns(stage, 'servers', [values[3]], 0)
+  dns(stage, 'servers', [values[16]], 600)
+  t.equal(resolution(stage), `, ${values.filter((_, i) => i !== 3).join(' ')} 600, ${values[3]} 0`, 'in the place of one that goes')
+})
+
+t.test('the end of a withdrawal is no change, neither that of a server nor of a prefix', async (t) => {
+  const stage = new Router()
+  option(stage, '19030000 00000258 20010db8000000000000000000000053')
+  stage.wait(20_000)
+  stage.configure(CONFIG.replace('2001:db8:', '2001:db8:1:'))
+  option(stage, '19030000 00000000 20010db8000000000000000000000053')
+  stage.wait(100_000)
+  t.match(stage.advertisements.at(-1), /, 2001:db8::\/64 7200 0, 2001:db8::53 0$/)
+  const times: number[] = []
+  let last = ''
+  for (let i = 0; i < 8700; i++) {
+    stage.wait(10_000)
+    stage.input({ kind: 'forwarding', isEnabled: true })
+    for (const line of stage.advertisements) {
+      times.push(i)
+      last = line
+    }
+  }
+  t.match(last, /mtu -, 2001:db8:1::\/64 86(400|399) 14(400|399)$/, 'both have ended')
+  t.ok(Math.min(...times.slice(1).map((time, i) => time - times[i])) >= 19, 'no two within 190 s')
 })
