@@ -58,8 +58,8 @@ export class StateFile {
       if (error instanceof Damaged) this.#putAside(error)
       else if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
         this.#unreadable = (error as NodeJS.ErrnoException).code
-        this.#warn(`cannot read ${this.#file} (${(error as Error).message}): hosts are learned again, and prefixes that are gone may not be deprecated; `
-          + 'let this user read there, or give another directory with `--state DIR`', error as Error)
+        this.#warn(`cannot read ${this.#file} (${(error as Error).message}): hosts are learned again; let this user read it, or give another \`--state DIR\``,
+          error as Error)
       }
       return []
     }

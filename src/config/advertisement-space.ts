@@ -6,12 +6,15 @@ import type { Places } from './places.ts'
 
 /** Bytes left for options after the IPv6 header, the message, the link-layer address and the MTU (RFC 4861 4.2). */
 const SPACE = 1280 - 40 - 16 - 8 - 8
-/** Bytes of a prefix, and of servers or domains without their values. */
+/** Sizes as in wire/router-messages.ts, which a test compares: bytes of a prefix, and of servers or domains without their values. */
 const PREFIX = 32, HEADER = 8
 /** Bytes of a server. A domain has one more than characters for its first length, and one for its end (RFC 1035 3.1). */
 const SERVER = 16, DOMAIN = 2
 
-/** Warns of servers and domains that do not fit beside the prefixes of all subnets of a link. Servers come first. */
+/**
+ * Warns of servers and domains that do not fit beside the prefixes of all subnets of a link. Servers come first.
+ * One prefix per subnet is assumed: an upstream may grant several to `subnet auto`, or none.
+ */
 export function checkAdvertisementSpace(subnets: readonly Placed<Subnet>[], places: Places, report: Report): void {
   const advertised = subnets.map(({ value }) => value).filter(({ settings }) => settings.routerAdvertisements)
   const byLink = new Map<string, Subnet[]>()
@@ -30,7 +33,9 @@ export function checkAdvertisementSpace(subnets: readonly Placed<Subnet>[], plac
       const word = places.spanOf(subnet, field) ?? places.spanOf(group.find((each) => each[field] !== undefined) ?? subnet, field)
       if (count === all || word === undefined) continue
       reported.add(subnet)
-      report.warning(word, 'no-effect', `only ${count} of ${all} ${what} of ${link} fit into one advertisement: the others are not advertised`,
+      const [others, hint] = server > 0 ? ['name servers', 'write fewer name servers'] : ['prefixes', `use fewer subnets on ${link}`]
+      if (count === 0) report.warning(word, 'no-effect', `no ${what.slice(0, -1)} of ${link} fits into one advertisement beside the ${others}`, hint)
+      else report.warning(word, 'no-effect', `only ${count} of ${all} ${what} of ${link} fit into one advertisement: the others are not advertised`,
         `write at most ${count}`)
     }
   }

@@ -228,6 +228,7 @@ export class Reader {
 
 /** @returns a hint for an endpoint without port, with a port that cannot be, or without the brackets of its address */
 function endpointHint(text: string): string | undefined {
+  if (Address.parse(text) !== undefined) return `write \`[${text}]:${METRICS_PORT}\``
   const [, inside, after] = /^\[([^\]]*)\]?:?(\d*)$/.exec(text) ?? []
   const [, before, end] = /^(.*):(\d{4,5})$/.exec(text) ?? []
   const [host, port] = inside !== undefined ? [inside, after] : before !== undefined ? [before, end] : /^\d+$/.test(text) ? ['', text] : [text, '']

@@ -77,6 +77,10 @@ export interface RouterAdvertisement {
 
 const LIFETIME = 6, SOLICITATION = 8, ADVERTISEMENT = 16
 const MTU = 5, PREFIX_INFORMATION = 3, RDNSS = 25, DNSSL = 31
+/** Bytes of a prefix, and of servers or domains without their values. */
+const PREFIX_SIZE = 32, DNS_HEADER = 8
+/** Bytes for prefixes, servers and domains, after the link-layer address and the MTU. */
+const SPACE = MAX_ADVERTISEMENT - IPV6_HEADER - ADVERTISEMENT - 8 - 8
 const AUTONOMOUS = 0x40
 /** A label of a host name (RFC 1123 2.1); `_` occurs in private domains. */
 const LABEL = /^[\w-]+$/
@@ -125,48 +129,55 @@ function lladdrOption(slab: Uint8Array, from: number, end: number): Mac | undefi
   return mac
 }
 
+/** @returns what fits into an advertisement: the first prefixes, then the first values of each option */
+export function fitting({ prefixes: all, dns }: Pick<RouterAdvertisement, 'prefixes' | 'dns'>): Pick<RouterAdvertisement, 'prefixes' | 'dns'> {
+  const prefixes = all.slice(0, Math.floor(SPACE / PREFIX_SIZE))
+  let space = SPACE - PREFIX_SIZE * prefixes.length
+  const options = dns.map((option) => {
+    let end = DNS_HEADER
+    const values = option.values.filter((value) => (end += sizeOf(option.kind, value)) <= space)
+    if (values.length > 0) space -= dnsOptionSize({ ...option, values })
+    return { ...option, values }
+  })
+  return { prefixes, dns: options.filter(({ values }) => values.length > 0) }
+}
+
 /**
- * Writes an advertisement at `at`, with its Source Link-Layer Address option. Prefixes, servers and domains that do not fit into MAX_ADVERTISEMENT are left out.
+ * Writes an advertisement at `at`, with its Source Link-Layer Address option. Of prefixes, servers and domains, it has those that are {@link fitting}.
  * @param lladdr -1 on a link without link-layer addresses @param linkHeader 14 or 0
  * @returns the length of the frame
  */
 export function encodeRouterAdvertisement(slab: Uint8Array, at: number, message: RouterAdvertisement, lladdr: Mac, linkHeader: number): number {
   const ip = at + linkHeader
   const icmp = ip + IPV6_HEADER
-  const limit = ip + MAX_ADVERTISEMENT
-  slab.fill(0, at, limit)
+  slab.fill(0, at, ip + MAX_ADVERTISEMENT)
   slab[icmp] = ROUTER_ADVERTISEMENT
   slab[icmp + 4] = CURRENT_HOP_LIMIT
   write16(slab, icmp + LIFETIME, message.lifetime)
   let p = icmp + ADVERTISEMENT
-  /** Adds an option of `size` bytes, if it fits. @returns its place */
-  const add = (type: number, size: number): number | undefined => {
-    if (p + size > limit) return undefined
+  /** Adds an option of `size` bytes. @returns its place */
+  const add = (type: number, size: number): number => {
     slab[p] = type
     slab[p + 1] = size / 8
     p += size
     return p - size
   }
-  const source = lladdr < 0 ? undefined : add(SOURCE_LINK_LAYER_ADDRESS, 8)
-  if (source !== undefined) writeMac(slab, source + 2, lladdr)
-  const mtu = message.mtu === undefined ? undefined : add(MTU, 8)
-  if (mtu !== undefined) writeWord(slab, mtu + 4, message.mtu!)
-  for (const { prefix, autonomous, valid, preferred } of message.prefixes) {
-    const option = add(PREFIX_INFORMATION, 32)
-    if (option === undefined) break
+  if (lladdr >= 0) writeMac(slab, add(SOURCE_LINK_LAYER_ADDRESS, 8) + 2, lladdr)
+  if (message.mtu !== undefined) writeWord(slab, add(MTU, 8) + 4, message.mtu)
+  const { prefixes, dns } = fitting(message)
+  for (const { prefix, autonomous, valid, preferred } of prefixes) {
+    const option = add(PREFIX_INFORMATION, PREFIX_SIZE)
     slab[option + 2] = prefix.length
     slab[option + 3] = autonomous ? AUTONOMOUS : 0
     writeWord(slab, option + 4, valid | 0)
     writeWord(slab, option + 8, preferred | 0)
     prefix.address.write(slab, option + 16)
   }
-  for (const { kind, values, lifetime } of message.dns) {
-    const isServers = kind === 'servers'
-    const body = bytesOf(values, isServers ? addressBytes : domainBytes, limit - p - 8)
-    const option = body.length === 0 ? undefined : add(isServers ? RDNSS : DNSSL, 8 + 8 * Math.ceil(body.length / 8))
-    if (option === undefined) continue
-    writeWord(slab, option + 4, lifetime | 0)
-    slab.set(body, option + 8)
+  for (const each of dns) {
+    const isServers = each.kind === 'servers'
+    const option = add(isServers ? RDNSS : DNSSL, dnsOptionSize(each))
+    writeWord(slab, option + 4, each.lifetime | 0)
+    slab.set(each.values.flatMap(isServers ? addressBytes : domainBytes), option + DNS_HEADER)
   }
   const payload = p - icmp
   writeIpv6(slab, ip, message.source, payload)
@@ -176,16 +187,11 @@ export function encodeRouterAdvertisement(slab: Uint8Array, at: number, message:
   return linkHeader + IPV6_HEADER + payload
 }
 
-/** @returns the first values, as many as fit into `space` bytes, which are a multiple of 8 */
-function bytesOf(values: readonly string[], encode: (value: string) => readonly number[], space: number): Uint8Array {
-  const bytes: number[] = []
-  for (const value of values) {
-    const next = encode(value)
-    if (bytes.length + next.length > space) break
-    bytes.push(...next)
-  }
-  return Uint8Array.from(bytes)
+function dnsOptionSize({ kind, values }: DnsOption): number {
+  return 8 * Math.ceil(values.reduce((size, value) => size + sizeOf(kind, value), DNS_HEADER) / 8)
 }
+
+function sizeOf(kind: DnsOption['kind'], value: string): number { return kind === 'servers' ? 16 : value.length + 2 }
 
 function addressBytes(address: string): number[] {
   const bytes = new Uint8Array(16)

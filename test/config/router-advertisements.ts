@@ -1,6 +1,8 @@
 /** Statements of a subnet that concern its Router Advertisements. */
 import t from 'tap'
+import { Prefix } from '../../src/address.ts'
 import { parseConfig } from '../../src/config/load.ts'
+import { fitting, information } from '../../src/wire/router-messages.ts'
 
 function read(lines: string, prefix = '2001:db8::/64') {
   const { config, diagnostics } = parseConfig(`subnet ${prefix} {\n upstream eth0\n downstream br0\n${lines}\n}\n`, 'x')
@@ -62,6 +64,28 @@ subnet fd00:1::/64 {\n upstream eth0\n downstream ${link}\n router-advertisement
   t.match(two(dns(40, 40)), [{ severity: 'warning', line: 11, message: 'only 71 of 80 name servers of br0 fit into one advertisement: the others are not advertised' }])
   t.same(two(dns(40, 40), 'br1'), [], 'of two links')
   t.match(read(dns(80)).problems, [/^4 warning `dns` has no effect without/])
+  t.same(explained(`${dns(73)}\nsearch a.example b.example c.example`), ['warning no search domain of br0 fits into one advertisement beside the name servers '
+    + '(write fewer name servers)'])
+  t.match(explained(`${dns(90)}\nsearch lan`), [/^warning only 73 of 90 name servers/, /^warning no search domain of br0 fits/])
+  const crowd = Array.from({ length: 40 }, (_, i) => `subnet fd00:${i + 1}::/64 {\n upstream eth0\n downstream br0\n router-advertisements yes\n${i ? '' : dns(3)}\n}\n`)
+  t.match(parseConfig(crowd.join(''), 'x').diagnostics, [{ message: 'no name server of br0 fits into one advertisement beside the prefixes',
+    hint: 'use fewer subnets on br0' }])
+})
+
+t.test('the check and the encoder agree on what fits', async (t) => {
+  for (const [servers, domains] of [[73, 0], [74, 0], [40, 90], [71, 9], [72, 9], [0, 100]]) {
+    const dns = Array.from({ length: servers }, (_, i) => `fd00::${(i + 256).toString(16)}`)
+    const search = Array.from({ length: domains }, (_, i) => `${'x'.repeat(i % 7 + 1)}${i}.example`)
+    const fit = fitting({ prefixes: [information(Prefix.parse('2001:db8::/64')!, 0, 0)],
+      dns: [{ kind: 'servers', values: dns, lifetime: 1 }, { kind: 'domains', values: search, lifetime: 1 }] })
+    const count = (wanted: string): number => fit.dns.find(({ kind }) => kind === wanted)?.values.length ?? 0
+    const lines = [['dns', dns], ['search', search]].flatMap(([name, values]) => values.length === 0 ? [] : [`${String(name)} ${[...values].join(' ')}`])
+    const messages = explained(lines.join('\n'))
+    for (const [what, all, fits] of [['name servers', servers, count('servers')], ['search domains', domains, count('domains')]] as const) {
+      const expected = fits === all ? [] : [fits === 0 ? `no ${what.slice(0, -1)} of` : `only ${fits} of ${all} ${what}`]
+      t.match(messages.filter((message) => message.includes(what.slice(0, -1))), expected.map((text) => new RegExp(`^warning ${text}`)), `${servers} ${domains} ${what}`)
+    }
+  }
 })
 
 t.test('a domain does not end in a number', async (t) => {

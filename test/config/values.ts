@@ -85,7 +85,12 @@ t.test('an endpoint with a mistake: what to write', async (t) => {
   const hint = (text: string): string | undefined =>
     /^error .* is not an endpoint: .* \((.*)\)$/.exec(reading((reader, word) => reader.endpoint(word), text)[1])?.[1]
   for (const text of ['[2001:db8::5]', '2001:db8::5', '[2001:db8::5]:']) t.equal(hint(text), 'write `[2001:db8::5]:9436`', text)
-  for (const text of ['[2001:db8::5]9100', '2001:db8::5:9100']) t.equal(hint(text), 'write `[2001:db8::5]:9100`', text)
+  t.equal(hint('[2001:db8::5]9100'), 'write `[2001:db8::5]:9100`')
+  for (const text of ['fe80::5054:ff:fe12:3456', '2001:db8::1234', '2001:db8::5:9100', '1:2:3:4:5:6:7:8080']) {
+    t.equal(hint(text), `write \`[${text}]:9436\``, `${text} may be a whole address`)
+  }
+  t.equal(hint('1:2:3:4:5:6:7:8:9100'), 'write `[1:2:3:4:5:6:7:8]:9100`', 'more than an address')
+  t.equal(hint('2001:db8::1:65535'), 'write `[2001:db8::1]:65535`', 'five digits are no part of an address')
   for (const host of ['127.0.0.1', 'localhost']) t.equal(hint(host), `write \`${host}:9436\``)
   for (const text of ['99999', '0', '[::1]:0', '127.0.0.1:70000']) t.equal(hint(text), 'a port is a number from 1 to 65535', text)
   for (const text of ['banana', '[x]:1', 'host:9436']) t.equal(hint(text), '', text)

@@ -4,12 +4,14 @@
  */
 import type { ActiveSubnet } from '../rules/rule.ts'
 import type { Instant } from '../types.ts'
-import { type DnsOption, INFINITY } from '../../wire/router-messages.ts'
+import type { DnsOption } from '../../wire/router-messages.ts'
 
-/** Lifetime of what does not expire: the configured values, and infinite ones. Three times MaxRtrAdvInterval (RFC 8106 5.1), seconds. */
+/** Lifetime of configured values, and the longest that is advertised: so a withdrawal ends. Three times MaxRtrAdvInterval (RFC 8106 5.1), seconds. */
 export const DNS_LIFETIME = 1800
+/** The longest lifetime of a router (RFC 8319), seconds: a router repeats its options within it, so a forged option ends, too. */
+const MAX_REPETITION = 65_535
 const KINDS = ['servers', 'domains'] as const
-/** The most values of one upstream and kind. */
+/** The most values of one upstream and kind. Further ones are ignored: they would displace known ones, in turn. */
 const LIMIT = 16
 
 /** The most values of one link and kind that are remembered: more than fit into an advertisement. */
@@ -26,15 +28,15 @@ export class NameResolution {
     const known = presentIn(this.#received, keyOf(kind, ifindex), now)
     for (const value of values) {
       if (lifetime === 0) known.delete(value)
-      else set(known, value, (lifetime === INFINITY ? Infinity : now + 1000 * lifetime) as Instant, LIMIT)
+      else if (known.has(value) || known.size < LIMIT) known.set(value, now + 1000 * Math.min(lifetime, MAX_REPETITION) as Instant)
     }
   }
 
-  /** Notes the options of an advertisement that was sent on a link. */
+  /** Notes the options of an advertisement that was sent on a link. Hosts take the last lifetime (RFC 8106 5.3.1). */
   advertised(ifindex: number, options: readonly DnsOption[], now: Instant): void {
     for (const { kind, values, lifetime } of options) {
       const held = presentIn(this.#held, keyOf(kind, ifindex), now)
-      if (lifetime > 0) for (const value of values) set(held, value, Math.max(held.get(value) ?? 0, now + 1000 * lifetime) as Instant, HELD_LIMIT)
+      if (lifetime > 0) for (const value of values) set(held, value, now + 1000 * lifetime as Instant, HELD_LIMIT)
     }
   }
 
@@ -66,7 +68,7 @@ export class NameResolution {
     if (configured !== undefined) return yield * configured.map((value) => [value, DNS_LIFETIME] as const)
     for (const link of upstreams.ifindexes) {
       for (const [value, until] of this.#received.get(keyOf(kind, link)) ?? []) {
-        const left = until === Infinity ? DNS_LIFETIME : Math.floor((until - now) / 1000)
+        const left = Math.min(Math.floor((until - now) / 1000), DNS_LIFETIME)
         if (left > 0) yield [value, left]
       }
     }

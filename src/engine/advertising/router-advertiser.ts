@@ -8,7 +8,7 @@ import {
   MIN_RTR_ADV_INTERVAL, ROUTER_LIFETIME,
 } from '../../wire/constants.ts'
 import { multicastMac } from '../../wire/frame.ts'
-import type { PrefixInformation, RouterAdvertisement, RouterMessage } from '../../wire/router-messages.ts'
+import { fitting, type RouterAdvertisement, type RouterMessage } from '../../wire/router-messages.ts'
 import type { NeighborCache } from '../cache/neighbor-cache.ts'
 import type { HostDiscovery } from '../learning/host-discovery.ts'
 import { linkLocal } from '../links/source-address.ts'
@@ -266,22 +266,21 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     return true
   }
 
-  /** Makes the content of an advertisement on a link. `text` stands for all of it but lifetimes, whose countdown is no change. */
+  /** Makes the content of an advertisement on a link. `text` is what hosts may use, without the lifetimes: a countdown and its end are no change. */
   #content({ ifindex, isEnding }: Advertiser, now: Instant):
   Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'dns'> & { text: string } {
     const { rules, links } = this.parts
     const name = links.get(ifindex)?.name ?? ''
     const subnets = isEnding ? [] : rules.config.subnets.filter(({ settings, links: all, upstreams }) =>
       settings.routerAdvertisements && all.ifindexes.includes(ifindex) && !upstreams.ifindexes.includes(ifindex))
-    const prefixes = this.#prefixes.on(name, subnets, now)
+    const { prefixes, dns } = fitting({ prefixes: this.#prefixes.on(name, subnets, now), dns: this.#dns.on(ifindex, subnets, now) })
     const isRouted = this.#forwards && (this.#hasDefaultRoute || subnets.some(({ settings }) => settings.defaultRoute === 'always'))
     const lifetime = isRouted && !isEnding ? ROUTER_LIFETIME : 0
     const mtus = [links.get(ifindex)?.mtu, ...subnets.flatMap(({ upstreams }) => upstreams.ifindexes.map((link) => this.#mtus.get(link)))]
       .filter((mtu) => mtu !== undefined)
     const mtu = mtus.length === 0 ? undefined : Math.min(...mtus)
-    const dns = this.#dns.on(ifindex, subnets, now)
-    const shape = prefixes.map(({ prefix, preferred }: PrefixInformation) => `${prefix}${preferred === 0 ? ' deprecated' : ''}`).sort()
-    const names = dns.flatMap(({ values, lifetime: left }) => values.map((value) => `${value}${left === 0 ? ' withdrawn' : ''}`)).sort()
+    const shape = prefixes.filter(({ preferred }) => preferred > 0).map(({ prefix }) => `${prefix}`).sort()
+    const names = dns.filter((option) => option.lifetime > 0).flatMap(({ values }) => values).sort()
     const text = [lifetime, mtu, ...shape, ...names].join()
     return { lifetime, mtu, prefixes, dns, text }
   }
