@@ -3,6 +3,7 @@
  * address, and the other end takes them.
  */
 import t from 'tap'
+import { routerSolicitation } from '../kit/frames.ts'
 import { type Host, type Lab, PROXY, type Scene, scene, until } from './kit/scene.ts'
 
 const MAC = '02:00:00:0a:00:01'
@@ -63,6 +64,16 @@ t.test('downstream, two link-layer addresses and entries by hand', async (t) => 
   proxy.ip(`neigh replace ${CLIENT} lladdr ${OTHER} dev tunnel0 nud permanent`)
   await until(() => server.reaches(CLIENT, 300), 9000)
   t.same(proxy.ourRoutes(), [CLIENT])
+})
+
+t.test('downstream: a router solicitation from our own Ethernet address is answered', async (t) => {
+  const stage = await scene(t, [])
+  const client = await (await clientOf(stage, CLIENT))()
+  const tunnel = await stage.proxy.capture('tunnel0')
+  await stage.start(CONFIGS.subnet.replace('host', 'router-advertisements yes\n host'))
+  await client.inject('tunnel0', [routerSolicitation(MAC, 'fe80::20')])
+  const answer = await until(() => tunnel.of('RA').find(({ destination }) => destination === 'fe80::20'))
+  t.equal(answer.outgoing, true)
 })
 
 t.test('upstream: packets for silent addresses of a LAN host find both', async (t) => {
