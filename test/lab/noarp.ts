@@ -49,6 +49,15 @@ for (const [name, config] of Object.entries(CONFIGS)) {
   })
 }
 
+t.test('downstream: an end that takes no multicast is found by the probe to its address', async (t) => {
+  const stage = await scene(t, [])
+  const client = await (await clientOf(stage, CLIENT))()
+  client.exec('nft', 'table ip6 filter { chain in { type filter hook input priority 0; ip6 daddr ff00::/8 drop; }; }')
+  await stage.start(CONFIGS.subnet)
+  await until(() => stage.server.reaches(CLIENT, 300), 9000)
+  t.same(stage.proxy.ourRoutes(), [CLIENT])
+})
+
 t.test('downstream, two link-layer addresses and entries by hand', async (t) => {
   const stage = await scene(t, [])
   const { lab, proxy, server } = stage
