@@ -33,6 +33,8 @@ export class InvalidFrames {
       last.at = index * this.#frames.slot
       last.size = this.#frames.length(index)
       last.length = this.#frames.wireLength(index)
+      // The byte after those that were read is not known to be missing.
+      if (last.size < last.length && last.wrongAt === last.size) last.wrongAt = -1
       last.index = -1
       each(last)
     }
