@@ -1,6 +1,6 @@
 /**
- * The last invalid frame of each reason in a batch. Only its place is noted while the batch is read: in a flood of invalid frames, copying each
- * one would cost too much.
+ * The last invalid frame of each reason in a batch. Only its place is noted while the batch is read: in a flood of invalid frames, copying
+ * each one would cost too much.
  */
 import { DROP_REASONS, type DropReason, type InvalidFrame } from '../wire/ndisc-decode.ts'
 import type { Frames } from './frames.ts'
@@ -15,7 +15,8 @@ export class InvalidFrames {
 
   constructor(frames: Frames) {
     this.#frames = frames
-    this.#lasts = new Map(DROP_REASONS.map((reason) => [reason, { reason, index: -1, slab: frames.slab, at: 0, size: 0, length: 0, wrongAt: -1 }]))
+    const none = { index: -1, slab: frames.slab, at: 0, size: 0, length: 0, wrongAt: -1 }
+    this.#lasts = new Map(DROP_REASONS.map((reason) => [reason, { ...none, reason }]))
   }
 
   /** Notes frame `index` of the batch. @param wrongAt as in `NdiscView` */

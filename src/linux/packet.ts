@@ -22,7 +22,7 @@ export interface PacketReader {
   /** Packets that passed the kernel's filter. `batch` is reused: valid during the call. */
   packets(batch: PacketBatch): void
   /** The last invalid frame of each reason in the batch that `packets` read; its bytes are valid during the call. */
-  invalid?(frame: InvalidFrame): void
+  invalid(frame: InvalidFrame): void
   /** A valid query for multicast listeners; called while a batch is read. */
   query(query: ListenerQuery): void
   /** An error of receiving or sending, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
@@ -69,7 +69,7 @@ export class PacketSocket {
   readonly #batch: ReceivedBatch
   readonly #queue = new SendQueue()
   readonly #failed = (error: Error): void => this.#reader.failed(error)
-  readonly #invalid = (frame: InvalidFrame): void => this.#reader.invalid?.(frame)
+  readonly #invalid = (frame: InvalidFrame): void => this.#reader.invalid(frame)
   readonly #clock: () => number
   /** Set while messages wait for the kernel. */
   #timer: NodeJS.Timeout | undefined

@@ -110,7 +110,8 @@ export function decodeRouterMessage(
   const option = lladdrOption(slab, icmp + (isSolicitation ? SOLICITATION : ADVERTISEMENT), end)
   if (option === undefined || (option !== -1 && source.isUnspecified)) return 'options'
   const mac = isHostMac(option) ? option : linkHeader === 0 ? undefined : readMac(slab, at + ETHER_SOURCE)
-  return isSolicitation ? { kind: 'solicitation', source, mac } : { kind: 'advertisement', source, mac, lifetime: read16(slab, icmp + LIFETIME) }
+  return isSolicitation ? { kind: 'solicitation', source, mac }
+    : { kind: 'advertisement', source, mac, lifetime: read16(slab, icmp + LIFETIME) }
 }
 
 /** @returns the Source Link-Layer Address option; -1 without one; undefined if an option is broken (RFC 4861 6.1) */
@@ -126,11 +127,14 @@ function lladdrOption(slab: Uint8Array, from: number, end: number): Mac | undefi
 }
 
 /**
- * Writes an advertisement at `at`, with its Source Link-Layer Address option. Prefixes, servers and domains that do not fit into MAX_ADVERTISEMENT are left out.
+ * Writes an advertisement at `at`, with its Source Link-Layer Address option. Prefixes, servers and domains that do not fit into
+ * MAX_ADVERTISEMENT are left out.
  * @param lladdr -1 on a link without link-layer addresses @param linkHeader 14 or 0
  * @returns the length of the frame
  */
-export function encodeRouterAdvertisement(slab: Uint8Array, at: number, message: RouterAdvertisement, lladdr: Mac, linkHeader: number): number {
+export function encodeRouterAdvertisement(
+  slab: Uint8Array, at: number, message: RouterAdvertisement, lladdr: Mac, linkHeader: number,
+): number {
   const ip = at + linkHeader
   const icmp = ip + IPV6_HEADER
   const limit = ip + MAX_ADVERTISEMENT
@@ -207,8 +211,8 @@ export interface DnsOption {
 }
 
 /**
- * Decodes an RDNSS or DNSSL option in bytes[start, end). Leaves out servers that hosts of another link cannot reach, and domains that are no
- * host names, such as those with control characters.
+ * Decodes an RDNSS or DNSSL option in bytes[start, end). Leaves out servers that hosts of another link cannot reach, and domains that are
+ * no host names, such as those with control characters.
  * @returns undefined: another option, or a broken one
  */
 export function decodeDnsOption(bytes: Uint8Array, start: number, end: number): DnsOption | undefined {
