@@ -10,7 +10,7 @@ type Last = { -readonly [K in keyof InvalidFrame]: InvalidFrame[K] } & { index: 
 export class InvalidFrames {
   readonly #frames: Frames
   readonly #lasts: ReadonlyMap<DropReason, Last>
-  /** Those of this batch. */
+  /** Noted frames of this batch. */
   readonly #present: Last[] = []
 
   constructor(frames: Frames) {

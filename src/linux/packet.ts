@@ -96,7 +96,7 @@ export class PacketSocket {
   /** Address of the link: the source of our messages, by which our own frames are recognized. */
   get mac(): Mac | undefined { return this.#batch.mac }
   set mac(mac: Mac | undefined) { this.#batch.mac = mac }
-  /** As of `Link`. */
+  /** Whether the link is without neighbor resolution, as in `Link`. Then the source of a frame does not make it one of our own. */
   set noarp(noarp: boolean) { this.#batch.noarp = noarp }
   get queued(): number { return this.#queue.size }
 
