@@ -9,7 +9,7 @@ export interface LinkReaderParts {
   /** The kernel dropped received packets of the link. */
   dropped(ifindex: number, count: number): void
   /** Its bytes are valid during the call. */
-  invalid: NonNullable<LinkReader['invalid']>
+  invalid: LinkReader['invalid']
   readonly errors: LinkErrorLog
 }
 

@@ -16,7 +16,8 @@ const KEPT = 128
  * By outcome, the age in milliseconds of the last packet, its link, its sender and the words of its target, all zero if it has none; the
  * frame of an invalid one.
  */
-export type LastPackets = Readonly<Partial<Record<Outcome, Pick<PacketOutcome, Place> & { readonly age: number; readonly frame: KeptFrame | undefined }>>>
+export type LastPackets = Readonly<Partial<Record<Outcome, Pick<PacketOutcome, Place> & { readonly age: number
+  readonly frame: KeptFrame | undefined }>>>
 
 type Last = { -readonly [K in Place]: PacketOutcome[K] } & { at: number }
 

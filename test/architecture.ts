@@ -23,7 +23,7 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   control: { values: ['node'], types: ['events'] },
   doctor: { values: ['address', 'config', 'linux', 'node', 'wire'], types: ['engine/types', 'log/log'] },
   replies: { values: ['address', 'config/config', 'control/protocol', 'events', 'node'],
-    types: ['control', 'doctor', 'engine', 'engine/types', 'introspection', 'log', 'observers', 'reloads'] },
+    types: ['control', 'doctor', 'engine', 'engine/types', 'introspection', 'log', 'metrics', 'observers', 'reloads'] },
   log: { values: ['address', 'config/suggest', 'pino'], types: ['config', 'engine', 'engine/types', 'events'] },
   metrics: { values: ['events', 'wire/ndisc-decode'], types: ['engine/types'] },
   totals: { values: ['config/config', 'events'] },

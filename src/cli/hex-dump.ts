@@ -11,7 +11,10 @@ export function hexDump(hex: string, marked: number | null, paint = (text: strin
   const bytes = hex.match(/../g) ?? []
   let text = ''
   for (let at = 0; at < bytes.length; at += LINE) {
-    const line = bytes.slice(at, at + LINE).map((byte, i) => at + i === marked ? paint(`[${byte}]`) : `${at + i - 1 === marked && i > 0 ? '' : ' '}${byte}`)
+    const line = bytes.slice(at, at + LINE).map((byte, i) => {
+      if (at + i === marked) return paint(`[${byte}]`)
+      return at + i - 1 === marked && i > 0 ? byte : ` ${byte}`
+    })
     text += `${String(at).padStart(4)} ${line.join('')}\n`
   }
   return text

@@ -235,7 +235,7 @@ export interface Filter {
   readonly ifindex: number
   /** Frames to other link-layer addresses still reach the kernel. Undefined on links without link-layer addresses. */
   readonly mac: Mac | undefined
-  /** As of {@link Link}. */
+  /** Whether the link is without neighbor resolution, as in {@link Link}. */
   readonly noarp?: true
   /** Prefixes of the targets, which may overlap. A change of the prefixes makes a new object. */
   readonly prefixes: Iterable<Prefix>

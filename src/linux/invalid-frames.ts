@@ -1,6 +1,6 @@
 /**
- * The last invalid frame of each reason in a batch. Only its place is noted while the batch is read: in a flood of invalid frames, copying each
- * one would cost too much.
+ * The last invalid frame of each reason in a batch. Only its place is noted while the batch is read: in a flood of invalid frames, copying
+ * each one would cost too much.
  */
 import { DROP_REASONS, type DropReason, type InvalidFrame } from '../wire/ndisc-decode.ts'
 import type { Frames } from './frames.ts'
@@ -10,12 +10,13 @@ type Last = { -readonly [K in keyof InvalidFrame]: InvalidFrame[K] } & { index: 
 export class InvalidFrames {
   readonly #frames: Frames
   readonly #lasts: ReadonlyMap<DropReason, Last>
-  /** Those of this batch. */
+  /** Noted frames of this batch. */
   readonly #present: Last[] = []
 
   constructor(frames: Frames) {
     this.#frames = frames
-    this.#lasts = new Map(DROP_REASONS.map((reason) => [reason, { reason, index: -1, slab: frames.slab, at: 0, size: 0, length: 0, wrongAt: -1 }]))
+    const none = { index: -1, slab: frames.slab, at: 0, size: 0, length: 0, wrongAt: -1 }
+    this.#lasts = new Map(DROP_REASONS.map((reason) => [reason, { ...none, reason }]))
   }
 
   /** Notes frame `index` of the batch. @param wrongAt as in `NdiscView` */
@@ -33,6 +34,8 @@ export class InvalidFrames {
       last.at = index * this.#frames.slot
       last.size = this.#frames.length(index)
       last.length = this.#frames.wireLength(index)
+      // The byte after those that were read is not known to be missing.
+      if (last.size < last.length && last.wrongAt === last.size) last.wrongAt = -1
       last.index = -1
       each(last)
     }

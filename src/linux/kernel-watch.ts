@@ -35,7 +35,7 @@ export class KernelWatch {
   readonly #granting = new Map<number, string>()
 
   constructor(kernel: Rtnetlink, { input: report, enslaved, full }: KernelListener) {
-    const prefixes = (ifindex: number): void => {
+    const reportPrefixes = (ifindex: number): void => {
       const onLink = this.#onLink.get(ifindex)
       if (onLink === undefined) return
       const addresses = this.links.find((link) => link.ifindex === ifindex)?.addresses ?? []
@@ -49,7 +49,7 @@ export class KernelWatch {
     this.#links = new LinkWatcher({
       link: (link) => {
         report({ kind: 'link', link })
-        prefixes(link.ifindex)
+        reportPrefixes(link.ifindex)
       },
       gone: (ifindex) => report({ kind: 'link-gone', ifindex }),
       replugged: (ifindex) => report({ kind: 'link-replugged', ifindex }),
@@ -62,7 +62,7 @@ export class KernelWatch {
     }, kernel)
     this.#prefixes = new PrefixWatcher((ifindex, onLink) => {
       this.#onLink.set(ifindex, onLink)
-      prefixes(ifindex)
+      reportPrefixes(ifindex)
     }, kernel)
     this.#routes = new ForeignRouteWatcher((prefix) => report({ kind: 'route-changed', prefix }), kernel)
     this.#gateways = new GatewayWatcher((gateways, hasDefaultRoute) => report({ kind: 'gateways', gateways, hasDefaultRoute }), kernel)

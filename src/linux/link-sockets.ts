@@ -69,9 +69,10 @@ export class LinkSockets {
       this.#multicast = close(this.#multicast)
     }
     for (const socket of [this.#packets, this.#multicast]) {
-      if (socket !== undefined) socket.mac = link.mac
+      if (socket === undefined) continue
+      socket.mac = link.mac
+      socket.noarp = link.noarp === true
     }
-    if (this.#packets !== undefined) this.#packets.noarp = link.noarp === true
     this.#open()
   }
 
@@ -135,9 +136,10 @@ export class LinkSockets {
     const { promiscuous, ring, reports, routerSolicitations, routerMessages } = this.#subscription
     const reader = this.#reader
     try {
-      this.#packets ??= openPackets({ ifindex, mac, ...noarp && { noarp }, promiscuous, ring }, reader)
+      const own = { ifindex, mac, ...noarp && { noarp } }
+      this.#packets ??= openPackets({ ...own, promiscuous, ring }, reader)
       if (reports || routerSolicitations || routerMessages) {
-        this.#multicast ??= new MulticastSocket({ ifindex, mac, reports, routerSolicitations, routerMessages }, reader)
+        this.#multicast ??= new MulticastSocket({ ...own, reports, routerSolicitations, routerMessages }, reader)
       }
     } catch (error) {
       if (verdict(error) === 'fatal') {

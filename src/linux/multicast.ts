@@ -1,4 +1,4 @@
-/** Receives MLD reports, and solicitations and advertisements of routers, on a socket of their own: few links have them, and frames are longer. */
+/** Receives MLD reports and messages of Router Discovery on a socket of their own: few links have them, and frames are longer. */
 import { readMac, type Address, type Mac } from '../address.ts'
 import type { Link, Subscription } from '../engine/types.ts'
 import {
@@ -21,7 +21,8 @@ export interface MulticastReader {
   failed(error: Error): void
 }
 
-export type MulticastSocketOptions = Pick<Link, 'ifindex' | 'mac'> & Pick<Subscription, 'reports' | 'routerSolicitations' | 'routerMessages'>
+export type MulticastSocketOptions = Pick<Link, 'ifindex' | 'mac' | 'noarp'>
+  & Pick<Subscription, 'reports' | 'routerSolicitations' | 'routerMessages'>
 
 /** Bytes of a slot (Linux limits reports to the MTU, usually 1500), and the most frames of a batch. */
 const SLOT = 4096
@@ -31,6 +32,8 @@ const RECEIVE_BUFFER = 256 * 1024
 export class MulticastSocket {
   /** Address of the link; frames with this source are our own. */
   mac: Mac | undefined
+  /** Whether the link is without neighbor resolution. Then sources are not compared: the other end may use our address, or none. */
+  noarp: boolean
   readonly #reader: MulticastReader
   readonly #socket: NativeSocket
   readonly #linkHeader: LinkHeader
@@ -39,8 +42,9 @@ export class MulticastSocket {
 
   /** Listens at once; the reader is called from the event loop. @throws OsError; ENODEV: there is no such link */
   constructor(options: MulticastSocketOptions, reader: MulticastReader, open: NativeAddon['openPacket'] = native.openPacket) {
-    const { ifindex, mac, reports, routerSolicitations, routerMessages } = options
+    const { ifindex, mac, noarp, reports, routerSolicitations, routerMessages } = options
     this.mac = mac
+    this.noarp = noarp === true
     this.#reader = reader
     this.#linkHeader = mac === undefined ? 0 : 14
     const types = [
@@ -71,7 +75,7 @@ export class MulticastSocket {
     const { slab } = this.#frames
     const at = i * SLOT
     const length = this.#frames.length(i)
-    const isOwn = this.#linkHeader !== 0 && length >= this.#linkHeader && readMac(slab, at + ETHER_SOURCE) === this.mac
+    const isOwn = !this.noarp && this.#linkHeader !== 0 && length >= this.#linkHeader && readMac(slab, at + ETHER_SOURCE) === this.mac
     if (isOwn || !this.#frames.isForLink(i)) return
     const isPartial = this.#frames.hasPartialChecksum(i)
     const routerMessage = decodeRouterMessage(slab, at, length, this.#linkHeader, isPartial)

@@ -28,7 +28,7 @@ export class ReceivedBatch implements PacketBatch {
   readonly #invalid = new InvalidFrames(this.#frames)
   #size = 0
 
-  /** As of `Link`: the source address of frames means nothing here. The other end may use our address, or none. */
+  /** Whether the link is without neighbor resolution. Then sources are not compared: the other end may use our address, or none. */
   noarp = false
 
   /** @param query called by `read` with a valid query for multicast listeners */

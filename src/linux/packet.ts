@@ -22,7 +22,7 @@ export interface PacketReader {
   /** Packets that passed the kernel's filter. `batch` is reused: valid during the call. */
   packets(batch: PacketBatch): void
   /** The last invalid frame of each reason in the batch that `packets` read; its bytes are valid during the call. */
-  invalid?(frame: InvalidFrame): void
+  invalid(frame: InvalidFrame): void
   /** A valid query for multicast listeners; called while a batch is read. */
   query(query: ListenerQuery): void
   /** An error of receiving or sending, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
@@ -69,7 +69,7 @@ export class PacketSocket {
   readonly #batch: ReceivedBatch
   readonly #queue = new SendQueue()
   readonly #failed = (error: Error): void => this.#reader.failed(error)
-  readonly #invalid = (frame: InvalidFrame): void => this.#reader.invalid?.(frame)
+  readonly #invalid = (frame: InvalidFrame): void => this.#reader.invalid(frame)
   readonly #clock: () => number
   /** Set while messages wait for the kernel. */
   #timer: NodeJS.Timeout | undefined
@@ -96,7 +96,7 @@ export class PacketSocket {
   /** Address of the link: the source of our messages, by which our own frames are recognized. */
   get mac(): Mac | undefined { return this.#batch.mac }
   set mac(mac: Mac | undefined) { this.#batch.mac = mac }
-  /** As of `Link`. */
+  /** Whether the link is without neighbor resolution, as in `Link`. Then the source of a frame does not make it one of our own. */
   set noarp(noarp: boolean) { this.#batch.noarp = noarp }
   get queued(): number { return this.#queue.size }
 

@@ -7,8 +7,7 @@ import { type OsError, verdict } from './errors.ts'
 import { PacketSocket } from './packet.ts'
 import type { Rtnetlink } from './rtnetlink.ts'
 
-
-const IGNORE = { packets: () => {}, query: () => {} }
+const IGNORE = { packets: () => {}, invalid: () => {}, query: () => {} }
 
 /**
  * Sends one advertisement on each link: with a router lifetime of 0, and the prefixes deprecated. Leaves out links that are gone or down.

@@ -6,6 +6,7 @@ import type { Introspection } from '../introspection.ts'
 import type { Found } from '../doctor/watch.ts'
 import type { NeighborSnapshot } from '../engine.ts'
 import type { Limit, NeighborState, Outcome } from '../events.ts'
+import type { KeptFrame } from '../metrics.ts'
 import type { ReloadState } from '../reloads.ts'
 import { type LinkStatus, linkStatuses } from './links.ts'
 import type { DaemonState } from './meanings.ts'
@@ -25,7 +26,10 @@ interface LastPacket {
   readonly frame: LastFrame | null
 }
 
-/** The first bytes of a frame, in hex. `length` of the whole frame; `wrongAt`: offset of the wrong byte, null: no byte of the frame is wrong. */
+/**
+ * The first bytes of a frame, in hex. `length` of the whole frame; `wrongAt`: offset of the wrong byte, null: no byte that was read is
+ * wrong.
+ */
 interface LastFrame { readonly hex: string; readonly length: number; readonly wrongAt: number | null }
 
 /** A target with an owner; with `--all`, also one without. Times are in the format of RFC 3339. */
@@ -54,12 +58,13 @@ export interface AdvertisingStatus {
   readonly routerLifetime: number
   readonly mtu: number | null
   /** `preferred` is 0 if the prefix is deprecated. `autonomous`: hosts take addresses in it by themselves. */
-  readonly prefixes: readonly { readonly prefix: string; readonly autonomous: boolean; readonly valid: number; readonly preferred: number }[]
+  readonly prefixes: readonly { readonly prefix: string; readonly autonomous: boolean; readonly valid: number
+    readonly preferred: number }[]
   readonly servers: readonly string[]
   readonly domains: readonly string[]
   /** Other routers that advertised themselves within the last hour. `forged`: with the address of this machine. */
-  readonly otherRouters: readonly { readonly address: string; readonly mac: string | null; readonly lifetime: number; readonly forged: boolean
-    readonly lastAt: string }[]
+  readonly otherRouters: readonly { readonly address: string; readonly mac: string | null; readonly lifetime: number
+    readonly forged: boolean; readonly lastAt: string }[]
 }
 
 export interface ProxyRule {
@@ -142,7 +147,9 @@ export async function statusOf(parts: AsyncIterable<Part>): Promise<Status> {
       else proxies.push({ link, rules: [...rules] })
     }
   }
-  if (summary === undefined || unknown === undefined) throw new Error('the daemon sent no status: are command and daemon of the same version?')
+  if (summary === undefined || unknown === undefined) {
+    throw new Error('the daemon sent no status: are command and daemon of the same version?')
+  }
   return { ...summary, proxies, hosts: sorted(hosts), unknown }
 }
 
@@ -168,8 +175,9 @@ function advertisingOf({ lifetime, mtu, prefixes, servers, domains, age, others 
   return { link, lastAt: timeBefore(now, age), routerLifetime: lifetime, mtu: mtu ?? null,
     prefixes: prefixes.map(({ prefix, autonomous, valid, preferred }) => ({ prefix: prefix.toString(), autonomous, valid, preferred })),
     servers, domains,
-    otherRouters: others.map(({ address, mac, isForged, ...other }) => ({ address: address.toString(), mac: mac === undefined ? null : formatMac(mac),
-      lifetime: other.lifetime, forged: isForged, lastAt: timeBefore(now, performance.now() - other.at)! })) }
+    otherRouters: others.map(({ address, mac, isForged, ...other }) => ({ address: address.toString(),
+      mac: mac === undefined ? null : formatMac(mac), lifetime: other.lifetime, forged: isForged,
+      lastAt: timeBefore(now, performance.now() - other.at)! })) }
 }
 
 function ruleOf(rule: Config['proxies'][number]['rules'][number]): ProxyRule {
@@ -181,17 +189,19 @@ function lastPacketsOf({ setting: { links }, lastPackets }: StatusSource): Summa
   return Object.fromEntries(Object.entries(lastPackets).map(([outcome, { age, ifindex, mac, t0, t1, t2, t3, frame }]) => {
     const target = new Address(t0, t1, t2, t3)
     return [outcome, { at: timeBefore(now, age)!, link: links.find((link) => link.ifindex === ifindex)?.name ?? null,
-      lladdr: mac < 0 ? null : formatMac(mac), target: target.isUnspecified ? null : target.toString(), frame: frame === undefined ? null : frameOf(frame) }]
+      lladdr: mac < 0 ? null : formatMac(mac), target: target.isUnspecified ? null : target.toString(),
+      frame: frame === undefined ? null : frameOf(frame) }]
   }))
 }
 
-function frameOf({ bytes, length, wrongAt }: NonNullable<NonNullable<StatusSource['lastPackets'][Outcome]>['frame']>): LastFrame {
+function frameOf({ bytes, length, wrongAt }: KeptFrame): LastFrame {
   return { hex: Buffer.from(bytes).toString('hex'), length, wrongAt: wrongAt < 0 ? null : wrongAt }
 }
 
 function hostOf(neighbor: NeighborSnapshot, now: number): HostStatus {
   const { target: address, state, iface: link = null, lladdr: mac = null, via = null, pinned, routed: route, age, proved, proof } = neighbor
-  return { address, state, link, mac, via, pinned, route, since: timeBefore(now, age), provedAt: timeBefore(now, proved), proof: proof ?? null }
+  return { address, state, link, mac, via, pinned, route, since: timeBefore(now, age), provedAt: timeBefore(now, proved),
+    proof: proof ?? null }
 }
 
 /** @param age milliseconds @returns null if `age` is infinite */

@@ -62,7 +62,7 @@ export interface InvalidFrame {
   readonly size: number
   /** Bytes of the whole frame. */
   readonly length: number
-  /** As in {@link NdiscView}. */
+  /** As in {@link NdiscView}; also -1 if the byte after the first `size` bytes of a longer frame would be needed. */
   readonly wrongAt: number
 }
 

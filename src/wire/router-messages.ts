@@ -114,7 +114,8 @@ export function decodeRouterMessage(
   const option = lladdrOption(slab, icmp + (isSolicitation ? SOLICITATION : ADVERTISEMENT), end)
   if (option === undefined || (option !== -1 && source.isUnspecified)) return 'options'
   const mac = isHostMac(option) ? option : linkHeader === 0 ? undefined : readMac(slab, at + ETHER_SOURCE)
-  return isSolicitation ? { kind: 'solicitation', source, mac } : { kind: 'advertisement', source, mac, lifetime: read16(slab, icmp + LIFETIME) }
+  return isSolicitation ? { kind: 'solicitation', source, mac }
+    : { kind: 'advertisement', source, mac, lifetime: read16(slab, icmp + LIFETIME) }
 }
 
 /** @returns the Source Link-Layer Address option; -1 without one; undefined if an option is broken (RFC 4861 6.1) */
@@ -130,7 +131,9 @@ function lladdrOption(slab: Uint8Array, from: number, end: number): Mac | undefi
 }
 
 /** @returns what fits into an advertisement: the first prefixes, then the first values of each option */
-export function fitting({ prefixes: all, dns }: Pick<RouterAdvertisement, 'prefixes' | 'dns'>): Pick<RouterAdvertisement, 'prefixes' | 'dns'> {
+export function fitting(
+  { prefixes: all, dns }: Pick<RouterAdvertisement, 'prefixes' | 'dns'>,
+): Pick<RouterAdvertisement, 'prefixes' | 'dns'> {
   const prefixes = all.slice(0, Math.floor(SPACE / PREFIX_SIZE))
   let space = SPACE - PREFIX_SIZE * prefixes.length
   const options = dns.map((option) => {
@@ -143,11 +146,14 @@ export function fitting({ prefixes: all, dns }: Pick<RouterAdvertisement, 'prefi
 }
 
 /**
- * Writes an advertisement at `at`, with its Source Link-Layer Address option. Of prefixes, servers and domains, it has those that are {@link fitting}.
+ * Writes an advertisement at `at`, with its Source Link-Layer Address option. Of prefixes, servers and domains, it has those that
+ * are {@link fitting}.
  * @param lladdr -1 on a link without link-layer addresses @param linkHeader 14 or 0
  * @returns the length of the frame
  */
-export function encodeRouterAdvertisement(slab: Uint8Array, at: number, message: RouterAdvertisement, lladdr: Mac, linkHeader: number): number {
+export function encodeRouterAdvertisement(
+  slab: Uint8Array, at: number, message: RouterAdvertisement, lladdr: Mac, linkHeader: number,
+): number {
   const ip = at + linkHeader
   const icmp = ip + IPV6_HEADER
   slab.fill(0, at, ip + MAX_ADVERTISEMENT)
@@ -213,8 +219,8 @@ export interface DnsOption {
 }
 
 /**
- * Decodes an RDNSS or DNSSL option in bytes[start, end). Leaves out servers that hosts of another link cannot reach, and domains that are no
- * host names, such as those with control characters.
+ * Decodes an RDNSS or DNSSL option in bytes[start, end). Leaves out servers that hosts of another link cannot reach, and domains that are
+ * no host names, such as those with control characters.
  * @returns undefined: another option, or a broken one
  */
 export function decodeDnsOption(bytes: Uint8Array, start: number, end: number): DnsOption | undefined {

@@ -164,20 +164,25 @@ t.test('the bytes of the last packet of each reason', async (t) => {
   // The headers and the target of a solicitation with hop limit 64; a frame of this machine; one that is cut.
   const solicitation = '3333ff00000202000000000186dd6000000000203a4020010db8000000000000000000000001ff0200000000000000000001ff00000287001c2700000000'
     + '20010db80000000000000000000000020101020000000001'
-  const { drops } = text({ counters: { ...NONE, 'hop-limit': 1, 'own-frame': 2, 'truncated': 3, 'option-length': 1, 'no-rule': 4 }, lastPackets: {
+  const { drops } = text({ counters: { ...NONE, 'hop-limit': 1, 'own-frame': 2, 'truncated': 3, 'length': 1, 'option-length': 1, 'no-rule': 4 }, lastPackets: {
     'no-rule': { ...last, frame: null },
     'own-frame': { ...last, frame: { hex: '0102030405', length: 5, wrongAt: null } },
     'hop-limit': { ...last, frame: { hex: solicitation, length: 86, wrongAt: 21 } },
     'truncated': { ...last, frame: { hex: solicitation.slice(0, 124), length: 62, wrongAt: 62 } },
+    'length': { ...last, frame: { hex: 'cd'.repeat(128), length: 400, wrongAt: null } },
     'option-length': { ...last, frame: { hex: 'ab'.repeat(128), length: 200, wrongAt: 15 } },
   } })
-  t.same(drops.split('\n').slice(7).join('\n').split('\n\n').map((part) => part.split('\n').slice(0, 4).join('\n')), [
+  t.same(drops.split('\n').slice(8).join('\n').split('\n\n').map((part) => part.split('\n').slice(0, 4).join('\n')), [
     `last own-frame packet: 5 bytes
    0  01 02 03 04 05`,
     `last truncated packet: 62 bytes, byte 62 is missing
    0  33 33 ff 00 00 02 02 00 00 00 00 01 86 dd 60 00
   16  00 00 00 20 3a 40 20 01 0d b8 00 00 00 00 00 00
   32  00 00 00 00 00 01 ff 02 00 00 00 00 00 00 00 00`,
+    `last length packet: 400 bytes, 128 shown
+   0  cd cd cd cd cd cd cd cd cd cd cd cd cd cd cd cd
+  16  cd cd cd cd cd cd cd cd cd cd cd cd cd cd cd cd
+  32  cd cd cd cd cd cd cd cd cd cd cd cd cd cd cd cd`,
     `last hop-limit packet: 86 bytes, wrong at byte 21
    0  33 33 ff 00 00 02 02 00 00 00 00 01 86 dd 60 00
   16  00 00 00 20 3a[40]20 01 0d b8 00 00 00 00 00 00

@@ -3,6 +3,7 @@
  * address, and the other end takes them.
  */
 import t from 'tap'
+import { routerSolicitation } from '../kit/frames.ts'
 import { type Host, type Lab, PROXY, type Scene, scene, until } from './kit/scene.ts'
 
 const MAC = '02:00:00:0a:00:01'
@@ -48,6 +49,15 @@ for (const [name, config] of Object.entries(CONFIGS)) {
   })
 }
 
+t.test('downstream: an end that takes no multicast is found by the probe to its address', async (t) => {
+  const stage = await scene(t, [])
+  const client = await (await clientOf(stage, CLIENT))()
+  client.exec('nft', 'table ip6 filter { chain in { type filter hook input priority 0; ip6 daddr ff00::/8 drop; }; }')
+  await stage.start(CONFIGS.subnet)
+  await until(() => stage.server.reaches(CLIENT, 300), 9000)
+  t.same(stage.proxy.ourRoutes(), [CLIENT])
+})
+
 t.test('downstream, two link-layer addresses and entries by hand', async (t) => {
   const stage = await scene(t, [])
   const { lab, proxy, server } = stage
@@ -63,6 +73,16 @@ t.test('downstream, two link-layer addresses and entries by hand', async (t) => 
   proxy.ip(`neigh replace ${CLIENT} lladdr ${OTHER} dev tunnel0 nud permanent`)
   await until(() => server.reaches(CLIENT, 300), 9000)
   t.same(proxy.ourRoutes(), [CLIENT])
+})
+
+t.test('downstream: a router solicitation from our own Ethernet address is answered', async (t) => {
+  const stage = await scene(t, [])
+  const client = await (await clientOf(stage, CLIENT))()
+  const tunnel = await stage.proxy.capture('tunnel0')
+  await stage.start(CONFIGS.subnet.replace('host', 'router-advertisements yes\n host'))
+  await client.inject('tunnel0', [routerSolicitation(MAC, 'fe80::20')])
+  const answer = await until(() => tunnel.of('RA').find(({ destination }) => destination === 'fe80::20'))
+  t.equal(answer.outgoing, true)
 })
 
 t.test('upstream: packets for silent addresses of a LAN host find both', async (t) => {

@@ -23,6 +23,7 @@ class Reader implements LinkReader {
   readonly events: string[] = []
   readonly drops: number[] = []
   packets(batch: PacketBatch): void { for (let i = 0; i < batch.size; i++) if (batch.read(i) !== undefined) this.events.push('packet') }
+  invalid(): void {}
   echo(): void { this.events.push('echo') }
   report(joined: readonly Address[]): void { this.events.push(...joined.map((group) => `report ${group}`)) }
   query(): void { this.events.push('query') }

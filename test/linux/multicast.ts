@@ -21,10 +21,10 @@ const ALL = { reports: true, routerSolicitations: true, routerMessages: false }
 /** v0 is ours and has no addresses; v1 is the peer's. */
 makePair()
 
-function open(name: string, mac: Mac | undefined, subscription: Partial<typeof ALL>) {
+function open(name: string, mac: Mac | undefined, subscription: Partial<typeof ALL>, noarp = false) {
   const events: string[] = []
   const last = (sign: string) => (group: Address) => `${sign}${`${group}`.replace('ff02::1:ff00:', '')}`
-  const socket = new MulticastSocket({ ifindex: ifindex(name), mac, ...NOTHING, ...subscription }, {
+  const socket = new MulticastSocket({ ifindex: ifindex(name), mac, ...noarp && { noarp }, ...NOTHING, ...subscription }, {
     report: (joined, left) => { events.push([...joined.map(last('+')), ...left.map(last('-'))].join(' ')) },
     routerSolicitation: () => { events.push('solicitation') },
     routerMessage: ({ kind, source, mac: from }) => { events.push(`${kind} ${source} ${from === undefined ? '-' : formatMac(from)}`) },
@@ -102,6 +102,24 @@ t.test('no own frames, and none of a VLAN', async (t) => {
   await until(() => events.length > 1)
   t.strictSame(events, ['-2', '+2'], 'after a change of our address')
   socket.close()
+  const noarp = open('v0', OURS, ALL, true)
+  const near = new Wire('v0')
+  near.send(own)
+  near.close()
+  for (const source of ['0200000000ff', '000000000000', '020000000009']) {
+    own.set(bytes(source), 6)
+    inject(own)
+  }
+  inject(fixture('done'))
+  await until(() => noarp.events.includes('-2'))
+  t.strictSame(noarp.events, ['+2', '+2', '+2', '-2'], 'without resolution the other end may use our address, or none')
+  noarp.socket.noarp = false
+  own.set(bytes('0200000000ff'), 6)
+  inject(own)
+  inject(fixture('done'))
+  await until(() => noarp.events.length > 4)
+  t.strictSame(noarp.events.slice(4), ['-2'], 'after a change of the link')
+  noarp.socket.close()
 
   const packets = openPackets('v0', OURS)
   const query = fixture('query')

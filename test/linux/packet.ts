@@ -34,6 +34,7 @@ function reader() {
       perPacket.packets(batch)
       events.push('end')
     },
+    invalid: () => {},
     query: () => { events.push('query') },
     failed: (error) => { events.push(codeOf(error)) },
   }
@@ -202,6 +203,7 @@ for (const ring of [false, true]) {
           socket.close()
         }
       },
+      invalid: () => {},
       query: () => t.fail('a query'),
       failed: (error) => t.fail(error.message),
     })

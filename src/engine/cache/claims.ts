@@ -1,6 +1,7 @@
 /** Claims on a target: advertisements that may prove an owner, and other hosts that use the address of an owner. */
 import type { Mac } from '../../address.ts'
 import type { NdiscView } from '../../wire/ndisc-decode.ts'
+import { isResolved } from '../links/links.ts'
 import { Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
 import type { Instant } from '../types.ts'
@@ -20,7 +21,7 @@ export type ClaimParts = ResolutionParts & { readonly resolution: Resolution; re
 export class Claims extends Part<ClaimParts> {
   /** Handles a valid NA. @returns `unsolicited`: the NA answers no probe, but may be evidence */
   advertisement(ifindex: number, view: NdiscView, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
-    const { cache, conflicts, owners, silentLinks, resolution, downstreamProxies } = this.parts
+    const { cache, conflicts, links, owners, silentLinks, resolution, downstreamProxies } = this.parts
     conflicts.advertisement(view)
     downstreamProxies.advertisement(ifindex, view, now)
     const neighbor = cache.get(view.t0, view.t1, view.t2, view.t3)
@@ -28,11 +29,12 @@ export class Claims extends Part<ClaimParts> {
     // The next hop was probed on this link, but the target was not.
     if (neighbor.work.nextHop?.ifindex === ifindex && !neighbor.work.probed.includes(ifindex)) return 'unsolicited'
     const { rule: { autovia, subnet }, state, target, isOverridable, isBehindProxy, isOwned, ifindex: former, mac: formerMac } = neighbor
+    const link = links.get(ifindex)
     const { lladdr } = view
     const mac = lladdr < 0 ? undefined : lladdr
-    const isFromUpstream = this.#isUpstream(neighbor, ifindex)
-    // Without a link-layer address O is 0 (RFC 4861 7.2.4), also in the answer of the owner.
-    const isHost = view.override || mac === undefined
+    const isFromUpstream = isUpstream(neighbor.rule, link)
+    // On links without neighbor resolution each probe goes to the target, so O may be 0 in the answer of the owner (RFC 4861 7.2.4).
+    const isHost = view.override || mac === undefined || (link !== undefined && !isResolved(link))
     const isDownstream = subnet !== undefined && !isFromUpstream
     const override = isHost || (isDownstream && downstreamProxies.isBehind(ifindex, mac, now))
     const verdict = proof(neighbor, { ifindex, mac, override, isUpstream: isFromUpstream }, now)

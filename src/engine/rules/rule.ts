@@ -43,12 +43,11 @@ export function allowsNamed(rules: readonly ActiveRule[], name: string): boolean
 }
 
 /**
- * @param own an address of this machine, on each link that has it @param solicited link of the solicitor
- * @returns whether one of these rules answers for the address, which is usable, and only on other links. No other host answers for an
- *   address on loopback
+ * @param own an address of this machine, on each link that has it @param solicitedOn link of the solicitor
+ * @returns whether the address is usable, on no link of the solicitor, and on a link that one of these rules covers, or on loopback
  */
-export function isReachable(own: readonly OwnAddress[], rules: readonly ActiveRule[], solicited: number): boolean {
-  return own.every(({ ifindex, tentative }) => ifindex !== solicited && !tentative)
+export function isReachable(own: readonly OwnAddress[], rules: readonly ActiveRule[], solicitedOn: number): boolean {
+  return own.every(({ ifindex, tentative }) => ifindex !== solicitedOn && !tentative)
     && own.some(({ ifindex, loopback }) => loopback || allows(rules, ifindex))
 }
 

@@ -15,12 +15,12 @@ export async function cutOff(parties: Readonly<Record<string, Party>>): Promise<
 /** Comments on where the proxy forwards the packets of each pair. @returns the links by pair; `none`: packets are rejected */
 export function decisions(t: Test, proxy: Host, parties: Readonly<Record<string, Party>>): Record<string, string> {
   return Object.fromEntries(pairsOf(parties).map(([name, other]) => {
-    const question = `route get ${parties[other][1]} from ${parties[name][1]} iif ${parties[name][2]}`
+    const lookup = `route get ${parties[other][1]} from ${parties[name][1]} iif ${parties[name][2]}`
     let link = 'none'
     try {
-      link = String(proxy.show(question)[0].dev)
+      link = String(proxy.show(lookup)[0].dev)
     } catch { /* There is no route. */ }
-    t.comment(`${name} > ${other}: ip -6 ${question}: ${link}`)
+    t.comment(`${name} > ${other}: ip -6 ${lookup}: ${link}`)
     return [`${name} > ${other}`, link]
   }))
 }

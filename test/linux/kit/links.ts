@@ -57,6 +57,7 @@ export function readPackets(packet: (view: NdiscView) => void, more: Partial<Pac
         if (view !== undefined) packet(view)
       }
     },
+    invalid: () => {},
     query: () => {},
     failed: (error) => { throw error },
     ...more,
