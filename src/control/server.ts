@@ -44,6 +44,8 @@ export class ControlServer {
   /** In the order of their last activity. */
   readonly #clients = new Set<Socket>()
   readonly #share = new Share()
+  /** Replies in turns so far. */
+  #replies = 0
   /** Whether this process made the directory of the socket. */
   #madeDirectory = false
 
@@ -191,8 +193,9 @@ export class ControlServer {
   /** Prints one part at each turn. */
   async * #inTurns(parts: Iterable<Part>): AsyncGenerator<string> {
     const iterator = parts[Symbol.iterator]()
+    const number = ++this.#replies
     for (let taken = 0; ;) {
-      await this.#share.turn(taken)
+      await this.#share.turn(taken, number)
       const began = process.cpuUsage()
       let text: string
       try {

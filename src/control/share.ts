@@ -12,16 +12,18 @@ const RATE = 0.05
 export class Share {
   #credit = BURST
   #since = performance.now()
-  readonly #waiting: { readonly taken: number; readonly begin: () => void }[] = []
+  readonly #waiting: { readonly taken: number; readonly number: number; readonly begin: () => void }[] = []
   #isServing = false
+  #isNewestNext = false
 
   /**
-   * Waits for a turn. The caller then works without waiting, and calls {@link took}.
-   * @param taken what its former turns took, milliseconds: who has taken least comes first, so many long replies delay no short one
+   * Waits for a turn. The caller then works without waiting, and calls {@link took}. Turns go by turns to the reply that has taken least and to
+   * the one that began last, so many long replies, which may be read by nobody, delay neither a short one nor a new one.
+   * @param taken what its former turns took, milliseconds @param number grows with each reply
    */
-  turn(taken: number): Promise<void> {
+  turn(taken: number, number: number): Promise<void> {
     return new Promise((begin) => {
-      this.#waiting.push({ taken, begin })
+      this.#waiting.push({ taken, number, begin })
       if (!this.#isServing) void this.#serve()
     })
   }
@@ -39,7 +41,8 @@ export class Share {
       // Packets come first.
       await setImmediate()
       if (this.#credit < 0) await sleep(-this.#credit / RATE, undefined, { ref: false })
-      const next = this.#waiting.reduce((least, each) => each.taken < least.taken ? each : least)
+      const next = this.#waiting.reduce((best, each) => (this.#isNewestNext ? each.number > best.number : each.taken < best.taken) ? each : best)
+      this.#isNewestNext = !this.#isNewestNext
       this.#waiting.splice(this.#waiting.indexOf(next), 1)
       next.begin()
     }

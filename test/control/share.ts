@@ -1,30 +1,30 @@
 import t from 'tap'
 import { Share } from '../../src/control/share.ts'
 
-t.test('who has taken least comes first', async (t) => {
+t.test('who has taken least comes next, and by turns who began last', async (t) => {
   const share = new Share()
   const order: number[] = []
-  const turn = async (taken: number) => {
-    await share.turn(taken)
+  const turn = async (taken: number, number: number) => {
+    await share.turn(taken, number)
     order.push(taken)
     share.took(1)
   }
-  await Promise.all([30, 0, 10, 10.5, 2].map(turn))
-  t.same(order, [0, 2, 10, 10.5, 30])
-  await turn(5)
+  await Promise.all([30, 0, 10, 10.5, 2, 20].map(turn))
+  t.same(order, [0, 20, 2, 10.5, 10, 30])
+  await turn(5, 6)
   t.equal(order.at(-1), 5, 'and later ones get theirs')
 })
 
 t.test('who takes much at once is waited for', async (t) => {
   const share = new Share()
-  await share.turn(0)
+  await share.turn(0, 0)
   share.took(200)
   // Waiting for a turn keeps no program alive.
   const alive = setInterval(() => {}, 1000)
   t.teardown(() => clearInterval(alive))
   const began = performance.now()
   const [first] = await Promise.all([0, 200].map(async (taken) => {
-    await share.turn(taken)
+    await share.turn(taken, 1)
     share.took(1)
     return performance.now() - began
   }))
