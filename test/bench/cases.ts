@@ -69,9 +69,9 @@ const WITH_METRICS = throughput({ name: 'metrics', title: 'static /64, with and 
 /** Clients that read no reply cost at most the share of replies, and nothing once their socket is full. */
 function unread(hosts: number): Case {
   const contender: ThroughputContender = { name: 'ndp6d', program: 'ndp6d', config: () => pinned(hosts) }
-  const abused = ([['status', { command: 'status', all: true }], ['monitor', { command: 'monitor' }]] as const).map(([name, request]) =>
-    ({ ...contender, name: `ndp6d, unread ${name}`, unread: { clients: 50, request } }))
-  return throughput({ name: 'control', title: `${hosts} pinned hosts, 64 outstanding, 50 clients of the control socket that do not read`, outstanding: 64,
+  const abused = ([[50, 'status', { command: 'status', all: true }], [1, 'monitor', { command: 'monitor' }]] as const).map(([clients, name, request]) =>
+    ({ ...contender, name: `ndp6d, unread ${name}`, unread: { clients, request } }))
+  return throughput({ name: 'control', title: `${hosts} pinned hosts, 64 outstanding, 50 requests for the status or one monitor that nobody reads`, outstanding: 64,
     solicited: first(64), contenders: [contender, ...abused],
     bars: abused.map(({ name: of }) => ({ figure: 'rate', of, over: { of: contender.name }, atLeast: 0.9 })) })
 }
