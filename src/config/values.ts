@@ -197,7 +197,7 @@ export class Reader {
     const good = (v6 === undefined || Address.parse(v6) !== undefined)
       && (other === undefined || other === 'localhost' || /^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|$)){4}$/.test(other))
     if (good && port >= 1 && port <= 65535) return { host: v6 ?? other ?? '::1', port }
-    this.report.error(word, 'bad-value', `${quote(word.text)} is not an endpoint: expected PORT or ADDRESS:PORT, like [::1]:9436`,
+    this.report.error(word, 'bad-value', `${quote(word.text)} is not an endpoint: expected PORT or ADDRESS:PORT, like [::1]:${METRICS_PORT}`,
       endpointHint(word.text))
     return undefined
   }

@@ -17,8 +17,8 @@ export class Share {
   #isNewestNext = false
 
   /**
-   * Waits for a turn. The caller then works without waiting, and calls {@link took}. Turns go by turns to the reply that has taken least and to
-   * the one that began last, so many long replies, which may be read by nobody, delay neither a short one nor a new one.
+   * Waits for a turn. The caller then works without waiting, and calls {@link took}. Turns alternate between the reply that has taken
+   * least and the one that began last, so many long replies, which nobody may read, delay neither a short one nor a new one.
    * @param taken what its former turns took, milliseconds @param number grows with each reply
    */
   turn(taken: number, number: number): Promise<void> {

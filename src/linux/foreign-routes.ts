@@ -63,6 +63,7 @@ export class ForeignRouteWatcher implements EventListener {
 
   message(message: Message): void {
     if (message.type >= RTM_NEWRULE) return this.#add(undefined)
+    if (this.#isFull) return
     const route = decodeRoute(message)
     if (route === undefined) return
     const prefix = new Prefix(route.destination ?? Address.unspecified, route.length)
@@ -77,6 +78,9 @@ export class ForeignRouteWatcher implements EventListener {
     this.#events?.close()
   }
 
+  /** Whether there are so many changes that all routes are reported as changed: further ones need not be decoded. */
+  get #isFull(): boolean { return this.#changes.size > CHANGE_LIMIT }
+
   /** @returns undefined while the kernel is too busy: all routes are reported as changed later */
   #present(): ForeignRoute[] | undefined {
     const routes = unlessBusy(() => this.#kernel.routesWithin(this.#prefixes))
@@ -85,7 +89,7 @@ export class ForeignRouteWatcher implements EventListener {
   }
 
   #add(prefix: Prefix | undefined): void {
-    if (prefix !== undefined && this.#changes.size > CHANGE_LIMIT) return
+    if (prefix !== undefined && this.#isFull) return
     this.#changes.set(String(prefix), prefix)
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined

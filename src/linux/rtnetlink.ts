@@ -81,8 +81,9 @@ export class Rtnetlink extends RequestSocket {
     const shortest = Math.min(...prefixes.map(({ length }) => length))
     return this.dump(dumpRoutes, (message) => {
       const route = decodeForeign(message, shortest)
-      return prefixes.some((prefix) => route !== undefined && route.prefix.length > prefix.length && prefix.contains(route.prefix.address))
-        ? route : undefined
+      if (route === undefined) return undefined
+      const { address, length } = route.prefix
+      return prefixes.some((prefix) => length > prefix.length && prefix.contains(address)) ? route : undefined
     })
   }
 

@@ -36,7 +36,7 @@ export class NameResolution {
   advertised(ifindex: number, options: readonly DnsOption[], now: Instant): void {
     for (const { kind, values, lifetime } of options) {
       const held = presentIn(this.#held, keyOf(kind, ifindex), now)
-      if (lifetime > 0) for (const value of values) set(held, value, now + 1000 * lifetime as Instant, HELD_LIMIT)
+      if (lifetime > 0) for (const value of values) hold(held, value, now + 1000 * lifetime as Instant)
     }
   }
 
@@ -83,10 +83,10 @@ function presentIn(all: Map<string, Map<string, Instant>>, key: string, now: Ins
   return values
 }
 
-/** Above `limit`, drops the value that ends first. */
-function set(values: Map<string, Instant>, value: string, until: Instant, limit: number): void {
+/** Above the limit, drops the value that ends first. */
+function hold(values: Map<string, Instant>, value: string, until: Instant): void {
   values.set(value, until)
-  if (values.size > limit) values.delete([...values].reduce((a, b) => b[1] < a[1] ? b : a)[0])
+  if (values.size > HELD_LIMIT) values.delete([...values].reduce((a, b) => b[1] < a[1] ? b : a)[0])
 }
 
 function keyOf(kind: DnsOption['kind'], ifindex: number): string { return `${kind} ${ifindex}` }
