@@ -6,6 +6,7 @@ import { promtool } from '../exporter/promtool.ts'
 import { schemaErrors } from '../kit/schema.ts'
 import { command, type Ended, ENV, run, writeFiles } from '../fixtures/program.ts'
 import { ns } from '../kit/frames.ts'
+import { get } from '../kit/http.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
 import { until } from '../kit/until.ts'
 import { Proc } from '../lab/kit/process.ts'
@@ -32,7 +33,7 @@ async function start(file: string, prefix: readonly string[] = []): Promise<Proc
   return daemon
 }
 
-async function scrape(port = 9436): Promise<string> { return (await fetch(`http://[::1]:${port}/metrics`)).text() }
+async function scrape(port = 9436): Promise<string> { return (await get(`http://[::1]:${port}/metrics`)).text }
 
 /** @returns all series of a text, without their values */
 function series(text: string): string[] { return text.split('\n').filter((line) => /^\w/.test(line)).map((line) => line.replace(/ \S+$/, '')) }

@@ -1,7 +1,6 @@
 /** `ndp6d status` with a real daemon. */
 import t, { type Test } from 'tap'
-import { chmodSync, existsSync, writeFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { controlPath } from '../../src/cli/service-directories.ts'
 import { request } from '../../src/control/client.ts'
 import type { Status, Summary } from '../../src/replies/status.ts'
@@ -115,24 +114,19 @@ t.test('starting and stopping', async (t) => {
   const hosts = Array.from({ length: 8000 }, (_, i) => `  host 2001:db8::1:${i.toString(16)}\n`).join('')
   const many = writeFiles({ 'many.conf': `subnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n${hosts}}\n` })
   t.teardown(many.close)
-  const daemon = new Proc(command('--config', many.path('many.conf')), { ...ENV, ...RUN })
+  const daemon = new Proc(command('--config', many.path('many.conf')), { ...ENV, ...RUN, STATE_DIRECTORY: many.path('.') })
   t.teardown(() => daemon.stop('SIGKILL'))
-  const states: string[] = []
-  const watch = (async () => {
-    while (daemon.running) {
-      const state = await stateNow().catch(() => undefined)
-      if (state !== undefined && state !== states.at(-1)) states.push(state)
-      await sleep(10)
-    }
-  })()
-  await until(() => states.includes('starting'))
+  await until(async () => await stateNow().catch(() => undefined) === 'starting')
   const { exit, status } = statusOf(t)
   t.ok(exit === 0 && status.running === true, 'the command works during the start as well')
-  await until(() => states.includes('serving'))
-  await sleep(2000) // until the routes of the hosts are set
-  t.equal(await daemon.stop(), 0)
-  await watch
-  t.same(states, ['starting', 'serving', 'stopping'])
+  await until(async () => await stateNow() === 'serving')
+  await until(() => sh('ip -6 route show 2001:db8::1:1f3f') !== '')
+  const saved = () => readdirSync(many.path('.')).length > 1
+  t.notOk(saved())
+  const stopped = daemon.stop()
+  await until(saved)
+  t.equal(await stateNow(), 'stopping', 'its hosts are saved, and their routes are being deleted')
+  t.equal(await stopped, 0)
 })
 
 t.test('without a daemon', async (t) => {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { Reading } from '../../src/exporter/catalog.ts'
 import { MetricsEndpoint } from '../../src/exporter/endpoint.ts'
+import { get } from '../kit/http.ts'
 import { ownNamespace } from '../kit/namespace.ts'
 import { until } from '../kit/until.ts'
 
@@ -19,42 +20,40 @@ function setup(t: Test, isRoomLeft = () => true, read = (): Reading => ({ ndp6d_
   return { endpoint, logged }
 }
 
-async function get(path: string, { host = '[::1]', port = PORT, ...options }: RequestInit & { host?: string; port?: number } = {}) {
-  const response = await fetch(`http://${host}:${port}${path}`, options)
-  return { status: response.status, type: response.headers.get('content-type'), text: await response.text() }
-}
+const FIRST = `http://[::1]:${PORT}`
+const SECOND = `http://127.0.0.1:${PORT + 1}`
 
 const isRefused = (request: Promise<unknown>) => request.then(() => false, () => true)
 
 t.test('the pages', async (t) => {
   const { endpoint, logged } = setup(t)
-  t.ok(await isRefused(get('/')), 'nothing is served without a configuration')
+  t.ok(await isRefused(get(FIRST)), 'nothing is served without a configuration')
   await endpoint.configure(AT)
   t.same(logged, ['info serving metrics at http://[::1]:9436/metrics'])
-  t.match(await get('/metrics'), { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', text: /^ndp6d_groups{interface="eth0"} 3$/m })
-  t.match(await get('/metrics?x=1'), { status: 200, text: 'ndp6d_groups' })
-  t.match(await get('/'), { status: 200, text: '/metrics' })
-  t.match(await get('/other'), { status: 404, text: '/metrics' })
-  t.match(await get('/metrics', { method: 'POST', body: 'x' }), { status: 405 })
-  t.match(await get('/metrics', { method: 'HEAD' }), { status: 200, text: '' })
+  t.match(await get(`${FIRST}/metrics`), { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', text: /^ndp6d_groups{interface="eth0"} 3$/m })
+  t.match(await get(`${FIRST}/metrics?x=1`), { status: 200, text: 'ndp6d_groups' })
+  t.match(await get(FIRST), { status: 200, text: '/metrics' })
+  t.match(await get(`${FIRST}/other`), { status: 404, text: '/metrics' })
+  t.match(await get(`${FIRST}/metrics`, 'POST', 'x'), { status: 405 })
+  t.match(await get(`${FIRST}/metrics`, 'HEAD'), { status: 200, text: '' })
 })
 
 t.test('another configuration', async (t) => {
   const { endpoint } = setup(t)
   await endpoint.configure(AT)
   await endpoint.configure({ host: '127.0.0.1', port: PORT + 1 })
-  t.ok(await isRefused(get('/')))
-  t.match(await get('/metrics', { host: '127.0.0.1', port: PORT + 1 }), { status: 200 })
+  t.ok(await isRefused(get(FIRST)))
+  t.match(await get(`${SECOND}/metrics`), { status: 200 })
   const idle = connect(PORT + 1, '127.0.0.1')
   await once(idle, 'connect')
   await endpoint.configure({ host: '127.0.0.1', port: PORT + 1 })
   t.notOk(idle.closed, 'the same endpoint changes nothing')
   await endpoint.configure(undefined)
   await once(idle, 'close')
-  t.ok(await isRefused(get('/', { host: '127.0.0.1', port: PORT + 1 })))
+  t.ok(await isRefused(get(SECOND)))
   await Promise.all([endpoint.configure(AT), endpoint.configure({ ...AT, port: PORT + 2 })])
-  t.ok(await isRefused(get('/')), 'the last configuration counts')
-  t.match(await get('/', { port: PORT + 2 }), { status: 200 })
+  t.ok(await isRefused(get(FIRST)), 'the last configuration counts')
+  t.match(await get(`http://[::1]:${PORT + 2}`), { status: 200 })
 })
 
 t.test('a port that is taken', async (t) => {
@@ -68,7 +67,7 @@ t.test('a port that is taken', async (t) => {
   t.equal(logged.length, 1, 'warned once')
   other.close()
   await until(() => logged.length === 2)
-  t.match(await get('/metrics'), { status: 200 }, 'served when the port is free')
+  t.match(await get(`${FIRST}/metrics`), { status: 200 }, 'served when the port is free')
 })
 
 t.test('an address of another machine', async (t) => {
@@ -85,14 +84,14 @@ t.test('clients never take the last descriptors', async (t) => {
   const { endpoint } = setup(t, () => isRoomLeft)
   await endpoint.configure(AT)
   isRoomLeft = false
-  t.ok(await isRefused(get('/metrics')))
+  t.ok(await isRefused(get(`${FIRST}/metrics`)))
   isRoomLeft = true
-  t.match(await get('/metrics'), { status: 200 })
+  t.match(await get(`${FIRST}/metrics`), { status: 200 })
 })
 
 t.test('values that cannot be read', async (t) => {
   const { endpoint } = setup(t, () => true, () => { throw new Error('no descriptor is left') })
   await endpoint.configure(AT)
-  t.match(await get('/metrics'), { status: 500, text: 'ndp6d: no descriptor is left' })
-  t.match(await get('/'), { status: 200 }, 'the server goes on')
+  t.match(await get(`${FIRST}/metrics`), { status: 500, text: 'ndp6d: no descriptor is left' })
+  t.match(await get(FIRST), { status: 200 }, 'the server goes on')
 })
