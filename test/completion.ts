@@ -1,4 +1,7 @@
-/** The completions for bash, zsh and fish have all commands, options and words of the program, and no others. */
+/**
+ * The completions for bash, zsh and fish have all commands, options and words of the program, and no others. Fish is asked
+ * itself, and zsh in a terminal as well.
+ */
 import t from 'tap'
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -10,7 +13,22 @@ const FOLDER = join(import.meta.dirname, '..', '..', 'completion')
 const ALL = ['', ...NAMES]
 const bash = readFileSync(join(FOLDER, 'ndp6d.bash'), 'utf8')
 const zsh = readFileSync(join(FOLDER, '_ndp6d'), 'utf8')
-const fish = readFileSync(join(FOLDER, 'ndp6d.fish'), 'utf8')
+
+const REPLY = 'ADDRESS LINK\\n2001:db8::2 eth1\\n2001:db9::3 eth1\\nhosts: 2\\n'
+
+/** @returns what a shell printed */
+function run(shell: string, args: readonly string[], script: string, file: string, ...rest: string[]): string {
+  const { stdout, stderr, error } = spawnSync(shell, [...args, script, ...shell === 'fish' ? [] : [shell], join(FOLDER, file), ...rest],
+    { encoding: 'utf8', env: { ...process.env, TERM: 'dumb', HOME: '/nonexistent' } })
+  if (error !== undefined) throw error
+  return stdout + stderr
+}
+
+/** @returns what fish offers at the end of `line`, sorted */
+function fish(line: string): string[] {
+  return run('fish', ['--no-config', '-c'], `function ndp6d; printf '${REPLY}'; end; source $argv[1]; complete -C $argv[2]`, 'ndp6d.fish', line)
+    .trimEnd().split('\n').map((offer) => offer.split('\t')[0]).sort()
+}
 
 function expected(command: string): string[] {
   return [...new Set([...optionsOf(command), '--help', ...command === '' ? ['--version'] : []])].sort()
@@ -23,7 +41,7 @@ t.test('commands', async (t) => {
   t.same(list(bash, /\n {12}values='([^']*)'/).sort(), NAMES)
   t.same(list(bash, /\n {12}([a-z| -]+)\) command=\$word/).filter((word) => word !== '|').sort(), NAMES)
   t.same([...zsh.matchAll(/^ {8}'([a-z-]+):/gm)].map(([, name]) => name).sort(), NAMES)
-  t.same([...fish.matchAll(/-n '__fish_use_subcommand' -a ([a-z-]+) -d /g)].map(([, name]) => name).sort(), NAMES)
+  t.same(fish('ndp6d '), NAMES)
 })
 
 t.test('options of bash', async (t) => {
@@ -41,36 +59,46 @@ t.test('options of zsh', async (t) => {
 })
 
 t.test('options of fish', async (t) => {
-  const found = new Map<string, string[]>(ALL.map((command) => [command, []]))
-  for (const line of fish.split('\n').filter((each) => each.startsWith('complete '))) {
-    const [, condition] = / -n '([^']*)'/.exec(line) ?? []
-    const commands = condition === undefined ? ALL : condition === '__fish_use_subcommand' ? [''] : condition.split(' ').slice(1)
-    const options = [...line.matchAll(/ -(?:s (\w)|l ([a-z-]+))/g)].map(([, short, long]) => short === undefined ? `--${long}` : `-${short}`)
-    for (const command of commands) found.get(command)?.push(...options)
+  for (const command of ALL) {
+    t.same(fish(`ndp6d ${command} -`), expected(command), command)
   }
-  for (const [command, options] of found) t.same(options.sort(), expected(command), command)
 })
 
 t.test('words of options', async (t) => {
   const kinds: readonly string[] = [...PACKET_KINDS, ...EVENT_KINDS]
   t.same(list(bash, /--kind\) _ndp6d_list '([^']*)'/), kinds)
   t.same(list(zsh, /:kind:_values -s , kind ([^']*)'/), kinds)
-  t.same(list(fish, /-l kind -x -a '([^']*)'/), kinds)
+  t.same(fish('ndp6d monitor --kind '), [...kinds].sort())
   for (const option of ['level', 'log']) {
     const { choices } = argumentsOf('')[option]
     t.same(list(bash, new RegExp(`--${option}\\) .*-W '([^']*)'`)), choices, `bash: ${option}`)
     t.same(list(zsh, new RegExp(`'--${option}\\[.*:\\(([^)]*)\\)'`)), choices, `zsh: ${option}`)
-    t.same(list(fish, new RegExp(`-l ${option} -x -a '([^']*)'`)), choices, `fish: ${option}`)
+    t.same(fish(`ndp6d --${option} `), [...choices as string[]].sort(), `fish: ${option}`)
   }
 })
 
-t.test('bash completes the addresses of the running daemon', async (t) => {
-  const { stdout } = spawnSync('bash', ['-c', `
+t.test('addresses of the running daemon', async (t) => {
+  t.equal(run('bash', ['-c'], `
     _init_completion() { words=(ndp6d explain 2001:db8:); cword=2; cur=2001:db8:; prev=explain; }
     __ltrim_colon_completions() { :; }
-    ndp6d() { printf 'ADDRESS LINK\\n2001:db8::2 eth1\\n2001:db9::3 eth1\\nhosts: 2\\n'; }
+    ndp6d() { printf '${REPLY}'; }
     source "$1"
     _ndp6d
-    printf '%s\\n' "\${COMPREPLY[@]}"`, 'bash', join(FOLDER, 'ndp6d.bash')], { encoding: 'utf8' })
-  t.equal(stdout, '2001:db8::2\n')
+    printf '%s\\n' "\${COMPREPLY[@]}"`, 'ndp6d.bash'), '2001:db8::2\n')
+  t.same(fish('ndp6d explain 2001:db8:'), ['2001:db8::2'])
+  t.same(fish('ndp6d status '), ['2001:db8::2', '2001:db9::3', 'drops', 'hosts', 'limits'])
+})
+
+t.test('a terminal with zsh', async (t) => {
+  const typed = (line: string, last: string): string => run('zsh', ['-f', '-c'], `
+    zmodload zsh/zpty
+    zpty zsh zsh -f -i
+    zpty -w zsh "fpath=(\${1:h} \\$fpath); setopt no_beep; autoload -Uz compinit; compinit -u -D; ndp6d() { printf '${REPLY}' }; echo rea\\dy"
+    zpty -r zsh out '*ready*'
+    zpty -w -n zsh "$2"$'\\t'
+    zpty -r zsh out "*$3*" && print -r -- "$out"`, '_ndp6d', line, last)
+  t.match(typed('ndp6d ', 'status '), /^check +-- check a configuration\s[^]*^report +-- /m)
+  t.match(typed('ndp6d explain 2001:db8:', '::2'), /ndp6d explain 2001:db8::2/)
+  t.match(typed('ndp6d status ', 'limits'), /^2001:db8::2 +2001:db9::3 +drops +hosts +limits/m)
+  t.match(typed('ndp6d --lo', 'log'), /ndp6d --log/)
 })

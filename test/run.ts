@@ -7,7 +7,7 @@
  * The last line is `N passed, N failed`, counting assertions; a skipped or todo one counts as failed.
  */
 import { spawn } from 'node:child_process'
-import { readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative } from 'node:path'
@@ -80,8 +80,19 @@ async function runTap(name: string, files: readonly string[], jobs: number): Pro
   return counter
 }
 
+/** Prints which of the programs in .ci/packages, lines of a Debian package and one of its programs, are not installed. */
+function reportMissingPrograms(): void {
+  const folders = process.env.PATH!.split(':')
+  const missing = readFileSync('.ci/packages', 'utf8').trim().split('\n').map((line) => line.split(' '))
+    .filter(([, program]) => !folders.some((folder) => existsSync(join(folder, program))))
+  if (missing.length === 0) return
+  process.stdout.write(`# not installed: ${missing.map(([, program]) => program).join(', ')}. Tests with them fail: `
+    + `\`apt-get install ${missing.map(([name]) => name).join(' ')}\` on Debian\n`)
+}
+
 await enterNamespaces()
 process.chdir(dirname(dirname(HERE)))
+reportMissingPrograms()
 const files = testFiles(process.argv.slice(2))
 /** Whether a test works with namespaces: those of the lab, also in a story of both worlds, and those of linux/. */
 const isSlow = (path: string) => /^(lab|linux)\//.test(relative(HERE, path)) || readFileSync(path, 'utf8').includes('/kit/testbed.js')
