@@ -14,6 +14,7 @@ import { HostsOfGoneLinks } from './engine/cache/hosts-of-gone-links.ts'
 import { NeighborCache } from './engine/cache/neighbor-cache.ts'
 import type { Neighbor } from './engine/cache/neighbor.ts'
 import { NextHops } from './engine/cache/next-hops.ts'
+import { OtherProxies } from './engine/cache/other-proxies.ts'
 import { Owners } from './engine/cache/owners.ts'
 import { PinnedHosts } from './engine/cache/pinned-hosts.ts'
 import { Prober } from './engine/cache/prober.ts'
@@ -57,6 +58,7 @@ export interface Snapshot {
 class Parts extends Context {
   readonly budget = new ProbeBudget<Neighbor>(this.effects, this.random, (neighbor, now) => this.resolution.probe(neighbor, now))
   readonly cache = new NeighborCache(this)
+  readonly otherProxies = new OtherProxies()
   readonly conflicts = new Conflicts(this)
   readonly firewall = new FirewallDetector(this)
   readonly owners = new Owners(this)
@@ -188,8 +190,8 @@ export class Engine {
 
   limits(now: Instant): Limit[] {
     const { rules, links, cache, budget, downstreamProxies, ...others } = this.#parts
-    const { conflicts, nextHops, responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration } = others
-    const parts = [conflicts, downstreamProxies, nextHops, responder, learner, announcer, snooping, goneHosts, subscriptions, groups,
+    const { otherProxies, nextHops, responder, learner, announcer, snooping, goneHosts, subscriptions, groups, reconfiguration } = others
+    const parts = [otherProxies, downstreamProxies, nextHops, responder, learner, announcer, snooping, goneHosts, subscriptions, groups,
       reconfiguration]
     return [...cache.capacity.limits(rules.config.limit),
       ...budget.limits(now, (ifindex) => links.get(ifindex)?.name ?? `link ${ifindex}`), ...parts.flatMap(({ limits }) => limits)]

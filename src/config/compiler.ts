@@ -1,7 +1,7 @@
 /** Compiles blocks into a Config. contents.ts reads one block by option-table.ts; checks across statements are here. */
 import type { Prefix } from '../address.ts'
 import { checkAdvertisementSpace } from './advertisement-space.ts'
-import { checkAddresses } from './check.ts'
+import { checkAddresses } from './cross-checks.ts'
 import type { Config, Proxy, Rule, Settings } from './config.ts'
 import { onlyValue, readContents, reportMissing } from './contents.ts'
 import { DEFAULTS, TOP_DEFAULTS, withDefaults } from './defaults.ts'

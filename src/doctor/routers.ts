@@ -4,7 +4,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises'
 import { Address } from '../address.ts'
 import { Discovery } from '../linux/host-discovery.ts'
 import type { LinkDetails } from '../wire/link-details.ts'
-import { NUD_FAILED } from '../wire/rtneighbor.ts'
+import { isResolved } from '../wire/rtneighbor.ts'
 import { type Check, configured, type Configured, type Finding, type Result, word } from './check.ts'
 import { dropsDiscovery } from './firewall.ts'
 import type { Machine } from './machine.ts'
@@ -12,7 +12,6 @@ import { isNamed, upstreamsOf } from './roles.ts'
 
 /** Milliseconds for routers to reply. */
 const REPLY_TIME = 1000
-const NUD_INCOMPLETE = 1
 
 /** The upstreams of subnets, and links of proxy blocks with a default route. */
 function routerLinks({ config, machine }: Configured): string[] {
@@ -47,7 +46,7 @@ function wasHeard({ machine, daemon, neighbors }: Configured, link: string, ifin
   if (!isRouter && (daemon?.received[link] ?? 0) > 0) return true
   for (const { iface, lladdr, pinned } of neighbors) if (pinned && iface === link && lladdr !== undefined) return true
   return machine.neighbors.some((entry) => entry.ifindex === ifindex && entry.lladdr !== undefined && !entry.address.isMulticast
-    && (entry.state & (NUD_FAILED | NUD_INCOMPLETE)) === 0 && (entry.router || !isRouter))
+    && isResolved(entry.state) && (entry.router || !isRouter))
 }
 
 /** Sends an Echo Request to all routers of a link. @returns whether another machine replied @throws OsError */

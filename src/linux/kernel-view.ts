@@ -43,7 +43,7 @@ export function viewOf(kernel: Rtnetlink, target: Address, from: number, links: 
         iface: nameOf(route.ifindex), via: route.gateway?.toString(), protocol: route.protocol, metric: route.metric, table: route.table,
       },
       neighbors: entries.filter(({ proxy }) => !proxy)
-        .map(({ iface, state, lladdr }) => ({ iface, state: stateOf(state), lladdr: lladdr === undefined ? undefined : formatMac(lladdr) })),
+        .map(({ iface, state, lladdr }) => ({ iface, state: rtneighbor.stateName(state), lladdr: lladdr === undefined ? undefined : formatMac(lladdr) })),
       proxies: entries.filter(({ proxy }) => proxy).map(({ iface }) => ({ iface, isUsed: answersByProxy(iface) })),
     }
   })
@@ -53,11 +53,4 @@ export function viewOf(kernel: Rtnetlink, target: Address, from: number, links: 
 function answersByProxy(iface: string): boolean {
   const isSet = (name: string): boolean => (readSetting(name, 'proxy_ndp') ?? 0) !== 0
   return (readSetting(iface, 'forwarding') ?? 0) !== 0 && (isSet('all') || isSet(iface))
-}
-
-function stateOf(state: number): string {
-  const { NUD_INCOMPLETE, NUD_REACHABLE, NUD_STALE, NUD_DELAY, NUD_PROBE, NUD_FAILED, NUD_PERMANENT } = rtneighbor
-  const names: readonly [number, string][] = [[NUD_INCOMPLETE, 'INCOMPLETE'], [NUD_REACHABLE, 'REACHABLE'], [NUD_STALE, 'STALE'],
-    [NUD_DELAY, 'DELAY'], [NUD_PROBE, 'PROBE'], [NUD_FAILED, 'FAILED'], [NUD_PERMANENT, 'PERMANENT']]
-  return names.find(([bit]) => (state & bit) !== 0)?.[1] ?? 'NONE'
 }

@@ -21,8 +21,8 @@ export type ClaimParts = ResolutionParts & { readonly resolution: Resolution; re
 export class Claims extends Part<ClaimParts> {
   /** Handles a valid NA. @returns `unsolicited`: the NA answers no probe, but may be evidence */
   advertisement(ifindex: number, view: NdiscView, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
-    const { cache, conflicts, links, owners, silentLinks, resolution, downstreamProxies } = this.parts
-    conflicts.advertisement(view)
+    const { cache, conflicts, otherProxies, links, owners, silentLinks, resolution, downstreamProxies } = this.parts
+    otherProxies.advertisement(view)
     downstreamProxies.advertisement(ifindex, view, now)
     const neighbor = cache.get(view.t0, view.t1, view.t2, view.t3)
     if (neighbor === undefined || !view.solicited || this.#isGatewayElsewhere(neighbor, ifindex)) return 'unsolicited'

@@ -3,15 +3,21 @@ import type { Address, Mac } from '../../address.ts'
 import { RETRANS_TIMER } from '../../wire/constants.ts'
 import type { ProbeBudget } from '../budget/probe-budget.ts'
 import { type Context, Part } from '../rules/context.ts'
-import type { Pinned } from '../rules/host-lines.ts'
+import type { Pinned } from '../rules/pins.ts'
 import { type ActiveRule, isUpstream } from '../rules/rule.ts'
 import type { Instant } from '../types.ts'
 import type { NeighborReason, NeighborState } from '../../events.ts'
 import type { Conflicts } from './conflicts.ts'
 import type { NeighborCache } from './neighbor-cache.ts'
 import { Neighbor, NONE } from './neighbor.ts'
+import type { OtherProxies } from './other-proxies.ts'
 
-export type CacheParts = Context & { readonly cache: NeighborCache; readonly budget: ProbeBudget<Neighbor>; readonly conflicts: Conflicts }
+export type CacheParts = Context & {
+  readonly cache: NeighborCache
+  readonly budget: ProbeBudget<Neighbor>
+  readonly otherProxies: OtherProxies
+  readonly conflicts: Conflicts
+}
 
 export type Proven = Pick<Neighbor, 'isOverridable' | 'isBehindProxy' | 'router'> & Pick<Neighbor['work'], 'via' | 'account' | 'nextHop'>
 

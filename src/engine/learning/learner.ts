@@ -31,7 +31,7 @@ export class Learner extends Part<LearnerParts> {
       return this.#sign(view.t0, view.t1, view.t2, view.t3, ifindex, lladdr < 0 ? undefined : lladdr, now, mac)
     }
     // A claim of another proxy has these addresses, see `Prober.claim`.
-    if (mac !== undefined && isLinkLocalWord(view.t0) && view.t2 === view.s2 && view.t3 === view.s3) this.parts.conflicts.register(mac)
+    if (mac !== undefined && isLinkLocalWord(view.t0) && view.t2 === view.s2 && view.t3 === view.s3) this.parts.otherProxies.register(mac)
     if ((view.s0 | view.s1 | view.s2 | view.s3) !== 0) return this.#sign(view.s0, view.s1, view.s2, view.s3, ifindex, mac, now)
     const rule = this.parts.rules.owning(ifindex, view.t0, view.t1, view.t2, view.t3)
     if (rule !== undefined) this.#tentative.add(ifindex, mac, view.t0, view.t1, view.t2, view.t3, now)

@@ -42,7 +42,7 @@ class Scene {
     for (const { ifindex } of present) this.groups.listening(ifindex)
     const advertiser = new AdvertisementBuilder({ effects, bareLinks: new BareLinks({ ...context, reconfiguration: undefined as never }) })
     const announcer = this.#announcer = new Announcer({ ...context, advertiser })
-    this.#paths = new Paths({ ...context, cache: this.cache, budget: undefined as never, conflicts: undefined as never })
+    this.#paths = new Paths({ ...context, cache: this.cache, budget: undefined as never, otherProxies: undefined as never, conflicts: undefined as never })
     this.reconciler = new Reconciler({ ...context, cache: this.cache, groups, announcer, paths: this.#paths })
     this.neighbor = neighborOf(ip(VM), rule, {}, this.cache)
   }
