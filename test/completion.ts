@@ -19,7 +19,7 @@ const REPLY = 'ADDRESS LINK\\n2001:db8::2 eth1\\n2001:db9::3 eth1\\nhosts: 2\\n'
 /** @returns what a shell printed */
 function run(shell: string, args: readonly string[], script: string, file: string, ...rest: string[]): string {
   const { stdout, stderr, error } = spawnSync(shell, [...args, script, ...shell === 'fish' ? [] : [shell], join(FOLDER, file), ...rest],
-    { encoding: 'utf8', env: { ...process.env, TERM: 'dumb', HOME: '/nonexistent' } })
+    { encoding: 'utf8', env: { ...process.env, TERM: 'dumb', HOME: '/run' } })
   if (error !== undefined) throw error
   return stdout + stderr
 }

@@ -15,6 +15,6 @@ export async function crowd(bridge: Bridge, numbers: readonly number[]): Promise
     `link set crowd${n} master br0`, `link set crowd${n} up`]))
   for (const [i, n] of numbers.entries()) {
     bridge.run(['nsenter', `--net=/proc/${holders[i].pid}/ns/net`, '--', 'ip', '-6', '-batch', '-'],
-      `link set eth0 up\naddr add ${vmAddress(n)}/64 dev eth0\n`)
+      `link set eth0 up\naddr add ${vmAddress(n)}/64 dev eth0 nodad\n`)
   }
 }

@@ -70,6 +70,8 @@ export class Host {
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
   readonly #captures = new Map<number, Capture>()
   #requests = 0
+  /** Whether a link may have DAD. */
+  #dad = true
   /** Settles when the agent runs; `Lab.host` waits for it. */
   readonly ready: Promise<unknown>
 
@@ -104,7 +106,11 @@ export class Host {
   }
 
   /** `ip -6` commands without the `ip -6`, in one batch: `host.ip('addr add ...', 'route add ...')`. */
-  ip(...commands: string[]): void { this.run(['ip', '-6', '-batch', '-'], `${commands.join('\n')}\n`) }
+  ip(...commands: string[]): void {
+    // With `accept_dad` 0, a new address still is tentative, and no source of packets, until the kernel has a moment for it.
+    const lines = this.#dad ? commands : commands.map((command) => command.replace(/^addr add (?!.* nodad\b).*/, '$& nodad'))
+    this.run(['ip', '-6', '-batch', '-'], `${lines.join('\n')}\n`)
+  }
 
   /** The records of `ip -6 -json COMMAND`. */
   show<T = Record<string, any>>(command: string): T[] {
@@ -124,6 +130,8 @@ export class Host {
 
   /** Settings below /proc/sys/net/ipv6: `host.sysctl({ 'conf/all/forwarding': 1 })`. */
   sysctl(settings: Readonly<Record<string, number>>): void {
+    const dad = Object.entries(settings).filter(([key]) => key.endsWith('/accept_dad'))
+    if (dad.length > 0) this.#dad = dad.some(([, value]) => value > 0)
     const script = Object.entries(settings).map(([key, value]) => `echo ${value} >/proc/sys/net/ipv6/${key}`)
     this.exec('sh', '-c', script.join(' && '))
   }
