@@ -1,6 +1,6 @@
 /**
- * The prefixes of Router Advertisements and their lifetimes (RFC 4861 4.6.2, RFC 4862 5.5.3). A prefix that is no longer advertised is
- * deprecated for as long as hosts may have addresses in it (RFC 9096 3.5).
+ * The prefixes of Router Advertisements and their lifetimes (RFC 4861 4.6.2, RFC 4862 5.5.3). A prefix that a link no longer has is
+ * advertised with a preferred lifetime of 0 for as long as hosts may have addresses in it (RFC 9096 3.5).
  */
 import type { Prefix } from '../../address.ts'
 import { ROUTER_LIFETIME } from '../../wire/constants.ts'
@@ -8,9 +8,12 @@ import type { ActiveSubnet } from '../rules/rule.ts'
 import type { Grant, Instant, SavedAdvertising, SavedPrefix } from '../types.ts'
 import { deprecated, information, type PrefixInformation } from '../../wire/router-messages.ts'
 
-/** Lifetimes of a prefix that has no other: that of a static subnet, or of an upstream whose prefix does not expire. Milliseconds. */
+/** Milliseconds. Lifetimes of a configured prefix, and of a prefix to which the upstream grants no lifetimes, or infinite ones. */
 const VALID = 86_400_000, PREFERRED = 14_400_000
-/** Milliseconds for which an expired prefix is remembered: the kernel removes its route about half a minute later. */
+/**
+ * Milliseconds for which the lifetimes of an expired prefix are remembered. The kernel removes the route of a prefix about half a minute
+ * after the prefix expired.
+ */
 const MEMORY = 3_600_000
 /** The most prefixes of one link that are remembered: more than fit into an advertisement. */
 const HELD_LIMIT = 64
@@ -18,20 +21,23 @@ const HELD_LIMIT = 64
 /** Ends of lifetimes. */
 interface Lifetimes { readonly valid: Instant; readonly preferred: Instant }
 
-/** A prefix that hosts of a link may have addresses in until `until`. `saved` is what `until` was at the last increase of the revision. */
+/** Hosts of a link may have addresses in this prefix until `until`. `saved`: `until` when the prefix last increased `revision`. */
 interface Held { readonly prefix: Prefix; readonly until: Instant; readonly saved: Instant }
 
 export class AdvertisedPrefixes {
   /** Ends of the lifetimes that upstreams grant: by ifindex and prefix. */
   readonly #grants = new Map<number, ReadonlyMap<string, Lifetimes>>()
-  /** By name of the link and prefix. */
+  /** By the name of the link, then by prefix. */
   readonly #held = new Map<string, Map<string, Held>>()
-  /** By name of the link: until when hosts may have the default route of an advertisement. */
+  /** Times until which hosts may have the default route of an advertisement, by the name of their link. */
   readonly #routed = new Map<string, Instant>()
-  /** Increases when the links and prefixes that hosts know are to be saved. */
+  /** Increases when the return value of `saved` has changed so much that it is to be saved again. */
   revision = 0
 
-  /** A prefix that is missing keeps its lifetimes: its route may outlive it, and would count as a prefix without lifetimes. */
+  /**
+   * Replaces the lifetimes that an upstream grants. A prefix that is missing in `grants` keeps its lifetimes: without them, it would get
+   * the default ones if the kernel still has its route.
+   */
   grant(ifindex: number, grants: readonly Grant[], now: Instant): void {
     const kept = [...this.#grants.get(ifindex) ?? []].filter(([, { valid }]) => valid > now - MEMORY && valid < Infinity)
     this.#grants.set(ifindex, new Map([...kept, ...grants.map(({ prefix, valid, preferred }) =>
@@ -45,7 +51,7 @@ export class AdvertisedPrefixes {
     for (const { iface, prefix, left } of saved) this.#hold(iface, prefix, now + left as Instant, now)
   }
 
-  /** @returns the links with advertisements that hosts remember, and the prefixes that hosts may have addresses in */
+  /** @returns the links whose hosts may still use an advertisement, and the prefixes in which hosts may have addresses */
   saved(now: Instant): SavedAdvertising {
     const prefixes = [...this.#held].flatMap(([iface, held]) => [...held.values()].flatMap(({ prefix, until }) =>
       until > now ? [{ iface, prefix, left: until - now }] : []))
@@ -53,7 +59,7 @@ export class AdvertisedPrefixes {
     return { links: [...new Set([...routed, ...prefixes.map(({ iface }) => iface)])], prefixes }
   }
 
-  /** @returns the prefixes of a link, the deprecated ones last. Lifetimes are rounded down, because they never exceed what is granted */
+  /** @returns the prefixes of a link, the deprecated ones last. Lifetimes are rounded down, so none exceeds the granted one */
   on(name: string, subnets: readonly ActiveSubnet[], now: Instant): PrefixInformation[] {
     const live = subnets.flatMap((subnet) => subnet.active.map(({ prefix }) => {
       const { valid, preferred } = this.#lifetimes(subnet, prefix, now)
@@ -89,7 +95,10 @@ export class AdvertisedPrefixes {
     return { valid: finite(granted?.valid, now + VALID), preferred: finite(granted?.preferred, now + PREFERRED) }
   }
 
-  /** A crash leaves what was saved last. So lifetimes that go on are saved now and then: at least half of what is left is always saved. */
+  /**
+   * Extends the time until which hosts may have addresses in a prefix. After a crash only the saved time is known, so `revision` increases
+   * whenever less than half of the remaining time is saved.
+   */
   #hold(name: string, prefix: Prefix, end: Instant, now: Instant): void {
     let held = this.#held.get(name)
     if (held === undefined) this.#held.set(name, held = new Map())
@@ -102,7 +111,7 @@ export class AdvertisedPrefixes {
     held.set(text, { prefix, until, saved: isSaved ? before.saved : until })
   }
 
-  /** Forgets links whose hosts remember nothing, because links of containers have a new name each time. */
+  /** Removes what has expired. Otherwise the maps would grow, because the link of each new container has a new name. */
   #expire(now: Instant): void {
     for (const [name, until] of this.#routed) if (until <= now) this.#routed.delete(name)
     for (const [name, held] of this.#held) {

@@ -1,17 +1,23 @@
 /**
- * Servers and search domains of Router Advertisements (RFC 8106): the configured ones, else those that upstreams advertise. One that is no
- * longer among them is withdrawn, with a lifetime of 0, for as long as hosts may use it.
+ * DNS servers and search domains of Router Advertisements (RFC 8106): the configured ones, else those that upstreams advertise. A value
+ * that a link no longer has is withdrawn: it is advertised with a lifetime of 0 for as long as hosts may use it.
  */
 import type { ActiveSubnet } from '../rules/rule.ts'
 import type { Instant } from '../types.ts'
 import type { DnsOption } from '../../wire/router-messages.ts'
 
-/** Lifetime of configured values, and the longest that is advertised: so a withdrawal ends. Three times MaxRtrAdvInterval (RFC 8106 5.1), seconds. */
+/**
+ * Seconds. Lifetime of configured values, and the longest lifetime that is advertised, so no withdrawal takes longer. Three times
+ * MaxRtrAdvInterval (RFC 8106 5.1).
+ */
 export const DNS_LIFETIME = 1800
-/** The longest lifetime of a router (RFC 8319), seconds: a router repeats its options within it, so a forged option ends, too. */
+/**
+ * Seconds. Limit of received lifetimes, so that forged values expire, too: the longest lifetime of a router (RFC 8319), within which a
+ * router repeats its options.
+ */
 const MAX_REPETITION = 65_535
 const KINDS = ['servers', 'domains'] as const
-/** The most values of one upstream and kind. Further ones are ignored: they would displace known ones, in turn. */
+/** The most values of one upstream and kind. Further values are ignored: otherwise they and known ones would replace each other. */
 const LIMIT = 16
 
 /** The most values of one link and kind that are remembered: more than fit into an advertisement. */
@@ -20,10 +26,10 @@ const HELD_LIMIT = 128
 export class NameResolution {
   /** Ends of the lifetimes that upstreams advertise: by ifindex and kind, then by value. */
   readonly #received = new Map<string, Map<string, Instant>>()
-  /** Until when hosts may use what was advertised to them: likewise. */
+  /** Times until which hosts may use advertised values, by the same keys. */
   readonly #held = new Map<string, Map<string, Instant>>()
 
-  /** Adds to what is known, as hosts do (RFC 8106 5.3.1): an advertisement may have several options, each with its lifetime. */
+  /** Adds values, as hosts do (RFC 8106 5.3.1). Known values that this option lacks are kept: the advertisement may have other options. */
   received(ifindex: number, { kind, values, lifetime }: DnsOption, now: Instant): void {
     const known = presentIn(this.#received, keyOf(kind, ifindex), now)
     for (const value of values) {
@@ -32,7 +38,7 @@ export class NameResolution {
     }
   }
 
-  /** Notes the options of an advertisement that was sent on a link. Hosts take the last lifetime (RFC 8106 5.3.1). */
+  /** Notes the options of an advertisement that was sent on a link. Hosts use the latest lifetime (RFC 8106 5.3.1). */
   advertised(ifindex: number, options: readonly DnsOption[], now: Instant): void {
     for (const { kind, values, lifetime } of options) {
       const held = presentIn(this.#held, keyOf(kind, ifindex), now)
@@ -48,7 +54,7 @@ export class NameResolution {
   /** Forgets what was advertised on a link. */
   forget(ifindex: number): void { for (const kind of KINDS) this.#held.delete(keyOf(kind, ifindex)) }
 
-  /** @returns one option for each kind and lifetime on a link; a lifetime of 0 is that of withdrawn values, which come last */
+  /** @returns the options for a link, one for each kind and lifetime. Withdrawn values have lifetime 0 and come last */
   on(ifindex: number, subnets: readonly ActiveSubnet[], now: Instant): DnsOption[] {
     const options = KINDS.flatMap((kind) => {
       const lifetimes = new Map<string, number>()
@@ -75,7 +81,7 @@ export class NameResolution {
   }
 }
 
-/** @returns the values under `key` whose time is not over, to be changed */
+/** @returns the map of the values under `key`, without expired values. The caller may change it */
 function presentIn(all: Map<string, Map<string, Instant>>, key: string, now: Instant): Map<string, Instant> {
   let values = all.get(key)
   if (values === undefined) all.set(key, values = new Map())
@@ -83,7 +89,7 @@ function presentIn(all: Map<string, Map<string, Instant>>, key: string, now: Ins
   return values
 }
 
-/** Above the limit, drops the value that ends first. */
+/** Adds a value. Above the limit, drops the value that expires first. */
 function hold(values: Map<string, Instant>, value: string, until: Instant): void {
   values.set(value, until)
   if (values.size > HELD_LIMIT) values.delete([...values].reduce((a, b) => b[1] < a[1] ? b : a)[0])

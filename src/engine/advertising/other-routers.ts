@@ -2,7 +2,7 @@
 import type { Address, Mac } from '../../address.ts'
 import type { Effects, Instant } from '../types.ts'
 
-/** The most routers of one link that are remembered, and milliseconds for which a silent one is. */
+/** The most routers that are remembered for one link, and milliseconds from the last advertisement of a router until it is forgotten. */
 const ROUTER_LIMIT = 8
 const MEMORY = 3_600_000
 /** Least time between two reports about one link. Milliseconds. */
@@ -21,7 +21,7 @@ export interface OtherRouter {
 
 /** The other routers of one link. */
 interface LinkRouters {
-  /** By address. A forged address has another key. */
+  /** By address, with a suffix if the address is forged. */
   readonly routers: Map<string, OtherRouter>
   /** Time of the last report. */
   reported: Instant
@@ -40,7 +40,7 @@ export class OtherRouters {
     return [...this.#links.get(ifindex)?.routers.values() ?? []].filter(({ at }) => now - at <= MEMORY)
   }
 
-  /** Reports a new router. A flood from many addresses makes one report a minute, until ROUTER_LIMIT of them are remembered. */
+  /** Reports a new router. A flood from many addresses makes one report a minute, until ROUTER_LIMIT routers are remembered. */
   received(ifindex: number, router: OtherRouter): void {
     const { address, mac, lifetime, isForged, at } = router
     let link = this.#links.get(ifindex)

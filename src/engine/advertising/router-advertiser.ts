@@ -1,6 +1,6 @@
 /**
- * Router Advertisements on the downstream links of subnets with `router-advertisements yes` (RFC 4861 6.2). Nothing is withdrawn at a stop,
- * because a restart must not cost the hosts their route.
+ * Router Advertisements on the downstream links of subnets with `router-advertisements yes` (RFC 4861 6.2). A stop of the daemon withdraws
+ * nothing, because hosts must keep their default route during a restart.
  */
 import { Address, type Mac } from '../../address.ts'
 import {
@@ -20,15 +20,15 @@ import { AdvertisedPrefixes } from './advertised-prefixes.ts'
 import { DNS_LIFETIME, NameResolution } from './name-resolution.ts'
 import { type OtherRouter, OtherRouters } from './other-routers.ts'
 
-/** Least time between two multicasts, with a margin: a message may leave a little later than its step. Milliseconds. */
+/** Least milliseconds between two multicasts, with a margin: a message may leave a little later than the step that makes it. */
 const MULTICAST_INTERVAL = MIN_DELAY_BETWEEN_RAS + 50
-/** Milliseconds between two checks of a link without a usable address. */
+/** Milliseconds until the next attempt to advertise on a link without a usable address. */
 const RETRY = 1000
-/** A lifetime that grows or shrinks by this part of itself is advertised at once. */
+/** A lifetime is advertised at once if it differs by more than this part from the rest of the lifetime that was advertised last. */
 const REFRESH = 0.1
 /** The most unicast advertisements that wait. */
 const UNICAST_LIMIT = 1024
-/** The most rounds of unicasts between two multicasts: anyone on an upstream can change servers or prefixes. */
+/** The most rounds of unicasts to all known hosts between two multicasts: any host on an upstream can change servers or prefixes. */
 const ROUND_LIMIT = 8
 
 /** A link to advertise on. Its deadline is the time of the next multicast advertisement. */
@@ -37,13 +37,13 @@ interface Advertiser extends Timed {
   /** Number of multicast advertisements since the link became usable, or since the last change. */
   sent: number
   lastSent: Instant
-  /** The `text` of the content that was advertised last, also by unicast to known hosts; undefined: nothing was. */
+  /** The `text` of the content that was last sent to all hosts, or is scheduled for them. Undefined: nothing was sent to all hosts yet. */
   lastText: string | undefined
-  /** Lifetimes that were advertised last, at `lastSent`. */
+  /** Lifetimes of the last multicast advertisement, which was sent at `lastSent`. */
   lifetimes: ReadonlyMap<string, number>
-  /** Number of changes that went to each known host since the last multicast. */
+  /** Number of rounds of unicasts to all known hosts since the last multicast. */
   rounds: number
-  /** The link is no longer configured: one more advertisement ends the default route. */
+  /** The configuration no longer advertises on this link: a final advertisement withdraws the default route. */
   isEnding: boolean
 }
 
@@ -63,7 +63,7 @@ interface Unicast {
   readonly to: Mac
 }
 
-/** What concerns Router Advertisements only. */
+/** Inputs that concern Router Advertisements only. */
 type RouterInput = Extract<Input, { kind: 'router-message' | 'saved-prefixes' | 'grants' | 'dns' | 'forwarding' }>
 
 type AdvertiserParts = Context & { readonly cache: NeighborCache; readonly hostDiscovery: HostDiscovery }
@@ -91,7 +91,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     }
   }
 
-  /** Advertises on the links of the present configuration, and ends on the others. Advertises what has changed. */
+  /** Starts on new links of the configuration, ends on links that the configuration no longer has, and advertises changes on the others. */
   update(now: Instant): void {
     const { rules } = this.parts
     const wanted = new Set(rules.config.subnets.filter(({ settings }) => settings.routerAdvertisements)
@@ -131,7 +131,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     this.update(now)
   }
 
-  /** Handles a link that became usable: hosts there may have no route, or may be others. */
+  /** Handles a link that became usable: the hosts there may have lost their route, or may be new ones. */
   usable(ifindex: number, now: Instant): void {
     const advertiser = this.records.get(ifindex)
     if (advertiser === undefined) return
@@ -169,7 +169,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     this.deadlines.set(advertiser, Math.max(now + MULTICAST_INTERVAL, now + this.#interval(advertiser)) as Instant)
   }
 
-  /** Ends advertising on a link. What its router grants is kept, because the link may be an upstream by now. */
+  /** Ends advertising on a link. What routers on it grant is kept, because the link may be an upstream by now. */
   #end({ ifindex }: Advertiser): void {
     super.gone(ifindex)
     this.#others.gone(ifindex)
@@ -188,7 +188,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     }
     const isForged = source.equals(linkLocal(this.parts.links, ifindex) ?? Address.unspecified)
     this.#others.received(ifindex, { address: source, mac, lifetime: message.lifetime, isForged, at: now })
-    // By multicast only: unicasts would let a flood of forged advertisements become a larger one.
+    // Corrected by multicast only: unicasts to all hosts would turn a flood of forged advertisements into a larger one.
     if (isForged) this.#soon(advertiser, now)
   }
 
@@ -222,8 +222,8 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   }
 
   /**
-   * Advertises a change by multicast at once; if a multicast was sent just before, by unicast to each known host as well. More multicasts
-   * follow soon, as after a start, because hosts may miss one (RFC 4861 6.2.4).
+   * Advertises a change by multicast. If the last multicast was sent too recently for that, each known host also gets a unicast at once.
+   * The multicast is repeated soon, as after a start, because hosts may miss one (RFC 4861 6.2.4).
    */
   #changed(advertiser: Advertiser, now: Instant): void {
     advertiser.sent = 0
@@ -266,7 +266,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     return true
   }
 
-  /** Makes the content of an advertisement on a link. `text` is what hosts may use, without the lifetimes: a countdown and its end are no change. */
+  /** @returns the content for a link. `text` has no lifetimes of options and no withdrawn values: their expiry is not a change. */
   #content({ ifindex, isEnding }: Advertiser, now: Instant):
   Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'dns'> & { text: string } {
     const { rules, links } = this.parts
@@ -286,12 +286,12 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   }
 }
 
-/** @returns the lifetimes that end, in seconds, each with a name */
+/** @returns the lifetimes that may need an early multicast, in seconds, each under a unique name */
 function lifetimesOf({ prefixes, dns }: Pick<RouterAdvertisement, 'prefixes' | 'dns'>): Map<string, number> {
   const live = prefixes.filter(({ preferred }) => preferred > 0)
   return new Map([
     ...live.flatMap(({ prefix, valid, preferred }) => [[`${prefix}`, valid], [`${prefix} preferred`, preferred]] as const),
-    // A lifetime of three intervals needs no attention.
+    // The longest lifetime needs none: it is three times the longest interval between multicasts.
     ...dns.filter(({ lifetime }) => lifetime > 0 && lifetime < DNS_LIFETIME)
       .flatMap(({ kind, values, lifetime }) => values.map((value) => [`${kind} ${value}`, lifetime] as const)),
   ])
