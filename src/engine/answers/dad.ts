@@ -1,4 +1,4 @@
-/** Answers to Duplicate Address Detection (RFC 4862 5.4.3). Answers without evidence would deny new hosts addresses (RFC 3756 4.1.4). */
+/** Answers to DAD (RFC 4862 5.4.3). An answer denies the new host its address, so it needs evidence of another owner (RFC 3756 4.1.4). */
 import type { Address, Mac } from '../../address.ts'
 import type { Conflicts } from '../cache/conflicts.ts'
 import { type Neighbor, type Solicitor, SOLICITOR_LIMIT } from '../cache/neighbor.ts'

@@ -1,4 +1,4 @@
-/** Explains what solicitations for a target get, and why, without any effect on the engine. For `ndp6d explain`. */
+/** Explains the outcome of solicitations for a target without a change of the engine's state, for `ndp6d explain`. */
 import { type Address, formatMac } from '../../address.ts'
 import type { StatementKey } from '../../config/config.ts'
 import type { NeighborState, Outcome } from '../../events.ts'
@@ -27,7 +27,7 @@ export interface LinkExplanation {
   readonly rules: readonly RuleExplanation[]
   /** The outcome of a solicitation that a router sends now. `probing`: probes start, or are under way. */
   readonly outcome: Outcome
-  /** Links that are probed for an unknown owner, and their ifindexes. Empty if the outcome needs no owner, or has one. */
+  /** Names and ifindexes of the links that are probed for the owner. Empty if the owner is known, or the outcome does not depend on it. */
   readonly probed: readonly string[]
   readonly candidates: readonly number[]
 }
@@ -50,10 +50,10 @@ export interface NeighborExplanation {
   readonly probed: readonly string[]
   readonly probes: number
   readonly waiting: number
-  /** Another host claims the address on this link. */
+  /** Name of the link where another host claims the address, and the link-layer address of that host. */
   readonly claimed: string | undefined
   readonly claimant: string | undefined
-  /** The link of the host route, and whether the kernel has the route already. */
+  /** The link of the host route, and whether the kernel has yet to confirm the route. */
   readonly route: string | undefined
   readonly isRoutePending: boolean
   /** Links where the solicited-node group is joined. */
@@ -140,7 +140,7 @@ export class Explainer extends Part<ExplainerParts> {
     return sourceAddress(link, source, target) === undefined && !this.parts.bareLinks.isBare(link.ifindex) ? 'no-source' : 'answered'
   }
 
-  /** @returns the links where an unknown owner is probed; `isKnown`: false if only `host` statements make owners known */
+  /** @returns the links to probe for the owner; `isKnown`: false if all rules have `learn no` and no `host` statement names the target */
   #candidates({ ifindex: from }: Link, { w0, w1, w2, w3 }: Address, rules: readonly ActiveRule[]):
   { candidates: number[]; isByRoute: boolean; isKnown: boolean } {
     const { links, rules: { config: { hosts } } } = this.parts

@@ -53,14 +53,15 @@ export class Responder extends Part<ResponderParts> {
     return this.#search(neighbor, link.ifindex, t0, t1, t2, t3, rules, view.sourceMac, now, this.#solicitor)
   }
 
-  /** Handles a packet for the target that the kernel sends to a link: probes the other links. Later packets use the host route. */
+  /** Handles a packet for the target that the kernel wants to send on a link: probes the other links. Later packets use the host route. */
   local(ifindex: number, target: Address, now: Instant): void {
     const { w0, w1, w2, w3 } = target
     const { rules: all, cache, links } = this.parts
     const neighbor = cache.get(w0, w1, w2, w3)
     const rules = all.match(ifindex, w0, w1, w2, w3).filter(({ settings }) => settings.routes)
     const link = links.get(ifindex)
-    // If the target is probed on this link, the kernel's solicitation may be that probe. On some links the kernel sends no solicitations.
+    // If the target is probed on this link, the reported solicitation may be that probe. On a link without neighbor resolution, packets are
+    // reported instead.
     const isProbe = neighbor?.work.probed.includes(ifindex) === true && link !== undefined && isResolved(link)
     if (neighbor?.isOwned || isProbe || rules.length === 0 || target.isLinkLocal) return
     if (all.excluded(w0, w1, w2, w3) || links.own(w0, w1, w2, w3) !== undefined || isAnycast(rules, links, w0, w1, w2, w3)) return
@@ -91,7 +92,7 @@ export class Responder extends Part<ResponderParts> {
     if (neighbor.isForeign || solicitor.ifindex === ifindex || (isDad && solicitor.mac === mac)) return
     // The target may be an own address on the solicitor's link by now, and then the kernel answers.
     if (this.parts.links.own(w0, w1, w2, w3)?.some((own) => own.ifindex === solicitor.ifindex)) return
-    // A rule of another link may have found the owner, but the rules of the solicitor's link decide.
+    // The owner may be known by a rule of another link, but an answer needs a rule of the solicitor's link.
     const rules = this.parts.rules.match(solicitor.ifindex, w0, w1, w2, w3)
     if (rules.length === 0 || !serves(this.parts, neighbor, rules, isDad) || (isDad && neighbor.isOverridable)) return
     if (isDad) this.#dad.conflict(neighbor, solicitor.ifindex, solicitor.mac, now)
@@ -109,7 +110,7 @@ export class Responder extends Part<ResponderParts> {
     neighbor.used = true
     const outcome = isDad ? this.#dad.owned(neighbor, solicitorOf(link, view), now) : undefined
     if (outcome !== undefined) return outcome
-    // The claimant needs a new verification of the owner, not an answer from the cache.
+    // A solicitor that itself claims the target gets no answer from the cache: the owner is verified first.
     const { rival, rivalMac } = neighbor.work
     if (rival === link.ifindex && rivalMac === view.sourceMac) return this.parts.resolution.confirm(neighbor, solicitorOf(link, view), now)
     if (!neighbor.isReady) return neighbor.wait(solicitorOf(link, view)) ? 'probing' : 'limit'
@@ -188,7 +189,7 @@ export function serves({ links, rules: { config: { hosts } } }: Pick<ResponderPa
   return home !== undefined && allowsNamed(rules, home)
 }
 
-/** @returns whether the negative cache applies. A target that had an owner is probed again, because its host may be back silently */
+/** @returns whether a FAILED entry prevents new probes. A target that had an owner is probed again: the host may be back silently */
 export function isDead({ verified, work: { probed } }: Neighbor, links: readonly number[]): boolean {
   return verified === Number.NEGATIVE_INFINITY && links.every((ifindex) => probed.includes(ifindex))
 }
