@@ -1,16 +1,16 @@
 /**
  * Rate limits of probes (RFC 6583 7.1, 7.2; RFC 3756 4.3.2). Each link and each block of the configuration has two separate budgets:
  *
- *     alive     for hosts that showed themselves: four times `probe-limit` per second, saved up for two seconds
- *     unknown   for solicited targets: `probe-limit` per second, saved up for four seconds
+ *     alive     for hosts that sent a packet themselves: four times `probe-limit` per second, and the unused budget of the last two seconds
+ *     unknown   for solicited targets: `probe-limit` per second, and the unused budget of the last four seconds
  *
- * Probes have priorities. The last part of a budget is reserved for probes of higher priority. From the highest to the lowest:
+ * Probes have priorities. A probe must leave a part of the budget (`KEPT`) to probes of higher priority. From the highest to the lowest:
  *
  *     seen       targets that had an owner before
  *     calm       first probes for other targets
- *     crowded    first probes on account of a link whose hosts together used more than half of the rate
+ *     crowded    first probes caused by hosts of one link that together used more than half of the rate
  *     repeat     retransmissions
- *     greedy     first probes on account of a host that used more than half of the rate
+ *     greedy     first probes caused by a host that used more than half of the rate
  *
  * A budget is stored as the instant until which it is in use (generic cell rate algorithm, ITU-T I.371). A refusal costs two comparisons.
  */
@@ -22,7 +22,10 @@ import type { Effects, Instant, Random } from '../types.ts'
 import type { Limit } from '../../events.ts'
 import { ProbeQueue, QUEUE_LIMIT, type Queued } from './probe-queue.ts'
 
-/** Reason for a probe: the target had an owner before, a host showed itself, or the target is solicited and has no owner. */
+/**
+ * Reason for a probe. `seen`: the target had an owner before, or a `host` line names it. `alive`: a host sent a packet itself.
+ * `unknown`: any other target that is solicited.
+ */
 export type Lane = 'seen' | 'alive' | 'unknown'
 
 /** The most milliseconds for which unused rate of the budget `unknown` is saved up. */
@@ -31,20 +34,20 @@ export const WINDOW = 4000
 export const ALIVE_WINDOW = 2000
 /** Rate of the budget `alive`, in units of `probe-limit`. */
 const ALIVE_FACTOR = 4
-/** Rate at which saved up probes leave, in units of the budget's rate. */
+/** Saved up probes leave at this multiple of the budget's rate. */
 const HASTE = 2
 /**
  * Probing a target on up to this many links counts as one probe of its block; on more links, as proportionally more. So the saved up budget
- * suffices for 300 links that appear together with a host each. By default a scan causes at most 16 000 probes per second.
+ * suffices when 300 links with one host each appear at the same time. By default, a scan causes at most 16 000 probes per second.
  */
 const LINKS = 32
-/** While at least this many unknown targets wait in the queue, a host that used the part HASTY of the window is refused. */
+/** While CROWD unknown targets wait in the queue, a host that used more than the part HASTY of its window causes no further probes. */
 const CROWD = 256
 const HASTY = 1 / 4
 /** Numbers of hash slots, for senders and for targets that had an owner. A collision costs precision only. */
 const SENDERS = 1024
 const SEEN = 8192
-/** Milliseconds after an event until a refusal causes the next one, and milliseconds without a refusal until an event reports the rest. */
+/** Milliseconds after an event until a refusal causes the next event, and after the last refusal until an event reports the rest. */
 const REPORT_INTERVAL = 10_000
 const CALM = 3000
 
@@ -55,7 +58,7 @@ const KEPT = {
   unknown: { calm: 4 / 16, crowded: 5 / 16, repeat: 6 / 16, greedy: 7 / 16 },
 } as const satisfies Record<Lane, unknown>
 
-/** The budgets of a link or of a block. At the deadline, refusals that no event has reported are reported if no further one came. */
+/** The budgets of a link or of a block. At the deadline, the refusals since the last event are reported, if the last one was CALM ago. */
 class Bucket implements Timed {
   /** Undefined: the bucket of a block. */
   readonly ifindex: number | undefined
@@ -64,7 +67,7 @@ class Bucket implements Timed {
   /** Instants until which the budgets are in use. */
   unknown = Number.NEGATIVE_INFINITY
   alive = Number.NEGATIVE_INFINITY
-  /** Refusals since the last event, the host that caused all of them (-1: none or several hosts), and the time of the last one. */
+  /** Refusals since the last event, the host that caused all of them (-1: no host, or several), and the time of the last refusal. */
   refused = 0
   mac = -1
   refusedAt = Number.NEGATIVE_INFINITY as Instant
@@ -74,7 +77,7 @@ class Bucket implements Timed {
 
   constructor(ifindex?: number) { this.ifindex = ifindex }
 
-  /** @returns whether the budget is in use no longer than until `latest`, with these probes added */
+  /** @returns whether the budget, with these probes added, is in use until `latest` at most */
   fits(lane: Lane, probes: number, latest: number): boolean {
     return (lane === 'alive' ? this.alive + probes * this.#step / ALIVE_FACTOR : this.unknown + probes * this.#step) <= latest
   }
@@ -184,7 +187,7 @@ export class ProbeBudget<T extends Queued> {
     const step = 2000 / rate / (lane === 'alive' ? ALIVE_FACTOR : 1)
     const usage = this.#usage(lane)
     for (const slot of [this.#slot(from, 0), ...mac >= 0 ? [this.#slot(from, mac)] : []]) {
-      // A sender may use the whole rate while no other sender needs it, so usage beyond the window is not counted.
+      // A sender may use the whole rate while no other sender needs it. This must not count later: the instant is at most a window ahead.
       usage[slot] = Math.min(Math.max(now, usage[slot]), now + windowOf(lane)) + step
     }
   }
@@ -230,7 +233,7 @@ export class ProbeBudget<T extends Queued> {
   #isBusy(lane: Lane, slot: number, then: number): boolean { return this.#usage(lane)[slot] > then }
   #usage(lane: Lane): Float64Array { return lane === 'alive' ? this.#senders.alive : this.#senders.unknown }
 
-  /** @returns the slot of a host, or of all hosts of a link with `mac` 0 */
+  /** @returns the slot of a host; with `mac` 0, the slot of all hosts of the link */
   #slot(ifindex: number, mac: number): number {
     return hashAddress(this.#seed, ifindex, 0, Math.floor(mac / 2 ** 32), mac | 0) & (SENDERS - 1)
   }

@@ -5,7 +5,7 @@
  * Lanes are served in this order, each with a token bucket of its own:
  *
  *     known     owners to be verified again, and targets that had an owner before
- *     alive     hosts that showed themselves
+ *     alive     hosts that sent a packet themselves
  *     unknown   solicited targets without an owner
  */
 import { earliest } from '../tables/deadlines.ts'
