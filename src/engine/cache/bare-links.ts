@@ -28,9 +28,9 @@ export class BareLinks extends TimedPart<BareParts, BareLink> {
   isBare(ifindex: number): boolean { return this.records.get(ifindex)?.isBare === true }
 
   /**
-   * Chooses the source of a message, and reports each bare link once.
+   * Chooses the source of a message on a bare link, and reports each bare link once.
    * @param last the source if this machine has no usable address
-   * @returns undefined when there is no source, or the link is not bare and has its own addresses
+   * @returns undefined when the link is not bare, or this machine has no usable address and there is no `last`
    */
   source({ ifindex }: Link, target: Address, last?: Address): Address | undefined {
     const link = this.records.get(ifindex)

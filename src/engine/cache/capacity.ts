@@ -9,23 +9,23 @@ import { UnconfirmedOwners } from './unconfirmed-owners.ts'
 
 /** The most INCOMPLETE and FAILED entries in total. Beyond it, a new entry replaces the oldest FAILED one. */
 export const UNPROVEN_LIMIT = 4096
-/** The most additional entries, for hosts that showed themselves only. A scan cannot take these entries (RFC 6583 7.1). */
+/** The most entries beyond UNPROVEN_LIMIT, only for hosts that sent a packet themselves. A scan cannot take them (RFC 6583 7.1). */
 export const ALIVE_RESERVE = 4096
-/** The most addresses behind next hops, which do not count for `limit`. Beyond it, a new address replaces the oldest one. */
+/** The most addresses behind next hops. They do not count for `limit`. Above this number, a new address replaces the oldest one. */
 export const BEHIND_HOPS_LIMIT = 4096
-/** The part of `limit` that the owners of one link leave to other links, and that confirmed owners leave to others. */
+/** The part of `limit` that the owners of one link leave to other links, and that confirmed owners leave to unconfirmed ones. */
 const OTHERS_SHARE = 1 / 4
-/** From this use of `limit` on, new owners are verified a second after the proof: owners that were forged may fail then. */
+/** While owners use at least this part of `limit`, a new owner is verified a second after its proof. A forged one may not answer then. */
 const CROWD = 1 / 2
 
 export class Capacity extends Part<Pick<Context, 'effects'>> {
-  /** Learned owners by link-layer address. The lists do not change. */
+  /** Learned owners by link-layer address. A change makes a new list. */
   readonly #byMac = new Map<Mac, readonly Neighbor[]>()
   readonly #ownedOn = new Counts<number>()
   /** Numbers of owners that answered a verification, by link. */
   readonly #confirmedOn = new Counts<number>()
   readonly #unconfirmed = new UnconfirmedOwners()
-  /** Numbers of entries whose proof named a link-layer address that is not its sender's: by named address, and by sender. */
+  /** Numbers of owners whose proof named another link-layer address than that of the sender: by named address, and by sender. */
   readonly #named = new Counts<Mac>()
   readonly #charged = new Counts<Mac>()
   /** INCOMPLETE entries by the host that caused the probes, the oldest first. */
@@ -76,7 +76,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   /**
    * Decides whether an owner may be added.
    * @param host the host that the entry would count for
-   * @returns `free`, or the owner to be removed for it, or the limit that refuses it. Emits an event when a limit is reached
+   * @returns `free`, or the owner to be removed first, or the limit that refuses the owner. Emits an event when a limit is reached
    */
   admission({ rule, isPinned, isOwned, work: { account }, mac }: Neighbor, ifindex: number, host: Mac | undefined, isUpstream: boolean):
   Neighbor | 'free' | 'host-limit' | 'limit' {
@@ -114,7 +114,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   hasEnough(mac: Mac, rule: ActiveRule): boolean {
     return this.#isReached(mac, this.of(mac).length - this.#named.count(mac) + this.#charged.count(mac), rule)
   }
-  /** @returns whether a host has reached `host-limit` with targets that are probed because of it. If so, emits an event */
+  /** @returns whether the targets that are probed because of a host reach `host-limit`. If so, emits an event */
   isBusy(mac: Mac, rule: ActiveRule): boolean { return this.#isReached(mac, this.#probedFor.get(mac)?.size ?? 0, rule) }
   /** @returns the oldest INCOMPLETE entry that a host caused; undefined: none */
   oldestProbedFor(mac: Mac): Neighbor | undefined { return this.#probedFor.get(mac)?.values().next().value }

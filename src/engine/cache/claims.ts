@@ -13,7 +13,7 @@ import type { Resolution, ResolutionParts } from './resolution.ts'
 /** Milliseconds from sending a claim to the first probe after it, so that the other proxy gets the claim first. */
 const CLAIM_LEAD = 100
 
-/** Milliseconds that a proxy needs, beside its own probes, to notice that a host behind it is gone. */
+/** Milliseconds that a proxy needs, in addition to the time of its own probes, to notice that a host behind it is gone. */
 const PROXY_DELAY = 1000
 
 export type ClaimParts = ResolutionParts & { readonly resolution: Resolution; readonly downstreamProxies: DownstreamProxies }
@@ -38,9 +38,10 @@ export class Claims extends Part<ClaimParts> {
     const isDownstream = subnet !== undefined && !isFromUpstream
     const override = isHost || (isDownstream && downstreamProxies.isBehind(ifindex, mac, now))
     const verdict = proof(neighbor, { ifindex, mac, override, isUpstream: isFromUpstream }, now)
-    // Linux answers a unicast probe with O=0, so such an answer of a known owner does not make it a proxy.
+    // Linux answers a unicast probe with O=0, so O=0 in the answer of a known owner is no sign of a proxy.
     const isProxied = !isHost && (isOverridable || isBehindProxy || !isOwned || mac !== neighbor.mac)
-    // An answer to a multicast probe has the option (RFC 4861 7.2.4). Without it, a host may have answered the kernel's unicast probe.
+    // An answer to a multicast probe has a Target Link-Layer Address option (RFC 4861 7.2.4). An NA without this option may be the answer
+    // to a unicast probe of the kernel.
     const isSearched = verdict === 'proxied' && state !== 'REACHABLE' && view.tlla >= 0
     if (isDownstream && !isHost && (isSearched || (verdict === 'proof' && isProxied))) {
       const end = downstreamProxies.answered(neighbor, ifindex, mac, now)

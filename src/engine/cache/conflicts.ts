@@ -1,4 +1,4 @@
-/** Reports claims on the addresses of other hosts: each claim of a host, and those of another proxy once for all. */
+/** Reports claims on the addresses of other hosts: every claim of a host, but at most one claim an hour of another ND proxy. */
 import type { Address, Mac } from '../../address.ts'
 import type { ConflictBasis } from '../../events.ts'
 import { type Context, Part } from '../rules/context.ts'

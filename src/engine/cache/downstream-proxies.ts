@@ -3,7 +3,8 @@
  *
  * - A proxy behind this machine answers for hosts that only the proxy reaches. Its answers prove owners.
  * - A proxy beside this machine is on the same links. It answers downstream for hosts upstream, perhaps for one that is gone. If its
- *   answers counted, the two machines would send the packets for such a host to each other, and each would confirm the other.
+ *   answers counted, the two machines would send the packets for such a host to each other, and each would take the
+ *   answers of the other as proof.
  *
  * The test solicits the proxy for the host that it answered for, and for an address that is certainly upstream. A proxy beside this machine
  * answers for both. All messages of a test go to the proxy alone, so other hosts cannot take part.
@@ -19,17 +20,20 @@ import type { Neighbor } from './neighbor.ts'
 import type { CacheParts, Owners } from './owners.ts'
 import type { Prober } from './prober.ts'
 
-/** The most proxies that are known. Beyond it, a new one replaces the oldest that is not being tested. */
+/** The most proxies that are remembered. Above this number, a new proxy replaces the longest known one that is not being tested. */
 const PROXY_LIMIT = 64
 /** Solicitations for each of the two addresses in one test: enough on a link that loses a fifth of all frames. */
 const ROUNDS = 12
 /** Milliseconds between two rounds. */
 const ROUND_INTERVAL = 50
-/** The least number of answers for the host. With fewer, the link is too bad, or the proxy is gone, and silence has no meaning. */
+/**
+ * The least number of answers for the host. With fewer, the link loses too much or the proxy is gone: a missing answer for the address
+ * upstream then means nothing.
+ */
 const MIN_ANSWERS = 3
 /** Milliseconds from the start of a test in which a late answer still counts. */
 const LATE = 5000
-/** Milliseconds until an answer of the proxy starts the next test. Doubled by each test with the same result. */
+/** Milliseconds from the start of a test until an answer of the proxy can start the next one. Each test with the same result doubles it. */
 const MIN_INTERVAL = 5000
 const MAX_INTERVAL = 300_000
 /** Milliseconds for which a result holds without another test. */
@@ -64,8 +68,8 @@ export class DownstreamProxies extends Part<DownstreamProxiesParts> {
   }
 
   /**
-   * Handles an answer of another proxy: starts a test if none is under way and the last result is old.
-   * @param neighbor the entry that the proxy answered for @returns the end of the test; undefined: the last result holds
+   * Handles an answer of another proxy: starts a test if none is under way and the last one was long enough ago.
+   * @param neighbor the entry that the proxy answered for @returns the end of the test that is under way; undefined: none is
    */
   answered(neighbor: Neighbor, ifindex: number, mac: Mac, now: Instant): Instant | undefined {
     const proxy = this.#proxies.get(keyOf(ifindex, mac)) ?? this.#add(ifindex, mac)

@@ -6,7 +6,7 @@ import { Part, type Context } from '../rules/context.ts'
 import type { Instant, KernelNeighbor } from '../types.ts'
 import type { NeighborCache } from './neighbor-cache.ts'
 
-/** Milliseconds from a reply to ndp6d in which a failure of the kernel contradicts it. The kernel solicits for three seconds. */
+/** Milliseconds after a reply to ndp6d in which a failed resolution by the kernel contradicts the reply. The kernel needs three seconds. */
 const WINDOW = 5000
 /** Milliseconds after a contradiction in which a second one confirms it. */
 const MEMORY = 60_000
@@ -19,9 +19,9 @@ export class FirewallDetector extends Part<Pick<Context, 'effects'> & { readonly
   readonly #reported = new Map<number, Instant>()
 
   /**
-   * Handles an entry of the kernel's neighbor table. The kernel contradicts an owner when its own solicitations failed soon after the owner
-   * replied to ndp6d. A link is reported after two contradictions with a reply between them: a host that left or restarted does not reply.
-   * A reply that the kernel gets on the link clears earlier contradictions.
+   * Handles an entry of the kernel's neighbor table. It is a contradiction if solicitations of the kernel failed soon after the owner
+   * replied to ndp6d. A link is reported after two contradictions with a reply to ndp6d between them: a host that left or restarted does
+   * not reply. A reply that the kernel gets on the link clears earlier contradictions.
    */
   kernel({ target, ifindex, state }: KernelNeighbor, now: Instant): void {
     if (state === 'reachable') this.#contradicted.delete(ifindex)

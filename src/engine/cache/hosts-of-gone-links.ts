@@ -3,7 +3,7 @@ import type { Address } from '../../address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import type { Limit } from '../../events.ts'
 
-/** The most links, and the most hosts of all links together. Beyond a limit, the link that went first is forgotten. */
+/** The most links, and the most hosts of all links together. Above a limit, the link that has been gone longest is forgotten. */
 export const LINK_LIMIT = 64
 export const HOST_LIMIT = 8192
 
@@ -16,7 +16,10 @@ export class HostsOfGoneLinks extends Part<Pick<Context, 'effects'>> {
       { name: 'links that are gone', used: this.#hosts.size, size: LINK_LIMIT }]
   }
 
-  /** Adds a host. Beyond a limit, the hosts of the link that went first are forgotten, or the new host if it is on that link. */
+  /**
+   * Adds a host. Above a limit, the link that has been gone longest is forgotten with all its hosts. If the new host is of that link, only
+   * the new host is forgotten.
+   */
   add(iface: string, target: Address): void {
     const hosts = this.#hosts.get(iface)
     if (hosts === undefined) this.#hosts.set(iface, [target])

@@ -31,7 +31,7 @@ const MIN_TTL = 1000
 /** An empty list, shared. */
 export const NONE: readonly never[] = []
 
-/** The part of an entry that most entries at rest do not need. */
+/** The members of an entry that most entries do not need while no probe is under way. */
 export interface Work {
   /** Links that are probed, or were probed in the last round, except the owner's link. */
   readonly probed: readonly number[]
@@ -49,7 +49,7 @@ export interface Work {
   readonly isMissing: boolean
   /** The kernel's neighbor entry has another link-layer address than the owner. */
   readonly isMisdirected: boolean
-  /** The link where another host claims the address, which is probed when the owner is silent. 0: none. */
+  /** The link where another host claims the address. That host is probed if the owner does not answer. 0: none. */
   readonly rival: number
   /** Link-layer address of that host; undefined when a bridge reported the claim. */
   readonly rivalMac: Mac | undefined
@@ -58,15 +58,15 @@ export interface Work {
   /** Gateway, for `autovia`: the router that answered. */
   readonly via: Address | undefined
   readonly routedVia: Address | undefined
-  /** The next hop whose reply decides on the entry, instead of the owner's reply. */
+  /** The next hop that is probed instead of the owner. */
   readonly nextHop: NextHop | undefined
   /** The packet for which the kernel's route was looked up last. */
   readonly origin: Pick<Lookup, 'from' | 'source'> | undefined
-  /** The host whose `host-limit` the entry uses: it caused the probes, or sent a proof with a link-layer address that is not its own. */
+  /** The entry counts for the `host-limit` of this host, which caused the probes or sent a proof with the link-layer address of another. */
   readonly account: Mac | undefined
 }
 
-/** Shared by all entries at rest, to save memory. */
+/** Shared by all entries that need none of the members, to save memory. */
 const IDLE: Work = Object.freeze({ probed: NONE, unsent: NONE, isCurtailed: false, byRoute: false, probes: 0, lane: 'unknown',
   isQueued: false, waiting: NONE, isMissing: false, isMisdirected: false, rival: 0, rivalMac: undefined, unannounced: undefined,
   via: undefined, routedVia: undefined, nextHop: undefined, origin: undefined, account: undefined })
@@ -87,11 +87,11 @@ export class Neighbor {
   /** The link of the last owner; 0 if there was none. */
   home = 0
   isPinned = false
-  /** Whether the owner answered a verification, so that no new owner replaces it. Written by the capacity, as `port` is. */
+  /** Whether the owner answered a verification, so that no new owner replaces it. Written by `Capacity`, as `port` is. */
   isConfirmed = false
-  /** ifindex of the port of the bridge that has the host; 0: unknown. */
+  /** ifindex of the bridge port at which the host is; 0: unknown. */
   port = 0
-  /** The owner is on an upstream and sets the router flag, so it gets announcements. The flag does not reserve the address. */
+  /** The owner is on an upstream and sets the router flag, so announcements go to it. Unlike a gateway, it may lose its address. */
   router = false
   /**
    * The proof is an NA with O=0 (RFC 4861 7.2.8), perhaps of another proxy upstream, or the reply of a next hop. So an NA with O=1
@@ -135,13 +135,13 @@ export class Neighbor {
   }
 
   get isOwned(): boolean { return this.state === 'REACHABLE' || this.state === 'PROBE' }
-  /** Whether advertisements may direct traffic for the target to this machine: its route is known to lead to the owner. */
+  /** Whether advertisements may direct traffic for the target to this machine: the kernel is known to route the traffic to the owner. */
   get isReady(): boolean { return !this.isRoutePending && !this.isDirty && this.path !== 'unknown' }
   get work(): Work { return this.#work }
 
-  /** Whether the owner on the upstream may be a host behind another proxy, which answers for it. */
+  /** Whether the owner is on an upstream and its answers may be those of another proxy, for a host behind that proxy. */
   get isVouched(): boolean { return (this.isOverridable || this.router) && this.rule.subnet?.upstreams.ifindexes.includes(this.ifindex) === true }
-  /** Whether a host on another link claims the address of an owner with `isVouched`, and is not the proxy that answers for it. */
+  /** Whether the owner `isVouched`, and on another link a host other than that proxy claims the address. */
   get isClaimedBehind(): boolean {
     const { rival, rivalMac } = this.#work
     return rival !== 0 && rival !== this.ifindex && rivalMac !== this.mac && this.isVouched
@@ -161,7 +161,7 @@ export class Neighbor {
     if (!isBusy) this.#work = IDLE
   }
 
-  /** The queue of probes reads and clears this. */
+  /** Read and written by the queue of probes. */
   get isQueued(): boolean { return this.#work.isQueued }
   set isQueued(isQueued: boolean) { this.set({ isQueued }) }
 
@@ -194,7 +194,7 @@ export class Neighbor {
     return verified + ttl - Math.min(ttl / 2, (retries + 1) * timeout) as Instant
   }
 
-  /** Time of the next transition of a REACHABLE entry: end of the time for a second answer to the last probe, or an earlier `staleAt`. */
+  /** Time of the next transition of a REACHABLE entry: when a second answer to the last probe no longer counts, or an earlier `staleAt`. */
   get restAt(): Instant {
     return this.#work.probed.length === 0 ? this.staleAt : Math.min(this.staleAt, this.verified + RETRANS_TIMER) as Instant
   }

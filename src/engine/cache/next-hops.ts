@@ -1,6 +1,6 @@
 /**
- * Liveness of next hops. A host behind a router receives no solicitations of this machine, so the next hop of its route is probed instead,
- * once for all addresses behind it. These addresses are answered for as long as the next hop is alive.
+ * Liveness of next hops. A host behind a router receives no solicitations of this machine, so the next hop of the route to the host is
+ * probed instead, once for all addresses behind the next hop. These addresses are answered for as long as the next hop is alive.
  *
  *     (none) --entry waits--> probing --solicited advertisement--> alive --ttl--> (none)
  *                               | no reply                          | an entry waits at the end of ttl, or the kernel gets no reply
@@ -31,7 +31,7 @@ class Hop implements NextHop, Timed {
   readonly ifindex: number
   readonly address: Address
   state: 'new' | 'probing' | 'alive' | 'silent' = 'new'
-  /** Undefined while it is unknown, and on links without such addresses. */
+  /** Link-layer address. Undefined while it is unknown, and on links without such addresses. */
   mac: Mac | undefined
   /** The next hop has not replied yet, or did not reply to the last probes. */
   isLost = true
@@ -39,7 +39,7 @@ class Hop implements NextHop, Timed {
   verified = Number.NEGATIVE_INFINITY as Instant
   /** Probes sent since the last proof. */
   probes = 0
-  /** The longest `ttl` of the entries behind it: until its end, the proof is kept. */
+  /** The longest `ttl` of the entries behind the next hop. The proof is kept for this time. */
   ttl = 0
   /** Settings of the entry that caused the last probes. */
   settings: Settings
@@ -68,8 +68,9 @@ export class NextHops extends Part<NextHopParts> {
   get limits(): Limit[] { return [{ name: 'next hops of routes', used: this.#size, size: HOP_LIMIT }] }
 
   /**
-   * Lets a next hop decide on an entry. An INCOMPLETE or PROBE entry becomes REACHABLE or FAILED, or waits for a reply of the next hop. A
-   * REACHABLE entry is verified if it had another next hop. The entry is removed if a limit refuses the probe.
+   * Sets the next hop of an entry. An INCOMPLETE or PROBE entry becomes REACHABLE if the next hop replied within `ttl`, or FAILED if it is
+   * silent and never replied. Otherwise the entry waits for a reply, or is removed if a limit refuses the probe. A silent next hop or a
+   * missing budget does not end an entry whose target itself is probed. A REACHABLE entry is verified if it had another next hop.
    */
   follow(neighbor: Neighbor, ifindex: number, address: Address, now: Instant): void {
     const { owners, resolution } = this.parts
@@ -155,7 +156,7 @@ export class NextHops extends Part<NextHopParts> {
     else if (neighbor.work.nextHop !== undefined) prober.lookUp(neighbor)
   }
 
-  /** Takes over the proof of a cache entry for the address of a next hop. */
+  /** Takes over a newer proof of the next hop from the cache entry of its address. */
   #adopt(hop: Hop, now: Instant): void {
     const known = this.parts.cache.find(hop.address)
     if (known?.state !== 'REACHABLE' || known.isPinned || known.ifindex !== hop.ifindex || known.work.nextHop !== undefined) return
@@ -201,7 +202,7 @@ export class NextHops extends Part<NextHopParts> {
     hop.waiting.clear()
   }
 
-  /** Handles the end of the probes without a reply: all addresses behind the next hop fail. */
+  /** Handles the end of the probes without a reply: all addresses behind the next hop fail, except targets that are probed themselves. */
   #silent(hop: Hop, now: Instant): void {
     const { cache, owners, silentLinks } = this.parts
     this.#report(hop, hop.mac, 'silent')
@@ -228,7 +229,7 @@ export class NextHops extends Part<NextHopParts> {
       { via: undefined, isOverridable: true, isBehindProxy: false, router: false, account: undefined, nextHop: hop })
   }
 
-  /** Ends the negative entries of a next hop that shows itself. The next solicitation probes it again. */
+  /** Removes the FAILED entries behind a silent next hop that gave a sign of life. The next solicitation probes the next hop again. */
   #forget(hop: Hop): void {
     const { cache: { capacity }, owners } = this.parts
     for (const neighbor of capacity.failed) if (isSameHop(neighbor.work.nextHop, hop)) owners.remove(neighbor, 'deadtime')

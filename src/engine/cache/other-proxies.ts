@@ -1,13 +1,13 @@
 /**
- * Other ND proxies, by their link-layer addresses. All claims of one cause one event an hour. Whether its answers prove owners is decided
- * by `proof` and `DownstreamProxies`.
+ * Other ND proxies, by their link-layer addresses. All claims of one proxy together cause at most one event an hour. `proof` and
+ * `DownstreamProxies` decide whether the answers of a proxy prove owners.
  */
 import type { Mac } from '../../address.ts'
 import type { Limit } from '../../events.ts'
 import type { NdiscView } from '../../wire/ndisc-decode.ts'
 import type { Instant } from '../types.ts'
 
-/** The most proxies that are registered. Beyond it, a new proxy replaces the oldest one. */
+/** The most proxies that are registered. Above this number, a new proxy replaces the one that was registered first. */
 const LIMIT = 64
 /** Milliseconds at least between two events about one proxy. */
 const REPEAT_INTERVAL = 3_600_000
@@ -21,8 +21,8 @@ export class OtherProxies {
   get limits(): Limit[] { return [{ name: 'other proxies', used: this.#reported.size, size: LIMIT }] }
 
   /**
-   * Registers the sender of an NA as a proxy, if the NA has another source than its target and O=0 (RFC 4861 7.2.8). A router that announces
-   * an address with O=1 counts as well: a proxy announces a host so that moved to the proxy's other link.
+   * Registers the sender of an NA as a proxy, if the source of the NA is not its target, and O=0 (RFC 4861 7.2.8). O=1 counts as well in an
+   * unsolicited NA with the router flag: a proxy sends such an NA for a host that moved to another link of the proxy.
    */
   advertisement({ override, router, solicited, sourceMac, tlla, s0, s1, s2, s3, t0, t1, t2, t3 }: NdiscView): void {
     const mac = tlla < 0 ? sourceMac : tlla
@@ -38,7 +38,7 @@ export class OtherProxies {
 
   has(mac: Mac): boolean { return this.#reported.has(mac) }
 
-  /** @returns whether an event about a registered proxy is due. It is then taken as reported */
+  /** @returns whether an event about a registered proxy is due. If so, counts the event as emitted */
   report(mac: Mac, now: Instant): boolean {
     if (now - this.#reported.get(mac)! < REPEAT_INTERVAL) return false
     this.#reported.set(mac, now)

@@ -35,7 +35,7 @@ export class Owners extends Part<CacheParts> {
     const isRoutine = !isNew && neighbor.home === ifindex && neighbor.router === router && !isPinned && (formerVia ?? via) === undefined
     if (neighbor.router !== router) cache.capacity.revision++
     if (!isNew) this.#confirm(neighbor, router)
-    // An owner behind another proxy may be the claimant itself, on another link.
+    // If another proxy answers for the owner, the claimant may be the owner itself, on another link. Then there is no conflict.
     if (!isNew && rival !== 0 && rivalMac !== undefined && !isOverridable) {
       conflicts.report(target, rival, rivalMac, isPinned ? 'pinned' : 'answered', now)
     }
@@ -139,7 +139,7 @@ export class Owners extends Part<CacheParts> {
   /** Emits the event of a transition. @param former link of the owner until now; 0 without one */
   report(neighbor: Neighbor, state: NeighborState | 'GONE', reason: NeighborReason, former = neighbor.home): void {
     const { target, rule: { length }, ifindex, mac, isReported, work: { nextHop, waiting } } = neighbor
-    // No news: hosts that the configuration names, and addresses behind a next hop. Both may be thousands.
+    // Hosts that the configuration names and addresses behind a next hop are no news: there may be thousands of them.
     const isMove = reason === 'proof' && former !== 0 && former !== ifindex
     const news = state === 'REACHABLE' ? (!isReported || isMove) && reason !== 'pinned' && reason !== 'next hop'
       : isReported && (state === 'FAILED' || state === 'GONE')
@@ -156,7 +156,7 @@ export class Owners extends Part<CacheParts> {
   #confirm(neighbor: Neighbor, router: boolean): void {
     const { target, ifindex, mac, rule, work: { isMisdirected } } = neighbor
     this.parts.cache.capacity.confirm(neighbor, this.#isUpstream(neighbor))
-    // The kernel accepts any forged advertisement with O=1 (RFC 4861 7.2.5, 11.1), so its entry is set back.
+    // The kernel accepts any forged advertisement with O=1 (RFC 4861 7.2.5, 11.1), so its entry is set back to the owner.
     if (!isMisdirected || mac === undefined || !rule.settings.neighborRepair) return
     this.parts.effects.repairs.push({ target, ifindex, mac, router })
   }

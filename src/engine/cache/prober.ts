@@ -31,9 +31,9 @@ export class Prober extends Part<ProberParts> {
   }
 
   /**
-   * Sends a claim: a downstream host claims a target that another proxy on the upstream answers for. The claim is a solicitation with the
-   * target as its source. The other proxy takes it as a sign of life on another link, verifies its own host, and answers no probe until
-   * then. The solicited address is link-local, with the interface identifier of the target, by which a proxy recognizes claims.
+   * Tells another proxy on the upstream, which answers for a target, that a downstream host claims this target. The claim is a solicitation
+   * with the target as its source. The other proxy takes it as a sign of life on another link, verifies its own host, and answers no probe
+   * before that. The solicited address is link-local, with the interface identifier of the target, by which a proxy recognizes claims.
    */
   claim({ target, ifindex, mac }: Neighbor): void {
     if (mac === undefined) return
@@ -50,7 +50,7 @@ export class Prober extends Part<ProberParts> {
     if (byRoute) this.lookUp(neighbor)
   }
 
-  /** Solicits one host for a target. The IPv6 destination is the group, so that the host's kernel does not forward the message. */
+  /** Solicits one host for a target. The IPv6 destination is the solicited-node group, so the host does not forward the message. */
   solicitHost(ifindex: number, to: Mac, target: Address): void {
     const link = this.parts.links.get(ifindex)
     const source = link && this.#source(link, target)
@@ -102,7 +102,7 @@ export class Prober extends Part<ProberParts> {
     this.#solicit(neighbor, others)
   }
 
-  /** Sends the probe that waited for a usable address of a link. The verification of an owner there starts again. */
+  /** Sends the probe that waited for a usable address of a link. An owner on this link is verified from the first probe again. */
   catchUp(neighbor: Neighbor, ifindex: number, now: Instant): void {
     const isOwner = neighbor.isOwned && neighbor.ifindex === ifindex
     neighbor.set({ unsent: neighbor.work.unsent.filter((link) => link !== ifindex), probes: isOwner ? 0 : 1 })
@@ -141,8 +141,8 @@ export class Prober extends Part<ProberParts> {
   }
 
   /**
-   * Solicits a target on a link without neighbor resolution. Linux joins no solicited-node groups there, and WireGuard passes no
-   * multicast: the target itself gets the probe. All nodes get it as well, for an other end that forwards no packet to the target yet.
+   * Solicits a target on a link without neighbor resolution. Linux joins no solicited-node groups there, and WireGuard passes no multicast,
+   * so the probe goes to the target itself. It also goes to all nodes, because the other end may not forward packets to the target yet.
    */
   #solicitTunnel(link: Link, target: Address): void {
     const { links, bareLinks } = this.parts
@@ -150,7 +150,7 @@ export class Prober extends Part<ProberParts> {
     const source = own ?? bareLinks.source(link, target)
     if (source === undefined) return
     const { ifindex, mac } = link
-    // As the kernel does, with an Ethernet header: unicasts go to the link-layer address of the link itself.
+    // With an Ethernet header, unicasts go to the link-layer address of this link itself, as those of the kernel do.
     const [to, toAll] = mac === undefined ? [NO_LLADDR, NO_LLADDR] : [mac, multicastMac(Address.allNodes.w3)]
     this.parts.effects.probes.push({ ifindex, source, destination: target, target, to },
       { ifindex, source, destination: Address.allNodes, target, to: toAll })

@@ -6,7 +6,7 @@ import type { Neighbor } from './neighbor.ts'
 
 export interface Claim {
   readonly ifindex: number
-  /** Undefined on links without such addresses. */
+  /** Undefined on links without link-layer addresses. */
   readonly mac: Mac | undefined
   /** O=1, or the sender is a proxy behind this machine, whose answer counts as that of the host. */
   readonly override: boolean
@@ -14,7 +14,7 @@ export interface Claim {
   readonly isUpstream: boolean
 }
 
-/** @returns `proof`: the sender is the owner; `proxied`: the sender is another proxy; `unsolicited`: it answers no probe of ours */
+/** @returns `proof`: the sender is the owner; `proxied`: the sender is another proxy; `unsolicited`: the NA answers no probe */
 export function proof(neighbor: Neighbor, claim: Claim, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
   const { state, rule: { subnet }, verified, isOverridable, isVouched, isBehindProxy, work: { probed, probes, isMissing } } = neighbor
   const { ifindex, mac, override, isUpstream } = claim
@@ -33,9 +33,9 @@ export function proof(neighbor: Neighbor, claim: Claim, now: Instant): 'proof' |
       return isMoved && probed.includes(ifindex) ? 'proof' : 'unsolicited'
     }
     case 'REACHABLE':
-      // Only a second answer to the last probe counts, from another link.
+      // Only a second answer to the last probe counts, and only from another host on another link.
       if (isHome || mac === neighbor.mac || !probed.includes(ifindex) || now - verified >= RETRANS_TIMER) return 'unsolicited'
-      // Behind a proxy on a downstream, the answer of a second proxy upstream is for the same host.
+      // If a proxy on a downstream answers for the owner, a second proxy upstream answers for the same host, too.
       if (isUpstream && (override || !isBehindProxy)) return 'proof'
       if (!override) return 'proxied'
       return isOverridable && !isVouched ? 'proof' : 'unsolicited'

@@ -7,7 +7,7 @@
  *
  * Only a solicited advertisement on a probed link adds an owner. An owner that still answers is not displaced (RFC 6620, RFC 3756
  * 4.1.1). Of two answers to one probe, the answer on the upstream counts, because the router is there. That answer may come
- * from the cache of another proxy. This proxy has to verify its host before a downstream host gets the address.
+ * from the cache of another proxy. So the other proxy has to verify its host before a downstream host gets the address.
  */
 import { Address, type Mac } from '../../address.ts'
 import { RETRANS_TIMER } from '../../wire/constants.ts'
@@ -25,7 +25,7 @@ import type { SilentLinks } from './silent-links.ts'
 const CONTEST_INTERVAL = 250
 /** Milliseconds at least from the last probe until a link is probed again because the host shows itself there. */
 const REPEAT_INTERVAL = 50
-/** Milliseconds after the last timeout in which unsent probes wait for a usable address of their link: the longest DAD (RFC 4862 5.4.2). */
+/** Milliseconds after the last timeout for which unsent probes wait for a usable address: DAD takes no longer (RFC 4862 5.4.2). */
 const DAD_TIME = 2000
 /** The most entries that one wake handles. It is small because packets wait meanwhile. */
 const WAKE_LIMIT = 64
@@ -37,13 +37,13 @@ export interface Request {
   readonly links: readonly number[]
   /** Probe the link of the kernel's route, too. */
   readonly byRoute: boolean
-  /** `alive`: the host just showed itself, and may answer a probe that it did not answer before. */
+  /** `alive`: the host just sent a packet itself, and may answer a probe that it did not answer before. */
   readonly lane: Lane
   /** The link that the request comes from. */
   readonly from: number
   /** The host that causes the probes, for the budget; -1 without one. */
   readonly mac: number
-  /** The downstream host whose probes are limited by `host-limit`. */
+  /** The downstream host that causes the probes, for `host-limit`; undefined: no limit. */
   readonly account: Mac | undefined
   readonly reason: NeighborReason
 }
@@ -52,7 +52,7 @@ export type ResolutionParts = CacheParts & { readonly owners: Owners; readonly p
 
 export class Resolution extends Part<ResolutionParts> {
   /**
-   * Finds the owner of a target. Links that are probed already are not probed again.
+   * Probes for the owner of a target. A link that is probed already is probed again only after a sign of life.
    * @param solicitor makes the solicitor that waits. It is not called when a limit refuses the probes
    * @returns `probing`, `failed` (no link to probe) or `limit`
    */
@@ -121,7 +121,7 @@ export class Resolution extends Part<ResolutionParts> {
     cache.setDeadline(neighbor, neighbor.timeoutAt(now))
   }
 
-  /** Probes an INCOMPLETE entry on the link of the kernel's route. @returns false: no budget */
+  /** Probes the target of an INCOMPLETE entry on the link of the kernel's route, too. @returns false: no budget */
   widenTo(neighbor: Neighbor, ifindex: number, now: Instant): boolean {
     const { prober } = this.parts
     return neighbor.work.probed.includes(ifindex) || prober.widen(neighbor, prober.repeat(neighbor, [ifindex], now))
@@ -175,7 +175,7 @@ export class Resolution extends Part<ResolutionParts> {
     else this.verify(neighbor, now, 'bridge')
   }
 
-  /** Keeps an entry that is being probed until a time, and sends one more probe then. */
+  /** Sends the next probe of an entry at the time `until`, even if all its probes have been sent. */
   postpone(neighbor: Neighbor, until: Instant): void {
     const { isQueued, work: { probes }, rule: { settings: { retries } } } = neighbor
     if (isQueued || (neighbor.state !== 'INCOMPLETE' && neighbor.state !== 'PROBE')) return
@@ -239,7 +239,7 @@ export class Resolution extends Part<ResolutionParts> {
   #giveUp(neighbor: Neighbor, now: Instant): void {
     const { rule, target: { w0: t0, w1: t1, w2: t2, w3: t3 }, work: { rival, rivalMac, nextHop } } = neighbor
     const reason = nextHop === undefined ? unanswered(neighbor) : 'next hop silent'
-    // The host may be on a link that was not probed, so the negative entry lives for `timeout` only.
+    // With `probe-limit`, the host may be on a link that was not probed, so the negative entry lives for `timeout` only.
     this.parts.owners.fail(neighbor, reason, now, reason === 'probe-limit' ? rule.settings.timeout : rule.settings.deadtime)
     this.parts.silentLinks.unanswered(neighbor)
     neighbor.set({ rival: 0, rivalMac: undefined })

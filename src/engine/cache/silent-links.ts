@@ -22,7 +22,7 @@ export class SilentLinks extends Part<Pick<Context, 'links' | 'effects'>> {
     this.#silent.delete(ifindex)
   }
 
-  /** No host answered the probes for an entry: reports each of its links once, unless a host answered there before. */
+  /** Handles the end of the probes without an answer: reports each probed link once, unless a host answered there before. */
   unanswered({ target, rule, work: { probed } }: Pick<Neighbor, 'target' | 'rule'> & { work: Pick<Neighbor['work'], 'probed'> }): void {
     const { links, effects } = this.parts
     for (const ifindex of probed) {

@@ -29,7 +29,7 @@ export interface NeighborSnapshot {
  */
 export type Proof = 'pinned' | 'answer' | 'proxy' | 'next-hop'
 
-/** @param now time from which `age` and `proved` are counted */
+/** @param now present time, for `age` and `proved` */
 export function snapshotOf(neighbor: Neighbor, links: Pick<Links, 'get'>, now: Instant): NeighborSnapshot {
   const { target, state, ifindex, mac, isPinned, routed, since, verified, work } = neighbor
   const via = work.nextHop?.address ?? work.via

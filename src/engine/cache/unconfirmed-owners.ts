@@ -1,6 +1,6 @@
 /**
  * Owners that have not answered a verification yet, by link and by port of the link's bridge. A host may forge a link-layer
- * address for each address that it claims, but all of them are behind its own port.
+ * address for each address that it claims, but all these owners are at its own port.
  */
 import type { Mac } from '../../address.ts'
 import type { Neighbor } from './neighbor.ts'
@@ -8,14 +8,14 @@ import type { Neighbor } from './neighbor.ts'
 export class UnconfirmedOwners {
   /** The owners by link and by {@link Neighbor.port}, the oldest first. */
   readonly #places = new Map<number, Map<number, Set<Neighbor>>>()
-  /** The bridge and port of each link-layer address in a forwarding table. The kernel's watcher limits their number. */
+  /** The bridge and port of each link-layer address in a forwarding table. src/linux/neighbors.ts limits their number. */
   readonly #ports = new Map<Mac, { readonly bridge: number; readonly port: number }>()
 
   get isEmpty(): boolean { return this.#places.size === 0 }
 
   add(neighbor: Neighbor): void {
     const { ifindex, mac, work: { account } } = neighbor
-    // The bridge learns the sender of a frame, whichever address the frame names.
+    // The bridge learns the source of a frame, whichever link-layer address the message names.
     const sender = account ?? mac
     neighbor.port = sender === undefined ? 0 : this.#ports.get(sender)?.port ?? 0
     const ports = this.#places.get(ifindex) ?? new Map<number, Set<Neighbor>>()
