@@ -8,10 +8,10 @@ import { type Context, Part } from '../rules/context.ts'
 import type { Link } from '../types.ts'
 
 export class AdvertisementBuilder extends Part<Pick<Context, 'effects'> & { readonly bareLinks: BareLinks }> {
-  /** Answers a solicitation for `t` from `d`: S=1, or for DAD (`d` is `::`) S=0 to all nodes. @returns false: no source on the link */
+  /** Answers a solicitation for `t` from `d` with S=1; DAD (`d` is `::`) with S=0, to all nodes. @returns false: no source on the link */
   answer(link: Link, settings: Settings, t0: number, t1: number, t2: number, t3: number,
     d0: number, d1: number, d2: number, d3: number, to: Mac): boolean {
-    // With O=0, an owner on the solicitor's own link always wins.
+    // With O=0, an advertisement of an owner on the solicitor's own link takes precedence (RFC 4861 7.2.5).
     const override = settings.override === 'always'
     if ((d0 | d1 | d2 | d3) === 0) return this.announce(link, settings, new Address(t0, t1, t2, t3), Address.allNodes, override)
     return this.#add(link, settings, t0, t1, t2, t3, d0, d1, d2, d3, to, true, override)
@@ -46,6 +46,6 @@ export class AdvertisementBuilder extends Part<Pick<Context, 'effects'> & { read
     return true
   }
 
-  /** @returns the source on a link without any address. Any source is good enough, because hosts use only the target of an advertisement */
+  /** @returns a source for a bare link: an address of another link, or else the target. Hosts do not use the source of an advertisement */
   #borrow(link: Link, target: Address): Address | undefined { return this.parts.bareLinks.source(link, target, target) }
 }

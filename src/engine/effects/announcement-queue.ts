@@ -19,7 +19,7 @@ export interface Announcement {
   isDropped: boolean
 }
 
-/** A queue that has this many items more than there are announcements is cleared of dropped ones, before they are due. */
+/** Dropped items stay in a queue until they are due, or until the queue has this many items more than there are announcements. */
 const DROPPED_LIMIT = 16_384
 
 export class AnnouncementQueue {
@@ -78,7 +78,7 @@ export class AnnouncementQueue {
   }
 }
 
-/** @returns the first announcement of a queue that is not dropped */
+/** Removes dropped announcements from the head of a queue. @returns the first announcement that is left */
 function head(queue: Fifo<Announcement>): Announcement | undefined {
   while (queue.first?.isDropped === true) queue.shift()
   return queue.first

@@ -1,7 +1,7 @@
 /**
  * Announces owners before routers solicit for them. For a new owner, unsolicited NAs go to the routers (RFC 9131 6.1.2). After a
  * change they go to all nodes (RFC 4861 7.2.6, 7.2.8). With `announce solicit`, an NS from the owner's address goes to each router,
- * which learns from the NS' source (RFC 4861 7.2.3). Announcements may be late or dropped, since no answer depends on them.
+ * which adds the source of the NS to its cache (RFC 4861 7.2.3). Announcements may be late or dropped, since no answer depends on them.
  *
  * Repetitions for one target on one link are at least 1 s apart. One wake sends at most 32 messages on all links, and the next wake
  * that sends follows 6 to 14 ms later: 3200 messages per second on average.
@@ -18,16 +18,16 @@ import { type Announcement, AnnouncementQueue } from './announcement-queue.ts'
 
 /** The most messages of one wake, on all links together. */
 const BATCH = 32
-/** Milliseconds between two batches: a random whole number in this range. */
+/** Milliseconds between two batches: a random whole number from MIN_PAUSE to MAX_PAUSE. */
 const MIN_PAUSE = 6
 const MAX_PAUSE = 14
 /** Number of solicitations to a router with `announce solicit`. The second is sent in case the first is lost. */
 const SOLICITATIONS = 2
-/** The most announcements that one wake handles. BATCH does not limit those on links that are not ready: they send no message. */
+/** The most announcements that one wake handles. BATCH does not limit announcements on links that are not ready: these send no message. */
 const LOOKS = 256
 /** The most times that an announcement is postponed by a second because its link is not ready. */
 const POSTPONE_LIMIT = 10
-/** The most routers of one link. It must not exceed BATCH, because solicitations to all routers leave together. */
+/** The most routers of one link. It must not exceed BATCH, because one wake solicits either all routers of a link or none. */
 const ROUTER_LIMIT = 16
 export const QUEUE_LIMIT = 16_384
 
@@ -123,7 +123,7 @@ export class Announcer extends Part<AnnouncerParts> {
   #send({ target, ifindex, settings, isChange }: Announcement): number {
     const { rules, links, effects, advertiser } = this.parts
     const link = links.get(ifindex)
-    // An address of this machine may be excluded by a reload meanwhile.
+    // A reload withdraws the announcements of excluded owners, but not those of this machine's own addresses.
     if (!link?.up || rules.excluded(target.w0, target.w1, target.w2, target.w3)) return 0
     if (settings.announce === 'solicit') {
       const routers = this.#routersOn(ifindex)
@@ -134,7 +134,7 @@ export class Announcer extends Part<AnnouncerParts> {
       }
       return routers.length
     }
-    // With O=0, another owner on the link wins. After a change, only O=1 replaces the old address in the caches.
+    // With O=0, another owner on the link takes precedence. After a change, only O=1 replaces the former link-layer address in caches.
     const override = isChange ? settings.override !== 'never' : settings.override === 'always'
     return Number(advertiser.announce(link, settings, target, isChange ? Address.allNodes : Address.allRouters, override))
   }

@@ -9,7 +9,7 @@ export function createEffects(): Effects {
     events: [],
     answers: new Pool<Advertisement>(() => ({ ifindex: 0, source: Address.unspecified, d0: 0, d1: 0, d2: 0, d3: 0,
       t0: 0, t1: 0, t2: 0, t3: 0, to: 0 as Mac, router: false, solicited: false, override: false })),
-    // The link-layer address is no small integer, so that V8 chooses the representation that it needs later.
+    // The initial `mac` is too large for V8's small integers, so V8 chooses at once the representation that real addresses need.
     outcomes: new Pool<PacketOutcome>(() => ({ outcome: 'answered', ifindex: 0, type: 0, t0: 0, t1: 0, t2: 0, t3: 0, s0: 0, s1: 0, s2: 0, s3: 0,
       mac: 2 ** 40 as Mac, isUnicast: false })),
   }

@@ -1,6 +1,6 @@
 /**
  * Looks up where the kernel's routes lead packets for each owner, from each link where the owner is solicited. Repeats the lookup after a
- * change of routes that may concern the owner, and of the links that its packets come in on.
+ * change of routes that may concern the owner, and after a change of the links that packets for the owner come in on.
  */
 import type { Prefix } from '../../address.ts'
 import type { CacheParts } from '../cache/owners.ts'
@@ -16,12 +16,12 @@ const ORIGIN_LIMIT = 16
 export class Paths extends Part<CacheParts> {
   /** Owners whose routes are looked up again. Each lookup deletes the host route of the owner, and adds it again. */
   readonly #stale = new Batches<Neighbor>()
-  /** Owners whose packets may come in on other links now. */
+  /** Owners to check: packets for them may come in on other links now. */
   readonly #unchecked = new Batches<Neighbor>()
 
   get deadline(): Instant | undefined { return earliest(this.#stale.deadline, this.#unchecked.deadline) }
 
-  /** Requests a lookup if the owner is on another link than at the last one. @returns whether the reply is pending */
+  /** Requests a lookup if one is due, or if the owner moved to another link after the last one. @returns whether the reply is pending */
   isAwaited(neighbor: Neighbor): boolean {
     const { isOwned, rule: { kind, settings }, ifindex, target, route, work: { nextHop } } = neighbor
     if (nextHop !== undefined) {
@@ -32,7 +32,8 @@ export class Paths extends Part<CacheParts> {
     }
     if (!isOwned || kind !== 'iface' || !settings.routes || !this.parts.links.up(ifindex)) return false
     if (neighbor.pathOn !== ifindex) {
-      // A lookup deletes the host route for a moment. After a move, only a link with the prefix is likely to need no host route.
+      // A lookup deletes the host route for a moment. After a move to a link without the target's prefix, no lookup is made: the
+      // owner most likely needs a host route there.
       const isReplaced = route !== undefined && route.ifindex !== ifindex && !this.parts.links.hasPrefixOf(ifindex, target)
       this.assume(neighbor, isReplaced ? 'detour' : 'unknown')
       if (!isReplaced) this.parts.effects.paths.push({ target, ifindex, from: neighbor.pathFrom, hidden: route })
@@ -47,7 +48,7 @@ export class Paths extends Part<CacheParts> {
     neighbor.pathFrom = this.#origins(neighbor)
   }
 
-  /** Handles the kernel's reply, and reports an owner whose route leads elsewhere. */
+  /** Handles the kernel's reply. Emits an event if a route now leads packets to a link that the rule does not use, or discards them. */
   replied({ target, ifindex, decisions }: Extract<Input, { kind: 'path' }>): void {
     const neighbor = this.parts.cache.find(target)
     if (neighbor === undefined || neighbor.pathOn !== ifindex) return
@@ -64,8 +65,8 @@ export class Paths extends Part<CacheParts> {
   }
 
   /**
-   * Repeats the lookups for the owners that a change of routes to `prefix` may concern. An owner with a host route keeps it unless the
-   * change is inside the prefix of its rule: the route does no harm, and a lookup would remove it for a moment.
+   * Repeats the lookups for the owners that a change of routes to `prefix` may concern. For an owner with a host route, only a `prefix`
+   * inside the prefix of its rule counts: a needless host route does no harm, and a lookup would remove it for a moment.
    * @param prefix undefined: any route may have changed
    */
   changed(prefix: Prefix | undefined, now: Instant): void {
@@ -76,7 +77,7 @@ export class Paths extends Part<CacheParts> {
   /** Repeats the lookups for these owners, a few at a time. */
   stale(neighbors: Iterable<Neighbor>, now: Instant): void { this.#stale.add(neighbors, now) }
 
-  /** Requests a lookup for each owner whose packets come in on other links now. Other owners keep their routes: a lookup removes one for a moment. */
+  /** Repeats the lookup only for owners for whom packets come in on other links now: a lookup removes the host route for a moment. */
   linksChanged(now: Instant): void { this.#unchecked.add(this.parts.cache.values(), now) }
 
   wake(now: Instant): void {
@@ -87,16 +88,16 @@ export class Paths extends Part<CacheParts> {
     }
   }
 
-  /** @returns the links that packets for the owner come in on; [0] if there are none: packets of this machine */
+  /** @returns the links that packets for the owner come in on; if there are none, [0], for packets that this machine sends */
   #origins({ rule, target, ifindex }: Neighbor): number[] {
     const { rules, links } = this.parts
-    // The kernel prefers a route on the link that the packet comes in on, so the links with such a route come first.
+    // The kernel prefers a route by the link that the packet comes in on, so links that have a prefix of the target come first.
     const own = rule.links.ifindexes.filter((link) => link !== ifindex && links.hasPrefixOf(link, target))
     const all = new Set([...own, ...rules.solicitedOn(rule, target, ifindex)].filter((link) => links.up(link)))
     return all.size === 0 ? [0] : [...all].slice(0, ORIGIN_LIMIT)
   }
 
-  /** @returns whether a route to a part of the rule's prefix leads to a link where the rule has no hosts, or discards packets */
+  /** @returns whether this route, to a part of the rule's prefix, leads to a link that the rule does not use, or discards packets */
   #isForeign({ rule, target, ifindex: home }: Neighbor, { ifindex, length, local }: RoutingDecision): boolean {
     if (length <= rule.length || local || ifindex === home) return false
     return ifindex === undefined

@@ -13,8 +13,8 @@ export class PreviousRun extends Part<PreviousRunParts> {
   readonly #toLookUp = new Set<Neighbor>()
 
   /**
-   * Takes over the routes, in the first call only. Their hosts are answered for at once, and verified soon. No route is looked up for
-   * hosts that have their route: a lookup would remove it for a moment.
+   * Takes over the routes, in the first call only. Their hosts are answered for at once, and verified soon. No lookup is made for a host
+   * whose route is in the kernel, because a lookup would remove the route for a moment.
    */
   adopt(present: readonly HostRoute[], now: Instant): void {
     if (this.#isAdopted) return
@@ -23,7 +23,7 @@ export class PreviousRun extends Part<PreviousRunParts> {
     for (const { target, ifindex, via } of present) {
       const known = cache.find(target)
       if (known?.isOwned === true) {
-        // It is pinned or saved. If the route was looked up before, the kernel's reply was this one.
+        // The owner is pinned or saved. A lookup before this call can only have found this route of the previous run.
         const isRouted = known.ifindex === ifindex
         if (isRouted) this.#toLookUp.delete(known)
         else this.#toLookUp.add(known)
@@ -53,7 +53,7 @@ export class PreviousRun extends Part<PreviousRunParts> {
       }
       const rule = reconfiguration.ruleOf(target, link.ifindex)
       if (rule === undefined) continue
-      // The link may be one that a route of the kernel leads to and no rule names.
+      // A host of an `auto` rule may be on a link that no rule names.
       subscriptions.update(link, true)
       const neighbor = owners.restore(target, link.ifindex, mac, rule, now)
       if (neighbor === undefined) continue

@@ -17,7 +17,7 @@ const MOVE_LIMIT = 64
 export type ReconcilerParts = GroupParts & { readonly cache: NeighborCache; readonly announcer: Announcer; readonly paths: Paths }
 
 export class Reconciler extends Part<ReconcilerParts> {
-  /** Owners that most downstream hosts send to: routers, and pinned owners on an upstream. */
+  /** Owners that any downstream host may have in its cache: routers, and pinned owners on an upstream. */
   readonly #routers = new Set<Neighbor>()
   readonly #macChanges = new MacChanges()
 
@@ -35,10 +35,10 @@ export class Reconciler extends Part<ReconcilerParts> {
     this.#move(neighbor, now)
   }
 
-  /** Applies the wanted state of an owner of the previous run, without announcements. @param isRouted the kernel has its route already */
+  /** Applies the wanted state of an owner of the previous run, without announcements. @param isRouted the kernel has the host route */
   adopt(neighbor: Neighbor, isRouted: boolean, now: Instant): void {
     const { ifindex, rule } = neighbor
-    // The kernel may still have a host route of the previous run and would reply with that one.
+    // No lookup is made: the kernel may still have the host route of the previous run, and would reply with this route.
     this.parts.paths.assume(neighbor, isRouted || !isUpstream(rule, this.parts.links.get(ifindex)) ? 'detour' : 'right')
     neighbor.isForeign = false
     const { route, groups } = wants(neighbor, this.parts)
@@ -72,7 +72,7 @@ export class Reconciler extends Part<ReconcilerParts> {
     }
   }
 
-  /** Registers a usable link. If its link-layer address changed, announces owners there, because hosts still have the former one. */
+  /** Registers a usable link. If its link-layer address changed, announces owners there: hosts have the former address in their caches. */
   use(link: Link, now: Instant): void {
     if (!this.#macChanges.use(link, now)) return
     const { ifindex } = link
@@ -120,14 +120,14 @@ export class Reconciler extends Part<ReconcilerParts> {
     for (const link of fresh) memberships.add(link, target)
     for (const link of left) memberships.remove(link, target)
     neighbor.joined = [...groups]
-    // It is a change where hosts know another link-layer address: on the owner's former link, and where that of this machine changed.
+    // `isChange`: hosts may have another link-layer address on the owner's former link, and on a link whose own address changed.
     const isReaddressed = (link: number): boolean => this.#macChanges.isRecent(link, now)
     const announced = isUpstream(rule, links.get(ifindex)) ? fresh.filter(isReaddressed) : fresh
     if (announced.length === 0) return
     neighbor.set({ unannounced: { links: announced, isChange: announced.some((link) => link === home || isReaddressed(link)) } })
   }
 
-  /** Registers routers. After a move, announces the owner on its former link, and on the new link addresses that the owner may know. */
+  /** Registers routers. After a move, announces the owner on its former link, and on the new link addresses that its cache may contain. */
   #move(neighbor: Neighbor, now: Instant): void {
     const { links, announcer } = this.parts
     const { isOwned, isForeign, ifindex, router, isPinned, home, rule, target } = neighbor

@@ -79,7 +79,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     return { kept: hosts.length - dropped.length, dropped, links: subscriptions.preview(rules, usedLinks(after)) }
   }
 
-  /** Replaces the prefixes of a link, for `subnet auto`. Beyond the limit, prefixes that were there before are kept. */
+  /** Replaces the prefixes of a link, for `subnet auto`. Beyond the limit, former prefixes take precedence over new ones. */
   prefixes(ifindex: number, prefixes: readonly Prefix[], now: Instant): void {
     const name = this.parts.links.get(ifindex)?.name
     if (name === undefined) return
@@ -94,7 +94,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     this.#follow(now)
   }
 
-  /** Replaces the default gateways of this machine. Owners with the address of a gateway are removed, unless they are on its link. */
+  /** Replaces the default gateways of this machine. Removes learned owners that have the address of a gateway but are not on its link. */
   gateways(gateways: readonly Gateway[]): void {
     const { links, cache, owners } = this.parts
     links.gateways = gateways
@@ -144,7 +144,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     this.#unfollow(link, now)
   }
 
-  /** @param isHost a `host` line names the address @returns the rule by which it may be learned on the link; undefined: none */
+  /** @param isHost a `host` line names the address @returns the rule by which the address may be learned on the link; undefined: none */
   ruleOf({ w0, w1, w2, w3 }: Address, ifindex: number, isHost = false, { rules }: { rules: Rules } = this.parts): ActiveRule | undefined {
     const { links } = this.parts
     const rule = rules.owning(ifindex, w0, w1, w2, w3)
@@ -153,9 +153,10 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 
   /**
-   * Applies the consequences of a change, in this order: mirroring ends while the links are still listened to; pinned hosts and remaining
-   * owners are set before permanent groups are joined. The reconciler checks the marked entries after the step.
-   * @param links the changed links, or all after a change of rules; @param change `wants`: the wanted state of any entry may have changed
+   * Applies the consequences of a change. The order matters: mirroring ends before subscriptions are cancelled, and entries are updated
+   * before permanent groups are joined. The reconciler checks the marked entries after the step.
+   * @param links the changed links, or all after a change of rules
+   * @param change `wants`: the wanted state of any entry may have changed; `rules`: the rules may have changed as well
    */
   #apply(links: readonly Link[], change: 'links' | 'wants' | 'rules', now: Instant): void {
     const { rules, snooping, routerDiscovery, subscriptions, groups, pinnedHosts, cache, hostDiscovery, paths } = this.parts
@@ -178,7 +179,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (change === 'rules') for (const { ifindex } of this.parts.links.values()) hostDiscovery.start(ifindex, now)
   }
 
-  /** Removes entries that the rules do not allow, and those without an owner, which are solicited again if needed. Then prunes links. */
+  /** Removes entries that the rules do not allow, and entries without an owner: a solicitation adds these again. Prunes subscriptions. */
   #refit(): void {
     const { rules, cache, owners, subscriptions } = this.parts
     const after = new Map([...cache.values()].map((neighbor) => [neighbor, this.#ruleUnder(neighbor, rules)]))
@@ -189,7 +190,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     subscriptions.prune(usedLinks(after))
   }
 
-  /** @returns the rule of an entry under these rules; `pinned`: they name its owner; undefined: the entry has to go */
+  /** @returns the rule of an entry under these rules; `pinned`: a `host` line pins the target; undefined: the entry is to be removed */
   #ruleUnder({ target, target: { w0, w1, w2, w3 }, isOwned, isPinned, ifindex }: Neighbor, rules: Rules): ActiveRule | 'pinned' | undefined {
     const { hosts } = rules.config
     if (hosts.isPinned(w0, w1, w2, w3)) return 'pinned'
@@ -248,7 +249,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 }
 
-/** @returns the links of hosts of `auto` rules, which no rule names */
+/** @returns the links where hosts of `auto` rules are: the rules need not name these links */
 function usedLinks(hosts: ReadonlyMap<Neighbor, ActiveRule | 'pinned' | undefined>): ReadonlySet<number> {
   return new Set([...hosts].flatMap(([{ ifindex }, rule]) => rule !== undefined && rule !== 'pinned' && rule.kind === 'auto' ? [ifindex] : []))
 }
