@@ -6,7 +6,7 @@ import type { ActiveRule } from '../rules/rule.ts'
 /**
  * @param rule the rule by which the target may be learned on the host's link
  * @param mac link-layer address of the host that shows itself; undefined on links without such addresses
- * @returns `probe`; `contest`: the owner is another host or on another link; `known`: the host is the owner; `none`: no effect
+ * @returns `probe`: no owner is known; `contest`: the owner is another host or on another link; `known`: the host is the owner; else `none`
  */
 export function evidence(neighbor: Neighbor | undefined, rule: ActiveRule | undefined, ifindex: number, mac: Mac | undefined):
 'probe' | 'contest' | 'known' | 'none' {
@@ -16,6 +16,6 @@ export function evidence(neighbor: Neighbor | undefined, rule: ActiveRule | unde
     return isOther ? 'contest' : 'known'
   }
   if (!rule.settings.learn) return 'none'
-  // A proxy rule without routes probes for solicited targets only. There, a sign of life only ends the negative cache.
+  // Without `autowire`, a `proxy` block probes solicited targets only: a sign of life adds no entry, but ends `deadtime` early.
   return neighbor === undefined && rule.subnet === undefined && !rule.settings.routes ? 'none' : 'probe'
 }

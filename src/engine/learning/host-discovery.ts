@@ -1,4 +1,4 @@
-/** Discovers the hosts of a link by echo requests to all nodes (RFC 4443 4.1), in rounds, because hosts and switch ports may be late. */
+/** Discovers the hosts of a link by rounds of echo requests to all nodes (RFC 4443 4.1): hosts and switch ports may be ready late. */
 import { Address } from '../../address.ts'
 import type { AdvertisementBuilder } from '../effects/advertisement-builder.ts'
 import { echoSource } from '../links/source-address.ts'
@@ -8,10 +8,10 @@ import type { Instant } from '../types.ts'
 
 /** Milliseconds from the start to each round. The last one is for a bridge with STP, whose new ports forward nothing for 30 s. */
 const ROUNDS = [0, 700, 2500, 10_000, 40_000]
-/** The rounds after a host solicited a router: it will have addresses after their DAD. */
+/** Milliseconds from a host's Router Solicitation to each round: the host has addresses only after DAD. */
 const EXPECTED = [1000, 4000]
 
-/** Two rounds that are less than this apart are one. Milliseconds. */
+/** A further round that is less than this many milliseconds before or after a planned one is left out. */
 const NEAR = 500
 
 interface Run extends Timed {
@@ -25,7 +25,7 @@ type DiscoveryParts = Context & { readonly advertiser: AdvertisementBuilder }
 export class HostDiscovery extends TimedPart<DiscoveryParts, Run> {
   start(ifindex: number, now: Instant): void { this.#plan(ifindex, ROUNDS.map((delay) => now + delay)) }
 
-  /** Discovers the hosts again when a new one will have addresses. */
+  /** Plans further rounds for a new host, which will have addresses soon. */
   expect(ifindex: number, now: Instant): void {
     const planned = this.records.get(ifindex)?.times ?? []
     const more = EXPECTED.map((delay) => now + delay).filter((at) => !planned.some((time) => Math.abs(time - at) < NEAR))
@@ -54,8 +54,8 @@ export class HostDiscovery extends TimedPart<DiscoveryParts, Run> {
     effects.discoveries.push({ ifindex, sources: [source] })
     const { w0, w1, w2, w3 } = source
     if (rules.excluded(w0, w1, w2, w3) || rules.match(ifindex, w0, w1, w2, w3).length === 0) return
-    // Every host solicits for the source by multicast before it answers, which is too much for a bridge with many ports. This
-    // advertisement answers the hosts that have solicited (RFC 4861 7.2.5).
+    // Before a host replies, it solicits for the source by multicast. Many such solicitations overrun a bridge with many ports. So one
+    // advertisement answers all hosts that have solicited by then (RFC 4861 7.2.5).
     advertiser.announce(link, rule.settings, source, Address.allNodes, false)
   }
 }

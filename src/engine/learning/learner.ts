@@ -21,7 +21,7 @@ export class Learner extends Part<LearnerParts> {
   get deadline(): Instant | undefined { return this.#tentative.next }
   get limits(): Limit[] { return this.#tentative.limits }
 
-  /** Learns from a valid packet that proves no owner. @returns whether it claims the address of another host */
+  /** Learns from a valid packet that proves no owner. @returns whether the packet claims the address of another host */
   packet(ifindex: number, view: NdiscView, now: Instant): boolean {
     // Most solicitations come from link-local addresses of routers: this dismisses them without a lookup.
     if (view.type === NEIGHBOR_SOLICITATION && isLinkLocalWord(view.s0)) return false
@@ -30,7 +30,7 @@ export class Learner extends Part<LearnerParts> {
       const { lladdr } = view
       return this.#sign(view.t0, view.t1, view.t2, view.t3, ifindex, lladdr < 0 ? undefined : lladdr, now, mac)
     }
-    // A claim of another proxy has these addresses, see `Prober.claim`.
+    // A claim of another proxy has a link-local target with the interface identifier of the source, see `Prober.claim`.
     if (mac !== undefined && isLinkLocalWord(view.t0) && view.t2 === view.s2 && view.t3 === view.s3) this.parts.otherProxies.register(mac)
     if ((view.s0 | view.s1 | view.s2 | view.s3) !== 0) return this.#sign(view.s0, view.s1, view.s2, view.s3, ifindex, mac, now)
     const rule = this.parts.rules.owning(ifindex, view.t0, view.t1, view.t2, view.t3)
@@ -38,7 +38,7 @@ export class Learner extends Part<LearnerParts> {
     return false
   }
 
-  /** Learns from an entry of the kernel's neighbor table: a proof for an owner, evidence for any other address. */
+  /** Learns from an entry of the kernel's neighbor table. The entry is a proof for an owner, and evidence for any other address. */
   kernel({ target: { w0, w1, w2, w3 }, ifindex, mac, state, router, permanent }: KernelNeighbor, now: Instant): void {
     const { rules, links, cache, resolution } = this.parts
     const neighbor = cache.get(w0, w1, w2, w3)
@@ -82,7 +82,7 @@ export class Learner extends Part<LearnerParts> {
     this.#sign(w0, w1, w2, w3, ifindex, mac, now)
   }
 
-  /** Probes for the host of an address on a link that is back. */
+  /** Probes for an address on the link where its owner was before: the link was gone, and is usable again. */
   seek({ w0: t0, w1: t1, w2: t2, w3: t3 }: Address, rule: ActiveRule, ifindex: number, now: Instant): void {
     const { cache, resolution } = this.parts
     if (cache.get(t0, t1, t2, t3)?.isOwned) return
@@ -99,7 +99,7 @@ export class Learner extends Part<LearnerParts> {
 
   /**
    * Handles a host that uses an address on a link. @returns whether another host owns the address
-   * @param mac link-layer address of the host, if the link has such addresses; @param sender source of the frame, if it is another one
+   * @param mac link-layer address of the host, if the link has such addresses; @param sender source of the frame, if it is not `mac`
    */
   #sign(t0: number, t1: number, t2: number, t3: number, ifindex: number, mac: Mac | undefined, now: Instant, sender = mac): boolean {
     if (isLinkLocalWord(t0)) return false
@@ -125,7 +125,7 @@ export class Learner extends Part<LearnerParts> {
     const { rules, links, cache, resolution } = this.parts
     if (!links.up(ifindex) || rules.excluded(t0, t1, t2, t3) || links.own(t0, t1, t2, t3) !== undefined) return
     if (isAnycast([rule], links, t0, t1, t2, t3)) return
-    // The limit holds on the upstream, too, which may have hosts of other networks.
+    // `host-limit` applies to hosts on the upstream as well: they may belong to other networks.
     if (account !== undefined && cache.capacity.hasEnough(account, rule)) return
     // The upstream is probed as well, because a downstream host cannot take the address of a host there.
     const upstreams = isUpstream(rule, links.get(ifindex)) ? [] : rules.upstreamsOf(rule).filter((link) => links.up(link))

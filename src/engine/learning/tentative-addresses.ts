@@ -8,7 +8,7 @@ import { Deadlines, type Timed } from '../tables/deadlines.ts'
 import type { Instant } from '../types.ts'
 import type { Limit } from '../../events.ts'
 
-/** Milliseconds of DAD, in which the host answers no probe: RetransTimer (RFC 4861 10), and up to 90 ms of delay of Linux' timers. */
+/** Milliseconds of DAD, in which the host answers no probe: RetransTimer (RFC 4861 10) plus up to 90 ms of delay of Linux' timers. */
 const DAD_WINDOW = 1100
 /** The most addresses in DAD, of all links together. */
 export const TENTATIVE_LIMIT = 2048
@@ -34,7 +34,7 @@ export class TentativeAddresses extends Part<Pick<Context, 'effects' | 'random'>
     const known = this.#byTarget.get(t0, t1, t2, t3) ?? NONE
     const same = known.find((address) => address.ifindex === ifindex)
     if (same !== undefined) return this.#merge(same, mac)
-    // One link may use at most half of the places that the other links leave, and one host as many as its link may still take.
+    // One link may use at most half of the places that other links leave. One host may use at most as many as are left for its link.
     const free = TENTATIVE_LIMIT - this.#addresses.size
     const count = this.#byLink.count(ifindex)
     const ofHost = mac === undefined ? 0 : this.#byMac.count(mac)

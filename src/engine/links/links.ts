@@ -18,7 +18,7 @@ export class Links {
   gateways: readonly Gateway[] = []
   readonly #random: Random
   #own: AddressMap<OwnAddress[]>
-  /** Prefixes of addresses. */
+  /** The prefixes of this machine's addresses, with the links of the addresses. */
   #onLink: { readonly prefix: Prefix; readonly ifindex: number }[] = []
   #globals: LinkAddress[] = []
 

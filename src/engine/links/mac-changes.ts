@@ -1,11 +1,11 @@
-/** Detects links that come into use with another link-layer address. Hosts on such a link have the former address in their caches. */
+/** Detects links whose link-layer address changed. Hosts on such a link have the former address in their caches. */
 import type { Mac } from '../../address.ts'
 import type { Instant, Link } from '../types.ts'
 
-/** The most gone links whose addresses are kept. Beyond it, the link that went first is forgotten. */
+/** The most gone links whose addresses are kept. Beyond it, the link that has been gone longest is forgotten. */
 export const GONE_LIMIT = 64
 /**
- * Milliseconds in which hosts that use the former address may keep it: the longest REACHABLE_TIME, DELAY_FIRST_PROBE_TIME, and three
+ * Milliseconds in which hosts that use the former address may keep it: the longest REACHABLE_TIME plus DELAY_FIRST_PROBE_TIME plus three
  * probes without an answer (RFC 4861 10).
  */
 const CACHE_TIME = 45_000 + 5000 + 3000
@@ -34,7 +34,7 @@ export class MacChanges {
     return changed !== undefined && now - changed < CACHE_TIME
   }
 
-  /** Keeps the address for another link of this name. */
+  /** Keeps the address of a link that goes, for a later link with the same name. */
   leave(name: string, ifindex: number): void {
     const mac = this.#used.get(ifindex)
     if (mac === undefined) return

@@ -22,8 +22,8 @@ export function sourceAddress({ addresses }: Link, choice: SourceChoice, target?
 
 /**
  * Chooses the source of probes on this link, as the kernel would for a link-local group (RFC 6724 5, rule 2): a link-local address, which
- * every host of the link accepts. Without one, a host may ignore a source outside its prefixes, so an address in the prefix of the target
- * comes first.
+ * every host of the link accepts. Without one, the first choice is an address whose prefix contains the target, because a host may ignore
+ * a source outside its prefixes.
  * @returns undefined when the link has no address, or only tentative ones (RFC 4862 5.4)
  */
 export function probeSource(link: Link, target: Address): Address | undefined {
@@ -33,8 +33,8 @@ export function probeSource(link: Link, target: Address): Address | undefined {
 }
 
 /**
- * Chooses the source of probes on a link without link-layer addresses: a global address, because a tunnel's other end may accept and
- * route no others; of another link, if this one has none.
+ * Chooses the source of probes on a link without link-layer addresses: a global address of this link, else of another link. The other end
+ * of a tunnel may accept and route only global addresses, so a link-local address is the last choice.
  * @returns undefined when no link has a usable address
  */
 export function tunnelSource(links: Links, link: Link): Address | undefined {
@@ -54,7 +54,7 @@ export function borrowedSource(links: Links, target: Address): Address | undefin
   return (others.find(({ address }) => !address.isLinkLocal) ?? others[0])?.address
 }
 
-/** @returns the source of MLD and MRD messages: a link-local address that is not tentative; undefined: none, or the link is down */
+/** @returns the source of MLD and MRD messages: a link-local address that is not tentative; undefined: the link has none or is down */
 export function linkLocal(links: Links, ifindex: number): Address | undefined {
   const link = links.get(ifindex)
   const source = link?.up ? sourceAddress(link, 'link-local') : undefined
@@ -62,8 +62,8 @@ export function linkLocal(links: Links, ifindex: number): Address | undefined {
 }
 
 /**
- * Chooses the source of echo requests to all hosts of a link: if possible, an address in a prefix of the hosts, which answer from the
- * same prefix. There is one source only, because the hosts' solicitations for several would overrun a Linux bridge.
+ * Chooses the source of echo requests to all hosts of a link: if possible, an address in a prefix of the hosts, since hosts reply from the
+ * same prefix. There is only one source, because the hosts solicit for each source, and several would overrun a Linux bridge.
  * @returns undefined when this machine has no usable address
  */
 export function echoSource(links: Links, link: Link, isInside: (address: Address) => boolean): Address | undefined {
