@@ -38,12 +38,12 @@ class Pending {
   /** Groups whose time has come, and that are not taken yet. */
   #due: number[] = []
 
-  /** @param isPaced makes waiting groups due only after a pause since the last ones */
+  /** @param isPaced after groups became due, further groups become due only after a pause */
   constructor(isPaced = false) { this.#isPaced = isPaced }
 
   get at(): Instant { return this.#due.length > 0 ? AT_ONCE : this.#at }
 
-  /** Adds a group. @param at latest time of its report, unless a pause makes that later */
+  /** Adds a group. @param at latest time of its report, unless a pause ends later */
   add(group: number, at: Instant): void {
     this.#waiting.add(group)
     this.#at = Math.min(this.#at, Math.max(this.#earliest, at)) as Instant
@@ -52,7 +52,7 @@ class Pending {
   /** @returns whether all groups of the link are due at `at` or earlier */
   hasAll(at: Instant): boolean { return this.#allAt <= at }
 
-  /** Adds all groups of the link, unless all are due by then. @param at latest time of the reports, unless a pause makes that later */
+  /** Adds all groups of the link, unless all are due by then. @param at latest time of the reports, unless a pause ends later */
   addAll(groups: Iterable<number>, at: Instant): void {
     const latest = Math.max(this.#earliest, at) as Instant
     if (this.hasAll(latest)) return
@@ -60,7 +60,7 @@ class Pending {
     if (this.#waiting.size > 0) this.#allAt = latest
   }
 
-  /** Removes groups whose time has come. @returns at most `most` of them */
+  /** Removes at most `most` groups whose time has come. @returns these groups */
   take(most: number, now: Instant): number[] {
     if (this.#due.length === 0 && this.#at <= now) {
       const pause = Math.min(MAX_PAUSE, Math.max(MIN_PAUSE, PAUSE * this.#waiting.size))
@@ -78,7 +78,7 @@ class Pending {
   }
 }
 
-/** MLD listener of one link. Groups are given by the last 24 bits of solicited-node groups. */
+/** MLD listener of one link. A group is given by the last 24 bits of the solicited-node group. */
 export class MldListener {
   readonly #random: Random
   readonly #send: (message: MulticastMessage) => void
@@ -112,7 +112,7 @@ export class MldListener {
 
   add(group: number): void { if (this.#added.add(group) === 1 && this.isReporting) this.#changed.add(group, AT_ONCE) }
 
-  /** Undoes one `add`. @returns false without such an `add` */
+  /** Undoes one `add`. @returns false if there was no such `add` */
   remove(group: number): boolean {
     if (!this.#has(group)) return false
     if (this.#added.add(group, -1) === 0 && this.isReporting) this.#changed.add(group, AT_ONCE)

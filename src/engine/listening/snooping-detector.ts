@@ -11,7 +11,7 @@ interface Upstream extends Timed {
   readonly ifindex: number
   /** Time of the last multicast solicitation. Until one is received: time of the first packet that was sent. */
   solicited: Instant
-  /** Time of the last packet sent to a host that others reach through this link. */
+  /** Time of the last packet from this machine to a host that routers on this link reach through this machine. */
   traffic: Instant
   isReported: boolean
 }
@@ -25,7 +25,7 @@ export class SnoopingDetector extends TimedPart<Pick<Context, 'links' | 'effects
     upstream.isReported = false
   }
 
-  /** Records that this machine sends packets to a host that others reach through `ifindex`. */
+  /** Records that this machine sends packets to a host that routers on link `ifindex` reach through this machine. */
   traffic(ifindex: number, now: Instant): void {
     let upstream = this.records.get(ifindex)
     if (upstream === undefined) {

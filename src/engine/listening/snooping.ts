@@ -18,9 +18,9 @@ export const GROUP_LIMIT = 4096
 export const MIRROR_LIMIT = 4 * GROUP_LIMIT
 /** Milliseconds between two checks of a link without a usable address. */
 const RETRY = 1000
-/** Milliseconds after a General Query at which an unreported group counts as left: RFC 3810 9.3, and 1 s for delays on the way. */
+/** Milliseconds after a General Query at which an unreported group counts as left: RFC 3810 9.3, plus 1 s for delays on the way. */
 const SILENCE = QUERY_RESPONSE_INTERVAL + 1000
-/** Milliseconds at least from a General Query to one that a leave causes: reports for the first arrive during this time. */
+/** The fewest milliseconds from a General Query to a query that a leave causes: reports that answer the first query arrive meanwhile. */
 const QUERY_GAP = QUERY_RESPONSE_INTERVAL
 
 interface MirroredGroup extends Timed {
@@ -33,7 +33,7 @@ interface Downstream extends Timed {
   readonly ifindex: number
   upstreams: readonly number[]
   readonly groups: AddressMap<MirroredGroup>
-  /** A limit was reached, which an event reported. */
+  /** A limit was reached, and its event was emitted. */
   isFull: boolean
   queries: number
   lastQuery: Instant
@@ -142,7 +142,7 @@ export class Snooping extends Part<SnoopingParts> {
     this.parts.effects.events.push({ kind: 'limit', limit: 'groups', ...size < GROUP_LIMIT ? { size: MIRROR_LIMIT } : { size, ifindex } })
   }
 
-  /** As the querier, schedules a query, and ends the group soon unless a host that still listens reports it (RFC 3810 7.6.3). */
+  /** If this machine is the querier: schedules a query, after which the group ends soon unless a host reports it (RFC 3810 7.6.3). */
   #leave({ groups, otherQuerier, lastQuery }: Downstream, group: Address, now: Instant): void {
     const mirrored = groups.get(group.w0, group.w1, group.w2, group.w3)
     if (mirrored === undefined || otherQuerier > now) return

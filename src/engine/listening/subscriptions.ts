@@ -1,4 +1,4 @@
-/** Decides which links to listen on, and which groups to join permanently: one per /128 rule, `host` line and own address elsewhere. */
+/** Decides which links to listen on, and which groups to join permanently: for /128 rules, `host` lines and addresses of other links. */
 import { Address } from '../../address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import { PLAIN } from '../rules/link-options.ts'
@@ -20,7 +20,7 @@ export interface LinkPreview {
   readonly sockets: 'kept' | 'replaced' | 'opened' | 'closed'
 }
 
-/** Parts of a subscription that the sockets depend on. */
+/** Properties of a subscription that its sockets depend on. */
 const OF_SOCKETS = ['promiscuous', 'ring', 'reports', 'routerSolicitations'] as const satisfies readonly (keyof Subscription)[]
 
 export type GroupParts = Context & { readonly groups: Groups }
@@ -37,7 +37,7 @@ export class Subscriptions extends Part<GroupParts> {
   get limits(): Limit[] { return [{ name: 'links to receive from', used: this.#listening.size, size: LINK_LIMIT }] }
   has(ifindex: number): boolean { return this.#listening.has(ifindex) }
 
-  /** Subscribes to a link, changes its subscription or cancels it. @param byRoute a route leads to the link, so no rule need name it */
+  /** Subscribes to a link, changes its subscription or cancels it. @param byRoute a route leads to the link, even if no rule names it */
   update(link: Link, byRoute = false): void {
     const { rules, groups, effects } = this.parts
     const { ifindex, name, up } = link
@@ -62,13 +62,13 @@ export class Subscriptions extends Part<GroupParts> {
     if (before?.link.up !== up) effects.events.push({ kind: 'link', iface: name, ifindex, state: up ? 'up' : 'down' })
   }
 
-  /** Cancels the subscriptions that the rules do not name. @param used links that hosts of `auto` rules are on */
+  /** Cancels the subscriptions to links that no rule names, except those in `used`. @param used links that hosts of `auto` rules are on */
   prune(used: ReadonlySet<number>): void {
     const { rules } = this.parts
     for (const [ifindex, { link }] of this.#listening) if (this.#wanted(link, rules, used.has(ifindex)) === undefined) this.#stop(ifindex)
   }
 
-  /** @returns what other rules would do to the sockets of each link with a subscription, now or then @param used as of {@link prune} */
+  /** @returns what these rules would do to the sockets of each link that has or gets a subscription @param used as for {@link prune} */
   preview(rules: Rules, used: ReadonlySet<number>): LinkPreview[] {
     return [...this.parts.links.values()].flatMap((link) => {
       const [before, after] = [this.#listening.get(link.ifindex)?.subscription, this.#wanted(link, rules, used.has(link.ifindex))]
@@ -79,7 +79,7 @@ export class Subscriptions extends Part<GroupParts> {
     })
   }
 
-  /** @param isNeeded although the rules do not name the link @returns the subscription to a link under these rules; undefined: none */
+  /** @param isNeeded subscribe even if the rules do not name the link @returns the subscription under these rules; undefined: none */
   #wanted({ ifindex, name }: Link, rules: Rules, isNeeded: boolean): Subscription | undefined {
     const wanted = rules.config.options.subscription(name) ?? (isNeeded ? PLAIN : undefined)
     return wanted && { ...wanted, ring: wanted.ring && (this.#rings.has(ifindex) || this.#rings.size < RING_LIMIT) }
@@ -94,7 +94,7 @@ export class Subscriptions extends Part<GroupParts> {
 
   /**
    * Updates the permanent groups after a change of the rules, the links or their addresses.
-   * @param changed the changed links, by default all. Groups of the other links change only with an address of this machine
+   * @param changed the changed links, by default all. Groups of other links change only if addresses of this machine changed
    */
   join(changed: readonly Link[] = [...this.parts.links.values()]): void {
     const { rules, links } = this.parts
