@@ -73,7 +73,7 @@ export class CompiledConfig {
     return undefined
   }
 
-  /** @returns the `host` statement that names the address, and the address is in a present prefix of its subnet; undefined: none */
+  /** @returns the `host` statement that names the address; undefined: none, or no present prefix of the subnet contains the address */
   hostOf(address: Address): StatementKey | undefined {
     const found = this.hosts.find(address)
     return found && { kind: 'subnets', block: this.subnets.indexOf(found.subnet), part: 'hosts', index: found.index }

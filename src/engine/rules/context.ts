@@ -20,7 +20,7 @@ export class Context {
   }
 }
 
-/** Base class of the engine's parts. `parts` holds all parts of the engine; its type has the parts that the subclass uses. */
+/** Base class of the engine's parts. `parts` holds all parts of the engine; its type lists only those that the subclass uses. */
 export class Part<Parts> {
   protected readonly parts: Parts
 

@@ -18,7 +18,7 @@ export const PLAIN: Subscription = { promiscuous: false, ring: false, ownSolicit
 
 export class LinkOptions {
   readonly #sets: LinkSets
-  /** By interface name or pattern; true values only. */
+  /** What to receive, by interface name or pattern; only values that are true. */
   readonly #wanted = new Map<string, Wanted>()
   readonly #listening = new Set<string>()
   readonly #snooping = new Map<string, Snooping>()

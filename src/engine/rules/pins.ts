@@ -51,7 +51,7 @@ export class Pins {
     return pin && (pin.iface ?? pin.subnet.downstream[0])
   }
 
-  /** @returns the subnet whose `host` statement names the address, and the place of that statement; undefined: none in a present prefix */
+  /** @returns the subnet whose `host` statement names the address, and the statement's index; undefined: {@link has} returns false */
   find(address: Address): { subnet: ActiveSubnet; index: number } | undefined {
     const found = this.#hosts.find((host) => host.address.equals(address) && ruleOf(host.pin, address) !== undefined)
     if (found === undefined) return undefined

@@ -43,8 +43,8 @@ export function allowsNamed(rules: readonly ActiveRule[], name: string): boolean
 }
 
 /**
- * @param own an address of this machine, on each link that has it @param solicitedOn link of the solicitor
- * @returns whether the address is usable, on no link of the solicitor, and on a link that one of these rules covers, or on loopback
+ * @param own all links where this machine has the address @param solicitedOn link of the solicitor
+ * @returns whether the address is usable, is not on the solicitor's link, and is on loopback or on a link that one of the rules covers
  */
 export function isReachable(own: readonly OwnAddress[], rules: readonly ActiveRule[], solicitedOn: number): boolean {
   return own.every(({ ifindex, tentative }) => ifindex !== solicitedOn && !tentative)
@@ -62,8 +62,8 @@ export function isUpstream({ subnet }: ActiveRule, link: Link | undefined): bool
 }
 
 /**
- * Decides by the interface identifier, the last 64 bits (RFC 4291 2.5.4). A `subnet` block of at least a /64 has anycast addresses, and
- * so has the /64 of an address of this machine. The prefix of a rule alone is a range of ordinary addresses.
+ * Decides by the interface identifier, the last 64 bits (RFC 4291 2.5.4). Each /64 of a `subnet` block has anycast addresses, and so has
+ * the /64 of an address of this machine. Other prefixes of rules are only ranges of ordinary addresses.
  * @param rules the rules that cover the address
  * @returns whether the address is subnet-router anycast (RFC 4291 2.6.1) or reserved anycast (RFC 2526)
  */

@@ -19,7 +19,7 @@ const NO_TABLES: readonly RuleTable[] = []
 export class Rules {
   readonly #random: Random
   readonly #sets = new LinkSets()
-  /** The part that does not depend on links: `host` lines, options of links. */
+  /** The part of the rules that does not depend on the present links, such as `host` lines and options of links. */
   readonly config: CompiledConfig
   /** Rules of subnets, replaced when prefixes change. */
   #subnetRules: RuleIndex
@@ -95,7 +95,7 @@ export class Rules {
     })
   }
 
-  /** @returns the numbers of the rules of a link that cover the target, in file order, for the list of rules */
+  /** @returns the rules of a link that cover the target, in file order, as their numbers in the list of rules */
   numbers(ifindex: number, { w0, w1, w2, w3 }: Address): number[] {
     const count = this.#collect(this.#listeners.get(ifindex)?.tables ?? NO_TABLES, w0, w1, w2, w3)
     return [...new Set(this.#found.slice(0, count))].sort((a, b) => a - b)
@@ -140,7 +140,7 @@ export class Rules {
   /** @returns the present upstream of the rule's subnet; empty: none */
   upstreamsOf({ subnet }: ActiveRule): readonly number[] { return subnet?.upstreams.ifindexes ?? [] }
 
-  /** @returns the links where an owner on `ifindex` is solicited. In a subnet: the upstream, or the downstream links for owners upstream */
+  /** @returns the links where an owner on `ifindex` is solicited: in a subnet, downstream links for an owner upstream, else the upstream */
   solicitedOn(rule: ActiveRule, { w0, w1, w2, w3 }: Address, ifindex: number): readonly number[] {
     if (rule.subnet === undefined) {
       return [...this.#listeners.keys()].filter((link) => link !== ifindex && this.match(link, w0, w1, w2, w3).length > 0)
@@ -165,7 +165,7 @@ export class Rules {
     for (const { links, active } of subnets) if (fitsAny(links.names, name)) for (const { prefix } of active) yield prefix
   }
 
-  /** Writes the numbers of the rules that cover the address into `#found`. @returns how many rules do */
+  /** Writes the numbers of the rules that cover the address into `#found`. @returns the number of these rules */
   #collect(tables: readonly RuleTable[], w0: number, w1: number, w2: number, w3: number): number {
     let count = 0
     for (const table of tables) count = table.collect(w0, w1, w2, w3, this.#found, count)

@@ -1,6 +1,6 @@
 /** Queue with constant time per item: `Array.shift` would move all items behind the first. */
 
-/** The array of a queue that is not empty keeps at least this many taken items before it is copied without them. */
+/** Taken items stay in the array until the queue is empty, or until they are at least this many and more than the items left. */
 const CLEAR = 1024
 
 export class Fifo<T> {
