@@ -140,7 +140,7 @@ export class Engine {
     return first
   }
 
-  /** All interface names and patterns of the configuration, the upstreams of subnets, and with them those of `proxy` blocks. */
+  /** All interface names and patterns; `upstreams`: those of subnets; `solicited`: the upstreams, and the interfaces of `proxy` blocks. */
   get interfaces(): { names: readonly string[]; upstreams: readonly string[]; solicited: readonly string[] } {
     const { rules: { config, upstreams } } = this.#parts
     return { names: config.options.names, upstreams, solicited: [...upstreams, ...config.blocks.map(({ iface }) => iface)] }

@@ -15,7 +15,7 @@ export type Random = () => number
 export interface LinkAddress {
   readonly address: Address
   readonly prefixLength: number
-  /** Tentative, optimistic or dadfailed: neither a source nor answered for (RFC 4862 5.4). */
+  /** The address is tentative, optimistic or dadfailed: it is not used as a source, and not answered for (RFC 4862 5.4). */
   readonly tentative: boolean
   /** The preferred lifetime is over (RFC 4862 5.5.4). */
   readonly deprecated?: boolean
@@ -27,7 +27,7 @@ export interface Link {
   readonly name: string
   /** Undefined on links without Ethernet addresses. */
   readonly mac: Mac | undefined
-  /** The kernel resolves no neighbors here (IFF_NOARP), although the link has Ethernet addresses: frames go to its own address. */
+  /** The kernel resolves no neighbors on this Ethernet link (IFF_NOARP). It sends all frames to the link's own link-layer address. */
   readonly noarp?: true
   /** Administratively up and with carrier. */
   readonly up: boolean
@@ -56,7 +56,7 @@ export interface KernelNeighbor {
   /** Undefined while the entry has no link-layer address. */
   readonly mac: Mac | undefined
   /**
-   * `reachable`: NUD_REACHABLE. `probing`: NUD_PROBE, packets for the target wait. `known`: any other state with a link-layer address.
+   * `reachable`: NUD_REACHABLE. `probing`: NUD_PROBE, a packet was sent to the target. `known`: any other state with a link-layer address.
    * `failed`: NUD_FAILED, the kernel's solicitations got no reply just now. `deleted`: the entry is gone, perhaps because it was idle.
    */
   readonly state: 'reachable' | 'probing' | 'known' | 'failed' | 'deleted'
@@ -104,7 +104,7 @@ export interface SavedPrefix {
   readonly left: number
 }
 
-/** What hosts have from this machine, kept across a restart. */
+/** What hosts have from Router Advertisements of this machine, kept across a restart. */
 export interface SavedAdvertising {
   /** Names of the links with Router Advertisements. */
   readonly links: readonly string[]
@@ -114,7 +114,7 @@ export interface SavedAdvertising {
 /** Packets that one link received together. Valid only during the step that gets the batch. */
 export interface PacketBatch {
   readonly size: number
-  /** Decodes packet `i`. @returns the shared view, valid until the next call, with the verdict in `drop`; undefined: not for the engine */
+  /** Decodes packet `i`. @returns the shared view, valid until the next call, with the verdict in `drop`; undefined: skip packet `i` */
   read(i: number): NdiscView | undefined
 }
 
@@ -123,7 +123,7 @@ export type Input =
   | { readonly kind: 'config'; readonly config: Config }
   | { readonly kind: 'link'; readonly link: Link }
   | { readonly kind: 'link-gone'; readonly ifindex: number }
-  /** The device at the other end of the link is another one: a bond failed over, or this virtual machine was migrated. */
+  /** Another device may be at the other end of the link now: a bond failed over, or this virtual machine was migrated. */
   | { readonly kind: 'link-replugged'; readonly ifindex: number }
   /** The command of an operator: solicits the target once on each of these links. The owner is solicited by unicast. */
   | { readonly kind: 'probe'; readonly target: Address; readonly links: readonly number[] }
@@ -131,7 +131,7 @@ export type Input =
   | { readonly kind: 'lookup'; readonly target: Address; readonly decision: RoutingDecision }
   /** The kernel's replies to a `PathLookup`, one for each link of `from`. */
   | { readonly kind: 'path'; readonly target: Address; readonly ifindex: number; readonly decisions: readonly RoutingDecision[] }
-  /** Another program or the kernel changed a route to `prefix`. Undefined: any route or rule may have changed. */
+  /** Another program or the kernel changed a route to `prefix`. Undefined: any route or routing rule may have changed. */
   | { readonly kind: 'route-changed'; readonly prefix: Prefix | undefined }
   /** All routes with our mark, as the kernel has them. */
   | { readonly kind: 'routes'; readonly present: readonly HostRoute[] }
@@ -145,23 +145,23 @@ export type Input =
       readonly port: number | undefined }
   | { readonly kind: 'echo'; readonly ifindex: number; readonly source: Address; readonly mac: Mac | undefined }
   /**
-   * The kernel has a packet for the target, and solicits on this link (RFC 4861 7.2.2). On a link without link-layer addresses, the packet
-   * itself leaves by this link.
+   * The kernel has a packet for the target, and solicits on this link (RFC 4861 7.2.2). On a link without link-layer addresses, the kernel
+   * sends the packet itself instead of a solicitation.
    */
   | { readonly kind: 'local-solicitation'; readonly ifindex: number; readonly target: Address }
-  /** All prefixes that the kernel treats as on-link on this link; without any, those of its addresses. */
+  /** All prefixes that the kernel treats as on-link on this link; if there are none, the prefixes of the link's own addresses. */
   | { readonly kind: 'prefixes'; readonly ifindex: number; readonly prefixes: readonly Prefix[] }
   /** All default gateways of this machine. Hosts on other links cannot take their addresses. */
   | { readonly kind: 'gateways'; readonly gateways: readonly Gateway[]
-      /** Whether a default route exists; its next hop may have no global address. */
+      /** Whether a default route exists, even one whose next hop has no global address and is not in `gateways`. */
       readonly hasDefaultRoute?: boolean }
   /** Whether this machine forwards IPv6 packets. */
   | { readonly kind: 'forwarding'; readonly isEnabled: boolean }
   /** What the router of an upstream grants, as the kernel has it: all prefixes with lifetimes, and the MTU of IPv6 on the link. */
   | { readonly kind: 'grants'; readonly ifindex: number; readonly grants: readonly Grant[]; readonly mtu: number | undefined }
-  /** An option of an advertisement on an upstream, about name resolution. */
+  /** An option for name resolution (RFC 8106) of a Router Advertisement on an upstream. */
   | { readonly kind: 'dns'; readonly ifindex: number; readonly option: DnsOption }
-  /** A valid Router Solicitation, or an advertisement of another router, on a downstream link. */
+  /** A valid Router Solicitation, or a Router Advertisement of another router, on a downstream link. */
   | { readonly kind: 'router-message'; readonly ifindex: number; readonly message: RouterMessage }
   /** What the previous run advertised. */
   | { readonly kind: 'saved-prefixes'; readonly prefixes: readonly SavedPrefix[] }
