@@ -8,7 +8,7 @@
 #include "socket.h"
 
 // Opens the socket that packets leave by. It receives nothing (protocol 0) and is polled only while messages wait, because every packet
-// that leaves the queue may wake the poll.
+// that the link takes from the kernel's queue may wake the poll.
 bool openOut(Opened* opened) {
   if (opened->out >= 0) return true;
   const int fd = socket(AF_PACKET, (opened->addressed ? SOCK_DGRAM : SOCK_RAW) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

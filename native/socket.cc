@@ -97,7 +97,7 @@ void closeAll(Environment* environment) {
   while (environment->sockets != nullptr) closeSocket(environment->sockets, closeNow);
 }
 
-// Called at garbage collection, or after the environment ended. In the latter case the socket is closed, and its Environment may be freed.
+// Called at garbage collection, or after the environment ended. Then the socket is already closed, and its Environment may be freed.
 static void onFinalize(napi_env, void* data, void*) {
   Socket* socket = static_cast<Socket*>(data);
   closeSocket(socket, closeNow);
@@ -248,7 +248,7 @@ static napi_value closeMethod(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// `new` in JavaScript makes an object without a socket, whose methods throw.
+// An object that JavaScript makes by `new` has no socket: all its methods but close() throw.
 static napi_value construct(napi_env env, napi_callback_info info) {
   napi_value self = nullptr;
   readArguments(env, info, 0, nullptr, &self);

@@ -1,5 +1,5 @@
 // Declarations of the addon: sockets that move datagrams and parse none. Node-API only, no C++ library, no exceptions. A function that
-// returns false or nullptr has left a JavaScript exception pending, unless it says otherwise.
+// returns false or nullptr has left a JavaScript exception pending, unless its comment says otherwise.
 #pragma once
 
 #include <linux/if_packet.h>
@@ -34,7 +34,7 @@ struct Ring {
 const char* mapRing(int fd, unsigned frames, Ring* ring);
 void unmapRing(const Ring& ring);
 
-// The memory that receive() fills: message i goes to slab + i * slot and into row i of four numbers (native.ts).
+// The memory that receive() fills: message i goes to slab + i * slot, and four numbers about it go to row i (native.ts).
 struct Batch {
   uint8_t* slab;
   size_t slot;
@@ -42,7 +42,7 @@ struct Batch {
   size_t count;
 };
 
-// Moves packets from the ring into the batch, in order, and fills the rows as recvmmsg would. Returns how many.
+// Moves packets from the ring into the batch, in order, and fills the rows as after recvmmsg. Returns the number of packets.
 uint32_t readRing(Ring* ring, int ifindex, const Batch& batch);
 
 // Returns the packet type (PACKET_HOST ...) for a socket bound to `ifindex`. Returns PACKET_OTHERHOST for a packet
@@ -52,7 +52,7 @@ int32_t packetType(const sockaddr_ll* name, int ifindex);
 // An open descriptor with its properties.
 struct Opened {
   int fd;
-  int out;  // the descriptor that send() uses; -1 until the first packet is sent
+  int out;  // the descriptor that send() uses; of a packet socket, -1 before the first send() or drain()
   bool isPacket;
   sockaddr_ll to;  // the link of a packet socket, and the destination of send() if `addressed`
   bool addressed;  // a packet socket without link headers
@@ -61,7 +61,7 @@ struct Opened {
 
 // One direction of a socket, watched by uv_poll.
 struct Watch {
-  Poll* poll;     // allocated when the watch starts first
+  Poll* poll;     // allocated when the watch first starts
   napi_ref self;  // set while started, like `callback`
   napi_ref callback;
 };
@@ -90,7 +90,7 @@ napi_value wrapSocket(Environment* environment, const Opened& opened);
 // Closes all sockets. Their poll handles are closed once `environment->closing` is 0.
 void closeAll(Environment* environment);
 
-// Ends the environment, which may be freed when this returns. Called once no poll handle is left.
+// Ends the environment, which may be freed when this returns. Called when no close callback is pending.
 void leave(Environment* environment);
 
 Environment* environmentOf(napi_env env);

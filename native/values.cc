@@ -1,4 +1,4 @@
-// Arguments from JavaScript, results and errors to it.
+// Reads arguments from JavaScript, and makes results and errors for it.
 
 #include <stdio.h>
 #include <uv.h>
