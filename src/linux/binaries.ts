@@ -1,6 +1,6 @@
 /**
  * Loads the native code: our addon, which any Node can load (Node-API), and the package raw-socket, which has one build for each Node ABI.
- * A package of ndp6d has these builds in dist/prebuilds. A clone has its own instead: build/Release, and node_modules.
+ * A package of ndp6d has these builds in dist/prebuilds. A clone has its own builds, in build/Release and node_modules.
  */
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -1,5 +1,5 @@
 /**
- * The settings that ndp6d changed since this machine booted, with their former values, in settings.json of the state directory. A stop
+ * Keeps the settings that ndp6d changed since this machine booted, and their former values, in settings.json of the state directory. A stop
  * leaves the settings as they are, because other programs may rely on them by then; `ndp6d cleanup` restores them.
  */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -21,7 +21,7 @@ export class ChangedSettings {
     this.#file = join(directory, 'settings.json')
   }
 
-  /** Adds changes; of a setting that was changed before, the first value counts. Never throws. */
+  /** Adds changes. For a setting that is in the file already, the former value there stays. Never throws. */
   add(changes: readonly SettingChange[]): void {
     if (changes.length === 0) return
     const known = this.#read()
@@ -59,7 +59,7 @@ export class ChangedSettings {
     renameSync(temporary, this.#file)
   }
 
-  /** @returns none without a file, and of an earlier boot, which has ended the changes */
+  /** @returns the changes in the file; none if there is no file, or if it is of an earlier boot: the reboot has undone its changes */
   #read(): SettingChange[] {
     try {
       const { boot, changes } = JSON.parse(readFileSync(this.#file, 'utf8')) as { boot?: unknown; changes?: unknown }

@@ -21,8 +21,8 @@ export type Verdict = 'retry' | 'wait' | 'fatal'
 
 const verdicts: Readonly<Record<string, Verdict>> = {
   EAGAIN: 'retry', EINTR: 'retry', ENOBUFS: 'retry', ENOMEM: 'retry', EMFILE: 'retry', ENFILE: 'retry',
-  // WireGuard of the kernel refuses one packet: no AllowedIPs contain its destination (ENOKEY, which libuv does not name), or the peer
-  // has no endpoint yet. Packets to other destinations may pass.
+  // The kernel's WireGuard refuses a packet if no AllowedIPs contain its destination (ENOKEY, which libuv does not name), or if the peer
+  // has no endpoint yet (EDESTADDRREQ). Packets to other destinations may pass.
   'Unknown system error -126': 'retry', EDESTADDRREQ: 'retry',
   ENETDOWN: 'wait', ENODEV: 'wait', ENXIO: 'wait', EADDRNOTAVAIL: 'wait', ENETUNREACH: 'wait', EHOSTUNREACH: 'wait',
 }

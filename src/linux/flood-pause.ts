@@ -17,9 +17,9 @@ const cell = new Int32Array(new SharedArrayBuffer(4))
 const block: Sleep = (time) => { Atomics.wait(cell, 0, 0, time) }
 
 /**
- * Sleeps if the batch was part of a flood: many packets, most of them unanswered. Does not sleep after a full batch, because more
- * packets may wait: waking may take a scheduler tick, in which the kernel would drop packets.
- * @param received packets in the batch. @param answered messages sent meanwhile. @param capacity most packets that a batch holds
+ * Sleeps if the batch was part of a flood: many packets, most of them unanswered. Does not sleep after a full batch: more packets
+ * may wait, and waking may take a scheduler tick, in which the kernel would drop packets.
+ * @param received packets in the batch @param answered messages sent while the batch was read @param capacity size of a full batch
  */
 export function restInFlood(received: number, answered: number, capacity: number, sleep = block): void {
   if (received >= FLOOD && received < capacity && answered < received / 2) sleep(REST)

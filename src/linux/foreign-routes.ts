@@ -1,6 +1,6 @@
 /**
- * Reports changes of routes and routing rules, by the kernel or other programs, that may concern the configured prefixes (rtnetlink(7)). A
- * socket filter drops changes of other routes: routing daemons make thousands.
+ * Reports that the kernel or another program changed a route or a routing rule that may concern the configured prefixes (rtnetlink(7)).
+ * A socket filter drops changes of other routes: routing daemons make thousands.
  */
 import { Address, Prefix } from '../address.ts'
 import type { Message } from '../wire/netlink.ts'
@@ -38,7 +38,7 @@ export class ForeignRouteWatcher implements EventListener {
 
   /** Watches these prefixes and no others. @param lists prefixes, perhaps repeated @throws OsError */
   follow(lists: readonly Iterable<Prefix>[]): void {
-    // Hundreds of links may share the same prefixes, so these are distinguished as objects first.
+    // Hundreds of links may share the same prefix objects. Repeated objects are removed first, so fewer prefixes are formatted.
     const distinct = new Set<Prefix>()
     for (const list of lists) for (const prefix of list) distinct.add(prefix)
     this.#prefixes = [...new Map([...distinct].map((prefix) => [prefix.toString(), prefix])).values()]
@@ -53,12 +53,12 @@ export class ForeignRouteWatcher implements EventListener {
     former?.close()
   }
 
-  /** The routes to parts of the watched prefixes that discard packets, as of the last report. */
+  /** The routes that discard packets and lead to a part of a watched prefix, as of the last report. */
   get discarding(): readonly ForeignRoute[] {
     return this.#discarding ??= this.#present()?.filter(({ isDiscarding }) => isDiscarding) ?? []
   }
 
-  /** Reports the routes to parts of the watched prefixes as changed. */
+  /** Reports each route to a part of a watched prefix as changed. */
   reportPresent(): void { for (const { prefix } of this.#present() ?? []) this.#add(prefix) }
 
   message(message: Message): void {
@@ -78,10 +78,10 @@ export class ForeignRouteWatcher implements EventListener {
     this.#events?.close()
   }
 
-  /** Whether there are so many changes that all routes are reported as changed: further ones need not be decoded. */
+  /** Whether there are so many changes that all routes will be reported as changed. Further changes need not be decoded then. */
   get #isFull(): boolean { return this.#changes.size > CHANGE_LIMIT }
 
-  /** @returns undefined while the kernel is too busy: all routes are reported as changed later */
+  /** @returns undefined while the kernel is too busy; all routes are then reported as changed later */
   #present(): ForeignRoute[] | undefined {
     const routes = unlessBusy(() => this.#kernel.routesWithin(this.#prefixes))
     if (routes === undefined) this.#add(undefined)
@@ -101,13 +101,16 @@ export class ForeignRouteWatcher implements EventListener {
   }
 }
 
-/** @returns the first 32 bits of all addresses of the prefixes; more than WORD_LIMIT words if a prefix is shorter than 32 bits */
+/**
+ * @returns the first 32 bits of all addresses of the prefixes. If a prefix is shorter than 32 bits, more than WORD_LIMIT words: the filter
+ * then passes all routes
+ */
 function wordsOf(prefixes: readonly Prefix[]): number[] {
   const isShort = prefixes.some(({ length }) => length < 32)
   return isShort ? Array.from({ length: WORD_LIMIT + 1 }, (_, i) => i) : [...new Set(prefixes.map(({ address }) => address.w0 >>> 0))].sort()
 }
 
-/** @returns bits 33 to 48 of all addresses of the prefixes; none if a prefix is shorter than 48 bits */
+/** @returns bits 33 to 48 of all addresses of the prefixes. None if a prefix is shorter than 48 bits: the filter then ignores these bits */
 function halvesOf(prefixes: readonly Prefix[]): number[] {
   return prefixes.some(({ length }) => length < 48) ? [] : [...new Set(prefixes.map(({ address }) => address.w1 >>> 16))].sort()
 }

@@ -63,7 +63,10 @@ export class Forwarding {
     this.#changed(this.isOn ?? true)
   }
 
-  /** Sets the settings, or warns if this machine does not forward: at the start, after a reload, and for a new upstream. */
+  /**
+   * With `forwarding yes`, sets the settings. Otherwise warns if this machine does not forward. Called at the start, after a reload, and
+   * for a new upstream.
+   */
   prepare(): void {
     this.#isWarned = false
     const needs = this.#needs()

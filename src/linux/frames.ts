@@ -10,7 +10,7 @@ const TP_STATUS_CSUMNOTREADY = 1 << 3
 const TP_STATUS_VLAN_VALID = 1 << 4
 const VLAN_ID = 0xfff
 
-/** Frames that a packet socket received together: a slab of slots, and four numbers about each (`NativeSocket.receive`). */
+/** Frames that a packet socket received together: a slab of slots, and four numbers about each frame (`NativeSocket.receive`). */
 export class Frames {
   readonly slab: Uint8Array
   readonly slot: number

@@ -7,14 +7,14 @@ import { SMALL_SHARE, TableWatcher } from './table-watcher.ts'
 export type GatewaysFound = (gateways: readonly Gateway[], hasDefaultRoute: boolean) => void
 
 export class GatewayWatcher extends TableWatcher<readonly DefaultRoute[], GatewaysFound> {
-  /** The tables may be large, so bursts of changes cause one dump. */
+  /** The tables may be large, so all changes of a burst cause only one dump. */
   protected readonly pause = 200
   protected override readonly share = SMALL_SHARE
   /** The next hops of all default routes, also those without a global address. */
   routes: readonly DefaultRoute[] = []
   #reported = ' false'
 
-  /** Reports the gateways before it returns, if there are any, and then every change. @throws OsError */
+  /** Reports the gateways before it returns, if there is a default route, and then every change. @throws OsError */
   start(): void {
     this.listen([RTNLGRP_IPV6_ROUTE], defaultRouteFilter())
     this.resync()

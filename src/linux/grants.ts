@@ -1,7 +1,7 @@
 /**
  * The grant watcher: reports what the routers of upstreams grant, as the kernel takes it from their Router Advertisements: lifetimes of
- * prefixes, the MTU, and options for name resolution (rtnetlink(7)). The kernel shows prefixes only when they are advertised. Until then
- * the lifetimes are those of addresses that were made from them.
+ * prefixes, the MTU, and options for name resolution (rtnetlink(7)). The kernel reports a prefix only when it is advertised. Until
+ * then the lifetimes are those of the addresses that were made from the prefix.
  */
 import { Prefix } from '../address.ts'
 import type { Grant, Input } from '../engine/types.ts'
@@ -12,10 +12,10 @@ import { INFINITY } from '../wire/router-messages.ts'
 import { readSetting } from './sysctl.ts'
 import { TableWatcher } from './table-watcher.ts'
 
-/** Milliseconds from a message to the report: one advertisement has several options, which the kernel handles one after another. */
+/** Milliseconds from a message to the report, which shall cover a whole advertisement: the kernel handles its options one by one. */
 const PAUSE = 20
 
-/** The most prefixes of one link: anyone on it can advertise any number, and only 64 are served. */
+/** The most prefixes of one link that are kept: any host on the link can advertise any number. Only 64 are served. */
 const PREFIX_LIMIT = 256
 
 /** Ends of the lifetimes of a prefix, on the clock of performance.now(). */
@@ -38,7 +38,10 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
   readonly #touched = new Set<number>()
   #timer: NodeJS.Timeout | undefined
 
-  /** Follows the links of this map from ifindex to name, and no others. Reports new links before it returns. @throws OsError */
+  /**
+   * Follows the links of this map from ifindex to name, and no others. If the map has changed, reports all its links before it returns.
+   * @throws OsError
+   */
   follow(names: ReadonlyMap<number, string>): void {
     const isSame = names.size === this.#names.size && [...names].every(([ifindex, name]) => this.#names.get(ifindex) === name)
     if (isSame) return

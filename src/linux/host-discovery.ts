@@ -1,6 +1,7 @@
 /**
  * Finds the hosts of one link by Echo Requests to all nodes (RFC 4443 4.1, RFC 4291 2.7.1). Each host replies from an address of the same
- * scope as the source. The source may be an address of another link, so the raw socket sends an IPv6 header of ours (IPV6_HDRINCL).
+ * scope as the source of the request. This source may be an address of another link, so the raw socket sends an IPv6 header of ours
+ * (IPV6_HDRINCL).
  *
  * Replies arrive on a packet socket (packet(7)) that is open only while they are expected.
  */
@@ -15,7 +16,7 @@ import { Frames, PACKET_HOST } from './frames.ts'
 import { native, type NativeSocket } from './native.ts'
 import { IPPROTO_IPV6, IPV6_HDRINCL, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP, openIcmp, sendTo, setOption } from './raw-icmp.ts'
 
-/** Milliseconds after the last request in which replies are accepted. */
+/** Milliseconds for which replies are accepted after the last request. */
 const REPLY_TIME = 3000
 /** Milliseconds until a discovery that found no free file descriptor is repeated. */
 const RETRY = 1000
@@ -28,7 +29,7 @@ const RECEIVE_BUFFER = 2 ** 20
 export interface DiscoveryReader {
   /** An Echo Reply. @param mac undefined on a link without Ethernet addresses */
   echo(source: Address, mac: Mac | undefined): void
-  /** An error of sending or receiving, to be judged by `verdict`. Its syscall is `discover` if there is no file descriptor. */
+  /** An error of sending or receiving, to be judged by `verdict`. Its syscall is `discover` if no file descriptor is free. */
   failed(error: Error): void
   /** A repeated discovery has begun, after an earlier attempt found no free file descriptor. */
   opened?(): void
@@ -52,7 +53,7 @@ export class Discovery {
   /** Whether the last attempt found no free file descriptor. Then the next successful one calls `opened`. */
   #isLate = false
 
-  /** Opens no socket yet. @param identifier of the Echo Requests (16 bits), unlike those of other programs that ping from here */
+  /** Opens no socket yet. @param identifier of the Echo Requests (16 bits), different from those of other programs that ping */
   constructor(link: { readonly ifindex: number; readonly mac: Mac | undefined }, identifier: number, reader: DiscoveryReader) {
     this.#ifindex = link.ifindex
     this.#linkHeader = link.mac === undefined ? 0 : 14
@@ -60,7 +61,7 @@ export class Discovery {
     this.#reader = reader
   }
 
-  /** Requests replies. @param to the group to reply; all nodes by default */
+  /** Sends an Echo Request from each source, and accepts replies for a while. @param to destination, the group that shall reply */
   discover(sources: readonly Address[], to = Address.allNodes): void {
     if (this.#closed || sources.length === 0) return
     clearTimeout(this.#timer)
@@ -73,7 +74,7 @@ export class Discovery {
       }
       if (!this.#isLate) return
       this.#isLate = false
-      // From the event loop, because the caller may be in the middle of a step.
+      // Calls from the event loop, because the caller may be in the middle of a step.
       setTimeout(() => this.#closed || this.#reader.opened?.(), 0).unref()
     } catch (error) {
       if (!isOutOfDescriptors(error)) return this.#reader.failed(error as Error)

@@ -1,6 +1,6 @@
 /**
- * The last invalid frame of each reason in a batch. Only its place is noted while the batch is read: in a flood of invalid frames, copying
- * each one would cost too much.
+ * Notes the last invalid frame of a batch for each drop reason. Only the position of a frame is noted while the batch is read: in a flood
+ * of invalid frames, copying each frame would cost too much.
  */
 import { DROP_REASONS, type DropReason, type InvalidFrame } from '../wire/ndisc-decode.ts'
 import type { Frames } from './frames.ts'
@@ -19,7 +19,7 @@ export class InvalidFrames {
     this.#lasts = new Map(DROP_REASONS.map((reason) => [reason, { ...none, reason }]))
   }
 
-  /** Notes frame `index` of the batch. @param wrongAt as in `NdiscView` */
+  /** Notes frame `index` of the batch as the last one with this reason. @param wrongAt as in `NdiscView` */
   add(reason: DropReason, index: number, wrongAt: number): void {
     const last = this.#lasts.get(reason)!
     if (last.index < 0) this.#present.push(last)
@@ -27,14 +27,14 @@ export class InvalidFrames {
     last.wrongAt = wrongAt
   }
 
-  /** Calls `each` with each noted frame, and forgets them. The object is reused: it is valid during the call. */
+  /** Calls `each` with each noted frame, and forgets all of them. The argument of `each` is valid only during the call. */
   take(each: (frame: InvalidFrame) => void): void {
     for (let last = this.#present.pop(); last !== undefined; last = this.#present.pop()) {
       const { index } = last
       last.at = index * this.#frames.slot
       last.size = this.#frames.length(index)
       last.length = this.#frames.wireLength(index)
-      // The byte after those that were read is not known to be missing.
+      // The frame was longer than its slot, so the first byte after the slot is not missing from the frame.
       if (last.size < last.length && last.wrongAt === last.size) last.wrongAt = -1
       last.index = -1
       each(last)

@@ -1,4 +1,4 @@
-/** Reads tables of the kernel by ip(8), for commands: they need no native code, and the daemon need not run. */
+/** Reads tables of the kernel by ip(8), so that commands need neither native code nor a running daemon. */
 import { spawnSync } from 'node:child_process'
 
 /** A link, as `ip -j link` shows it. */
@@ -12,7 +12,7 @@ export interface IpLink {
 
 /**
  * Runs `ip -j` with these arguments.
- * @returns the rows of the table @throws Error with a sentence: why there is none, and what to do
+ * @returns the rows of the table @throws Error that says why there is no table, and what to do
  */
 export function askIp(...args: readonly string[]): readonly unknown[] {
   const PATH = `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`

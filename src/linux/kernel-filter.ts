@@ -24,7 +24,7 @@ interface LinkRanges {
   readonly ifindex: number
   readonly mac: Mac | undefined
   readonly ranges: readonly Range[]
-  /** Packets that leave by the link are logged. */
+  /** Whether packets to addresses in `ranges` that leave by the link are logged. */
   readonly isWatched: boolean
 }
 
@@ -49,10 +49,10 @@ export class KernelFilter {
   get group(): number | undefined { return this.#present?.group }
 
   /**
-   * Replaces the table in one transaction, if it differs. The prefixes of several filters of one link are joined, and so are the excluded
-   * ones.
+   * Replaces the table in one transaction, if the new one differs. The prefixes of several filters of one link are joined, and so are the
+   * excluded ones.
    * @param group nfnetlink_log group for the kernel's own solicitations; undefined: do not log them
-   * @param watched links where, without link-layer addresses, packets are logged instead
+   * @param watched links to watch: on those without neighbor resolution, packets are logged instead of solicitations
    * @returns the error if the kernel refused the table (no nf_tables, no permission); then the previous table stays
    */
   apply(filters: readonly Filter[], group?: number, watched = NO_LINKS): OsError | undefined {

@@ -20,12 +20,12 @@ export interface KernelRoute {
 }
 
 export interface KernelView {
-  /** The route of a packet that comes in on link `from`; undefined: there is none. */
+  /** The route of a packet that comes in on link `from`; undefined: there is no route. */
   readonly route: KernelRoute | undefined
-  /** Undefined: a packet of this machine. */
+  /** Name of the link that the packet comes in on; undefined: this machine sends the packet. */
   readonly from: string | undefined
   readonly neighbors: readonly { readonly iface: string; readonly state: string; readonly lladdr: string | undefined }[]
-  /** Entries by which the kernel itself answers. `isUsed`: the settings of the link let it. */
+  /** Proxy entries of the kernel. `isUsed`: the settings of the link let the kernel answer solicitations by the entry. */
   readonly proxies: readonly { readonly iface: string; readonly isUsed: boolean }[]
 }
 

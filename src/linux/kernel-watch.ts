@@ -14,7 +14,7 @@ export interface KernelListener {
   input(input: Input): void
   /** A link became a port of `master`, and counts as gone. */
   enslaved(iface: string, master: string): void
-  /** The tables of neighbors and stations are full. */
+  /** The watcher's table of neighbors, or that of stations, is full. */
   full(): void
 }
 
@@ -27,9 +27,9 @@ export class KernelWatch {
   readonly #grants: GrantWatcher
   /** Links whose prefixes are reported. */
   readonly #followed = new Set<number>()
-  /** On-link prefixes of these links. */
+  /** On-link prefixes of the links in `#followed`. */
   readonly #onLink = new Map<number, readonly Prefix[]>()
-  /** Prefixes and addresses of these links at the last report, as text. */
+  /** Prefixes and addresses of the links in `#followed` at the last report, as text. */
   readonly #reported = new Map<number, string>()
   /** Names of the links whose grants are reported, by ifindex. */
   readonly #granting = new Map<number, string>()
@@ -41,7 +41,7 @@ export class KernelWatch {
       const addresses = this.links.find((link) => link.ifindex === ifindex)?.addresses ?? []
       const prefixes = prefixesOf(onLink, addresses)
       const text = [...prefixes, ...addresses.map(({ address }) => address)].join(' ')
-      // A new prefix must not be advertised to hosts with longer lifetimes than it has.
+      // Reads the lifetimes of a new prefix first: the prefix must not be advertised to hosts with longer ones.
       if (this.#granting.has(ifindex) && this.#reported.get(ifindex) !== text) this.#grants.resync()
       this.#reported.set(ifindex, text)
       report({ kind: 'prefixes', ifindex, prefixes })
@@ -106,10 +106,10 @@ export class KernelWatch {
   /** Reports changes of routes that concern these prefixes, and no others. @throws OsError */
   followRoutes(prefixes: readonly Iterable<Prefix>[]): void { this.#routes.follow(prefixes) }
 
-  /** The routes to parts of these prefixes that discard packets. */
+  /** The routes that discard packets and lead to a part of a prefix of {@link followRoutes}. */
   get discarding() { return this.#routes.discarding }
 
-  /** Reports the routes of other programs, and of the kernel, to parts of these prefixes as changed. */
+  /** Reports as changed: each route of the kernel or another program to a part of a prefix of {@link followRoutes}. */
   reportRoutes(): void { this.#routes.reportPresent() }
 
   close(): void { for (const watcher of [this.#links, this.#neighbors, this.#prefixes, this.#routes, this.#gateways, this.#grants]) watcher.close() }

@@ -1,4 +1,4 @@
-/** Removes what a daemon that no longer runs left: host routes, the nftables table, changed settings, and the routes of hosts to it. */
+/** Removes what a daemon that no longer runs left: host routes, nftables table, changed settings, and (on hosts) what it advertised. */
 import type { SavedAdvertising } from '../engine/types.ts'
 import { ChangedSettings } from './changed-settings.ts'
 import { KernelFilter } from './kernel-filter.ts'
@@ -18,7 +18,8 @@ export interface Removed {
 }
 
 /**
- * @param state directory of the daemon's state @param advertised called when it is certain that no daemon runs
+ * @param state directory of the daemon's state
+ * @param advertised returns what the daemon advertised; called when it is certain that no daemon runs
  * @throws AlreadyRunning while a daemon runs in this network namespace; OsError
  */
 export async function removeLeftovers(state: string, advertised: () => SavedAdvertising): Promise<Removed> {
@@ -32,7 +33,7 @@ export async function removeLeftovers(state: string, advertised: () => SavedAdve
     await routes.leave(0)
     filter.apply([])
     const settings = new ChangedSettings(state).restore()
-    // Last, so that an error on one link leaves nothing in the kernel.
+    // Withdraws last, so that an error on one link leaves nothing in the kernel.
     return { routes: count - failures.length, failures, settings, withdrawn: withdraw(advertised(), kernel) }
   } finally {
     filter.close()

@@ -12,7 +12,7 @@ import { MulticastSocket, type MulticastReader } from './multicast.ts'
 import { PacketSocket, type PacketReader, type PacketSocketOptions } from './packet.ts'
 
 export interface LinkReader extends PacketReader, MulticastReader, DiscoveryReader {
-  /** Called when sockets that could not be opened at first are open. Messages sent before this call may be lost. */
+  /** Called when the sockets are open after an attempt that failed. Messages sent before this call may be lost. */
   opened(): void
   /** The kernel dropped `count` packets since the last call of `dropped`. */
   dropped(count: number): void
@@ -32,9 +32,9 @@ export class LinkSockets {
   #packets: PacketSocket | undefined
   #multicast: MulticastSocket | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Why the sockets could not be opened; undefined: they are open, and `opened` was called. */
+  /** Why the sockets could not be opened. Kept until `opened` is called; undefined while the sockets are open. */
   #lateness: Error | undefined
-  /** Sources of the discovery that waits for `opened`. */
+  /** Sources of the discovery that waits until the sockets are open. */
   #undiscovered: readonly Address[] = []
   /** Counters of packet sockets that were replaced. */
   #past = NOTHING
@@ -106,7 +106,10 @@ export class LinkSockets {
     this.#reportedAt = now
   }
 
-  /** Counters, and whether packets are received and sent. `advertisements` and `probes` were to be sent: some may be unsent. */
+  /**
+   * Counters. `advertisements` and `probes` count the messages to send, of which some may be among `unsent`.
+   * `isServing`: the packet socket is open and the link is up.
+   */
   get figures() {
     const { received, drops, sent, unsent } = this.#counters
     const { advertisements, probes } = this.#messages
@@ -163,7 +166,7 @@ export class LinkSockets {
   }
 }
 
-/** Opens a socket that can send, too: one that only receives would take the last descriptor from another link. @throws OsError */
+/** Opens a socket that can receive and send. One that only receives would take a descriptor that another link needs. @throws OsError */
 function openPackets(options: PacketSocketOptions, reader: PacketReader): PacketSocket {
   const socket = new PacketSocket(options, reader)
   try {

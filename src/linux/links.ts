@@ -8,11 +8,11 @@ import { TableWatcher } from './table-watcher.ts'
 
 export interface LinkListener {
   link(link: Link): void
-  /** A deleted link. Another link may follow with the same name, and even the same ifindex. */
+  /** A link was deleted, or became a port. A later link may have the same name, and even the same ifindex. */
   gone(ifindex: number, name: string): void
   /** The other end of a link was replaced: switches there have not learned our addresses. */
   replugged(ifindex: number): void
-  /** A link became a port of `master`, a bridge, bond or team that takes its packets. If it was reported, it is also reported as gone. */
+  /** A link became a port of `master`, a bridge, bond or team that takes its packets. A link that was reported is also reported as gone. */
   enslaved?(name: string, master: string): void
 }
 
@@ -59,7 +59,7 @@ export class LinkWatcher extends TableWatcher<Tables, LinkListener> {
     if (link !== undefined && message.type === RTM_DELLINK) {
       this.#links.delete(link.ifindex)
       this.#addresses.delete(link.ifindex)
-      // Reports the end at once, because a link that follows with the same ifindex is another link.
+      // Reports the deletion at once, because a later link with the same ifindex is another link.
       this.#forget(link.ifindex)
     } else if (link !== undefined) {
       this.#links.set(link.ifindex, link)
@@ -80,7 +80,7 @@ export class LinkWatcher extends TableWatcher<Tables, LinkListener> {
     addresses.set(address.toString(), { address, prefixLength, tentative, ...deprecated === true && { deprecated } })
   }
 
-  /** Reports that a link is gone, if the link was reported before, and exists no more or is a port now. */
+  /** Reports a link as gone if it was reported before, and now is deleted or a port. */
   #forget(ifindex: number): void {
     const link = this.#links.get(ifindex)
     if (link?.master === undefined) this.#ports.delete(ifindex)

@@ -29,9 +29,9 @@ export interface MachineNeighbor {
 
 export interface Machine {
   readonly links: readonly IpLink[]
-  /** Global and unique local ones. */
+  /** Global and unique local addresses. */
   readonly addresses: readonly MachineAddress[]
-  /** Of all tables, those with the lowest metric first. */
+  /** Routes of all tables, in ascending order of their metrics. */
   readonly routes: readonly MachineRoute[]
   /** Neighbors with a link-layer address. */
   readonly neighbors: readonly MachineNeighbor[]

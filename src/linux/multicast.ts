@@ -1,4 +1,4 @@
-/** Receives MLD reports and messages of Router Discovery on a socket of their own: few links have them, and frames are longer. */
+/** Receives MLD reports and messages of Router Discovery on a separate socket: few links need it, and its frames may be longer. */
 import { readMac, type Address, type Mac } from '../address.ts'
 import type { Link, Subscription } from '../engine/types.ts'
 import {
@@ -32,7 +32,7 @@ const RECEIVE_BUFFER = 256 * 1024
 export class MulticastSocket {
   /** Address of the link; frames with this source are our own. */
   mac: Mac | undefined
-  /** Whether the link is without neighbor resolution. Then sources are not compared: the other end may use our address, or none. */
+  /** Whether the link is without neighbor resolution. Then no source is compared with `mac`: the other end may use our address, or none. */
   noarp: boolean
   readonly #reader: MulticastReader
   readonly #socket: NativeSocket

@@ -30,8 +30,8 @@ export interface NativeSocket {
   start(onReadable: () => void): void
   stop(): void
   /**
-   * Calls `onWritable` once, from the event loop, as soon as the kernel takes messages again or an error waits. For packet sockets, after
-   * `send` returned less than `count`. Replaces the previous callback.
+   * Calls `onWritable` once, from the event loop, as soon as the kernel takes messages again or an error waits. To be used after `send`
+   * returned less than `count`, only on packet sockets. Replaces the previous callback.
    */
   drain(onWritable: () => void): void
   /** @returns packets that the kernel dropped since the last call (PACKET_STATISTICS); 0 on other sockets */
@@ -74,7 +74,7 @@ export interface NativeAddon {
   openUnix(bind: string, connect: string): NativeSocket
 }
 
-/** Threads of libuv: the kernel closes so many packet sockets at the same time. The default of 4 takes seconds for hundreds of links. */
+/** Number of libuv's threads. Each closes one packet socket at a time: with the default of 4, hundreds of links take seconds. */
 process.env.UV_THREADPOOL_SIZE ??= '32'
 
 let addon: NativeAddon | undefined

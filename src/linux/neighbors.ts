@@ -15,14 +15,14 @@ const KNOWN = NUD_STALE | NUD_DELAY | NUD_PERMANENT
 
 export interface NeighborListener {
   /**
-   * A new, changed or deleted entry. `deleted` also stands for NUD_FAILED in a dump, or by another program (`ip neigh del`). The kernel
+   * A new, changed or deleted entry. `deleted` also stands for NUD_FAILED in a dump, or set by another program (`ip neigh del`). The kernel
    * deletes idle entries, so `deleted` is a reason to probe, not a proof that the host is gone. Link-local addresses are reported for
    * routers only.
    */
   neighbor(neighbor: KernelNeighbor): void
   /**
-   * A bridge (by ifindex) learned the port of `mac`, also another one than before.
-   * @param port undefined: the bridge forgot `mac`, because the port went down or away, or `mac` was silent for long
+   * A bridge (its ifindex) learned the port of `mac`, for the first time or because `mac` moved to another port.
+   * @param port undefined: the bridge forgot `mac`, because the port went down or was removed, or `mac` was silent for long
    */
   station(bridge: number, mac: Mac, port: number | undefined): void
   full(): void
@@ -31,10 +31,10 @@ export interface NeighborListener {
 interface Tables { readonly neighbors: NeighborMessage[]; readonly stations: StationMessage[] }
 
 export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
-  /** Also precedes the dump after lost messages: reading a full table takes 0.3 s, and an attacker may cause losses on purpose. */
+  /** Also precedes the dump after lost messages: a dump of a full table takes 0.3 s, and an attacker may cause losses on purpose. */
   protected readonly pause = 1000
   #isFull = false
-  /** Reported entries that have not failed and are not deleted. Entries beyond KERNEL_LIMIT are reported, but their deletion is not. */
+  /** Reported entries, until they fail or are deleted. Entries beyond KERNEL_LIMIT are reported, but their deletion is not. */
   readonly #neighbors = new Map<string, KernelNeighbor>()
   /** Entries of forwarding tables, one for each VLAN of a station. Entries beyond KERNEL_LIMIT are ignored. */
   readonly #entries = new Map<string, StationMessage>()

@@ -1,8 +1,8 @@
 /**
  * Uses netfilter for two things: the kernel drops messages that ndp6d handles ({@link KernelFilter}), and logs the solicitations and
  * unresolved packets that the kernel itself sends ({@link OwnSolicitations}). If one of the two fails, ndp6d works without it and tries
- * again. A warning is logged once, if the second attempt fails too: an error may pass, for example while links are deleted. After a
- * warning, the first success is logged.
+ * again. A warning is logged once, if the second attempt fails too: an error may last only a moment, for example while links are
+ * deleted. After a warning, the first success is logged.
  */
 import type { Address } from '../address.ts'
 import type { Filter, KernelNeighbor } from '../engine/types.ts'
@@ -54,8 +54,8 @@ export class Netfilter {
   }
 
   /**
-   * @param solicited called when the kernel itself solicits `target` on a watched link, or sends a packet for it there unresolved
-   * @param mayChange whether a table is set; else ndp6d works without it
+   * @param solicited called when the kernel itself solicits `target` on a watched link, or sends a packet to it there without resolution
+   * @param mayChange whether this process may set the nftables table; else ndp6d works without the table
    */
   constructor(
     log: Log, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink, mayChange = hasNetAdmin(),
@@ -87,7 +87,7 @@ export class Netfilter {
     if (this.#watching.isFailing && state === 'failed' && this.#watched.has(ifindex)) this.#solicited(ifindex, target)
   }
 
-  /** Replaces the table now. @param isRetry whether an attempt failed some time ago, so that a further error is logged */
+  /** Replaces the table now. @param isRetry whether an earlier attempt failed: then a further error is logged */
   apply(isRetry = false): void {
     clearImmediate(this.#timer)
     this.#timer = undefined
@@ -132,7 +132,7 @@ export class Netfilter {
     this.#stopListening()
   }
 
-  /** Applies all changes of one turn together, because the table is replaced as a whole. */
+  /** Applies all changes of one turn of the event loop together, because the table is replaced as a whole. */
   #applySoon(): void { this.#timer ??= setImmediate(() => this.apply()) }
 
   #listen(): OsError | undefined {

@@ -60,7 +60,7 @@ export class RequestSocket extends NetlinkSocket {
    * Sends one datagram of messages and receives the replies.
    * @param compose writes up to 2^16 messages with the sequence numbers `first`, `first` + 1 ..., and returns their number, or
    *   nothing for one message. The last message requests an acknowledgement or is a dump.
-   * @param reply called with each message but acknowledgements; the message is a view, valid during the call
+   * @param reply called with each message except acknowledgements; the message is a view, valid during the call
    * @returns the errors of refused messages, by the index of the message
    * @throws OsError when the datagram could not be sent or replies were lost (ENOBUFS): judge it by `verdict`
    */
@@ -116,7 +116,7 @@ export class RequestSocket extends NetlinkSocket {
         if (index < 0 || index >= count) continue
         this.#port = message.port
         const completion = decodeCompletion(message)
-        // Only the message that ends a dump may have NLM_F_DUMP_INTR, so `reply` gets this message too.
+        // Sometimes only the message that ends a dump has NLM_F_DUMP_INTR, so `reply` gets this message too.
         if (completion === undefined || message.type === NLMSG_DONE) reply(message)
         if (completion === undefined) continue
         if (completion.errno !== 0) failed.set(index, osError(completion.errno, 'netlink', completion.text))

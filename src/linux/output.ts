@@ -28,7 +28,7 @@ export class Output {
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * @param fd 1 or 2; other processes that share it keep its blocking mode, unless it is a socket
+   * @param fd 1 or 2; its blocking mode stays as it is for other processes, unless `fd` cannot be opened again (a socket)
    * @param dropped called when the queue has been written, if `count` pieces of text were dropped. `reason` is a code of errno(3)
    */
   constructor(fd: 1 | 2, dropped: (count: number, reason: string) => void) {
@@ -96,7 +96,7 @@ export class Output {
 /**
  * O_NONBLOCK belongs to the open file description, which other processes may share. Opening a pipe or a terminal by way of /proc makes a
  * description of our own.
- * @returns a descriptor that writes without waiting, or `fd` itself: a regular file is never waited for
+ * @returns a descriptor that writes without waiting: `fd` itself if it is a regular file, or cannot be opened again
  */
 function openWithoutWaiting(fd: 1 | 2): number {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
@@ -104,12 +104,12 @@ function openWithoutWaiting(fd: 1 | 2): number {
     if (fstatSync(fd).isFile()) return fd
     return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
   } catch {
-    // A socket cannot be opened (ENXIO), and the pipe of another user may not be (EACCES). Node makes these non-blocking, and restores
-    // their mode at its end.
+    // A socket cannot be opened this way (ENXIO), nor a pipe without permission (EACCES). Node makes these descriptors non-blocking, and
+    // restores their mode when it exits.
     try {
       new Socket({ fd, readable: false, writable: true }).unref()
     } catch {
-      // A descriptor of yet another type, or a closed one.
+      // The descriptor has yet another type, or is closed.
     }
     return fd
   }

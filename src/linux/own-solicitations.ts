@@ -1,7 +1,7 @@
 /**
- * The multicast solicitations that the kernel itself sends (RFC 4861 7.2.2) for packets that it has to deliver. On a link without
- * link-layer addresses the kernel sends the packets at once, so the packets count instead. Rules of our nftables table (kernel-filter.ts)
- * log both to a group of nfnetlink_log, and this socket receives them.
+ * Reports the multicast solicitations that the kernel itself sends (RFC 4861 7.2.2) for packets that it has to deliver. On a link without
+ * link-layer addresses the kernel sends the packets without a solicitation, so the packets are reported instead. Rules of our nftables
+ * table (kernel-filter.ts) log both to a group of nfnetlink_log, which a netlink socket receives.
  */
 import { Address } from '../address.ts'
 import { NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
@@ -29,7 +29,7 @@ export class OwnSolicitations {
    * Listens at once.
    * @param links ifindexes of the links to report; the caller may change the set
    * @param solicited called from the event loop when the kernel solicits `target` on one of `links`: three times, a second apart.
-   * On a link without link-layer addresses, called for each packet, within the limits of the rule
+   * On a link without link-layer addresses, called for each packet, up to the rate limit of the rule
    * @throws OsError: no nfnetlink_log, no permission, or no free group
    */
   constructor(links: ReadonlySet<number>, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink) {

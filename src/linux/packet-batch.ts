@@ -15,7 +15,7 @@ export const SLOTS = 128
 /** Bit of the first byte of an Ethernet address: multicast. */
 const GROUP = 1
 
-/** As `wrongAt` of a view, for reasons that the Ethernet header gives. */
+/** The `wrongAt` of a view for drop reasons that concern the Ethernet header. */
 const WRONG_AT: Readonly<Partial<Record<DropReason, number>>> = { 'other-host': ETHER_DESTINATION, 'ethernet-source': ETHER_SOURCE }
 
 export class ReceivedBatch implements PacketBatch {
@@ -28,7 +28,7 @@ export class ReceivedBatch implements PacketBatch {
   readonly #invalid = new InvalidFrames(this.#frames)
   #size = 0
 
-  /** Whether the link is without neighbor resolution. Then sources are not compared: the other end may use our address, or none. */
+  /** Whether the link is without neighbor resolution. Then no source is compared with `mac`: the other end may use our address, or none. */
   noarp = false
 
   /** @param query called by `read` with a valid query for multicast listeners */
@@ -45,13 +45,13 @@ export class ReceivedBatch implements PacketBatch {
     return this.#size = this.#frames.receive(socket, failed)
   }
 
-  /** Calls `each` with the last invalid frame of each reason that was read, once; its bytes are valid during the call. */
+  /** Calls `each` once for each drop reason of the packets read, with the last frame that has it; its bytes are valid during the call. */
   takeInvalid(each: (frame: InvalidFrame) => void): void { this.#invalid.take(each) }
 
   /** Drops all packets: nothing can be read until the next `receive`. */
   clear(): void { this.#size = 0 }
 
-  /** Reads packet `i`. @returns undefined for a query, which goes to the constructor's `query`, and if there is no packet `i` */
+  /** Reads packet `i`. @returns undefined if the packet is a query, which the constructor's `query` gets, or if there is no packet `i` */
   read(i: number): NdiscView | undefined {
     if (i >= this.#size) return undefined
     const view = this.#view
@@ -65,7 +65,7 @@ export class ReceivedBatch implements PacketBatch {
       view.wrongAt = WRONG_AT[refused] ?? -1
     }
     if (this.noarp && this.mac !== undefined && !isHostMac(view.sourceMac)) view.sourceMac = this.mac
-    // A blank view has no sender, which is wanted to find the cause of bad packets.
+    // A blank view lacks the sender, whose address helps to find the cause of bad packets.
     if (view.drop !== undefined && view.type === 0 && this.#linkHeader !== 0 && length >= this.#linkHeader) {
       view.sourceMac = readMac(this.#frames.slab, at + ETHER_SOURCE)
     }
@@ -74,7 +74,7 @@ export class ReceivedBatch implements PacketBatch {
     return view
   }
 
-  /** Passes a valid query to the constructor's `query`. @returns whether the packet is one, and did not leave this machine by the link */
+  /** If packet `i` is a valid query that did not leave this machine by the link, passes it to `#query`. @returns whether it is */
   #readQuery(i: number, at: number, length: number): boolean {
     const { drop } = this.#view
     // A bridge also receives its own queries, whose source is our address (net/bridge/br_multicast.c).

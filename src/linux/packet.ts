@@ -21,7 +21,7 @@ import { SendQueue } from './send-queue.ts'
 export interface PacketReader {
   /** Packets that passed the kernel's filter. `batch` is reused: valid during the call. */
   packets(batch: PacketBatch): void
-  /** The last invalid frame of each reason in the batch that `packets` read; its bytes are valid during the call. */
+  /** Called after `packets` for each drop reason in the batch, with the last frame of that reason. Its bytes are valid during the call. */
   invalid(frame: InvalidFrame): void
   /** A valid query for multicast listeners; called while a batch is read. */
   query(query: ListenerQuery): void
@@ -31,7 +31,7 @@ export interface PacketReader {
 
 export type PacketSocketOptions = Pick<Link, 'ifindex' | 'mac' | 'noarp'> & Pick<Subscription, 'promiscuous' | 'ring'>
 
-/** Receive buffer without a ring, in bytes: 20 ms at 200 000 packets per second. Frames of a ring: 40 ms at this rate. */
+/** Receive buffer without a ring, in bytes: enough for 20 ms at 200 000 packets per second. Frames of a ring: enough for 40 ms. */
 const RECEIVE_BUFFER = 4 * 2 ** 20
 const RING = 8192
 
@@ -60,7 +60,7 @@ function openSocket(link: PacketSocketOptions, filter: Uint8Array, open: NativeA
 }
 
 export class PacketSocket {
-  /** As in `LinkUsage` of engine/types.ts. `drops` is up to date after `drops()`. */
+  /** As in `LinkUsage` of events.ts. The counter `drops` is up to date after a call of `drops()`. */
   readonly counters = { received: 0, drops: 0, sent: 0, unsent: 0 }
   readonly #reader: PacketReader
   readonly #sleep: Sleep | undefined
@@ -96,11 +96,11 @@ export class PacketSocket {
   /** Address of the link: the source of our messages, by which our own frames are recognized. */
   get mac(): Mac | undefined { return this.#batch.mac }
   set mac(mac: Mac | undefined) { this.#batch.mac = mac }
-  /** Whether the link is without neighbor resolution, as in `Link`. Then the source of a frame does not make it one of our own. */
+  /** Whether the link is without neighbor resolution, as in `Link`. Then frames with our address as source are not taken for our own. */
   set noarp(noarp: boolean) { this.#batch.noarp = noarp }
   get queued(): number { return this.#queue.size }
 
-  /** Sends nothing, which opens the descriptor for sending now: later, no descriptor may be free. @throws OsError */
+  /** Opens the descriptor for sending, by sending no message: later there might be no free descriptor. @throws OsError */
   prepareToSend(): void { this.#socket.send(NOTHING, 1, NO_LENGTHS, 0) }
 
   /** Queues an NA until `flush`. The caller may change `message` after this call. */

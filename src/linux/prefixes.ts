@@ -2,7 +2,7 @@
  * The prefix watcher: reports the prefixes that the kernel treats as on-link (RFC 4861 2.1), which are its routes without gateway
  * (rtnetlink(7)). Such routes come from addresses, Router Advertisements or an administrator. A socket filter passes only events that may
  * concern them, and a dump covers one link, so a large routing table costs little. Any host of an upstream can add any number of prefixes
- * (RFC 4861 6.3.4): those beyond the limit are neither kept nor dumped again.
+ * (RFC 4861 6.3.4): prefixes beyond the limit are not kept, and cause no dump.
  */
 import { Prefix } from '../address.ts'
 import type { LinkAddress } from '../engine/types.ts'
@@ -14,13 +14,13 @@ import { SMALL_SHARE, TableWatcher } from './table-watcher.ts'
 /** The most prefixes of one link that are reported: more than `subnet auto` serves, so the engine notices that there are too many. */
 export const REPORT_LIMIT = 256
 
-/** @param prefixes the on-link prefixes of the link, sorted, without duplicates; at the limit, those reported before stay */
+/** @param prefixes the on-link prefixes of the link, sorted, without duplicates; beyond the limit, those reported before stay */
 export type PrefixesFound = (ifindex: number, prefixes: readonly Prefix[]) => void
 
 type Prefixes = Map<number, readonly Prefix[]>
 
 /**
- * @returns the on-link prefixes of a link; without any, those of its own addresses. Mobile networks assign a prefix to this machine without
+ * @returns the on-link prefixes of a link; if it has none, those of its addresses. Mobile networks assign a prefix to this machine without
  * making it on-link (RFC 7278). A deprecated address does not count: its prefix was withdrawn, and the address stays for up to two hours
  * (RFC 4862 5.5.3 e)
  */

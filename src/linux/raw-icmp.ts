@@ -36,7 +36,7 @@ function named(error: unknown, syscall: string): Error {
 
 /**
  * Opens a socket that receives nothing. @param configure sets further options
- * @throws NativeCodeMissing; OsError, like the other functions here; then no socket stays open
+ * @throws NativeCodeMissing; OsError, as the other functions here do. After an error no socket stays open
  */
 export function openIcmp(configure: (socket: Socket) => void): Socket {
   const raw = loadRawSocket() as RawSocket

@@ -22,11 +22,11 @@ const MAX_CREDIT = 100
 const INTERVAL = 1
 /** Milliseconds until changes that failed for lack of memory are tried again. */
 const RETRY = 20
-/** Largest number of waiting changes; a list that finds none waiting may be longer. */
+/** Largest number of waiting changes. A list of changes may be longer if no others wait. */
 export const QUEUE_LIMIT = 2 ** 18
 
 export interface RouteReader {
-  /** Called after each part of the changes is carried out or refused, in order. */
+  /** Called with each part of the changes, in order, once the kernel has carried out or refused each change of the part. */
   done(changes: readonly RouteChange[]): void
   /**
    * Called for each change that the kernel refused. Judge the error by `verdict` (`wait`: the link is down or gone). EEXIST: another
@@ -59,7 +59,7 @@ export class HostRoutes {
   get pending(): number { return this.#queue.length }
   get limits(): Limit[] { return [{ name: 'route changes that wait', used: this.pending, size: QUEUE_LIMIT }] }
 
-  /** Carries out `changes` in order: up to 100 before it returns, unless earlier changes wait; the rest at 50 per millisecond. */
+  /** Carries out `changes` in order: up to 100 before it returns (none while earlier ones wait), then the others at 50 per millisecond. */
   apply(changes: readonly RouteChange[]): void {
     if (!this.#mayChange) return this.#reader.done(changes)
     if (this.#queue.length > 0 && this.#queue.length + changes.length > QUEUE_LIMIT) {
@@ -156,7 +156,10 @@ export class HostRoutes {
     for (const { op, route } of made) this.#ours?.[op](route.target.toString())
   }
 
-  /** Replaces the existing routes that are ours (on another link, expiring, or identical); reports the other changes as failed. */
+  /**
+   * Replaces the existing route of each refused change if that route is ours (on another link, expiring, or identical). Reports the other
+   * changes as failed.
+   */
   #replace(taken: readonly RouteFailure[]): void {
     const ours = this.#ours ??= new Set(this.#kernel.hostRoutes().map((route) => route.target.toString()))
     const isOurs = ({ change }: RouteFailure): boolean => ours.has(change.route.target.toString())
@@ -171,7 +174,7 @@ export class RouteWatcher {
 
   /**
    * Listens immediately.
-   * @param kernel makes our own changes, which do not count; its port is known after its first request
+   * @param kernel makes our own changes, which are ignored. It must have made a request before: its port is unknown until then
    * @param changed called once per batch of changes by others, and when notifications were lost: compare with {@link HostRoutes.present}
    * @throws OsError
    */

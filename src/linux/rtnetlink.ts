@@ -21,14 +21,14 @@ export const NETLINK_ROUTE = 0
 /** Errors of deleting a route that does not exist, or is being deleted. */
 const GONE = ['ESRCH', 'ENOENT']
 
-/** Messages in one datagram from which no further owner is added. Two replies to each message fit into the receive buffer. */
+/** No owner is added to a datagram with this many messages. The receive buffer holds two replies to each message. */
 const LOOKUP_LIMIT = 512
 
-/** Links whose entries are requested in one datagram. */
+/** The most links whose entries are requested in one datagram. */
 const ENTRY_LIMIT = 256
 
 /**
- * The decision without a route, or after an error of the lookup: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), ENODEV (the incoming link is
+ * The decision if there is no route, or the lookup fails: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), ENODEV (the incoming link is
  * gone).
  */
 export const NO_ROUTE: RoutingDecision = { ifindex: undefined, local: false, via: undefined, length: 0 }
@@ -43,7 +43,7 @@ export interface RouteFailure {
   readonly error: OsError
 }
 
-/** The kernel's routing tables, links and neighbors. Every method throws an OsError when the kernel refuses it. */
+/** The kernel's routing tables, links and neighbors. Methods throw an OsError as {@link request} and {@link dump} do. */
 export class Rtnetlink extends RequestSocket {
   constructor(open: OpenNetlink = native.openNetlink) { super(open, NETLINK_ROUTE) }
   links(): LinkMessage[] { return this.dump(dumpLinks, decodeLink) }
@@ -63,7 +63,7 @@ export class Rtnetlink extends RequestSocket {
 
   /**
    * The on-link prefixes of a link, in the kernel's order, perhaps with duplicates. ENODEV: there is no such link.
-   * @param isWanted gets the number of prefixes so far
+   * @param isWanted `count` is the number of prefixes found so far
    */
   onLinkPrefixes(ifindex: number, isWanted: (prefix: Prefix, count: number) => boolean = () => true): Prefix[] {
     return this.dump((w, sequence) => dumpLinkRoutes(w, sequence, ifindex), (message, count) => {
@@ -87,7 +87,7 @@ export class Rtnetlink extends RequestSocket {
     })
   }
 
-  /** Our host routes: /128, table main, ROUTE_MARK. @param isAll includes expired routes that the kernel has not collected yet */
+  /** Our host routes: /128, table main, ROUTE_MARK. @param isAll whether to include expired routes that the kernel has not collected yet */
   hostRoutes(isAll = true): HostRoute[] {
     return this.dump(dumpHostRoutes, (message) => {
       const route = decodeRoute(message)
@@ -100,14 +100,14 @@ export class Rtnetlink extends RequestSocket {
     })
   }
 
-  /** Looks up the route of a packet in the kernel, as forwarding does; policy routing and all tables count. */
+  /** Lets the kernel look up the route of a packet as for forwarding, with policy routing and all tables. */
   lookup(lookup: Lookup): RoutingDecision {
     let found = NO_ROUTE
     this.request((w, sequence) => lookupRoute(w, sequence, lookup), (message) => { found = decisionsOf(message)[0] })
     return found
   }
 
-  /** @returns the entry of the kernel's routing tables for a packet; undefined: none */
+  /** @returns the entry of the kernel's routing tables that a packet takes; undefined if there is none */
   route(lookup: Lookup): RouteMessage | undefined {
     let found: RouteMessage | undefined
     this.request((w, sequence) => lookupRoute(w, sequence, lookup, true), (message) => { found = decodeRoute(message) })
@@ -136,8 +136,8 @@ export class Rtnetlink extends RequestSocket {
 
   /**
    * Looks up routes to owners. The same datagram deletes the `hidden` route before the lookups and adds it again after them.
-   * @param foreign the routes among which that of a discarded packet is, because the reply does not name it; called if needed
-   * @returns the decisions by lookup: for each link of `from` one, or one for each next hop of the route
+   * @param foreign called if packets are discarded: returns the routes that may be the cause, because the replies do not name it
+   * @returns for each lookup its decisions: one per link of `from` and next hop of its route, and one for all links without a route
    */
   paths(lookups: readonly PathLookup[], foreign = (): readonly ForeignRoute[] => this.routesWithin([EVERYTHING])): (readonly RoutingDecision[])[] {
     const found = lookups.map((): RoutingDecision[] => [])
@@ -224,7 +224,7 @@ export class Rtnetlink extends RequestSocket {
   }
 }
 
-/** @returns the decision of the longest route that discards packets; a discarding rule of policy routing counts as no route */
+/** @returns the decision of the discarding route to `target` with the longest prefix; a discarding routing rule counts as no route */
 function discardOf(target: Address, routes: readonly ForeignRoute[]): RoutingDecision {
   const lengths = routes.filter(({ prefix, isDiscarding }) => isDiscarding && prefix.contains(target)).map(({ prefix }) => prefix.length)
   return { ...NO_ROUTE, length: Math.max(0, ...lengths) }

@@ -28,7 +28,7 @@ export class SendQueue {
     if (this.#size === this.#lengths.length && !this.isFull) this.#grow()
   }
 
-  /** Sends the first frames, which stay in the queue. @returns how many the kernel took. @throws OsError of the first frame */
+  /** Sends the first frames, which stay in the queue until `remove`. @returns how many the kernel took @throws OsError of the first one */
   send(socket: NativeSocket): number { return socket.send(this.#slab, SLOT, this.#lengths, this.#size) }
 
   /** Registers that all frames wait for the kernel. @param now start of the wait for frames that did not wait before (milliseconds) */

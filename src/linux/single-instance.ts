@@ -1,4 +1,4 @@
-/** The lock of a network namespace: two daemons would adopt each other's routes as those of a previous run. */
+/** Allows one daemon in a network namespace: two would adopt each other's routes as those of a previous run. */
 import type { OsError } from './errors.ts'
 import { native, type NativeSocket } from './native.ts'
 
@@ -9,7 +9,7 @@ export class AlreadyRunning extends Error {
   }
 }
 
-/** Takes the lock: an abstract name, which ends with the process (unix(7)). @throws AlreadyRunning, OsError */
+/** Takes the lock: an abstract socket name, which is free again when the process ends (unix(7)). @throws AlreadyRunning, OsError */
 export function claim(): NativeSocket {
   try {
     return native.openUnix('@ndp6d', '')

@@ -12,14 +12,14 @@ export class Sockets {
   readonly #links = new Map<number, LinkSockets>()
   /** Links with frames to send at the next flush. */
   readonly #sending = new Set<LinkSockets>()
-  /** Names of links that were closed lately: events about them may not be logged yet. */
+  /** Names of links that were closed lately: events about them may still have to be logged. */
   readonly #closed = new Map<number, string>()
 
   constructor(readerOf: (link: Link) => LinkReader) { this.#readerOf = readerOf }
   /** Names of the links whose sockets are open. */
   get open(): readonly string[] { return [...this.#links.values()].filter(({ isOpen }) => isOpen).map(({ name }) => name) }
   get usage(): readonly LinkUsage[] { return [...this.#links.values()].map(({ usage }) => usage) }
-  /** @returns counters of a link, and whether packets are received and sent; undefined without sockets */
+  /** @returns the figures of a link's sockets; undefined if it has no sockets */
   figuresOf(ifindex: number): LinkSockets['figures'] | undefined { return this.#links.get(ifindex)?.figures }
 
   get limits(): Limit[] {

@@ -31,7 +31,7 @@ export function writeSetting(iface: string, setting: Setting, value: number): vo
   writeFileSync(path(iface, setting), String(value), { flag: 'r+' })
 }
 
-/** @returns the largest number of entries in the kernel's neighbor table; undefined where it is not shown: in other network namespaces */
+/** @returns the largest number of entries in the kernel's neighbor table; undefined except in the initial network namespace */
 export function readNeighborLimit(): number | undefined {
   try {
     return Number(readFileSync('/proc/sys/net/ipv6/neigh/default/gc_thresh3', 'latin1'))
@@ -42,7 +42,7 @@ export function readNeighborLimit(): number | undefined {
 
 /**
  * Enables forwarding on all links, and sets accept_ra from 1 to 2 on the upstreams: a machine that forwards ignores Router Advertisements
- * otherwise. accept_ra comes first, because the kernel removes the default routes of links with another value as soon as forwarding begins.
+ * otherwise. accept_ra comes first: when forwarding begins, the kernel removes the default routes of links whose accept_ra is not 2.
  * @returns the changes; empty when nothing had to be changed
  * @throws OsError
  */

@@ -23,7 +23,7 @@ let manager: { readonly path: string; readonly socket: NativeSocket } | undefine
 
 /**
  * Sends the state of this service: `notify({ READY: '1', STATUS: '3 links' })`. Newlines in values become spaces.
- * @returns the error of sending; undefined when it was sent, or without NOTIFY_SOCKET
+ * @returns the error of sending; undefined if the state was sent, or if there is no NOTIFY_SOCKET
  */
 export function notify(
   fields: Readonly<Record<string, string>>, env: Environment = process.env, open: OpenUnix = native.openUnix,
@@ -44,7 +44,7 @@ export function notify(
   } catch (error) {
     manager?.socket.close()
     manager = undefined
-    // The service manager may have another socket of this name by now.
+    // The service manager may have opened a new socket of this name since.
     return isKept ? notify(fields, env, open) : error as OsError
   }
 }
@@ -103,8 +103,8 @@ export class Journal {
   }
 
   /**
-   * Writes one entry. If that fails, its text goes to stderr and only its fields are lost. It fails with EMSGSIZE above some 200 KB, with
-   * EAGAIN while journald is behind, and without journald. Never throws.
+   * Writes one entry. If that fails, its text goes to stderr and only its fields are lost. It fails for an entry above some 200 KB
+   * (EMSGSIZE), while journald is behind (EAGAIN), and if journald does not run. Never throws.
    */
   send(fields: JournalFields): void {
     try {

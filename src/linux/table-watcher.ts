@@ -6,7 +6,7 @@ import { NETLINK_ROUTE, type Rtnetlink } from './rtnetlink.ts'
 
 /** The share of the time for dumps of a table that other hosts can fill, and change at any rate. */
 export const SMALL_SHARE = 0.05
-/** Milliseconds whose share may be used at once, so that dumps of small tables need not wait. */
+/** The share of this many milliseconds may be used at once, so that dumps of small tables need not wait. */
 const CREDIT = 1000
 
 /** Base of the watchers: listens to rtnetlink(7) messages about tables, which it dumps at first and after lost messages. */
@@ -16,7 +16,7 @@ export abstract class TableWatcher<Tables, Listener> implements EventListener {
   readonly #open: OpenNetlink
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Time before which no dump begins by itself, by performance.now(). */
+  /** Earliest time of the next dump that is not requested by {@link resync}, on the clock of performance.now(). */
   #next = 0
 
   constructor(listener: Listener, kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
@@ -25,9 +25,9 @@ export abstract class TableWatcher<Tables, Listener> implements EventListener {
     this.#open = open
   }
 
-  /** Milliseconds until the next attempt of a dump, if the kernel was too busy for it. */
+  /** Milliseconds from {@link resyncLater} to the dump, also after an attempt that failed because the kernel was too busy. */
   protected abstract readonly pause: number
-  /** The largest share of the time that dumps and their consequences take. */
+  /** The largest share of the time that dumps and their consequences may take. */
   protected readonly share: number = 1
   /** @throws OsError */
   protected abstract dump(): Tables

@@ -10,8 +10,9 @@ import type { Rtnetlink } from './rtnetlink.ts'
 const IGNORE = { packets: () => {}, invalid: () => {}, query: () => {} }
 
 /**
- * Sends one advertisement on each link: with a router lifetime of 0, and the prefixes deprecated. Leaves out links that are gone or down.
- * @returns the names of the links that took it @throws OsError
+ * Sends one advertisement on each link: with a router lifetime of 0, and the prefixes deprecated. Leaves out links that are gone, down, or
+ * without a link-local address.
+ * @returns the names of the links on which it was sent @throws OsError
  */
 export function withdraw({ links: names, prefixes }: SavedAdvertising, kernel: Rtnetlink): string[] {
   const addresses = kernel.addresses()
