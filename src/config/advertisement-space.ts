@@ -1,19 +1,19 @@
-/** Checks that what is configured for Router Advertisements fits into one of 1280 bytes, which every link passes (RFC 8200 5). */
+/** Checks that prefixes, name servers and domains fit into one Router Advertisement of 1280 bytes, the minimum MTU (RFC 8200 5). */
 import type { Subnet } from './config.ts'
 import type { Report } from './diagnostic.ts'
 import type { Placed } from './parser.ts'
 import type { Places } from './places.ts'
 
-/** Bytes left for options after the IPv6 header, the message, the link-layer address and the MTU (RFC 4861 4.2). */
+/** Bytes left after the IPv6 header, the fixed fields, and the options for link-layer address and MTU (RFC 4861 4.2). */
 const SPACE = 1280 - 40 - 16 - 8 - 8
-/** Sizes as in wire/router-messages.ts, which a test compares: bytes of a prefix, and of servers or domains without their values. */
+/** Bytes of a prefix option, and of a server or domain option without its values. A test compares them with wire/router-messages.ts. */
 const PREFIX = 32, HEADER = 8
-/** Bytes of a server. A domain has one more than characters for its first length, and one for its end (RFC 1035 3.1). */
+/** Bytes of a server. A domain takes two bytes more than it has characters: for its first length, and for its end (RFC 1035 3.1). */
 const SERVER = 16, DOMAIN = 2
 
 /**
- * Warns of servers and domains that do not fit beside the prefixes of all subnets of a link. Servers come first.
- * One prefix per subnet is assumed: an upstream may grant several to `subnet auto`, or none.
+ * Warns of servers and domains that do not fit beside the prefixes of all subnets of a link. Servers take their space first.
+ * One prefix per subnet is assumed, although a `subnet auto` may get several from its upstream, or none.
  */
 export function checkAdvertisementSpace(subnets: readonly Placed<Subnet>[], places: Places, report: Report): void {
   const advertised = subnets.map(({ value }) => value).filter(({ settings }) => settings.routerAdvertisements)
@@ -41,7 +41,7 @@ export function checkAdvertisementSpace(subnets: readonly Placed<Subnet>[], plac
   }
 }
 
-/** @returns the number of values that fit, from the first on, into an option of whole multiples of 8 bytes */
+/** @returns how many of the first values fit into `space` as one option, whose length is a multiple of 8 bytes */
 function countFitting(sizes: readonly number[], space: number): number {
   let size = HEADER
   const first = sizes.findIndex((each) => 8 * Math.ceil((size += each) / 8) > space)

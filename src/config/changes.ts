@@ -7,9 +7,9 @@ import { printEndpoint, printValue } from './print.ts'
 export interface Change {
   readonly op: 'add' | 'change' | 'remove'
   readonly what: 'subnet' | 'proxy' | 'rule' | 'host' | 'exclude' | 'option' | 'order'
-  /** Prefix, interface, address or word of the part that changed; empty for `order`. */
+  /** Prefix, interface, address or keyword of the part that changed; empty for `order`. */
   readonly name: string
-  /** The block of the part: `subnet 2001:db8::/64`; null: it is outside of all blocks. */
+  /** The block that contains the part, such as `subnet 2001:db8::/64`; null for a part outside of all blocks. */
   readonly block: string | null
   /** Prefix of a subnet, rule or exclusion; else null. */
   readonly prefix: string | null
@@ -23,22 +23,22 @@ export interface Change {
 
 /** One statement of a configuration. */
 interface Part extends Pick<Change, 'what' | 'name' | 'block' | 'prefix'> {
-  /** Equal in both configurations for the part that is compared. */
+  /** Identifies the part: parts with equal keys in the two configurations are compared. */
   readonly key: string
   /** The value as it is printed. */
   readonly value: string | null
-  /** A block differs by its parts, so its value is not compared. */
+  /** The part is a block. Its value is not compared, because the parts inside the block are. */
   readonly isBlock?: boolean
-  /** Parts of one list whose order has an effect. */
+  /** The list to which the part belongs, if the order of this list has an effect. */
   readonly list?: string
-  /** Key of the block. The parts of a block that is new or removed are not listed one by one, except its rules. */
+  /** Key of the block that contains the part. If that block is new or removed, only its rules are listed one by one. */
   readonly parent?: string
   readonly place: (places: Places) => Place | undefined
 }
 
 /**
- * Returns the changes from `before` to `after`, in the order of `after`, with removed parts at the end. Empty if both are equal, apart from
- * the order of `host` and `exclude` lines and of `downstream` links, which has no effect.
+ * Returns the changes from `before` to `after`, in the order of `after`, with removed parts at the end. The order of `host` and `exclude`
+ * lines and of `downstream` links is not compared, because it has no effect.
  * @param places of the parts of `after`
  */
 export function changesBetween(before: Config, after: Config, places: Places): Change[] {
@@ -95,7 +95,7 @@ function * partsOfSubnet(subnet: Subnet): Generator<Part> {
   }
 }
 
-/** @param number of the block among those of its interface */
+/** @param number distinguishes several blocks of one interface */
 function * partsOfProxy(proxy: Proxy, number: number): Generator<Part> {
   const { iface, rules, settings } = proxy
   const block = `proxy ${iface}`
@@ -111,7 +111,7 @@ function * partsOfProxy(proxy: Proxy, number: number): Generator<Part> {
   }
 }
 
-/** @param block null: outside of all blocks @param parent its key @param owner the block that has the options */
+/** @param block undefined: outside of all blocks @param parent key of the block, or null @param owner the block, or the configuration */
 function * options(where: Where, block: string | undefined, parent: string | null, values: Partial<Settings & Config>,
   owner: object): Generator<Part> {
   for (const [word, { sets, type, where: places }] of OPTIONS) {
@@ -127,13 +127,13 @@ function describe(rule: Rule, iface: string): string {
   return rule.kind === 'iface' ? `${iface} to ${rule.ifaces.join(' ')}${rule.autovia ? ' autovia' : ''}` : `${iface} ${rule.kind}`
 }
 
-/** Formats milliseconds in the largest unit without a fraction: `90s`. */
+/** Formats milliseconds as a whole number in the largest possible unit: `90s`. */
 function printTime(time: number): string {
   const [unit, scale] = ([['h', 3_600_000], ['m', 60_000], ['s', 1000]] as const).find(([, each]) => time > 0 && time % each === 0) ?? ['ms', 1]
   return `${time / scale}${time === 0 ? '' : unit}`
 }
 
-/** Counts the calls for `name`. @returns the number of this one, from 1 */
+/** Counts the calls with `name`. @returns the number of this call, from 1 */
 function nth(counts: Map<string, number>, name: string): number {
   const number = (counts.get(name) ?? 0) + 1
   counts.set(name, number)

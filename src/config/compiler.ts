@@ -1,4 +1,4 @@
-/** Compiles blocks into a Config. contents.ts reads one block by option-table.ts; checks across statements are here. */
+/** Compiles blocks into a Config. contents.ts reads each block; this file checks statements against each other. */
 import type { Prefix } from '../address.ts'
 import { checkAdvertisementSpace } from './advertisement-space.ts'
 import { checkAddresses } from './cross-checks.ts'
@@ -12,7 +12,7 @@ import { type Places, setPlaces } from './places.ts'
 import { readSubnet } from './subnet.ts'
 import { Reader } from './values.ts'
 
-/** Shortest prefix of a `static` rule without a warning: a scan of more addresses fills neighbor tables (RFC 6583 6.1). */
+/** Prefix length below which a `static` rule gets a warning: a scan of a wider prefix fills neighbor tables (RFC 6583 6.1). */
 const WIDEST_STATIC = 112
 
 /** Methods to find hosts. */
@@ -42,7 +42,7 @@ export function compile(block: readonly Statement[], report: Report, ifaces: Map
   return { config, places }
 }
 
-/** Reads one `proxy` block. @param prefixes receives the prefixes of all rules; @param all receives the rules; for checks across blocks */
+/** Reads one `proxy` block. @param prefixes receives the prefixes of its rules @param all receives its rules, for checks across blocks */
 function readProxy(statement: Statement, prefixes: Placed<Prefix>[], all: PlacedRule[], reader: Reader): Proxy | undefined {
   const { report } = reader
   const word = onlyValue(statement, 'one interface', 'write a proxy block for each interface', reader)

@@ -29,7 +29,7 @@ export interface Settings {
   readonly keepalive: boolean
   /** Install host routes to owners (`autowire` in a proxy block, `routes` in a subnet). */
   readonly routes: boolean
-  /** Learn hosts from evidence and probe for unknown ones. Otherwise only pinned hosts are answered for. */
+  /** Learn hosts from evidence, and probe for unknown targets. If false, only pinned hosts are answered for. */
   readonly learn: boolean
   /** PACKET_MR_PROMISC on the link that receives solicitations. */
   readonly promiscuous: boolean
@@ -49,7 +49,7 @@ export interface Settings {
   readonly snooping: Snooping
   /** Send Router Advertisements on the downstream links (RFC 4861 6.2). */
   readonly routerAdvertisements: boolean
-  /** Whether the hosts get a default route: while this machine has one, or always. */
+  /** When hosts get a default route: while this machine has a default route itself, or always. */
   readonly defaultRoute: DefaultRoute
 }
 
@@ -100,7 +100,7 @@ export interface Config {
   readonly subnets: readonly Subnet[]
 }
 
-/** Names a block, or a statement by its place among the block's rules, `host` or `exclude` statements. */
+/** Names a block by its index, or a statement by its index among the rules, `host` or `exclude` statements of the block. */
 export interface StatementKey {
   readonly kind: 'proxies' | 'subnets'
   readonly block: number

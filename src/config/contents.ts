@@ -13,13 +13,13 @@ export interface Contents {
   /** The words that set the values, by field name. */
   readonly words: Readonly<Record<string, Word>>
   readonly statements: readonly Statement[]
-  /** Words that misspelt statements of the block stand for: what these statements lack is not reported as missing. */
+  /** Keywords that misspelt statements of the block probably stand for. A missing statement with such a keyword is not reported. */
   readonly meant: ReadonlySet<string>
 }
 
 /**
  * Reads `block`, a block of kind `where`. Problems go to the report of `reader`.
- * @param needed words of which the block needs at least one: if it has none of them, a misspelt one is an error
+ * @param needed keywords of which the block needs at least one. If the block has none of them, misspelling one is an error
  */
 export function readContents(block: readonly Statement[], where: Where, reader: Reader, needed: readonly string[] = []): Contents {
   const { report } = reader
@@ -35,7 +35,7 @@ export function readContents(block: readonly Statement[], where: Where, reader: 
     const key = statement.key.text
     const option = OPTIONS.get(key)
     if (option === undefined || !option.where.includes(where)) {
-      // A block that lacks its `{`: its contents are part of the same mistake.
+      // The block before lacks its `{`, which is reported there: this statement is part of the same mistake.
       if (headless !== undefined && belongsIn(key, headless)) continue
       i = reportIgnored(block, i, where, lacking, meant, reader)
       continue
@@ -71,11 +71,11 @@ export function readContents(block: readonly Statement[], where: Where, reader: 
   return { values, words, statements, meant }
 }
 
-/** Returns the value of a statement that takes one. Reports a missing value, and a second value with `hint`. */
+/** Returns the value of a statement that takes exactly one value. Reports a missing value, and with `hint` a second value. */
 export function onlyValue(statement: Statement, expected: string, hint: string, reader: Reader): Word | undefined {
   const { key, values } = statement
   if (values.length === 0) reportMissing(statement, expected, reader)
-  // ndppd 0.2.x takes the block as that of the second word and drops the contents of the block.
+  // ndppd 0.2.x attaches the block to the second word, and drops the contents of the block.
   if (values.length > 1) {
     reader.report.error(values[1], 'unexpected-word', `unexpected ${quote(values[1].text)} after \`${key.text}\`: expected ${expected}`, hint)
   }
@@ -108,8 +108,8 @@ function readValue(statement: Statement, { type, min = 0 }: Option, reader: Read
 
 /**
  * Reports statement `index`, which is not allowed here, with the words left over after it.
- * @param lacking as `needed` of {@link readContents}
- * @param meant receives the word that a misspelt one stands for
+ * @param lacking the keywords `needed` of {@link readContents} if the block has none of them, else none
+ * @param meant receives the keyword that a misspelt word probably stands for
  * @returns index of the last statement reported
  */
 function reportIgnored(block: readonly Statement[], index: number, where: Where, lacking: readonly string[], meant: Set<string>,

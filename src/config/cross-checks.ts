@@ -10,7 +10,7 @@ import { laterColons, nearAddress } from './suggest.ts'
 const MAX_SUGGESTIONS = 10_000
 
 /**
- * Reports overlapping subnets, and rules for one address with a misplaced `::` (`2001::db8:2` beside `2001:db8::/64`).
+ * Reports overlapping subnets, and rules for a single address with a misplaced `::` (`2001::db8:2` beside `2001:db8::/64`).
  * The prefixes of an `auto` subnet are not known here.
  */
 export function checkAddresses(rules: readonly Placed<Prefix>[], subnets: readonly Placed<Subnet>[], report: Report): void {

@@ -12,7 +12,7 @@ export const DEFAULTS: Settings = {
 
 export const SUBNET_DEFAULTS: Settings = { ...DEFAULTS, routes: true, announce: 'yes' }
 
-/** Completes the settings of one block. `deadtime` follows `ttl` unless it is set, as in ndppd 0.2.6. */
+/** Completes the settings of one block. The default of `deadtime` is the block's `ttl`, as in ndppd 0.2.6. */
 export function withDefaults(defaults: Settings, values: Partial<Settings>): Settings {
   const settings = { ...defaults, ...values }
   return values.deadtime === undefined ? { ...settings, deadtime: settings.ttl } : settings

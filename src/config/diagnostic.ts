@@ -35,7 +35,7 @@ export class Source {
     this.text = text.startsWith('\ufeff') ? text.slice(1) : text
   }
 
-  /** @returns line and column (from 1) of `offset`, and where that line starts and ends, without its line end */
+  /** @returns line and column (from 1) of `offset`, and the offsets at which that line starts and ends, before its LF or CR LF */
   locate(offset: number): { line: number; column: number; start: number; end: number } {
     const lines = this.#lines ??= [0, ...Array.from(this.text.matchAll(/\n/g), ({ index }) => index + 1)]
     let low = 0
@@ -51,7 +51,7 @@ export class Source {
   }
 }
 
-/** A part of a source: offsets in UTF-16 units; `end` is the offset after the last one. */
+/** A part of a source. Offsets are in UTF-16 units; `end` is the offset after the last unit. */
 export interface Span {
   readonly source: Source
   readonly start: number

@@ -42,7 +42,7 @@ export class Lexer {
 
   /**
    * Reads the next token. A `key` is `[A-Za-z0-9_-]*` after any newlines; it is empty if any other character comes first.
-   * A `value` ends at the next blank or brace; where only a newline follows, the newline is returned as a token.
+   * A `value` ends at the next blank or brace; if the line has no further value, the newline is returned as a token.
    */
   next(expected: 'key' | 'value'): Token {
     this.#skip(expected === 'key')
@@ -144,7 +144,7 @@ export class Lexer {
     this.#at = end < 0 ? this.#text.length : end + 2
   }
 
-  /** Returns whether the `;` that begins a line begins a comment: not if a brace, `#` or the line end follows (after any `;`). */
+  /** Returns whether a `;` at the start of a line begins a comment: not if a brace, `#` or line end follows, perhaps after more `;`. */
   #startsComment(): boolean {
     const rest = /;[;\s]*?(\n|[^;\s]|$)/y
     rest.lastIndex = this.#at

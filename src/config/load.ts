@@ -39,7 +39,7 @@ export function parseConfig(text: string, file: string, readInclude: ReadInclude
   const order = (diagnostic: Diagnostic): number => files.get(diagnostic.file) ?? files.size
   report.diagnostics.sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
   if (!report.hasErrors && config.proxies.length + config.subnets.length === 0) {
-    // A consequence of the other problems, if there are any, so it comes after them.
+    // This may be a consequence of other problems, so it comes after them.
     const end = report.diagnostics.length === 0 ? 0 : source.text.trimEnd().length
     report.warning({ source, start: end, end }, 'nothing-proxied', 'nothing is proxied: expected a `subnet` or `proxy` block')
   }
@@ -90,7 +90,7 @@ function readAll(word: Word, from: string, readInclude: ReadInclude, report: Rep
     return []
   }
   if (found.length === 0) {
-    // A drop-in directory can be empty, so only a missing file without wildcards is an error.
+    // A drop-in directory can be empty, so a pattern without a file is only a warning.
     if (/[*?[]/.test(word.text)) report.warning(word, 'empty-include', `${quote(word.text)} matches no file: nothing was read`,
       'put a file there, or delete this line')
     else report.error(word, 'unreadable-include', `${quote(word.text)} does not exist: expected a file`)

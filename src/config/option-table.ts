@@ -1,11 +1,11 @@
-/** Table of all statements: where each may stand, its type and the field it sets. Those of ndppd 0.2.6 keep their names. */
+/** Table of all statements: where each may stand, its type and the field it sets. Statements of ndppd 0.2.6 keep their names. */
 import type { Settings } from './config.ts'
 import type { Code } from './diagnostic.ts'
 import { nearest } from './suggest.ts'
 
 export type Where = 'top' | 'proxy' | 'subnet' | 'rule'
 
-/** Types of values. `flag`: its presence counts, as in ndppd 0.2.x. `unused`: no effect. A list: one of its words. */
+/** Types of values. A `flag` is set by its presence, as in ndppd 0.2.x. `unused` has no effect. Of a list, the value is one word. */
 export type Type =
   | 'block' | 'include' | 'ifaces' | 'iface' | 'host' | 'prefixes' | 'addresses' | 'domains' | 'endpoint'
   | 'bool' | 'time' | 'count' | 'flag' | 'unused' | readonly string[]
@@ -79,7 +79,7 @@ const FOREIGN: ReadonlyMap<string, string> = new Map(Object.entries({
   outgoing: 'write `autowire`, or `routes` in a subnet: traffic of this machine uses these host routes',
 }))
 
-/** Types for which all words on the line are values. `block` and `iface` allow one value, so one error covers the further words. */
+/** Types for which all words on the line are values. `block` and `iface` are among them so that one error covers all surplus words. */
 const MANY: readonly unknown[] = ['block', 'iface', 'include', 'ifaces', 'host', 'prefixes', 'addresses', 'domains']
 
 /** @returns whether a block belongs to `key` */

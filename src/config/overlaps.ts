@@ -23,7 +23,7 @@ export function checkOverlaps(rules: readonly PlacedRule[], subnets: readonly Pl
   reportInSubnets(rules, subnets, report)
 }
 
-/** Rules by a key and by prefix. The first rule in file order counts. */
+/** Rules by key and prefix. Of rules with equal key and prefix, the first in file order is kept. */
 class RuleMap {
   readonly #maps = new Map<string, PrefixMap<PlacedRule>>()
 
@@ -89,7 +89,7 @@ function reportFacing(rules: readonly PlacedRule[], report: Report): void {
   }
 }
 
-/** Reports rules of a subnet's link that overlap the subnet: where both apply, the options of the rule count. */
+/** Reports rules that overlap a subnet on a link of this subnet: where both apply, the options of the rule's block count. */
 function reportInSubnets(rules: readonly PlacedRule[], subnets: readonly Placed<Subnet>[], report: Report): void {
   const byLink = new RuleMap()
   for (const each of rules) byLink.add(each.iface, each)

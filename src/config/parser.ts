@@ -23,7 +23,7 @@ export interface Statement {
   /** The statement follows the value of another one on the same line. */
   readonly trailing: boolean
   readonly block: readonly Statement[] | undefined
-  /** A `:` stands after the key, which is reported. */
+  /** A `:` follows the key. The parser has reported it. */
   readonly colon: boolean
 }
 
@@ -41,7 +41,7 @@ interface Draft extends Statement {
   block: Draft[] | undefined
 }
 
-/** A statement that needs a block, and the block around it. */
+/** A statement that needs a block but has none yet; `statements` is the enclosing block. */
 interface Headless {
   readonly owner: Draft
   readonly statements: Draft[]
@@ -114,8 +114,8 @@ export function parse(source: Source, keys: Keys, report: Report): readonly Stat
 }
 
 /**
- * Finds the statement whose `{` is missing, as a `}` without block shows: the last one that is followed by statements of its block.
- * Reports it and makes them its block. @returns false: there is none
+ * Handles a `}` without block, which shows that a `{` is missing: finds the last statement that needs a block and is followed by a
+ * statement of such a block. Reports the missing `{`, and moves all that follows into the block. @returns false: no such statement
  */
 function adopt(headless: Headless[], keys: Keys, report: Report): boolean {
   for (let found = headless.pop(); found !== undefined; found = headless.pop()) {

@@ -31,10 +31,10 @@ function placeOf(span: Span | undefined): Place | undefined {
 
 const known = new WeakMap<Config, Places>()
 
-/** Notes the places of a configuration. They are beside its values, so that configurations with equal values are equal. */
+/** Records the places of a configuration outside of the Config, so that configurations with equal values compare as equal. */
 export function setPlaces(config: Config, places: Places): void { known.set(config, places) }
 
-/** @returns undefined for a statement that the configuration does not have, or if no file has the configuration */
+/** @returns undefined for a statement that the configuration does not have, or if the configuration is not from a file */
 export function findPlace(config: Config, { kind, block, part, index = 0 }: StatementKey): Place | undefined {
   const owner = config[kind][block] as Partial<Record<'rules' | 'hosts' | 'exclude', readonly object[]>> | undefined
   const value = part === undefined ? owner : owner?.[part]?.[index]

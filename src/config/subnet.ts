@@ -23,7 +23,7 @@ export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet>
   for (const each of statements) if (each.values.length === 0) reportMissing(each, VALUES[each.key.text], reader)
   const of = (key: string): Statement[] => statements.filter((each) => each.key.text === key)
   const upstream = readUpstream(word, of('upstream'), meant, reader)
-  const several = of('upstream').flatMap((each) => each.values).length > 1 // the hint about it names the second one as downstream
+  const several = of('upstream').flatMap((each) => each.values).length > 1 // the hint of that error mentions `downstream` already
   const downstream = readDownstream(word, of('downstream'), upstream, several || meant.has('downstream'), reader)
   if (prefix === undefined) return undefined
   if (prefix !== 'auto' && (prefix.address.isLinkLocal || prefix.address.isMulticast)) {
@@ -74,7 +74,7 @@ function readUpstream(word: Word, statements: readonly Statement[], meant: Reado
   return name
 }
 
-/** @param isExplained whether another problem explains why there is none */
+/** @param isExplained whether another reported problem explains that `downstream` is missing */
 function readDownstream(word: Word, statements: readonly Statement[], upstream: string | undefined, isExplained: boolean,
   reader: Reader): string[] {
   const { report } = reader

@@ -18,7 +18,7 @@ export function distance(a: string, b: string): number {
   return above[to.length]
 }
 
-/** @returns the word of `known` nearest to `word`, with at most one edit per three letters of `word`, but at least one allowed */
+/** @returns the word of `known` with the fewest edits from `word`. One edit is allowed per three letters, and one in a shorter word */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
   let least = Math.max(1, Math.floor(word.length / 3)) + 1
@@ -31,8 +31,8 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
 }
 
 /**
- * Explains the name of a link that does not exist, by the links that do.
- * @param present names, in the order to show them @param configured names that the configuration has: none of them is meant
+ * Lists the links that exist, for a message about a link that does not, and suggests one whose name is similar.
+ * @param present names, in the order to show them @param configured names in the configuration, which are not suggested
  * @param limit the most names to show
  * @returns as in `did you mean \`eth0\`? links here: eth0, eth1`
  */
@@ -80,7 +80,7 @@ function permutations(group: string): string[] {
   return Array.from(group, (digit, i) => permutations(group.slice(0, i) + group.slice(i + 1)).map((rest) => digit + rest)).flat()
 }
 
-/** Moves the `::` (`2001::db8:2` to `2001:db8::2`) to each place with at least `least` groups before and one after. */
+/** Moves the `::` (`2001::db8:2` to `2001:db8::2`) to each place with at least `least` groups before it and one after it. */
 function* movedColons(text: string, least = 0): Generator<string> {
   if (!text.includes('::')) return
   const groups = text.split(/:+/).filter((group) => group !== '')

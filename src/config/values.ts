@@ -1,6 +1,6 @@
 /**
  * Reads words as typed values. Each method returns undefined after it reported an error. Values that ndppd 0.2.x silently
- * misreads are errors (`atoi`, a bad address as ::/128, any unknown word as "no").
+ * misreads are errors (numbers by `atoi`, a bad address as ::/128, any unknown word as "no").
  */
 import { Address, Prefix } from '../address.ts'
 import type { Endpoint } from './config.ts'
@@ -9,13 +9,13 @@ import type { Word } from './parser.ts'
 import { Places } from './places.ts'
 import { nearAddress, nearest } from './suggest.ts'
 
-/** A domain of at most 253 characters (RFC 1035 2.3.4), without the final dot. The last label is no number, as in an address. */
+/** A domain of at most 253 characters (RFC 1035 2.3.4), without the final dot. The last label is not a number, unlike in 192.0.2.1. */
 const DOMAIN = /^(?=.{1,253}$)(?!(.*\.)?\d+$)[a-z0-9_]([\w-]{0,61}[a-z0-9])?(\.[a-z0-9_]([\w-]{0,61}[a-z0-9])?)*$/i
 /** Maximum of times (ms) and counts: a JavaScript timer with a longer time fires at once. */
 const MAX_INTEGER = 2 ** 31 - 1
 /** IFNAMSIZ - 1 of linux/if.h, in bytes. */
 const MAX_IFACE = 15
-/** The port of examples. */
+/** The port in examples that messages give. */
 const METRICS_PORT = 9436
 /** The most addresses per run for which a correction is searched, so that a file full of errors is read in linear time. */
 const MAX_SUGGESTIONS = 50
@@ -35,7 +35,7 @@ export class Reader {
   readonly places = new Places()
   #suggestions = 0
   readonly #ifaces: Map<string, Span>
-  /** Interface names without a problem, which most files repeat often. */
+  /** Interface names that were checked without a problem: most files repeat the same names often. */
   readonly #usual = new Set<string>()
 
   /** @param ifaces receives all interface names and patterns, with the place of the first mention */
@@ -112,7 +112,7 @@ export class Reader {
     return prefix
   }
 
-  /** Reads the {@link prefix} of a rule. One address is a rule, too, but an address that ends in zeros was meant as a prefix. */
+  /** Reads the {@link prefix} of a rule, which may be a single address. An address that ends in zeros was probably meant as a prefix. */
   rulePrefix(word: Word): Prefix | undefined {
     const prefix = this.prefix(word)
     if (prefix !== undefined && !word.text.includes('/') && (prefix.address.w3 & 0xffff) === 0) {
@@ -145,7 +145,7 @@ export class Reader {
     return undefined
   }
 
-  /** Reads the address of a name server. A link-local one is on the link of the hosts. */
+  /** Reads the address of a name server. A link-local address is valid: such a server is on the link of the hosts. */
   server(word: Word): Address | undefined {
     if (/^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+$/i.test(word.text)) {
       this.report.error(word, 'bad-address', `${quote(word.text)} is not an IPv6 address: expected one like 2001:db8::5`,
@@ -226,7 +226,7 @@ export class Reader {
   }
 }
 
-/** @returns a hint for an endpoint without port, with a port that cannot be, or without the brackets of its address */
+/** @returns a hint for an endpoint without port, with an invalid port, or without the brackets of its address */
 function endpointHint(text: string): string | undefined {
   if (Address.parse(text) !== undefined) return `write \`[${text}]:${METRICS_PORT}\``
   const [, inside, after] = /^\[([^\]]*)\]?:?(\d*)$/.exec(text) ?? []
