@@ -3,15 +3,15 @@ import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { type Part, VERSION } from './protocol.ts'
 
-/** Longest silence of the daemon, milliseconds. */
+/** Milliseconds without data from the daemon after which a request fails. */
 const TIMEOUT = 10_000
 
-/** The daemon's reason for not replying. */
+/** The daemon replied with an error. The message is the reason. */
 export class Refused extends Error {}
 
-/** Why the reply of a daemon, or of another program, is not whole. */
+/** The reply is incomplete, or it is from another program than ndp6d. */
 export class NoReply extends Error {
-  /** `lost`: the connection ended; `silent`: nothing came for too long; `foreign`: it is not a reply to this command. */
+  /** `lost`: the connection ended; `silent`: nothing came for too long; `foreign`: a line is not of the control protocol. */
   readonly kind: 'lost' | 'silent' | 'foreign'
   constructor(kind: NoReply['kind'], message: string) {
     super(message)
@@ -21,7 +21,7 @@ export class NoReply extends Error {
 
 /**
  * Sends a command with its arguments, and yields the parts of the reply.
- * @param timeout longest silence, milliseconds; 0: no limit, for replies that go on as long as things happen
+ * @param timeout milliseconds without data after which the request fails; 0: no limit, for commands that wait for events
  * @throws the error of connect(2): ENOENT or ECONNREFUSED without a daemon, EACCES without permission; {@link Refused}; {@link NoReply}
  */
 export async function * request(path: string, command: string, args: object = {}, timeout = TIMEOUT): AsyncGenerator<Part> {
@@ -31,7 +31,7 @@ export async function * request(path: string, command: string, args: object = {}
   const failed = new Promise<never>((_, reject) => socket.on('error', (error: NodeJS.ErrnoException) => {
     reject(error.code === 'ECONNRESET' || error.code === 'EPIPE' ? lost() : error)
   }))
-  failed.catch(() => {}) // The socket may fail between two parts.
+  failed.catch(() => {}) // The socket may fail between two parts, when nothing awaits the promise.
   const lines = createInterface({ input: socket, crlfDelay: Infinity })[Symbol.asyncIterator]()
   try {
     for (;;) {
@@ -49,7 +49,7 @@ export async function * request(path: string, command: string, args: object = {}
 
 function lost(): NoReply { return new NoReply('lost', 'the daemon closed the connection before the end of its reply') }
 
-/** @param isEnd whether nothing follows the line, so that it may be cut @throws NoReply */
+/** @param isEnd whether nothing follows the line, so that the line may be incomplete @throws NoReply */
 function partOf(line: string, isEnd: boolean): Part {
   try {
     const part: unknown = JSON.parse(line)

@@ -3,7 +3,7 @@
  * {@link Request}. The reply is one line for each part. A part with `end` or `error` is the last one.
  */
 
-/** A change that old commands or old daemons do not understand has another number. */
+/** Version of the protocol. It grows with each change that old commands or old daemons do not understand. */
 export const VERSION = 1
 
 /** Longest line of a request, characters. */

@@ -15,8 +15,8 @@ const RETRY = 1000
 
 /**
  * Replies to a request, part by part. The next part is made when the client has read most of the former ones, so a long reply needs little
- * memory. Packets wait while an Iterable makes one part, so each of its parts has a turn of its own ({@link Share}). An AsyncIterable
- * waits for its parts itself, and takes no turns.
+ * memory. The daemon handles no packets while an Iterable makes a part, so the Iterable waits for a turn before each part ({@link Share}).
+ * An AsyncIterable decides itself when to make a part, and takes no turns.
  * @throws Error whose message is sent to the client as the reason
  * @param closed is aborted when the client is gone
  */
@@ -24,9 +24,9 @@ export type Reply = (request: Request, closed: AbortSignal) => Iterable<Part> | 
 
 export interface ServerOptions {
   readonly replies: Readonly<Record<string, Reply>>
-  /** Called once, after the first error of listening. Without a free file descriptor, listening is tried again later. */
+  /** Called once, when listening fails for the first time. If no file descriptor was free, listening is tried again later. */
   readonly failed: (error: Error) => void
-  /** @returns whether a further client leaves enough file descriptors for the rest of the program */
+  /** @returns whether enough file descriptors remain for the rest of the program if another client connects */
   readonly isRoomLeft?: () => boolean
   readonly timeout?: number
 }
@@ -41,10 +41,10 @@ export class ControlServer {
   #retry: NodeJS.Timeout | undefined
   #hasFailed = false
   #isClosed = false
-  /** In the order of their last activity. */
+  /** The clients, in the order of their last activity: the first has been idle for the longest time. */
   readonly #clients = new Set<Socket>()
   readonly #share = new Share()
-  /** Replies in turns so far. */
+  /** Number of replies so far that took turns. */
   #replies = 0
   /** Whether this process made the directory of the socket. */
   #madeDirectory = false
@@ -73,7 +73,7 @@ export class ControlServer {
     }
   }
 
-  /** Listens, unless another process does. */
+  /** Listens, unless another process listens at the path. */
   #replace(): void {
     const other = connect(this.#path)
     other.on('connect', () => {
@@ -142,7 +142,7 @@ export class ControlServer {
       if (end === -1 && text.length <= MAX_LINE) return
       clearTimeout(timer)
       socket.removeAllListeners('data')
-      // More lines are ignored, but reading them takes time: no command sends so much.
+      // More lines are ignored, but reading them takes time. A client that sends too many, as no command does, is disconnected.
       let ignored = text.length
       socket.on('data', (more: string) => {
         ignored += more.length
@@ -155,7 +155,7 @@ export class ControlServer {
   }
 
   /**
-   * Disconnects the client that was idle for the longest time if a limit is reached, so that idle clients block no command.
+   * If a limit is reached, disconnects the client that was idle for the longest time, so that idle clients block no command.
    * @returns whether one more client may connect
    */
   #makeRoom(): boolean {

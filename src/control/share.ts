@@ -1,6 +1,6 @@
 /**
- * Limits the CPU time that replies to commands take from packets: some at once, so that one command is answered quickly, and then a small
- * share.
+ * Limits the CPU time of replies to commands, because packets wait meanwhile: a burst, so that a single command is answered quickly, and
+ * then a small share of the time.
  */
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 
@@ -18,8 +18,8 @@ export class Share {
 
   /**
    * Waits for a turn. The caller then works without waiting, and calls {@link took}. Turns alternate between the reply that has taken
-   * least and the one that began last, so many long replies, which nobody may read, delay neither a short one nor a new one.
-   * @param taken what its former turns took, milliseconds @param number grows with each reply
+   * the least time and the reply that began last. Many long replies therefore delay neither a short reply nor a new one.
+   * @param taken CPU time of the former turns of the reply, milliseconds @param number number of the reply; a later reply has a greater one
    */
   turn(taken: number, number: number): Promise<void> {
     return new Promise((begin) => {

@@ -9,8 +9,8 @@ function counter(help: string, ...labels: string[]): Metric { return { type: 'co
 function gauge(help: string, ...labels: string[]): Metric { return { type: 'gauge', help, labels } }
 
 /**
- * Label `interface` is a name or pattern of the configuration, as written there; `auto` stands for links that only a route leads to.
- * So the configuration bounds the number of series. No label has an address.
+ * Label `interface` is a name or pattern of the configuration, as written there; `auto` stands for links that are used only because
+ * of a route (`auto` rules). The configuration therefore bounds the number of series. No label contains an address.
  */
 export const METRICS = {
   ndp6d_build_info: gauge('Versions of the program and of Node; always 1.', 'version', 'node'),
@@ -55,7 +55,7 @@ export const METRICS = {
 
 export type MetricName = keyof typeof METRICS
 
-/** The values of the labels, in the order of the metric, and the value of one series. */
+/** One series: the values of its labels, in the order of {@link Metric.labels}, and then its value. */
 export type Sample = readonly [...labels: string[], value: number]
 
 /** All series at one time. A daemon of another version may have others. */

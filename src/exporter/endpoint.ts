@@ -1,4 +1,4 @@
-/** Serves metrics at the endpoint of the configuration. Loads the server only if there is one. An error never ends the daemon. */
+/** Serves metrics at the configured endpoint. Loads the server only if an endpoint is configured. An error never ends the daemon. */
 import type { Server } from 'node:http'
 import type { Endpoint } from '../config/config.ts'
 import type { Log } from '../log/log.ts'
@@ -78,7 +78,7 @@ export class MetricsEndpoint {
     const { log, retry = RETRY } = this.#options
     const reason = REASONS[error.code ?? ''] ?? error.message
     if (!this.#hasFailed) {
-      // Another endpoint that fails is another cause, because an administrator has just configured it.
+      // The endpoint is the cause, so an error of an endpoint that was just configured is logged at once.
       log.warn({ event: 'metrics', endpoint: name(endpoint), reason: error.code ?? error.message },
         `cannot serve metrics at ${name(endpoint)}: ${reason}; trying again every ${RETRY / 1000} s`, name(endpoint))
     }

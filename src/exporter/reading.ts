@@ -13,11 +13,11 @@ const OF_ADVERTISEMENTS: readonly Outcome[] = ['proof', 'unsolicited', 'proxied'
 const OF_SOLICITATIONS: readonly Outcome[] = [...ACTIONS.filter((action) => action !== 'repaired' && !OF_ADVERTISEMENTS.includes(action)),
   ...SILENT_REASONS]
 
-/** What the daemon itself does not know. */
+/** Values that the figures of the daemon do not contain. */
 export interface Program {
   readonly version: string
   readonly reloads: ReloadCounts
-  /** Limits of parts beside the daemon. */
+  /** Limits of other parts of the program than the daemon. */
   readonly limits: readonly Limit[]
 }
 
@@ -66,7 +66,7 @@ export function readMetrics({ figures }: Pick<Introspection, 'figures'>, program
   } satisfies Record<MetricName, readonly Sample[]>
 }
 
-/** Limits of links become one, of the link that uses most of it: links may be hundreds. */
+/** Of a limit that each link has, returns only that of the link which uses the greatest share: there may be hundreds of links. */
 function merged(limits: readonly Limit[]): Limit[] {
   const byName = new Map<string, Limit>()
   for (const limit of limits) {
@@ -80,7 +80,7 @@ function merged(limits: readonly Limit[]): Limit[] {
 const startedAt = Date.now() / 1000 - process.uptime()
 let maxDescriptors: number | undefined
 
-/** The names and the meaning are those of Prometheus' client libraries. */
+/** Names and meanings of the metrics `process_*` are those of Prometheus' client libraries. */
 function processReading() {
   const { user, system } = process.cpuUsage()
   maxDescriptors ??= Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? Number.NaN)
@@ -96,6 +96,6 @@ function processReading() {
 
 function openDescriptors(): number {
   const directory = '/proc/self/fd'
-  // The size is 0 before Linux 6.2. Reading the directory takes 2 us for each descriptor, and opens one itself.
+  // Since Linux 6.2 the size is the number of descriptors; before, it is 0. Reading takes 2 us per descriptor, and opens one itself.
   return statSync(directory).size || readdirSync(directory).length - 1
 }

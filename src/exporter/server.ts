@@ -4,11 +4,11 @@ import type { Reading } from './catalog.ts'
 import { CONTENT_TYPE, Exposition } from './exposition.ts'
 
 const MAX_CONNECTIONS = 16
-/** Milliseconds until a client has to have sent its request, and in which it has to read the reply. */
+/** Milliseconds in which a client has to send its request. After twice this time without activity, the client is disconnected. */
 const TIMEOUT = 5000
 const HELP = 'ndp6d: metrics for Prometheus are at /metrics\n'
 
-/** @param isRoomLeft whether a further client leaves enough file descriptors for the rest of the program @returns a server to listen with */
+/** @param isRoomLeft whether enough file descriptors remain for the rest of the program @returns a server that does not listen yet */
 export function createMetricsServer(read: () => Reading, isRoomLeft: () => boolean): Server {
   const exposition = new Exposition()
   const print = async (): Promise<string> => exposition.print(read())
@@ -18,7 +18,7 @@ export function createMetricsServer(read: () => Reading, isRoomLeft: () => boole
       response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text), 'allow': 'GET, HEAD' })
       response.end(method === 'HEAD' ? undefined : text)
     }
-    // Values may need a file descriptor to be read.
+    // Reading the values may fail, because it may need a file descriptor.
     const fail = ({ message }: Error): void => reply(500, 'text/plain', `ndp6d: ${message}\n`)
     const path = url.split('?', 1)[0]
     if (method !== 'GET' && method !== 'HEAD') reply(405, 'text/plain', 'ndp6d: only GET is allowed\n')
