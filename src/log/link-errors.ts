@@ -5,7 +5,7 @@ import type { Log } from './log.ts'
 
 type SocketError = Error & { readonly code?: string; readonly syscall?: string }
 
-/** The most errors that are remembered as logged. Beyond it all are forgotten, so each is logged once more. */
+/** The most errors that are remembered as logged. A further error makes all others forgotten, so that each can be logged once more. */
 const MAX_ERRORS = 256
 
 /** What failed, by the `syscall` of the error. */
@@ -28,10 +28,10 @@ const REASONS: readonly (readonly [codes: readonly string[], reason: string])[] 
   [['ENOMEM'], 'this machine is out of memory; free some'],
 ]
 
-/** Errors of the whole machine: many links have them at once. Without a socket, a link is not served at all. */
+/** Errors of the whole machine: many links have them at once. No socket of such a link can be opened, so the link is not served at all. */
 const OF_MACHINE = ['EMFILE', 'ENFILE']
 
-/** @returns what failed on a number of links */
+/** @returns what failed, in words for one link or for several */
 function describe({ code = '', syscall = '' }: SocketError, links: number): string {
   const isKnown = Object.hasOwn(ACTIONS, syscall) && (syscall === 'discover' || !OF_MACHINE.includes(code))
   return isKnown ? ACTIONS[syscall] : links === 1 ? 'cannot use the link' : 'cannot use the links'
@@ -111,7 +111,7 @@ export class LinkErrorLog {
     const { code, message } = error
     const reason = explain(error, this.#readNeighborLimit)
     const fields = { event: 'link-error', ...about(links), reason: code ?? message, err: reason === undefined ? error : undefined } as const
-    // A group sums up its links itself.
+    // The cause differs in each record, because LinkGroup has summed up the links already.
     this.#log[level](fields, `${linkNames(links)}: ${describe(error, links.length)}: ${reason ?? message}`, `${links.length} ${links[0]} ${code}`)
   }
 }

@@ -2,9 +2,9 @@
 
 /** Milliseconds without a further link after which the links are logged. */
 const PAUSE = 2000
-/** The most pauses until the links are logged, although more come. */
+/** The most pauses to wait: after these, the links are logged even if further links still come. */
 const PAUSES = 5
-/** Milliseconds until further links are logged while others of the group remain: a shortage moves from link to link. */
+/** Milliseconds until links are logged that join a group after its first record: a shortage moves from link to link. */
 const INTERVAL = 60_000
 
 /** Calls `callback` after `ms`, unless the process ends before. */

@@ -14,7 +14,7 @@ const PATIENCE = 5000
 /** Milliseconds after the return of a link in which its hosts are found again. */
 const RETURN = 10_000
 
-/** The most outages that are remembered: links with ever new names may come and go. Beyond it, the oldest is forgotten. */
+/** The most outages that are remembered: links with ever new names may come and go. A further outage replaces the oldest. */
 const MAX_OUTAGES = 4096
 
 /** A link that is down or gone. */

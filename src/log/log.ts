@@ -16,13 +16,13 @@ const SHARED_DELAY = 5000
 const MAX_PROBLEMS = 10
 const MAX_NEWS = 15
 
-/** A sum: repetitions since the last record of their cause. */
+/** The repetitions since the last record of a cause: how many, and in how many seconds. */
 export interface Sum {
   readonly count: number
   readonly seconds: number
 }
 
-/** The text of a record, or a function that makes it. In a sum, the function gets the repetitions, so that the text can have their number. */
+/** The text of a record, or a function that makes it. For a record about repetitions, the function gets their sum. */
 export type Text = string | ((sum?: Sum) => string)
 
 type Fields = Readonly<Record<string, unknown>>
@@ -40,7 +40,7 @@ interface Entry {
 /** Formats `29 971`. */
 export function grouped(count: number): string { return String(count).replace(/\B(?=(?:\d{3})+$)/g, ' ') }
 
-/** @returns the text of a record; in a sum, a text that is no function gets the number of the other repetitions at its end */
+/** @returns the text of a record. If the record is a sum, the number of the other repetitions is added to a text that is a string */
 function textOf(text: Text, sum?: Sum): string {
   if (typeof text === 'function') return text(sum)
   return sum === undefined || sum.count < 2 ? text : `${text} (${grouped(sum.count - 1)} more like this in ${sum.seconds} s)`
@@ -74,7 +74,8 @@ export class Log {
   info(fields: Fields, text: string): void { this.#logger.info(fields, text) }
 
   /**
-   * Writes or counts the record of a problem. @param text a function receives the sum of `count`, or the number of records without `count`
+   * Writes the record of a problem, or counts it as a repetition.
+   * @param text a function gets the sum of the `count` fields; a record without this field counts as 1
    * @param cause default: the link, the addresses and the reason
    */
   warn<P extends ProblemName>(fields: ProblemRecord<P>, text: Text, cause?: string): void { this.#problem('warn', fields, text, cause) }
@@ -82,7 +83,7 @@ export class Log {
 
   /**
    * Writes or counts a record of level info about something that may happen to many hosts or links at once. A record that is only counted
-   * is written at debug. @param kind records of one kind share the number of causes @param cause default: a cause of its own
+   * is written at debug. @param kind the limit of causes applies to each kind @param cause default: each record has a cause of its own
    */
   news(kind: string, fields: Fields, text: Text, cause = `#${this.#serial++}`): void {
     if (!this.isLevelEnabled('info')) return
@@ -90,7 +91,7 @@ export class Log {
     if (!isOwn && this.isLevelEnabled('debug')) this.#logger.debug(fields, textOf(text))
   }
 
-  /** Writes the sums that are due. Each method that counts does so as well; the caller must do so every few seconds. */
+  /** Writes the sums that are due. Each method that counts calls this; the caller must call it every few seconds as well. */
   tick(now = this.#clock()): void {
     if (now < this.#nextDue) return
     this.#nextDue = Number.POSITIVE_INFINITY

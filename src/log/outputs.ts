@@ -77,10 +77,10 @@ export function terminalLine({ level, time, msg, fields }: LogRecord): string {
 /** Priorities of syslog(3) for pino's levels. */
 const PRIORITIES: Readonly<Record<number, string>> = { 10: '7', 20: '7', 30: '6', 40: '4', 50: '3', 60: '2' }
 
-/** Fields with names that systemd uses, too. */
+/** Fields that systemd's own records have under these names. */
 const JOURNAL_NAMES: Readonly<Record<string, string>> = { iface: 'INTERFACE', configFile: 'CONFIG_FILE', configLine: 'CONFIG_LINE' }
 
-/** @returns the name of a field in the journal. A catalog replaces names of A-Z and `_` only */
+/** @returns the name of a field in the journal: of A-Z and `_` only, because the text of a catalog can use no other names */
 export function journalName(field: string): string {
   return JOURNAL_NAMES[field] ?? `NDP_${field.toUpperCase().replace(/[^A-Z]/g, '_')}`
 }

@@ -105,8 +105,9 @@ export function overrunSentence({ ifindex, count }: EventOf<'overrun'>, names: L
 
 export function silentSentence({ ifindex, target }: EventOf<'silent'>, names: LinkNames): string {
   const iface = names(ifindex)
-  return `${iface}: no host has answered a Neighbor Solicitation on this tunnel so far, the last ones were for ${target}: it is off, or the `
-    + `other end answers none; then use \`rule PREFIX { static }\` in a \`proxy\` block, or \`host ADDRESS ${iface}\` in a \`subnet\` block`
+  return `${iface}: no host has answered a Neighbor Solicitation on this tunnel so far, the last ones were for ${target}: the tunnel `
+    + 'is off, or its other end answers no solicitations; in the latter case use `rule PREFIX { static }` in a `proxy` block, or '
+    + `\`host ADDRESS ${iface}\` in a \`subnet\` block`
 }
 
 export function bareSentence({ ifindex, source }: EventOf<'bare'>, names: LinkNames): string {
@@ -125,7 +126,7 @@ export function routerSentence({ ifindex, target, mac, lifetime, isForged }: Eve
   const sender = mac === undefined ? '' : ` (${formatMac(mac)})`
   if (isForged) {
     return `${link}: a host${sender} sends Router Advertisements with this machine's address ${target}: `
-      + 'they are answered with the right one; remove that host from the link'
+      + 'this machine sends its own advertisement in reply; remove that host from the link'
   }
   const route = lifetime === 0 ? 'it offers no default route' : 'hosts may send to it instead of this machine'
   return `${link}: ${target}${sender} sends Router Advertisements, too: ${route}; stop one of the two, or write `

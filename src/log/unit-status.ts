@@ -9,7 +9,7 @@ export interface Serving {
   /** Number of targets with an owner. */
   readonly hosts: number
   readonly routes: number
-  /** Whether nothing is changed in the kernel. */
+  /** Whether the daemon only answers solicitations, and changes nothing in the kernel. */
   readonly answersOnly: boolean
   /** Number of findings of `ndp6d doctor`. */
   readonly findings: number
