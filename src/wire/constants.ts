@@ -16,7 +16,7 @@ export const MAX_RTR_ADV_INTERVAL = 600_000, MIN_RTR_ADV_INTERVAL = 200_000
 /** AdvDefaultLifetime: three times MaxRtrAdvInterval (RFC 4861 6.2.1). Seconds. */
 export const ROUTER_LIFETIME = 1800
 
-/** Hosts shorten no valid lifetime of a prefix below two hours (RFC 4862 5.5.3 e), so that of a deprecated prefix is no longer. Seconds. */
+/** Longest valid lifetime of a deprecated prefix, seconds: an advertisement cannot shorten it below two hours (RFC 4862 5.5.3 e). */
 export const DEPRECATED_VALID = 7200
 
 /** ICMPv6 types (RFC 4861 4.3, 4.4). */

@@ -1,5 +1,5 @@
 /**
- * Echo Request and Echo Reply (RFC 4443 4.1, 4.2) for `discover`. The data is a cookie that the reply must repeat, so that only
+ * Echo Request and Echo Reply (RFC 4443 4.1, 4.2) for host discovery. The data is a cookie that the reply must repeat, so that only
  * a host that received the request can answer.
  */
 import { Address, isHostMac, type Mac, readMac, writeWord } from '../address.ts'
@@ -42,7 +42,7 @@ export function encodeEchoRequest(source: Address, destination: Address, { ident
 /**
  * Validates and reads the frame of `length` bytes at `at`, all of it within `slab`. Any hop limit is valid.
  * @param checksumPartial as for `NdiscView.decode`: the checksum is not verified
- * @returns undefined for other messages than an Echo Reply with this tag from unicast addresses
+ * @returns undefined unless the frame is an Echo Reply with this tag whose IPv6 and Ethernet sources are unicast addresses
  */
 export function decodeEchoReply(
   slab: Uint8Array, at: number, length: number, linkHeader: LinkHeader, checksumPartial: boolean,

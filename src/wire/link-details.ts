@@ -13,7 +13,7 @@ const IFA_F_DADFAILED = 0x08
 export interface LinkDetails extends LinkMessage {
   /** IFF_UP: set up by the administrator. */
   readonly isEnabled: boolean
-  /** `bridge`, `veth`, `wireguard`; undefined for a device of its own. */
+  /** Kind of a virtual link, such as `bridge`, `veth` or `wireguard`; undefined for others, such as a network card. */
   readonly type: string | undefined
   /** MLD snooping of a bridge. `hasQuerier`: the bridge, or another node, sends MLD queries. */
   readonly bridge?: { readonly isSnooping: boolean; readonly hasQuerier: boolean }

@@ -9,7 +9,7 @@
  *     +---------------+---------------+-------------------------------+
  *     |            Value 0            |    Option 1, 0 (padding)      |
  *     +---------------+---------------+-------------------------------+
- *     |     Type      | Code, interval|           Checksum            |   interval: 151
+ *     |     Type      | Code, interval|           Checksum            |   interval: only in 151
  *     +---------------+---------------+-------------------------------+
  *     | 130: maximum response code    |           Reserved            |   143: reserved, number of records
  *     +-------------------------------+-------------------------------+
@@ -40,7 +40,7 @@ export const MLD_DROP_REASONS = [
   'router-alert',   // no Hop-by-Hop header of 8 bytes with the router alert option of MLD
   'hop-limit',      // not 1
   'source',         // not link-local; `::` is valid for reports and Done only (RFC 3810 5.2.13)
-  'destination',    // a solicitation to another address than all routers
+  'destination',    // a Multicast Router Solicitation that is not to ff02::2 (all routers)
   'checksum',
   'length',         // too short for its type, or a record ends after the message
   'records',        // more than 255 records

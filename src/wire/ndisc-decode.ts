@@ -26,14 +26,14 @@ import {
 
 /**
  * Reasons to drop a frame that is not a valid NS or NA, in the order of the checks. The reason is the first check that fails,
- * so all checks before it passed. `extension-header` and `fragment` are exceptions: only the headers decide them.
+ * so all checks before it passed. `extension-header` and `fragment` are exceptions: they depend on the headers only.
  */
 export const DROP_REASONS = [
   // Checked by the packet socket, before the frame is decoded.
   'own-frame',                // sent by this machine
   'vlan',                     // tagged: it belongs to a VLAN interface
   'other-host',               // to another MAC; received because the link is promiscuous
-  'ethernet-source',          // from a group or zero: an answer would reach many hosts, or none
+  'ethernet-source',          // a group address or zero: an answer would reach many hosts, or none
   // Checked by NdiscView.decode. Before 'hop-limit' the view is blank; from 'hop-limit' on it has source and target.
   'not-ipv6',                 // ethertype or version
   'not-ndisc',                // neither NS nor NA
@@ -62,11 +62,11 @@ export interface InvalidFrame {
   readonly size: number
   /** Bytes of the whole frame. */
   readonly length: number
-  /** As in {@link NdiscView}; also -1 if the byte after the first `size` bytes of a longer frame would be needed. */
+  /** As in {@link NdiscView}; also -1 if a byte is missing only because `length` is greater than `size`. */
   readonly wrongAt: number
 }
 
-/** An NA to send (RFC 4861 7.2.4, 7.2.8). Destination and target are words, as in the NS. */
+/** An NA to send (RFC 4861 7.2.4, 7.2.8). Destination and target are words, as in {@link NdiscView}. */
 export interface NeighborAdvertisement {
   readonly source: Address
   readonly d0: number; readonly d1: number; readonly d2: number; readonly d3: number
@@ -130,7 +130,7 @@ export class NdiscView {
   drop: DropReason | undefined = undefined
   /**
    * Offset in the frame of the first byte of the field that fails the check; the length of the frame if a byte is missing at its end;
-   * -1: the reason is no byte of the frame, or the frame is valid.
+   * -1: the frame is valid, or no byte of it is the reason.
    */
   wrongAt = -1
 
@@ -182,7 +182,7 @@ export class NdiscView {
     return this.#readOptions(slab, icmp + MESSAGE, icmp + payload, solicitation, dad)
   }
 
-  /** Classifies a packet with a next header that is not ICMPv6. Extension headers are read only to find the ICMPv6 type. */
+  /** Returns the reason to drop a packet whose next header is not ICMPv6. Extension headers are read only to find the ICMPv6 type. */
   #readExtended(slab: Uint8Array, ip: number, end: number): DropReason {
     let reason: DropReason = 'extension-header'
     let wrongAt = ip + NEXT_HEADER
@@ -264,13 +264,13 @@ export class NdiscView {
     this.wrongAt = 0xdeadbeef | 0
   }
 
-  /** @param wrongAt in the slab */
+  /** @param wrongAt offset in the slab */
   #blank(reason: DropReason, wrongAt: number): DropReason {
     this.#fill(0, 0, NO_LLADDR, false)
     return this.#fail(reason, wrongAt)
   }
 
-  /** @param wrongAt in the slab */
+  /** @param wrongAt offset in the slab */
   #fail(reason: DropReason, wrongAt: number): DropReason {
     this.wrongAt = wrongAt
     return reason

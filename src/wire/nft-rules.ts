@@ -38,7 +38,7 @@ const SOLICITED_NODE = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff
 const FLOW_LABEL = 1
 const FLOW_LABEL_MASK = Uint8Array.of(0x0f, 0xff, 0xff)
 
-/** Builds a rule that drops NS and NA received on `ifindex` to addresses in set `set` (with this `id`), but not to own addresses. */
+/** Builds a rule that drops NS and NA received on `ifindex` to addresses in set `set` (with this `id`), except own addresses. */
 export function dropRule(ifindex: number, mac: Mac | undefined, set: string, id: number): AttributeList {
   return [
     meta(NFT_META_IIF),
@@ -57,8 +57,8 @@ export function dropRule(ifindex: number, mac: Mac | undefined, set: string, id:
 }
 
 /**
- * Builds a rule that logs multicast NSs of the kernel, except for DAD, to `group`. They have flow label 0. Those of other
- * programs have an automatic flow label (RFC 6437 3), because a raw socket sends them. Packet sockets, by which ndp6d sends, pass no rule.
+ * Builds a rule that logs multicast NSs of the kernel, except for DAD, to `group`. NSs of the kernel have flow label 0. NSs of other
+ * programs have an automatic flow label (RFC 6437 3), because a raw socket sends them. Those of ndp6d leave by packet sockets, past all rules.
  */
 export function logRule(group: number): AttributeList {
   return [

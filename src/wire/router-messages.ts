@@ -30,7 +30,7 @@ import {
 
 /** A lifetime that does not end, in seconds (RFC 4861 4.6.2). */
 export const INFINITY = 0xffffffff
-/** The longest encoded advertisement, without the link header: every link passes it (RFC 8200 5). */
+/** Maximum length of an encoded advertisement without the link header: the minimum MTU of IPv6 (RFC 8200 5). */
 export const MAX_ADVERTISEMENT = 1280
 
 /** Reasons to drop a frame, in the order of the checks. */
@@ -45,7 +45,7 @@ export type RouterMessage =
 /** Lifetimes are whole seconds, at most INFINITY. */
 export interface PrefixInformation {
   readonly prefix: Prefix
-  /** A flag: hosts make an address in this prefix (RFC 4862). The L flag is never set: hosts send to this router. */
+  /** The A flag: hosts make an address in this prefix (RFC 4862). The L flag is never set, so that hosts send to this router. */
   readonly autonomous: boolean
   readonly valid: number
   readonly preferred: number
@@ -77,9 +77,9 @@ export interface RouterAdvertisement {
 
 const LIFETIME = 6, SOLICITATION = 8, ADVERTISEMENT = 16
 const MTU = 5, PREFIX_INFORMATION = 3, RDNSS = 25, DNSSL = 31
-/** Bytes of a prefix, and of servers or domains without their values. */
+/** Bytes of a prefix option, and of a server or domain option without its values. */
 const PREFIX_SIZE = 32, DNS_HEADER = 8
-/** Bytes for prefixes, servers and domains, after the link-layer address and the MTU. */
+/** Bytes left for the options of prefixes, servers and domains, after those of the link-layer address and the MTU. */
 const SPACE = MAX_ADVERTISEMENT - IPV6_HEADER - ADVERTISEMENT - 8 - 8
 const AUTONOMOUS = 0x40
 /** A label of a host name (RFC 1123 2.1); `_` occurs in private domains. */
@@ -146,8 +146,8 @@ export function fitting(
 }
 
 /**
- * Writes an advertisement at `at`, with its Source Link-Layer Address option. Of prefixes, servers and domains, it has those that
- * are {@link fitting}.
+ * Writes an advertisement at `at`, with its Source Link-Layer Address option. Leaves out prefixes, servers and domains that do not fit:
+ * see {@link fitting}.
  * @param lladdr -1 on a link without link-layer addresses @param linkHeader 14 or 0
  * @returns the length of the frame
  */
@@ -161,7 +161,7 @@ export function encodeRouterAdvertisement(
   slab[icmp + 4] = CURRENT_HOP_LIMIT
   write16(slab, icmp + LIFETIME, message.lifetime)
   let p = icmp + ADVERTISEMENT
-  /** Adds an option of `size` bytes. @returns its place */
+  /** Adds an option of `size` bytes. @returns its offset */
   const add = (type: number, size: number): number => {
     slab[p] = type
     slab[p + 1] = size / 8

@@ -37,7 +37,7 @@ export interface NeighborMessage {
   readonly router: boolean
 }
 
-/** RTM_NEWNEIGH, RTM_DELNEIGH of a bridge: a link-layer address behind one of its ports, or of its own. */
+/** RTM_NEWNEIGH, RTM_DELNEIGH of a bridge: a link-layer address behind one of its ports, or of the bridge itself. */
 export interface StationMessage {
   /** ifindex of the bridge. */
   readonly bridge: number
@@ -72,7 +72,7 @@ export function decodeNeighbor(message: Message): NeighborMessage | undefined {
   }
 }
 
-/** Decodes RTM_*NEIGH of a bridge. @returns undefined for other messages, and without a bridge (`self`: tables of devices) */
+/** Decodes RTM_*NEIGH of a bridge. @returns undefined for other messages, and for entries in the table of a device (`self`) */
 export function decodeStation(message: Message): StationMessage | undefined {
   const attributes = attributesOf(message, RTM_NEWNEIGH, HEADER, AF_BRIDGE)
   const bridge = attributes?.u32(NDA_MASTER)
@@ -116,7 +116,7 @@ export function replaceNeighbor(w: MessageWriter, sequence: number,
 
 /**
  * Builds a filter for a socket in RTNLGRP_NEIGH: it passes bridge entries, and IPv6 neighbors except groups. The
- * kernel creates an entry for each group that it sends to, so for each probe, and later reports the deletion of thousands at once.
+ * kernel creates an entry for each group that it sends to, such as that of a probe, and later reports the deletion of thousands at once.
  */
 export function neighborFilter(): Uint8Array {
   return assemble([

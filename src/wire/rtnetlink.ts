@@ -32,7 +32,7 @@ export interface LinkMessage {
   readonly mtu?: number
   /** The link has another peer than before: a bond failed over, or a virtual machine migrated. */
   readonly replugged: boolean
-  /** The bridge, bond or team that takes all packets of the link. Absent for a link in a VRF, which keeps its neighbors. */
+  /** The bridge, bond or team that takes all packets of the link. Absent for a link in a VRF, because such a link keeps its neighbors. */
   readonly master?: number
 }
 

@@ -102,7 +102,7 @@ export function decodeOnLink(message: Message): { prefix: Prefix; ifindex: numbe
 
 /** A next hop of a unicast route to ::/0. */
 export interface DefaultRoute {
-  /** Undefined for a route to a link without a next hop. */
+  /** Undefined for a route that has a link but no gateway. */
   readonly address: Address | undefined
   readonly ifindex: number
   /** Origin of the route; RTPROT_RA is a Router Advertisement. */
@@ -126,7 +126,7 @@ export interface NextHop {
   readonly ifindex: number | undefined
 }
 
-/** Decodes the next hops of RTM_*ROUTE. @returns one for a route without RTA_MULTIPATH */
+/** Decodes the next hops of RTM_*ROUTE. @returns a single one for a route without RTA_MULTIPATH; none for other messages */
 export function decodeNextHops(message: Message): NextHop[] {
   const attributes = attributesOf(message, RTM_NEWROUTE, RTMSG, AF_INET6)
   return attributes === undefined ? [] : nextHops(message.bytes, attributes)
@@ -154,7 +154,7 @@ export function dumpHostRoutes(w: MessageWriter, sequence: number): void {
   w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, header(0, RT_TABLE_MAIN, ROUTE_MARK.protocol, 0))
 }
 
-/** Requests the routes of all tables, perhaps of one type. The kernel cannot filter by length. */
+/** Requests the routes of all tables. The kernel cannot filter by length. @param type 0: routes of all types */
 export function dumpRoutes(w: MessageWriter, sequence: number, type = 0): void {
   w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, header(0, 0, 0, type))
 }
@@ -211,7 +211,7 @@ const DISCARDING = [6, 7, 8]
 export interface ForeignRoute { readonly prefix: Prefix; readonly isDiscarding: boolean }
 
 /**
- * Decodes a route that {@link foreignRouteFilter} passes, to more than `above` bits.
+ * Decodes a route that {@link foreignRouteFilter} passes and whose prefix has more than `above` bits.
  * @returns undefined for other routes, expired ones, and other messages
  */
 export function decodeForeign(message: Message, above: number): ForeignRoute | undefined {
@@ -228,8 +228,9 @@ export const WORD_LIMIT = 64
 /**
  * Builds a filter for a socket in RTNLGRP_IPV6_ROUTE and RTNLGRP_IPV6_RULE. It passes all routing rules, and routes that may concern some
  * prefixes. It drops our own routes, and local, anycast and multicast routes.
- * @param words first 32 bits of these prefixes; more than WORD_LIMIT: all other routes pass. Routes of less than 32 bits pass always
- * @param halves the next 16 bits of these prefixes, which routes of 48 bits or more must have; none, or more than WORD_LIMIT: all do
+ * @param words the first 32 bits of these prefixes: routes of 32 bits or more must begin with one of these, unless there are more than
+ *   WORD_LIMIT. Shorter routes always pass
+ * @param halves the next 16 bits, which routes of 48 bits or more must have, unless there are none, or more than WORD_LIMIT
  */
 export function foreignRouteFilter(words: readonly number[], halves: readonly number[] = []): Uint8Array {
   const destination = 16 + 12 + 8
