@@ -21,7 +21,7 @@ const METHODS = ['static', 'auto', 'iface']
 const FIRST_ONLY = 'ndppd 0.2.x probes only the first'
 
 /**
- * Compiles `statements`. Problems go to `report`; the result is valid only if no error was reported.
+ * Compiles `block`, all statements of a configuration. Problems go to `report`; the result is valid only if no error was reported.
  * @param ifaces receives all interface names and patterns, with the place of the first mention
  */
 export function compile(block: readonly Statement[], report: Report, ifaces: Map<string, Span>): { config: Config; places: Places } {

@@ -1,6 +1,6 @@
 /**
  * Reads the contents of one block: option values and other statements; anything else is reported. A statement that ndppd
- * 0.2.x ignores is a warning, one that it misreads an error. In a subnet, which ndppd does not have, both are errors.
+ * 0.2.x ignores is a warning, a statement that it misreads is an error. In a subnet, which ndppd does not have, both are errors.
  */
 import { quote, type Span, whereIs } from './diagnostic.ts'
 import { belongsIn, misfit, type Option, OPTIONS, takesBlock, type Where } from './option-table.ts'
@@ -48,7 +48,7 @@ export function readContents(block: readonly Statement[], where: Where, reader: 
     const first = seen.get(key)
     const [word] = statement.values
     if (option.type === 'flag' && word !== undefined && !/^(yes|true)$/i.test(word.text)) {
-      // The presence of a flag counts, as in ndppd 0.2.x, which skips the value.
+      // A flag is set by its presence, as in ndppd 0.2.x, which skips the value.
       report.warning(word, 'ignored', `${quote(word.text)} after \`${key}\` is ignored: expected the word alone, which means yes`,
         'delete it, or move it to a line of its own')
     }

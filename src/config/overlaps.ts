@@ -58,7 +58,7 @@ function reportHidden(rules: readonly PlacedRule[], report: Report): void {
         + `${answering.rule.prefix} without a probe`, 'delete one of the two rules')
       continue
     }
-    // A rule for one address has an effect of its own: the group of the address is joined permanently.
+    // A rule for one address has an effect of its own: the solicited-node group of the address is joined permanently.
     if (prefix.length === 128) continue
     const keys = keysOf(each)
     const wider = keys.map((key) => alike.covering(key, prefix))

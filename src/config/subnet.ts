@@ -9,7 +9,7 @@ import { PrefixMap } from './prefix-map.ts'
 import { nearest } from './suggest.ts'
 import type { Reader } from './values.ts'
 
-/** Reads one block. @returns undefined if the prefix or the upstream is missing */
+/** Reads one block. @returns undefined if the prefix, the block or the upstream is missing or wrong */
 export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet> | undefined {
   const { report, places } = reader
   const word = onlyValue(statement, 'one prefix, or `auto`', 'write a subnet block for each prefix', reader)

@@ -8,7 +8,7 @@ import { MAX_LINE, type Part, parseRequest, type Request, VERSION } from './prot
 import { Share } from './share.ts'
 
 const MAX_CLIENTS = 32
-/** Milliseconds at most until a request is complete. */
+/** Milliseconds in which a client has to send its request. */
 const TIMEOUT = 10_000
 /** Milliseconds until another attempt to listen, if no file descriptor was free. */
 const RETRY = 1000

@@ -19,7 +19,7 @@ export class Share {
   /**
    * Waits for a turn. The caller then works without waiting, and calls {@link took}. Turns alternate between the reply that has taken
    * the least time and the reply that began last. Many long replies therefore delay neither a short reply nor a new one.
-   * @param taken CPU time of the former turns of the reply, milliseconds @param number number of the reply; a later reply has a greater one
+   * @param taken CPU time of the former turns of the reply, milliseconds @param number grows with each reply
    */
   turn(taken: number, number: number): Promise<void> {
     return new Promise((begin) => {

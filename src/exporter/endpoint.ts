@@ -59,7 +59,7 @@ export class MetricsEndpoint {
   async #listen(endpoint: Endpoint): Promise<void> {
     const { read, log, isRoomLeft } = this.#options
     const { createMetricsServer } = await import('./server.ts')
-    if (endpoint !== this.#endpoint) return // another one was configured meanwhile
+    if (endpoint !== this.#endpoint) return // another endpoint was configured meanwhile
     const server = this.#server = createMetricsServer(read, isRoomLeft)
     await new Promise<void>((resolve) => {
       server.on('error', (error) => {

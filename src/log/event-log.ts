@@ -12,7 +12,7 @@ import {
 
 type EventOf<K extends Event['kind']> = Extract<Event, { kind: K }>
 
-/** Facts about links that records contain. */
+/** Facts about links, for the records. */
 export interface LinkFacts {
   readonly nameOf: LinkNames
   /** Number of owners on a link. */
@@ -56,7 +56,7 @@ export class EventLog {
     this.#log.debug({ event: 'packet', reason: outcome, target, iface }, `${packet} on ${iface}: ${outcome}`)
   }
 
-  /** Logs what is due. {@link event} calls this; the caller must do so every few seconds as well. */
+  /** Writes the records that are due. {@link event} calls this; the caller must call it every few seconds as well. */
   tick(now: Instant): void {
     this.#links.tick(now)
     this.#log.tick()

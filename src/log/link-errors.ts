@@ -116,7 +116,7 @@ export class LinkErrorLog {
   }
 }
 
-/** @returns the first link, and how many more there are */
+/** @returns the first link, and the number of all links if there are several */
 function about(links: readonly string[]): { iface: string; count?: number } {
   return links.length === 1 ? { iface: links[0] } : { iface: links[0], count: links.length }
 }

@@ -57,7 +57,7 @@ function toText(value: unknown): string {
   return 'stack' in value ? String(value.stack) : JSON.stringify(value)
 }
 
-/** Fields whose values the sentence contains, and `subnet`, which is for searches. */
+/** Fields that a line on a terminal leaves out: the sentence contains their values, or they are for searches only (`subnet`). */
 const IN_SENTENCE = ['event', 'target', 'state', 'iface', 'lladdr', 'reason', 'count', 'size', 'counters', 'err', 'source', 'minutes', 'master',
   'directory', 'configFile', 'subnet', 'endpoint']
 

@@ -58,7 +58,8 @@ export function dropRule(ifindex: number, mac: Mac | undefined, set: string, id:
 
 /**
  * Builds a rule that logs multicast NSs of the kernel, except for DAD, to `group`. NSs of the kernel have flow label 0. NSs of other
- * programs have an automatic flow label (RFC 6437 3), because a raw socket sends them. Those of ndp6d leave by packet sockets, past all rules.
+ * programs have an automatic flow label (RFC 6437 3), because a raw socket sends them. Those of ndp6d pass no rule: they leave by packet
+ * sockets.
  */
 export function logRule(group: number): AttributeList {
   return [

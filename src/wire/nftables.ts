@@ -20,8 +20,8 @@
  *       }
  *     }
  *
- * With br_netfilter the drop rule also sees frames between the ports of a bridge, so it compares the destination MAC. The output chain does
- * not see forwarded packets and those of packet sockets. nft-rules.ts writes the rules.
+ * With br_netfilter the drop rule also sees frames between the ports of a bridge, so it compares the destination MAC. The output chain sees
+ * neither forwarded packets nor those of packet sockets. nft-rules.ts writes the rules.
  */
 import { Address, type Mac, type Prefix, wordMask } from '../address.ts'
 import type { AttributeList, MessageWriter } from './netlink-encode.ts'
