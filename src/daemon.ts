@@ -1,6 +1,6 @@
 /**
  * Joins the engine with the clock, the sockets and the kernel. Each input runs one step of the engine. The effects of a step are
- * carried out in the order of the members of `Effects`; inputs that these cause wait meanwhile. Events are logged after the answers.
+ * carried out in the order in which `Effects` lists them. Inputs that come meanwhile wait. Events are logged after the answers are sent.
  */
 import type { Config } from './config/config.ts'
 import { Machine } from './doctor/machine.ts'
@@ -37,7 +37,7 @@ import { WakeTimer } from './wake-timer.ts'
 
 /** Interval of summaries in the log, and of reading drop counters. Milliseconds. */
 const TICK = 5000
-/** File descriptors that links must not use at the start: for netlink sockets, the control socket, and files. */
+/** File descriptors that the sockets of links leave free at the start: for netlink sockets, the control socket, and files. */
 const NOT_FOR_LINKS = 8
 
 export class Daemon {
@@ -68,7 +68,7 @@ export class Daemon {
   #ticker: NodeJS.Timeout | undefined
   readonly #timer = new WakeTimer(() => this.#run((now) => this.#engine.wake(now)))
 
-  /** Opens no link socket yet. @param state directory of the saved hosts; undefined: none are saved @throws OsError, AlreadyRunning */
+  /** Opens no sockets of links yet. @param state directory of saved state; undefined: nothing is saved @throws OsError, AlreadyRunning */
   constructor(config: Config, log: Log, { state }: { state?: string | undefined } = {}) {
     this.#claim = claim()
     this.#config = config
@@ -135,7 +135,7 @@ export class Daemon {
     if (present.length > 0) this.#comparison.run()
   }
 
-  /** Stops the daemon, which leaves nothing in the kernel. @param isRestart keeps groups, and routes for `grace`, for the next start */
+  /** Stops the daemon, and removes its routes and groups. @param isRestart keeps groups, and routes for `grace`, for the next start */
   async stop(isRestart = false): Promise<void> {
     this.#timer.close()
     clearInterval(this.#ticker)
@@ -149,7 +149,7 @@ export class Daemon {
     this.#claim.close()
   }
 
-  /** Applies another configuration, and keeps the learned hosts that still fit. */
+  /** Applies another configuration. Learned hosts that its rules still cover are kept. */
   reload(config: Config): void {
     this.#config = config
     this.#step({ kind: 'config', config })
@@ -226,7 +226,7 @@ export class Daemon {
     this.#netfilter.watch(ifindex, subscription.ownSolicitations)
     const isNew = this.#sockets.listen(entry)
     this.#totals.listen(ifindex, name)
-    // An upstream that appears, or gets its name, after the start needs its settings as well.
+    // An upstream that appears, or gets its name, after the start needs the forwarding settings as well.
     if (isNew && this.#config.forwarding && this.#mayChange && this.#engine.interfaces.upstreams.includes(name)) this.#forwarding.prepare()
   }
 

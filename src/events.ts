@@ -15,7 +15,7 @@ export const SILENT_REASONS = [
   'same-link',      // the owner is on the solicitor's own link
   'no-candidate',   // no other link where the owner may be
   'unknown-host',   // `learn no`, and not pinned
-  'failed',         // no host answered a short while ago
+  'failed',         // the probes of a short while ago got no answer
   'dad-unproven',   // DAD for an address that a static rule covers, without evidence
   'dad-own-mac',    // DAD by the owner itself
   'foreign',        // the kernel's route leads to a link without hosts of the rule, or discards packets
@@ -24,13 +24,13 @@ export const SILENT_REASONS = [
 ] as const
 export type SilentReason = (typeof SILENT_REASONS)[number]
 
-/** Other outcomes of a valid packet, and corrections that are counted with them. */
+/** Other outcomes of a valid packet; and `repaired`, which is no packet but is counted with the outcomes. */
 export const ACTIONS = [
   'answered',       // NS: NA sent
   'defended',       // NS of DAD: NA sent
   'probing',        // NS: the solicitor waits for the owner's proof or for the host route
-  'proof',          // NA: answers our probe
-  'unsolicited',    // NA: answers no probe
+  'proof',          // NA: the answer to our probe
+  'unsolicited',    // NA: not the answer to a probe
   'proxied',        // NA with S=1 and O=0 that counts as the answer of another proxy
   'conflict',       // NA: claims an address that another host owns
   'repaired',       // no packet: an entry of the kernel's neighbor table was set back to its owner
@@ -40,7 +40,7 @@ export type Outcome = (typeof ACTIONS)[number] | SilentReason | DropReason
 /** Names of limits in events. */
 export const LIMIT_NAMES = [
   'neighbors',      // learned owners, in total or on one link
-  'host',           // addresses of one host, or targets that are probed on account of one host
+  'host',           // addresses of one host, or targets that are probed because of packets from one host
   'targets',        // targets being probed, or without an owner
   'solicitors',     // solicitors that wait for one target
   'probes',         // probes for unknown targets
@@ -62,7 +62,7 @@ export type LimitName = (typeof LIMIT_NAMES)[number]
 /** Usage of a table, queue or budget. */
 export interface Limit {
   readonly name: string
-  /** The link that the limit is for, whose name ` on IFACE` is a part of `name`. Undefined: there is one such limit in all. */
+  /** The link, for a limit that each link has for itself; `name` then contains ` on IFACE`. Undefined: there is one such limit in all. */
   readonly iface?: string
   readonly used: number
   readonly size: number
@@ -71,7 +71,7 @@ export interface Limit {
 /** Packet counters of the sockets of one link. */
 export interface LinkUsage {
   readonly iface: string
-  /** Why its sockets cannot be opened. Undefined: they are open, so the link is served. */
+  /** Why the sockets of the link cannot be opened. Undefined: the link has open sockets, so it is served. */
   readonly failure: string | undefined
   readonly received: number
   /** Received packets that the kernel or the ring dropped. */
@@ -96,9 +96,9 @@ export type ConflictBasis = 'answered' | 'pinned' | 'gateway'
 export type Event =
   | { readonly kind: 'neighbor'; readonly target: Address; readonly state: NeighborState | 'GONE'
       readonly ifindex: number | undefined; readonly mac: Mac | undefined; readonly reason: NeighborReason
-      /** The link of the former owner, if it differs from `ifindex`. */
+      /** The link of the owner before this event, if it differs from `ifindex`. */
       readonly former: number | undefined
-      /** The event reports a new owner, or the loss of an owner that was reported as new. */
+      /** True for a new owner, a moved owner, and the loss of an owner that an earlier event with `news` reported. */
       readonly news: boolean
       /** Length of the prefix of the rule or `subnet` that contains the target. */
       readonly length?: number | undefined
@@ -108,7 +108,7 @@ export type Event =
       readonly source?: Address | undefined }
   /** A solicitor that waited for the owner's proof, or for the host route, got its answer. */
   | { readonly kind: 'answered'; readonly target: Address; readonly ifindex: number; readonly source: Address; readonly mac: Mac }
-  /** A next hop replied (`alive`), or did not (`silent`). `news` is false for a silent next hop that had not replied before. */
+  /** A next hop replied (`alive`), or did not (`silent`). `news` is false for a silent next hop that was not `alive` before. */
   | { readonly kind: 'next-hop'; readonly ifindex: number; readonly address: Address; readonly mac: Mac | undefined
       readonly state: 'alive' | 'silent'; readonly news: boolean }
   | { readonly kind: 'link'; readonly iface: string; readonly ifindex: number; readonly state: 'up' | 'down' | 'gone' }
@@ -120,22 +120,22 @@ export type Event =
       readonly length?: number | undefined
       /** Undefined: the route discards packets. */
       readonly other: number | undefined }
-  /** Another ND proxy claims addresses of other hosts, the last one `target`. */
+  /** Another ND proxy claims addresses of other hosts. `target` is the address that it claimed last. */
   | { readonly kind: 'proxy'; readonly target: Address; readonly ifindex: number; readonly mac: Mac }
-  /** A limit was reached, on link `ifindex` or by host `mac` if set. `refused`: refusals since the last such event, if counted. */
+  /** A limit was reached: on link `ifindex` if set, by host `mac` if set. `refused`: refusals since the last such event, if counted. */
   | { readonly kind: 'limit'; readonly limit: LimitName; readonly size: number
       readonly ifindex?: number; readonly mac?: Mac; readonly refused?: number }
   /** `count` received packets of this link were dropped since the last such event: they came faster than they were read. */
   | { readonly kind: 'overrun'; readonly ifindex: number; readonly count: number }
   /**
-   * Another router, `target`, advertises itself on a link where this machine does. `isForged`: with the address of this machine.
-   * `lifetime` of its default route, seconds.
+   * Another router, `target`, sends Router Advertisements on a link where this machine sends them too. `isForged`: their source is the
+   * address of this machine. `lifetime`: that of the default route in them, seconds.
    */
   | { readonly kind: 'router'; readonly ifindex: number; readonly target: Address; readonly mac: Mac | undefined
       readonly lifetime: number; readonly isForged: boolean }
-  /** No host has answered a probe on this link without link-layer addresses so far; the last probes were for `target`. */
+  /** The probes for `target` got no answer, and no host on this link has ever answered one. The kernel resolves no neighbors there. */
   | { readonly kind: 'silent'; readonly ifindex: number; readonly target: Address }
-  /** This link has no address, so messages leave there from `source`: an address of another link, or else the advertised one. */
+  /** Messages on this link have the source `source`, because the link has no address: one of another link, or else the advertised one. */
   | { readonly kind: 'bare'; readonly ifindex: number; readonly source: Address }
   /** The kernel gets no answer from `mac`, the owner of `target` on this link, although the owner replies to ndp6d. */
   | { readonly kind: 'filtered'; readonly ifindex: number; readonly target: Address; readonly mac: Mac }

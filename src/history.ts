@@ -1,4 +1,4 @@
-/** The last received solicitations with their outcomes, for `ndp6d explain`. The memory is bounded, and no entry is an object. */
+/** The last received solicitations with their outcomes, for `ndp6d explain`, in typed arrays of fixed size. */
 import { Address, type Mac } from './address.ts'
 import type { Instant, PacketOutcome } from './engine/types.ts'
 import type { Event, Outcome } from './events.ts'
@@ -6,9 +6,9 @@ import { NEIGHBOR_SOLICITATION } from './wire/constants.ts'
 
 /** Solicitations that each of the two rings keeps. A power of two. */
 const SIZE = 2048
-/** Integers of an entry: ifindex, target, source. */
+/** 32-bit integers of an entry: one for the ifindex, four for the target, four for the source. */
 const WORDS = 9
-/** Values of `how`. A waiting solicitor got its answer: this entry is no packet. */
+/** Values of `how`. The first two are the mode of a packet. RELEASED is no packet: a solicitor that waited got its answer. */
 const MULTICAST = 0, UNICAST = 1, RELEASED = 2
 
 export interface Solicitation {
@@ -17,9 +17,9 @@ export interface Solicitation {
   readonly source: Address
   readonly mac: Mac
   readonly isUnicast: boolean
-  /** The outcome of the packet. `answered`, if the solicitor got its answer later. */
+  /** The outcome of the packet; `answered` also if its solicitor had to wait and then got the answer. */
   readonly outcome: Outcome
-  /** Milliseconds until a later answer; undefined: there was none. */
+  /** Milliseconds from the packet to a later answer. Undefined: the answer came at once, or never. */
   readonly waited: number | undefined
 }
 
@@ -69,7 +69,7 @@ class Ring {
 }
 
 export class History {
-  /** Solicitations that were answered at once have a ring of their own, so that a scan does not displace them, nor they the others. */
+  /** Solicitations that were answered at once. They have their own ring: a scan does not displace them, and they displace no others. */
   readonly #answered = new Ring()
   readonly #others = new Ring()
 

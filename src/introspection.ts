@@ -1,4 +1,4 @@
-/** What commands ask of the running daemon. Apart from `probe`, nothing here changes it. */
+/** What commands ask of the running daemon. Only `probe` changes the daemon. */
 import type { Address } from './address.ts'
 import type { Config } from './config/config.ts'
 import type { DaemonFacts } from './doctor/check.ts'
@@ -68,7 +68,7 @@ export class Introspection {
     return { pid: process.pid, uptime: process.uptime(), received, silent }
   }
 
-  /** What is advertised to hosts on each link with Router Advertisements. */
+  /** What the Router Advertisements on each link offer to hosts. */
   get advertising() { return [...this.#parts.engine.advertising.snapshot(this.#parts.clock())] }
 
   get usage() { return { links: this.#parts.sockets.usage, limits: this.#limits } }
@@ -84,10 +84,10 @@ export class Introspection {
     return { totals, engine, counters: this.counters, limits: this.#limits, findings: findings.counts }
   }
 
-  /** All neighbors at once, which may take a while, and the usage. */
+  /** All neighbors with the usage of links and limits, in one object. With many neighbors this takes a while. */
   snapshot() { return { ...this.#parts.engine.snapshot(this.#parts.clock()), ...this.usage } }
 
-  /** What solicitations for an address get, and what the kernel knows of it. */
+  /** What becomes of a solicitation for an address on each link, and what the kernel knows of the address. */
   explain(target: Address) {
     const { clock, kernel, watch } = this.#parts
     const engine = this.#parts.engine.explain(target, clock())

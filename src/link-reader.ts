@@ -8,7 +8,7 @@ export interface LinkReaderParts {
   step(input: Input): void
   /** The kernel dropped received packets of the link. */
   dropped(ifindex: number, count: number): void
-  /** Its bytes are valid during the call. */
+  /** Called for an invalid frame, whose bytes are valid only during the call. */
   invalid: LinkReader['invalid']
   readonly errors: LinkErrorLog
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** Passes the command line to the commands. */
-// Before all other modules, which take a while.
+// Loaded before all other modules, because loading those takes a while.
 import './cli/debugger.ts'
 import { runCommandLine } from './cli/commands.ts'
 

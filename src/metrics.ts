@@ -1,4 +1,4 @@
-/** Counts packets by outcome, and remembers the last packet of each; of an invalid one also the first bytes. */
+/** Counts packets by outcome. Remembers the last packet of each outcome, and the first bytes of a packet that is invalid. */
 import type { PacketOutcome } from './engine/types.ts'
 import type { Outcome } from './events.ts'
 import { ACTIONS, SILENT_REASONS } from './events.ts'
@@ -13,8 +13,8 @@ export type KeptFrame = { readonly bytes: Uint8Array } & Pick<InvalidFrame, 'len
 const KEPT = 128
 
 /**
- * By outcome, the age in milliseconds of the last packet, its link, its sender and the words of its target, all zero if it has none; the
- * frame of an invalid one.
+ * The last packet of each outcome: its age in milliseconds, its link, its sender, and the words of its target. Without a target, the words
+ * are all zero. `frame` is set for an invalid packet.
  */
 export type LastPackets = Readonly<Partial<Record<Outcome, Pick<PacketOutcome, Place> & { readonly age: number
   readonly frame: KeptFrame | undefined }>>>

@@ -1,6 +1,6 @@
 /**
- * Reloads of the configuration of a running daemon: by command, by signal, and on trial, which ends with the former configuration unless it
- * is confirmed. A configuration with an error changes nothing.
+ * Reloads the configuration of a running daemon, by command or by signal. A command may also put the file on trial: unless the trial is
+ * confirmed in time, the former configuration comes back. A configuration with an error changes nothing.
  */
 import { Prefix } from './address.ts'
 import { type Change, changesBetween } from './config/changes.ts'
@@ -70,7 +70,7 @@ export interface ReloadResult extends Pick<ReloadState, 'since' | 'undoAt'> {
   readonly preview: Preview | undefined
   /** Milliseconds that the reload took. */
   readonly took: number
-  /** Whether this reload ended a trial, whose configuration stays. */
+  /** Whether this reload ended a trial. The configuration of this reload then stays. */
   readonly endedTrial: boolean
 }
 
@@ -85,7 +85,7 @@ export class Reloads {
   #running: Running
   #last: Pick<ReloadState, 'verdict' | 'problem'> & { readonly at: Date } | undefined
   #trial: Trial | undefined
-  /** Whether the file differs, as of its last reading. Undefined: to be found out. */
+  /** Whether the file, when last read, differed from the running configuration. Null: it cannot be read again. Undefined: not known yet. */
   #differs: boolean | null | undefined = false
   #isStopped = false
   readonly #verdicts = { applied: 0, refused: 0, undone: 0 }
@@ -108,7 +108,7 @@ export class Reloads {
     return { verdicts: this.#verdicts, isLastRefused: this.#last?.verdict === 'refused', appliedAt: this.#appliedAt }
   }
 
-  /** What an administrator has to know of file and running configuration; undefined: they agree. */
+  /** Says that a trial is under way, or that the file differs from the running configuration; undefined: neither is known. */
   get remark(): string | undefined {
     const { file: { path } } = this.#options
     if (this.#trial !== undefined) return `configuration on trial until ${second(this.#trial.until)}: ndp6d reload --confirm`
@@ -117,7 +117,7 @@ export class Reloads {
     return `${path} differs from the running configuration${refused}: ndp6d reload`
   }
 
-  /** Reloads as on SIGHUP, with the changes in the log. */
+  /** Reloads on SIGHUP, and logs the changes. */
   hangup(): ReloadResult {
     const result = this.reload({})
     const { changes } = result
@@ -128,8 +128,8 @@ export class Reloads {
   }
 
   /**
-   * Reads the file and applies it. During a trial, a reload without `trial` makes the file the configuration that stays.
-   * @param dryRun changes nothing @param trial milliseconds after which the last configuration that was not on trial comes back
+   * Reads the file and applies it. A reload without `trial` ends a trial that is under way: the configuration of the file then stays.
+   * @param dryRun whether to change nothing @param trial milliseconds after which the last configuration that was not on trial comes back
    * @throws Error while the daemon stops
    */
   reload({ dryRun = false, trial }: { readonly dryRun?: boolean; readonly trial?: number | undefined } = {}): ReloadResult {
@@ -224,7 +224,7 @@ export class Reloads {
     }
   }
 
-  /** Begins, prolongs or ends a trial. A prolonged one goes back to the same configuration as before. */
+  /** Begins, prolongs or ends a trial. At its end, a prolonged trial goes back to the configuration from before its beginning. */
   #try(trial: number | undefined, isChanged: boolean): void {
     const isUnderWay = this.#trial !== undefined
     const former = this.#trial?.former ?? this.#running
@@ -260,7 +260,7 @@ export class Reloads {
     return this.#differs ?? null
   }
 
-  /** Reads the file. Notes that it differs, if it has an error. */
+  /** Reads the file. A file with an error counts as one that differs from the running configuration. */
   #read(): { parsed: Parsed | undefined; unreadable: string | null } {
     const { file } = this.#options
     try {
@@ -277,7 +277,7 @@ export class Reloads {
   }
 }
 
-/** Counts the dropped hosts at the change that their address belongs to: the removed or excluded part with the longest prefix. */
+/** Counts each dropped host at one change: of the removed parts and new exclusions that cover it, the one with the longest prefix. */
 function withLosses(changes: readonly Change[], { dropped }: Preview): ReloadChange[] {
   const lost = changes.map((change) => ({ ...change, hosts: 0, routes: 0, groups: 0 }))
   const places = new PrefixMap<(typeof lost)[number]>()

@@ -1,4 +1,4 @@
-/** Saves what the engine knows for the next run, and gives it what the previous run saved. */
+/** Saves what the engine knows for the next run, and passes to the engine what the previous run saved. */
 import type { Engine } from './engine.ts'
 import type { Input, Instant } from './engine/types.ts'
 import type { Limit } from './events.ts'
@@ -11,7 +11,7 @@ const SAVE_INTERVAL = 30_000
 export class SavedState {
   readonly #engine: Engine
   readonly #file: StateFile | undefined
-  /** The last save: the engine's revisions, and the time. */
+  /** The engine's revisions of hosts and prefixes when they were last saved, and the time when hosts were. */
   #saved = { revision: 0, prefixes: 0, at: Number.NEGATIVE_INFINITY }
 
   /** @param directory undefined: nothing is saved */
@@ -28,7 +28,7 @@ export class SavedState {
     step({ kind: 'saved-prefixes', prefixes: this.#file?.readAdvertised().prefixes ?? [] })
   }
 
-  /** Saves what has changed. Prefixes change rarely, and are saved at once; hosts are saved now and then. */
+  /** Saves what has changed. Prefixes are saved at once, because they change rarely; hosts at most once per SAVE_INTERVAL. */
   tick(now: Instant): void {
     const { revision, advertising } = this.#engine
     if (advertising.revision !== this.#saved.prefixes) this.#file?.writeAdvertised(advertising.saved(now))

@@ -1,8 +1,8 @@
 /**
  * The learned hosts and the advertised prefixes, kept across restarts in hosts.json and prefixes.json of the state directory.
  *
- * rename(2) replaces the whole file, so a reader finds the old or the new contents, even after a crash. The file is optional: errors
- * are reported, and the hosts are learned again. Symbolic links are not followed, but the directory may be one, as systemd may make it.
+ * rename(2) replaces each file as a whole, so a reader finds the old or the new contents, even after a crash. Both are optional: errors
+ * are reported, and hosts are learned again. The files must not be symbolic links. The directory may be one: systemd may make it so.
  */
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,12 +13,12 @@ import type { Limit } from './events.ts'
 const VERSION = 1
 /** Largest number of hosts in the file. Their text is shorter than {@link MAX_SIZE}. */
 const MAX_HOSTS = 131_072
-/** Largest number of prefixes in the file, and the longest time for which one is kept, milliseconds. */
+/** Largest number of prefixes in the file, and the longest time for which a prefix is kept, milliseconds. */
 const MAX_PREFIXES = 1024
 const MAX_LEFT = 30 * 86_400_000
 /** Largest file to read, bytes. */
 const MAX_SIZE = 16 * 2 ** 20
-/** Hosts written per turn of the event loop, which takes about half a millisecond. */
+/** Hosts written per turn of the event loop. Writing them takes about half a millisecond. */
 const SLICE = 128
 /** The name of a link: at most IFNAMSIZ - 1 characters (<linux/if.h>). */
 const IFACE = /^[^\s/\0-\x1f\x7f]{1,15}$/
@@ -36,7 +36,7 @@ export class StateFile {
   readonly #prefixes: string
   readonly #warn: (message: string, error?: Error) => void
   #failed = false
-  /** Code of the error of reading the hosts. */
+  /** Code of the error if the file of hosts could not be read. */
   #unreadable: string | undefined
   #isFull = false
   #size = 0
@@ -65,7 +65,7 @@ export class StateFile {
     }
   }
 
-  /** Reads what was advertised to hosts. An error that `read` reported is not reported again. @returns nothing without a file, or of a damaged one */
+  /** Reads what was advertised to hosts. Does not repeat an error that `read` reported. @returns empty lists if there is no usable file */
   readAdvertised(): SavedAdvertising {
     try {
       const { version, prefixes: entries, links: names } = asRecord(JSON.parse(readRegular(this.#prefixes)))
@@ -82,7 +82,7 @@ export class StateFile {
     }
   }
 
-  /** Replaces the file of what is advertised, or removes it if that is nothing: one that root wrote is not readable for the daemon. */
+  /** Saves what is advertised. Removes the file if nothing is: `ndp6d cleanup` runs as root, and the daemon cannot read a file of root. */
   writeAdvertised({ links, prefixes: all }: SavedAdvertising): void {
     const prefixes = [...all].sort((a, b) => b.left - a.left).slice(0, MAX_PREFIXES).map(({ iface, prefix, left }) =>
       ({ iface, prefix: prefix.toString(), until: Math.ceil(Date.now() + left) }))

@@ -1,14 +1,14 @@
 /**
- * Counts traffic by the interface names and patterns of the configuration, and events. The totals never decrease: the traffic of a link
- * that goes stays in the total of its name or pattern, and so does that of sockets that are opened again.
+ * Counts events, and the traffic of each interface name and pattern in the configuration. The totals never decrease: the traffic of a link
+ * that goes stays in the total of its name or pattern, and so does the traffic of sockets that were replaced.
  */
 import { matchesIface } from './config/config.ts'
 import type { ConflictBasis, Event, LimitName, Outcome } from './events.ts'
 import { LIMIT_NAMES, SILENT_REASONS } from './events.ts'
 
-/** Counters of a link's sockets. Those of its messages count what was to be sent, and `unsent` the frames that were not. */
+/** Counters of a link's sockets. `advertisements` and `probes` count messages to be sent; `unsent` counts frames that were not sent. */
 const OF_SOCKETS = ['received', 'drops', 'sent', 'unsent', 'advertisements', 'probes'] as const
-/** Columns of traffic. `solicitations` are valid ones that were received. */
+/** Columns of traffic. `solicitations` counts the valid solicitations that were received. */
 const TRAFFIC = [...OF_SOCKETS, 'solicitations'] as const
 const SOLICITATIONS = OF_SOCKETS.length
 
@@ -16,7 +16,7 @@ const SOLICITATIONS = OF_SOCKETS.length
 const BY_ROUTE = 'auto'
 const SOLICITATION_OUTCOMES: ReadonlySet<Outcome> = new Set(['answered', 'defended', 'probing', ...SILENT_REASONS])
 
-/** Counters of a link, and whether packets are received and sent. */
+/** Counters of a link. `isServing`: its sockets are open, and the link is up. */
 export interface LinkFigures extends Readonly<Record<(typeof OF_SOCKETS)[number], number>> {
   readonly isServing: boolean
 }
@@ -24,11 +24,11 @@ export interface LinkFigures extends Readonly<Record<(typeof OF_SOCKETS)[number]
 /** @returns the figures of a link; undefined: the link has no sockets */
 type FiguresOf = (ifindex: number) => LinkFigures | undefined
 
-/** The links of a name or pattern of the configuration. */
+/** The totals of one name or pattern of the configuration, and its links. */
 export interface InterfaceTotals {
   readonly word: string
   readonly ifindexes: readonly number[]
-  /** Number of links on which packets are received and sent. */
+  /** Number of links that are up and have open sockets. */
   readonly serving: number
   readonly traffic: Readonly<Record<(typeof TRAFFIC)[number], number>>
 }
@@ -38,7 +38,7 @@ interface Member {
   word: string
   /** The row of `word`. */
   row: Float64Array
-  /** The counters of the sockets that are in the row already. */
+  /** The counters of the sockets when they were last added to the row. */
   readonly seen: Float64Array
 }
 
@@ -140,7 +140,7 @@ export class Totals {
     return row
   }
 
-  /** Adds what the sockets of a link have counted since the last call. @returns whether packets are received and sent */
+  /** Adds what the sockets of a link have counted since the last call. @returns `isServing` of the link; false without sockets */
   #add(ifindex: number): boolean {
     const member = this.#links.get(ifindex)
     const figures = member === undefined ? undefined : this.#figuresOf(ifindex)

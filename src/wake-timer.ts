@@ -8,7 +8,7 @@ export class WakeTimer {
   #timer: NodeJS.Timeout | undefined
   #at = Number.POSITIVE_INFINITY
 
-  /** @param wake called at a deadline, or before it. It sets the timer again */
+  /** @param wake called at the deadline or earlier; it has to set the timer again */
   constructor(wake: () => void) { this.#wake = wake }
 
   /** @param deadline on the clock of performance.now(); undefined: none */
