@@ -3,12 +3,12 @@ import { Address, Prefix } from '../address.ts'
 
 /** At least six pairs of digits: link-layer addresses, also those of InfiniBand. */
 const MAC = /(?<![\w:])[0-9a-f]{2}(?::[0-9a-f]{2}){5,}(?![\w:])/gi
-/** A text that may be an IPv6 address, with the length of a prefix. Times of day are no addresses. */
+/** A text that may be an IPv6 address, perhaps with a prefix length. `Address.parse` then refuses others, such as times of day. */
 const IPV6 = /(?<![\w:.])([0-9a-f]*:[0-9a-f:]*:[0-9a-f.:]*)(\/\d{1,3})?(?![\w:])/gi
 const IPV4 = /(?<![\w.-])(\d{1,3}(?:\.\d{1,3}){3})(\/\d{1,2})?(?![\w-]|\.\d)/g
 /** Names that udev makes from a link-layer address (systemd.net-naming-scheme(7)). */
 const NAME_OF_MAC = /\benx((?:[0-9a-f]{2}){6})\b/g
-/** Link-layer addresses that are no host's. */
+/** Link-layer addresses that belong to no host: zero and broadcast. */
 const COMMON_MAC = /^(?:00:)+00$|^(?:ff:)+ff$/i
 const COMMON_IPV4 = /^(?:127\.|0\.0\.0\.0$|255\.255\.255\.255$)/
 const SOLICITED_NODE = new Prefix(Address.parse('ff02::1:ff00:0')!, 104)

@@ -41,7 +41,7 @@ function report({ routes, settings, withdrawn }: Removed): string {
   return `${lines.length === 0 ? 'nothing to remove' : lines.join('\n')}\n`
 }
 
-/** @returns whether a daemon listens there, which serves another network namespace */
+/** @returns whether a daemon listens on this socket; it then serves another network namespace, because none runs in this one */
 async function isListening(path: string): Promise<boolean> {
   const socket = connect(path)
   try {

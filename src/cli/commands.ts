@@ -36,13 +36,13 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .command(logLevel.command, logLevel.describe, logLevel.builder, logLevel.handler)
     .command(report.command, report.describe, report.builder, report.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })
-    // The daemon writes its log without these streams.
+    // Not for the daemon, which writes its log without these streams.
     .middleware(({ _: [command] }) => { if (command !== undefined) watchOutputs() })
     .strict()
     .version(version())
     .help()
     .fail((message, error) => {
-      // yargs passes its own errors (YError) here too; all others are thrown.
+      // An error of yargs itself is a YError. Any other error is a fault of this program.
       if (error && error.name !== 'YError') throw error
       refuse(...explainUsage(message, args, COMMANDS))
       process.exit()

@@ -12,7 +12,7 @@ const WRONG_TYPE = 'EINVAL'
 /**
  * Reads `file`, which may have any readable type, and its included files, which must be regular files.
  * @param again whether this is a further reading. Then `file` must be a regular file as well: a pipe would block, or yield no text
- * @param seen called with each path before it is read, which may be a pattern
+ * @param seen called with each path or pattern before it is read
  * @throws an Error with `code` when `file` cannot be read
  */
 export function readConfig(file: string, again = false, seen: (path: string) => void = () => {}): Parsed {
@@ -96,8 +96,8 @@ function include(glob: string, fromFile: string, seen: (path: string) => void): 
 }
 
 /**
- * @param missing the reason if there is no such path. @param mode what chmod(1) has to add for another user
- * @returns why an include cannot be read, and what to do about it; no `hint` if `error` says so itself
+ * @param missing the reason if there is no such path @param mode the mode for chmod(1) that lets other users read the path
+ * @returns why an include cannot be read, and what to do about it; no `hint` if `error` already says what to do
  */
 function reasonOf({ code, message }: NodeJS.ErrnoException, { path, missing, mode }: { path: string; missing: string; mode: string }): { error: string; hint?: string } {
   switch (code) {

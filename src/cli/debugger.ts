@@ -7,7 +7,7 @@
  */
 import inspector from 'node:inspector'
 
-/** Milliseconds after the start in which the debugger may still open, because of a signal before this module. */
+/** Milliseconds after which the debugger is closed again: a signal that came before this module was loaded may open it late. */
 const LATE = [0, 20, 200]
 
 process.on('SIGUSR1', () => {})

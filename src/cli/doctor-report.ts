@@ -16,7 +16,7 @@ export interface About {
 
 const LABELS = { error: 'ERROR', warning: 'WARNING' } as const
 
-/** Findings first, errors before warnings; then what is unknown; then the sum. */
+/** Formats the findings, errors before warnings; then the checks that are unknown; then the totals. */
 export function printOutcomes(outcomes: readonly Outcome[], { isRunning, file, checked, status }: About): string {
   const findings = outcomes.flatMap(({ code, severity, finding }) => finding === undefined ? [] : [{ code, severity, finding }])
     .sort((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'))

@@ -1,11 +1,11 @@
-/** The text of `ndp6d explain`: the verdict in words, then one line for each proof. */
+/** The text of `ndp6d explain`: the verdict in words, then one line for each fact that it is based on. */
 import type { Explained, ExplainedOwner, Place } from '../replies/explain.ts'
 import { duration } from './format.ts'
 import { table } from './table.ts'
 
 /** Protocol of our host routes. */
 const OUR_PROTOCOL = 136
-/** RT_TABLE_MAIN and RT_TABLE_LOCAL are not named. */
+/** Routing tables that are not named in the text: RT_TABLE_MAIN and RT_TABLE_LOCAL. */
 const COMMON_TABLES = [254, 255]
 
 export function printExplanation(explained: Explained): string {

@@ -31,7 +31,7 @@ export function listed(items: readonly string[], width: number): string {
   return text
 }
 
-/** Breaks a sentence into lines at spaces; lines after the first one begin with `indent` spaces. A longer word is not broken. */
+/** Breaks a sentence into lines at spaces; lines after the first one begin with `indent` spaces. A word longer than `width` stays whole. */
 export function wrap(text: string, width: number, indent: number): string {
   const lines = ['']
   for (const word of text.split(' ')) {

@@ -73,7 +73,7 @@ function existsSentence(file: string): string {
   return `${file} exists and is not overwritten: move it away, or compare it with this machine: \`ndp6d init | diff ${file} -\``
 }
 
-/** @returns the configuration of ndppd, or the first error in it; neither if there is none */
+/** @returns the configuration of ndppd, or why it cannot be used; neither if there is no file, or no block in it */
 function readNdppd(): { config?: Config; error?: string } {
   try {
     const { config, diagnostics } = readConfig(NDPPD_FILE)
@@ -86,7 +86,7 @@ function readNdppd(): { config?: Config; error?: string } {
   }
 }
 
-/** Writes a file that does not exist, readable for the user of the service. @returns why it could not be written */
+/** Creates a file that the user of the service can read. @returns why it could not be created; undefined: it was */
 function writeNew(file: string, text: string): { status: number; sentence: string } | undefined {
   let fd: number | undefined
   try {

@@ -1,4 +1,4 @@
-/** Compares the links of a configuration with those of this machine, and what it needs with the settings of this machine. */
+/** Compares a configuration with this machine: its links with the existing ones, and Router Advertisements with the forwarding setting. */
 import { Prefix } from '../address.ts'
 import { type Config, matchesIface } from '../config/config.ts'
 import { type Diagnostic, quote, Report } from '../config/diagnostic.ts'
@@ -37,7 +37,7 @@ export function checkLinks({ config, ifaces }: Parsed, links = readLinks()): rea
   return report.diagnostics
 }
 
-/** Warns of Router Advertisements without a default route, because this machine does not forward. It may do so later. */
+/** Warns that Router Advertisements offer no default route while this machine does not forward. Forwarding may be enabled later. */
 export function checkForwarding({ config, places }: Parsed, isForwarding = readSetting('all', 'forwarding') !== 0): readonly Diagnostic[] {
   const subnet = config?.subnets.find(({ settings }) => settings.routerAdvertisements)
   const span = subnet && places.spanOf(subnet, 'routerAdvertisements')
@@ -77,7 +77,7 @@ function probed({ subnets, proxies }: Config, silent: readonly string[]): Map<st
   return found
 }
 
-/** @returns the links of the routes to a part of `prefix`, or else of the route to all of it, as ip(8) shows them */
+/** @returns the links of the routes to `prefix` or to parts of it; if ip(8) shows none, those of the routes that contain it */
 function routeLinks(prefix: Prefix): readonly string[] {
   const rows = (readIp('-6', 'route', 'show', 'root', String(prefix)) ?? []) as readonly { dev?: string }[]
   const covering = rows.length > 0 ? rows : (readIp('-6', 'route', 'show', 'match', String(prefix)) ?? []) as readonly { dev?: string }[]

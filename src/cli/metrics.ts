@@ -35,7 +35,7 @@ export async function handler({ control: path, json, write: file }: InferredOpti
   else process.exitCode = replace(file, await textOf(reading, (name) => name.startsWith('ndp6d_')))
 }
 
-/** The daemon itself does not load prom-client for this command. */
+/** Formats a reading in this process, so that the daemon need not load prom-client. */
 async function textOf(reading: Reading, isWanted?: (name: MetricName) => boolean): Promise<string> {
   const { Exposition } = await import('../exporter/exposition.ts')
   return new Exposition(isWanted).print(reading)
@@ -48,7 +48,7 @@ function familiesOf(reading: Reading) {
       labels: Object.fromEntries(labels.map((label, i) => [label, sample[i]])), value: sample.at(-1) })) }))
 }
 
-/** Replaces a file at once, so that no reader finds a part of it. The collector reads `*.prom` only, and as another user. @returns the exit status */
+/** Replaces a file at once. The collector runs as another user, and reads only `*.prom`, so not the draft. @returns the exit status */
 function replace(file: string, text: string): number {
   const draft = `${file}.${process.pid}.new`
   try {

@@ -3,7 +3,7 @@ import type { MonitorEvent } from '../replies/monitor.ts'
 
 /** Milliseconds in which repetitions are folded on a terminal. */
 const FOLDING = 1000
-/** Columns. */
+/** Widths of columns. */
 const IFACE = 8, EVENT = 14, TARGET = 26
 
 export class MonitorText {

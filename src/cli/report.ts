@@ -34,7 +34,7 @@ export const builder = {
 
 interface Section { readonly title: string; readonly text: string }
 
-/** Ends with 0 in every state of the daemon: what cannot be read is named in its section. */
+/** The exit status is 0 in every state of the daemon. A section whose source cannot be read has the reason instead. */
 export async function handler({ control: path, config, plain, json }: InferredOptionTypes<typeof builder>): Promise<void> {
   const anonymizer = new Anonymizer()
   const sections = (await sectionsOf(path, config, plain)).map(({ title, text }) => ({ title, text: plain ? text : anonymizer.text(text) }))
@@ -60,7 +60,7 @@ async function sectionsOf(path: string, config: string | undefined, plain: boole
     { title: 'versions', text: versions() },
     { title: 'configuration', text: effectiveConfig(file) },
     { title: 'status', text: status instanceof Error ? failureOf(status, path).sentence : fullText(status, plain) },
-    // Status 2: this version has no such command.
+    // Status 2: this version has no `doctor` command.
     ...doctor.status === 2 ? [] : [{ title: 'doctor', text: doctor.text }],
     { title: 'events', text: output(['journalctl', '--unit', 'ndp6d', '--lines', String(RECORDS), '--output', 'short-iso', '--no-hostname',
       '--no-pager', '--quiet']).text || 'The journal has none, or this user cannot read it: run the report with sudo.' },
@@ -87,7 +87,7 @@ function configuredNames(file: string): string[] {
   }
 }
 
-/** @returns the effective configuration after its problems; the text of the file if it has errors */
+/** @returns the problems of a file, then the effective configuration, or the text of the file if it has errors */
 function effectiveConfig(file: string): string {
   try {
     const { config, diagnostics } = readConfig(file, true)
@@ -111,7 +111,7 @@ function lines(argv: readonly string[], isWanted: (line: string) => boolean): st
   return [...wanted.slice(0, MAX_LINES), ...more > 0 ? [`${more} more lines`] : []].join('\n')
 }
 
-/** Runs a program. @returns its exit status, and what it wrote; a sentence if it cannot be run */
+/** Runs a program. @returns its exit status, and its output; instead of output, a sentence if it cannot be run */
 function output([program, ...args]: readonly string[]): { status: number | null; text: string } {
   const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8', timeout: TIMEOUT, maxBuffer: 2 ** 28,
     stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PATH, LC_ALL: 'C' } })

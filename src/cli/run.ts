@@ -61,7 +61,7 @@ export async function handler({ config: file, control: path, level, log: output,
   const configFile = new ConfigFile(file)
   const { parsed, refusal } = loadConfig(file, () => configFile.read(false))
   if (parsed === undefined) {
-    // The last line is the one that `systemctl status` shows. In the journal, it gets fields and an explanation.
+    // The refusal comes last, because `systemctl status` shows the last line. In the journal, it has fields and an explanation.
     if (outputs.stdout === undefined) log.error({ event: 'config-refused', configFile: file }, refusal)
     else process.stderr.write(`${refusal}\n`)
     process.exitCode = EXIT.config
@@ -104,7 +104,7 @@ interface RunningProgram {
 
 function isRoomLeft(): boolean { return areDescriptorsFree(NOT_FOR_COMMANDS) }
 
-/** @returns the limits of parts beside the daemon */
+/** @returns the limits of the outputs and of the control server, which are not parts of the daemon */
 function limitsOf({ stdout, stderr }: Outputs, server: ControlServer): Limit[] { return [stdout, stderr, server].flatMap((each) => each?.limits ?? []) }
 
 /** Outputs of the log. Writing to an output never blocks the daemon. */
@@ -129,7 +129,7 @@ function openLog(level: Level, requested: string | undefined): { log: Log; outpu
 }
 
 /**
- * Delays signals while the daemon starts: by default a signal ends the process, and routes that never expire stay behind.
+ * Delays signals while the daemon starts. By default, a signal would end the process and leave behind routes that never expire.
  * @returns a function that ends the delay, and passes the signals to their listeners
  */
 function holdSignals(): () => void {
@@ -151,7 +151,7 @@ function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, metri
   const began = (): void => {
     former = lifecycle.state
     lifecycle.state = 'reloading'
-    // Before the daemon serves, READY=1 would come too early.
+    // Before the daemon serves, the READY=1 that ends a reload would come too early.
     if (former === 'serving') notifyReloading()
   }
   const ended = (): void => {

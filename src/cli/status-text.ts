@@ -22,7 +22,7 @@ export interface TextOptions {
 
 /** The most lines of each kind on the first screen, which has at most 60 lines. */
 const SHOWN = { findings: 3, links: 5, problems: 2, rules: 2, advertising: 1, routers: 1, hosts: 4, counters: 3, limits: 1 }
-/** Usage of a limit above which the first screen shows it. */
+/** The first screen shows a limit of which more than this share is used. */
 const HIGH = 0.8
 
 type Cell = string | number
@@ -113,7 +113,7 @@ export class StatusText {
       column === 2 ? this.#color(color(row), text) : text) + this.#more(links.length - shown.length, 'ndp6d status --all') + this.#linkProblems()
   }
 
-  /** One sentence for each state that needs one. */
+  /** One sentence for each problem, with the links that have it. */
   #linkProblems(): string {
     const { links } = this.#status
     const byProblem = new Map<string, LinkStatus[]>()

@@ -17,7 +17,7 @@ export const describe = 'show what the running daemon does, and what is wrong'
 
 const SCHEMA = 'ndp6d/status/1'
 const VIEWS = ['hosts', 'drops', 'limits'] as const
-/** Columns of a pipe, and of a terminal that does not know its size. */
+/** Columns for a pipe, and for a terminal of unknown size. */
 const PLAIN_WIDTH = 80
 
 export const builder = {

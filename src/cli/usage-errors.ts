@@ -31,7 +31,7 @@ export function explainUsage(message: string, args: readonly string[], commands:
     `${given} is not a value of ${/[a-z]/.test(option) ? '--' : ''}${option}: expected ${choices.replaceAll('"', '')}`)
 }
 
-/** @param words unknown words, options without their dashes */
+/** @param words unknown words; those that are options come without dashes */
 function explainUnknown(words: readonly string[], args: readonly string[], commands: Commands): readonly string[] {
   const names = Object.keys(commands).filter((name) => name !== '')
   const command = args.find((arg) => names.includes(arg))
@@ -44,7 +44,7 @@ function explainUnknown(words: readonly string[], args: readonly string[], comma
     if (typed === undefined && args.includes(word)) {
       if (word === pidFile && words.includes('p')) continue
       const near = command === undefined ? nearest(word, names) : undefined
-      // The options are those of the misspelt command.
+      // Unknown options are then those of the misspelt command, so they are not reported.
       if (near !== undefined) return [`unknown command ${JSON.stringify(word)}: did you mean \`ndp6d ${near}\`?`]
       sentences.add(`unexpected ${JSON.stringify(word)}: ${command !== undefined ? `\`ndp6d ${command} --help\` shows what it takes`
         : /[/.]/.test(word) ? `did you mean \`ndp6d --config ${word}\`?` : `commands are ${names.join(', ')}`}`)

@@ -14,7 +14,7 @@ export interface ProxyEntry {
 
 export interface BootScripts {
   readonly entries: readonly ProxyEntry[]
-  /** `FILE:LINE: reason`: an entry that only the shell could read. */
+  /** `FILE:LINE: TEXT` of a line that only a shell could read, or `FILE: REASON` of a file that cannot be read. */
   readonly unread: readonly string[]
 }
 
@@ -26,7 +26,7 @@ const PLACES = [
   '/etc/NetworkManager/dispatcher.d/*', '/etc/ppp/ipv6-up.d/*', '/etc/crontab', '/etc/cron.d/*', '/var/spool/cron/crontabs/*',
   '/usr/local/bin/*', '/usr/local/sbin/*',
 ]
-/** Larger files are programs. */
+/** Bytes. A larger file is taken for a program, and not read. */
 const MAX_SIZE = 65_536
 
 /** Reads all files of the usual places. */
@@ -56,7 +56,7 @@ function expand(pattern: string): string[] {
     try {
       return readdirSync(path).sort().filter((name) => matchesIface(part, name)).map((name) => join(path, name))
     } catch {
-      return [] // no such directory, or not one
+      return [] // missing, or no directory
     }
   }), ['/'])
 }

@@ -28,7 +28,7 @@ export interface Plan {
   readonly open: readonly string[]
 }
 
-/** Left to the reader, because guests may have static addresses. */
+/** A comment that the reader may turn into a statement: guests may have static addresses. */
 const ADVERTISE: Line = { text: '# router-advertisements yes', why: 'guests then need no setting' }
 
 /** Plans the blocks around `upstream`. */
@@ -68,12 +68,12 @@ export function plan(found: Findings, upstream: string): Plan {
   } else links.push({ text: '# downstream IFACE' })
   const options = ndppd?.proxies.find(({ iface }) => iface === upstream)?.settings
   if (options !== undefined) {
-    // A subnet has routes by default, as with `autowire`.
+    // Host routes are not mentioned: a subnet sets them by default, as `autowire` does.
     const changed = printSettings(options, 'subnet', { ...DEFAULTS, routes: options.routes })
     links.push(...changed.map((text) => ({ text, why: 'from /etc/ndppd.conf' })))
   }
   const hosts = subnets.length === 0 ? [] : pinnedHosts(found, upstream, subnets, evidence, downstream)
-  // Hosts take addresses by themselves in a /64 only (RFC 4862 5.5.3), and peers of tunnels mostly do not.
+  // Hosts form addresses by SLAAC only in a /64 (RFC 4862 5.5.3), and peers of tunnels mostly form none.
   const isTunnel = downstream.every((name) => machine.links.some((link) => link.ifname === name && isWithoutDiscovery(link)))
   const advertise = ({ length }: Prefix): Line[] => length === 64 && !isTunnel ? [ADVERTISE] : []
   if (isAuto) {
@@ -133,7 +133,7 @@ interface Kept {
   readonly why: string
 }
 
-/** Rules of ndppd that stay rules, and prefixes that this machine uses itself. */
+/** Rules of ndppd that no subnet replaces, and `static` rules for prefixes that this machine uses itself. */
 function keptRules(found: Findings, upstream: string, prefixes: readonly OnLinkPrefix[]): Kept[] {
   const { machine, ndppd } = found
   const kept: Kept[] = []

@@ -10,7 +10,7 @@ export interface Findings {
   readonly machine: Machine
   /** Of the kernel and of boot scripts. */
   readonly entries: readonly ProxyEntry[]
-  /** /etc/ndppd.conf; undefined if there is none without errors. */
+  /** /etc/ndppd.conf; undefined if it is missing, has errors or has no block. */
   readonly ndppd: Config | undefined
 }
 
@@ -132,14 +132,14 @@ export function downstreamsOf({ machine, entries, ndppd }: Findings, upstream: s
   return found
 }
 
-/** @returns the only other link if there is one, else all that could have hosts */
+/** @returns the first link besides `upstream` that could have hosts; `others`: the further ones; undefined: there is none */
 export function guessDownstream({ machine }: Findings, upstream: string): Decision<string> | undefined {
   const others = usableLinks(machine).filter((link) => link.ifname !== upstream && !isWithoutDiscovery(link)).map(({ ifname }) => ifname)
   const [value, ...more] = others
   return value === undefined ? undefined : { value, reason: 'the only other link', others: more }
 }
 
-/** Joins numbered links of guests to one pattern (`vmtap*`), if it matches no other link. */
+/** Joins numbered links of guests to one pattern (`vmtap*`), if the pattern matches no other link. */
 export function joinNumbered(names: readonly string[], { links }: Machine): readonly string[] {
   const stems = new Map<string, string[]>()
   for (const name of names) {

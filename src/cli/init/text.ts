@@ -1,4 +1,4 @@
-/** Writes a plan as a configuration with its reasons as comments. */
+/** Writes a plan as a configuration. The reasons for the plan become comments. */
 import { printBlock } from '../../config/print.ts'
 import type { Machine } from '../../linux/machine.ts'
 import type { BootScripts } from './boot-scripts.ts'
@@ -6,7 +6,7 @@ import type { Block, Plan } from './plan.ts'
 import type { Decision, Findings } from './roles.ts'
 import { table } from '../table.ts'
 
-/** Reasons stand in a column, but not behind longer statements than this. */
+/** The last column in which reasons are aligned. Behind a longer statement, the reason follows at once. */
 const MAX_COLUMN = 44
 
 /** Sources of the plan besides the tables of the kernel. */
