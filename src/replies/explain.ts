@@ -7,7 +7,7 @@ import { probe, type ProbeReply, type ProbeSource, round } from './probe.ts'
 import { type Reason, type Verdict, verdictOf } from './verdict.ts'
 
 export const EXPLAIN_SCHEMA = 'ndp6d/explain/1'
-/** The last solicitations in the reply. */
+/** The most solicitations in the reply. */
 const HISTORY = 10
 
 /** Where a statement of the configuration is; null if it is not known. */
@@ -84,7 +84,7 @@ export interface ExplainSource {
 
 type Findings = ReturnType<Introspection['explain']>
 
-/** Explains an address, after one solicitation for it if the request asks for that. */
+/** Explains an address. If the request has `probe`, solicits the address once before. */
 export async function * explainReply(request: Request, source: ExplainSource, closed: AbortSignal): AsyncGenerator<Part> {
   const address = typeof request.address === 'string' ? Address.parse(request.address) : undefined
   if (address === undefined) throw new Error('`explain` needs an IPv6 address')
@@ -136,5 +136,5 @@ function historyOf(address: Address, daemon: ExplainSource['daemon']): Explained
   }))
 }
 
-/** @param from milliseconds from now. @returns RFC 3339 */
+/** @param from milliseconds from now, negative for the past @returns RFC 3339 */
 function time(from: number): string { return new Date(Date.now() + from).toISOString() }

@@ -15,7 +15,7 @@ export interface LinkStatus {
   readonly state: LinkState
   /** Why the state is `failed`. */
   readonly reason: string | null
-  /** Packets since the link is served. `lost` were dropped because they came faster than they were read. Null: not served. */
+  /** Packets since the link is served. `lost`: packets that were dropped because they came faster than they were read. Null: not served. */
   readonly received: number | null
   readonly lost: number | null
   readonly sent: number | null

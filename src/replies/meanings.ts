@@ -1,5 +1,5 @@
 /**
- * The meaning of each state and counter, for `ndp6d status` and its manual. Each fits beside its word and its number in 80 columns.
+ * The meaning of each state and counter, for `ndp6d status` and its manual. A line of 80 columns has room for word, number and meaning.
  */
 import type { NeighborState, Outcome } from '../events.ts'
 

@@ -10,7 +10,7 @@ import { EventFilter, ifaceOf, type Kind, kindOf } from './event-filter.ts'
 
 /** The most events that wait for a client: less than 1 MiB, as objects or as text. */
 export const QUEUE_LIMIT = 2048
-/** The most events in one part of the reply, and milliseconds between two parts of all replies: together 5120 events in a second. */
+/** The most events in one part of a reply, and milliseconds between two parts, whichever reply has them: 5120 events a second in all. */
 const PART_SIZE = 128
 const PAUSE = 25
 /** Replies that are under way. */
@@ -39,7 +39,7 @@ type Waiting =
 
 const EMPTY = { interface: null, target: null, source: null, lladdr: null, reason: null, state: null, count: null }
 
-/** Events that wait for one client. Beyond the limit they are counted only, which costs the packet path next to nothing. */
+/** Events that wait for one client. Events beyond the limit are only counted, which costs the packet path next to nothing. */
 export class EventQueue implements Observer {
   readonly #filter: EventFilter
   readonly #nameOf: (ifindex: number) => string

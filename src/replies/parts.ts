@@ -1,9 +1,9 @@
 /** Long replies are sent in parts, because packets are processed between two of them. */
 
 /**
- * Yields the elements in lists of those that `each` keeps. A list ends after `size` elements, also of those that are not kept, because
- * reading them takes time too. At least one list is yielded.
- * @param each makes what is sent of an element; undefined: nothing
+ * Yields lists of what is to be sent of the elements, at least one list. A list ends after `size` elements were read, also those of which
+ * nothing is sent, because reading takes time too.
+ * @param each returns what is to be sent of an element; undefined: nothing
  */
 export function * inParts<T, Sent>(elements: Iterable<T>, size: number, each: (element: T) => Sent | undefined): Generator<Sent[]> {
   let part: Sent[] = []

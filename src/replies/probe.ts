@@ -53,7 +53,7 @@ export async function probe(address: Address, daemon: ProbeSource, closed: Abort
     daemon.probe(address, targets)
     sent = performance.now()
     if (targets.length > 0) await waits(PATIENCE, () => [...replies.values()].some(({ roundTripMs }) => roundTripMs !== null))
-    // A reply of an unknown host is a sign of life, after which the engine probes itself.
+    // A reply of an unknown host is a sign of life, so the engine sends probes of its own.
     if (neighbor === undefined || neighbor.state === 'FAILED') await waits(SETTLING, () => isSettled(address, daemon))
   } finally {
     stop()

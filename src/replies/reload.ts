@@ -6,10 +6,10 @@ import type { Reloads, ReloadResult } from '../reloads.ts'
 /** The most problems or changes in one part of the reply. */
 const PART_SIZE = 256
 
-/** The part of the reply that all others follow. */
+/** The first part of the reply. */
 export interface ReloadSummary extends Omit<ReloadResult, 'verdict' | 'problems' | 'changes' | 'preview'> {
   readonly verdict: ReloadResult['verdict'] | 'confirmed'
-  /** Hosts that stay, and that go. Null after an error. */
+  /** Numbers of hosts that stay, and of hosts that are dropped. Null after an error. */
   readonly kept: number | null
   readonly dropped: number | null
   readonly links: readonly LinkPreview[]
@@ -17,7 +17,7 @@ export interface ReloadSummary extends Omit<ReloadResult, 'verdict' | 'problems'
 
 export interface Reload extends ReloadSummary, Pick<ReloadResult, 'problems' | 'changes'> {}
 
-/** Reloads at once, then reports it part by part. Arguments: `dryRun`, `confirm`, and `try`, in milliseconds. */
+/** Reloads at once, then yields the result part by part. Arguments: `dryRun`, `confirm`, and `try`, in milliseconds. */
 export function * reloadReply(reloads: Reloads, { dryRun, confirm, try: trial }: Request): Generator<Part> {
   if (confirm === true) {
     const { since, undoAt } = reloads.confirm()

@@ -22,13 +22,13 @@ interface LastPacket {
   /** Its link-layer source; null without a link header. */
   readonly lladdr: string | null
   readonly target: string | null
-  /** An invalid packet; null: a valid one. */
+  /** The frame of an invalid packet; null for a valid packet. */
   readonly frame: LastFrame | null
 }
 
 /**
- * The first bytes of a frame, in hex. `length` of the whole frame; `wrongAt`: offset of the wrong byte, null: no byte that was read is
- * wrong.
+ * The first bytes of a frame, in hex. `length`: bytes of the whole frame. `wrongAt`: offset of the first byte that is wrong or missing;
+ * null: there is none, or it was not read.
  */
 interface LastFrame { readonly hex: string; readonly length: number; readonly wrongAt: number | null }
 
@@ -87,7 +87,7 @@ export interface Summary {
     readonly upstream: string; readonly downstream: readonly string[]; readonly hosts: number; readonly exclude: readonly string[] }[]
   /** What Router Advertisements offer on each link where they are sent. */
   readonly advertising: readonly AdvertisingStatus[]
-  /** `isKept`: `forwarding yes`. */
+  /** `isKept`: the configuration has `forwarding yes`. */
   readonly forwarding: { readonly isOn: boolean | null; readonly isKept: boolean }
   /** Packets since the start, by outcome. */
   readonly counters: Readonly<Record<Outcome, number>>

@@ -18,7 +18,7 @@ const ADVERTISEMENT = 136
 
 export interface TopLink {
   readonly interface: string
-  /** Packets per second: solicitations, advertisements in answer, dropped as invalid, sent, lost in the kernel. */
+  /** Packets per second, in this order: solicitations, answers to these, invalid packets, sent packets, packets that the kernel dropped. */
   readonly heard: number
   readonly answered: number
   readonly dropped: number
@@ -30,7 +30,7 @@ export interface TopAddress {
   readonly address: string
   /** Solicitations per second. */
   readonly rate: number
-  /** The outcome of the last one. */
+  /** The outcome of the last solicitation. */
   readonly outcome: string
 }
 
@@ -70,7 +70,7 @@ export class TopAddresses {
     this.#outcomes[place] = outcome
   }
 
-  /** Takes the counts of an interval, of which each counts half as much as the next one. @returns the busiest addresses, first */
+  /** Ends an interval: its counts then weigh half as much as those of the next one. @returns the most frequent addresses, in that order */
   take(): TopAddress[] {
     const rows = [...this.#counts.keys()].filter((i) => this.#counts[i] >= 0.5).sort((a, b) => this.#counts[b] - this.#counts[a])
       .slice(0, ROWS).map((i) => {

@@ -5,7 +5,7 @@ import type { Outcome } from '../events.ts'
 
 export type Verdict = 'answered' | 'silent' | 'kernel-answers'
 
-/** Reasons for silence that are outcomes of solicitations, in the order of their weight where links differ. */
+/** Reasons for silence that are outcomes of solicitations. If the links have different ones, the first in this list counts. */
 const SILENT = ['foreign', 'failed', 'excluded', 'anycast', 'unknown-host', 'no-source', 'no-candidate', 'same-link'] as const
 
 export type Reason =
