@@ -2,7 +2,7 @@
 import type { Config } from '../config/config.ts'
 import type { Machine } from './machine.ts'
 
-/** `error`: hosts are unreachable now, or will be soon. `warning`: they may be, under some circumstances. */
+/** `error`: hosts are unreachable now, or will be soon. `warning`: hosts may become unreachable under some circumstances. */
 export type Severity = 'error' | 'warning'
 
 export interface Finding {
@@ -23,7 +23,7 @@ export interface Finding {
 export interface Unknown {
   /** The reason. */
   readonly unknown: string
-  /** The command that makes it known. */
+  /** The command that leads to a result. */
   readonly how: string
 }
 
@@ -79,16 +79,16 @@ export interface Subject {
   readonly machine: Machine
   /** Undefined: it cannot be read, or has errors. */
   readonly config: Config | undefined
-  /** The file of the configuration, if it is not the daemon's own. */
+  /** The file of the configuration. Undefined if the daemon itself makes the checks. */
   readonly file?: string
   readonly daemon: DaemonFacts | undefined
   /** Why there is no `daemon`. */
   readonly absence?: Unknown
-  /** The daemon's cache, or none without a daemon. */
+  /** The entries of the daemon's cache; empty without a daemon. */
   readonly neighbors: Iterable<NeighborFacts>
 }
 
-/** A subject with a configuration, which checks with `needs` get. */
+/** The subject of checks with `needs`: its configuration exists. */
 export type Configured = Subject & { readonly config: Config }
 
 /** @returns a check that needs the configuration */

@@ -9,7 +9,7 @@ const PROXIES = ['ndppd', 'npd6', 'odhcpd', 'pndpd', 'ndpresponder', 'ndproxy', 
 /** The most addresses in one command. */
 const ADDRESSES = 500
 
-/** @returns ndppd and others in this network namespace */
+/** @returns a finding for each other ND proxy, such as ndppd, that runs in this network namespace */
 async function competitors(machine: Machine): Promise<Result> {
   const own = await readlink('/proc/self/ns/net')
   const found: Finding[] = []

@@ -33,7 +33,7 @@ export async function examine(subject: Subject, checks: readonly Check[], time: 
   })
 }
 
-/** Makes one check. A check that fails for want of something is unknown. */
+/** Makes one check. Its result is unknown if something that it needs is missing or fails. */
 export async function resultOf(check: Check, subject: Subject): Promise<Result> {
   if (check.needs !== undefined && subject.config === undefined) {
     return { unknown: `there is no valid configuration in ${subject.file}`, how: `ndp6d check ${subject.file}` }
@@ -43,7 +43,7 @@ export async function resultOf(check: Check, subject: Subject): Promise<Result> 
     return await check.look(subject)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    // A program that prints other text than JSON.
+    // A SyntaxError: a program printed something else than JSON.
     if (code === undefined && !(error instanceof SyntaxError)) throw error
     return { unknown: message, how: code === 'EACCES' || code === 'EPERM' ? 'sudo ndp6d doctor' : `ndp6d doctor --only ${check.code}` }
   }

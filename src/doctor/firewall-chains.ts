@@ -8,7 +8,7 @@ export interface Packet {
   readonly out?: string
 }
 
-/** Undefined: the packet may match or not, as its address, its rate or a feature decides that is not modelled. */
+/** Whether a packet matches. Undefined: this depends on something that is not modelled, such as its addresses or the rate of packets. */
 export type Truth = boolean | undefined
 
 /** `jump` and `goto` name a chain of the same table. */

@@ -64,7 +64,7 @@ function findingOf(chain: Chain, all: readonly Chain[], links: readonly string[]
   const where = new Set<string>()
   for (const link of device === undefined ? links : links.filter((each) => device.includes(each))) {
     for (const type of Object.keys(types).map(Number)) {
-      // Frames of a bridge come in on its ports, whose names no link of the configuration has.
+      // Frames of a bridge come in on its ports, which the configuration does not name, so the link stays unknown.
       const packet: Packet = { type, hopLimit, ...family === 'bridge' ? {} : isOut ? { out: link } : { in: link } }
       if (!drops(chain, all, packet)) continue
       dropped.add(type)

@@ -1,4 +1,4 @@
-/** Whether this machine forwards, and whether its default route outlives that. */
+/** Checks that this machine forwards, and that it keeps its default route although it forwards. */
 import { RTPROT_RA } from '../wire/rtroute.ts'
 import { type Check, configured, type Configured, word } from './check.ts'
 import type { Machine } from './machine.ts'
@@ -13,7 +13,7 @@ function forwards({ config, machine }: Configured): boolean {
   return links.length > 0 && links.every(({ name }) => machine.setting(`net/ipv6/conf/${name}/force_forwarding`) === 1)
 }
 
-/** @returns links that ignore Router Advertisements once they forward, although their default route is made by these, or is gone already */
+/** @returns links that ignore Router Advertisements once they forward: those with a default route from these; if none exists, upstreams */
 function deafLinks({ config, machine }: Configured): { name: string; hasRoute: boolean }[] {
   const { defaultRoutes: routes } = machine
   const byRouter = new Set(routes.filter(({ protocol }) => protocol === RTPROT_RA).map(({ ifindex }) => machine.nameOf(ifindex)))

@@ -8,7 +8,7 @@ import { type Check, configured, type Configured, type Finding, word } from './c
 import type { Machine } from './machine.ts'
 import { isNamed, linksOf, prefixesOf } from './roles.ts'
 
-/** Route lookups between two turns of the event loop. */
+/** Route lookups in one turn of the event loop. */
 const BATCH = 256
 /** The most findings of one kind: one cause makes thousands. */
 const FINDINGS = 8
@@ -21,7 +21,7 @@ function linkOf({ downstream }: Subnet, iface: string | undefined): string | und
   return downstream.length === 1 && !downstream[0].includes('*') ? downstream[0] : undefined
 }
 
-/** Owners to which the kernel must have a route now. Without a daemon: those whose route ndp6d would not set. */
+/** Owners to which the kernel must have a route now. Without a daemon: configured owners whose routes ndp6d would not set. */
 function ownersOf({ config, daemon, neighbors }: Configured): Owner[] {
   if (daemon !== undefined) {
     return [...neighbors].flatMap(({ target, state, iface: link, via }) =>
@@ -39,7 +39,7 @@ function ownersOf({ config, daemon, neighbors }: Configured): Owner[] {
   ]
 }
 
-/** @returns ifindexes of links where a packet for the owner comes in: of those that its rules name, all but its own link */
+/** @returns the ifindex of one link where packets for the owner come in: named by its rules, up, and not its own; empty: there is none */
 function sourcesOf({ config, machine }: Configured, { target, link }: Owner): number[] {
   const names = [
     ...config.subnets.filter((subnet) => prefixesOf(subnet, machine).some((prefix) => prefix.contains(target)))
@@ -119,7 +119,7 @@ function linesOf({ subnets, proxies }: Config): Line[] {
   ]
 }
 
-/** @returns lines whose host is silent while a similar address that no line names is in use on the same link */
+/** @returns findings about lines whose host is silent, where a similar address that no line names is in use on the host's link */
 function oddAddresses({ config, machine, neighbors }: Configured): Finding[] {
   const alive = new Map<string, Owner>()
   const add = (target: Address, link: string): void => { alive.set(`${target} ${link}`, { target, link }) }

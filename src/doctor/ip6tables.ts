@@ -5,7 +5,7 @@ import { both, type Chain, not, type Packet, type Rule, type Truth, type Verdict
 const HOOKS: Readonly<Record<string, string>> = {
   INPUT: 'input', OUTPUT: 'output', FORWARD: 'forward', PREROUTING: 'prerouting', POSTROUTING: 'postrouting',
 }
-/** The packets of {@link Packet} have no port and no connection, so other protocols and states do not match. */
+/** Protocols, as rules write them, that match a {@link Packet}. */
 const ICMPV6 = ['ipv6-icmp', 'icmpv6', '58', 'all', '0']
 const TYPES: Readonly<Record<string, number>> = {
   'router-solicitation': 133, 'router-advertisement': 134, 'neighbour-solicitation': 135, 'neighbor-solicitation': 135,
@@ -71,7 +71,7 @@ function ruleOf(words: readonly string[]): Rule {
     }
     if (option === '-j' || option === '--jump') {
       verdict = verdictOf(value)
-      // Further options are of the target.
+      // All further options belong to the target.
       break
     }
     if (option === '-g' || option === '--goto') {
@@ -99,5 +99,5 @@ function verdictOf(target: string): Verdict | undefined {
   }
 }
 
-/** Targets that end no chain. A jump to a chain that does not exist has no effect, so others need no mention. */
+/** Targets that do not end a chain. A target that is not listed counts as a jump to a chain that does not exist, which has no effect. */
 const TARGETS = ['LOG', 'NFLOG', 'MARK', 'CONNMARK', 'CT', 'NOTRACK', 'TRACE', 'HL', 'TOS', 'DSCP', 'SET', 'AUDIT']

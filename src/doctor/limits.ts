@@ -7,7 +7,7 @@ const OPTION_MEMORY = 8192, OPTION_MEMORY_DEFAULT = 131_072
 const THRESHOLD = 'net/ipv6/neigh/default/gc_thresh'
 const CAPABILITIES: Readonly<Record<string, number>> = { CAP_NET_ADMIN: 12, CAP_NET_RAW: 13 }
 
-/** Checks the privileges of the daemon, or of this process if none runs: the daemon gets no more from the same shell. */
+/** Checks the privileges of the daemon. If none runs, checks this process: a daemon from the same shell would have no more privileges. */
 function missingCapabilities({ machine, daemon, absence }: Subject): Result {
   const status = machine.read(`/proc/${daemon?.pid ?? 'self'}/status`)
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(status ?? '')?.[1]

@@ -27,7 +27,7 @@ export class Machine {
   readonly #defaultRoutes: () => readonly DefaultRoute[]
   readonly #tables = new Map<string, unknown>()
 
-  /** @param defaultRoutes the default routes, if they are known already: the kernel finds them among all routes */
+  /** @param defaultRoutes returns the default routes if they are known already; by default they are searched among all routes */
   constructor(kernel: Kernel, defaultRoutes: () => readonly DefaultRoute[] = () => kernel.defaultRoutes()) {
     this.#kernel = kernel
     this.#defaultRoutes = defaultRoutes

@@ -13,11 +13,11 @@ type Fields = Readonly<Record<string, Json>>
 
 /** Families whose chains see IPv6 packets. */
 const FAMILIES = ['ip6', 'inet', 'bridge', 'netdev']
-/** The table of ndp6d itself, which drops what it answers. */
+/** The table of ndp6d itself, which drops the solicitations that ndp6d answers. */
 const OWN = 'ndp6d'
 const ICMPV6 = 58, HOP_BY_HOP = 0
 
-/** Numbers of names that may stand for the values of a packet. */
+/** Numbers of the names that rules may use for the values of a packet. */
 const NUMBERS: Readonly<Record<string, number>> = {
   'mld-listener-query': 130, 'mld-listener-report': 131, 'mld-listener-done': 132, 'mld-listener-reduction': 132, 'nd-router-solicit': 133,
   'nd-router-advert': 134, 'nd-neighbor-solicit': 135, 'nd-neighbor-advert': 136, 'nd-redirect': 137, 'mld2-listener-report': 143,
@@ -44,14 +44,14 @@ export function parseRuleset(text: string): Ruleset {
     chain.rules.push(ruleOf(statements, (name) => sets.get(keyOf(fields, name))))
     if (statements.some((statement) => 'xt' in statement)) hasExtensions = chain.isExtended = true
   }
-  // ip6tables-save shows all chains of a table.
+  // One rule of ip6tables makes all chains of its table extended, because ip6tables-save shows whole tables.
   const tableOf = ({ family, table }: Fields): string => JSON.stringify([family, table])
   const extended = new Set([...chains.values()].filter(({ isExtended }) => isExtended).map(({ fields }) => tableOf(fields)))
   return { hasExtensions, chains: [...chains.values()].map(({ fields, rules }): Chain => {
     const { family, table, name, hook, policy, dev } = fields
     return { family: String(family), table: String(table), name: String(name), rules, hook: hook === undefined ? undefined : String(hook),
       policy: policy === 'drop' ? 'drop' : 'accept', isExtended: extended.has(tableOf(fields)),
-      // A version that does not show the links of a chain: it is left out.
+      // Some versions of nft do not show the links of a chain. The chain then counts for no link.
       ...['ingress', 'egress'].includes(String(hook)) && { device: dev === undefined ? [] : [dev].flat().map(String) } }
   }) }
 }
@@ -85,7 +85,7 @@ function verdictOf(kind: string, value: Json): Verdict | undefined {
   }
 }
 
-/** @returns the verdict of a verdict map: of the first element that matches. `before`: whether the packet matches the rule so far */
+/** @param before whether the packet matches the rule so far @returns the verdict of the first element of a verdict map that matches */
 function lookUp({ key, data }: Fields, packet: Packet, find: FindSet, before: Truth): ReturnType<Rule> {
   const value = valueOf(key, packet)
   for (const element of elementsOf(data, find)) {
@@ -142,7 +142,7 @@ function elementsOf(right: Json, find: FindSet): readonly Json[] {
   return [set ?? right].flat()
 }
 
-/** @returns whether a value is the right side of a match, or in it: a set, a range, a list of flags, a named set */
+/** @returns whether a value equals the right side of a match, or is in it, if that is a set, a range or a list */
 function isIn(value: string | number, right: Json, find: FindSet): Truth {
   let found: Truth = false
   for (const each of elementsOf(right, find)) {
@@ -160,7 +160,7 @@ function isElement(value: string | number, element: Json): Truth {
     const [from, to] = range.map(numberOf)
     return typeof value === 'number' && from !== undefined && to !== undefined ? value >= from && value <= to : undefined
   }
-  // A number that is written as an unknown name is another value: the names of all values of these packets are known.
+  // An unknown name stands for another number, because the names of all values of these packets are known.
   if (typeof value === 'number') return typeof element === 'object' ? undefined : numberOf(element) === value
   return typeof element === 'string' ? matchesIface(element, value) || (element === 'ipv6' && value === 'ip6') : undefined
 }

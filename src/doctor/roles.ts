@@ -21,7 +21,7 @@ export function linksOf(config: Config, machine: Machine) {
 
 export function upstreamsOf({ subnets }: Config): string[] { return [...new Set(subnets.map(({ upstream }) => upstream))] }
 
-/** @returns whether a rule may cover the address; a subnet `auto` covers the addresses of its hosts, and of the prefixes of its upstream */
+/** @returns whether the prefix of a rule or subnet contains the address; for a subnet `auto`, one of the prefixes on its upstream */
 export function covers({ subnets, proxies }: Config, machine: Machine, address: Address): boolean {
   return proxies.some(({ rules }) => rules.some(({ prefix }) => prefix.contains(address)))
     || subnets.some((subnet) => prefixesOf(subnet, machine).some((prefix) => prefix.contains(address)))

@@ -39,8 +39,8 @@ function twoRouters(subject: Configured): Finding[] {
 }
 
 /**
- * @param isRouter only a router counts: the default route of this machine is on another link
- * @returns whether the daemon, or the kernel, received something from a neighbor on the link
+ * @param isRouter whether only a router counts as a neighbor, because the default route of this machine is on another link
+ * @returns whether the daemon or the kernel received something from a neighbor on the link
  */
 function wasHeard({ machine, daemon, neighbors }: Configured, link: string, ifindex: number, isRouter: boolean): boolean {
   if (!isRouter && (daemon?.received[link] ?? 0) > 0) return true
@@ -59,7 +59,7 @@ async function replies(machine: Machine, { ifindex, mac }: LinkDetails, source: 
     discovery.discover([source], Address.allRouters)
   })
   try {
-    // Replies that came while this process was busy are read before the event loop gets to the immediate.
+    // Replies that came while this process was busy are read before setImmediate resolves.
     return await Promise.race([reply, setTimeout(REPLY_TIME).then(() => setImmediate(false))])
   } finally {
     discovery?.close()

@@ -1,14 +1,14 @@
-/** Whether packets leave by the upstream that their source address belongs to (RFC 8028, BCP 38). The kernel is asked, with its rules. */
+/** Checks that packets leave by the upstream that their source address belongs to (RFC 8028, BCP 38), by lookups in the kernel. */
 import { Address, type Prefix } from '../address.ts'
 import { type Check, configured, type Configured, type Finding, word } from './check.ts'
 import { isNamed, prefixesOf, upstreamsOf } from './roles.ts'
 
 /** A destination to which only a default route leads. */
 const OUTSIDE = Address.parse('2000::1')!
-/** Tables that the printed commands use: this number and the ifindex of the upstream. */
+/** The printed commands use the routing table with this number plus the ifindex of the upstream. */
 const FIRST_TABLE = 1000
 
-/** @returns prefixes whose packets leave by the upstream of another subnet. Other links do no harm: a tunnel may be meant. */
+/** @returns prefixes whose packets leave by the upstream of another subnet. A route by any other link is no fault: it may be a tunnel. */
 function strangeUpstreams({ config, machine }: Configured): Finding[] {
   const upstreams = upstreamsOf(config).flatMap((name) => machine.link(name) ?? [])
   if (upstreams.length < 2) return []
@@ -35,8 +35,8 @@ function strangeUpstreams({ config, machine }: Configured): Finding[] {
 }
 
 /**
- * The commands that send a prefix out of its upstream. The last rule lets other routes, such as those to hosts, count first. It comes before
- * the first one, because each new rule precedes the others.
+ * The commands that route packets from a prefix out of its upstream. By the rule that is added last, all routes but default ones count
+ * first, such as those to hosts: the kernel puts each new rule before the others.
  */
 function commands(prefix: Prefix, { name, ifindex, mac }: { name: string; ifindex: number; mac?: unknown }, machine: Configured['machine']): string {
   const gateway = machine.defaultRoutes.find((route) => route.ifindex === ifindex && route.address !== undefined)?.address

@@ -1,4 +1,4 @@
-/** The checks that the daemon makes itself, every minute. They never delay packets for longer than one table of the kernel takes. */
+/** The checks that the daemon makes itself, every minute. They delay packets at most for the time that reading one kernel table takes. */
 import { setImmediate } from 'node:timers/promises'
 import type { Log } from '../linux/log.ts'
 import type { Check, Finding, Severity, Subject } from './check.ts'
@@ -48,7 +48,7 @@ export class FindingWatch {
     return [...this.#entries.values()].map(({ check: { code, severity }, finding: { what, mend } }) => ({ code, severity, what, mend }))
   }
 
-  /** One for each check that the daemon makes itself, also without a finding. */
+  /** A count for each check that the daemon makes itself, even if the check has no finding. */
   get counts(): FindingCount[] {
     const entries = [...this.#entries.values()]
     return CHECKS.filter(({ isCheap }) => isCheap === true)
@@ -67,7 +67,7 @@ export class FindingWatch {
     const entries = new Map<string, Entry>()
     for (const check of CHECKS) {
       if (check.isCheap !== true) continue
-      // Packets come between two checks.
+      // Packets are processed between two checks.
       await setImmediate()
       if (this.#isClosed) return
       const result = await resultOf(check, subject)
