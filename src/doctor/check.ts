@@ -71,7 +71,7 @@ export interface DaemonFacts {
   readonly uptime: number
   /** Received packets of each served link. */
   readonly received: Readonly<Record<string, number>>
-  /** Links without link-layer addresses on which no host has answered a probe, and the target of the last probe. */
+  /** Links without neighbor resolution on which no host has answered a probe, and the first target that was probed in vain. */
   readonly silent: readonly { readonly link: string; readonly target: string }[]
 }
 

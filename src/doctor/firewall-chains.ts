@@ -21,7 +21,7 @@ export interface Chain {
   readonly family: string
   readonly table: string
   readonly name: string
-  /** Of a base chain. */
+  /** The hook of a base chain. Undefined for other chains. */
   readonly hook?: string | undefined
   readonly policy?: 'accept' | 'drop'
   /** The links of a chain at `ingress` or `egress`. */
@@ -34,7 +34,7 @@ export interface Chain {
 /** Jumps are nested up to 16 times in nftables. */
 const DEPTH = 16
 
-/** @returns whether the base chain certainly drops the packet, or the kernel rejects it there */
+/** @returns whether the base chain certainly drops or rejects the packet */
 export function drops(chain: Chain, all: readonly Chain[], packet: Packet): boolean {
   const inTable = all.filter(({ family, table }) => family === chain.family && table === chain.table)
   const end = walk(chain, inTable, packet, 0)

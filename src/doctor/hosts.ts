@@ -39,7 +39,7 @@ function ownersOf({ config, daemon, neighbors }: Configured): Owner[] {
   ]
 }
 
-/** @returns the ifindex of one link where packets for the owner come in: named by its rules, up, and not its own; empty: there is none */
+/** Finds a link where packets for the owner come in: up, named by a rule for the owner, and not the owner's. @returns its ifindex, or none */
 function sourcesOf({ config, machine }: Configured, { target, link }: Owner): number[] {
   const names = [
     ...config.subnets.filter((subnet) => prefixesOf(subnet, machine).some((prefix) => prefix.contains(target)))
@@ -153,7 +153,7 @@ function oddAddresses({ config, machine, neighbors }: Configured): Finding[] {
 /** Equal for addresses that may look alike. */
 function sortedDigits(address: Address): string { return [...digitsOf(address)].sort().join('') }
 
-/** A prefix of fewer bits has more addresses than the neighbor table of a router holds. */
+/** A prefix shorter than this has more addresses than the neighbor table of a router holds. */
 const STATIC_BITS = 112
 
 export const hostChecks: readonly Check[] = [

@@ -99,5 +99,5 @@ function verdictOf(target: string): Verdict | undefined {
   }
 }
 
-/** Targets that do not end a chain. A target that is not listed counts as a jump to a chain that does not exist, which has no effect. */
+/** Targets that do not end a chain. Further targets need no mention: a jump to a chain that does not exist has no effect. */
 const TARGETS = ['LOG', 'NFLOG', 'MARK', 'CONNMARK', 'CT', 'NOTRACK', 'TRACE', 'HL', 'TOS', 'DSCP', 'SET', 'AUDIT']

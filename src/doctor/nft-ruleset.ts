@@ -4,7 +4,7 @@ import { both, type Chain, not, type Packet, type Rule, type Truth, type Verdict
 
 export interface Ruleset {
   readonly chains: readonly Chain[]
-  /** Some rules are of ip6tables-nft: nft shows the names of their matches, without parameters. */
+  /** Some rules were made by ip6tables-nft: nft shows the names of their matches, without parameters. */
   readonly hasExtensions: boolean
 }
 

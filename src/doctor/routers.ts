@@ -13,7 +13,7 @@ import { isNamed, upstreamsOf } from './roles.ts'
 /** Milliseconds for routers to reply. */
 const REPLY_TIME = 1000
 
-/** The upstreams of subnets, and links of proxy blocks with a default route. */
+/** The upstreams of subnets, and those links of `proxy` blocks that have a default route. */
 function routerLinks({ config, machine }: Configured): string[] {
   const defaults = machine.defaultRoutes.map(({ ifindex }) => machine.nameOf(ifindex))
   return [...new Set([...upstreamsOf(config), ...config.proxies.map(({ iface }) => iface).filter((iface) => defaults.includes(iface))])]
@@ -106,7 +106,7 @@ export const routerChecks: readonly Check[] = [
     }),
   { ...configured({ code: 'silent-tunnel', severity: 'warning', title: 'hosts behind tunnels answer', isCheap: true, isLogged: true },
     ({ config, daemon }) => daemon!.silent.map(({ link, target }) => ({
-      what: `no host on ${link} answers: ${target} was probed last`,
+      what: `no host on ${link} answers: ${target} was probed without a reply`,
       why: 'the other end of a tunnel may answer no solicitations, so its addresses stay unknown; name each of them, without probes',
       mend: config.subnets.some(({ downstream }) => isNamed(downstream, link)) ? `host ${target} ${link}` : `rule ${target}/128 { static }`,
       isLine: true, link, target,
