@@ -13,10 +13,10 @@ export const SILENT_REASONS = [
   'no-rule',        // no rule of this link covers the target
   'own-address',    // an address of this machine on this link: the kernel answers
   'same-link',      // the owner is on the solicitor's own link
-  'no-candidate',   // no other link where the owner may be
+  'no-candidate',   // there is no other link where the owner may be
   'unknown-host',   // `learn no`, and not pinned
   'failed',         // the probes of a short while ago got no answer
-  'dad-unproven',   // DAD for an address that a static rule covers, without evidence
+  'dad-unproven',   // DAD for an address without a proven owner: a static rule covers it, or another proxy answered for it
   'dad-own-mac',    // DAD by the owner itself
   'foreign',        // the kernel's route leads to a link without hosts of the rule, or discards packets
   'no-source',      // our link has no usable address yet (DAD)

@@ -157,7 +157,7 @@ export class Reloads {
     return this.state
   }
 
-  /** Ends a trial without a further change, before the daemon stops. */
+  /** Ends a trial before the daemon stops, and leaves the configuration as it is. */
   stop(): void {
     this.#isStopped = true
     if (this.#trial === undefined) return

@@ -37,7 +37,7 @@ export function failureOf(error: NodeJS.ErrnoException, path: string): Failure {
   }
 }
 
-/** @returns why there is no reply, and what to do. An error with a code is about connecting, one without about the reply. */
+/** @returns why there is no reply, and what to do. An error with a code comes from connecting, an error without one from the reply. */
 function adviceOf(error: NodeJS.ErrnoException, path: string): string {
   if (error.code !== undefined) return `cannot connect to ${path}: ${error.message}: \`--control PATH\` names another socket`
   switch (error instanceof NoReply ? error.kind : 'foreign') {

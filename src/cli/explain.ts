@@ -44,7 +44,7 @@ async function explanation(path: string, address: string, probe: boolean): Promi
 /** The document to print if there is no explanation: its facts are null. */
 function unknown(address: string, error: Error, status: number): object {
   const reason = status === EXIT.notRunning ? 'not-running' : status === EXIT.notPermitted ? 'not-permitted' : 'no-reply'
-  // Without a listener no daemon runs, and a refusal comes from a running one. Other errors do not show whether a daemon runs.
+  // Without a listener, no daemon runs. A refusal comes from a running daemon. Other errors do not show whether a daemon runs.
   const running = status === EXIT.notRunning ? false : error instanceof Refused ? true : null
   return { schema: EXPLAIN_SCHEMA, running, address, verdict: null, reason, links: null, owner: null, host: null, excluded: null, own: null,
     kernel: null, history: null, probe: null }

@@ -16,7 +16,7 @@ interface View {
   link: number
 }
 
-/** Runs until `q` or Ctrl-C. The terminal is restored at every end. @param path of the daemon's socket */
+/** Runs until `q` or Ctrl-C. The terminal is restored however the command ends. @param path of the daemon's socket */
 export async function showTop(path: string): Promise<void> {
   const { stdin, stdout } = process
   const view: View = { isByAddress: false, isHeld: false, link: 0 }

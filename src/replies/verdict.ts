@@ -28,7 +28,7 @@ export function verdictOf(address: Address, { links, own, neighbor, kernel }: Re
   if (kernel?.route?.type === 'anycast') return { verdict: 'kernel-answers', reason: 'anycast' }
   if (address.isLinkLocal) return { verdict: 'silent', reason: 'link-local' }
   if (own.length > 0) return { verdict: 'silent', reason: 'own-address' }
-  // A solicitation on another link may start probes on further links.
+  // `failed` on one link counts first: `probing` on another only means that a solicitation there would probe further links.
   if (has('probing') && !has('failed')) {
     return { verdict: 'silent', reason: neighbor?.state === 'INCOMPLETE' ? 'probing' : isOwned ? 'route-pending' : 'unknown' }
   }

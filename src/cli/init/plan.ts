@@ -88,7 +88,7 @@ export function plan(found: Findings, upstream: string): Plan {
   return { blocks, roles, open }
 }
 
-/** The owners of addresses that are known without a probe: gateways, addresses of proxy entries, and peers of tunnels. */
+/** `host` lines for owners that are known without a probe: gateways, hosts of proxy entries and of ndppd's rules, and peers of tunnels. */
 function pinnedHosts(found: Findings, upstream: string, subnets: readonly OnLinkPrefix[], evidence: Downstreams,
   downstream: readonly string[]): (Line & { address: Address })[] {
   const { machine, entries, ndppd } = found

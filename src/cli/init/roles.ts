@@ -84,7 +84,7 @@ export function onLinkPrefixes({ machine: { addresses, routes }, entries }: Find
   const own = addresses.filter(({ dev }) => dev === upstream)
   for (const { address, length, dynamic } of own) if (length < 127) add(new Prefix(address, length), `${address} is on ${upstream}`, dynamic)
   for (const { prefix, dev, via, protocol } of routes) {
-    // Without an address of the prefix, only a router advertisement makes such a route.
+    // If this machine has no address in the prefix, only a Router Advertisement makes such a route.
     const isAdvertised = dev === upstream && via === undefined && isProxied(prefix) && ['kernel', 'ra'].includes(protocol)
     if (isAdvertised && !found.has(String(prefix))) add(prefix, `on-link at ${upstream}`, true)
   }
