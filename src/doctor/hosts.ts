@@ -39,7 +39,7 @@ function ownersOf({ config, daemon, neighbors }: Configured): Owner[] {
   ]
 }
 
-/** Finds a link where packets for the owner come in: up, named by a rule for the owner, and not the owner's. @returns its ifindex, or none */
+/** Finds a link where packets for the owner come in: it is up, named by a rule, and not the owner's. @returns its ifindex, or none */
 function sourcesOf({ config, machine }: Configured, { target, link }: Owner): number[] {
   const names = [
     ...config.subnets.filter((subnet) => prefixesOf(subnet, machine).some((prefix) => prefix.contains(target)))
