@@ -65,7 +65,7 @@ export class Introspection {
     const { engine, sockets } = this.#parts
     const received = Object.fromEntries(sockets.usage.map(({ iface, received }) => [iface, received]))
     const silent = [...engine.silentLinks].map(([ifindex, target]) => ({ link: this.nameOf(ifindex), target: target.toString() }))
-    return { pid: process.pid, uptime: process.uptime(), received, silent }
+    return { pid: process.pid, received, silent }
   }
 
   /** What the Router Advertisements on each link offer to hosts. */

@@ -67,8 +67,6 @@ export interface NeighborFacts {
 /** Facts that only the running daemon has. */
 export interface DaemonFacts {
   readonly pid: number
-  /** Seconds since the start. */
-  readonly uptime: number
   /** Received packets of each served link. */
   readonly received: Readonly<Record<string, number>>
   /** Links without neighbor resolution on which no host has answered a probe, and the first target that was probed in vain. */
