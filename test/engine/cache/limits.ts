@@ -100,6 +100,19 @@ t.test('host-limit: one host takes no more addresses', async (t) => {
   t.match(stage.known, { [many(7)]: 'REACHABLE eth0' }, 'hosts upstream are not limited')
 })
 
+t.test('host-limit: addresses that a host answers for with other link-layer addresses are its own, and free again after their end', async (t) => {
+  const stage = new Stage(PATIENT.replace('host', 'host-limit 2\n host'))
+  for (const round of ['first', 'second']) {
+    for (const n of [1, 2, 3]) {
+      stage.ns(ETH0, many(n))
+      stage.na(ETH1, many(n), VM2, { tlla: nthMac(n) })
+    }
+    t.match(stage.known, { [many(1)]: 'REACHABLE eth1 routed', [many(2)]: 'REACHABLE eth1 routed', [many(3)]: 'FAILED -' }, round)
+    stage.wait(60_000)
+    t.equal(stage.known[many(1)], undefined)
+  }
+})
+
 t.test('host-limit: a host downstream causes only so many probes', async (t) => {
   const stage = new Stage(PATIENT.replace('host', 'host-limit 2\n host'))
   const solicit = (n: number, from: string) => stage.ns(ETH1, many(n), { from, source: 'fe80::2' })
