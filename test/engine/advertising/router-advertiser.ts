@@ -1,7 +1,7 @@
 /** Router Advertisements on the downstream links: what they say, and when they are sent (RFC 4861 6.2). */
 import t from 'tap'
 import { ALL, AUTO, BARE, CONFIG, Router, STATIC } from '../kit/router.ts'
-import { ETH0, ETH1, ETH2, linkOf, Stage, twoLinks, VM, VM2 } from '../kit/stage.ts'
+import { ETH0, ETH1, ETH2, linkOf, ROUTER, Stage, twoLinks, VM, VM2 } from '../kit/stage.ts'
 
 /** Times of the advertisements until `end`, in milliseconds from now. */
 function times(stage: Router, end: number): number[] {
@@ -185,6 +185,13 @@ t.test('what is advertised, and other routers, for `ndp6d status`', async (t) =>
   t.same(link.prefixes.map(({ prefix, valid, preferred }) => `${prefix} ${valid} ${preferred}`), ['2001:db8:1::/64 990 490'])
   t.same(link.others.map(({ address, lifetime, isForged }) => `${address} ${lifetime} ${isForged}`), ['fe80::9 1800 false'])
   t.ok(link.age >= 0 && link.age <= 10_000)
+  stage.sink.take()
+  stage.wait(3_000_000)
+  stage.heard('fe80::9', ROUTER, 0)
+  stage.wait(3_000_000)
+  t.match([...stage.engine.advertising.snapshot(stage.now)][0].others, [{ lifetime: 0 }], 'the last advertisement counts')
+  stage.heard('fe80::9')
+  t.same(stage.sink.take('router'), [], 'known')
   stage.wait(3_600_001)
   t.same([...stage.engine.advertising.snapshot(stage.now)][0].others, [], 'a router that is silent for an hour is forgotten')
 })
