@@ -99,4 +99,7 @@ t.test('a host leaves places to the others on its link', async (t) => {
   t.match(stage.sink.take('limit tentative'), { length: 2000 - most })
   for (let n = 0; n < 300; n++) stage.dad(ETH1, many(5000 + n), nthMac(n))
   t.equal(waiting(stage), most + 300)
+  stage.wait(1100)
+  for (let n = 0; n < 2000; n++) stage.dad(ETH1, many(8000 + n), VM2)
+  t.equal(waiting(stage), most, 'addresses whose DAD is over do not count')
 })
