@@ -63,7 +63,7 @@ export class Groups extends TimedPart<Omit<Context, 'rules'>, Member> {
   /** Reports all groups again: the switch at the other end of the link may be another one. */
   replugged(ifindex: number): void {
     const member = this.records.get(ifindex)
-    if (member?.listener.isReporting !== true || member.sourceRank === 0) return
+    if (member?.listener.isReporting !== true) return
     member.listener.reportAll()
     this.#schedule(member)
   }
