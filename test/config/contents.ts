@@ -26,5 +26,6 @@ t.test('values', async (t) => {
   t.match(problems('router'), [/^2:1\+6 error `router` has no value: expected yes or no/])
   t.match(problems('override'), [/^2:1\+8 error `override` has no value: expected one of auto, always, never after it/])
   t.match(problems('limit 0'), [/^2:7\+1 error 0 is too small/])
+  t.same(problems('limit 1'), [])
   t.match(problems('ttl 5 { }'), [/^2:1\+3 warning `ttl` takes no block/])
 })
