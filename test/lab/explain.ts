@@ -77,6 +77,7 @@ t.test('the verdict for each kind of address', async (t) => {
     t.match(ended.stdout, /owner +02:00:00:00:00:03 on eth1, answered \d+s ago\n/)
     const { history, owner, kernel } = json(vmAddress(3))
     t.match(owner, { lladdr: '02:00:00:00:00:03', provedAt: /^20.*Z$/, groups: ['eth0'] })
+    t.ok(Date.parse(owner!.provedAt!) <= Date.now(), 'in the past')
     t.match(kernel?.route, { prefix: '2001:db8::3/128', interface: 'eth1', protocol: 136 })
     const asked = eth0.of('NS', vmAddress(3)).filter(({ outgoing }) => !outgoing)
     t.equal(history.length, Math.min(10, asked.length), 'as many solicitations as in the capture')
