@@ -16,6 +16,8 @@ const FAULTS: readonly Fault[] = [
   { code: 'firewall-nd', name: 'on one link, in a chain of its own', what: /chain out .* to eth1: neighbor solicitations \(135\)$/,
     make: nft(`table ip6 fw { chain no { icmpv6 type != 135 return; reject; }
       chain out { type filter hook output priority 0; oifname "eth1" jump no; }; }`), undo: noRules },
+  { code: 'firewall-nd', name: 'on one link, after routing', what: /chain out .* to eth1: neighbor solicitations \(135\)$/,
+    make: nft('table ip6 fw { chain out { type filter hook postrouting priority 0; oifname "eth1" icmpv6 type 135 drop; }; }'), undo: noRules },
   { code: 'firewall-mld', what: /drops messages of MLD: queries \(130\)$/,
     make: nft('table ip6 fw { chain in { type filter hook input priority 0; icmpv6 type mld-listener-query drop; }; }'), undo: noRules },
   { code: 'firewall-mld', name: 'by their next header', what: /queries \(130\), .* \(143\)$/,
