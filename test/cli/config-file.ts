@@ -1,8 +1,9 @@
 /** Included files: relative paths, patterns, unreadable files, other types of files. */
 import t from 'tap'
 import { spawn } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { readConfig } from '../../src/cli/config-file.ts'
+import { ConfigFile, readConfig } from '../../src/cli/config-file.ts'
 import { command, ndp6d, run, writeFiles } from '../fixtures/program.ts'
 import { sh } from '../kit/namespace.ts'
 
@@ -40,6 +41,27 @@ t.test('a pattern may match nothing; a path must exist', (t) => {
   t.match(stderr, `missing.conf:2:9: error: \`nowhere/*.conf\` cannot be read: the directory ${files.path('nowhere')} does not exist`)
   t.match(ndp6d('check', files.path('directory.conf')),
     { status: 78, stderr: `cannot be read: it is a directory: write \`empty.d/*.conf\`` })
+  t.end()
+})
+
+t.test('included files that were changed, added or removed since the last reading', (t) => {
+  const folder = writeFiles({ 'main.conf': 'include one.conf\ninclude conf.d/*.conf\n', 'one.conf': rule(1), 'conf.d/a.conf': rule(2) })
+  const file = new ConfigFile(folder.path('main.conf'))
+  const isTouched = (): boolean => {
+    const touched = file.isTouched
+    file.read()
+    return touched
+  }
+  file.read()
+  t.equal(isTouched(), false)
+  for (const name of ['one.conf', 'conf.d/a.conf', 'conf.d/b.conf']) {
+    writeFileSync(folder.path(name), `${rule(3)}\n`)
+    t.equal(isTouched(), true, name)
+  }
+  rmSync(folder.path('conf.d/b.conf'))
+  t.equal(isTouched(), true, 'removed')
+  t.equal(isTouched(), false)
+  folder.close()
   t.end()
 })
 
