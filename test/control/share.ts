@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { Share } from '../../src/control/share.ts'
 
@@ -29,4 +30,16 @@ t.test('who takes much at once is waited for', async (t) => {
     return performance.now() - began
   }))
   t.ok(first > 1900, `${first} ms: 100 ms too much are 5 % of 2 s`)
+})
+
+t.test('the time before a turn counts once', async (t) => {
+  const share = new Share()
+  await sleep(400)
+  for (let n = 0; n < 20; n++) share.took(10)
+  const alive = setInterval(() => {}, 1000)
+  t.teardown(() => clearInterval(alive))
+  const began = performance.now()
+  await share.turn(0, 0)
+  const waited = performance.now() - began
+  t.ok(waited > 1900, `${waited} ms: 20 turns of 10 ms are 100 ms too much`)
 })
