@@ -42,8 +42,10 @@ t.test('a later answer completes the solicitations of its solicitor', async (t) 
   answered('fe80::9', 4)
   answered('fe80::1', 5)
   history.packet(packet(TARGET, 'probing'), 6 as Instant)
+  history.packet(packet(TARGET, 'dad-unproven', { ifindex: 4 }), 7 as Instant)
+  answered('fe80::1', 10, 4)
   t.same(show(history), ['1 2 fe80::1 router multicast answered after 4', '2 3 fe80::1 router multicast probing',
-    '3 2 fe80::1 router multicast answered after 2', '6 2 fe80::1 router multicast probing'])
+    '3 2 fe80::1 router multicast answered after 2', '6 2 fe80::1 router multicast probing', '7 4 fe80::1 router multicast answered after 3'])
 })
 
 t.test('a scan displaces no answered solicitation, and the memory is bounded', async (t) => {
