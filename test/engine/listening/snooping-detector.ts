@@ -60,3 +60,12 @@ t.test('links are independent; a link that is gone is forgotten', async (t) => {
   recorder.run(detector, 60 * MINUTE)
   t.same(recorder.take(), [])
 })
+
+t.test('an event is repeated only after a solicitation', async (t) => {
+  const { recorder, solicited, traffic } = scene()
+  for (let minute = 0; minute < 60; minute++) traffic(minute * MINUTE)
+  t.same(recorder.take(), [`${10 * MINUTE} snooped eth0`])
+  solicited(60 * MINUTE)
+  for (let minute = 61; minute < 90; minute++) traffic(minute * MINUTE)
+  t.same(recorder.take(), [`${70 * MINUTE} snooped eth0`])
+})
