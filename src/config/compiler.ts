@@ -1,12 +1,11 @@
-/** Compiles blocks into a Config. contents.ts reads each block; this file checks statements against each other. */
+/** Compiles blocks into a Config. block-contents.ts reads each block; this file checks statements against each other. */
 import type { Prefix } from '../address.ts'
 import { checkAdvertisementSpace } from './advertisement-space.ts'
-import { checkAddresses } from './cross-checks.ts'
+import { onlyValue, readContents, reportMissing } from './block-contents.ts'
 import type { Config, Proxy, Rule, Settings } from './config.ts'
-import { onlyValue, readContents, reportMissing } from './contents.ts'
+import { checkAddresses, checkOverlaps, type PlacedRule } from './cross-checks.ts'
 import { DEFAULTS, TOP_DEFAULTS, withDefaults } from './defaults.ts'
 import type { Report, Span } from './diagnostic.ts'
-import { checkOverlaps, type PlacedRule } from './overlaps.ts'
 import type { Placed, Statement } from './parser.ts'
 import { type Places, setPlaces } from './places.ts'
 import { readSubnet } from './subnet.ts'

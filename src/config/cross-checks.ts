@@ -1,6 +1,9 @@
-/** Checks between the blocks of a configuration, in time linear in its size. */
+/**
+ * Checks between the blocks of a configuration: duplicates, overlaps, rules without effect, addresses that no other block has. The time is
+ * linear in the size of the configuration.
+ */
 import type { Prefix } from '../address.ts'
-import type { Subnet } from './config.ts'
+import { matchesIface, type Rule, type Settings, type Subnet } from './config.ts'
 import { type Report, whereIs } from './diagnostic.ts'
 import type { Placed, Word } from './parser.ts'
 import { PrefixMap } from './prefix-map.ts'
@@ -8,6 +11,117 @@ import { laterColons, nearAddress } from './suggest.ts'
 
 /** The most addresses per run for which a correction is searched, so that generated files are checked in linear time. */
 const MAX_SUGGESTIONS = 10_000
+
+/** A rule of a `proxy` block, with the link and the settings of the block. */
+export interface PlacedRule {
+  readonly rule: Rule
+  readonly word: Word
+  readonly iface: string
+  readonly settings: Settings
+}
+
+/** Reports all overlaps. @param rules in file order */
+export function checkOverlaps(rules: readonly PlacedRule[], subnets: readonly Placed<Subnet>[], report: Report): void {
+  reportHidden(rules, report)
+  reportFacing(rules, report)
+  reportInSubnets(rules, subnets, report)
+}
+
+/** Rules by key and prefix. Of rules with equal key and prefix, the first in file order is kept. */
+class RuleMap {
+  readonly #maps = new Map<string, PrefixMap<PlacedRule>>()
+
+  add(key: string, each: PlacedRule): void {
+    let map = this.#maps.get(key)
+    if (map === undefined) this.#maps.set(key, map = new PrefixMap())
+    if (map.get(each.rule.prefix) === undefined) map.set(each.rule.prefix, each)
+  }
+
+  /** @returns the rule with the longest prefix that contains all of `prefix` */
+  covering(key: string, { address, length }: Prefix): PlacedRule | undefined { return this.#maps.get(key)?.covering(address, length + 1) }
+}
+
+/** Reports rules that no solicitation reaches, because of a `static` rule or of an earlier rule of the same link. */
+function reportHidden(rules: readonly PlacedRule[], report: Report): void {
+  const fixed = new RuleMap()
+  const alike = new RuleMap()
+  const options = new Map<Settings, string>()
+  for (const { settings } of rules) if (!options.has(settings)) options.set(settings, JSON.stringify(settings))
+  /** One key for each link that the rule probes; rules with equal keys treat an address in the same way. */
+  const keysOf = ({ rule, iface, settings }: PlacedRule): string[] => {
+    const methods = rule.kind === 'iface' ? rule.ifaces.map((name) => `iface ${rule.autovia} ${name}`) : [rule.kind]
+    return methods.map((method) => `${iface} ${method} ${options.get(settings)}`)
+  }
+  for (const each of rules) if (each.rule.kind === 'static') fixed.add(each.iface, each)
+  for (const each of rules) {
+    const { rule: { kind, prefix }, word, settings } = each
+    // With `autowire`, an `iface` rule keeps host routes beside the answers of a `static` rule.
+    const answering = kind === 'static' || (kind === 'iface' && settings.routes) ? undefined : fixed.covering(each.iface, prefix)
+    if (answering !== undefined) {
+      report.warning(word, 'unreached', `this rule is never reached: \`static\` of ${whereIs(answering.word, word)} answers for all of `
+        + `${answering.rule.prefix} without a probe`, 'delete one of the two rules')
+      continue
+    }
+    // A rule for one address has an effect of its own: the solicited-node group of the address is joined permanently.
+    if (prefix.length === 128) continue
+    const keys = keysOf(each)
+    const wider = keys.map((key) => alike.covering(key, prefix))
+    for (const key of keys) alike.add(key, each)
+    if (wider.includes(undefined)) continue
+    report.warning(word, 'unreached',
+      `this rule is never reached: the rule for ${wider[0]!.rule.prefix} of ${whereIs(wider[0]!.word, word)} does the same`,
+      'delete it')
+  }
+}
+
+/** Reports two `proxy` blocks whose rules lead to each other's link: they are one subnet. */
+function reportFacing(rules: readonly PlacedRule[], report: Report): void {
+  const leading = new RuleMap()
+  for (const each of rules) if (each.rule.kind === 'iface') for (const name of each.rule.ifaces) leading.add(`${each.iface} ${name}`, each)
+  for (const each of rules) {
+    if (each.rule.kind !== 'iface') continue
+    for (const name of each.rule.ifaces) {
+      const other = name === each.iface ? undefined : leading.covering(`${name} ${each.iface}`, each.rule.prefix)
+      if (other === undefined || !report.first(`facing ${[name, each.iface].sort().join(' ')}`)) continue
+      const { prefix } = other.rule
+      if (prefix.length === 128) continue
+      report.warning(each.word, 'two-rules-one-subnet',
+        `this rule and the one of ${whereIs(other.word, each.word)} join ${each.iface} and ${name} in both directions: `
+        + 'they are one subnet', `write \`subnet ${prefix}\` with these links as \`upstream\` and \`downstream\`: it also learns hosts and `
+        + 'keeps their routes')
+    }
+  }
+}
+
+/** Reports rules that overlap a subnet on a link of this subnet: where both apply, the options of the rule's block count. */
+function reportInSubnets(rules: readonly PlacedRule[], subnets: readonly Placed<Subnet>[], report: Report): void {
+  const byLink = new RuleMap()
+  for (const each of rules) byLink.add(each.iface, each)
+  const fixed = new PrefixMap<{ subnet: Subnet; word: Word; names: ReadonlySet<string>; patterns: readonly string[] }>()
+  for (const { value: subnet, word } of subnets) {
+    const { prefix } = subnet
+    const names = new Set([subnet.upstream, ...subnet.downstream])
+    if (prefix === 'auto') continue
+    fixed.set(prefix, { subnet, word, names, patterns: subnet.downstream.filter((name) => name.includes('*')) })
+    for (const name of names) {
+      const around = byLink.covering(name, prefix)
+      if (around !== undefined && around.rule.prefix.length < prefix.length) reportOverlap(around, subnet, word, report)
+    }
+  }
+  for (const each of rules) {
+    const { prefix: { address, length } } = each.rule
+    const outer = fixed.covering(address, length + 1)
+    if (outer === undefined) continue
+    const { names, patterns, subnet, word } = outer
+    if (names.has(each.iface) || patterns.some((pattern) => matchesIface(pattern, each.iface))) reportOverlap(each, subnet, word, report)
+  }
+}
+
+function reportOverlap({ rule, iface, word }: PlacedRule, { prefix }: Subnet, subnetWord: Word, report: Report): void {
+  report.warning(word, 'overlap',
+    `${rule.prefix} overlaps subnet ${prefix} of ${whereIs(subnetWord, word)}, to which \`${iface}\` belongs: where both `
+    + 'apply, the options of this block count, not those of the subnet', 'delete the rule, or name its links in the subnet')
+}
 
 /**
  * Reports overlapping subnets, and rules for a single address with a misplaced `::` (`2001::db8:2` beside `2001:db8::/64`).

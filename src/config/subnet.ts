@@ -1,7 +1,7 @@
 /** Reads the links and hosts of a `subnet` block and checks them against each other, in linear time. */
 import { type Address, Prefix } from '../address.ts'
 import { matchesIface, type PinnedHost, type Subnet } from './config.ts'
-import { onlyValue, readContents, reportMissing } from './contents.ts'
+import { onlyValue, readContents, reportMissing } from './block-contents.ts'
 import { SUBNET_DEFAULTS, withDefaults } from './defaults.ts'
 import { quote, whereIs } from './diagnostic.ts'
 import type { Placed, Statement, Word } from './parser.ts'

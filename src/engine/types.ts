@@ -171,7 +171,7 @@ export type Input =
   | { readonly kind: 'query'; readonly ifindex: number; readonly query: ListenerQuery }
   /** A valid Multicast Router Solicitation (RFC 4286 4). */
   | { readonly kind: 'router-solicitation'; readonly ifindex: number }
-  /** Owners of the previous run, which are answered for while they are verified. */
+  /** Owners that the previous run saved. They are answered for while they are verified. */
   | { readonly kind: 'saved-hosts'; readonly hosts: readonly SavedHost[] }
 
 /** A lookup by the kernel: which way a packet to `target` goes. */

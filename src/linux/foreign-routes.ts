@@ -10,8 +10,9 @@ import { native } from './native.ts'
 import { EventSocket, type EventListener, type OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE, type Rtnetlink } from './rtnetlink.ts'
 
-/** Milliseconds for which changes are collected, and the most changes that are reported separately. */
+/** Milliseconds for which changes are collected. */
 const DELAY = 100
+/** The most changes that are reported separately. */
 const CHANGE_LIMIT = 64
 
 /** Called with the prefix of a changed route; undefined: any route may have changed. */

@@ -157,8 +157,8 @@ export class HostRoutes {
   }
 
   /**
-   * Replaces the existing route of each refused change if that route is ours (on another link, expiring, or identical). Reports the other
-   * changes as failed.
+   * Replaces the existing route of each refused change if that route is one of ours: it may be on another link, expire, or equal the new
+   * one. Reports the other changes as failed.
    */
   #replace(taken: readonly RouteFailure[]): void {
     const ours = this.#ours ??= new Set(this.#kernel.hostRoutes().map((route) => route.target.toString()))

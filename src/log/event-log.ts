@@ -2,7 +2,7 @@
 import { Address, formatMac, Prefix } from '../address.ts'
 import type { Instant } from '../engine/types.ts'
 import type { Event, Outcome } from '../events.ts'
-import { limitSentence, scanSentence } from './limits.ts'
+import { limitSentence, scanSentence } from './limit-sentences.ts'
 import { LinkNews } from './link-news.ts'
 import type { Log } from './log.ts'
 import {

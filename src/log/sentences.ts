@@ -105,7 +105,7 @@ export function overrunSentence({ ifindex, count }: EventOf<'overrun'>, names: L
 
 export function silentSentence({ ifindex, target }: EventOf<'silent'>, names: LinkNames): string {
   const iface = names(ifindex)
-  return `${iface}: no host has answered a Neighbor Solicitation on this tunnel so far, the last ones were for ${target}: the tunnel `
+  return `${iface}: no host has answered a Neighbor Solicitation on this tunnel so far (${target} was probed without a reply). The tunnel `
     + 'is off, or its other end answers no solicitations; in the latter case use `rule PREFIX { static }` in a `proxy` block, or '
     + `\`host ADDRESS ${iface}\` in a \`subnet\` block`
 }

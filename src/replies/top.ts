@@ -18,7 +18,7 @@ const ADVERTISEMENT = 136
 
 export interface TopLink {
   readonly interface: string
-  /** Packets per second, in this order: solicitations, answers to these, invalid packets, sent packets, packets that the kernel dropped. */
+  /** Packets per second: received solicitations, answered ones, invalid packets, sent packets, packets that the kernel dropped. */
   readonly heard: number
   readonly answered: number
   readonly dropped: number

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Address, parseMac } from '../../src/address.ts'
 import type { Event } from '../../src/events.ts'
-import { limitSentence, scanSentence } from '../../src/log/limits.ts'
+import { limitSentence, scanSentence } from '../../src/log/limit-sentences.ts'
 import {
   bareSentence, conflictSentence, countersSentence, missingLinkSentence, neighborSentence, nextHopSentence, overrunSentence, proxySentence,
 } from '../../src/log/sentences.ts'

@@ -132,7 +132,7 @@ export class ProbeBudget<T extends Queued> {
     return true
   }
 
-  /** Reserves a retransmission. @returns the links of `links` that have budget for it */
+  /** Reserves budget for a retransmission. @returns those of `links` that have budget for it */
   repeat(lane: Lane, settings: Settings, links: readonly number[], from: number, mac: number, now: Instant): readonly number[] {
     const latest = now + windowOf(lane) * (1 - KEPT[lane].repeat)
     if (!this.#block(settings).fits(lane, cost(links), latest)) return []

@@ -35,7 +35,7 @@ export class Owners extends Part<CacheParts> {
     const isRoutine = !isNew && neighbor.home === ifindex && neighbor.router === router && !isPinned && (formerVia ?? via) === undefined
     if (neighbor.router !== router) cache.capacity.revision++
     if (!isNew) this.#confirm(neighbor, router)
-    // If another proxy answers for the owner, the claimant may be the owner itself, on another link. Then there is no conflict.
+    // If this answer is that of another proxy, the claimant may be the owner itself, on another link. This is no conflict.
     if (!isNew && rival !== 0 && rivalMac !== undefined && !isOverridable) {
       conflicts.report(target, rival, rivalMac, isPinned ? 'pinned' : 'answered', now)
     }

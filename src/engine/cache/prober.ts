@@ -74,7 +74,7 @@ export class Prober extends Part<ProberParts> {
     if (mac === undefined || !this.#confirm(target, ifindex, mac)) this.#multicast(target, ifindex)
   }
 
-  /** Reserves a retransmission. @returns the links of `links` that have budget for it */
+  /** Reserves budget for a retransmission. @returns those of `links` that have budget for it */
   repeat({ rule: { settings }, work }: Neighbor, links: readonly number[], now: Instant): readonly number[] {
     const { lane, waiting: [solicitor], account } = work
     const from = solicitor?.ifindex ?? links[0] ?? 0
@@ -141,8 +141,9 @@ export class Prober extends Part<ProberParts> {
   }
 
   /**
-   * Solicits a target on a link without neighbor resolution. Linux joins no solicited-node groups there, and WireGuard passes no multicast,
-   * so the probe goes to the target itself. It also goes to all nodes, because the other end may not forward packets to the target yet.
+   * Solicits a target on a link without neighbor resolution. The probe goes to the target itself, because Linux joins no solicited-node
+   * groups there, and WireGuard passes no multicast. A second probe goes to ff02::1, for tunnels whose other end does not forward packets
+   * to the target yet.
    */
   #solicitTunnel(link: Link, target: Address): void {
     const { links, bareLinks } = this.parts

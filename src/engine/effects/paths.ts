@@ -65,8 +65,9 @@ export class Paths extends Part<CacheParts> {
   }
 
   /**
-   * Repeats the lookups for the owners that a change of routes to `prefix` may concern. For an owner with a host route, only a `prefix`
-   * inside the prefix of its rule counts: a needless host route does no harm, and a lookup would remove it for a moment.
+   * Repeats the lookups for the owners that a change of routes to `prefix` may concern. An owner with a host route is looked up again only
+   * if `prefix` is longer than the prefix of its rule. The lookup removes the host route for a moment, and a host route that is no longer
+   * needed does no harm.
    * @param prefix undefined: any route may have changed
    */
   changed(prefix: Prefix | undefined, now: Instant): void {

@@ -18,7 +18,7 @@ export const PLAIN: Subscription = { promiscuous: false, ring: false, ownSolicit
 
 export class LinkOptions {
   readonly #sets: LinkSets
-  /** What to receive, by interface name or pattern; only values that are true. */
+  /** What to receive, by interface name or pattern. Fields that would be false are left out. */
   readonly #wanted = new Map<string, Wanted>()
   readonly #listening = new Set<string>()
   readonly #snooping = new Map<string, Snooping>()
