@@ -97,7 +97,8 @@ void closeAll(Environment* environment) {
   while (environment->sockets != nullptr) closeSocket(environment->sockets, closeNow);
 }
 
-// Called at garbage collection, or after the environment ended. Then the socket is already closed, and its Environment may be freed.
+// Called at garbage collection, or after the environment ended. In the second case the socket is already closed, and its Environment may
+// be freed.
 static void onFinalize(napi_env, void* data, void*) {
   Socket* socket = static_cast<Socket*>(data);
   closeSocket(socket, closeNow);

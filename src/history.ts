@@ -1,4 +1,4 @@
-/** The last received solicitations with their outcomes, for `ndp6d explain`, in typed arrays of fixed size. */
+/** The last received solicitations with their outcomes, for `ndp6d explain`, in arrays of fixed size. */
 import { Address, type Mac } from './address.ts'
 import type { Instant, PacketOutcome } from './engine/types.ts'
 import type { Event, Outcome } from './events.ts'

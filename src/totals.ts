@@ -1,6 +1,6 @@
 /**
- * Counts events, and the traffic of each interface name and pattern in the configuration. The totals never decrease: the traffic of a link
- * that goes stays in the total of its name or pattern, and so does the traffic of sockets that were replaced.
+ * Counts events, and the traffic of each interface name and pattern in the configuration. The totals never decrease. The traffic of a link
+ * that goes stays in the total of its name or pattern, and so does that of sockets that were replaced.
  */
 import { matchesIface } from './config/config.ts'
 import type { ConflictBasis, Event, LimitName, Outcome } from './events.ts'

@@ -1,6 +1,6 @@
 /**
- * The completions for bash, zsh and fish have all commands, options and words of the program, and no others. Fish is asked
- * itself, and zsh in a terminal as well.
+ * The completions for bash, zsh and fish have all commands, options and words of the program, and no others. Those of fish run in fish,
+ * and those of zsh in a terminal with zsh, too.
  */
 import t from 'tap'
 import { spawnSync } from 'node:child_process'
@@ -19,9 +19,9 @@ const REPLY = 'ADDRESS LINK\\n2001:db8::2 eth1\\n2001:db9::3 eth1\\nhosts: 2\\n'
 /** @returns what a shell printed */
 function run(shell: string, args: readonly string[], script: string, file: string, ...rest: string[]): string {
   const { stdout, stderr, error } = spawnSync(shell, [...args, script, ...shell === 'fish' ? [] : [shell], join(FOLDER, file), ...rest],
-    { encoding: 'utf8', env: { ...process.env, TERM: 'dumb', HOME: '/run' } })
-  if (error !== undefined) throw error
-  return stdout + stderr
+    { encoding: 'utf8', timeout: 60_000, killSignal: 'SIGKILL', env: { PATH: process.env.PATH, TERM: 'dumb', COLUMNS: '80', LINES: '24', HOME: '/run' } })
+  if (error !== undefined) throw new Error(`${error.message}: ${stderr}`)
+  return stdout
 }
 
 /** @returns what fish offers at the end of `line`, sorted */

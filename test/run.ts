@@ -86,8 +86,8 @@ function reportMissingPrograms(): void {
   const missing = readFileSync('.ci/packages', 'utf8').trim().split('\n').map((line) => line.split(' '))
     .filter(([, program]) => !folders.some((folder) => existsSync(join(folder, program))))
   if (missing.length === 0) return
-  process.stdout.write(`# not installed: ${missing.map(([, program]) => program).join(', ')}. Tests with them fail: `
-    + `\`apt-get install ${missing.map(([name]) => name).join(' ')}\` on Debian\n`)
+  process.stdout.write(`# not installed: ${missing.map(([, program]) => program).join(', ')}. Tests that need them will fail. On Debian: `
+    + `apt-get install --no-install-recommends ${missing.map(([name]) => name).join(' ')} (which may start services)\n`)
 }
 
 await enterNamespaces()

@@ -1,6 +1,6 @@
 /**
  * Reads the contents of one block: option values and other statements; anything else is reported. A statement that ndppd
- * 0.2.x ignores is a warning, a statement that it misreads is an error. In a subnet, which ndppd does not have, both are errors.
+ * 0.2.x ignores is a warning; a statement that it misreads is an error. In a subnet, which ndppd does not have, both are errors.
  */
 import { quote, type Span, whereIs } from './diagnostic.ts'
 import { belongsIn, misfit, type Option, OPTIONS, takesBlock, type Where } from './option-table.ts'

@@ -13,7 +13,10 @@ function forwards({ config, machine }: Configured): boolean {
   return links.length > 0 && links.every(({ name }) => machine.setting(`net/ipv6/conf/${name}/force_forwarding`) === 1)
 }
 
-/** @returns links that ignore the Router Advertisements of their default route once they forward; without a default route, upstreams */
+/**
+ * @returns links with accept_ra 1, which ignore Router Advertisements once they forward: those with a default route by Router
+ * Advertisements. If this machine has no default route: the upstreams that are up
+ */
 function deafLinks({ config, machine }: Configured): { name: string; hasRoute: boolean }[] {
   const { defaultRoutes: routes } = machine
   const byRouter = new Set(routes.filter(({ protocol }) => protocol === RTPROT_RA).map(({ ifindex }) => machine.nameOf(ifindex)))

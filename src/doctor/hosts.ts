@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { Address, Prefix } from '../address.ts'
 import { type Config, matchesIface, type Subnet } from '../config/config.ts'
 import type { PathLookup } from '../engine/types.ts'
-import { isResolved } from '../wire/rtneighbor.ts'
+import { hasNotFailed } from '../wire/rtneighbor.ts'
 import { type Check, configured, type Configured, type Finding, word } from './check.ts'
 import type { Machine } from './machine.ts'
 import { isNamed, linksOf, prefixesOf } from './roles.ts'
@@ -124,7 +124,7 @@ function oddAddresses({ config, machine, neighbors }: Configured): Finding[] {
   const alive = new Map<string, Owner>()
   const add = (target: Address, link: string): void => { alive.set(`${target} ${link}`, { target, link }) }
   for (const { address, ifindex, state, lladdr } of machine.neighbors) {
-    if (lladdr !== undefined && isResolved(state) && address.isGlobal) add(address, machine.nameOf(ifindex))
+    if (lladdr !== undefined && hasNotFailed(state) && address.isGlobal) add(address, machine.nameOf(ifindex))
   }
   for (const { target, iface, lladdr } of neighbors) if (iface !== undefined && lladdr !== undefined) add(Address.parse(target)!, iface)
   const lines = linesOf(config)

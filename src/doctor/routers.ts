@@ -4,7 +4,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises'
 import { Address } from '../address.ts'
 import { Discovery } from '../linux/host-discovery.ts'
 import type { LinkDetails } from '../wire/link-details.ts'
-import { isResolved } from '../wire/rtneighbor.ts'
+import { hasNotFailed } from '../wire/rtneighbor.ts'
 import { type Check, configured, type Configured, type Finding, type Result, word } from './check.ts'
 import { dropsDiscovery } from './firewall.ts'
 import type { Machine } from './machine.ts'
@@ -46,7 +46,7 @@ function wasHeard({ machine, daemon, neighbors }: Configured, link: string, ifin
   if (!isRouter && (daemon?.received[link] ?? 0) > 0) return true
   for (const { iface, lladdr, pinned } of neighbors) if (pinned && iface === link && lladdr !== undefined) return true
   return machine.neighbors.some((entry) => entry.ifindex === ifindex && entry.lladdr !== undefined && !entry.address.isMulticast
-    && isResolved(entry.state) && (entry.router || !isRouter))
+    && hasNotFailed(entry.state) && (entry.router || !isRouter))
 }
 
 /** Sends an Echo Request to all routers of a link. @returns whether another machine replied @throws OsError */

@@ -35,8 +35,8 @@ function strangeUpstreams({ config, machine }: Configured): Finding[] {
 }
 
 /**
- * The commands that route packets from a prefix out of its upstream. By the rule that is added last, all routes but default ones count
- * first, such as those to hosts: the kernel puts each new rule before the others.
+ * The commands that route packets from a prefix out of its upstream. The kernel evaluates the rule that is added last first: it applies the
+ * routes of table main except default routes, for example those to hosts.
  */
 function commands(prefix: Prefix, { name, ifindex, mac }: { name: string; ifindex: number; mac?: unknown }, machine: Configured['machine']): string {
   const gateway = machine.defaultRoutes.find((route) => route.ifindex === ifindex && route.address !== undefined)?.address

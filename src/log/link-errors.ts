@@ -111,7 +111,7 @@ export class LinkErrorLog {
     const { code, message } = error
     const reason = explain(error, this.#readNeighborLimit)
     const fields = { event: 'link-error', ...about(links), reason: code ?? message, err: reason === undefined ? error : undefined } as const
-    // The cause differs in each record, because LinkGroup has summed up the links already.
+    // The cause names the links, so that records of different groups are not summed up again.
     this.#log[level](fields, `${linkNames(links)}: ${describe(error, links.length)}: ${reason ?? message}`, `${links.length} ${links[0]} ${code}`)
   }
 }

@@ -12,11 +12,11 @@ export const RTNLGRP_NEIGH = 3
 const AF_BRIDGE = 7
 const NDA_DST = 1, NDA_LLADDR = 2, NDA_VLAN = 5, NDA_MASTER = 9
 const NTF_PROXY = 0x08, NTF_ROUTER = 0x80
-const NUD_INCOMPLETE = 0x01
+const NUD_INCOMPLETE = 0x01, NUD_NOARP = 0x40
 export const NUD_REACHABLE = 0x02, NUD_STALE = 0x04, NUD_DELAY = 0x08, NUD_PROBE = 0x10, NUD_FAILED = 0x20, NUD_PERMANENT = 0x80
 
 const NAMES: readonly [number, string][] = [[NUD_INCOMPLETE, 'INCOMPLETE'], [NUD_REACHABLE, 'REACHABLE'], [NUD_STALE, 'STALE'],
-  [NUD_DELAY, 'DELAY'], [NUD_PROBE, 'PROBE'], [NUD_FAILED, 'FAILED'], [NUD_PERMANENT, 'PERMANENT']]
+  [NUD_DELAY, 'DELAY'], [NUD_PROBE, 'PROBE'], [NUD_FAILED, 'FAILED'], [NUD_NOARP, 'NOARP'], [NUD_PERMANENT, 'PERMANENT']]
 
 /** struct ndmsg: family, 3 bytes of padding, ifindex, state, flags, type. */
 const HEADER = 12
@@ -53,8 +53,8 @@ export interface StationMessage {
 /** @returns the name of a state as ip-neighbour(8) prints it */
 export function stateName(state: number): string { return NAMES.find(([bit]) => (state & bit) !== 0)?.[1] ?? 'NONE' }
 
-/** @returns false while the kernel waits for the first reply, and after it has given up */
-export function isResolved(state: number): boolean { return (state & (NUD_INCOMPLETE | NUD_FAILED)) === 0 }
+/** @returns whether the neighbor has not failed: neither INCOMPLETE nor FAILED */
+export function hasNotFailed(state: number): boolean { return (state & (NUD_INCOMPLETE | NUD_FAILED)) === 0 }
 
 /** Decodes RTM_*NEIGH of IPv6. @returns undefined for other types, messages that are too short, and other families */
 export function decodeNeighbor(message: Message): NeighborMessage | undefined {

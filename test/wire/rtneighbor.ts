@@ -3,7 +3,7 @@ import t from 'tap'
 import { Address, formatMac, type Mac } from '../../src/address.ts'
 import {
   decodeNeighbor, decodeStation, dumpNeighbors, dumpProxies, dumpStations, neighborFilter, NUD_FAILED, NUD_PERMANENT, NUD_REACHABLE,
-  replaceNeighbor,
+  replaceNeighbor, stateName,
 } from '../../src/wire/rtneighbor.ts'
 import { hex, sole, written } from '../fixtures/fake-kernel.ts'
 import { run } from '../property/bpf.ts'
@@ -71,4 +71,10 @@ t.test('replaces the link-layer address of an entry', async (t) => {
     14000100 20010db8000000000000000000000002 0a000200 525400000002 0000`.replace(/\s/g, '')
   t.equal(written((w) => replaceNeighbor(w, 7, repair)), request('00'))
   t.equal(written((w) => replaceNeighbor(w, 7, { ...repair, router: true })), request('80'))
+})
+
+t.test('names of states', async (t) => {
+  // The NUD_* of linux/neighbour.h.
+  const states = [0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x00]
+  t.same(states.map(stateName), ['INCOMPLETE', 'REACHABLE', 'STALE', 'DELAY', 'PROBE', 'FAILED', 'NOARP', 'PERMANENT', 'NONE'])
 })

@@ -20,7 +20,7 @@ import { AdvertisedPrefixes } from './advertised-prefixes.ts'
 import { DNS_LIFETIME, NameResolution } from './name-resolution.ts'
 import { type OtherRouter, OtherRouters } from './other-routers.ts'
 
-/** Least milliseconds between two multicasts, with a margin: a message may leave a little later than the step that makes it. */
+/** Minimum time between two multicasts, milliseconds, with a margin: a message may leave a little later than the step that makes it. */
 const MULTICAST_INTERVAL = MIN_DELAY_BETWEEN_RAS + 50
 /** Milliseconds until the next attempt to advertise on a link without a usable address. */
 const RETRY = 1000

@@ -58,7 +58,7 @@ const KEPT = {
   unknown: { calm: 4 / 16, crowded: 5 / 16, repeat: 6 / 16, greedy: 7 / 16 },
 } as const satisfies Record<Lane, unknown>
 
-/** The budgets of a link or of a block. At the deadline, the refusals since the last event are reported, if the last one was CALM ago. */
+/** The budgets of a link or of a block. Refusals since the last event are reported at the deadline, if the last refusal was CALM ago. */
 class Bucket implements Timed {
   /** Undefined: the bucket of a block. */
   readonly ifindex: number | undefined
@@ -187,7 +187,7 @@ export class ProbeBudget<T extends Queued> {
     const step = 2000 / rate / (lane === 'alive' ? ALIVE_FACTOR : 1)
     const usage = this.#usage(lane)
     for (const slot of [this.#slot(from, 0), ...mac >= 0 ? [this.#slot(from, mac)] : []]) {
-      // A sender may use the whole rate while no other sender needs it. This must not count later: the instant is at most a window ahead.
+      // The instant is at most a window ahead: usage beyond the window does not count later, because no other sender needed it.
       usage[slot] = Math.min(Math.max(now, usage[slot]), now + windowOf(lane)) + step
     }
   }

@@ -91,7 +91,10 @@ export class Neighbor {
   isConfirmed = false
   /** ifindex of the bridge port at which the host is; 0: unknown. */
   port = 0
-  /** The owner is on an upstream and sets the router flag, so announcements go to it. Unlike a gateway, it may lose its address. */
+  /**
+   * The owner is on an upstream and sets the router flag, so announcements go to it. Unlike the address of a gateway, another host can take
+   * this one.
+   */
   router = false
   /**
    * The proof is an NA with O=0 (RFC 4861 7.2.8), perhaps of another proxy upstream, or the reply of a next hop. So an NA with O=1
@@ -141,7 +144,7 @@ export class Neighbor {
 
   /** Whether the owner is on an upstream and its answers may be those of another proxy, for a host behind that proxy. */
   get isVouched(): boolean { return (this.isOverridable || this.router) && this.rule.subnet?.upstreams.ifindexes.includes(this.ifindex) === true }
-  /** Whether the owner `isVouched`, and on another link a host other than that proxy claims the address. */
+  /** Whether `isVouched` is true, and on another link a host other than that proxy claims the address. */
   get isClaimedBehind(): boolean {
     const { rival, rivalMac } = this.#work
     return rival !== 0 && rival !== this.ifindex && rivalMac !== this.mac && this.isVouched

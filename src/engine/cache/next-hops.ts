@@ -1,6 +1,6 @@
 /**
- * Liveness of next hops. A host behind a router receives no solicitations of this machine, so the next hop of the route to the host is
- * probed instead, once for all addresses behind the next hop. These addresses are answered for as long as the next hop is alive.
+ * Liveness of next hops. A host behind a router receives no solicitations of this machine. So the next hop of the route to the host is
+ * probed, once for all addresses behind it. These addresses are answered for as long as the next hop is alive.
  *
  *     (none) --entry waits--> probing --solicited advertisement--> alive --ttl--> (none)
  *                               | no reply                          | an entry waits at the end of ttl, or the kernel gets no reply

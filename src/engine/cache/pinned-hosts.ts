@@ -1,6 +1,6 @@
 /** Assigns the pinned hosts to their links, whenever a link is added, removed or renamed or the rules change. */
 import { Part } from '../rules/context.ts'
-import type { Pin } from '../rules/pins.ts'
+import type { Pin } from '../rules/host-lines.ts'
 import type { Instant } from '../types.ts'
 import type { ResolutionParts } from './resolution.ts'
 

@@ -78,7 +78,7 @@ export class Paths extends Part<CacheParts> {
   /** Repeats the lookups for these owners, a few at a time. */
   stale(neighbors: Iterable<Neighbor>, now: Instant): void { this.#stale.add(neighbors, now) }
 
-  /** Repeats the lookup only for owners for whom packets come in on other links now: a lookup removes the host route for a moment. */
+  /** Repeats the lookup for owners whose packets come in on other links now. Only these: a lookup removes the host route for a moment. */
   linksChanged(now: Instant): void { this.#unchecked.add(this.parts.cache.values(), now) }
 
   wake(now: Instant): void {

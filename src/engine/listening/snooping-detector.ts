@@ -11,7 +11,7 @@ interface Upstream extends Timed {
   readonly ifindex: number
   /** Time of the last multicast solicitation. Until one is received: time of the first packet that was sent. */
   solicited: Instant
-  /** Time of the last packet from this machine to a host that routers on this link reach through this machine. */
+  /** Time of the last packet that this machine sent to a host for which it answers on this link. */
   traffic: Instant
   isReported: boolean
 }
@@ -25,7 +25,7 @@ export class SnoopingDetector extends TimedPart<Pick<Context, 'links' | 'effects
     upstream.isReported = false
   }
 
-  /** Records that this machine sends packets to a host that routers on link `ifindex` reach through this machine. */
+  /** Records that this machine sends packets to a host for which it answers on link `ifindex`. */
   traffic(ifindex: number, now: Instant): void {
     let upstream = this.records.get(ifindex)
     if (upstream === undefined) {

@@ -20,7 +20,7 @@ export const MIRROR_LIMIT = 4 * GROUP_LIMIT
 const RETRY = 1000
 /** Milliseconds after a General Query at which an unreported group counts as left: RFC 3810 9.3, plus 1 s for delays on the way. */
 const SILENCE = QUERY_RESPONSE_INTERVAL + 1000
-/** The fewest milliseconds from a General Query to a query that a leave causes: reports that answer the first query arrive meanwhile. */
+/** Minimum time from a General Query to a query that a leave causes, milliseconds: reports that answer the first query arrive meanwhile. */
 const QUERY_GAP = QUERY_RESPONSE_INTERVAL
 
 interface MirroredGroup extends Timed {

@@ -4,7 +4,7 @@ import type { Config, Proxy, Rule, Settings, StatementKey, Subnet } from '../../
 import type { LinkSets } from '../links/link-sets.ts'
 import { PrefixTable } from '../tables/prefix-table.ts'
 import type { Random } from '../types.ts'
-import { Pins } from './pins.ts'
+import { HostLines } from './host-lines.ts'
 import { LinkOptions } from './link-options.ts'
 import type { ActiveRule, ActiveSubnet } from './rule.ts'
 import { createRuleIndex, type RuleIndex, RuleList } from './rule-tables.ts'
@@ -32,7 +32,7 @@ export class CompiledConfig {
   readonly blocks: readonly Block[]
   readonly subnets: readonly ActiveSubnet[]
   readonly options: LinkOptions
-  readonly hosts: Pins
+  readonly hosts: HostLines
   /** Prefixes of all `exclude` lines, and a table of them. */
   readonly exclude: readonly Prefix[]
   readonly excluded: PrefixTable<true>
@@ -44,7 +44,7 @@ export class CompiledConfig {
     this.#sets = sets
     this.index = createRuleIndex(this.list, random)
     this.options = new LinkOptions(sets)
-    this.hosts = new Pins(random)
+    this.hosts = new HostLines(random)
     this.excluded = new PrefixTable(random)
     this.#exclusions = subnets.map(({ exclude }) => exclude)
     this.exclude = this.#exclusions.flat()

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { Address, Prefix } from '../../../src/address.ts'
 import { DEFAULTS } from '../../../src/config/defaults.ts'
-import type { Pinned } from '../../../src/engine/rules/pins.ts'
+import type { Pinned } from '../../../src/engine/rules/host-lines.ts'
 import { Rules } from '../../../src/engine/rules/rules.ts'
 import { chance, configOf, ETH0, ETH1, ETH2, ip, linkOf, LO, own, prefix } from '../kit/stage.ts'
 

@@ -70,7 +70,7 @@ export class Host {
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
   readonly #captures = new Map<number, Capture>()
   #requests = 0
-  /** Whether a link may have DAD. */
+  /** Whether `accept_dad` was last set to something else than 0. */
   #dad = true
   /** Settles when the agent runs; `Lab.host` waits for it. */
   readonly ready: Promise<unknown>
@@ -107,7 +107,7 @@ export class Host {
 
   /** `ip -6` commands without the `ip -6`, in one batch: `host.ip('addr add ...', 'route add ...')`. */
   ip(...commands: string[]): void {
-    // With `accept_dad` 0, a new address still is tentative, and no source of packets, until the kernel has a moment for it.
+    // Even with `accept_dad` 0, a new address is tentative until a worker of the kernel has run, and is not used as a source.
     const lines = this.#dad ? commands : commands.map((command) => command.replace(/^addr add (?!.* nodad\b).*/, '$& nodad'))
     this.run(['ip', '-6', '-batch', '-'], `${lines.join('\n')}\n`)
   }

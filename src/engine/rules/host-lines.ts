@@ -20,7 +20,7 @@ export interface Pinned {
   readonly rule: ActiveRule
 }
 
-export class Pins {
+export class HostLines {
   readonly #hosts: Omit<Pinned, 'rule'>[] = []
   readonly #table: PrefixTable<Pin>
   readonly #pins: Pin[] = []
