@@ -14,6 +14,7 @@ import type { Reply, Request, SeenFrame, TrafficReport } from './agent.ts'
 import { framesOf, type Seen } from '../../kit/manners.ts'
 import { pairOf } from '../../kit/namespace.ts'
 import { readFrame } from '../../kit/read-frame.ts'
+import { until } from '../../kit/until.ts'
 import { Proc } from './process.ts'
 
 const AGENT = join(dirname(fileURLToPath(import.meta.url)), 'agent.js')
@@ -122,6 +123,12 @@ export class Host {
   ourRoutes(): string[] { return this.show('route show proto 136').map((route) => String(route.dst)).sort() }
   ifindex(iface: string): number { return Number(this.show(`link show dev ${iface}`)[0].ifindex) }
   mac(iface: string): string { return String(this.show(`link show dev ${iface}`)[0].address) }
+
+  /**
+   * Waits until the kernel has noticed the carrier of a link, which takes it seconds while it removes other namespaces. A host without carrier
+   * receives no probe, so its address would be FAILED for `deadtime`.
+   */
+  async up(iface: string): Promise<void> { await until(() => this.show(`link show dev ${iface}`)[0].operstate === 'UP') }
 
   linkLocal(iface: string): string {
     const [{ addr_info: addresses }] = this.show(`addr show dev ${iface}`)

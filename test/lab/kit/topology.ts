@@ -44,6 +44,7 @@ export async function buildTopology(lab: Lab, vms: readonly number[] = [2, 3],
     const vm = await lab.host(`vm${n.toString(16)}`, options)
     const suffix = n.toString(16).padStart(4, '0').replace(/..$/, ':$&')
     lab.link(vm, 'eth0', inside, `vm${n.toString(16)}`, { macs: [`02:00:00:00:${suffix}`, `02:00:00:02:${suffix}`] })
+    await vm.up('eth0')
     vm.ip(`addr add ${vmAddress(n)}/64 dev eth0`, `route add default via ${ROUTER} dev eth0`)
     return vm
   }

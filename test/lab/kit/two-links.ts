@@ -81,6 +81,7 @@ export async function twoLinks(t: Test, where: Where = 'elsewhere'): Promise<Two
       const suffix = n.toString(16).padStart(4, '0').replace(/..$/, ':$&')
       lab.link(vm, 'eth0', host, vm.name, { macs: [`02:00:00:00:${suffix}`, `02:00:00:02:${suffix}`] })
       move(vm, link)
+      await vm.up('eth0')
       vm.ip(`addr add ${vmAddress(n)}/64 dev eth0`, `route add default via ${ROUTER} dev eth0`)
       return vm
     },
