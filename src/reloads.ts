@@ -108,7 +108,7 @@ export class Reloads {
     return { verdicts: this.#verdicts, isLastRefused: this.#last?.verdict === 'refused', appliedAt: this.#appliedAt }
   }
 
-  /** Says that a trial is under way, or that the file differs from the running configuration; undefined: neither is known. */
+  /** @returns a sentence about a trial under way, or about a file that differs from the running configuration; undefined: there is neither */
   get remark(): string | undefined {
     const { file: { path } } = this.#options
     if (this.#trial !== undefined) return `configuration on trial until ${second(this.#trial.until)}: ndp6d reload --confirm`

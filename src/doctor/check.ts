@@ -69,7 +69,7 @@ export interface DaemonFacts {
   readonly pid: number
   /** Received packets of each served link. */
   readonly received: Readonly<Record<string, number>>
-  /** Links without neighbor resolution on which no host has answered a probe, and the first target that was probed in vain. */
+  /** For each link without neighbor resolution on which no host has answered a probe: the first target that was probed there. */
   readonly silent: readonly { readonly link: string; readonly target: string }[]
 }
 

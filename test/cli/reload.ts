@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
 import type { Status } from '../../src/replies/status.ts'
-import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { ownNamespace, packetSockets, sh, veth } from '../kit/namespace.ts'
 import { command, type Ended, run, startDaemon, writeFiles } from '../fixtures/program.ts'
 import { parseRecord } from '../lab/kit/daemon.ts'
 import type { Proc } from '../lab/kit/process.ts'
@@ -54,16 +54,11 @@ async function start(): Promise<Proc> {
   return startDaemon(t, [file], RUN)
 }
 
-/** @returns the packet sockets in the network namespace of a process, by inode, which is the last column of packet(7)'s table */
-function sockets(pid: number): string[] {
-  return readFileSync(`/proc/${pid}/net/packet`, 'latin1').trim().split('\n').slice(1).map((line) => /(\d+)\s*$/.exec(line)![1])
-}
-
 function messages(daemon: Proc): string[] { return daemon.lines.map((line) => parseRecord(line).msg) }
 
 t.test('the difference is printed, and applied; unchanged links keep their sockets', async (t) => {
   const daemon = await start()
-  const before = sockets(daemon.pid!)
+  const before = packetSockets()
   t.ok(before.length >= 2)
   write(B)
   const dry = reload('--dry-run')
@@ -83,7 +78,7 @@ Nothing changed by --dry-run: 2 of 3 hosts would be kept, eth0 and eth1 would st
   t.match(stdout, / {2}- host 2001:db8::3 .*\nApplied in \d+ ms\. 2 of 3 hosts kept, eth0 and eth1 untouched, eth2 opened\.\n$/)
   t.same(targets(), ['2001:db8::1', '2001:db8::2'])
   t.match(status().reload, { verdict: 'applied', changedOnDisk: false, undoAt: null })
-  const after = sockets(daemon.pid!)
+  const after = packetSockets()
   t.same(before.filter((socket) => !after.includes(socket)), [], 'the same inodes')
   t.equal(parseRecord(await daemon.line(/"reloaded/)).msg,
     `reloaded ${file}: 3 changes, 2 of 3 hosts kept, eth0 and eth1 untouched, eth2 opened`)

@@ -1,11 +1,11 @@
 /** `ndp6d status` with a real daemon. */
 import t, { type Test } from 'tap'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { controlPath } from '../../src/cli/service-directories.ts'
 import { request } from '../../src/control/client.ts'
 import type { Status, Summary } from '../../src/replies/status.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ownNamespace, sh, veth } from '../kit/namespace.ts'
+import { ownNamespace, packetSockets, sh, veth } from '../kit/namespace.ts'
 import { until } from '../kit/until.ts'
 import { schemaErrors } from '../kit/schema.ts'
 import { command, type Ended, ENV, run, startDaemon, writeFiles } from '../fixtures/program.ts'
@@ -123,10 +123,9 @@ t.test('starting and stopping', async (t) => {
   await until(async () => await stateNow() === 'serving')
   await until(() => sh('ip -6 route show 2001:db8::1:4e1f') !== '')
   await sleep(2000) // Replies have taken more than their share of the time, so the next one would come late.
-  const sockets = () => readFileSync('/proc/net/packet', 'utf8').trim().split('\n').length - 1
-  t.ok(sockets() > 0)
+  t.ok(packetSockets().length > 0)
   const stopped = daemon.stop()
-  await until(() => sockets() === 0)
+  await until(() => packetSockets().length === 0)
   t.equal(await stateNow(), 'stopping', 'it receives no packets any more, and the routes are being deleted')
   t.equal(await stopped, 0)
 })

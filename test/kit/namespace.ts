@@ -3,7 +3,7 @@
  * user_namespaces(7). {@link enterNamespaces} is for programs, {@link ownNamespace} for test files that run side by side.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { constants } from 'node:os'
 
 /** Variable that holds the outer process' network namespace. A process with another one is inside. */
@@ -68,6 +68,11 @@ export async function ownNamespace(): Promise<void> {
 /** Runs a shell command line. @returns its stdout @throws Error with its stderr when it fails */
 export function sh(command: string): string {
   return execFileSync('sh', ['-ec', command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 2 ** 26 })
+}
+
+/** @returns the packet sockets of this network namespace, by inode, which is the last column of packet(7)'s table */
+export function packetSockets(): string[] {
+  return readFileSync('/proc/self/net/packet', 'latin1').trim().split('\n').slice(1).map((line) => /(\d+)\s*$/.exec(line)![1])
 }
 
 /** @returns the command of ip(8) that makes a veth pair; an end is its name, then perhaps `address MAC`, `index N`, `netns PID` */

@@ -4,7 +4,7 @@ import { Address, formatMac, parseMac, type Mac } from '../../src/address.ts'
 import { Discovery } from '../../src/linux/host-discovery.ts'
 import { ndiscFilter } from '../../src/wire/filter.ts'
 import { sumOf } from '../kit/frames.ts'
-import { ownNamespace, sh } from '../kit/namespace.ts'
+import { ownNamespace, packetSockets, sh } from '../kit/namespace.ts'
 import { until } from '../kit/until.ts'
 import { codeOf, ifindex, Wire } from './kit/links.ts'
 
@@ -60,7 +60,6 @@ function replyTo(request: Buffer, source: string, change: (reply: Buffer) => voi
   return reply
 }
 
-const packetSockets = () => readFileSync('/proc/self/net/packet', 'utf8').trim().split('\n').length - 1
 const rawSockets = () => readFileSync('/proc/self/net/raw6', 'utf8').trim().split('\n').length - 1
 
 t.test(`${HOSTS} Linux hosts on a bridge`, async (t) => {
@@ -144,26 +143,26 @@ t.test('the sockets close three seconds after the last request, and open again',
   sh('sysctl -qw net.ipv6.conf.d2p.disable_ipv6=1; ip link set d2p up')
   // Threads close packet sockets: those of earlier tests may still be there.
   await new Promise((resolve) => setTimeout(resolve, 500))
-  const before = [packetSockets(), rawSockets()]
+  const before = [packetSockets().length, rawSockets()]
   const { requests } = wire('d2p')
   const to = reader()
   const discovery = new Discovery({ ifindex, mac }, IDENTIFIER, to)
   discovery.discover([])
-  t.strictSame([packetSockets(), rawSockets()], [before[0] + 1, before[1]], 'nothing open without sources')
+  t.strictSame([packetSockets().length, rawSockets()], [before[0] + 1, before[1]], 'nothing open without sources')
   discovery.discover([GLOBAL])
   await new Promise((resolve) => setTimeout(resolve, 1000))
   discovery.discover([LOCAL])
-  t.strictSame([packetSockets(), rawSockets()], [before[0] + 2, before[1] + 1])
+  t.strictSame([packetSockets().length, rawSockets()], [before[0] + 2, before[1] + 1])
   await new Promise((resolve) => setTimeout(resolve, 2500))
-  t.equal(packetSockets(), before[0] + 2, 'not yet')
-  await until(() => packetSockets() === before[0] + 1, 1000)
+  t.equal(packetSockets().length, before[0] + 2, 'not yet')
+  await until(() => packetSockets().length === before[0] + 1, 1000)
   t.equal(rawSockets(), before[1])
   discovery.discover([GLOBAL])
   await until(() => requests.length === 3)
   t.not(requests[2].toString('hex', 62), requests[1].toString('hex', 62), 'another cookie')
   t.strictSame(to.events, [])
   discovery.close()
-  await until(() => packetSockets() === before[0] + 1 && rawSockets() === before[1])
+  await until(() => packetSockets().length === before[0] + 1 && rawSockets() === before[1])
 })
 
 t.test('errors are reported', async (t) => {

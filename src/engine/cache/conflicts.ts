@@ -10,8 +10,12 @@ export class Conflicts extends Part<Context & { readonly cache: NeighborCache; r
   /** Reports a claim. @param mac link-layer address of the host or proxy that claims `target` */
   report(target: Address, ifindex: number, mac: Mac, basis: ConflictBasis, now: Instant): void {
     const { cache, otherProxies, effects: { events } } = this.parts
-    if (!otherProxies.has(mac)) events.push({ kind: 'conflict', target, length: cache.find(target)?.rule.length, ifindex, mac, basis, absent: this.#absent(target) })
-    else if (otherProxies.report(mac, now)) events.push({ kind: 'proxy', target, ifindex, mac })
+    if (!otherProxies.has(mac)) {
+      const length = cache.find(target)?.rule.length
+      events.push({ kind: 'conflict', target, length, ifindex, mac, basis, absent: this.#absent(target) })
+    } else if (otherProxies.report(mac, now)) {
+      events.push({ kind: 'proxy', target, ifindex, mac })
+    }
   }
 
   /** @returns the name of the link of a pinned owner, if that link is down or does not exist */

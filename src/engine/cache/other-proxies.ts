@@ -12,7 +12,7 @@ const LIMIT = 64
 /** Milliseconds at least between two events about one proxy. */
 const REPEAT_INTERVAL = 3_600_000
 
-const NEVER = Number.NEGATIVE_INFINITY as Instant
+const NOT_YET = Number.NEGATIVE_INFINITY as Instant
 
 export class OtherProxies {
   /** The time of the last event about each proxy. */
@@ -33,7 +33,7 @@ export class OtherProxies {
   register(mac: Mac): void {
     if (this.#reported.has(mac)) return
     if (this.#reported.size >= LIMIT) this.#reported.delete(this.#reported.keys().next().value!)
-    this.#reported.set(mac, NEVER)
+    this.#reported.set(mac, NOT_YET)
   }
 
   has(mac: Mac): boolean { return this.#reported.has(mac) }
