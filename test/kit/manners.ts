@@ -1,4 +1,6 @@
 /** Checks of what a proxy may send, on the frames of one of its links (RFC 4861 7.2, RFC 4389 4.1). */
+import type { Test } from 'tap'
+import { PATIENCE } from './addresses.ts'
 import type { ReadFrame } from './read-frame.ts'
 
 export interface Seen extends ReadFrame {
@@ -52,12 +54,27 @@ function isAnnouncement({ destination, flags, target }: Seen, ours: readonly str
   return flags === 'R' && (destination === 'ff02::2' || (destination === 'ff02::1' && ours.includes(target)))
 }
 
-/** @returns in words, those of `solicitations` that no NA to their sender followed within `limit` milliseconds */
-export function unanswered(frames: readonly Seen[], solicitations: readonly Seen[], limit = 1000): string[] {
-  const answers = framesOf(frames, 'NA').filter((na) => na.outgoing)
-  return solicitations
-    .filter((ns) => !answers.some((na) => na.target === ns.target && na.to === ns.from && na.at >= ns.at && na.at - ns.at < limit))
-    .map((ns) => `${describe(ns)} from ${ns.source} to ${ns.destination}`)
+/**
+ * Asserts that each of `solicitations` has an NA of its own. Waits for it: the last ones may be on their way, or in the buffer of the
+ * capture. @param seen the frames so far @param wait sleeps for some milliseconds
+ */
+export async function allAnswered(t: Test, seen: () => readonly Seen[], solicitations: readonly Seen[],
+  wait: (ms: number) => Promise<unknown>): Promise<void> {
+  for (let waited = 0; waited < PATIENCE && unanswered(seen(), solicitations).length > 0; waited += 100) await wait(100)
+  t.same(unanswered(seen(), solicitations), [], `an answer for each of ${solicitations.length} solicitations`)
+}
+
+/** @returns in words, those of `solicitations` that are left when each NA to a sender serves its oldest one */
+function unanswered(frames: readonly Seen[], solicitations: readonly Seen[]): string[] {
+  const judged = new Set(solicitations)
+  const open: Seen[] = []
+  for (const frame of frames) {
+    if (judged.has(frame)) open.push(frame)
+    if (frame.kind !== 'NA' || !frame.outgoing) continue
+    const served = open.findIndex(({ target, from }) => target === frame.target && from === frame.to)
+    if (served >= 0) open.splice(served, 1)
+  }
+  return open.map((ns) => `${describe(ns)} from ${ns.source} to ${ns.destination}`)
 }
 
 function describe({ kind, target }: Seen): string { return `${kind} for ${target}` }

@@ -1,7 +1,7 @@
 /** The daemon ends and starts again, with what it saved, while the router goes on soliciting. */
 import t from 'tap'
 import type { Outcome } from '../../src/events.ts'
-import { framesOf, unanswered } from '../kit/manners.ts'
+import { allAnswered, framesOf } from '../kit/manners.ts'
 import { inBoth } from './kit/testbed.ts'
 import { CALM, ETH0, everySeed, GUSTY, numbers, ROUTER, SERVER, STORM, story, vmAddress } from './kit/story.ts'
 
@@ -29,9 +29,9 @@ inBoth(t, 'a restart with 200 hosts loses no datagram, whether the daemon was st
     const { from, to } = await bed.restart(how)
     t.same((await traffic).filter(({ lost }) => lost > 0), [], `${how}: nothing lost`)
     t.ok(solicitations().some(({ at }) => at > from && at < to), 'some come while it is down')
-    // The old daemon may have no time to answer what comes just before its end.
-    const others = solicitations().filter(({ at }) => at < from - 200 || at > to)
-    t.same(unanswered(bed.frames('eth0'), others), [], 'all others are answered')
+    // The old daemon may have no time to answer what comes just before its end. A busy machine records late what came before the start.
+    const others = solicitations().filter(({ at }) => at < from - 200 || at > to + 200)
+    await allAnswered(t, () => bed.frames('eth0'), others, (ms) => bed.wait(ms))
     t.same(unrouted(), [])
   }
 })
