@@ -110,7 +110,7 @@ export function firstAdvertisement(frames: readonly CapturedFrame[], after: numb
   return frames.find((frame) => frame.kind === 'RA' && frame.outgoing && frame.at >= after && fits(advertisementIn(frame)))
 }
 
-/** @returns the least time between two multicast advertisements of the proxy, milliseconds */
+/** @returns the least time between two multicast advertisements of the proxy, milliseconds; a busy machine records some too late */
 export function leastPause(frames: readonly CapturedFrame[]): number {
   const times = frames.filter(({ kind, outgoing, destination }) => kind === 'RA' && outgoing && destination === 'ff02::1').map(({ at }) => at)
   return Math.min(...times.slice(1).map((at, i) => at - times[i]))
