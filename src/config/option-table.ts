@@ -5,7 +5,7 @@ import { nearest } from './suggest.ts'
 
 export type Where = 'top' | 'proxy' | 'subnet' | 'rule'
 
-/** Types of values. A `flag` is set by its presence, as in ndppd 0.2.x. `unused` has no effect. Of a list, one word is the value. */
+/** Types of values. A `flag` is set by its presence, as in ndppd 0.2.x. `unused` has no effect. A list has the words one of which is the value. */
 export type Type =
   | 'block' | 'include' | 'ifaces' | 'iface' | 'host' | 'prefixes' | 'addresses' | 'domains' | 'endpoint'
   | 'bool' | 'time' | 'count' | 'flag' | 'unused' | readonly string[]

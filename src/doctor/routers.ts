@@ -107,7 +107,7 @@ export const routerChecks: readonly Check[] = [
   { ...configured({ code: 'silent-tunnel', severity: 'warning', title: 'hosts behind tunnels answer', isCheap: true, isLogged: true },
     ({ config, daemon }) => daemon!.silent.map(({ link, target }) => ({
       what: `no host on ${link} answers: ${target} was probed without a reply`,
-      why: 'the other end of a tunnel may answer no solicitations, so its addresses stay unknown; name each of them, without probes',
+      why: 'the other end of a tunnel may answer no solicitations, so the hosts there are never found; configure each of their addresses',
       mend: config.subnets.some(({ downstream }) => isNamed(downstream, link)) ? `host ${target} ${link}` : `rule ${target}/128 { static }`,
       isLine: true, link, target,
     }))), needs: 'daemon' },

@@ -76,7 +76,7 @@ export class Log {
   /**
    * Writes the record of a problem, or counts it as a repetition.
    * @param text a function gets the sum of the `count` fields; a record without this field counts as 1
-   * @param cause default: the link, the addresses and the reason
+   * @param cause records with the same cause are repetitions; default: the link, the addresses and the reason
    */
   warn<P extends ProblemName>(fields: ProblemRecord<P>, text: Text, cause?: string): void { this.#problem('warn', fields, text, cause) }
   error<P extends ProblemName>(fields: ProblemRecord<P>, text: Text, cause?: string): void { this.#problem('error', fields, text, cause) }

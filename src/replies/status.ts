@@ -28,7 +28,7 @@ interface LastPacket {
 
 /**
  * The first bytes of a frame, in hex. `length`: bytes of the whole frame. `wrongAt`: offset of the first byte that is wrong or missing;
- * null: there is none, or it was not read.
+ * null: no byte is, or that byte was not captured.
  */
 interface LastFrame { readonly hex: string; readonly length: number; readonly wrongAt: number | null }
 

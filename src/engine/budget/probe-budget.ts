@@ -37,8 +37,8 @@ const ALIVE_FACTOR = 4
 /** Saved up probes leave at this multiple of the budget's rate. */
 const HASTE = 2
 /**
- * Probing a target on up to this many links counts as one probe of its block; on more links, as proportionally more. So the saved up budget
- * suffices when 300 links with one host each appear at the same time. By default, a scan causes at most 16 000 probes per second.
+ * Probing a target on up to this many links counts as one probe of its block; on more links, as proportionally more. Otherwise the hosts
+ * of 300 links that appear at the same time would cost 300 probes each. A scan can cause this many times `probe-limit` probes.
  */
 const LINKS = 32
 /** While CROWD unknown targets wait in the queue, a host that used more than the part HASTY of its window causes no further probes. */

@@ -28,14 +28,14 @@ export class BareLinks extends TimedPart<BareParts, BareLink> {
   isBare(ifindex: number): boolean { return this.records.get(ifindex)?.isBare === true }
 
   /**
-   * Chooses the source of a message on a bare link, and reports each bare link once.
-   * @param last the source if this machine has no usable address
-   * @returns undefined when the link is not bare, or this machine has no usable address and there is no `last`
+   * Chooses the source of a message on a link without a usable address: an address of another link. Reports each such link once.
+   * @param lastResort the source if no link of this machine has a usable address
+   * @returns undefined for a link with a usable address, and without any source
    */
-  source({ ifindex }: Link, target: Address, last?: Address): Address | undefined {
+  source({ ifindex }: Link, target: Address, lastResort?: Address): Address | undefined {
     const link = this.records.get(ifindex)
     if (link?.isBare !== true) return undefined
-    const source = borrowedSource(this.parts.links, target) ?? last
+    const source = borrowedSource(this.parts.links, target) ?? lastResort
     if (source === undefined || link.isReported) return source
     link.isReported = true
     this.parts.effects.events.push({ kind: 'bare', ifindex, source })

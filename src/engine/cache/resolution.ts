@@ -21,11 +21,11 @@ import type { CacheParts, Owners } from './owners.ts'
 import type { Prober } from './prober.ts'
 import type { SilentLinks } from './silent-links.ts'
 
-/** Milliseconds at least from a proof of an owner to the next verification because of a claim on the owner's address. */
+/** The shortest time from a proof of an owner to a verification because of a claim on its address, milliseconds. */
 const CONTEST_INTERVAL = 250
-/** Milliseconds at least from the last probe until a link is probed again because the host shows itself there. */
+/** The shortest time between two probes on a link on which the host shows itself, milliseconds. */
 const REPEAT_INTERVAL = 50
-/** Milliseconds after the last timeout for which unsent probes wait for a usable address: DAD takes no longer (RFC 4862 5.4.2). */
+/** After the last timeout, unsent probes wait this many milliseconds for a usable address: DAD takes no longer (RFC 4862 5.4.2). */
 const DAD_TIME = 2000
 /** The most entries that one wake handles. It is small because packets wait meanwhile. */
 const WAKE_LIMIT = 64

@@ -5,8 +5,8 @@ import type { Link, LinkAddress } from '../types.ts'
 import type { Links } from './links.ts'
 
 /**
- * Chooses a source address on this link: an address of the chosen kind, else one of the other kind.
- * @param target source of an advertisement with `source target`
+ * Chooses a source address on this link, link-local or global by `choice`, else one of the other kind.
+ * @param target of an advertisement: the source if `choice` is `target`
  * @returns undefined when the link has no address, or only tentative ones (RFC 4862 5.4)
  */
 export function sourceAddress({ addresses }: Link, choice: SourceChoice, target?: Address): Address | undefined {

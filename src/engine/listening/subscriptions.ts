@@ -8,7 +8,7 @@ import type { Limit } from '../../events.ts'
 import type { Groups } from './groups.ts'
 import { suffixOf } from './mld-listener.ts'
 
-/** The most links that packets are received from through a ring. Each ring takes 4 MiB. */
+/** The most links with a packet ring. A ring takes 4 MiB. */
 const RING_LIMIT = 8
 /** The most links to receive from. Each has sockets and buffers of its own. */
 export const LINK_LIMIT = 4096
@@ -27,7 +27,7 @@ export type GroupParts = Context & { readonly groups: Groups }
 
 export class Subscriptions extends Part<GroupParts> {
   readonly #listening = new Map<number, Listening>()
-  /** Links that packets are received from through a ring. */
+  /** Links with a packet ring. */
   readonly #rings = new Set<number>()
   /** Permanent groups of each link, by their last 24 bits. */
   readonly #joined = new Map<number, ReadonlySet<number>>()

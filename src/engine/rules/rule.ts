@@ -2,7 +2,7 @@
 import type { Address, Prefix } from '../../address.ts'
 import type { Settings, Subnet } from '../../config/config.ts'
 import { fitsAny, type LinkSet } from '../links/link-sets.ts'
-import type { Links, OwnAddress } from '../links/links.ts'
+import type { OwnAddress } from '../links/links.ts'
 import type { Link } from '../types.ts'
 
 /** A rule without its address. Rules that differ only in their address share one object. */
@@ -59,24 +59,4 @@ export function learnsOn({ kind, settings, subnet, links }: ActiveRule, ifindex:
 
 export function isUpstream({ subnet }: ActiveRule, link: Link | undefined): boolean {
   return subnet !== undefined && link?.name === subnet.upstream
-}
-
-/**
- * Decides by the interface identifier, the last 64 bits (RFC 4291 2.5.4). Each /64 of a `subnet` block has anycast addresses, and so has
- * the /64 of an address of this machine. Other prefixes of rules are only ranges of ordinary addresses.
- * @param rules the rules that cover the address
- * @returns whether the address is subnet-router anycast (RFC 4291 2.6.1) or reserved anycast (RFC 2526)
- */
-export function isAnycast(
-  rules: readonly ActiveRule[], links: Pick<Links, 'values'>, t0: number, t1: number, t2: number, t3: number): boolean {
-  if ((t2 | t3) !== 0 && !(t2 === (0xfdffffff | 0) && t3 >>> 7 === 0xffffff80 >>> 7)) return false
-  if (rules.some(({ length }) => length === 128)) return false
-  const wide = rules.filter(({ length }) => length <= 64)
-  return wide.some(({ subnet }) => subnet !== undefined) || (wide.length > 0 && hasSubnet(links, t0, t1))
-}
-
-/** @returns whether an address of this machine has this /64 as its on-link prefix */
-function hasSubnet(links: Pick<Links, 'values'>, t0: number, t1: number): boolean {
-  return [...links.values()].some(({ addresses }) => addresses
-    .some(({ address: { w0, w1 }, prefixLength }) => prefixLength === 64 && w0 === t0 && w1 === t1))
 }
