@@ -52,7 +52,7 @@ const MAX_LINES = 300
 
 /** Files of the project below `folder`, by their path from the root; not what is built or installed. */
 function filesBelow(folder: string): string[] {
-  return readdirSync(join(ROOT, folder)).filter((name) => !['.git', '.tap', 'build', 'dist', 'node_modules'].includes(name) && !name.endsWith('.tgz'))
+  return readdirSync(join(ROOT, folder)).filter((name) => !['.git', 'build', 'dist', 'node_modules'].includes(name) && !name.endsWith('.tgz'))
     .map((name) => join(folder, name))
     .flatMap((path) => statSync(join(ROOT, path)).isDirectory() ? filesBelow(path) : [path])
 }

@@ -1,22 +1,22 @@
 /**
  * `npm test [-- PATTERN...]`: runs every test, in namespaces of its own, so that the machine's network is never touched.
  *
- * A test is a compiled file under dist/test that imports tap; all other files are tools of the tests. Unit tests mirror src. Tests
+ * A test is a compiled file under dist/test that imports tap; all other files are tools of the tests. Each runs as a program of its own:
+ * the runner of tap would load more than a second of tools into each, and a part of them into all that it starts. Unit tests mirror src. Tests
  * that make namespaces mostly wait; they run after the others, three at a time. A PATTERN is a part of a path: `npm test -- lab/dad`.
  *
  * The last line is `N passed, N failed`, counting assertions; a skipped or todo one counts as failed.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { numbers } from './kit/addresses.ts'
 import { enterNamespaces } from './kit/namespace.ts'
 
 const HERE = dirname(fileURLToPath(import.meta.url))
-const TAP = createRequire(import.meta.url).resolve('tap').replace(/commonjs.*/, 'esm/run.mjs')
 /** Limit for one file, seconds: several times what the longest one takes, since machines are slow and shared. */
 const TIMEOUT = 300
 const WORKERS = Math.min(4, availableParallelism())
@@ -55,29 +55,37 @@ class Counter {
   }
 }
 
-/** Runs tap over some files. Prints a line for each file, and the whole output of a file with a failure. */
-async function runTap(name: string, files: readonly string[], jobs: number): Promise<Count> {
-  const counter = new Counter()
-  if (files.length === 0) return counter
+/** Runs one file. @returns its lines, and how it ended unless with status 0 */
+async function runFile(path: string): Promise<{ lines: string[]; problem: string | undefined }> {
+  const child = spawn(process.execPath, ['--enable-source-maps', '--disable-warning=ExperimentalWarning', path], { stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, TAP_TIMEOUT: String(TIMEOUT) }, timeout: 1100 * TIMEOUT, killSignal: 'SIGKILL' })
+  const lines: string[] = []
+  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))
+  const end = await new Promise<number | string>((resolve) => child.on('close', (code, signal) => resolve(code ?? signal!)))
+  return { lines, problem: end === 0 ? undefined : `ended with ${end}` }
+}
+
+/** Runs files, some at a time. Prints a line for each, and the whole output of one with a failure. */
+async function runFiles(name: string, files: readonly string[], jobs: number): Promise<Count> {
   process.stdout.write(`# ${name}: ${files.length} ${files.length === 1 ? 'file' : 'files'}, ${jobs} at a time\n`)
-  const child = spawn(process.execPath, [TAP, 'run', '--disable-coverage', '--reporter=tap', '--fail-skip', '--fail-todo',
-    '--fail-only', `--jobs=${jobs}`, `--timeout=${TIMEOUT}`, ...files.map((path) => relative(process.cwd(), path))],
-  { stdio: ['ignore', 'pipe', 'inherit'] })
-  let report: string[] = []
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    counter.line(line)
-    report.push(line)
-    if (!/^(not )?ok\b/.test(line)) return
-    const clean = line.startsWith('ok') && !report.some((text) => /^ *not ok| # (skip|todo)\b/i.test(text))
-    process.stdout.write(clean ? `${line}\n` : `${report.join('\n')}\n`)
-    report = []
-  })
-  const status = await new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? 1)))
-  if (status !== 0 && counter.failed === 0) {
-    counter.failed++
-    process.stdout.write(`${report.join('\n')}\nnot ok - tap ended with status ${status}\n`)
-  }
-  return counter
+  const sum = { passed: 0, failed: 0 }
+  const waiting = files.values()
+  await Promise.all(numbers(1, jobs).map(async () => {
+    for (const path of waiting) {
+      const began = performance.now()
+      const { lines, problem } = await runFile(path)
+      const counter = new Counter()
+      for (const line of lines) counter.line(line)
+      const { passed, failed } = counter
+      const what = problem ?? (passed === 0 ? 'tests nothing' : undefined)
+      const isUnseen = failed === 0 && what !== undefined       // a crash, or no assertion at all
+      sum.passed += passed
+      sum.failed += failed + Number(isUnseen)
+      const result = `${relative(HERE, path)} # ${Math.round(performance.now() - began)} ms`
+      process.stdout.write(failed === 0 && !isUnseen ? `ok - ${result}\n` : `${lines.join('\n')}\nnot ok - ${result}${what ? `, ${what}` : ''}\n`)
+    }
+  }))
+  return sum
 }
 
 /** Prints which of the programs in .ci/packages, lines of a Debian package and one of its programs, are not installed. */
@@ -97,8 +105,8 @@ const files = testFiles(process.argv.slice(2))
 /** Whether a test works with namespaces: those of the lab, also in a story of both worlds, and those of linux/. */
 const isSlow = (path: string) => /^(lab|linux)\//.test(relative(HERE, path)) || readFileSync(path, 'utf8').includes('/kit/testbed.js')
 const counts = [
-  await runTap('units', files.filter((path) => !isSlow(path)), WORKERS),
-  await runTap('namespaces', files.filter(isSlow), 3),
+  await runFiles('units', files.filter((path) => !isSlow(path)), WORKERS),
+  await runFiles('namespaces', files.filter(isSlow), 3),
 ]
 const passed = counts.reduce((sum, c) => sum + c.passed, 0)
 const failed = counts.reduce((sum, c) => sum + c.failed, 0)

@@ -16,7 +16,7 @@ const IMPORT = `const { StateFile } = await import(${JSON.stringify(new URL('../
 
 function runScript(script: string): ChildProcess {
   return spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, '--input-type=module', '-e', script],
-    { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, NODE_OPTIONS: '' } })
+    { stdio: ['ignore', 'inherit', 'inherit'] })
 }
 
 t.test('the directory may be a symbolic link, as systemd makes it, and keeps its mode', async (t) => {
@@ -142,7 +142,7 @@ t.test('without permission, reading and writing are reported', async (t) => {
     const state = new StateFile(${JSON.stringify(directory)}, (message, error) => console.log(error.code, message))
     console.log(state.read(), state.readAdvertised().prefixes, state.write([]), state.write([]))`
   const output = execFileSync('setpriv', ['--bounding-set', '-all', '--inh-caps', '-all', process.execPath,
-    '--input-type=module', '-e', script], { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } })
+    '--input-type=module', '-e', script], { encoding: 'utf8' })
   t.match(output, `EACCES cannot read ${file} (EACCES`)
   t.match(output, `EACCES cannot write ${file} (EACCES`)
   t.match(output, /\n\[\] \[\] undefined undefined\n$/)

@@ -43,8 +43,6 @@ const unmatched = options.case.find((start) => !all.some(({ name }) => name.star
 if (unmatched !== undefined) fail(`--case takes one of ${all.map(({ name }) => name).join(', ')}, not '${unmatched}'`)
 const chosen = all.filter(({ name }) => options.case.some((start) => name.startsWith(start)))
 
-// A test runner makes every Node load modules, which would be measured as well.
-delete process.env.NODE_OPTIONS
 await enterNamespaces()
 
 const absent = Object.fromEntries([...PROGRAMS, 'bird' as const, 'python3' as const].map((name) => [name, missing(name)])

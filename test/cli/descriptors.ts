@@ -22,9 +22,9 @@ const RUN = { RUNTIME_DIRECTORY: files.path('run') }
 const [old, late] = [new Solicitor('far0', '2001:db8::2'), new Solicitor('far0', '2001:db8::3')]
 t.teardown(() => [old, late].forEach((each) => each.close()))
 
-/** Starts without NODE_OPTIONS, by which tap loads files. @param limit soft and hard limit: Node raises the soft one to the hard one */
+/** Starts with a limit of open files. @param limit soft and hard limit: Node raises the soft one to the hard one */
 function start(t: Test, limit: number): Proc {
-  const argv = ['prlimit', `--nofile=${limit}`, 'env', '-u', 'NODE_OPTIONS', ...command('--config', files.path('ndp6d.conf'))]
+  const argv = ['prlimit', `--nofile=${limit}`, ...command('--config', files.path('ndp6d.conf'))]
   const daemon = new Proc(argv, { ...ENV, ...RUN })
   t.teardown(() => daemon.stop('SIGKILL'))
   return daemon

@@ -113,7 +113,7 @@ const MISTAKES: readonly Mistake[] = [
     shown: ['/etc/length.conf:2:8: error: `2001:db8:0:5::` has no prefix length: expected a prefix like 2001:db8::/64', '  subnet 2001:db8:0:5:: {',
       '         ^~~~~~~~~~~~~~', '  hint: did you mean `2001:db8:0:5::/64`?'] },
   { name: 'old Node', typed: 'ndp6d check', status: 1, next: 'install Node 20.19, 22, 24 or 26',
-    as: () => ['env', '-u', 'NODE_OPTIONS', ...existsSync(NODE_12) ? [NODE_12] : [process.execPath, '--require', files.path('old.cjs')],
+    as: () => [...existsSync(NODE_12) ? [NODE_12] : [process.execPath, '--require', files.path('old.cjs')],
       files.path('ndp6d/dist/ndp6d.cjs'), 'check'],
     shown: ['ndp6d: Node 12.22.12 (NODE) is too old: install Node 20.19, 22, 24 or 26, for instance from https://nodejs.org, and run ndp6d again'] },
   { name: 'second daemon', typed: 'ndp6d --config /etc/good.conf', status: 1, next: 'stop it, or put both configurations into one file',

@@ -12,6 +12,6 @@ export async function until<T>(condition: () => T | Promise<T>, limit = LIMIT, w
     const value = await condition()
     if (value) return value
     if (performance.now() > end) throw new Error(`not within ${limit} ms: ${what}`)
-    await sleep(10)
+    await sleep(25)
   }
 }

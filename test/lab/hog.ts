@@ -26,7 +26,7 @@ t.test('one host claims 10 000 addresses: others are not affected, and it gets 6
   const stage = await twoLinks(t)
   const { server, proxy } = stage
   const [victim, hog] = [await stage.addVmOn(0, 2), await stage.addVmOn(0, 3)]
-  const daemon = await stage.start(stage.config(), { isBare: true })
+  const daemon = await stage.start(stage.config())
   for (const vm of [victim, hog]) t.equal(await vm.reaches(SERVER, 5000), true)
   const from = hog.mac('eth0')
   const inject = hog.injector('eth0')

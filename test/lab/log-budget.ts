@@ -53,7 +53,7 @@ t.test('100 000 bad frames a second for 10 s: at most 20 lines', async (t) => {
   const { server } = stage
   const [flooder, thief] = [await stage.addNeighbor('flooder'), await stage.addNeighbor('thief')]
   await Promise.all([stage.eth0.stop(), stage.eth1.stop()])
-  const daemon = await stage.start(CONFIG, { isBare: true })
+  const daemon = await stage.start(CONFIG)
   await until(() => server.reaches(vmAddress(2), 500))
   const before = daemon.records.length
   const ends = { from: flooder.mac('eth0'), source: flooder.linkLocal('eth0'), target: '2001:db8::8000:0:0:1' }

@@ -49,7 +49,7 @@ t.test(`${LINKS} links appear at once, with a silent host each, which are solici
   const stage = await scene(t, [])
   const { proxy, lab } = stage
   proxy.sysctl({ 'conf/default/accept_dad': 1 })
-  const daemon = await stage.start(TAPS, { isBare: true })
+  const daemon = await stage.start(TAPS)
   // One namespace serves for all hosts: Linux answers only for the addresses of the link that a solicitation comes in on.
   const guests = await lab.host('guests')
   guests.sysctl({ 'icmp/echo_ignore_multicast': 1 })

@@ -41,7 +41,7 @@ else t.test('the npm archive', async (t) => {
       '--no-fund', ...flags, ARCHIVE], { encoding: 'utf8' })
     t.equal(status, 0, `Node ${major}: npm install ${flags.join()} ${stderr}`)
     t.same(readdirSync(join(prefix, 'lib', 'node_modules')), ['ndp6d'], 'no other package')
-    const daemon = proxy.spawn(['/usr/bin/env', ...env, 'ndp6d', '--config', config, '--state', '', '--log', 'json'], { NODE_OPTIONS: '' })
+    const daemon = proxy.spawn(['/usr/bin/env', ...env, 'ndp6d', '--config', config, '--state', '', '--log', 'json'])
     await daemon.line(/"ready, with/)
     // The router knows the host from the round before, so nothing is solicited until a packet came in vain.
     t.ok(await until(() => server.reaches(vmAddress(2), 500)), 'the story')

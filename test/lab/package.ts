@@ -58,11 +58,10 @@ else t.test('the Debian package', async (t) => {
   const systemd = await Systemd.boot(proxy, [`${DIST}:/opt/dist`, `${NODES}:/opt/node`, `${debs}:/opt/debs`])
   t.teardown(() => systemd.close())      // before the lab, which would leave its cgroup
   const show = (property: string): string => systemd.show('ndp6d', property)
-  // Without what tap loads into Node.
-  const dpkg = (...args: string[]): string => systemd.exec('env', '--unset=NODE_OPTIONS', 'dpkg', ...args)
+  const dpkg = (...args: string[]): string => systemd.exec('dpkg', ...args)
   const install = (...files: string[]): string => dpkg('--install', ...files)
   const setting = (name: string): string => systemd.exec('cat', `/proc/sys/net/ipv6/conf/${name}`).trim()
-  const ndp6d = (...args: string[]) => systemd.run(['env', '--unset=NODE_OPTIONS', 'ndp6d', ...args])
+  const ndp6d = (...args: string[]) => systemd.run(['ndp6d', ...args])
   systemd.exec('sh', '-c', `cd /usr/bin; rm -f ${COMPILERS}; rm -rf /usr/include /usr/lib/node_modules /usr/sbin/policy-rc.d`)
   proxy.sysctl({ 'conf/eth0/accept_ra': 1 })
 

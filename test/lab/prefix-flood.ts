@@ -14,7 +14,7 @@ const LIMIT = 64
 t.test(`${FORGED} forged prefixes: answers go on, the first prefix stays, the limit is logged once`, async (t) => {
   const stage = await scene(t)
   const { lab, router, proxy, server, eth0, vms: [vm] } = stage
-  const daemon = await stage.start(CONFIG, { isBare: true })
+  const daemon = await stage.start(CONFIG)
   t.equal(await server.reaches(vmAddress(2), 5000), true)
   const before = daemon.memory()
   // Half of the routes precede the prefix of the link, in the order of addresses.

@@ -31,7 +31,7 @@ if (canBoot()) t.test('systemctl reload', { timeout: 300_000 }, async (t) => {
   const systemd = await Systemd.boot(proxy, [`${ROOT}:/opt/ndp6d`, `${process.execPath}:/opt/node`])
   t.teardown(() => systemd.close())      // before the lab, which would leave its cgroup
   const show = (property: string): string => systemd.show('ndp6d', property)
-  const ndp6d = (...args: string[]) => systemd.run(['env', '--chdir=/', '--unset=NODE_OPTIONS', ...PROGRAM.split(' '), ...args])
+  const ndp6d = (...args: string[]) => systemd.run(['env', '--chdir=/', ...PROGRAM.split(' '), ...args])
   const status = (): Status => JSON.parse(ndp6d('status', '--json').stdout) as Status
   /** Runs `systemctl reload ndp6d`. */
   const reload = (): { status: number | null; time: number } => {

@@ -26,7 +26,7 @@ for (const attack of ['flood_router26 eth0', 'fake_router26 -i 0 -A fd00:bad::/6
     const stage = await scene(t, [2])
     const { eth1, proxy, server, vms: [vm] } = stage
     vm.sysctl({ 'conf/eth0/accept_ra': 0 })
-    const daemon = await stage.start(HOSTER, { isBare: true })
+    const daemon = await stage.start(HOSTER)
     const guest = await addGuest(stage, 1)
     const attacker = await addGuest(stage, 9)
     const address = await ready(guest)

@@ -18,7 +18,7 @@ t.test('a scan by a host on the uplink, while others solicit', async (t) => {
   // Captures of so many frames would take more time than all the rest.
   await eth0.stop()
   const scanner = await stage.addNeighbor('scanner')
-  const daemon = await stage.start(CONFIG, { isBare: true })
+  const daemon = await stage.start(CONFIG)
   const known = await stage.addVm(2)
   await until(() => known.reaches(SERVER, 500))
   t.equal(await server.reaches(vmAddress(2), 5000), true)

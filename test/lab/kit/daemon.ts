@@ -24,8 +24,6 @@ export interface DaemonOptions {
   readonly state?: string
   /** Log level; default: info. */
   readonly level?: 'info' | 'debug'
-  /** Without NODE_OPTIONS: tap loads 40 MiB into every Node. */
-  readonly isBare?: boolean
 }
 
 export class Daemon {
@@ -33,14 +31,13 @@ export class Daemon {
   readonly configFile: string
 
   /** Starts the daemon. @see ready */
-  constructor(lab: Lab, host: Host, config: string, { state = '', level = 'info', isBare = false }: DaemonOptions = {}) {
+  constructor(lab: Lab, host: Host, config: string, { state = '', level = 'info' }: DaemonOptions = {}) {
     if (!existsSync(MAIN)) throw new Error('the daemon is not built: npm run build')
     const directory = join(lab.directory, host.name)
     mkdirSync(directory, { recursive: true })
     this.configFile = join(directory, 'ndp6d.conf')
     writeFileSync(this.configFile, config)
-    const bare = isBare ? ['env', '-u', 'NODE_OPTIONS'] : []
-    this.proc = host.spawn([...bare, process.execPath, MAIN, '--config', this.configFile, '--state', state, '--level', level],
+    this.proc = host.spawn([process.execPath, MAIN, '--config', this.configFile, '--state', state, '--level', level],
       { RUNTIME_DIRECTORY: directory, NOTIFY_SOCKET: '', NO_COLOR: '1' })
   }
 

@@ -43,7 +43,7 @@ const fileOf = ({ lab }: Scene): string => join(lab.directory, 'proxy', 'ndp6d.c
 export function doctor(stage: Scene, args: readonly string[] = [], prefix: readonly string[] = []): { status: number; stdout: string } {
   const socket = join(stage.lab.directory, 'proxy', 'control.sock')
   const script = '"$@"; echo "status $?"'
-  const stdout = stage.proxy.run(['env', '-u', 'NODE_OPTIONS', ...prefix, 'sh', '-c', script, 'sh', process.execPath, MAIN, 'doctor',
+  const stdout = stage.proxy.run([...prefix, 'sh', '-c', script, 'sh', process.execPath, MAIN, 'doctor',
     '--control', socket, '--config', fileOf(stage), ...args])
   const [, text, status] = /^([^]*)status (\d+)\n$/.exec(stdout)!
   return { status: Number(status), stdout: text }
