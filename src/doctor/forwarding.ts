@@ -14,8 +14,8 @@ function forwards({ config, machine }: Configured): boolean {
 }
 
 /**
- * @returns links with accept_ra 1, which ignore Router Advertisements once they forward: those with a default route by Router
- * Advertisements. If this machine has no default route: the upstreams that are up
+ * Finds the links that need Router Advertisements for a default route, but have accept_ra 1, so that they ignore them once they forward.
+ * These links have such a route, or are the upstreams that are up if this machine has no default route at all.
  */
 function deafLinks({ config, machine }: Configured): { name: string; hasRoute: boolean }[] {
   const { defaultRoutes: routes } = machine
