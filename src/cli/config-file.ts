@@ -49,7 +49,7 @@ export class ConfigFile {
 
   constructor(path: string) { this.path = path }
 
-  /** @param again as of {@link readConfig} @throws an Error with `code` */
+  /** @param again as in {@link readConfig} @throws an Error with `code` */
   read(again = true): Parsed {
     this.#seen.clear()
     return readConfig(this.path, again, (path) => this.#seen.set(path, stateOf(path)))
@@ -75,7 +75,7 @@ function matching(path: string): string[] {
   return filesOf(dirname(path)).sort().filter((name) => !name.startsWith('.') && matchesIface(basename(path), name))
 }
 
-/** Expands `*` in the last part of the path. @throws an Error with `code` */
+/** Reads the files of an `include` statement. Expands `*` in the last part of the path. @throws an Error with `code` */
 function include(glob: string, fromFile: string, seen: (path: string) => void): readonly Included[] {
   const path = resolve(dirname(fromFile), glob)
   const directory = dirname(path)
