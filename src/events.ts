@@ -74,7 +74,7 @@ export interface LinkUsage {
   /** Why the sockets of the link cannot be opened. Undefined: the link has open sockets, so it is served. */
   readonly failure: string | undefined
   readonly received: number
-  /** Received packets that the kernel or the ring dropped. */
+  /** Received packets that were dropped, by the kernel or because the receive ring was full. */
   readonly drops: number
   readonly sent: number
   readonly unsent: number

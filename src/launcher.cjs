@@ -41,7 +41,7 @@ function list(directory) {
   }
 }
 
-// The working directory of a shell may have been deleted. As in /proc, relative paths then lead nowhere, and no file can be made.
+// The working directory of the shell may have been deleted. /proc replaces it: no file can be made there, either.
 try {
   process.cwd()
 } catch (error) {

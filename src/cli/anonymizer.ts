@@ -3,7 +3,7 @@ import { Address, Prefix } from '../address.ts'
 
 /** At least six pairs of digits: link-layer addresses, also those of InfiniBand. */
 const MAC = /(?<![\w:])[0-9a-f]{2}(?::[0-9a-f]{2}){5,}(?![\w:])/gi
-/** A text that may be an IPv6 address, perhaps with a prefix length. `Address.parse` then refuses others, such as times of day. */
+/** A text that may be an IPv6 address, perhaps with a prefix length. `Address.parse` then refuses other texts, such as times of day. */
 const IPV6 = /(?<![\w:.])([0-9a-f]*:[0-9a-f:]*:[0-9a-f.:]*)(\/\d{1,3})?(?![\w:])/gi
 const IPV4 = /(?<![\w.-])(\d{1,3}(?:\.\d{1,3}){3})(\/\d{1,2})?(?![\w-]|\.\d)/g
 /** Names that udev makes from a link-layer address (systemd.net-naming-scheme(7)). */

@@ -34,7 +34,7 @@ export function explainUnreadable(file: string, error: unknown): string {
   }
 }
 
-/** @returns a part of a sentence with the path of the example that is installed: of the Debian package, else of the npm package */
+/** @returns a clause with the path of the installed example configuration (Debian package, else npm package); empty: there is none */
 function example(): string {
   const own = join(dirname(createRequire(import.meta.url).resolve('#package')), 'systemd', 'ndp6d.conf')
   const path = ['/usr/share/doc/ndp6d/examples/ndp6d.conf', own].find((each) => existsSync(each))

@@ -71,7 +71,7 @@ export function readContents(block: readonly Statement[], where: Where, reader: 
   return { values, words, statements, meant }
 }
 
-/** Returns the value of a statement that takes exactly one value. Reports a missing value, and with `hint` a second value. */
+/** Returns the value of a statement that takes exactly one value. Reports a missing value, and a second value (with `hint`). */
 export function onlyValue(statement: Statement, expected: string, hint: string, reader: Reader): Word | undefined {
   const { key, values } = statement
   if (values.length === 0) reportMissing(statement, expected, reader)

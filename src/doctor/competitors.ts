@@ -39,7 +39,7 @@ async function readComm(pid: string): Promise<string | undefined> {
   try {
     return (await readFile(`/proc/${pid}/comm`, 'latin1')).trim()
   } catch {
-    return undefined // it has ended
+    return undefined // the process has ended
   }
 }
 

@@ -14,8 +14,8 @@ function forwards({ config, machine }: Configured): boolean {
 }
 
 /**
- * Finds the links that need Router Advertisements for a default route, but have accept_ra 1, so that they ignore them once they forward.
- * These links have such a route, or are the upstreams that are up if this machine has no default route at all.
+ * Finds the links with accept_ra 1, which ignore Router Advertisements once they forward, although they need them: the links with a default
+ * route from Router Advertisements or, if this machine has no default route (`hasRoute` is false), the upstreams that are up.
  */
 function deafLinks({ config, machine }: Configured): { name: string; hasRoute: boolean }[] {
   const { defaultRoutes: routes } = machine

@@ -36,7 +36,8 @@ function strangeUpstreams({ config, machine }: Configured): Finding[] {
 
 /**
  * The commands that route packets from a prefix out of its upstream; without a known gateway, the command that looks for one. The kernel
- * evaluates the newer rule first. It applies the routes of the main table, such as those to hosts, but not its default routes.
+ * evaluates the second rule first, because a new rule goes in front of older ones. The second rule applies the routes of the main table, such
+ * as those to hosts, but not its default routes.
  */
 function commands(prefix: Prefix, { name, ifindex, mac }: { name: string; ifindex: number; mac?: unknown }, machine: Configured['machine']): string {
   const gateway = machine.defaultRoutes.find((route) => route.ifindex === ifindex && route.address !== undefined)?.address

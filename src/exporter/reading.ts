@@ -66,7 +66,7 @@ export function readMetrics({ figures }: Pick<Introspection, 'figures'>, program
   } satisfies Record<MetricName, readonly Sample[]>
 }
 
-/** Merges limits that each link has for itself, because there may be hundreds of links. @returns the one of the link with the highest usage */
+/** If each link has a limit of its own, keeps only that of the link with the highest usage, because there may be hundreds of links. */
 function merged(limits: readonly Limit[]): Limit[] {
   const byName = new Map<string, Limit>()
   for (const limit of limits) {
