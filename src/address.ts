@@ -20,7 +20,7 @@ export function writeWord(bytes: Uint8Array, at: number, word: number): void {
   bytes[at + 3] = word
 }
 
-/** Writes the four words of an address at `at`, from the most significant one on. */
+/** Writes the four words of an address at `at`, the most significant word first. */
 export function writeWords(bytes: Uint8Array, at: number, w0: number, w1: number, w2: number, w3: number): void {
   writeWord(bytes, at, w0)
   writeWord(bytes, at + 4, w1)
@@ -28,7 +28,7 @@ export function writeWords(bytes: Uint8Array, at: number, w0: number, w1: number
   writeWord(bytes, at + 12, w3)
 }
 
-/** @returns the signed mask of word `index` (0 to 3) of a prefix of `length` bits */
+/** @returns word `index` (0 to 3) of the netmask of a prefix of `length` bits, as a signed integer */
 export function wordMask(length: number, index: number): number {
   const bits = length - 32 * index
   return bits <= 0 ? 0 : bits >= 32 ? -1 : -1 << (32 - bits)

@@ -35,9 +35,9 @@ import { SavedState } from './saved-state.ts'
 import { Totals } from './totals.ts'
 import { WakeTimer } from './wake-timer.ts'
 
-/** Interval of summaries in the log, and of reading drop counters. Milliseconds. */
+/** Interval of summaries in the log, of reading drop counters, and of saving the state. Milliseconds. */
 const TICK = 5000
-/** File descriptors that the sockets of links leave free at the start: for netlink sockets, the control socket, and files. */
+/** File descriptors that the start keeps free while it opens the sockets of links: for netlink sockets, the control socket, and files. */
 const NOT_FOR_LINKS = 8
 
 export class Daemon {
@@ -68,7 +68,7 @@ export class Daemon {
   #ticker: NodeJS.Timeout | undefined
   readonly #timer = new WakeTimer(() => this.#run((now) => this.#engine.wake(now)))
 
-  /** Opens no sockets of links yet. @param state directory of saved state; undefined: nothing is saved @throws OsError, AlreadyRunning */
+  /** Opens no sockets of links yet. @param state the state directory; undefined: nothing is saved @throws OsError, AlreadyRunning */
   constructor(config: Config, log: Log, { state }: { state?: string | undefined } = {}) {
     this.#claim = claim()
     this.#config = config
@@ -135,7 +135,10 @@ export class Daemon {
     if (present.length > 0) this.#comparison.run()
   }
 
-  /** Stops the daemon, and removes its routes and groups. @param isRestart keeps groups, and routes for `grace`, for the next start */
+  /**
+   * Stops the daemon, and removes its routes and groups.
+   * @param isRestart whether the next start takes over: groups stay joined, and routes stay in the kernel for the time `grace`
+   */
   async stop(isRestart = false): Promise<void> {
     this.#timer.close()
     clearInterval(this.#ticker)
@@ -165,7 +168,7 @@ export class Daemon {
     if (!this.#isStepping) this.#run(undefined)
   }
 
-  /** Runs `first`, then a step for each input until none waits; then sends, logs and sets the timer. */
+  /** Runs `first`, and a step for each waiting input until none is left. Then sends the messages, logs the events, and sets the timer. */
   #run(first: ((now: Instant) => Effects) | undefined): void {
     this.#isStepping = true
     const now = clock()
@@ -244,7 +247,7 @@ export class Daemon {
     this.#savedState.tick(now)
   }
 
-  /** Prepares the machine for the configuration: netfilter and forwarding; warns about missing links. */
+  /** Applies the filter table and the forwarding settings of the configuration, and warns about missing links. */
   #prepare(): void {
     this.#netfilter.apply()
     const { links, ports } = this.#watch

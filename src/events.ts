@@ -15,11 +15,11 @@ export const SILENT_REASONS = [
   'same-link',      // the owner is on the solicitor's own link
   'no-candidate',   // there is no other link where the owner may be
   'unknown-host',   // `learn no`, and not pinned
-  'failed',         // the probes of a short while ago got no answer
+  'failed',         // earlier probes got no answer, and `deadtime` is not over yet
   'dad-unproven',   // DAD for an address without a proven owner: a static rule covers it, or another proxy answered for it
   'dad-own-mac',    // DAD by the owner itself
   'foreign',        // the kernel's route leads to a link without hosts of the rule, or discards packets
-  'no-source',      // our link has no usable address yet (DAD)
+  'no-source',      // this machine has no usable address on the link yet (DAD)
   'limit',          // a table or budget is full
 ] as const
 export type SilentReason = (typeof SILENT_REASONS)[number]
@@ -62,7 +62,7 @@ export type LimitName = (typeof LIMIT_NAMES)[number]
 /** Usage of a table, queue or budget. */
 export interface Limit {
   readonly name: string
-  /** The link, for a limit that each link has for itself; `name` then contains ` on IFACE`. Undefined: there is one such limit in all. */
+  /** The link, if each link has a limit of its own; `name` then contains ` on IFACE`. Undefined: the limit is for the whole program. */
   readonly iface?: string
   readonly used: number
   readonly size: number
@@ -74,14 +74,14 @@ export interface LinkUsage {
   /** Why the sockets of the link cannot be opened. Undefined: the link has open sockets, so it is served. */
   readonly failure: string | undefined
   readonly received: number
-  /** Received packets that the kernel or the ring dropped. */
+  /** Received packets that were dropped, by the kernel or because the receive ring was full. */
   readonly drops: number
   readonly sent: number
   readonly unsent: number
   readonly queued: number
 }
 
-/** Why a neighbor entry changed its state. */
+/** Why a neighbor entry changed its state. The comments name the new state. GONE: the entry was removed. */
 export type NeighborReason =
   | 'solicited' | 'local traffic' | 'evidence' | 'link back' | 'owner silent'            // INCOMPLETE
   | 'ttl' | 'DAD' | 'kernel' | 'bridge' | 'claimed' | 'link up' | 'restart' | 'route' | 'new'   // PROBE
@@ -133,9 +133,9 @@ export type Event =
    */
   | { readonly kind: 'router'; readonly ifindex: number; readonly target: Address; readonly mac: Mac | undefined
       readonly lifetime: number; readonly isForged: boolean }
-  /** The probes for `target` got no answer, and no host on this link has ever answered one. The kernel resolves no neighbors there. */
+  /** On a link where the kernel resolves no neighbors, the probes for `target` got no answer, and no host has answered a probe so far. */
   | { readonly kind: 'silent'; readonly ifindex: number; readonly target: Address }
-  /** Messages on this link have the source `source`, because the link has no address: one of another link, or else the advertised one. */
+  /** The link has no address, so its messages have another `source`: an address of another link, or else the advertised address. */
   | { readonly kind: 'bare'; readonly ifindex: number; readonly source: Address }
   /** The kernel gets no answer from `mac`, the owner of `target` on this link, although the owner replies to ndp6d. */
   | { readonly kind: 'filtered'; readonly ifindex: number; readonly target: Address; readonly mac: Mac }

@@ -4,11 +4,11 @@ import type { Instant, PacketOutcome } from './engine/types.ts'
 import type { Event, Outcome } from './events.ts'
 import { NEIGHBOR_SOLICITATION } from './wire/constants.ts'
 
-/** Solicitations that each of the two rings keeps. A power of two. */
+/** Entries that each of the two rings keeps. A power of two. */
 const SIZE = 2048
 /** 32-bit integers of an entry: one for the ifindex, four for the target, four for the source. */
 const WORDS = 9
-/** Values of `how`. The first two are the mode of a packet. RELEASED is no packet: a solicitor that waited got its answer. */
+/** Values of `how`: a multicast packet, a unicast packet, or (RELEASED) the later answer to a solicitor that waited. */
 const MULTICAST = 0, UNICAST = 1, RELEASED = 2
 
 export interface Solicitation {
@@ -25,7 +25,7 @@ export interface Solicitation {
 
 interface Entry extends Solicitation { readonly how: number }
 
-/** The last SIZE entries, as columns. */
+/** The last SIZE entries. Each field is an array of its own. */
 class Ring {
   readonly #times = new Float64Array(SIZE)
   readonly #macs = new Float64Array(SIZE)

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The command `ndp6d`. Loads the program if this Node can run it, otherwise prints what to install. Very old versions of Node read this
- * file too, so its syntax is theirs. `npm run bundle` copies this file to dist/ndp6d.cjs.
+ * file too, so it uses only syntax that they know. `npm run bundle` copies this file to dist/ndp6d.cjs.
  */
 'use strict'
 
@@ -32,7 +32,7 @@ function obstacle() {
   return 'this package has no native code for ' + node + ', whose ABI is ' + process.versions.modules + ': ' + install + ', or a newer ndp6d'
 }
 
-/** @returns the names in a directory; none if it cannot be read: then only the commands that need native code fail */
+/** @returns the names in a directory; none if it cannot be read. Only the commands that need native code fail then. */
 function list(directory) {
   try {
     return fs.readdirSync(directory)
@@ -41,7 +41,7 @@ function list(directory) {
   }
 }
 
-// A shell may stand in a directory that was deleted meanwhile. Relative names then lead nowhere, as in /proc, where no file can be made.
+// The working directory of the shell may have been deleted. /proc replaces it: no file can be made there, either.
 try {
   process.cwd()
 } catch (error) {

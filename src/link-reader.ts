@@ -1,4 +1,4 @@
-/** Makes inputs of the engine from what the sockets of one link receive. */
+/** Turns what the sockets of one link receive into inputs of the engine. */
 import type { Input, Link } from './engine/types.ts'
 import { isOutOfDescriptors, verdict } from './linux/errors.ts'
 import type { LinkReader } from './linux/link-sockets.ts'
@@ -22,7 +22,7 @@ export function linkReader({ ifindex, name }: Link, { step, dropped, invalid, er
     query: (query) => step({ kind: 'query', ifindex, query }),
     routerSolicitation: () => step({ kind: 'router-solicitation', ifindex }),
     routerMessage: (message) => step({ kind: 'router-message', ifindex, message }),
-    // Announces hosts again: messages that could not be sent until now did not reach the switches at the other end.
+    // The engine then announces the hosts again, because earlier messages did not reach the switches at the other end.
     opened: () => {
       errors.opened(name)
       step({ kind: 'link-replugged', ifindex })

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** Passes the command line to the commands. */
-// Loaded before all other modules, because loading those takes a while.
+// Loaded before all other modules. Until then a signal can open Node's debugger, and loading the others takes a while.
 import './cli/debugger.ts'
 import { runCommandLine } from './cli/commands.ts'
 

@@ -1,4 +1,4 @@
-/** Counts packets by outcome. Remembers the last packet of each outcome, and the first bytes of a packet that is invalid. */
+/** Counts packets by outcome. Remembers the last packet of each outcome, and the first bytes of that packet if it is invalid. */
 import type { PacketOutcome } from './engine/types.ts'
 import type { Outcome } from './events.ts'
 import { ACTIONS, SILENT_REASONS } from './events.ts'
@@ -9,7 +9,7 @@ type Place = 'ifindex' | 'mac' | 't0' | 't1' | 't2' | 't3'
 /** The first bytes of an invalid frame. `length` and `wrongAt` as in {@link InvalidFrame}. */
 export type KeptFrame = { readonly bytes: Uint8Array } & Pick<InvalidFrame, 'length' | 'wrongAt'>
 
-/** Bytes of a frame that are kept. */
+/** The most bytes that are kept of a frame. */
 const KEPT = 128
 
 /**
@@ -26,7 +26,7 @@ export class Counters {
     Record<Outcome, number>
   readonly #lasts: Partial<Record<Outcome, Last>> = {}
   readonly #frames: Partial<Record<Outcome, { readonly bytes: Uint8Array; size: number; length: number; wrongAt: number }>> = {}
-  /** Consecutive packets often share an outcome: a run of them takes one lookup. */
+  /** The last outcome, and its packets that `#counts` does not have yet. Packets in a row often share an outcome, and are added at once. */
   #last: Outcome = 'answered'
   #run = 0
 
@@ -57,17 +57,17 @@ export class Counters {
     last.t3 = t3
   }
 
-  /** Keeps a copy of the frame, as the last one of its reason. */
+  /** Copies the first bytes of an invalid frame, in place of the former frame with the same reason. */
   keep({ reason, slab, at, size, length, wrongAt }: InvalidFrame): void {
     const kept = this.#frames[reason] ??= { bytes: new Uint8Array(KEPT), size: 0, length: 0, wrongAt: -1 }
     kept.size = Math.min(size, KEPT)
     kept.length = length
     kept.wrongAt = wrongAt
-    // For so few bytes faster than `set`, which needs a view of the slab.
+    // For so few bytes, a loop is faster than `set`, which needs a view of the slab.
     for (let i = 0; i < kept.size; i++) kept.bytes[i] = slab[at + i]
   }
 
-  /** @returns the last packet of each outcome, as far as it was remembered, with its age at `now` */
+  /** @returns the last packet that was remembered for each outcome, with its age at `now` */
   lastPackets(now: number): LastPackets {
     return Object.fromEntries(Object.entries(this.#lasts).map(([outcome, { at, ...packet }]) =>
       [outcome, { ...packet, age: now - at, frame: this.#frame(outcome as Outcome) }]))

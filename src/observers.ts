@@ -1,4 +1,4 @@
-/** The readers of the stream of packets and events: the history, and commands that watch. */
+/** Passes each packet and event to the history, and to the commands that are watching. */
 import type { Instant, PacketOutcome } from './engine/types.ts'
 import type { Event } from './events.ts'
 import { History } from './history.ts'

@@ -18,7 +18,7 @@ export interface ConfigFile {
   readonly path: string
   /** @throws Error with `code` when the file cannot be read */
   read(): Parsed
-  /** @param error of `read` @returns what is wrong, and what to do */
+  /** @param error thrown by `read` @returns what is wrong, and what to do */
   explain(error: NodeJS.ErrnoException): string
   /** Whether a file was changed, added or removed since the last `read`. */
   readonly isTouched: boolean
@@ -26,7 +26,7 @@ export interface ConfigFile {
 
 export interface ReloadsOptions {
   readonly file: ConfigFile
-  /** The configuration of the start. */
+  /** The configuration with which the daemon starts. */
   readonly config: Config
   readonly daemon: Pick<Daemon, 'preview' | 'reload'>
   readonly log: Log
@@ -77,7 +77,7 @@ export interface ReloadResult extends Pick<ReloadState, 'since' | 'undoAt'> {
 interface Running { readonly config: Config; readonly since: Date }
 interface Trial { readonly former: Running; readonly until: Date; readonly timer: NodeJS.Timeout }
 
-/** The most changes in the log; `ndp6d reload` prints all. */
+/** The most changes that are logged after SIGHUP. `ndp6d reload` prints all. */
 const LOGGED = 20
 
 export class Reloads {
@@ -129,7 +129,7 @@ export class Reloads {
 
   /**
    * Reads the file and applies it. A reload without `trial` ends a trial that is under way: the configuration of the file then stays.
-   * @param dryRun whether to change nothing @param trial milliseconds after which the last configuration that was not on trial comes back
+   * @param dryRun whether to change nothing @param trial milliseconds until the configuration from before the trial comes back
    * @throws Error while the daemon stops
    */
   reload({ dryRun = false, trial }: { readonly dryRun?: boolean; readonly trial?: number | undefined } = {}): ReloadResult {
@@ -197,7 +197,7 @@ export class Reloads {
     return { since: this.#running.since.toISOString(), undoAt: this.#trial?.until.toISOString() ?? null }
   }
 
-  /** @param reason the first problem */
+  /** Notes and logs a refusal. @param reason the first problem, or why the file cannot be read */
   #refused(reason: string): void {
     const { file: { path }, log } = this.#options
     this.#note('refused', reason)
@@ -218,13 +218,13 @@ export class Reloads {
     try {
       this.#options.daemon.reload(config)
     } catch (error) {
-      // The daemon cannot go on after a failed step, so the process has to end. The server of commands would catch the error.
+      // After a failed step, the process has to end. The command server would catch the error, so it is thrown from the event loop, too.
       setImmediate(() => { throw error })
       throw error
     }
   }
 
-  /** Begins, prolongs or ends a trial. At its end, a prolonged trial goes back to the configuration from before its beginning. */
+  /** Begins, prolongs or ends a trial. Without a confirmation, the configuration from before the beginning of the trial comes back. */
   #try(trial: number | undefined, isChanged: boolean): void {
     const isUnderWay = this.#trial !== undefined
     const former = this.#trial?.former ?? this.#running
@@ -251,7 +251,7 @@ export class Reloads {
       + 'is on disk')
   }
 
-  /** @returns whether the file differs from the running configuration. It is read again only if it was touched. */
+  /** Reads the file again if necessary. @returns whether it differs from the running configuration; null: it cannot be read again */
   #isDifferent(): boolean | null {
     if (this.#differs === undefined || this.#options.file.isTouched) {
       const { parsed } = this.#read()
@@ -277,7 +277,7 @@ export class Reloads {
   }
 }
 
-/** Counts each dropped host at one change: of the removed parts and new exclusions that cover it, the one with the longest prefix. */
+/** Adds the losses of each dropped host to one change: the removed part or exclusion with the longest prefix that covers the host. */
 function withLosses(changes: readonly Change[], { dropped }: Preview): ReloadChange[] {
   const lost = changes.map((change) => ({ ...change, hosts: 0, routes: 0, groups: 0 }))
   const places = new PrefixMap<(typeof lost)[number]>()

@@ -1,20 +1,20 @@
-/** Saves what the engine knows for the next run, and passes to the engine what the previous run saved. */
+/** Saves the engine's hosts and advertised prefixes, and gives the engine those that the previous run saved. */
 import type { Engine } from './engine.ts'
 import type { Input, Instant } from './engine/types.ts'
 import type { Limit } from './events.ts'
 import type { Log } from './log/log.ts'
 import { StateFile } from './state-file.ts'
 
-/** Least time between two saves of learned hosts. Milliseconds. */
+/** Shortest time between two saves of learned hosts. Milliseconds. */
 const SAVE_INTERVAL = 30_000
 
 export class SavedState {
   readonly #engine: Engine
   readonly #file: StateFile | undefined
-  /** The engine's revisions of hosts and prefixes when they were last saved, and the time when hosts were. */
+  /** Revisions of the hosts (`revision`) and prefixes that were last saved, and the time of the last save of hosts. */
   #saved = { revision: 0, prefixes: 0, at: Number.NEGATIVE_INFINITY }
 
-  /** @param directory undefined: nothing is saved */
+  /** @param directory the state directory; undefined: nothing is saved */
   constructor(engine: Engine, directory: string | undefined, log: Log) {
     this.#engine = engine
     this.#file = directory === undefined ? undefined

@@ -1,7 +1,7 @@
 /**
  * The learned hosts and the advertised prefixes, kept across restarts in hosts.json and prefixes.json of the state directory.
  *
- * rename(2) replaces each file as a whole, so a reader finds the old or the new contents, even after a crash. Both are optional: errors
+ * rename(2) replaces each file as a whole, so a reader finds the old or the new contents, even after a crash. Both files are optional: errors
  * are reported, and hosts are learned again. The files must not be symbolic links. The directory may be one: systemd may make it so.
  */
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -27,7 +27,7 @@ const NOTHING: SavedAdvertising = { links: [], prefixes: [] }
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 
-/** The file does not have the contents of a state file. The message is the reason. */
+/** The file is not a state file. The message is the reason. */
 class Damaged extends Error {}
 
 export class StateFile {
@@ -82,7 +82,7 @@ export class StateFile {
     }
   }
 
-  /** Saves what is advertised. Removes the file if nothing is: `ndp6d cleanup` runs as root, and the daemon cannot read a file of root. */
+  /** Saves what is advertised. If nothing is, removes the file: the daemon could not read an empty one that `ndp6d cleanup` made as root. */
   writeAdvertised({ links, prefixes: all }: SavedAdvertising): void {
     const prefixes = [...all].sort((a, b) => b.left - a.left).slice(0, MAX_PREFIXES).map(({ iface, prefix, left }) =>
       ({ iface, prefix: prefix.toString(), until: Math.ceil(Date.now() + left) }))
@@ -97,14 +97,14 @@ export class StateFile {
 
   get limits(): Limit[] { return [{ name: 'hosts in the state file', used: this.#size, size: MAX_HOSTS }] }
 
-  /** Replaces the file. A failure is reported once, until a write succeeds. */
+  /** Replaces the file of hosts. After a failure, the next one is reported only if a write has succeeded in between. */
   write(hosts: Iterable<SavedHost>): void {
     this.#draft?.return() // discards the older draft
     this.#draft = undefined
     for (const _ of this.#writing(hosts)) continue
   }
 
-  /** Replaces the file; reads and writes a slice of `hosts` per turn of the event loop. Does nothing while such a write is in progress. */
+  /** Like {@link write}, but handles only a slice of `hosts` per turn of the event loop. Does nothing while such a write is in progress. */
   writeSlowly(hosts: Iterable<SavedHost>): void {
     if (this.#draft !== undefined) return
     const draft = this.#draft = this.#writing(hosts)
@@ -254,7 +254,7 @@ function readPrefix(entry: unknown): SavedPrefix | undefined {
   const prefix = typeof text === 'string' ? Prefix.parse(text) : undefined
   if (prefix === undefined || !prefix.address.isGlobal || !isIface(iface) || typeof until !== 'number') return undefined
   const left = until - Date.now()
-  // The clock may have been set back since.
+  // If the clock was set back since, the difference may be too large.
   return left > 0 ? { iface, prefix, left: Math.min(left, MAX_LEFT) } : undefined
 }
 

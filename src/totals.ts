@@ -12,7 +12,7 @@ const OF_SOCKETS = ['received', 'drops', 'sent', 'unsent', 'advertisements', 'pr
 const TRAFFIC = [...OF_SOCKETS, 'solicitations'] as const
 const SOLICITATIONS = OF_SOCKETS.length
 
-/** Stands for the interface name of links that only a route leads to (`auto` rules). */
+/** The `word` of links that no name or pattern matches: only the route of an `auto` rule leads to them. */
 const BY_ROUTE = 'auto'
 const SOLICITATION_OUTCOMES: ReadonlySet<Outcome> = new Set(['answered', 'defended', 'probing', ...SILENT_REASONS])
 
@@ -24,7 +24,7 @@ export interface LinkFigures extends Readonly<Record<(typeof OF_SOCKETS)[number]
 /** @returns the figures of a link; undefined: the link has no sockets */
 type FiguresOf = (ifindex: number) => LinkFigures | undefined
 
-/** The totals of one name or pattern of the configuration, and its links. */
+/** The totals of one name or pattern of the configuration (`word`), and the links that it matches. */
 export interface InterfaceTotals {
   readonly word: string
   readonly ifindexes: readonly number[]
@@ -33,10 +33,12 @@ export interface InterfaceTotals {
   readonly traffic: Readonly<Record<(typeof TRAFFIC)[number], number>>
 }
 
+/** A link that is counted. */
 interface Member {
   readonly name: string
+  /** The name or pattern of the configuration that matches the link. */
   word: string
-  /** The row of `word`. */
+  /** The totals of `word`; the columns are those of TRAFFIC. */
   row: Float64Array
   /** The counters of the sockets when they were last added to the row. */
   readonly seen: Float64Array
@@ -54,7 +56,7 @@ export class Totals {
   #patterns: readonly string[] = []
   readonly #rows = new Map<string, Float64Array>()
   readonly #links = new Map<number, Member>()
-  /** Consecutive packets often share a link and an outcome: a run of them takes one lookup. */
+  /** Link (0: none) and row, outcome and kind of the last packet. The next packet often has the same, and then needs no lookup. */
   #ifindex = 0
   #row: Float64Array = new Float64Array(TRAFFIC.length)
   #outcome: Outcome = 'answered'
@@ -66,7 +68,7 @@ export class Totals {
     this.configure(words)
   }
 
-  /** Applies the names and patterns of another configuration to further traffic. */
+  /** From now on, counts traffic by the names and patterns of another configuration. */
   configure(words: readonly string[]): void {
     for (const ifindex of this.#links.keys()) this.#add(ifindex)
     this.#words = new Set(words)

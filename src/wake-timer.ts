@@ -1,4 +1,4 @@
-/** A timer for one deadline, which mostly moves to a later time. */
+/** A timer for one deadline. Most changes move the deadline to a later time. */
 
 /** The longest delay of setTimeout. */
 const MAX = 2 ** 31 - 1
@@ -13,7 +13,7 @@ export class WakeTimer {
 
   /** @param deadline on the clock of performance.now(); undefined: none */
   set(deadline: number | undefined): void {
-    // A timer that fires before the deadline is then set again, so a later deadline needs no change now.
+    // A later deadline leaves the timer as it is: `wake` is called too early, and then sets the timer again.
     if (deadline === undefined || deadline >= this.#at) return
     clearTimeout(this.#timer)
     this.#at = deadline

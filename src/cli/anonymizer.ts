@@ -3,7 +3,7 @@ import { Address, Prefix } from '../address.ts'
 
 /** At least six pairs of digits: link-layer addresses, also those of InfiniBand. */
 const MAC = /(?<![\w:])[0-9a-f]{2}(?::[0-9a-f]{2}){5,}(?![\w:])/gi
-/** A text that may be an IPv6 address, perhaps with a prefix length. `Address.parse` then refuses others, such as times of day. */
+/** A text that may be an IPv6 address, perhaps with a prefix length. `Address.parse` then refuses other texts, such as times of day. */
 const IPV6 = /(?<![\w:.])([0-9a-f]*:[0-9a-f:]*:[0-9a-f.:]*)(\/\d{1,3})?(?![\w:])/gi
 const IPV4 = /(?<![\w.-])(\d{1,3}(?:\.\d{1,3}){3})(\/\d{1,2})?(?![\w-]|\.\d)/g
 /** Names that udev makes from a link-layer address (systemd.net-naming-scheme(7)). */
@@ -13,7 +13,7 @@ const COMMON_MAC = /^(?:00:)+00$|^(?:ff:)+ff$/i
 const COMMON_IPV4 = /^(?:127\.|0\.0\.0\.0$|255\.255\.255\.255$)/
 const SOLICITED_NODE = new Prefix(Address.parse('ff02::1:ff00:0')!, 104)
 const MULTICAST = new Prefix(Address.parse('ff00::')!, 8)
-/** Length of the part of an address that stays. */
+/** Leading bits of an IPv6 address that are not replaced. */
 const KEPT = 64
 
 export class Anonymizer {
@@ -21,7 +21,7 @@ export class Anonymizer {
   readonly #counts = new Map<string, number>()
 
   /**
-   * Replaces MAC addresses by `[M1]`, addresses by their /64 and a word, as in `2001:db8::[A1]`, and IPv4 addresses by `[V1]`. Keeps
+   * Replaces MAC addresses by `[M1]`, IPv4 addresses by `[V1]`, and the last 64 bits of IPv6 addresses, as in `2001:db8::[A1]`. Keeps
    * prefixes, and addresses that every machine has.
    */
   text(text: string): string {
@@ -36,7 +36,7 @@ export class Anonymizer {
       .replace(IPV4, (all, address: string, length: string = '') => COMMON_IPV4.test(address) ? all : `${this.#word('V', address)}${length}`)
   }
 
-  /** @param length of the prefix, with its slash */
+  /** @param length the prefix length after the address, as in `/64`; empty: there is none */
   #address(address: Address, length: string): string {
     const { w0, w1, w2, w3 } = address
     const bits = Number(length.slice(1) || 128)
@@ -48,7 +48,7 @@ export class Anonymizer {
     return `${this.#word('A', address.toString(), new Prefix(address, KEPT).address.toString())}${length}`
   }
 
-  /** @param kept what stands before the word */
+  /** @param kept text that is kept in front of the word */
   #word(kind: string, address: string, kept = ''): string {
     let word = this.#words.get(address)
     if (word === undefined) {

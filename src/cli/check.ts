@@ -58,12 +58,12 @@ interface Problem {
   readonly file: string
   readonly line: number | null
   readonly column: number | null
-  /** The column after the last one. */
+  /** The column behind `found`. */
   readonly endColumn: number | null
   readonly severity: Diagnostic['severity']
   readonly code: Code | 'unreadable'
   readonly message: string
-  /** The text between the columns. */
+  /** The text that the problem is about, from `column` to before `endColumn`. */
   readonly found: string | null
   readonly hint: string | null
   /** The text that is probably meant instead. */

@@ -1,4 +1,4 @@
-/** `ndp6d cleanup`: removes what a daemon left in the kernel after it was killed, or before ndp6d is uninstalled. */
+/** `ndp6d cleanup`: removes what a daemon left in the kernel. For use after a daemon was killed, or before ndp6d is uninstalled. */
 import { once } from 'node:events'
 import { rmdirSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -41,7 +41,7 @@ function report({ routes, settings, withdrawn }: Removed): string {
   return `${lines.length === 0 ? 'nothing to remove' : lines.join('\n')}\n`
 }
 
-/** @returns whether a daemon listens on this socket; it then serves another network namespace, because none runs in this one */
+/** @returns whether a daemon listens on this socket. As none runs in this network namespace, that daemon serves another one. */
 async function isListening(path: string): Promise<boolean> {
   const socket = connect(path)
   try {

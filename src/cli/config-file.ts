@@ -34,7 +34,7 @@ export function explainUnreadable(file: string, error: unknown): string {
   }
 }
 
-/** @returns a part of a sentence with the path of the example that is installed: of the Debian package, else of the npm package */
+/** @returns a clause with the path of the installed example configuration (Debian package, else npm package); empty: there is none */
 function example(): string {
   const own = join(dirname(createRequire(import.meta.url).resolve('#package')), 'systemd', 'ndp6d.conf')
   const path = ['/usr/share/doc/ndp6d/examples/ndp6d.conf', own].find((each) => existsSync(each))
@@ -49,7 +49,7 @@ export class ConfigFile {
 
   constructor(path: string) { this.path = path }
 
-  /** @param again as of {@link readConfig} @throws an Error with `code` */
+  /** @param again as in {@link readConfig} @throws an Error with `code` */
   read(again = true): Parsed {
     this.#seen.clear()
     return readConfig(this.path, again, (path) => this.#seen.set(path, stateOf(path)))
@@ -75,7 +75,7 @@ function matching(path: string): string[] {
   return filesOf(dirname(path)).sort().filter((name) => !name.startsWith('.') && matchesIface(basename(path), name))
 }
 
-/** Expands `*` in the last part of the path. @throws an Error with `code` */
+/** Reads the files of an `include` statement. Expands `*` in the last part of the path. @throws an Error with `code` */
 function include(glob: string, fromFile: string, seen: (path: string) => void): readonly Included[] {
   const path = resolve(dirname(fromFile), glob)
   const directory = dirname(path)

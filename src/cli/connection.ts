@@ -3,7 +3,7 @@ import { NoReply, Refused } from '../control/client.ts'
 import { controlPath } from './service-directories.ts'
 import { EXIT } from './exit.ts'
 
-/** The option of all commands that talk to the daemon, and of the daemon. */
+/** The option of the daemon, and of all commands that connect to it. */
 export const control = { type: 'string', requiresArg: true, default: controlPath(), defaultDescription: '/run/ndp6d/control.sock',
   describe: 'socket of the daemon' } as const
 

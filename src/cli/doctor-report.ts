@@ -44,7 +44,7 @@ export function printOutcomes(outcomes: readonly Outcome[], { isRunning, file, c
   return `${[...lines, `${sum}${status === 0 ? '' : ` Exit status ${status}`}`].join('\n')}\n`.replace(/(?!\n)\p{Cc}/gu, '?')
 }
 
-/** Where the line that mends a finding belongs. */
+/** @returns where the configuration line that mends a finding belongs */
 export function lineFile(code: string, file: string): string { return code === 'capability' ? 'the [Service] section of the unit' : file }
 
 /** @returns the text, wrapped and indented, with a label before its first line */

@@ -12,9 +12,9 @@ import { EXIT } from './exit.ts'
 export const command = 'doctor'
 export const describe = 'find what is wrong with the set-up of this machine, and print what mends it'
 
-/** Longest silence of a daemon, milliseconds. */
+/** Milliseconds without data from the daemon after which the checks are made without its facts. */
 const DAEMON_TIME = 1500
-/** Milliseconds from the start of this process to the end of the checks, and the least time for the checks on a busy machine. */
+/** Milliseconds from the start of this process in which the checks should end, and the least time that the checks get on a busy machine. */
 const END = 4500, LEAST = 2500
 
 export const builder = {

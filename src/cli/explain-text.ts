@@ -19,7 +19,7 @@ export function printExplanation(explained: Explained): string {
   return `${lines.flat().filter((line) => line !== '').join('\n')}\n`.replace(/(?!\n)\p{Cc}/gu, '?')
 }
 
-/** Finishes the sentence that begins with the address. */
+/** @returns the end of a sentence that begins with the address */
 function verdict({ reason, verdict, links, owner, own, kernel }: Explained): string {
   const on = (outcome: string): string => list(links.filter((link) => link.outcome === outcome).map((link) => link.interface))
   const home = owner?.interface ?? 'its link'

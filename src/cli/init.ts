@@ -95,7 +95,7 @@ function writeNew(file: string, text: string): { status: number; sentence: strin
     writeSync(fd, text)
     return undefined
   } catch (error) {
-    // A part of the text must not count as an existing configuration.
+    // Otherwise the incomplete file would count as an existing configuration.
     if (fd !== undefined) rmSync(file, { force: true })
     const { code, message } = error as NodeJS.ErrnoException
     switch (code) {

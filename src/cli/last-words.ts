@@ -1,12 +1,12 @@
 /** Finds the last problem that the service logged in the journal: most likely the reason why it does not run. */
 import { spawnSync } from 'node:child_process'
 
-/** Milliseconds; the journal of a busy machine may be large. */
+/** Time limit of journalctl(1), milliseconds. The journal of a busy machine may be large. */
 const TIMEOUT = 1000
 
 /** @returns the record with its time, in one line; undefined: there is none, this user may not read it, or reading takes too long */
 export function lastWords(): string | undefined {
-  // The journal itself sets _SYSTEMD_UNIT to the sender of a record, so records of systemd about the service do not match.
+  // The journal sets _SYSTEMD_UNIT to the unit that sent the record, so records of systemd itself about the service do not match.
   const { status, stdout } = spawnSync('journalctl', ['_SYSTEMD_UNIT=ndp6d.service', '--priority=warning', '--lines=1', '--output=json',
     '--output-fields=MESSAGE', '--quiet', '--no-pager'], { encoding: 'utf8', timeout: TIMEOUT, killSignal: 'SIGKILL', stdio: ['ignore', 'pipe', 'ignore'] })
   if (status !== 0) return undefined

@@ -77,7 +77,7 @@ function probed({ subnets, proxies }: Config, silent: readonly string[]): Map<st
   return found
 }
 
-/** @returns the links of the routes to `prefix` or to parts of it; if ip(8) shows none, those of the routes that contain it */
+/** @returns the links of the routes to `prefix` or to parts of it; without such routes, the links of the routes that contain `prefix` */
 function routeLinks(prefix: Prefix): readonly string[] {
   const rows = (readIp('-6', 'route', 'show', 'root', String(prefix)) ?? []) as readonly { dev?: string }[]
   const covering = rows.length > 0 ? rows : (readIp('-6', 'route', 'show', 'match', String(prefix)) ?? []) as readonly { dev?: string }[]

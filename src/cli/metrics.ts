@@ -48,7 +48,10 @@ function familiesOf(reading: Reading) {
       labels: Object.fromEntries(labels.map((label, i) => [label, sample[i]])), value: sample.at(-1) })) }))
 }
 
-/** Replaces a file at once. The collector runs as another user, and reads only `*.prom`, so not the draft. @returns the exit status */
+/**
+ * Replaces a file as a whole. The textfile collector runs as another user, so the file is readable for all. The collector reads only
+ * `*.prom`, so it ignores the draft. @returns the exit status
+ */
 function replace(file: string, text: string): number {
   const draft = `${file}.${process.pid}.new`
   try {

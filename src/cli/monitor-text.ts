@@ -1,7 +1,7 @@
 /** The text of `ndp6d monitor`: one line for each event, and a summary at the end, as ping(8) has it. */
 import type { MonitorEvent } from '../replies/monitor.ts'
 
-/** Milliseconds in which repetitions are folded on a terminal. */
+/** Time in which equal events are combined into one line on a terminal, milliseconds. */
 const FOLDING = 1000
 /** Widths of columns. */
 const IFACE = 8, EVENT = 14, TARGET = 26

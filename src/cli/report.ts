@@ -21,7 +21,7 @@ const SCHEMA = 'ndp6d/report/1'
 /** The most lines of one table of the kernel, and the most records of the journal. */
 const MAX_LINES = 1000
 const RECORDS = 200
-/** Milliseconds for one program. */
+/** Time limit of one program, milliseconds. */
 const TIMEOUT = 10_000
 const PATH = `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`
 

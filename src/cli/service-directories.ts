@@ -1,4 +1,4 @@
-/** The directories that systemd gives a service, as lists of paths with colons between them (systemd.exec(5)). */
+/** The directories that systemd gives a service, in environment variables: lists of paths, separated by colons (systemd.exec(5)). */
 import { join } from 'node:path'
 
 type Env = Readonly<Record<string, string | undefined>>

@@ -27,7 +27,7 @@ export function explainUsage(message: string, args: readonly string[], commands:
   if (valueless !== undefined) return [`option --${valueless} has no value: expected one after it`]
   const wrong = [...message.matchAll(/^ *Argument: (.*), Given: (.*), Choices: (.*)$/gm)]
   return wrong.length === 0 ? [message] : wrong.map(([, option, given, choices]) =>
-    // The name of an argument without dashes is in capitals.
+    // A positional argument has a name in capitals, without dashes.
     `${given} is not a value of ${/[a-z]/.test(option) ? '--' : ''}${option}: expected ${choices.replaceAll('"', '')}`)
 }
 
@@ -50,7 +50,7 @@ function explainUnknown(words: readonly string[], args: readonly string[], comma
         : /[/.]/.test(word) ? `did you mean \`ndp6d --config ${word}\`?` : `commands are ${names.join(', ')}`}`)
       continue
     }
-    // yargs reports `--dry-rn` a second time, as `dryRn`. Of options in one word (`-dv`) it reports the letters.
+    // yargs reports `--dry-rn` a second time, as `dryRn`, which is skipped. It reports options in one word (`-dv`) as single letters.
     if (typed === undefined && word.length > 1) continue
     const near = nearest(word, options)
     sentences.add(NDPPD[word] ?? `unknown option ${typed ?? `-${word}`}${near === undefined ? '' : `: did you mean --${near}?`}`)

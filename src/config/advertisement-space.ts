@@ -8,7 +8,7 @@ import type { Places } from './places.ts'
 const SPACE = 1280 - 40 - 16 - 8 - 8
 /** Bytes of a prefix option, and of a server or domain option without its values. A test compares them with wire/router-messages.ts. */
 const PREFIX = 32, HEADER = 8
-/** Bytes of a server. A domain takes two bytes more than it has characters: for its first length, and for its end (RFC 1035 3.1). */
+/** Bytes of a server, and of a domain beyond its characters: the length of its first label, and the final zero (RFC 1035 3.1). */
 const SERVER = 16, DOMAIN = 2
 
 /**
@@ -41,7 +41,7 @@ export function checkAdvertisementSpace(subnets: readonly Placed<Subnet>[], plac
   }
 }
 
-/** @returns how many of the first values fit into `space` as one option, whose length is a multiple of 8 bytes */
+/** @param sizes bytes of each value @returns how many of the first values fit into `space`, in one option padded to 8 bytes (RFC 4861 4.6) */
 function countFitting(sizes: readonly number[], space: number): number {
   let size = HEADER
   const first = sizes.findIndex((each) => 8 * Math.ceil((size += each) / 8) > space)

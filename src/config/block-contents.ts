@@ -1,6 +1,6 @@
 /**
- * Reads the contents of one block: option values and other statements; anything else is reported. A statement that ndppd
- * 0.2.x ignores is a warning; a statement that it misreads is an error. In a subnet, which ndppd does not have, both are errors.
+ * Reads the contents of one block: option values and other statements. Anything else is reported: with a warning if ndppd 0.2.x ignores
+ * it, and as an error if ndppd misreads it. In a subnet, which ndppd does not have, both are errors.
  */
 import { quote, type Span, whereIs } from './diagnostic.ts'
 import { belongsIn, misfit, type Option, OPTIONS, takesBlock, type Where } from './option-table.ts'
@@ -19,7 +19,7 @@ export interface Contents {
 
 /**
  * Reads `block`, a block of kind `where`. Problems go to the report of `reader`.
- * @param needed keywords of which the block needs at least one. If the block has none of them, misspelling one is an error
+ * @param needed keywords of which the block needs at least one. If it has none of them, a misspelt one is an error, not a warning
  */
 export function readContents(block: readonly Statement[], where: Where, reader: Reader, needed: readonly string[] = []): Contents {
   const { report } = reader
@@ -35,7 +35,7 @@ export function readContents(block: readonly Statement[], where: Where, reader: 
     const key = statement.key.text
     const option = OPTIONS.get(key)
     if (option === undefined || !option.where.includes(where)) {
-      // The block before lacks its `{`, which is reported there: this statement is part of the same mistake.
+      // The statement before lacks its block, which is reported elsewhere. This statement was meant for that block.
       if (headless !== undefined && belongsIn(key, headless)) continue
       i = reportIgnored(block, i, where, lacking, meant, reader)
       continue
@@ -71,7 +71,7 @@ export function readContents(block: readonly Statement[], where: Where, reader: 
   return { values, words, statements, meant }
 }
 
-/** Returns the value of a statement that takes exactly one value. Reports a missing value, and with `hint` a second value. */
+/** Returns the value of a statement that takes exactly one value. Reports a missing value, and a second value (with `hint`). */
 export function onlyValue(statement: Statement, expected: string, hint: string, reader: Reader): Word | undefined {
   const { key, values } = statement
   if (values.length === 0) reportMissing(statement, expected, reader)
@@ -107,7 +107,7 @@ function readValue(statement: Statement, { type, min = 0 }: Option, reader: Read
 }
 
 /**
- * Reports statement `index`, which is not allowed here, with the words left over after it.
+ * Reports statement `index`, which is not allowed in this block, together with the surplus words after it.
  * @param lacking the keywords `needed` of {@link readContents} if the block has none of them, else none
  * @param meant receives the keyword that a misspelt word probably stands for
  * @returns index of the last statement reported
@@ -122,9 +122,9 @@ function reportIgnored(block: readonly Statement[], index: number, where: Where,
   const { end } = block[last].values.at(-1) ?? block[last].key
   const span: Span = { source: place.source, start: place.start, end }
   const found = quote(span.source.text.slice(span.start, span.end) || '{')
-  // ndppd 0.2.x hangs on non-ASCII keys, so no working file has one.
   const wrong = isJunk(statement) || key.text === '' ? undefined : misfit(key.text, where)!
   if (wrong?.near !== undefined) meant.add(wrong.near)
+  // ndppd 0.2.x hangs on non-ASCII keys, so no working file has one.
   const level = where === 'subnet' || /[^\0-\x7f]/.test(place.text) || lacking.includes(wrong?.near ?? '') ? 'error' : 'warning'
   const note = level === 'error' ? '' : '; it is ignored'
   if (isJunk(statement)) report[level](span, 'unexpected-word', `unexpected ${found}: expected a statement or the end of the line${note}`)
@@ -133,5 +133,5 @@ function reportIgnored(block: readonly Statement[], index: number, where: Where,
   return last
 }
 
-/** Returns whether a statement is a word left over after another statement: part of the same mistake. */
+/** Returns whether a statement is only a surplus word on the line of another statement. */
 function isJunk({ trailing, block, key }: Statement): boolean { return trailing && block === undefined && !OPTIONS.has(key.text) }

@@ -39,7 +39,7 @@ interface Part extends Pick<Change, 'what' | 'name' | 'block' | 'prefix'> {
 /**
  * Returns the changes from `before` to `after`, in the order of `after`, with removed parts at the end. The order of `host` and `exclude`
  * lines and of `downstream` links is not compared, because it has no effect.
- * @param places of the parts of `after`
+ * @param places where the parts of `after` were read
  */
 export function changesBetween(before: Config, after: Config, places: Places): Change[] {
   const [old, young] = [before, after].map((config) => new Map([...partsOf(config)].map((part) => [part.key, part])))
@@ -111,7 +111,10 @@ function * partsOfProxy(proxy: Proxy, number: number): Generator<Part> {
   }
 }
 
-/** @param block undefined: outside of all blocks @param parent key of the block, or null @param owner the block, or the configuration */
+/**
+ * Yields the options of one block, or those outside of all blocks. @param block name of the block; undefined: outside of all blocks
+ * @param parent key of the block; null: outside of all blocks @param owner the object for which {@link Places} has the options
+ */
 function * options(where: Where, block: string | undefined, parent: string | null, values: Partial<Settings & Config>,
   owner: object): Generator<Part> {
   for (const [word, { sets, type, where: places }] of OPTIONS) {

@@ -49,7 +49,7 @@ export interface Settings {
   readonly snooping: Snooping
   /** Send Router Advertisements on the downstream links (RFC 4861 6.2). */
   readonly routerAdvertisements: boolean
-  /** When hosts get a default route: while this machine has a default route itself, or always. */
+  /** When hosts get a default route: while this machine forwards and has one itself (`auto`), or while it forwards (`always`). */
   readonly defaultRoute: DefaultRoute
 }
 
@@ -65,7 +65,7 @@ export interface Proxy {
   readonly rules: readonly Rule[]
 }
 
-/** `host ADDRESS [IFACE]`: an owner that is always known; no other owner replaces it. */
+/** `host ADDRESS [IFACE]`: no other host can take over the address. If its link is certain, the owner is known without a probe. */
 export interface PinnedHost {
   readonly address: Address
   readonly iface: string | undefined
@@ -92,7 +92,7 @@ export interface Endpoint {
 
 export interface Config {
   readonly forwarding: boolean
-  /** Lifetime of host routes after a clean stop; 0 deletes them at once. */
+  /** Lifetime of host routes during a restart; 0 deletes them at once. A stop always deletes them. */
   readonly grace: number
   /** Endpoint where metrics are to be served; absent: they are not served. */
   readonly metrics?: Endpoint

@@ -1,6 +1,6 @@
 /**
- * Checks between the blocks of a configuration: duplicates, overlaps, rules without effect, addresses that no other block has. The time is
- * linear in the size of the configuration.
+ * Checks between the blocks of a configuration: duplicates, overlaps, rules without effect, and addresses that are in no other prefix. The
+ * time is linear in the size of the configuration.
  */
 import type { Prefix } from '../address.ts'
 import { matchesIface, type Rule, type Settings, type Subnet } from './config.ts'
@@ -47,7 +47,7 @@ function reportHidden(rules: readonly PlacedRule[], report: Report): void {
   const alike = new RuleMap()
   const options = new Map<Settings, string>()
   for (const { settings } of rules) if (!options.has(settings)) options.set(settings, JSON.stringify(settings))
-  /** One key for each link that the rule probes; rules with equal keys treat an address in the same way. */
+  /** One key for each link of an `iface` rule, else one for the rule. Rules with equal keys treat an address in the same way. */
   const keysOf = ({ rule, iface, settings }: PlacedRule): string[] => {
     const methods = rule.kind === 'iface' ? rule.ifaces.map((name) => `iface ${rule.autovia} ${name}`) : [rule.kind]
     return methods.map((method) => `${iface} ${method} ${options.get(settings)}`)
@@ -74,7 +74,7 @@ function reportHidden(rules: readonly PlacedRule[], report: Report): void {
   }
 }
 
-/** Reports two `proxy` blocks whose rules lead to each other's link: they are one subnet. */
+/** Reports two `proxy` blocks whose rules lead to each other's link: one `subnet` block does the same. */
 function reportFacing(rules: readonly PlacedRule[], report: Report): void {
   const leading = new RuleMap()
   for (const each of rules) if (each.rule.kind === 'iface') for (const name of each.rule.ifaces) leading.add(`${each.iface} ${name}`, each)
@@ -93,7 +93,7 @@ function reportFacing(rules: readonly PlacedRule[], report: Report): void {
   }
 }
 
-/** Reports rules that overlap a subnet on a link of this subnet: where both apply, the options of the rule's block count. */
+/** Reports rules that overlap a subnet on one of its links. Where both apply, the engine uses the options of the `proxy` block. */
 function reportInSubnets(rules: readonly PlacedRule[], subnets: readonly Placed<Subnet>[], report: Report): void {
   const byLink = new RuleMap()
   for (const each of rules) byLink.add(each.iface, each)

@@ -63,7 +63,7 @@ export class Lexer {
     return /[^\s{}=;]/.test(this.#text[end] ?? '') ? '' : this.#text.slice(this.#at, end)
   }
 
-  /** Goes back to `token`, so that it is read again as another kind. */
+  /** Goes back to `token`, so that its text is read again, as another kind of token. */
   back(token: Token): void { this.#at = token.start }
 
   #token(kind: TokenKind, start: number, end: number, text = this.#text.slice(start, end), quoted = false): Token {
@@ -144,7 +144,7 @@ export class Lexer {
     this.#at = end < 0 ? this.#text.length : end + 2
   }
 
-  /** Returns whether a `;` at the start of a line begins a comment: not if a brace, `#` or line end follows, perhaps after more `;`. */
+  /** Returns whether a `;` at the start of a line begins a comment. Not if a brace, `#` or the line end follows (after blanks and `;`). */
   #startsComment(): boolean {
     const rest = /;[;\s]*?(\n|[^;\s]|$)/y
     rest.lastIndex = this.#at

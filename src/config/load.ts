@@ -11,7 +11,7 @@ export type Included = { readonly file: string; readonly text: string } | { read
 
 /**
  * Returns the files that match `glob`, relative to the directory of `fromFile`, in the order in which they apply.
- * @throws Error with `code`, and perhaps `hint`, for a directory that cannot be read; the parser reports this error
+ * @throws Error with `code`, and perhaps `hint`, for a directory that cannot be read; it becomes a diagnostic of the `include`
  */
 export type ReadInclude = (glob: string, fromFile: string) => readonly Included[]
 

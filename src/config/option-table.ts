@@ -5,7 +5,7 @@ import { nearest } from './suggest.ts'
 
 export type Where = 'top' | 'proxy' | 'subnet' | 'rule'
 
-/** Types of values. A `flag` is set by its presence, as in ndppd 0.2.x. `unused` has no effect. A list has the words one of which is the value. */
+/** Types of values. A `flag` is set by its presence, as in ndppd 0.2.x. `unused` has no effect. A list: the value is one of these words. */
 export type Type =
   | 'block' | 'include' | 'ifaces' | 'iface' | 'host' | 'prefixes' | 'addresses' | 'domains' | 'endpoint'
   | 'bool' | 'time' | 'count' | 'flag' | 'unused' | readonly string[]
@@ -79,13 +79,13 @@ const FOREIGN: ReadonlyMap<string, string> = new Map(Object.entries({
   outgoing: 'write `autowire`, or `routes` in a subnet: traffic of this machine uses these host routes',
 }))
 
-/** Types for which all words on the line are values. `block` and `iface` are among them so that one error covers all surplus words. */
+/** Types whose values are all words on the line. `block` and `iface` take one value, but are listed: one error then covers all surplus words. */
 const MANY: readonly unknown[] = ['block', 'iface', 'include', 'ifaces', 'host', 'prefixes', 'addresses', 'domains']
 
-/** @returns whether a block belongs to `key` */
+/** @returns whether a statement `key` has a block */
 export function takesBlock(key: string): boolean { return OPTIONS.get(key)?.type === 'block' }
 
-/** @returns whether a statement `key` stands in the block of a statement `outer` */
+/** @returns whether a statement `key` is allowed in the block of a statement `outer` */
 export function belongsIn(key: string, outer: string): boolean { return OPTIONS.get(key)?.where.some((where) => where === outer) ?? false }
 
 /** @returns whether `key` takes one value or many; undefined for an unknown key */
@@ -103,7 +103,7 @@ const PLACES: Readonly<Record<Where, string>> = {
   top: 'outside of all blocks', proxy: 'in a `proxy` block', subnet: 'in a `subnet` block', rule: 'in a `rule` block',
 }
 
-/** Why a statement is not allowed. `near`: the word that was meant. */
+/** Why a statement is not allowed. `near`: the keyword that was probably meant. */
 export interface Misfit {
   readonly code: Code
   readonly message: string
@@ -111,7 +111,7 @@ export interface Misfit {
   readonly near?: string
 }
 
-/** @returns undefined if `key` is allowed in a block of kind `where` */
+/** @returns why `key` is not allowed in a block of kind `where`; undefined if it is allowed */
 export function misfit(key: string, where: Where): Misfit | undefined {
   const option = OPTIONS.get(key)
   if (option?.where.includes(where)) return undefined

@@ -32,7 +32,7 @@ export interface Keys {
   /** Number of values that a key takes: one or all that follow; undefined for an unknown key. */
   arity(key: string): 'one' | 'many' | undefined
   takesBlock(key: string): boolean
-  /** Whether a statement `key` stands in the block of a statement `outer`. */
+  /** Whether a statement `key` is allowed in the block of a statement `outer`. */
   belongsIn(key: string, outer: string): boolean
 }
 
@@ -114,8 +114,9 @@ export function parse(source: Source, keys: Keys, report: Report): readonly Stat
 }
 
 /**
- * Handles a `}` without block, which shows that a `{` is missing: finds the last statement that needs a block and is followed by a
- * statement of such a block. Reports the missing `{`, and moves all that follows into the block. @returns false: no such statement
+ * Handles a `}` that closes no block, probably because a `{` is missing. Finds the last statement that has no block although it needs one,
+ * and that is followed by a statement of such a block. Reports the missing `{`, and moves all statements after it into the block.
+ * @returns false if there is no such statement
  */
 function adopt(headless: Headless[], keys: Keys, report: Report): boolean {
   for (let found = headless.pop(); found !== undefined; found = headless.pop()) {
@@ -157,7 +158,7 @@ function readValues(lexer: Lexer, key: Word, { arity }: Keys, report: Report): {
 
 function nothing({ source, start }: Token): Word { return { source, start, end: start, text: '', quoted: false } }
 
-/** Reports a `}` without block. ndppd 0.2.x silently ignores all that follows, so it is an error if statements follow. */
+/** Reports a `}` that closes no block. It is an error if statements follow, because ndppd 0.2.x silently ignores them. */
 function reportStray(stray: Token, top: readonly Statement[], report: Report): void {
   const after = top.at(-1)
   const found = 'unmatched `}`: expected a statement'

@@ -34,7 +34,7 @@ const known = new WeakMap<Config, Places>()
 /** Records the places of a configuration outside of the Config, so that configurations with equal values compare as equal. */
 export function setPlaces(config: Config, places: Places): void { known.set(config, places) }
 
-/** @returns undefined for a statement that the configuration does not have, or if the configuration is not from a file */
+/** @returns the place of a statement; undefined if the configuration does not have it, or is not from a file */
 export function findPlace(config: Config, { kind, block, part, index = 0 }: StatementKey): Place | undefined {
   const owner = config[kind][block] as Partial<Record<'rules' | 'hosts' | 'exclude', readonly object[]>> | undefined
   const value = part === undefined ? owner : owner?.[part]?.[index]

@@ -35,7 +35,7 @@ export class Reader {
   readonly places = new Places()
   #suggestions = 0
   readonly #ifaces: Map<string, Span>
-  /** Interface names that were checked without a problem: most files repeat the same names often. */
+  /** Interface names that were found valid. They are not checked again, because most files repeat the same names often. */
   readonly #usual = new Set<string>()
 
   /** @param ifaces receives all interface names and patterns, with the place of the first mention */
@@ -248,7 +248,7 @@ function ifaceProblem(text: string): string | undefined {
   return bytes > MAX_IFACE ? `it has ${bytes} bytes, the limit is ${MAX_IFACE}` : undefined
 }
 
-/** @returns a hint for text that is not like an address, often the placeholder of a guide: `xxx/112`, `<net>/80`, `$PREFIX` */
+/** @returns a hint for text that does not look like an address, often a placeholder of a guide: `xxx/112`, `<net>/80`, `$PREFIX` */
 function foreignHint(text: string): string | undefined {
   if (/\d+\.\d+\.\d+\.\d+/.test(text)) return 'write an IPv6 address without dotted quads'
   if (/^[0-9a-f:]+%/i.test(text)) return 'delete the zone (`%` and all after it)'

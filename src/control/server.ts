@@ -73,7 +73,7 @@ export class ControlServer {
     }
   }
 
-  /** Listens, unless another process listens at the path. */
+  /** Replaces the socket and listens, unless another process listens at the path. */
   #replace(): void {
     const other = connect(this.#path)
     other.on('connect', () => {
@@ -93,7 +93,7 @@ export class ControlServer {
     this.#hasFailed = true
     this.#open()
     if (error.code !== 'EMFILE' && error.code !== 'ENFILE') return
-    // Each pending connection would cause an error again and again.
+    // An open server would get an error for each pending connection, again and again.
     this.#server?.close()
     clearTimeout(this.#retry)
     this.#retry = setTimeout(() => this.#replace(), RETRY).unref()
@@ -142,7 +142,7 @@ export class ControlServer {
       if (end === -1 && text.length <= MAX_LINE) return
       clearTimeout(timer)
       socket.removeAllListeners('data')
-      // More lines are ignored, but reading them takes time. A client that sends too many, as no command does, is disconnected.
+      // Further data is ignored, but reading it takes time. A client that sends too much is disconnected. No command of ndp6d does.
       let ignored = text.length
       socket.on('data', (more: string) => {
         ignored += more.length

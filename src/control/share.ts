@@ -1,6 +1,6 @@
 /**
- * Limits the CPU time of replies to commands, because packets wait meanwhile: a burst, so that a single command is answered quickly, and
- * then a small share of the time.
+ * Limits the CPU time of replies to commands, because packets wait meanwhile. A burst is allowed, so that a single command is answered
+ * quickly, and then a small share of the time.
  */
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 
@@ -38,7 +38,7 @@ export class Share {
   async #serve(): Promise<void> {
     this.#isServing = true
     while (this.#waiting.length > 0) {
-      // Packets come first.
+      // Lets the event loop process packets first.
       await setImmediate()
       if (this.#credit < 0) await sleep(-this.#credit / RATE, undefined, { ref: false })
       const next = this.#waiting.reduce((best, each) => (this.#isNewestNext ? each.number > best.number : each.taken < best.taken) ? each : best)

@@ -13,7 +13,7 @@ export interface Finding {
   /** The one command line for sh(1) that mends it, or the line of the configuration if `isLine` is set. */
   readonly mend: string
   readonly isLine?: boolean
-  /** The line of the configuration that keeps it mended. */
+  /** The line of the configuration that makes the mend permanent. */
   readonly keep?: string
   readonly link?: string
   readonly target?: string
@@ -27,7 +27,7 @@ export interface Unknown {
   readonly how: string
 }
 
-/** All findings of a check; none: nothing is wrong. */
+/** All findings of a check (an empty list: nothing is wrong), or why it could not be carried out. */
 export type Result = readonly Finding[] | Unknown
 
 export interface Check {
@@ -37,7 +37,7 @@ export interface Check {
   readonly title: string
   /** What the check requires: the configuration, or a running daemon as well. */
   readonly needs?: 'configuration' | 'daemon'
-  /** The daemon makes the check every minute: it takes at most milliseconds and starts no program. */
+  /** The daemon makes this check every minute, because it takes milliseconds at most and starts no program. */
   readonly isCheap?: boolean
   /** The daemon logs the fault by another event, so it does not log the finding. */
   readonly isLogged?: boolean
@@ -75,7 +75,7 @@ export interface DaemonFacts {
 
 export interface Subject {
   readonly machine: Machine
-  /** Undefined: it cannot be read, or has errors. */
+  /** Undefined if the configuration cannot be read, or has errors. */
   readonly config: Config | undefined
   /** The file of the configuration. Undefined if the daemon itself makes the checks. */
   readonly file?: string

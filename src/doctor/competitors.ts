@@ -39,11 +39,11 @@ async function readComm(pid: string): Promise<string | undefined> {
   try {
     return (await readFile(`/proc/${pid}/comm`, 'latin1')).trim()
   } catch {
-    return undefined // it has ended
+    return undefined // the process has ended
   }
 }
 
-/** @returns the systemd service that runs the program, if its name shows that it is for this program alone */
+/** @returns the systemd service of a process, if the service is named after the program: stopping it then stops nothing else */
 function unitOf(machine: Machine, pid: string, name: string): string | undefined {
   const unit = /([^/\n]+\.service)$/m.exec(machine.read(`/proc/${pid}/cgroup`) ?? '')?.[1]
   return unit?.includes(name) === true ? unit : undefined

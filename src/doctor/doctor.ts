@@ -17,7 +17,7 @@ export const CHECKS: readonly Check[] = [
 /** The most findings of one check: one cause may make hundreds. */
 const FINDINGS = 16
 
-/** Makes the checks at the same time. @param time milliseconds after which a check that still runs is unknown */
+/** Makes the checks at the same time. @param time milliseconds after which the result of an unfinished check is unknown */
 export async function examine(subject: Subject, checks: readonly Check[], time: number): Promise<Outcome[]> {
   let timer
   const late = new Promise<Result>((resolve) => {

@@ -1,6 +1,6 @@
 /** Chains of firewall rules, and what becomes of a packet in them (nft(8), ip6tables(8)). */
 
-/** An ICMPv6 message of Neighbor Discovery or MLD. The link is unknown for ports of bridges. */
+/** An ICMPv6 message of Neighbor Discovery or MLD. `in` or `out`: the link of a received or sent one; unknown in chains of a bridge. */
 export interface Packet {
   readonly type: number
   readonly hopLimit: number
@@ -27,7 +27,7 @@ export interface Chain {
   /** The links of a chain at `ingress` or `egress`. */
   readonly device?: readonly string[]
   readonly rules: readonly Rule[]
-  /** A chain of ip6tables. */
+  /** The chain belongs to ip6tables. */
   readonly isExtended: boolean
 }
 
@@ -41,12 +41,12 @@ export function drops(chain: Chain, all: readonly Chain[], packet: Packet): bool
   return end === 'drop' || (end === undefined && chain.policy === 'drop')
 }
 
-/** @returns the final verdict; undefined: the packet returns */
+/** @returns the final verdict; undefined: the packet reaches `return` or the end of the chain */
 function walk(chain: Chain, all: readonly Chain[], packet: Packet, depth: number): 'accept' | 'drop' | undefined {
   for (const rule of chain.rules) {
     const { truth, verdict } = rule(packet)
     if (truth === false || verdict === undefined) continue
-    // Without certainty, the packet counts as not dropped.
+    // If it is not certain that a rule matches, the packet counts as not dropped.
     if (verdict === 'accept') return 'accept'
     if (verdict === 'drop') {
       if (truth === true) return 'drop'

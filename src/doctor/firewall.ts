@@ -31,7 +31,7 @@ const MLD: Protocol = {
   why: 'switches with MLD snooping forget the groups of this machine, and then withhold solicitations from it',
 }
 
-/** All chains, read once for both checks. @throws ProgramError */
+/** Reads the chains of all tables. @throws ProgramError */
 async function chainsOf({ machine }: Configured): Promise<Ruleset> {
   const ruleset = parseRuleset(await machine.run('nft', '-j', 'list', 'ruleset'))
   if (!ruleset.hasExtensions) return ruleset
@@ -40,6 +40,7 @@ async function chainsOf({ machine }: Configured): Promise<Ruleset> {
   return { hasExtensions: true, chains: [...ruleset.chains.filter(({ family, isExtended }) => family !== 'ip6' || !isExtended), ...tables] }
 }
 
+/** By machine, so that the chains are read once for both checks. */
 const rulesets = new WeakMap<object, Promise<Ruleset>>()
 
 async function look(subject: Configured, protocol: Protocol): Promise<Result> {

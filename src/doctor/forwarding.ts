@@ -14,8 +14,8 @@ function forwards({ config, machine }: Configured): boolean {
 }
 
 /**
- * @returns links with accept_ra 1, which ignore Router Advertisements once they forward: those with a default route by Router
- * Advertisements. If this machine has no default route: the upstreams that are up
+ * Finds the links with accept_ra 1, which ignore Router Advertisements once they forward, although they need them: the links with a default
+ * route from Router Advertisements or, if this machine has no default route (`hasRoute` is false), the upstreams that are up.
  */
 function deafLinks({ config, machine }: Configured): { name: string; hasRoute: boolean }[] {
   const { defaultRoutes: routes } = machine

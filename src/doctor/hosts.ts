@@ -119,7 +119,7 @@ function linesOf({ subnets, proxies }: Config): Line[] {
   ]
 }
 
-/** @returns findings about lines whose host is silent, where a similar address that no line names is in use on the host's link */
+/** Finds each line whose host is silent although a similar address, which no line names, is in use on a link of the line. */
 function oddAddresses({ config, machine, neighbors }: Configured): Finding[] {
   const alive = new Map<string, Owner>()
   const add = (target: Address, link: string): void => { alive.set(`${target} ${link}`, { target, link }) }
@@ -150,7 +150,7 @@ function oddAddresses({ config, machine, neighbors }: Configured): Finding[] {
   })
 }
 
-/** Equal for addresses that may look alike. */
+/** @returns a key that is equal for addresses that may look alike */
 function sortedDigits(address: Address): string { return [...digitsOf(address)].sort().join('') }
 
 /** A prefix shorter than this has more addresses than the neighbor table of a router holds. */

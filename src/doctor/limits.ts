@@ -2,7 +2,7 @@
 import { SUBNET_DEFAULTS } from '../config/defaults.ts'
 import { type Check, configured, type Result, type Subject } from './check.ts'
 
-/** Bytes of option memory that the largest packet filter of a socket needs (net.core.optmem_max), and the default of Linux. */
+/** Bytes of option memory (net.core.optmem_max) that the largest packet filter of a socket needs, and the default of new kernels. */
 const OPTION_MEMORY = 8192, OPTION_MEMORY_DEFAULT = 131_072
 const THRESHOLD = 'net/ipv6/neigh/default/gc_thresh'
 const CAPABILITIES: Readonly<Record<string, number>> = { CAP_NET_ADMIN: 12, CAP_NET_RAW: 13 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import type { Rtnetlink } from '../linux/rtnetlink.ts'
 import type { DefaultRoute } from '../wire/rtroute.ts'
 
-/** Longest time of an external program, milliseconds. */
+/** Time limit of an external program, milliseconds. */
 const PROGRAM_TIME = 2000
 const OUTPUT_LIMIT = 64 * 2 ** 20
 const PATH = `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`
@@ -27,7 +27,7 @@ export class Machine {
   readonly #defaultRoutes: () => readonly DefaultRoute[]
   readonly #tables = new Map<string, unknown>()
 
-  /** @param defaultRoutes returns the default routes if they are known already; by default they are searched among all routes */
+  /** @param defaultRoutes for a caller that knows the default routes already; without it, they are searched among all routes */
   constructor(kernel: Kernel, defaultRoutes: () => readonly DefaultRoute[] = () => kernel.defaultRoutes()) {
     this.#kernel = kernel
     this.#defaultRoutes = defaultRoutes

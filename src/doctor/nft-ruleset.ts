@@ -17,7 +17,7 @@ const FAMILIES = ['ip6', 'inet', 'bridge', 'netdev']
 const OWN = 'ndp6d'
 const ICMPV6 = 58, HOP_BY_HOP = 0
 
-/** Numbers of the names that rules may use for the values of a packet. */
+/** The numbers for which rules may use names: ICMPv6 types, protocols and codes. */
 const NUMBERS: Readonly<Record<string, number>> = {
   'mld-listener-query': 130, 'mld-listener-report': 131, 'mld-listener-done': 132, 'mld-listener-reduction': 132, 'nd-router-solicit': 133,
   'nd-router-advert': 134, 'nd-neighbor-solicit': 135, 'nd-neighbor-advert': 136, 'nd-redirect': 137, 'mld2-listener-report': 143,
@@ -142,7 +142,7 @@ function elementsOf(right: Json, find: FindSet): readonly Json[] {
   return [set ?? right].flat()
 }
 
-/** @returns whether a value equals the right side of a match, or is in it, if that is a set, a range or a list */
+/** @returns whether a value equals the right side of a match, or is in it if the right side is a set, a range or a list */
 function isIn(value: string | number, right: Json, find: FindSet): Truth {
   let found: Truth = false
   for (const each of elementsOf(right, find)) {

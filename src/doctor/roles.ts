@@ -1,4 +1,4 @@
-/** The links and prefixes of the configuration, and those of this machine that they stand for. */
+/** Finds the links and prefixes of this machine to which the names and prefixes of the configuration refer. */
 import { type Address, Prefix } from '../address.ts'
 import { type Config, matchesIface } from '../config/config.ts'
 import type { Machine } from './machine.ts'

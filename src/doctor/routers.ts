@@ -39,7 +39,7 @@ function twoRouters(subject: Configured): Finding[] {
 }
 
 /**
- * @param isRouter whether only a router counts as a neighbor, because the default route of this machine is on another link
+ * @param isRouter whether only routers and pinned hosts count, because the default route of this machine is on another link
  * @returns whether the daemon or the kernel received something from a neighbor on the link
  */
 function wasHeard({ machine, daemon, neighbors }: Configured, link: string, ifindex: number, isRouter: boolean): boolean {

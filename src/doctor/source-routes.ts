@@ -8,7 +8,7 @@ const OUTSIDE = Address.parse('2000::1')!
 /** The printed commands use the routing table with this number plus the ifindex of the upstream. */
 const FIRST_TABLE = 1000
 
-/** @returns prefixes whose packets leave by the upstream of another subnet. A route by any other link is no fault: it may be a tunnel. */
+/** Finds prefixes whose packets leave by the upstream of another subnet. A route by any other link is no fault: it may be a tunnel. */
 function strangeUpstreams({ config, machine }: Configured): Finding[] {
   const upstreams = upstreamsOf(config).flatMap((name) => machine.link(name) ?? [])
   if (upstreams.length < 2) return []
@@ -35,8 +35,9 @@ function strangeUpstreams({ config, machine }: Configured): Finding[] {
 }
 
 /**
- * The commands that route packets from a prefix out of its upstream. The kernel evaluates the rule that is added last first: it applies the
- * routes of table main except default routes, for example those to hosts.
+ * The commands that route packets from a prefix out of its upstream; without a known gateway, the command that looks for one. The kernel
+ * evaluates the second rule first, because a new rule goes in front of older ones. The second rule applies the routes of the main table, such
+ * as those to hosts, but not its default routes.
  */
 function commands(prefix: Prefix, { name, ifindex, mac }: { name: string; ifindex: number; mac?: unknown }, machine: Configured['machine']): string {
   const gateway = machine.defaultRoutes.find((route) => route.ifindex === ifindex && route.address !== undefined)?.address

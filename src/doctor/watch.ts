@@ -1,4 +1,4 @@
-/** The checks that the daemon makes itself, every minute. They delay packets at most for the time that reading one kernel table takes. */
+/** The checks that the daemon makes itself, every minute. Packets are processed between two checks, so they wait for one check at most. */
 import { setImmediate } from 'node:timers/promises'
 import type { Log } from '../linux/log.ts'
 import type { Check, Finding, Severity, Subject } from './check.ts'
@@ -30,7 +30,7 @@ interface Entry { readonly check: Check; readonly finding: Finding }
 export class FindingWatch {
   readonly #subject: () => Subject
   readonly #log: Log
-  /** By code, link and target: numbers in the text of a finding may change. */
+  /** Findings by code, link and target. The text is not part of the key, because numbers in it may change. */
   #entries = new Map<string, Entry>()
   #timer: NodeJS.Timeout | undefined
   readonly #pauses: typeof PAUSES
@@ -67,7 +67,7 @@ export class FindingWatch {
     const entries = new Map<string, Entry>()
     for (const check of CHECKS) {
       if (check.isCheap !== true) continue
-      // Packets are processed between two checks.
+      // Lets the event loop process packets.
       await setImmediate()
       if (this.#isClosed) return
       const result = await resultOf(check, subject)

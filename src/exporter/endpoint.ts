@@ -21,6 +21,7 @@ const REASONS: Readonly<Record<string, string>> = {
 export interface EndpointOptions {
   readonly read: () => Reading
   readonly log: Pick<Log, 'info' | 'warn'>
+  /** Whether enough file descriptors remain for the rest of the program. */
   readonly isRoomLeft: () => boolean
   /** Milliseconds until another attempt to listen. */
   readonly retry?: number
@@ -78,7 +79,7 @@ export class MetricsEndpoint {
     const { log, retry = RETRY } = this.#options
     const reason = REASONS[error.code ?? ''] ?? error.message
     if (!this.#hasFailed) {
-      // The endpoint is the cause, so an error of an endpoint that was just configured is logged at once.
+      // The endpoint is the cause of the record, so the error of another endpoint is no repetition and is logged at once.
       log.warn({ event: 'metrics', endpoint: name(endpoint), reason: error.code ?? error.message },
         `cannot serve metrics at ${name(endpoint)}: ${reason}; trying again every ${RETRY / 1000} s`, name(endpoint))
     }

@@ -17,7 +17,7 @@ const OF_SOLICITATIONS: readonly Outcome[] = [...ACTIONS.filter((action) => acti
 export interface Program {
   readonly version: string
   readonly reloads: ReloadCounts
-  /** Limits of other parts of the program than the daemon. */
+  /** Limits of parts of the program that do not belong to the daemon. */
   readonly limits: readonly Limit[]
 }
 
@@ -66,7 +66,7 @@ export function readMetrics({ figures }: Pick<Introspection, 'figures'>, program
   } satisfies Record<MetricName, readonly Sample[]>
 }
 
-/** Of a limit that each link has, returns only that of the link which uses the greatest share: there may be hundreds of links. */
+/** If each link has a limit of its own, keeps only that of the link with the highest usage, because there may be hundreds of links. */
 function merged(limits: readonly Limit[]): Limit[] {
   const byName = new Map<string, Limit>()
   for (const limit of limits) {

@@ -35,7 +35,7 @@ export class EventLog {
     this.#links = new LinkNews(log, hostsOn)
   }
 
-  /** Logs links, and owners and next hops that are found, moved or lost, at info; problems as warnings; the rest at debug. */
+  /** Logs an event. Links, and owners and next hops that are found, moved or lost, have level info. Problems are warnings, others debug. */
   event(event: Event, now: Instant): void {
     this.tick(now)
     switch (event.kind) {

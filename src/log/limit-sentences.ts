@@ -47,7 +47,7 @@ export function limitSentence(event: LimitEvent, names: LinkNames): string {
 
 function on(link: string | undefined): string { return link === undefined ? '' : ` on ${link}` }
 
-/** @param sum undefined in the first report */
+/** @param sum the refusals since the last record; undefined for the first record */
 export function scanSentence({ size, ifindex, mac, refused = 0 }: LimitEvent, names: LinkNames, sum?: Sum): string {
   const what = mac === undefined ? 'many addresses that no host has are solicited'
     : `${formatMac(mac)} solicits for many addresses that no host has`

@@ -5,7 +5,7 @@ import type { Log } from './log.ts'
 
 type SocketError = Error & { readonly code?: string; readonly syscall?: string }
 
-/** The most errors that are remembered as logged. A further error makes all others forgotten, so that each can be logged once more. */
+/** The most errors that are remembered as logged. One more error empties this memory, so each error can be logged once more. */
 const MAX_ERRORS = 256
 
 /** What failed, by the `syscall` of the error. */
@@ -28,7 +28,7 @@ const REASONS: readonly (readonly [codes: readonly string[], reason: string])[] 
   [['ENOMEM'], 'this machine is out of memory; free some'],
 ]
 
-/** Errors of the whole machine: many links have them at once. No socket of such a link can be opened, so the link is not served at all. */
+/** Errors of the whole machine, which many links have at once. No socket of such a link can be opened, so the link is not served at all. */
 const OF_MACHINE = ['EMFILE', 'ENFILE']
 
 /** @returns what failed, in words for one link or for several */
@@ -88,7 +88,7 @@ export class LinkErrorLog {
 
   /**
    * Logs an error at debug, or at error if it is lasting and new. An error of the whole machine is logged once for all links that have it
-   * within a few seconds. @param isTemporary the error ends when the link is back
+   * within a few seconds. @param isTemporary whether the error ends by itself, for example when the link is back
    */
   failed(iface: string, error: SocketError, isTemporary: boolean): void {
     const { code = '' } = error
@@ -111,7 +111,7 @@ export class LinkErrorLog {
     const { code, message } = error
     const reason = explain(error, this.#readNeighborLimit)
     const fields = { event: 'link-error', ...about(links), reason: code ?? message, err: reason === undefined ? error : undefined } as const
-    // The cause names the links, so that records of different groups are not summed up again.
+    // The cause contains the first link and the number of links, so that the log does not sum up records of different groups.
     this.#log[level](fields, `${linkNames(links)}: ${describe(error, links.length)}: ${reason ?? message}`, `${links.length} ${links[0]} ${code}`)
   }
 }

@@ -1,10 +1,10 @@
 /** A group of links with the same problem: links that are added within seconds share one record, which counts them. */
 
-/** Milliseconds without a further link after which the links are logged. */
+/** The links are logged after this time without a further link, milliseconds. */
 const PAUSE = 2000
-/** The most pauses to wait: after these, the links are logged even if further links still come. */
+/** The most times to wait for PAUSE. Then the links are logged even if further links still come. */
 const PAUSES = 5
-/** Milliseconds until links are logged that join a group after its first record: a shortage moves from link to link. */
+/** Time between two records of one group, milliseconds. It is long, because a shortage of descriptors moves from link to link. */
 const INTERVAL = 60_000
 
 /** Calls `callback` after `ms`, unless the process ends before. */

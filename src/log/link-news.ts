@@ -11,7 +11,7 @@ type State = LinkEvent['state']
 
 /** Milliseconds until an outage is logged. A shorter one is logged when the link is back. */
 const PATIENCE = 5000
-/** Milliseconds after the return of a link in which its hosts are found again. */
+/** Hosts that are found on a link within this time after its return have no records of their own, milliseconds. */
 const RETURN = 10_000
 
 /** The most outages that are remembered: links with ever new names may come and go. A further outage replaces the oldest. */
@@ -38,7 +38,7 @@ export class LinkNews {
   readonly #outages = new Map<string, Outage>()
   /** The links that are up. */
   readonly #up = new Set<string>()
-  /** By ifindex of a link that returned: the time when its hosts should have been found. */
+  /** By ifindex of a link that returned: the end of the time RETURN. */
   readonly #returns = new Map<number, Instant>()
 
   /** @param hostsOn number of owners on a link */
@@ -70,7 +70,7 @@ export class LinkNews {
   /** @returns whether a host is found on a link because the link has just returned */
   isReturn(ifindex: number, now: Instant): boolean { return now < (this.#returns.get(ifindex) ?? 0) }
 
-  /** Logs outages that last. */
+  /** Logs outages that have lasted for PATIENCE. */
   tick(now: Instant): void {
     for (const [iface, outage] of this.#outages) {
       const { since, state, isLogged } = outage

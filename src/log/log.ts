@@ -1,6 +1,6 @@
 /**
- * The log of the daemon. Repeated records are summed up: each cause has at most one record a minute, and the next record has the number
- * of the repetitions. An event has only a few causes with records of their own in a minute, and all further causes share one record.
+ * The log of the daemon. Records with the same cause, such as one problem of one link, are repetitions. Each cause has at most one record a
+ * minute, which has the number of the repetitions. Only a few causes of an event have records of their own, and all others share one record.
  * Text is made only for records that are written, because a flood may cause thousands of records in a second.
  */
 import type { Level, Logger } from 'pino'
@@ -8,11 +8,11 @@ import type { Instant } from '../engine/types.ts'
 import type { Limit } from '../events.ts'
 import type { ProblemName, ProblemRecord } from './problems.ts'
 
-/** Milliseconds at least between two records of one cause. */
+/** Shortest time between two records of one cause, milliseconds. */
 const WINDOW = 60_000
-/** Milliseconds until the first record that several causes share. */
+/** Delay of the first record that several causes share, milliseconds: it counts all that come meanwhile. */
 const SHARED_DELAY = 5000
-/** The most causes of one event that have records of their own at the same time. */
+/** The most causes that have records of their own at the same time: of one problem (`warn`, `error`), and of one kind of `news`. */
 const MAX_PROBLEMS = 10
 const MAX_NEWS = 15
 
@@ -32,7 +32,7 @@ interface Entry {
   /** Time of the last record, or of the first repetition of a shared entry. */
   since: Instant
   due: Instant
-  /** Repetitions since then. */
+  /** Repetitions since `since`. */
   count: number
   write: (sum: Sum) => void
 }
@@ -75,15 +75,16 @@ export class Log {
 
   /**
    * Writes the record of a problem, or counts it as a repetition.
-   * @param text a function gets the sum of the `count` fields; a record without this field counts as 1
-   * @param cause records with the same cause are repetitions; default: the link, the addresses and the reason
+   * @param text if it is a function, it gets the sum of the `count` fields of repetitions; a record without this field counts as 1
+   * @param cause records with equal causes are repetitions; without it, those with equal `iface`, `target`, `lladdr` and `reason`
    */
   warn<P extends ProblemName>(fields: ProblemRecord<P>, text: Text, cause?: string): void { this.#problem('warn', fields, text, cause) }
   error<P extends ProblemName>(fields: ProblemRecord<P>, text: Text, cause?: string): void { this.#problem('error', fields, text, cause) }
 
   /**
    * Writes or counts a record of level info about something that may happen to many hosts or links at once. A record that is only counted
-   * is written at debug. @param kind the limit of causes applies to each kind @param cause default: each record has a cause of its own
+   * is written at debug. @param kind each kind has its own limit of causes
+   * @param cause records with equal causes are repetitions; without it, the record is no repetition
    */
   news(kind: string, fields: Fields, text: Text, cause = `#${this.#serial++}`): void {
     if (!this.isLevelEnabled('info')) return
@@ -116,7 +117,7 @@ export class Log {
     this.#take(String(event), cause, MAX_PROBLEMS, step, (sum) => this.#write(level, fields, text, sum))
   }
 
-  /** Writes the first record of a cause, and counts the next ones. @returns whether it was written */
+  /** Writes the first record of a cause, and counts the others. Beyond `maximum` causes, only counts. @returns whether it was written */
   #take(event: string, cause: string, maximum: number, step: number, write: (sum?: Sum) => void): boolean {
     const now = this.#clock()
     this.tick(now)

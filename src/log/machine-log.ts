@@ -2,7 +2,7 @@
 import type { Log } from './log.ts'
 import { missingLinkSentence } from './sentences.ts'
 
-/** Warns about each configured link that does not exist. @param wanted names and patterns @param ports ports of bridges, bonds and teams */
+/** Warns about each configured link that does not exist. @param wanted names and patterns @param ports those of bridges, bonds and teams */
 export function logMissingLinks(log: Log, wanted: readonly string[], present: readonly string[], ports: readonly string[]): void {
   for (const iface of wanted) {
     if (iface.includes('*') || present.includes(iface) || ports.includes(iface)) continue

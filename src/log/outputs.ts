@@ -77,7 +77,7 @@ export function terminalLine({ level, time, msg, fields }: LogRecord): string {
 /** Priorities of syslog(3) for pino's levels. */
 const PRIORITIES: Readonly<Record<number, string>> = { 10: '7', 20: '7', 30: '6', 40: '4', 50: '3', 60: '2' }
 
-/** Fields that systemd's own records have under these names. */
+/** Names of fields in the journal that systemd's own records have as well. */
 const JOURNAL_NAMES: Readonly<Record<string, string>> = { iface: 'INTERFACE', configFile: 'CONFIG_FILE', configLine: 'CONFIG_LINE' }
 
 /** @returns the name of a field in the journal: of A-Z and `_` only, because the text of a catalog can use no other names */

@@ -1,10 +1,10 @@
-/** Which packets and events a monitor shows. */
+/** Decides which packets and events a monitor shows. */
 import { Prefix, wordMask } from '../address.ts'
 import type { Request } from '../control/protocol.ts'
 import type { PacketOutcome } from '../engine/types.ts'
 import { ACTIONS, type Event, SILENT_REASONS } from '../events.ts'
 
-/** Kinds of packets. The other kinds are those of `Event`; `lost` stands for events that were dropped. */
+/** Kinds of packets. The kinds of events are those of `Event`. */
 export const PACKET_KINDS = ['answered', 'probing', 'unanswered', 'advertisement', 'dropped'] as const
 export const EVENT_KINDS = ['neighbor', 'next-hop', 'link', 'conflict', 'foreign', 'proxy', 'router', 'limit', 'overrun', 'silent', 'bare',
   'filtered', 'snooped'] as const

@@ -84,7 +84,7 @@ export interface ExplainSource {
 
 type Findings = ReturnType<Introspection['explain']>
 
-/** Explains an address. If the request has `probe`, solicits the address once before. */
+/** Explains an address. If the request has `probe`, solicits the address once first. */
 export async function * explainReply(request: Request, source: ExplainSource, closed: AbortSignal): AsyncGenerator<Part> {
   const address = typeof request.address === 'string' ? Address.parse(request.address) : undefined
   if (address === undefined) throw new Error('`explain` needs an IPv6 address')

@@ -25,7 +25,7 @@ export interface LinkStatus {
 
 export interface LinkSource {
   readonly config: Config
-  /** Links of this machine that are no ports. */
+  /** Links of this machine except `ports`. */
   readonly links: readonly Link[]
   /** Names of the ports of bridges, bonds and teams. */
   readonly ports: readonly string[]

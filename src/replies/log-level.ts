@@ -22,7 +22,7 @@ export function * logLevelReply(log: LeveledLog, { level }: Partial<Request>): G
   if (level === undefined) return yield { level: former, former: null }
   if (!LEVELS.some((each) => each === level)) throw new Error(`expected a level: ${LEVELS.join(', ')}`)
   if (level !== former) {
-    // Logged at any level, because a log that ends needs a reason.
+    // Logged even if neither level includes info, so that the log shows why it has fewer records from now on.
     log.level = 'info'
     log.info({ event: 'log-level', level, former }, `log level set from ${former} to ${String(level)}, until the next start`)
     log.level = level as Level

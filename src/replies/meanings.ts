@@ -1,5 +1,6 @@
 /**
- * The meaning of each state and counter, for `ndp6d status` and its manual. A line of 80 columns has room for word, number and meaning.
+ * The meaning of each state and counter, for `ndp6d status` and its manual. Each is so short that the word, its number and its meaning fit
+ * into 80 columns.
  */
 import type { NeighborState, Outcome } from '../events.ts'
 

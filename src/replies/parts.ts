@@ -1,9 +1,9 @@
 /** Long replies are sent in parts, because packets are processed between two of them. */
 
 /**
- * Yields lists of what is to be sent of the elements, at least one list. A list ends after `size` elements were read, also those of which
- * nothing is sent, because reading takes time too.
- * @param each returns what is to be sent of an element; undefined: nothing
+ * Converts elements for sending, and yields them in lists: at least one, perhaps empty. A list ends after `size` elements were read, even if
+ * some of them are not sent, because reading takes time too.
+ * @param each converts an element; undefined: the element is not sent
  */
 export function * inParts<T, Sent>(elements: Iterable<T>, size: number, each: (element: T) => Sent | undefined): Generator<Sent[]> {
   let part: Sent[] = []

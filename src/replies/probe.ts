@@ -4,7 +4,7 @@ import type { Introspection } from '../introspection.ts'
 
 /** Milliseconds until a link counts as silent: the time between retransmissions of hosts (RETRANS_TIMER of RFC 4861 10). */
 const PATIENCE = 1000
-/** Milliseconds at most from a reply until the owner is known: the reply may start probes. */
+/** Longest further wait until the owner is known, milliseconds: a reply may start probes of the engine. */
 const SETTLING = 200
 /** NEIGHBOR_ADVERTISEMENT of RFC 4861 4.4. */
 const ADVERTISEMENT = 136

@@ -9,7 +9,7 @@ const PART_SIZE = 256
 /** The first part of the reply. */
 export interface ReloadSummary extends Omit<ReloadResult, 'verdict' | 'problems' | 'changes' | 'preview'> {
   readonly verdict: ReloadResult['verdict'] | 'confirmed'
-  /** Numbers of hosts that stay, and of hosts that are dropped. Null after an error. */
+  /** Numbers of hosts that stay, and of hosts that are dropped. Null after an error, and for `confirm`. */
   readonly kept: number | null
   readonly dropped: number | null
   readonly links: readonly LinkPreview[]

@@ -41,9 +41,9 @@ export interface HostStatus {
   /** The next hop, if the host is behind another router. */
   readonly via: string | null
   readonly pinned: boolean
-  /** Whether it has a host route. */
+  /** Whether the target has a host route. */
   readonly route: boolean
-  /** Since when it has its owner, or has none. */
+  /** Since when the target has its owner, or has none. */
   readonly since: string | null
   readonly provedAt: string | null
   readonly proof: NonNullable<NeighborSnapshot['proof']> | null

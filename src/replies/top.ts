@@ -7,11 +7,11 @@ import type { Event } from '../events.ts'
 import type { Observer } from '../observers.ts'
 import { kindOf } from './event-filter.ts'
 
-/** Addresses that are counted at a time. */
+/** Places of a table: so many addresses are counted at a time. */
 export const SIZE = 64
-/** Rows in the reply. */
+/** The most addresses of a table in the reply. */
 const ROWS = 20
-/** Milliseconds. */
+/** Time between two parts of the reply, milliseconds. */
 const INTERVAL = 1000
 
 const ADVERTISEMENT = 136
@@ -70,7 +70,10 @@ export class TopAddresses {
     this.#outcomes[place] = outcome
   }
 
-  /** Ends an interval: its counts then weigh half as much as those of the next one. @returns the most frequent addresses, in that order */
+  /**
+   * Ends an interval and halves all counts, so that former intervals weigh less. At a constant rate, a count grows to twice the
+   * solicitations of an interval. @returns the most frequent addresses, in that order
+   */
   take(): TopAddress[] {
     const rows = [...this.#counts.keys()].filter((i) => this.#counts[i] >= 0.5).sort((a, b) => this.#counts[b] - this.#counts[a])
       .slice(0, ROWS).map((i) => {

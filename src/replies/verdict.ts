@@ -5,7 +5,7 @@ import type { Outcome } from '../events.ts'
 
 export type Verdict = 'answered' | 'silent' | 'kernel-answers'
 
-/** Reasons for silence that are outcomes of solicitations. If the links have different ones, the first in this list counts. */
+/** Reasons for silence that are outcomes of solicitations. If the links have different outcomes, the reason is the first one in this list. */
 const SILENT = ['foreign', 'failed', 'excluded', 'anycast', 'unknown-host', 'no-source', 'no-candidate', 'same-link'] as const
 
 export type Reason =
@@ -28,7 +28,7 @@ export function verdictOf(address: Address, { links, own, neighbor, kernel }: Re
   if (kernel?.route?.type === 'anycast') return { verdict: 'kernel-answers', reason: 'anycast' }
   if (address.isLinkLocal) return { verdict: 'silent', reason: 'link-local' }
   if (own.length > 0) return { verdict: 'silent', reason: 'own-address' }
-  // `failed` on one link counts first: `probing` on another only means that a solicitation there would probe further links.
+  // `failed` on one link takes precedence: `probing` on another link only means that a solicitation there would probe further links.
   if (has('probing') && !has('failed')) {
     return { verdict: 'silent', reason: neighbor?.state === 'INCOMPLETE' ? 'probing' : isOwned ? 'route-pending' : 'unknown' }
   }

@@ -14,7 +14,7 @@ export interface ProxyEntry {
 
 export interface BootScripts {
   readonly entries: readonly ProxyEntry[]
-  /** `FILE:LINE: TEXT` of a line that only a shell could read, or `FILE: REASON` of a file that cannot be read. */
+  /** `FILE:LINE: TEXT` of a line that only a shell could evaluate, or `FILE: REASON` of a file that cannot be read. */
   readonly unread: readonly string[]
 }
 
@@ -26,7 +26,7 @@ const PLACES = [
   '/etc/NetworkManager/dispatcher.d/*', '/etc/ppp/ipv6-up.d/*', '/etc/crontab', '/etc/cron.d/*', '/var/spool/cron/crontabs/*',
   '/usr/local/bin/*', '/usr/local/sbin/*',
 ]
-/** Bytes. A larger file is taken for a program, and not read. */
+/** The largest script to read, bytes. A larger file is probably a program. */
 const MAX_SIZE = 65_536
 
 /** Reads all files of the usual places. */

@@ -28,7 +28,7 @@ export interface Plan {
   readonly open: readonly string[]
 }
 
-/** A comment that the reader may turn into a statement: guests may have static addresses. */
+/** Router Advertisements, only as a comment that the reader may turn into a statement: guests with static addresses do not need them. */
 const ADVERTISE: Line = { text: '# router-advertisements yes', why: 'guests then need no setting' }
 
 /** Plans the blocks around `upstream`. */
@@ -115,7 +115,7 @@ function pinnedHosts(found: Findings, upstream: string, subnets: readonly OnLink
   }
   const silent = machine.links.filter(isWithoutDiscovery).map(({ ifname }) => ifname)
   for (const { prefix, dev, type, protocol } of machine.routes) {
-    // A route of ndp6d leads to a peer that answers.
+    // A route of ndp6d itself leads to a peer that answers probes, so the peer needs no `host` line.
     if (['136', 'ndp6d'].includes(protocol)) continue
     if (prefix.length === 128 && type === 'unicast' && dev !== undefined && evidence.has(dev) && silent.includes(dev)) {
       add(prefix.address, dev, `route to ${dev}, where a peer may answer no probe`)

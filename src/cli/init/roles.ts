@@ -14,7 +14,7 @@ export interface Findings {
   readonly ndppd: Config | undefined
 }
 
-/** A decision with its reason. `others`: what else it could be, if the decision is a guess. */
+/** A decision with its reason. `others`: the other possible values, if the decision is a guess. */
 export interface Decision<T> {
   readonly value: T
   readonly reason: string
@@ -34,7 +34,7 @@ function usableLinks({ links }: Machine): readonly IpLink[] {
     && !NO_NEIGHBORS.includes(linkinfo?.info_kind ?? '') && !(master !== undefined && PORTS.includes(linkinfo?.info_slave_kind ?? '')))
 }
 
-/** @returns undefined if no link is up */
+/** Chooses the link of the router. @returns undefined if no link is up */
 export function chooseUpstream({ machine, entries, ndppd }: Findings): Decision<string> | undefined {
   const names = usableLinks(machine).map(({ ifname }) => ifname)
   const usable = (devs: readonly (string | undefined)[]): string[] =>
