@@ -26,7 +26,7 @@ import type { SilentLinks } from './silent-links.ts'
 const CONTEST_INTERVAL = 250
 /** The shortest time between two probes on one link after signs of life of the host, milliseconds. */
 const REPEAT_INTERVAL = 50
-/** After the last timeout, unsent probes wait this many milliseconds for a usable address: DAD takes no longer (RFC 4862 5.4.2). */
+/** After the last timeout, unsent probes wait this many milliseconds for a usable address: DAD takes up to 1 s + 1 s (RFC 4862 5.4.2). */
 const DAD_TIME = 2000
 /** The most entries that one wake handles. It is small because packets wait meanwhile. */
 const WAKE_LIMIT = 64
