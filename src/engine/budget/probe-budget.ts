@@ -30,7 +30,7 @@ export type Lane = 'seen' | 'alive' | 'unknown'
 
 /** Unused rate of the budget `unknown` is saved up for at most this many milliseconds. */
 export const WINDOW = 4000
-/** The same for the budget `alive`. By default, a link adds 4 x 500/s x 2 s = 4000 entries in it, and `ALIVE_RESERVE` is 4096. */
+/** The same for the budget `alive`. By default, a link adds 4 x 500/s x 2 s = 4000 entries in this time, and `ALIVE_RESERVE` is 4096. */
 export const ALIVE_WINDOW = 2000
 /** Rate of the budget `alive`, in units of `probe-limit`. */
 const ALIVE_FACTOR = 4
@@ -41,7 +41,7 @@ const HASTE = 2
  * hosts of 300 links that appear at the same time would cost 300 probes each. So a scan can cause LINKS times `probe-limit` probes.
  */
 const LINKS = 32
-/** While CROWD unknown targets wait in the queue, a host causes no further probes beyond the part HASTY of the usage that is `greedy`. */
+/** While CROWD unknown targets wait in the queue, a host with the part HASTY of a `greedy` host's usage causes no further probes. */
 const CROWD = 256
 const HASTY = 1 / 4
 /** Numbers of hash slots, for senders and for targets that had an owner. A collision costs precision only. */

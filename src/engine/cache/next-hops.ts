@@ -222,7 +222,7 @@ export class NextHops extends Part<NextHopParts> {
     }
   }
 
-  /** Makes the entry REACHABLE. Its proof is that of the next hop, and as old, so both are verified again at the same time. */
+  /** Makes the entry REACHABLE. The time of its proof is that of the next hop's, so both are verified at the same time. */
   #prove(neighbor: Neighbor, hop: Hop): void {
     const { owners, cache: { capacity } } = this.parts
     const oldest = neighbor.isOwned ? undefined : capacity.oldestBehindHops

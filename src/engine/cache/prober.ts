@@ -32,9 +32,9 @@ export class Prober extends Part<ProberParts> {
 
   /**
    * Informs another proxy on the upstream, which answers for a target, that a downstream host claims this target. The claim is a
-   * solicitation with the target as its source. For the other proxy, it is a sign of life on another link: that proxy verifies its own host
-   * before it answers another probe. The solicited address is link-local, with the interface identifier of the target. A proxy recognizes
-   * claims by this identifier.
+   * solicitation with the target as its source. For the other proxy, the claim is a sign of life on another link: that proxy verifies
+   * its own host before it answers another probe. The solicited address is link-local, with the interface identifier of the target. A
+   * proxy recognizes claims by this identifier.
    */
   claim({ target, ifindex, mac }: Neighbor): void {
     if (mac === undefined) return

@@ -8,7 +8,7 @@ export interface Claim {
   readonly ifindex: number
   /** Undefined on links without link-layer addresses. */
   readonly mac: Mac | undefined
-  /** The answer counts as that of the host itself: by O=1, by a link without neighbor resolution, or from a proxy behind this machine. */
+  /** The answer counts as that of the host itself: O=1, or no neighbor resolution on the link, or a proxy behind this machine as sender. */
   readonly override: boolean
   /** The link is the upstream of the entry's subnet. */
   readonly isUpstream: boolean

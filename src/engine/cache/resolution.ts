@@ -163,7 +163,7 @@ export class Resolution extends Part<ResolutionParts> {
   refresh(neighbor: Neighbor, now: Instant): void {
     const { isPinned, verified, ifindex, mac, isOverridable, isBehindProxy, router, work: { rival, isMissing, via, account, nextHop } } = neighbor
     if (isPinned || rival !== 0 || isMissing || verified === Number.NEGATIVE_INFINITY) return
-    // No second answer to a probe is expected: the kernel sent this one, and the latest one of ndp6d was answered long ago.
+    // No second answer to a probe is expected: the kernel sent this probe, and the last probe of ndp6d was answered long ago.
     if (now - verified >= RETRANS_TIMER) neighbor.set({ probed: NONE })
     this.parts.owners.prove(neighbor, ifindex, mac, now, { isOverridable, isBehindProxy, router, via, account, nextHop })
   }

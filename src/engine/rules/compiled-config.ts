@@ -109,7 +109,7 @@ export class CompiledConfig {
     return subnet
   }
 
-  /** @returns the object that all rules share which differ from this rule only in their address */
+  /** @returns the object that this rule shares with all rules that differ from it only in their address */
   #variant(rule: Rule, { settings, rules }: Variants): ActiveRule {
     const { kind, prefix: { length } } = rule
     const [ifaces, autovia] = rule.kind === 'iface' ? [rule.ifaces, rule.autovia] : [[], false]

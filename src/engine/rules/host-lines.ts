@@ -45,7 +45,7 @@ export class HostLines {
   has(w0: number, w1: number, w2: number, w3: number): boolean { return this.#find(w0, w1, w2, w3, false) !== undefined }
   isPinned(w0: number, w1: number, w2: number, w3: number): boolean { return this.#find(w0, w1, w2, w3, true) !== undefined }
 
-  /** @returns the name of the link to which the address is pinned, whether or not that link exists; undefined: no pinned address */
+  /** @returns the name of the link to which the address is pinned, whether or not that link exists; undefined: the address is not pinned */
   linkOf({ w0, w1, w2, w3 }: Address): string | undefined {
     const pin = this.#find(w0, w1, w2, w3, true)
     return pin && (pin.iface ?? pin.subnet.downstream[0])
