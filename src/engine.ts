@@ -1,4 +1,4 @@
-/** The engine: takes an input and returns its effects. After each input, changed entries are reconciled and their solicitors answered. */
+/** The engine: takes an input and returns its effects. After each input, it applies the changes of cache entries and answers solicitors. */
 import type { Address, Prefix } from './address.ts'
 import type { Config } from './config/config.ts'
 import { Explainer, type Explanation } from './engine/answers/explainer.ts'
@@ -54,7 +54,7 @@ export interface Snapshot {
   readonly limits: readonly Limit[]
 }
 
-/** All parts. Each constructor gets this object, and must not use the parts that are declared below its own: they do not exist yet. */
+/** All parts of the engine. Each constructor gets this object. It must not use the parts that are declared later: they do not exist yet. */
 class Parts extends Context {
   readonly budget = new ProbeBudget<Neighbor>(this.effects, this.random, (neighbor, now) => this.resolution.probe(neighbor, now))
   readonly cache = new NeighborCache(this)
@@ -118,7 +118,7 @@ export class Engine {
     clearEffects(effects)
     for (const timed of this.#timed) {
       timed.wake(now)
-      // This withdraws the announcements of lost owners, which has to happen before the announcer is woken.
+      // `#settle` withdraws the announcements of lost owners. This has to happen before the announcer is woken.
       this.#settle(now)
     }
     return effects
@@ -140,7 +140,7 @@ export class Engine {
     return first
   }
 
-  /** All interface names and patterns; `upstreams`: those of subnets; `solicited`: the upstreams, and the interfaces of `proxy` blocks. */
+  /** Configured interface names and patterns. `names`: all of them. `solicited`: `upstreams`, and the interfaces of `proxy` blocks. */
   get interfaces(): { names: readonly string[]; upstreams: readonly string[]; solicited: readonly string[] } {
     const { rules: { config, upstreams } } = this.#parts
     return { names: config.options.names, upstreams, solicited: [...upstreams, ...config.blocks.map(({ iface }) => iface)] }
@@ -148,24 +148,24 @@ export class Engine {
 
   /** @returns the number of owners on a link */
   hostsOn(ifindex: number): number { return [...this.#parts.cache.on(ifindex)].length }
-  /** Links without link-layer addresses on which no host has answered, and the first target that was probed there. */
+  /** Links without neighbor resolution on which no host has answered a probe, each with the first target that was probed there in vain. */
   get silentLinks(): ReadonlyMap<number, Address> { return this.#parts.silentLinks.silent }
 
   /** @returns whether the configuration names this interface, or has a pattern that matches its name */
   isNamed(iface: string): boolean { return this.#parts.rules.config.options.subscription(iface) !== undefined }
 
-  /** @returns what an input of this configuration would do to hosts and links */
+  /** @returns what a change to this configuration would do to hosts and links */
   preview(config: Config): Preview { return this.#parts.reconfiguration.preview(config) }
 
   /** Increases with every change of `savedHosts`. */
   get revision(): number { return this.#parts.cache.capacity.revision }
-  /** The part that sends Router Advertisements, for reading. */
+  /** The part that sends Router Advertisements, read-only. */
   get advertising(): Pick<RouterAdvertiser, 'revision' | 'saved' | 'snapshot'> { return this.#parts.routerAdvertiser }
-  /** Learned owners, for the next run. Entries may change during an iteration. */
+  /** Learned owners, to be saved for the next run. Cache entries may change during the iteration. */
   get savedHosts(): Iterable<SavedHost> { return savedHosts(this.#parts.cache, this.#parts.links) }
 
   get totals(): { hosts: number; routes: number } { return this.#parts.cache.totals }
-  /** Numbers of entries by state, and of host routes: `installed` ones are in the kernel, as far as known. */
+  /** Numbers of cache entries by state, and of host routes. `installed`: the routes that the kernel has, as far as known. */
   get counts(): { neighbors: Readonly<Record<NeighborState, number>>; routes: { wanted: number; installed: number } } { return this.#parts.cache.counts }
   /** @returns the number of solicited-node groups that are joined on a link */
   groups(ifindex: number): number { return this.#parts.groups.size(ifindex) }
@@ -175,12 +175,12 @@ export class Engine {
     for (const each of this.#parts.cache.values()) yield snapshotOf(each, this.#parts.links, now)
   }
 
-  /** The present prefixes of each `subnet` block, in file order: those of `auto` are the on-link prefixes of the upstream. */
+  /** The present prefixes of each `subnet` block, in file order. `subnet auto` has the on-link prefixes of its upstream. */
   get subnetPrefixes(): readonly (readonly Prefix[])[] {
     return this.#parts.rules.config.subnets.map(({ active }) => active.map(({ prefix }) => prefix))
   }
 
-  /** @param now time at which ages and the usage of budgets are computed; by default infinite, so that no budget is in use */
+  /** @param now present time, for ages and for the usage of budgets. With the default, infinity, ages are infinite and budgets unused */
   snapshot(now = Number.POSITIVE_INFINITY as Instant): Snapshot {
     const neighbors = [...this.#parts.cache.values()].sort((a, b) => a.target.compare(b.target))
     return { neighbors: neighbors.map((neighbor) => snapshotOf(neighbor, this.#parts.links, now)), limits: this.limits(now) }

@@ -40,7 +40,7 @@ export interface Link {
 export interface HostRoute {
   readonly target: Address
   readonly ifindex: number
-  /** Gateway, for `autovia`: the router that answered. */
+  /** Gateway of the route, only with `autovia`: the router that answered for the target. */
   readonly via?: Address
 }
 
@@ -57,7 +57,7 @@ export interface KernelNeighbor {
   readonly mac: Mac | undefined
   /**
    * `reachable`: NUD_REACHABLE. `probing`: NUD_PROBE, a packet was sent to the target. `known`: any other state with a link-layer address.
-   * `failed`: NUD_FAILED, the kernel's solicitations got no reply just now. `deleted`: the entry is gone, perhaps because it was idle.
+   * `failed`: NUD_FAILED, the kernel's solicitations got no reply just now. `deleted`: the entry is gone, or failed at an unknown time.
    */
   readonly state: 'reachable' | 'probing' | 'known' | 'failed' | 'deleted'
   /** NTF_ROUTER. */
@@ -80,7 +80,7 @@ export interface SavedHost {
   readonly target: Address
   readonly iface: string
   readonly mac: Mac | undefined
-  /** A router on an upstream. */
+  /** Whether the owner is a router on an upstream. */
   readonly router: boolean
 }
 
@@ -90,21 +90,21 @@ export interface Gateway {
   readonly ifindex: number
 }
 
-/** Lifetimes that the router of an upstream grants to a prefix, in milliseconds from now; Infinity: they do not end. */
+/** A prefix that the router of an upstream advertises, with its lifetimes in milliseconds from now. Infinity: the lifetime does not end. */
 export interface Grant {
   readonly prefix: Prefix
   readonly valid: number
   readonly preferred: number
 }
 
-/** A prefix that hosts of a link may have addresses in for `left` more milliseconds, kept across a restart. */
+/** A prefix that this machine advertised on a link, kept across a restart. Hosts may have addresses in it for `left` more milliseconds. */
 export interface SavedPrefix {
   readonly iface: string
   readonly prefix: Prefix
   readonly left: number
 }
 
-/** What hosts have from Router Advertisements of this machine, kept across a restart. */
+/** What hosts learned from the Router Advertisements of this machine, kept across a restart. */
 export interface SavedAdvertising {
   /** Names of the links with Router Advertisements. */
   readonly links: readonly string[]
@@ -114,7 +114,7 @@ export interface SavedAdvertising {
 /** Packets that one link received together. Valid only during the step that gets the batch. */
 export interface PacketBatch {
   readonly size: number
-  /** Decodes packet `i`. @returns the shared view, valid until the next call, with the verdict in `drop`; undefined: skip packet `i` */
+  /** Decodes packet `i`. @returns a shared view, valid until the next call; undefined: the packet is no ND message, or is gone */
   read(i: number): NdiscView | undefined
 }
 
@@ -125,7 +125,7 @@ export type Input =
   | { readonly kind: 'link-gone'; readonly ifindex: number }
   /** Another device may be at the other end of the link now: a bond failed over, or this virtual machine was migrated. */
   | { readonly kind: 'link-replugged'; readonly ifindex: number }
-  /** The command of an operator: solicits the target once on each of these links. The owner is solicited by unicast. */
+  /** `ndp6d explain --probe`: solicits the target once on each of these links, a known owner by unicast. */
   | { readonly kind: 'probe'; readonly target: Address; readonly links: readonly number[] }
   /** The kernel's reply to a lookup. */
   | { readonly kind: 'lookup'; readonly target: Address; readonly decision: RoutingDecision }
@@ -157,9 +157,9 @@ export type Input =
       readonly hasDefaultRoute?: boolean }
   /** Whether this machine forwards IPv6 packets. */
   | { readonly kind: 'forwarding'; readonly isEnabled: boolean }
-  /** What the router of an upstream grants, as the kernel has it: all prefixes with lifetimes, and the MTU of IPv6 on the link. */
+  /** What the router of an upstream advertises, as the kernel has it: all prefixes with lifetimes, and the MTU of IPv6 on the link. */
   | { readonly kind: 'grants'; readonly ifindex: number; readonly grants: readonly Grant[]; readonly mtu: number | undefined }
-  /** An option for name resolution (RFC 8106) of a Router Advertisement on an upstream. */
+  /** A DNS option (RFC 8106) of a Router Advertisement that came in on an upstream. */
   | { readonly kind: 'dns'; readonly ifindex: number; readonly option: DnsOption }
   /** A valid Router Solicitation, or a Router Advertisement of another router, on a downstream link. */
   | { readonly kind: 'router-message'; readonly ifindex: number; readonly message: RouterMessage }
@@ -174,7 +174,7 @@ export type Input =
   /** Owners that the previous run saved. They are answered for while they are verified. */
   | { readonly kind: 'saved-hosts'; readonly hosts: readonly SavedHost[] }
 
-/** A lookup by the kernel: which way a packet to `target` goes. */
+/** A route lookup that the kernel is asked for: where does a packet to `target` go? */
 export interface Lookup {
   readonly target: Address
   /** The link that the packet comes in on; 0: this machine sends it. */
@@ -195,7 +195,7 @@ export interface RoutingDecision {
   readonly length: number
 }
 
-/** Lookups by the kernel: where its routes would lead packets for an owner if the host route `hidden` did not exist. */
+/** Route lookups that the kernel is asked for: where would packets for an owner go if the host route `hidden` did not exist? */
 export interface PathLookup {
   readonly target: Address
   /** The owner's link. */
@@ -209,7 +209,7 @@ export interface PathLookup {
 export interface Subscription {
   /** PACKET_MR_PROMISC. */
   readonly promiscuous: boolean
-  /** Receive through a mapped ring (packet(7)): routers solicit there, perhaps for a whole prefix at once. */
+  /** Receive through a mapped ring (packet(7)), because routers on this link may solicit for a whole prefix at once. */
   readonly ring: boolean
   /** Report the solicitations that this machine sends on the link, as an `Input` of kind `local-solicitation`. */
   readonly ownSolicitations: boolean
@@ -221,7 +221,7 @@ export interface Subscription {
   readonly prefixes: boolean
   /** Pass on Router Solicitations and Advertisements, as an `Input` of kind `router-message`. */
   readonly routerMessages: boolean
-  /** Report what the router grants, as an `Input` of kind `grants` or `dns`, for Router Advertisements on other links. */
+  /** Report what the router advertises, as an `Input` of kind `grants` or `dns`, for Router Advertisements on other links. */
   readonly grants: boolean
 }
 
@@ -233,20 +233,20 @@ export interface Listening {
 /** The unicast ND messages of one link that the kernel must not react to. */
 export interface Filter {
   readonly ifindex: number
-  /** Frames to other link-layer addresses still reach the kernel. Undefined on links without link-layer addresses. */
+  /** The link's own link-layer address: only frames to this address are filtered. Undefined on links without link-layer addresses. */
   readonly mac: Mac | undefined
-  /** Whether the link is without neighbor resolution, as in {@link Link}. */
+  /** The kernel resolves no neighbors on this link, as in {@link Link}. */
   readonly noarp?: true
-  /** Prefixes of the targets, which may overlap. A change of the prefixes makes a new object. */
+  /** Prefixes of the targets, which may overlap. When the prefixes change, another object takes the place of this one. */
   readonly prefixes: Iterable<Prefix>
-  /** Targets that ndp6d does not answer for, although `prefixes` cover them: by `exclude`, and anycast addresses of this machine. */
+  /** Targets in `prefixes` whose messages still reach the kernel: those of `exclude`, and anycast addresses of this machine. */
   readonly excluded: readonly Prefix[]
 }
 
 /** A Neighbor Advertisement to send: an answer or an announcement. */
 export type Advertisement = NeighborAdvertisement & { readonly ifindex: number }
 
-/** A Neighbor Solicitation to send: a probe, or an announcement by `announce solicit`. */
+/** A Neighbor Solicitation to send: a probe, a claim (see `Prober.claim`), or an announcement by `announce solicit`. */
 export type Probe = NeighborSolicitation & { readonly ifindex: number }
 
 /** An MLD or MRD message to send. */
@@ -280,17 +280,17 @@ export interface Effects {
   filters: readonly Filter[] | undefined
   /** Changes to be carried out before `answers` are sent. The results come back as an `Input` of kind `routes-done`. */
   readonly routes: RouteChange[]
-  /** Entries of the kernel's neighbor table that have another link-layer address than the owner, which has just answered. */
+  /** Corrections of the kernel's neighbor table: the owner has just answered with another link-layer address than that of the entry. */
   readonly repairs: NeighborRepair[]
-  /** Sent before `answers`: a discovery makes hosts solicit, and `answers` may contain the reply to these hosts. */
+  /** Sent before `answers`. Hosts solicit for the source of a discovery, and one advertisement in `answers` may reply to all of them. */
   readonly discoveries: Discovery[]
   readonly answers: Pool<Advertisement>
   readonly probes: Probe[]
   readonly multicasts: Multicast[]
   readonly routerAdvertisements: { readonly ifindex: number; readonly message: RouterAdvertisement }[]
-  /** Lookups by the kernel. Replies come back as an `Input` of kind `lookup`. */
+  /** Route lookups for targets. Replies come back as an `Input` of kind `lookup`. */
   readonly lookups: Lookup[]
-  /** Lookups for owners. Replies come back as an `Input` of kind `path`. */
+  /** Route lookups for owners. Replies come back as an `Input` of kind `path`. */
   readonly paths: PathLookup[]
   readonly events: Event[]
   readonly outcomes: Pool<PacketOutcome>

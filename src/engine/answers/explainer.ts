@@ -1,4 +1,4 @@
-/** Explains the outcome of solicitations for a target without a change of the engine's state, for `ndp6d explain`. */
+/** Explains the outcome of a solicitation for a target, for `ndp6d explain`. The state of the engine does not change. */
 import { type Address, formatMac } from '../../address.ts'
 import type { StatementKey } from '../../config/config.ts'
 import type { NeighborState, Outcome } from '../../events.ts'
@@ -28,7 +28,7 @@ export interface LinkExplanation {
   readonly rules: readonly RuleExplanation[]
   /** The outcome of a solicitation that a router sends now. `probing`: probes start, or are under way. */
   readonly outcome: Outcome
-  /** Names and ifindexes of the links that are probed for the owner. Empty if the owner is known, or the outcome does not depend on it. */
+  /** Names and ifindexes of the links to probe for the owner. Empty if the owner is known, or if the outcome does not depend on an owner. */
   readonly probed: readonly string[]
   readonly candidates: readonly number[]
 }
@@ -41,7 +41,7 @@ export interface NeighborExplanation {
   readonly lladdr: string | undefined
   readonly pinned: boolean
   readonly via: string | undefined
-  /** Another proxy answers for the host. */
+  /** Another proxy or the next hop answers for the host. */
   readonly proxied: boolean
   readonly router: boolean
   /** Time since the last proof. */
@@ -114,7 +114,7 @@ export class Explainer extends Part<ExplainerParts> {
     }
   }
 
-  /** Follows `Responder.solicitation`. @returns undefined: the owner has to be found */
+  /** Decides as `Responder.solicitation` does, without effects. @returns undefined: the owner has to be found by probes */
   #forecast(link: Link, target: Address, rules: readonly ActiveRule[], neighbor: Neighbor | undefined): Outcome | undefined {
     const { links, rules: all } = this.parts
     const { w0, w1, w2, w3 } = target

@@ -1,4 +1,4 @@
-/** Decides on the reaction to a solicitation: an answer, a probe or none (RFC 4861 7.2.3, 7.2.4, 7.2.8; RFC 4862 5.4.3). */
+/** Decides whether a solicitation leads to an answer, to probes or to nothing (RFC 4861 7.2.3, 7.2.4, 7.2.8; RFC 4862 5.4.3). */
 import { type Address, isLinkLocalWord, type Mac } from '../../address.ts'
 import type { NdiscView } from '../../wire/ndisc-decode.ts'
 import type { Lane } from '../budget/probe-budget.ts'
@@ -54,30 +54,30 @@ export class Responder extends Part<ResponderParts> {
     return this.#search(neighbor, link.ifindex, t0, t1, t2, t3, rules, view.sourceMac, now, this.#solicitor)
   }
 
-  /** Handles a packet for the target that the kernel wants to send on a link: probes the other links. Later packets use the host route. */
+  /** Handles a packet of the kernel that is to leave on this link: probes the other links for the target. A host route carries later packets. */
   local(ifindex: number, target: Address, now: Instant): void {
     const { w0, w1, w2, w3 } = target
     const { rules: all, cache, links } = this.parts
     const neighbor = cache.get(w0, w1, w2, w3)
     const rules = all.match(ifindex, w0, w1, w2, w3).filter(({ settings }) => settings.routes)
     const link = links.get(ifindex)
-    // If the target is probed on this link, the reported solicitation may be that probe. On a link without neighbor resolution, packets are
-    // reported instead.
+    // A solicitation for a target that is probed on this link may be the probe itself. On a link without neighbor resolution, no solicitation
+    // but a packet of the kernel is reported.
     const isProbe = neighbor?.work.probed.includes(ifindex) === true && link !== undefined && isResolved(link)
     if (neighbor?.isOwned || isProbe || rules.length === 0 || target.isLinkLocal) return
     if (all.excluded(w0, w1, w2, w3) || links.own(w0, w1, w2, w3) !== undefined || isAnycast(rules, links, w0, w1, w2, w3)) return
     this.#search(neighbor, ifindex, w0, w1, w2, w3, rules, -1, now)
   }
 
-  /** Handles the kernel's reply to the lookup of a target. DAD is answered if the target is an address of this machine. */
+  /** Handles the kernel's reply to a route lookup. @param local whether the target is an address of this machine: then DAD is answered */
   lookedUp(target: Address, local: boolean): void {
     const pending = this.#dad.take(target)
     if (pending !== undefined && local) for (const solicitor of pending.solicitors) this.#answerSolicitor(pending.rule, target, solicitor)
   }
 
   /**
-   * Answers the solicitors that wait for an owned target, if no host route is pending. A solicitor in DAD, or one that claims the target,
-   * waits until the owner is verified.
+   * Answers the solicitors that wait for an owned target, if the kernel's routes are settled. A solicitor in DAD, or one that claims the
+   * target, waits until the owner is verified.
    */
   release(neighbor: Neighbor, now: Instant): void {
     const { state, work: { waiting, rivalMac } } = neighbor
@@ -93,7 +93,7 @@ export class Responder extends Part<ResponderParts> {
     if (neighbor.isForeign || solicitor.ifindex === ifindex || (isDad && solicitor.mac === mac)) return
     // The target may be an own address on the solicitor's link by now, and then the kernel answers.
     if (this.parts.links.own(w0, w1, w2, w3)?.some((own) => own.ifindex === solicitor.ifindex)) return
-    // The owner may be known by a rule of another link, but an answer needs a rule of the solicitor's link.
+    // A rule of another link may have led to the owner, but an answer needs a rule of the solicitor's link.
     const rules = this.parts.rules.match(solicitor.ifindex, w0, w1, w2, w3)
     if (rules.length === 0 || !serves(this.parts, neighbor, rules, isDad) || (isDad && neighbor.isOverridable)) return
     if (isDad) this.#dad.conflict(neighbor, solicitor.ifindex, solicitor.mac, now)
@@ -190,7 +190,10 @@ export function serves({ links, rules: { config: { hosts } } }: Pick<ResponderPa
   return home !== undefined && allowsNamed(rules, home)
 }
 
-/** @returns whether a FAILED entry prevents new probes. A target that had an owner is probed again: the host may be back silently */
+/**
+ * @returns whether a FAILED entry prevents new probes: the target never had an owner, and all these links were probed. An owner may come
+ * back without sending a packet, so its address is probed again
+ */
 export function isDead({ verified, work: { probed } }: Neighbor, links: readonly number[]): boolean {
   return verified === Number.NEGATIVE_INFINITY && links.every((ifindex) => probed.includes(ifindex))
 }

@@ -1,4 +1,4 @@
-/** Handles the kernel's replies to lookups of routes, for targets of `auto` rules and of static rules in DAD. */
+/** Handles the kernel's replies to route lookups: for targets of `auto` rules, and for DAD of targets of static rules. */
 import type { NextHops } from '../cache/next-hops.ts'
 import type { CacheParts, Owners } from '../cache/owners.ts'
 import type { Resolution } from '../cache/resolution.ts'
@@ -24,7 +24,7 @@ export class RouteLookups extends Part<LookupParts> {
     const { isOwned, state, work: { byRoute, nextHop, origin, probed } } = neighbor
     if (isOwned ? nextHop === undefined : state !== 'INCOMPLETE' || !byRoute) return
     const link = ifindex === undefined ? undefined : links.get(ifindex)
-    // Solicitors on the link that the route leads to need no answer, so they are dropped.
+    // A solicitor on the link that the route leads to is on the target's own link, so it gets no answer.
     const waiting = neighbor.work.waiting.filter((solicitor) => solicitor.ifindex !== ifindex)
     neighbor.set({ waiting })
     const isProbed = !isOwned && probed.length > 0
@@ -35,7 +35,7 @@ export class RouteLookups extends Part<LookupParts> {
     }
     if (!subscriptions.has(link.ifindex)) subscriptions.update(link, true)
     if (via !== undefined) return nextHops.follow(neighbor, link.ifindex, via, now)
-    // The route has no next hop any more, so the target is on the link itself. The next solicitation starts probes for it.
+    // The route has no next hop any more, so the target is on the link itself. The next solicitation starts probes for the target.
     if (isOwned) return owners.remove(neighbor, 'route')
     neighbor.set({ nextHop: undefined })
     if (!resolution.widenTo(neighbor, link.ifindex, now) && !isProbed) owners.remove(neighbor, 'limit')

@@ -1,10 +1,10 @@
 /**
- * Rate limits of probes (RFC 6583 7.1, 7.2; RFC 3756 4.3.2). Each link and each block of the configuration has two separate budgets:
+ * Rate limits of probes (RFC 6583 7.1, 7.2; RFC 3756 4.3.2). Each link has two budgets, and so has each block of the configuration:
  *
  *     alive     for hosts that sent a packet themselves: four times `probe-limit` per second, and the unused budget of the last two seconds
  *     unknown   for solicited targets: `probe-limit` per second, and the unused budget of the last four seconds
  *
- * Probes have priorities. A probe must leave a part of the budget (`KEPT`) to probes of higher priority. From the highest to the lowest:
+ * A probe must leave a part of its budget (`KEPT`) to probes of higher priority. The priorities, from the highest to the lowest:
  *
  *     seen       targets that had an owner before
  *     calm       first probes for other targets
@@ -12,7 +12,7 @@
  *     repeat     retransmissions
  *     greedy     first probes caused by a host that used more than half of the rate
  *
- * A budget is stored as the instant until which it is in use (generic cell rate algorithm, ITU-T I.371). A refusal costs two comparisons.
+ * A budget is stored as the instant until which it is in use (generic cell rate algorithm, ITU-T I.371), so a refusal is cheap.
  */
 import type { Address, Mac } from '../../address.ts'
 import type { Settings } from '../../config/config.ts'
@@ -28,26 +28,26 @@ import { ProbeQueue, QUEUE_LIMIT, type Queued } from './probe-queue.ts'
  */
 export type Lane = 'seen' | 'alive' | 'unknown'
 
-/** The most milliseconds for which unused rate of the budget `unknown` is saved up. */
+/** Unused rate of the budget `unknown` is saved up for at most this many milliseconds. */
 export const WINDOW = 4000
-/** The same for the budget `alive`. The entries that one link adds in this time fit into the cache (`ALIVE_RESERVE`). */
+/** The same for the budget `alive`. By default, a link adds 4 x 500/s x 2 s = 4000 entries in this time, and `ALIVE_RESERVE` is 4096. */
 export const ALIVE_WINDOW = 2000
 /** Rate of the budget `alive`, in units of `probe-limit`. */
 const ALIVE_FACTOR = 4
-/** Saved up probes leave at this multiple of the budget's rate. */
+/** Probes from a saved-up budget leave at this multiple of the budget's rate. */
 const HASTE = 2
 /**
- * Probing a target on up to this many links counts as one probe of its block; on more links, as proportionally more. Otherwise the hosts
- * of 300 links that appear at the same time would cost 300 probes each. A scan can cause this many times `probe-limit` probes.
+ * The probes of a target on up to this many links cost its block as much as one probe, and on more links proportionally more. Otherwise
+ * hosts of 300 links that appear at the same time would cost 300 probes each. So a scan can cause LINKS times `probe-limit` probes.
  */
 const LINKS = 32
-/** While CROWD unknown targets wait in the queue, a host that used more than the part HASTY of its window causes no further probes. */
+/** While CROWD unknown targets wait in the queue, a host with the part HASTY of a `greedy` host's usage causes no further probes. */
 const CROWD = 256
 const HASTY = 1 / 4
 /** Numbers of hash slots, for senders and for targets that had an owner. A collision costs precision only. */
 const SENDERS = 1024
 const SEEN = 8192
-/** Milliseconds after an event until a refusal causes the next event, and after the last refusal until an event reports the rest. */
+/** A refusal is reported at once if the previous report is this old, milliseconds. Others are reported together, CALM after the last one. */
 const REPORT_INTERVAL = 10_000
 const CALM = 3000
 
@@ -77,7 +77,7 @@ class Bucket implements Timed {
 
   constructor(ifindex?: number) { this.ifindex = ifindex }
 
-  /** @returns whether the budget, with these probes added, is in use until `latest` at most */
+  /** @returns whether the budget, after these probes, would be in use until `latest` at most */
   fits(lane: Lane, probes: number, latest: number): boolean {
     return (lane === 'alive' ? this.alive + probes * this.#step / ALIVE_FACTOR : this.unknown + probes * this.#step) <= latest
   }
@@ -187,7 +187,7 @@ export class ProbeBudget<T extends Queued> {
     const step = 2000 / rate / (lane === 'alive' ? ALIVE_FACTOR : 1)
     const usage = this.#usage(lane)
     for (const slot of [this.#slot(from, 0), ...mac >= 0 ? [this.#slot(from, mac)] : []]) {
-      // The instant is at most a window ahead: usage beyond the window does not count later, because no other sender needed it.
+      // The instant is at most a window and a step ahead. Usage beyond that is not counted, because no other sender wanted the budget.
       usage[slot] = Math.min(Math.max(now, usage[slot]), now + windowOf(lane)) + step
     }
   }
@@ -229,7 +229,7 @@ export class ProbeBudget<T extends Queued> {
     return link
   }
 
-  /** @returns whether half of the rate is in use beyond `then` */
+  /** @returns whether the sender uses half of the rate until after the instant `then` */
   #isBusy(lane: Lane, slot: number, then: number): boolean { return this.#usage(lane)[slot] > then }
   #usage(lane: Lane): Float64Array { return lane === 'alive' ? this.#senders.alive : this.#senders.unknown }
 

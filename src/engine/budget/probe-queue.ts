@@ -19,14 +19,14 @@ export interface Queued {
   isQueued: boolean
 }
 
-/** The most probes that leave at once, in the lane `known` and in each of the other lanes. */
+/** The most probes that leave at once: in the lane `known`, and in each of the other lanes. */
 const KNOWN_BURST = 128
 const BURST = 32
 /** Probes per millisecond in the lane `known`. */
 const KNOWN_RATE = 4
 /** The most items that wait in one lane. The lane `known` has no limit. */
 export const QUEUE_LIMIT = 4096
-/** One token, less rounding errors: a probe whose deadline has come must not wait for the last fraction of its token. */
+/** One token, less rounding errors: a probe whose deadline has come must not wait for the last fraction of a token. */
 const TOKEN = 0.999
 
 class Lane<T extends Queued> {
@@ -69,7 +69,7 @@ export class ProbeQueue<T extends Queued> {
   size(lane: QueueLane): number { return this.#lanes[lane].waiting.size }
   isFull(lane: QueueLane): boolean { return lane !== 'known' && this.size(lane) >= QUEUE_LIMIT }
 
-  /** Probes at once if the lane allows it, or after the items that wait already. */
+  /** Sends the probe of an item at once if the lane allows it. Otherwise, the item waits behind the other items of its lane. */
   add(lane: QueueLane, item: T, now: Instant): void {
     const { waiting } = this.#lanes[lane]
     if (waiting.size === 0 && this.#lanes[lane].take(now)) return this.#probe(item, now)

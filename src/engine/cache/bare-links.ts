@@ -1,11 +1,11 @@
-/** Chooses sources of messages on bare links: those without any address, such as a bridge with `addrgenmode none`. */
+/** Chooses source addresses of messages on bare links. A bare link has no address at all, such as a bridge with `addrgenmode none`. */
 import type { Address } from '../../address.ts'
 import { borrowedSource } from '../links/source-address.ts'
 import { type Context, TimedPart } from '../rules/context.ts'
 import type { Timed } from '../tables/deadlines.ts'
 import type { Instant, Link } from '../types.ts'
 
-/** Milliseconds until a link without addresses counts as bare. rtnetlink shows a new address only after DAD (RFC 4862 5.4.2). */
+/** Milliseconds until a link without addresses counts as bare. Linux reports an autoconfigured address only after DAD (RFC 4862 5.4.2). */
 const PATIENCE = 3000
 
 interface BareLink extends Timed {
@@ -28,9 +28,9 @@ export class BareLinks extends TimedPart<BareParts, BareLink> {
   isBare(ifindex: number): boolean { return this.records.get(ifindex)?.isBare === true }
 
   /**
-   * Chooses the source of a message on a link without a usable address: an address of another link. Reports each such link once.
+   * Chooses the source of a message on a bare link: an address of another link. Reports each bare link once.
    * @param lastResort the source if no link of this machine has a usable address
-   * @returns undefined for a link with a usable address, and without any source
+   * @returns undefined when the link is not bare, or when there is no source
    */
   source({ ifindex }: Link, target: Address, lastResort?: Address): Address | undefined {
     const link = this.records.get(ifindex)

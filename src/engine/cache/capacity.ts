@@ -7,19 +7,19 @@ import type { Limit } from '../../events.ts'
 import { type Neighbor, NONE } from './neighbor.ts'
 import { UnconfirmedOwners } from './unconfirmed-owners.ts'
 
-/** The most INCOMPLETE and FAILED entries in total. Beyond it, a new entry replaces the oldest FAILED one. */
+/** The most INCOMPLETE and FAILED entries together. At this limit, a new entry replaces the oldest FAILED one. */
 export const UNPROVEN_LIMIT = 4096
-/** The most entries beyond UNPROVEN_LIMIT, only for hosts that sent a packet themselves. A scan cannot take them (RFC 6583 7.1). */
+/** Places beyond UNPROVEN_LIMIT, only for hosts that sent a packet themselves. A scan cannot take these places (RFC 6583 7.1). */
 export const ALIVE_RESERVE = 4096
-/** The most addresses behind next hops. They do not count for `limit`. Above this number, a new address replaces the oldest one. */
+/** The most addresses behind next hops, which do not count for `limit`. At this number, a new address replaces the oldest one. */
 export const BEHIND_HOPS_LIMIT = 4096
-/** The part of `limit` that the owners of one link leave to other links, and that confirmed owners leave to unconfirmed ones. */
+/** The part of `limit` that the owners of one link leave to other links, and that confirmed owners (`isConfirmed`) leave to new ones. */
 const OTHERS_SHARE = 1 / 4
-/** While owners use at least this part of `limit`, a new owner is verified a second after its proof. A forged one may not answer then. */
+/** While owners use at least this part of `limit`, a new owner is verified a second after its proof: a forged owner may not answer again. */
 const CROWD = 1 / 2
 
 export class Capacity extends Part<Pick<Context, 'effects'>> {
-  /** Learned owners by link-layer address. A change makes a new list. */
+  /** Learned owners by link-layer address. A change replaces the list, so a list does not change while it is iterated over. */
   readonly #byMac = new Map<Mac, readonly Neighbor[]>()
   readonly #ownedOn = new Counts<number>()
   /** Numbers of owners that answered a verification, by link. */
@@ -47,7 +47,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
       { name: 'addresses behind next hops', used: this.#behindHops.size, size: BEHIND_HOPS_LIMIT }]
   }
 
-  /** The entry that the next address behind a next hop replaces; undefined: the limit is not reached. */
+  /** The entry that one more address behind a next hop would replace; undefined: the limit is not reached. */
   get oldestBehindHops(): Neighbor | undefined {
     return this.#behindHops.size < BEHIND_HOPS_LIMIT ? undefined : this.#behindHops.values().next().value
   }
@@ -118,7 +118,10 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   isBusy(mac: Mac, rule: ActiveRule): boolean { return this.#isReached(mac, this.#probedFor.get(mac)?.size ?? 0, rule) }
   /** @returns the oldest INCOMPLETE entry that a host caused; undefined: none */
   oldestProbedFor(mac: Mac): Neighbor | undefined { return this.#probedFor.get(mac)?.values().next().value }
-  /** Counts an entry. Its state, link, MAC address, account, `isConfirmed` and next hop (if any) must not change until {@link remove}. */
+  /**
+   * Counts an entry. Until {@link remove}, its link, MAC address, `account` and the presence of a next hop must not change. Its state may
+   * change between REACHABLE and PROBE only, and `isConfirmed` by {@link confirm} only.
+   */
   add(neighbor: Neighbor): void { this.#count(neighbor, 1) }
   remove(neighbor: Neighbor): void { this.#count(neighbor, -1) }
 
@@ -171,7 +174,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
     return this.#confirmed < lessShare(rule.settings.limit) && this.#confirmedOn.count(ifindex) < lessShare(sizeOf(rule, isUpstream))
   }
 
-  /** @returns whether the owners of one link have their share of `limit`. If so, emits an event */
+  /** @returns whether the owners of one link use up their share of `limit`. If so, emits an event */
   #isOverrun(ifindex: number, rule: ActiveRule, isUpstream: boolean): boolean {
     const size = sizeOf(rule, isUpstream)
     if (size === rule.settings.limit || this.#ownedOn.count(ifindex) < size) return false
@@ -188,7 +191,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
 
 function lessShare(size: number): number { return size - Math.floor(size * OTHERS_SHARE) }
 
-/** @returns the most owners on one link */
+/** @returns the most owners on one link: less than `limit` on an upstream, and where the rule has several links with hosts */
 function sizeOf({ settings: { limit }, subnet, links: { ifindexes } }: ActiveRule, isUpstream: boolean): number {
   return isUpstream || ifindexes.length > (subnet === undefined ? 1 : 2) ? lessShare(limit) : limit
 }

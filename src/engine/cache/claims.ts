@@ -10,7 +10,7 @@ import type { Neighbor } from './neighbor.ts'
 import { proof } from './proof.ts'
 import type { Resolution, ResolutionParts } from './resolution.ts'
 
-/** Milliseconds from sending a claim to the first probe after it, so that the other proxy gets the claim first. */
+/** Milliseconds between a claim to another proxy (`Prober.claim`) and the next probe: the proxy must receive the claim first. */
 const CLAIM_LEAD = 100
 
 /** Milliseconds that a proxy needs, in addition to the time of its own probes, to notice that a host behind it is gone. */
@@ -33,7 +33,7 @@ export class Claims extends Part<ClaimParts> {
     const { lladdr } = view
     const mac = lladdr < 0 ? undefined : lladdr
     const isFromUpstream = isUpstream(neighbor.rule, link)
-    // On links without neighbor resolution each probe goes to the target, so O may be 0 in the answer of the owner (RFC 4861 7.2.4).
+    // On links without neighbor resolution, a probe goes to the target itself. Its answer may lack the option, with O=0 (RFC 4861 7.2.4).
     const isHost = view.override || mac === undefined || (link !== undefined && !isResolved(link))
     const isDownstream = subnet !== undefined && !isFromUpstream
     const override = isHost || (isDownstream && downstreamProxies.isBehind(ifindex, mac, now))

@@ -1,4 +1,4 @@
-/** Reports claims on the addresses of other hosts: every claim of a host, but at most one claim an hour of another ND proxy. */
+/** Emits an event for each claim of a host on another host's address. Claims of another ND proxy cause one event an hour at most. */
 import type { Address, Mac } from '../../address.ts'
 import type { ConflictBasis } from '../../events.ts'
 import { type Context, Part } from '../rules/context.ts'

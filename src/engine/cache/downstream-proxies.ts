@@ -20,23 +20,26 @@ import type { Neighbor } from './neighbor.ts'
 import type { CacheParts, Owners } from './owners.ts'
 import type { Prober } from './prober.ts'
 
-/** The most proxies that are remembered. Above this number, a new proxy replaces the longest known one that is not being tested. */
+/** The most proxies that are kept. At this number, a new proxy replaces the oldest one that is not being tested. */
 const PROXY_LIMIT = 64
-/** Solicitations for each of the two addresses in one test: enough on a link that loses a fifth of all frames. */
+/**
+ * Solicitations for each of the two addresses in one test. On a link that loses a fifth of all frames, a solicitation or its answer is lost
+ * with probability 1 - 0.8^2 = 0.36. All twelve are lost with probability 0.36^12, once in 200 000 tests.
+ */
 const ROUNDS = 12
 /** Milliseconds between two rounds. */
 const ROUND_INTERVAL = 50
 /**
- * The least number of answers for the host. With fewer, the link loses too much or the proxy is gone: a missing answer for the address
- * upstream then means nothing.
+ * A proxy counts as behind this machine only with this many answers for the host. With fewer answers, the link loses too many frames or
+ * the proxy is gone, so the silence about the address upstream proves nothing.
  */
 const MIN_ANSWERS = 3
-/** Milliseconds from the start of a test in which a late answer still counts. */
+/** Answers count until this many milliseconds after the start of a test. */
 const LATE = 5000
-/** Milliseconds from the start of a test until an answer of the proxy can start the next one. Each test with the same result doubles it. */
+/** Limits of the time between the starts of two tests, milliseconds. Each test that confirms the previous result doubles the time. */
 const MIN_INTERVAL = 5000
 const MAX_INTERVAL = 300_000
-/** Milliseconds for which a result holds without another test. */
+/** A result holds for this many milliseconds after the start of its test. */
 const LIFETIME = 600_000
 
 interface Proxy extends Timed {
@@ -68,8 +71,8 @@ export class DownstreamProxies extends Part<DownstreamProxiesParts> {
   }
 
   /**
-   * Handles an answer of another proxy: starts a test if none is under way and the last one was long enough ago.
-   * @param neighbor the entry that the proxy answered for @returns the end of the test that is under way; undefined: none is
+   * Handles an answer of another proxy. Starts a test if no test is under way and the previous test was long enough ago.
+   * @param neighbor the entry that the proxy answered for @returns the end of the present test; undefined: no test is under way
    */
   answered(neighbor: Neighbor, ifindex: number, mac: Mac, now: Instant): Instant | undefined {
     const proxy = this.#proxies.get(keyOf(ifindex, mac)) ?? this.#add(ifindex, mac)
@@ -78,7 +81,7 @@ export class DownstreamProxies extends Part<DownstreamProxiesParts> {
     return proxy.place < 0 ? undefined : proxy.startedAt + ROUNDS * ROUND_INTERVAL as Instant
   }
 
-  /** Counts a valid NA as an answer to a test. An NA that names the link-layer address of another host does not count. */
+  /** Counts a solicited NA as an answer to a test, unless the NA names another link-layer address than that of its sender. */
   advertisement(ifindex: number, view: NdiscView, now: Instant): void {
     if (this.#proxies.size === 0 || !view.solicited || view.lladdr !== view.sourceMac) return
     const proxy = this.#proxies.get(keyOf(ifindex, view.sourceMac))
@@ -93,7 +96,7 @@ export class DownstreamProxies extends Part<DownstreamProxiesParts> {
 
   wake(now: Instant): void {
     for (let proxy = this.#tests.due(now); proxy !== undefined; proxy = this.#tests.due(now)) {
-      // Without the link, or a rule for it, the test ends without a result.
+      // If the link is down, or no rule covers the target there any more, the test ends without a result.
       if (!this.#isServed(proxy)) continue
       if (proxy.rounds < ROUNDS) this.#solicit(proxy, now)
       else this.#conclude(proxy, proxy.answers >= MIN_ANSWERS, now)
@@ -155,8 +158,8 @@ export class DownstreamProxies extends Part<DownstreamProxiesParts> {
   }
 
   /**
-   * @returns an address that is on the upstream; undefined: none is known. Addresses that the administrator or the kernel knows come first,
-   * because the proxy knows them as well, and its own downstream hosts cannot take them
+   * @returns an address that is on the upstream; undefined: none is known. Learned owners are the last choice: the proxy may not know them,
+   * or may have lost them to a downstream host
    */
   #upstreamAddress(rule: ActiveRule): Address | undefined {
     const { rules, links, cache } = this.parts

@@ -1,16 +1,16 @@
 /**
  * Detects that this machine's firewall drops Neighbor Advertisements before the kernel gets them. The packet sockets of ndp6d receive
- * before the firewall does. So owners are found, but the kernel cannot resolve their addresses, and no traffic reaches them.
+ * packets that the firewall drops later. So ndp6d finds owners, but the kernel cannot resolve their addresses, and no traffic reaches them.
  */
 import { Part, type Context } from '../rules/context.ts'
 import type { Instant, KernelNeighbor } from '../types.ts'
 import type { NeighborCache } from './neighbor-cache.ts'
 
-/** Milliseconds after a reply to ndp6d in which a failed resolution by the kernel contradicts the reply. The kernel needs three seconds. */
+/** A failed address resolution of the kernel, which takes 3 s, contradicts a reply that ndp6d got at most this many milliseconds before. */
 const WINDOW = 5000
-/** Milliseconds after a contradiction in which a second one confirms it. */
+/** Two contradictions on one link within this many milliseconds confirm each other. */
 const MEMORY = 60_000
-/** Milliseconds until the same link is reported again. */
+/** The shortest time between two reports about one link, milliseconds. */
 const INTERVAL = 86_400_000
 
 export class FirewallDetector extends Part<Pick<Context, 'effects'> & { readonly cache: NeighborCache }> {
@@ -19,15 +19,15 @@ export class FirewallDetector extends Part<Pick<Context, 'effects'> & { readonly
   readonly #reported = new Map<number, Instant>()
 
   /**
-   * Handles an entry of the kernel's neighbor table. It is a contradiction if solicitations of the kernel failed soon after the owner
-   * replied to ndp6d. A link is reported after two contradictions with a reply to ndp6d between them: a host that left or restarted does
-   * not reply. A reply that the kernel gets on the link clears earlier contradictions.
+   * Handles an entry of the kernel's neighbor table. A contradiction: the kernel's solicitations failed soon after the owner replied to
+   * ndp6d. A link is reported after two contradictions with a reply to ndp6d between them, because a host that left or restarted does not
+   * reply. Any reply to the kernel on the link clears earlier contradictions.
    */
   kernel({ target, ifindex, state }: KernelNeighbor, now: Instant): void {
     if (state === 'reachable') this.#contradicted.delete(ifindex)
     if (state !== 'failed') return
     const neighbor = this.parts.cache.find(target)
-    // Without a link-layer address the owner is pinned and was never probed, or the link needs no address resolution.
+    // An owner without a link-layer address is pinned and was never probed, or is on a link without address resolution.
     if (neighbor?.isOwned !== true || neighbor.ifindex !== ifindex || neighbor.mac === undefined || now - neighbor.verified > WINDOW) return
     const previous = this.#contradicted.get(ifindex) ?? Number.NEGATIVE_INFINITY
     if (neighbor.verified <= previous) return

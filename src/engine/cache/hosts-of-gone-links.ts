@@ -17,8 +17,8 @@ export class HostsOfGoneLinks extends Part<Pick<Context, 'effects'>> {
   }
 
   /**
-   * Adds a host. Above a limit, the link that has been gone longest is forgotten with all its hosts. If the new host is of that link, only
-   * the new host is forgotten.
+   * Adds a host. Above a limit, the link that has been gone longest is forgotten with all its hosts. If the new host belongs to this very
+   * link, only the new host is forgotten.
    */
   add(iface: string, target: Address): void {
     const hosts = this.#hosts.get(iface)

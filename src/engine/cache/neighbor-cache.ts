@@ -26,7 +26,7 @@ export class NeighborCache extends Part<Pick<Context, 'effects' | 'random'>> {
     return { hosts, routes }
   }
 
-  /** Numbers of targets by state, and of host routes: `installed` ones are in the kernel, as far as known. */
+  /** Numbers of entries by state, and of host routes. `installed`: the routes that the kernel has, as far as known. */
   get counts() {
     const neighbors: Record<NeighborState, number> = { INCOMPLETE: 0, REACHABLE: 0, PROBE: 0, FAILED: 0 }
     const routes = { wanted: 0, installed: 0 }

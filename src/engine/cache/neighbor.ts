@@ -26,14 +26,14 @@ export function isSameHop(a: NextHop | undefined, b: NextHop): boolean {
 /** The most solicitors that may wait for one target. */
 export const SOLICITOR_LIMIT = 16
 
-/** Milliseconds that replace a shorter `ttl`. An owner whose `ttl` ends is verified at most twice in this time. */
+/** A shorter `ttl` counts as this, milliseconds. A verification begins after half of `ttl` or later, so at most two begin in this time. */
 const MIN_TTL = 1000
 /** An empty list, shared. */
 export const NONE: readonly never[] = []
 
 /** The members of an entry that most entries do not need while no probe is under way. */
 export interface Work {
-  /** Links that are probed, or were probed in the last round, except the owner's link. */
+  /** Links that are probed for the owner, or were probed in the last round. The verification of an owner on its own link does not count. */
   readonly probed: readonly number[]
   /** Links of `probed`, or the owner's link, where no probe could be sent yet: this machine has no usable address there. */
   readonly unsent: readonly number[]
@@ -53,20 +53,20 @@ export interface Work {
   readonly rival: number
   /** Link-layer address of that host; undefined when a bridge reported the claim. */
   readonly rivalMac: Mac | undefined
-  /** Announcement that waits for the host route. `isChange`: hosts on these links may have another link-layer address in their caches. */
+  /** An announcement that waits for the host route. `isChange`: caches of hosts on these links may have another link-layer address. */
   readonly unannounced: { readonly links: readonly number[]; readonly isChange: boolean } | undefined
-  /** Gateway, for `autovia`: the router that answered. */
+  /** Gateway of the host route, only with `autovia`: the router that answered for the target. */
   readonly via: Address | undefined
   readonly routedVia: Address | undefined
   /** The next hop that is probed instead of the owner. */
   readonly nextHop: NextHop | undefined
-  /** The packet for which the kernel's route was looked up last. */
+  /** Incoming link and source of the packet for which the kernel's route was last looked up. */
   readonly origin: Pick<Lookup, 'from' | 'source'> | undefined
-  /** The entry counts for the `host-limit` of this host, which caused the probes or sent a proof with the link-layer address of another. */
+  /** The entry counts for the `host-limit` of this host: it caused the probes, or sent a proof with another host's link-layer address. */
   readonly account: Mac | undefined
 }
 
-/** Shared by all entries that need none of the members, to save memory. */
+/** The `work` of all entries that need none of its members: sharing one object saves memory. */
 const IDLE: Work = Object.freeze({ probed: NONE, unsent: NONE, isCurtailed: false, byRoute: false, probes: 0, lane: 'unknown',
   isQueued: false, waiting: NONE, isMissing: false, isMisdirected: false, rival: 0, rivalMac: undefined, unannounced: undefined,
   via: undefined, routedVia: undefined, nextHop: undefined, origin: undefined, account: undefined })
@@ -84,16 +84,16 @@ export class Neighbor {
   verified = Number.NEGATIVE_INFINITY as Instant
   /** Time since which the target has its owner, or has none. */
   since = 0 as Instant
-  /** The link of the last owner; 0 if there was none. */
+  /** The link of the present owner, else of the previous one, as last reconciled; 0: none. */
   home = 0
   isPinned = false
-  /** Whether the owner answered a verification, so that no new owner replaces it. Written by `Capacity`, as `port` is. */
+  /** The owner answered a verification, so no new owner takes its place in the cache. Set by `Capacity`. */
   isConfirmed = false
-  /** ifindex of the bridge port at which the host is; 0: unknown. */
+  /** ifindex of the bridge port at which the host is; 0: unknown. Set by `UnconfirmedOwners`. */
   port = 0
   /**
-   * The owner is on an upstream and sets the router flag, so announcements go to it. Unlike the address of a gateway, another host can take
-   * this one.
+   * The owner is on an upstream and sets the router flag, so announcements go to it. The flag does not protect the address: another host
+   * can take it, unlike that of a default gateway of this machine.
    */
   router = false
   /**
@@ -104,7 +104,7 @@ export class Neighbor {
   /** The link-layer address is that of a proxy behind this machine, which answers for the host (`DownstreamProxies`). */
   isBehindProxy = false
   used = false
-  /** Time of the next transition. Written by the cache, as `place` is. */
+  /** Time of the next transition of the state. `deadline` and `place` are written by `Deadlines` only. */
   deadline = 0 as Instant
   place = -1
   isDirty = false
@@ -112,8 +112,8 @@ export class Neighbor {
   routed = 0
   isRoutePending = false
   /**
-   * `right`: the kernel's other routes lead to the owner, so no host route is needed. `detour`: without a host route, packets leave by
-   * another link. `unknown`: the kernel's reply is pending.
+   * `right`: no host route is needed, because the kernel's other routes lead to the owner, or because `isForeign` is set. `detour`: without
+   * a host route, packets leave by another link. `unknown`: the kernel's reply is pending.
    */
   path: 'unknown' | 'right' | 'detour' = 'right'
   /** The owner's link when `path` was last set; 0: a lookup is due. */
@@ -155,7 +155,7 @@ export class Neighbor {
     if (keys.some((key) => this.#work[key] !== change[key])) this.#work = { ...this.#work, ...change }
   }
 
-  /** Shares `work` with other entries again, if it has no information. */
+  /** Goes back to the shared `work` if no probe, solicitor or announcement needs a member of it. */
   rest(): void {
     const { probed, unsent, isCurtailed, byRoute, probes, isQueued, waiting, isMissing, isMisdirected, rival, unannounced, via, routedVia,
       nextHop, account } = this.#work
@@ -182,7 +182,7 @@ export class Neighbor {
   timeoutAt(now: Instant): Instant { return now + Math.max(1, this.rule.settings.timeout) as Instant }
   /** Milliseconds until a host that answers no probe counts as gone. */
   get patience(): number { return (this.rule.settings.retries + 1) * Math.max(1, this.rule.settings.timeout) }
-  /** INCOMPLETE: time of the last probe. */
+  /** Time of the last probe of an INCOMPLETE entry. */
   get probedAt(): Instant { return this.deadline - Math.max(1, this.rule.settings.timeout) as Instant }
   /** Number of unicast probes to an owner, before its solicited-node group is probed. */
   get unicastProbes(): number { return Math.min(MAX_UNICAST_SOLICIT, this.rule.settings.retries) }
@@ -197,7 +197,7 @@ export class Neighbor {
     return verified + ttl - Math.min(ttl / 2, (retries + 1) * timeout) as Instant
   }
 
-  /** Time of the next transition of a REACHABLE entry: when a second answer to the last probe no longer counts, or an earlier `staleAt`. */
+  /** Time of the next transition of a REACHABLE entry: `staleAt`, or if earlier, the end of the time for a second answer to the last probe. */
   get restAt(): Instant {
     return this.#work.probed.length === 0 ? this.staleAt : Math.min(this.staleAt, this.verified + RETRANS_TIMER) as Instant
   }

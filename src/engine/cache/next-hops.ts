@@ -1,6 +1,6 @@
 /**
- * Liveness of next hops. A host behind a router receives no solicitations of this machine. So the next hop of the route to the host is
- * probed, once for all addresses behind it. These addresses are answered for as long as the next hop is alive.
+ * Finds out which next hops are alive. A host behind a router receives no solicitations of this machine. So the next hop of the route to
+ * the host is probed, once for all addresses behind this next hop. They are answered for as long as the next hop is alive.
  *
  *     (none) --entry waits--> probing --solicited advertisement--> alive --ttl--> (none)
  *                               | no reply                          | an entry waits at the end of ttl, or the kernel gets no reply
@@ -22,7 +22,7 @@ import type { Resolution, ResolutionParts } from './resolution.ts'
 
 /** The most next hops that are known at one time. */
 export const HOP_LIMIT = 1024
-/** The most next hops that one wake handles. For a silent next hop all entries are searched, and packets wait meanwhile. */
+/** The most next hops that one wake handles. A silent next hop causes a search of all entries, and packets wait meanwhile. */
 const WAKE_LIMIT = 16
 
 export type NextHopParts = ResolutionParts & { readonly resolution: Resolution }
@@ -120,14 +120,17 @@ export class NextHops extends Part<NextHopParts> {
     else if (state === 'reachable' && mac === hop.mac) this.#alive(hop, mac, now)
   }
 
-  /** Forgets the next hops on a link that is gone or came up: other routers may be there. Routes of waiting entries are looked up again. */
+  /**
+   * Forgets the next hops on a link that is gone or came up: other routers may be there. Waiting entries repeat the route lookup when their
+   * present probe times out.
+   */
   gone(ifindex: number): void {
     for (const hop of this.#byLink.get(ifindex)?.values() ?? []) this.#deadlines.remove(hop)
     this.#size -= this.#byLink.get(ifindex)?.size ?? 0
     this.#byLink.delete(ifindex)
   }
 
-  /** Looks up the routes again that a change may concern. @param prefix undefined: all routes */
+  /** Repeats the route lookups that a change of a route to `prefix` may concern. @param prefix undefined: any route may have changed */
   rerouted(prefix: Prefix | undefined, now: Instant): void {
     this.#stale.add([...this.parts.cache.values()].filter(({ target, state, rule: { kind }, work: { nextHop } }) => {
       const isByRoute = nextHop !== undefined || (kind === 'auto' && state === 'FAILED')
@@ -176,7 +179,7 @@ export class NextHops extends Part<NextHopParts> {
     return false
   }
 
-  /** Sends the next probe. A verification needs no budget, like that of an owner. @returns false: no budget */
+  /** Sends the next probe. The verification of a known next hop needs no budget, as for owners. @returns false: no budget */
   #send(hop: Hop, now: Instant): boolean {
     const { prober } = this.parts
     const { ifindex, address, mac, probes, unicastProbes, waiting: [first] } = hop
@@ -219,12 +222,12 @@ export class NextHops extends Part<NextHopParts> {
     }
   }
 
-  /** Makes the entry REACHABLE. Its proof is as old as that of the next hop, so both are verified at the same time. */
+  /** Makes the entry REACHABLE. The time of its proof is that of the next hop's, so both are verified at the same time. */
   #prove(neighbor: Neighbor, hop: Hop): void {
     const { owners, cache: { capacity } } = this.parts
     const oldest = neighbor.isOwned ? undefined : capacity.oldestBehindHops
     if (oldest !== undefined) owners.remove(oldest, 'limit')
-    // Like the answer of another proxy, that of the next hop does not prove that the host exists.
+    // `isOverridable`: the answer of a next hop, like that of another proxy, does not prove that the host exists.
     owners.prove(neighbor, hop.ifindex, hop.mac, hop.verified,
       { via: undefined, isOverridable: true, isBehindProxy: false, router: false, account: undefined, nextHop: hop })
   }

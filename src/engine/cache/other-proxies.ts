@@ -9,7 +9,7 @@ import type { Instant } from '../types.ts'
 
 /** The most proxies that are registered. Above this number, a new proxy replaces the one that was registered first. */
 const LIMIT = 64
-/** Milliseconds at least between two events about one proxy. */
+/** The shortest time between two events about one proxy, milliseconds. */
 const REPEAT_INTERVAL = 3_600_000
 
 const NOT_YET = Number.NEGATIVE_INFINITY as Instant
@@ -21,8 +21,8 @@ export class OtherProxies {
   get limits(): Limit[] { return [{ name: 'other proxies', used: this.#reported.size, size: LIMIT }] }
 
   /**
-   * Registers the sender of an NA as a proxy, if the source of the NA is not its target, and O=0 (RFC 4861 7.2.8). O=1 counts as well in an
-   * unsolicited NA with the router flag: a proxy sends such an NA for a host that moved to another link of the proxy.
+   * Registers the sender of an NA as a proxy if the NA has O=0 and its source is not its target (RFC 4861 7.2.8). An unsolicited NA with
+   * R=1 may have O=1 as well: a proxy sends such an NA for a host that moved to another link of the proxy.
    */
   advertisement({ override, router, solicited, sourceMac, tlla, s0, s1, s2, s3, t0, t1, t2, t3 }: NdiscView): void {
     const mac = tlla < 0 ? sourceMac : tlla

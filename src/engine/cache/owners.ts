@@ -1,4 +1,4 @@
-/** Adds, keeps and removes owners. Every change of an entry's owner is made here, and marks the entry for the reconciler. */
+/** Adds, keeps and removes the owners of targets, and marks changed entries for the reconciler. */
 import type { Address, Mac } from '../../address.ts'
 import { RETRANS_TIMER } from '../../wire/constants.ts'
 import type { ProbeBudget } from '../budget/probe-budget.ts'
@@ -24,7 +24,7 @@ export type Proven = Pick<Neighbor, 'isOverridable' | 'isBehindProxy' | 'router'
 const PLAIN: Proven = { isOverridable: false, isBehindProxy: false, router: false, via: undefined, account: undefined, nextHop: undefined }
 
 export class Owners extends Part<CacheParts> {
-  /** Adds an owner, or keeps it. The entry becomes FAILED if a limit refuses the owner. */
+  /** Handles the proof of a new or known owner: the entry becomes REACHABLE, or FAILED if a limit refuses a new owner. */
   prove(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant, proven: Proven = PLAIN): void {
     const { cache, conflicts } = this.parts
     const { via, isOverridable, isBehindProxy, router, nextHop } = proven
@@ -35,7 +35,7 @@ export class Owners extends Part<CacheParts> {
     const isRoutine = !isNew && neighbor.home === ifindex && neighbor.router === router && !isPinned && (formerVia ?? via) === undefined
     if (neighbor.router !== router) cache.capacity.revision++
     if (!isNew) this.#confirm(neighbor, router)
-    // If this answer is that of another proxy, the claimant may be the owner itself, on another link. This is no conflict.
+    // If another proxy gave this answer, the host that claims the address may be the owner itself, on another link: that is no conflict.
     if (!isNew && rival !== 0 && rivalMac !== undefined && !isOverridable) {
       conflicts.report(target, rival, rivalMac, isPinned ? 'pinned' : 'answered', now)
     }
@@ -129,17 +129,17 @@ export class Owners extends Part<CacheParts> {
     cache.delete(neighbor)
   }
 
-  /** Removes an old entry, if there is no place for a new one otherwise. @returns false: no entry can be removed */
+  /** Makes place for a new entry. If the limit is reached, removes an old entry. @returns false: there is no place */
   makePlace(rule: ActiveRule, isAlive: boolean): boolean {
     const place = this.parts.cache.capacity.place(rule, isAlive)
     if (place instanceof Neighbor) this.remove(place, 'limit')
     return place !== undefined
   }
 
-  /** Emits the event of a transition. @param former link of the owner until now; 0 without one */
+  /** Emits the event about a transition to `state`. @param former the link of the previous owner; 0: none */
   report(neighbor: Neighbor, state: NeighborState | 'GONE', reason: NeighborReason, former = neighbor.home): void {
     const { target, rule: { length }, ifindex, mac, isReported, work: { nextHop, waiting } } = neighbor
-    // Hosts that the configuration names and addresses behind a next hop are no news: there may be thousands of them.
+    // Pinned hosts and addresses behind a next hop are not reported as news: there may be thousands of them.
     const isMove = reason === 'proof' && former !== 0 && former !== ifindex
     const news = state === 'REACHABLE' ? (!isReported || isMove) && reason !== 'pinned' && reason !== 'next hop'
       : isReported && (state === 'FAILED' || state === 'GONE')
@@ -152,11 +152,11 @@ export class Owners extends Part<CacheParts> {
   /** @returns whether an owner is to be confirmed soon, because many places are in use */
   isDoubtful(neighbor: Neighbor): boolean { return this.parts.cache.capacity.isDoubtful(neighbor, this.#isUpstream(neighbor)) }
 
-  /** Handles an owner that answered again. */
+  /** Handles another proof of the same owner. */
   #confirm(neighbor: Neighbor, router: boolean): void {
     const { target, ifindex, mac, rule, work: { isMisdirected } } = neighbor
     this.parts.cache.capacity.confirm(neighbor, this.#isUpstream(neighbor))
-    // The kernel accepts any forged advertisement with O=1 (RFC 4861 7.2.5, 11.1), so its entry is set back to the owner.
+    // The kernel accepts any forged advertisement with O=1 (RFC 4861 7.2.5, 11.1), so the kernel's entry is set back to the owner.
     if (!isMisdirected || mac === undefined || !rule.settings.neighborRepair) return
     this.parts.effects.repairs.push({ target, ifindex, mac, router })
   }

@@ -1,14 +1,14 @@
-/** Assigns the pinned hosts to their links, whenever a link is added, removed or renamed or the rules change. */
+/** Assigns the pinned hosts to their links, again after each change of the links, of their names and of the rules. */
 import { Part } from '../rules/context.ts'
 import type { Pin } from '../rules/host-lines.ts'
 import type { Instant } from '../types.ts'
 import type { ResolutionParts } from './resolution.ts'
 
 export class PinnedHosts extends Part<ResolutionParts> {
-  /** The link to which the hosts of each pin were last assigned; 0: it does not exist. */
+  /** The present link of the hosts of each pin (`host` lines with the same subnet and interface); 0: the link does not exist. */
   #places: ReadonlyMap<Pin, number> = new Map()
 
-  /** Moves the pinned hosts whose links changed. @param isAll also checks the hosts whose links are as before, after a change of rules */
+  /** Moves the pinned hosts whose links changed. @param isAll checks all pinned hosts, because the rules changed */
   update(isAll: boolean, now: Instant): void {
     const { rules: { config: { hosts } }, cache, owners } = this.parts
     const before = isAll ? new Map<Pin, number>() : this.#places
@@ -28,7 +28,7 @@ export class PinnedHosts extends Part<ResolutionParts> {
     }
   }
 
-  /** @returns the named link, or the first downstream link if none is named; 0 while that link does not exist */
+  /** @returns the link that the `host` lines name, or the first downstream link if they name none; 0 while the link does not exist */
   #placeOf({ iface, subnet: { links, upstream } }: Pin): number {
     return links.ifindexes.find((ifindex) => {
       const name = this.parts.links.get(ifindex)?.name

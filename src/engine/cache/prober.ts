@@ -31,9 +31,10 @@ export class Prober extends Part<ProberParts> {
   }
 
   /**
-   * Tells another proxy on the upstream, which answers for a target, that a downstream host claims this target. The claim is a solicitation
-   * with the target as its source. The other proxy takes it as a sign of life on another link, verifies its own host, and answers no probe
-   * before that. The solicited address is link-local, with the interface identifier of the target, by which a proxy recognizes claims.
+   * Informs another proxy on the upstream, which answers for a target, that a downstream host claims this target. The claim is a
+   * solicitation with the target as its source. For the other proxy, the claim is a sign of life on another link: that proxy verifies
+   * its own host before it answers another probe. The solicited address is link-local, with the interface identifier of the target. A
+   * proxy recognizes claims by this identifier.
    */
   claim({ target, ifindex, mac }: Neighbor): void {
     if (mac === undefined) return
@@ -41,7 +42,7 @@ export class Prober extends Part<ProberParts> {
     this.parts.effects.probes.push({ ifindex, source: target, destination: local.solicitedNode, target: local, to: mac })
   }
 
-  /** Sends the next probe of an INCOMPLETE or PROBE entry. Without budget, an INCOMPLETE entry skips a retransmission. */
+  /** Sends the next probe of an INCOMPLETE or PROBE entry. Retransmissions for an INCOMPLETE entry are left out where there is no budget. */
   next(neighbor: Neighbor, now: Instant): void {
     const { probes, probed, unsent, byRoute } = neighbor.work
     neighbor.set({ probes: probes + 1 })
@@ -59,7 +60,7 @@ export class Prober extends Part<ProberParts> {
 
   /**
    * Requests the kernel's route for packets of the first solicitor, so that policy routing by incoming link and source counts. Without a
-   * solicitor, the packet of the last request counts.
+   * solicitor, the request is the same as the previous one.
    */
   lookUp(neighbor: Neighbor): void {
     const { target, work: { waiting: [solicitor], origin: before } } = neighbor
@@ -88,13 +89,13 @@ export class Prober extends Part<ProberParts> {
   #verify(neighbor: Neighbor): void {
     const { target, ifindex, mac, isOverridable, unicastProbes, work: { isMissing, rival, rivalMac, probed, nextHop } } = neighbor
     if (nextHop !== undefined) return this.lookUp(neighbor)
-    // The bridge has no port for the owner's address, so unicast probes would reach no host, and are skipped.
+    // The bridge has no port for the owner's link-layer address, so unicast probes, which might not reach the owner, are skipped.
     if (isMissing) neighbor.set({ probes: Math.max(neighbor.work.probes, unicastProbes) })
     const { probes } = neighbor.work
     const isUnicast = mac !== undefined && !isMissing && probes <= unicastProbes && this.#confirm(target, ifindex, mac)
     if (!isUnicast) this.#solicit(neighbor, [ifindex])
     const isSameHost = rival !== 0 && (rivalMac === undefined || rivalMac === mac)
-    // The claimant is probed only when the owner is silent.
+    // The host that claims the address is probed by `Resolution` when the owner is silent.
     if (neighbor.isClaimedBehind) return
     const others = isMissing || isOverridable || (!isUnicast && probes > 1) ? this.#downstreams(neighbor)
       : isSameHost && probes > 1 ? this.#downstreams(neighbor).filter((other) => other === rival) : []
@@ -102,7 +103,7 @@ export class Prober extends Part<ProberParts> {
     this.#solicit(neighbor, others)
   }
 
-  /** Sends the probe that waited for a usable address of a link. An owner on this link is verified from the first probe again. */
+  /** Sends the probe that waited for a usable address of a link. If the owner is on this link, its verification begins again. */
   catchUp(neighbor: Neighbor, ifindex: number, now: Instant): void {
     const isOwner = neighbor.isOwned && neighbor.ifindex === ifindex
     neighbor.set({ unsent: neighbor.work.unsent.filter((link) => link !== ifindex), probes: isOwner ? 0 : 1 })
@@ -151,7 +152,7 @@ export class Prober extends Part<ProberParts> {
     const source = own ?? bareLinks.source(link, target)
     if (source === undefined) return
     const { ifindex, mac } = link
-    // With an Ethernet header, unicasts go to the link-layer address of this link itself, as those of the kernel do.
+    // On a link with `arp off`, unicast frames go to the link's own link-layer address, as the kernel sends them.
     const [to, toAll] = mac === undefined ? [NO_LLADDR, NO_LLADDR] : [mac, multicastMac(Address.allNodes.w3)]
     this.parts.effects.probes.push({ ifindex, source, destination: target, target, to },
       { ifindex, source, destination: Address.allNodes, target, to: toAll })
@@ -160,11 +161,11 @@ export class Prober extends Part<ProberParts> {
   /** @returns undefined while the link has no usable address */
   #source(link: Link, target: Address): Address | undefined { return probeSource(link, target) ?? this.parts.bareLinks.source(link, target) }
 
-  /** @returns the links that a downstream owner may have moved to */
+  /** @returns the downstream links that the owner may have moved to */
   #downstreams({ rule, ifindex, isOverridable }: Neighbor): readonly number[] {
     const { links } = this.parts
     const isDownstream = (link: number): boolean => !isUpstream(rule, links.get(link))
-    // The answer of another proxy on the upstream holds only while no downstream host answers.
+    // An upstream owner stays on the upstream, unless only another proxy answered for the owner: the host may have moved downstream.
     if (!isDownstream(ifindex) && !isOverridable) return []
     return rule.links.ifindexes.filter((link) => link !== ifindex && links.up(link) && isDownstream(link))
   }

@@ -8,7 +8,7 @@ export interface Claim {
   readonly ifindex: number
   /** Undefined on links without link-layer addresses. */
   readonly mac: Mac | undefined
-  /** O=1, or the sender is a proxy behind this machine, whose answer counts as that of the host. */
+  /** The answer counts as that of the host itself: O=1, or no neighbor resolution on the link, or a proxy behind this machine as sender. */
   readonly override: boolean
   /** The link is the upstream of the entry's subnet. */
   readonly isUpstream: boolean
@@ -20,7 +20,7 @@ export function proof(neighbor: Neighbor, claim: Claim, now: Instant): 'proof' |
   const { ifindex, mac, override, isUpstream } = claim
   const isHome = ifindex === neighbor.ifindex
   const isOwner = isHome && mac === neighbor.mac
-  // An owner on Linux answers a unicast probe with O=0. Any other advertisement with O=0 is from another proxy.
+  // A known owner on Linux answers a unicast probe with O=0. Any other advertisement with O=0 on a downstream link is from another proxy.
   if (!override && !(isOwner && state === 'PROBE') && subnet !== undefined && !isUpstream) return 'proxied'
   switch (state) {
     case 'FAILED': return 'unsolicited'
@@ -35,7 +35,7 @@ export function proof(neighbor: Neighbor, claim: Claim, now: Instant): 'proof' |
     case 'REACHABLE':
       // Only a second answer to the last probe counts, and only from another host on another link.
       if (isHome || mac === neighbor.mac || !probed.includes(ifindex) || now - verified >= RETRANS_TIMER) return 'unsolicited'
-      // If a proxy on a downstream answers for the owner, a second proxy upstream answers for the same host, too.
+      // If a downstream proxy answers for the owner, an upstream answer with O=0 is from a second proxy for the same host: it proves nothing.
       if (isUpstream && (override || !isBehindProxy)) return 'proof'
       if (!override) return 'proxied'
       return isOverridable && !isVouched ? 'proof' : 'unsolicited'

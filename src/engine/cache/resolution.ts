@@ -6,8 +6,9 @@
  *                                       +------------> FAILED <-----------------+     FAILED --deadtime--> (none)
  *
  * Only a solicited advertisement on a probed link adds an owner. An owner that still answers is not displaced (RFC 6620, RFC 3756
- * 4.1.1). Of two answers to one probe, the answer on the upstream counts, because the router is there. That answer may come
- * from the cache of another proxy. So the other proxy has to verify its host before a downstream host gets the address.
+ * 4.1.1). If hosts on the upstream and on a downstream link answer the same probe, the upstream host is the owner, because the router is
+ * there. But the upstream answer may come from the cache of another proxy, for a host that has moved downstream. So that proxy receives a
+ * claim and verifies its host, and the downstream host gets the address only if the proxy then stops answering.
  */
 import { Address, type Mac } from '../../address.ts'
 import { RETRANS_TIMER } from '../../wire/constants.ts'
@@ -23,9 +24,9 @@ import type { SilentLinks } from './silent-links.ts'
 
 /** The shortest time from a proof of an owner to a verification because of a claim on its address, milliseconds. */
 const CONTEST_INTERVAL = 250
-/** The shortest time between two probes on a link on which the host shows itself, milliseconds. */
+/** The shortest time between two probes on one link after signs of life of the host, milliseconds. */
 const REPEAT_INTERVAL = 50
-/** After the last timeout, unsent probes wait this many milliseconds for a usable address: DAD takes no longer (RFC 4862 5.4.2). */
+/** After the last timeout, unsent probes wait this many milliseconds for a usable address: DAD takes up to 1 s + 1 s (RFC 4862 5.4.2). */
 const DAD_TIME = 2000
 /** The most entries that one wake handles. It is small because packets wait meanwhile. */
 const WAKE_LIMIT = 64
@@ -53,7 +54,7 @@ export type ResolutionParts = CacheParts & { readonly owners: Owners; readonly p
 export class Resolution extends Part<ResolutionParts> {
   /**
    * Probes for the owner of a target. A link that is probed already is probed again only after a sign of life.
-   * @param solicitor makes the solicitor that waits. It is not called when a limit refuses the probes
+   * @param solicitor creates the solicitor that waits for the owner. It is not called when a limit refuses the first probes
    * @returns `probing`, `failed` (no link to probe) or `limit`
    */
   resolve(request: Request, now: Instant, solicitor?: () => Solicitor): Outcome {
@@ -86,8 +87,8 @@ export class Resolution extends Part<ResolutionParts> {
   }
 
   /**
-   * Removes the oldest INCOMPLETE entry that a host caused, if there was time for an answer. Forged signs of life of a host must not
-   * prevent probes for its real addresses. @returns false: no entry is old enough
+   * Removes the oldest INCOMPLETE entry that a host caused, if its target had time to answer. So signs of life from forged addresses of a
+   * host do not prevent probes for the real addresses of the host. @returns false: the entry is too young
    */
   #replaceProbed(account: Mac, now: Instant): boolean {
     const oldest = this.parts.cache.capacity.oldestProbedFor(account)!
@@ -109,7 +110,7 @@ export class Resolution extends Part<ResolutionParts> {
       if (fresh.some((link) => !probed.includes(link))) neighbor.set({ isCurtailed: true })
       return
     }
-    // Makes the entry the newest one of its host.
+    // Removing and adding makes the entry the newest one of its host, so `#replaceProbed` takes others first.
     cache.capacity.remove(neighbor)
     cache.capacity.add(neighbor)
     neighbor.set({ byRoute: byRoute || wasByRoute, lane: lane === 'alive' ? lane : neighbor.work.lane,
@@ -127,7 +128,7 @@ export class Resolution extends Part<ResolutionParts> {
     return neighbor.work.probed.includes(ifindex) || prober.widen(neighbor, prober.repeat(neighbor, [ifindex], now))
   }
 
-  /** Verifies an owner before a solicitor that claims its address is answered. @returns `probing`, or `limit`: too many solicitors wait */
+  /** Makes a solicitor that claims the owner's address wait for a fresh proof. @returns `probing`, or `limit`: too many solicitors wait */
   confirm(neighbor: Neighbor, solicitor: Solicitor, now: Instant): Outcome {
     if (!neighbor.wait(solicitor)) return this.#tooMany()
     const isDad = solicitor.source.isUnspecified
@@ -138,7 +139,7 @@ export class Resolution extends Part<ResolutionParts> {
     return 'probing'
   }
 
-  /** Verifies an owner whose address another host claims. @param delay milliseconds at least until a REACHABLE owner is verified */
+  /** Verifies an owner whose address another host claims. @param delay milliseconds for which the claim starts no verification */
   contest(neighbor: Neighbor, now: Instant, delay = 0): void {
     const at = Math.max(neighbor.verified + CONTEST_INTERVAL, now + delay) as Instant
     if (neighbor.state === 'REACHABLE' && now < at) this.parts.cache.setDeadline(neighbor, Math.min(neighbor.deadline, at) as Instant)
@@ -158,16 +159,16 @@ export class Resolution extends Part<ResolutionParts> {
     else budget.queue.add('known', neighbor, now)
   }
 
-  /** Takes an answer to the kernel (NUD_REACHABLE) as proof. After a restart such an answer may be old, and does not count. */
+  /** Takes NUD_REACHABLE of the kernel as a further proof of an owner. As the first proof it does not count, because the state may be old. */
   refresh(neighbor: Neighbor, now: Instant): void {
     const { isPinned, verified, ifindex, mac, isOverridable, isBehindProxy, router, work: { rival, isMissing, via, account, nextHop } } = neighbor
     if (isPinned || rival !== 0 || isMissing || verified === Number.NEGATIVE_INFINITY) return
-    // The kernel sent the probe, so no second answer is expected.
+    // No second answer to a probe is expected: the kernel sent this probe, and the last probe of ndp6d was answered long ago.
     if (now - verified >= RETRANS_TIMER) neighbor.set({ probed: NONE })
     this.parts.owners.prove(neighbor, ifindex, mac, now, { isOverridable, isBehindProxy, router, via, account, nextHop })
   }
 
-  /** Verifies an owner whose port its bridge lost, because the host may have moved without sending a packet. */
+  /** Handles the loss of an owner's port in the table of a bridge: verifies the owner, which may have moved without sending a packet. */
   missing(neighbor: Neighbor, now: Instant): void {
     if (neighbor.isPinned) return
     neighbor.set({ isMissing: true })
@@ -175,7 +176,7 @@ export class Resolution extends Part<ResolutionParts> {
     else this.verify(neighbor, now, 'bridge')
   }
 
-  /** Sends the next probe of an entry at the time `until`, even if all its probes have been sent. */
+  /** Lets an entry send its next probe at the time `until`, even if all its probes have been sent. */
   postpone(neighbor: Neighbor, until: Instant): void {
     const { isQueued, work: { probes }, rule: { settings: { retries } } } = neighbor
     if (isQueued || (neighbor.state !== 'INCOMPLETE' && neighbor.state !== 'PROBE')) return
@@ -235,11 +236,11 @@ export class Resolution extends Part<ResolutionParts> {
   /** @returns whether a probe waits for a usable address of a link that is up */
   #isHeldUp({ work: { unsent } }: Neighbor): boolean { return unsent.some((ifindex) => this.parts.links.up(ifindex)) }
 
-  /** Handles the end of the probes without an answer. A host that claims the address is probed next. */
+  /** Handles an entry whose probes got no answer: the entry becomes FAILED. Then a host that claims the address is probed. */
   #giveUp(neighbor: Neighbor, now: Instant): void {
     const { rule, target: { w0: t0, w1: t1, w2: t2, w3: t3 }, work: { rival, rivalMac, nextHop } } = neighbor
     const reason = nextHop === undefined ? unanswered(neighbor) : 'next hop silent'
-    // With `probe-limit`, the host may be on a link that was not probed, so the negative entry lives for `timeout` only.
+    // After a refusal by `probe-limit`, the host may be on a link that was not probed, so the FAILED entry lives for `timeout` only.
     this.parts.owners.fail(neighbor, reason, now, reason === 'probe-limit' ? rule.settings.timeout : rule.settings.deadtime)
     this.parts.silentLinks.unanswered(neighbor)
     neighbor.set({ rival: 0, rivalMac: undefined })

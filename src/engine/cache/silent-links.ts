@@ -9,20 +9,20 @@ import { isUpstream } from '../rules/rule.ts'
 import type { Neighbor } from './neighbor.ts'
 
 export class SilentLinks extends Part<Pick<Context, 'links' | 'effects'>> {
-  /** Links on which a host answered, or which were reported. */
+  /** Links on which a host answered, or which were reported: they are not reported again. */
   readonly #settled = new Set<number>()
-  /** The first target of each reported link on which still no host has answered. */
+  /** The reported links on which still no host has answered, each with the target whose probes led to the report. */
   readonly #silent = new Map<number, Address>()
 
   get silent(): ReadonlyMap<number, Address> { return this.#silent }
 
-  /** A host on this link answered a probe. */
+  /** Registers that a host on this link answered a probe. */
   answered(ifindex: number): void {
     this.#settled.add(ifindex)
     this.#silent.delete(ifindex)
   }
 
-  /** Handles the end of the probes without an answer: reports each probed link once, unless a host answered there before. */
+  /** Handles a target whose probes got no answer. Reports each probed downstream link without neighbor resolution once. */
   unanswered({ target, rule, work: { probed } }: Pick<Neighbor, 'target' | 'rule'> & { work: Pick<Neighbor['work'], 'probed'> }): void {
     const { links, effects } = this.parts
     for (const ifindex of probed) {

@@ -12,7 +12,7 @@ export interface NeighborSnapshot {
   /** The owner's link; undefined without an owner. */
   readonly iface: string | undefined
   readonly lladdr: string | undefined
-  /** The router that leads to the target, if there is one: the next hop, or the gateway of `autovia`. */
+  /** The router in front of the target: the next hop, or the gateway of `autovia`. Undefined: none is known. */
   readonly via?: string
   readonly pinned: boolean
   readonly routed: boolean

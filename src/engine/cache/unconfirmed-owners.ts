@@ -1,6 +1,6 @@
 /**
- * Owners that have not answered a verification yet, by link and by port of the link's bridge. A host may forge a link-layer
- * address for each address that it claims, but all these owners are at its own port.
+ * Owners that have not answered a verification yet, by link and by port of the link's bridge. A host may forge another link-layer address
+ * for each address that it claims. But all these owners are at the same port, which is that of the host.
  */
 import type { Mac } from '../../address.ts'
 import type { Neighbor } from './neighbor.ts'
@@ -8,7 +8,7 @@ import type { Neighbor } from './neighbor.ts'
 export class UnconfirmedOwners {
   /** The owners by link and by {@link Neighbor.port}, the oldest first. */
   readonly #places = new Map<number, Map<number, Set<Neighbor>>>()
-  /** The bridge and port of each link-layer address in a forwarding table. src/linux/neighbors.ts limits their number. */
+  /** The bridge and port of each link-layer address in a forwarding table. src/linux/neighbors.ts limits the number of addresses. */
   readonly #ports = new Map<Mac, { readonly bridge: number; readonly port: number }>()
 
   get isEmpty(): boolean { return this.#places.size === 0 }

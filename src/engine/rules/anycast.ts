@@ -1,10 +1,10 @@
-/** Anycast addresses, which hosts have in common and the proxy never answers for. */
+/** Recognizes anycast addresses. Several hosts share an anycast address, so the proxy never answers for it. */
 import type { Links } from '../links/links.ts'
 import type { ActiveRule } from './rule.ts'
 
 /**
  * Decides by the interface identifier, the last 64 bits (RFC 4291 2.5.4). Each /64 of a `subnet` block has anycast addresses, and so has
- * the /64 of an address of this machine. Other prefixes of rules are only ranges of ordinary addresses.
+ * the /64 of an address of this machine. Other prefixes of rules are only ranges of ordinary addresses, and so is the address of a /128 rule.
  * @param rules the rules that cover the address
  * @returns whether the address is subnet-router anycast (RFC 4291 2.6.1) or reserved anycast (RFC 2526)
  */

@@ -1,4 +1,4 @@
-/** The configuration, compiled into the tables where `Rules` looks up targets. Both `proxy` and `subnet` blocks become rules. */
+/** The configuration in the form of tables, in which `Rules` looks up targets. Both `proxy` and `subnet` blocks become rules. */
 import type { Address, Prefix } from '../../address.ts'
 import type { Config, Proxy, Rule, Settings, StatementKey, Subnet } from '../../config/config.ts'
 import type { LinkSets } from '../links/link-sets.ts'
@@ -9,7 +9,7 @@ import { LinkOptions } from './link-options.ts'
 import type { ActiveRule, ActiveSubnet } from './rule.ts'
 import { createRuleIndex, type RuleIndex, RuleList } from './rule-tables.ts'
 
-/** The rules of a `proxy` block: their numbers are `from` to `to - 1`. */
+/** A `proxy` block. Its rules have the numbers `from` to `to - 1` in the list of rules. */
 export interface Block {
   readonly iface: string
   readonly from: number
@@ -64,7 +64,7 @@ export class CompiledConfig {
     return { kind: 'subnets', block: this.subnets.indexOf(this.list.rules[number].subnet!) }
   }
 
-  /** @returns the first exclusion that contains the address; undefined: none */
+  /** @returns the first `exclude` prefix that contains the address; undefined: none */
   exclusionOf(address: Address): { prefix: Prefix; key: StatementKey } | undefined {
     for (const [block, prefixes] of this.#exclusions.entries()) {
       const index = prefixes.findIndex((prefix) => prefix.contains(address))
@@ -109,7 +109,7 @@ export class CompiledConfig {
     return subnet
   }
 
-  /** @returns the rule object for all rules that differ from this one in their address only */
+  /** @returns the object that this rule shares with all rules that differ from it only in their address */
   #variant(rule: Rule, { settings, rules }: Variants): ActiveRule {
     const { kind, prefix: { length } } = rule
     const [ifaces, autovia] = rule.kind === 'iface' ? [rule.ifaces, rule.autovia] : [[], false]

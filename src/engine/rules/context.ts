@@ -1,4 +1,4 @@
-/** What all parts of the engine share. There is one such object, so every part uses the rules that are in force. */
+/** The state that all parts of the engine share. Each part reads `rules` from the same object, so a new configuration holds for all parts. */
 import type { Config } from '../../config/config.ts'
 import { Links } from '../links/links.ts'
 import { Deadlines, type Timed } from '../tables/deadlines.ts'
@@ -27,7 +27,7 @@ export class Part<Parts> {
   constructor(parts: Parts) { this.parts = parts }
 }
 
-/** A part that keeps a record with a deadline for each of some links. */
+/** Base class of parts that keep one record with a deadline for each link that needs one. */
 export abstract class TimedPart<Parts, Record extends Timed> extends Part<Parts> {
   protected readonly records = new Map<number, Record>()
   protected readonly deadlines = new Deadlines<Record>()
@@ -43,6 +43,6 @@ export abstract class TimedPart<Parts, Record extends Timed> extends Part<Parts>
     this.records.delete(ifindex)
   }
 
-  /** Handles a record whose deadline has come. The record has no deadline until one is set again. */
+  /** Handles a record whose deadline has come. The record has no deadline then, until another one is set. */
   protected abstract due(record: Record, now: Instant): void
 }

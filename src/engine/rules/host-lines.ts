@@ -1,4 +1,4 @@
-/** The `host` lines of all subnets. Hosts whose link is certain are pinned: answered for without a probe, and never displaced. */
+/** The `host` lines of all subnets. A host whose link is certain is pinned: it is answered for without a probe, and is never displaced. */
 import { Address } from '../../address.ts'
 import type { PinnedHost } from '../../config/config.ts'
 import { fits, fitsAny } from '../links/link-sets.ts'
@@ -6,7 +6,7 @@ import { PrefixTable } from '../tables/prefix-table.ts'
 import type { Random } from '../types.ts'
 import type { ActiveRule, ActiveSubnet } from './rule.ts'
 
-/** The common part of all `host` lines with the same subnet and interface. */
+/** The part that all `host` lines with the same subnet and interface have in common. */
 export interface Pin {
   readonly subnet: ActiveSubnet
   /** Undefined: any downstream link. */
@@ -45,7 +45,7 @@ export class HostLines {
   has(w0: number, w1: number, w2: number, w3: number): boolean { return this.#find(w0, w1, w2, w3, false) !== undefined }
   isPinned(w0: number, w1: number, w2: number, w3: number): boolean { return this.#find(w0, w1, w2, w3, true) !== undefined }
 
-  /** @returns the name of the link to which the address is pinned, whether or not that link exists; undefined: it is not pinned */
+  /** @returns the name of the link to which the address is pinned, whether or not that link exists; undefined: the address is not pinned */
   linkOf({ w0, w1, w2, w3 }: Address): string | undefined {
     const pin = this.#find(w0, w1, w2, w3, true)
     return pin && (pin.iface ?? pin.subnet.downstream[0])

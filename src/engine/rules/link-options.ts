@@ -7,7 +7,7 @@ type Wanted = { -readonly [K in keyof Subscription]?: boolean }
 
 interface Snooping {
   readonly mode: 'mirror' | 'mrd'
-  /** Links that solicitations come from. */
+  /** Links where routers solicit for the hosts on the links `inside`. */
   readonly outside: LinkSet
   readonly inside: LinkSet
 }
@@ -32,7 +32,7 @@ export class LinkOptions {
     this.#want(name, wanted)
   }
 
-  /** Adds the option `snooping` of a block. @param outside link that solicitations come from @param inside links of the hosts */
+  /** Adds the option `snooping` of a block. @param outside the link where routers solicit @param inside the links of the hosts */
   snoop({ snooping: mode }: Settings, outside: string, inside: readonly string[]): void {
     if (mode === 'no') return
     this.#snooping.set(`${mode} ${outside} ${inside.join(' ')}`, { mode, outside: this.#sets.of([outside]), inside: this.#sets.of(inside) })
@@ -49,7 +49,7 @@ export class LinkOptions {
     return Object.assign({ ...PLAIN }, ...wanted)
   }
 
-  /** `mirrors`: for each link with hosts, the links to mirror their listener reports to. `routers`: the links to send MRD messages on. */
+  /** `mirrors`: for each link of hosts, the links to mirror the reports of these hosts to. `routers`: links to send MRD messages on. */
   get snooping(): { mirrors: Map<number, number[]>; routers: Set<number> } {
     const mirrors = new Map<number, number[]>()
     const routers = new Set<number>()

@@ -33,7 +33,7 @@ export class RuleTables {
     this.#random = random
   }
 
-  /** Adds a rule to the tables of these names. A table that has the same rule for the same address stays as it is. */
+  /** Adds a rule to the tables of these interface names. A table that has an equal rule for the same prefix stays as it is. */
   add(names: readonly string[], number: number): void {
     const { rules, prefixes } = this.#list
     const rule = rules[number]
@@ -42,7 +42,7 @@ export class RuleTables {
       let table = this.#byName.get(name)
       if (table === undefined) this.#byName.set(name, table = new PrefixTable(this.#random))
       const count = table.collect(w0, w1, w2, w3, this.#found)
-      // All rules that share an object have the same prefix length.
+      // Rules that share an object have the same prefix length. So if they are found for the same address, they have the same prefix.
       if (!this.#found.slice(0, count).some((other) => rules[other] === rule)) table.add(address, rule.length, number)
     }
   }

@@ -11,7 +11,7 @@ export interface ActiveRule {
   /** Prefix length in bits. */
   readonly length: number
   readonly settings: Settings
-  /** Links where owners may be; empty unless `kind` is `iface`. May contain the solicitor's link, which does not count. */
+  /** Links where owners may be; empty unless `kind` is `iface`. An owner on the solicitor's own link is not answered for. */
   readonly links: LinkSet
   readonly autovia: boolean
   /** Undefined for rules of `proxy` blocks. */
@@ -32,7 +32,7 @@ export function isStatic({ kind }: ActiveRule): boolean { return kind === 'stati
 
 /** @returns whether one of these rules answers for owners on this link */
 export function allows(rules: readonly ActiveRule[], ifindex: number): boolean {
-  // A loop, because a closure for each packet would be garbage.
+  // A loop, because a callback for `some` would be allocated for each packet.
   for (const { kind, links } of rules) if (kind !== 'iface' || links.ifindexes.includes(ifindex)) return true
   return false
 }

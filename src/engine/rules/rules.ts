@@ -32,7 +32,7 @@ export class Rules {
   /** Whether an `auto` rule exists, whose hosts may be on any link. */
   readonly hasAuto: boolean
 
-  /** @param onLink the on-link prefixes of each upstream, for `subnet auto` */
+  /** @param onLink on-link prefixes by the name of the upstream, for `subnet auto` */
   constructor(config: Config, random: Random, onLink: ReadonlyMap<string, readonly Prefix[]> = new Map()) {
     this.#random = random
     this.config = new CompiledConfig(config, random, this.#sets)
@@ -95,7 +95,7 @@ export class Rules {
     })
   }
 
-  /** @returns the rules of a link that cover the target, in file order, as their numbers in the list of rules */
+  /** @returns the numbers, in `RuleList`, of the rules of a link that cover the target, in file order */
   numbers(ifindex: number, { w0, w1, w2, w3 }: Address): number[] {
     const count = this.#collect(this.#listeners.get(ifindex)?.tables ?? NO_TABLES, w0, w1, w2, w3)
     return [...new Set(this.#found.slice(0, count))].sort((a, b) => a - b)
@@ -140,7 +140,10 @@ export class Rules {
   /** @returns the present upstream of the rule's subnet; empty: none */
   upstreamsOf({ subnet }: ActiveRule): readonly number[] { return subnet?.upstreams.ifindexes ?? [] }
 
-  /** @returns the links where an owner on `ifindex` is solicited: in a subnet, downstream links for an owner upstream, else the upstream */
+  /**
+   * @returns the links where an owner on `ifindex` is solicited. In a subnet, these are the downstream links for an owner on the upstream,
+   * and the upstream for any other owner. For a `proxy` block, these are the other links whose rules cover the target
+   */
   solicitedOn(rule: ActiveRule, { w0, w1, w2, w3 }: Address, ifindex: number): readonly number[] {
     if (rule.subnet === undefined) {
       return [...this.#listeners.keys()].filter((link) => link !== ifindex && this.match(link, w0, w1, w2, w3).length > 0)

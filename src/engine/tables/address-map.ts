@@ -32,7 +32,7 @@ export class AddressMap<V> {
     let hole = this.#slot(w0, w1, w2, w3)
     if (this.#values[hole] === undefined) return false
     this.#size--
-    // A lookup ends at a free slot. So an entry behind the hole moves into the hole if its own lookup would pass the hole.
+    // A lookup ends at a free slot. So a later entry moves into the hole if the lookup of this entry would otherwise end at the hole.
     const keys = this.#keys
     for (let i = (hole + 1) & this.#mask; this.#values[i] !== undefined; i = (i + 1) & this.#mask) {
       const home = hashAddress(this.#seed, keys[4 * i], keys[4 * i + 1], keys[4 * i + 2], keys[4 * i + 3]) & this.#mask

@@ -1,7 +1,7 @@
 /** A set whose items are taken a few at a time, so that packets do not wait for long lists of work. */
 import type { Instant } from '../types.ts'
 
-/** The most items that are taken at one time, and milliseconds until the next ones. */
+/** The most items that are taken at one time, and the milliseconds until the next items can be taken. */
 const BATCH = 24
 const INTERVAL = 1
 

@@ -1,6 +1,6 @@
-/** Queue with constant time per item: `Array.shift` would move all items behind the first. */
+/** Queue that takes constant time per item. `Array.shift` would move all items behind the first. */
 
-/** Taken items stay in the array until the queue is empty, or until they are at least this many and more than the items left. */
+/** Taken items leave the array when the queue is empty, or when there are at least this many of them and more of them than items left. */
 const CLEAR = 1024
 
 export class Fifo<T> {
