@@ -41,7 +41,7 @@ export interface NeighborExplanation {
   readonly lladdr: string | undefined
   readonly pinned: boolean
   readonly via: string | undefined
-  /** Another proxy or the next hop answers for the host. */
+  /** Another proxy answers for the host. */
   readonly proxied: boolean
   readonly router: boolean
   /** Time since the last proof. */
@@ -156,7 +156,8 @@ export class Explainer extends Part<ExplainerParts> {
       work: { probed, probes, waiting, rival, rivalMac, nextHop, via } } = neighbor
     const [iface, claimed, route] = [ifindex, rival, routed].map((link) => this.parts.links.get(link)?.name)
     return {
-      state, iface, ifindex, lladdr: formatted(mac), pinned, proxied: isOverridable || isBehindProxy, router,
+      state, iface, ifindex, lladdr: formatted(mac), pinned, router,
+      proxied: (isOverridable && nextHop === undefined) || isBehindProxy,
       via: (nextHop?.address ?? via)?.toString(),
       proved: verified === Number.NEGATIVE_INFINITY ? undefined : now - verified,
       next: place < 0 ? undefined : Math.max(0, deadline - now),

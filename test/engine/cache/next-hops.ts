@@ -2,6 +2,7 @@
 import t from 'tap'
 import { BEHIND_HOPS_LIMIT } from '../../../src/engine/cache/capacity.ts'
 import { HOP_LIMIT } from '../../../src/engine/cache/next-hops.ts'
+import { ip } from '../../kit/frames.ts'
 import {
   A, B, C, CONFIG, ETH0, ETH1, ETH2, GUEST, Guest, HOP, HOP_LOCAL, LO, linkOf, na, own, twoLinks, VM2, VM3,
 } from '../kit/guest.ts'
@@ -24,6 +25,7 @@ for (const hop of [HOP, HOP_LOCAL]) {
     t.equal(stage.solicit(C), 'answered')
     t.same(stage.saved, [], 'their proof is that of the next hop')
     t.same(stage.used, [1, 3])
+    t.match(stage.engine.explain(ip(A), stage.now).neighbor, { via: hop, proxied: false })
   })
 }
 
