@@ -38,7 +38,7 @@ export function printOutcomes(outcomes: readonly Outcome[], { isRunning, file, c
     findings.length > errors && count(findings.length - errors, 'warning'),
     unknown.length > 0 && `${unknown.length} unknown`,
   ].filter((part) => part !== false)
-  const noDaemon = isRunning === true ? '' : isRunning === false ? ' The daemon does not run.' : ' The daemon could not be asked.'
+  const noDaemon = isRunning === true ? '' : isRunning === false ? ' The daemon does not run.' : ' The daemon gave no facts.'
   const sum = `${checked} checked, ${parts.join(', ')}.${noDaemon}`
   // Names of links may contain control characters.
   return `${[...lines, `${sum}${status === 0 ? '' : ` Exit status ${status}`}`].join('\n')}\n`.replace(/(?!\n)\p{Cc}/gu, '?')

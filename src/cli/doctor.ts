@@ -99,7 +99,7 @@ async function askDaemon(path: string): Promise<Asked> {
       return { neighbors: [], isAbsent: true, absence: { unknown: 'no daemon runs', how: 'systemctl start ndp6d' } }
     }
     const isForbidden = code === 'EACCES' || code === 'EPERM'
-    return { neighbors: [], absence: isForbidden ? { unknown: 'not permitted to ask the daemon', how: 'sudo ndp6d doctor' }
+    return { neighbors: [], absence: isForbidden ? { unknown: 'not permitted to connect to the daemon', how: 'sudo ndp6d doctor' }
       : { unknown: `the daemon does not answer: ${message}`, how: 'systemctl restart ndp6d' } }
   }
 }

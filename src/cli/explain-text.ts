@@ -42,10 +42,10 @@ function verdict({ reason, verdict, links, owner, own, kernel }: Explained): str
     case 'excluded': return 'is not answered: the configuration excludes it.'
     case 'no-rule': return 'is not answered: no rule covers it.'
     case 'link-local': return 'is not answered: link-local addresses are never proxied.'
-    case 'foreign': return `is not answered: the kernel's route does not lead to its host on ${home} (\`ip -6 route get\`).`
-    case 'unknown-host': return 'is not answered: with `learn no`, only hosts with a `host` statement are.'
+    case 'foreign': return `is not answered: its host is on ${home}, but the kernel routes it elsewhere (\`ip -6 route get\`).`
+    case 'unknown-host': return 'is not answered: with `learn no`, only addresses with a `host` line are answered for.'
     case 'no-source': return `is not answered: ${on('no-source')} has no usable address to answer from.`
-    case 'no-candidate': return 'is not answered: no link where its host may be is up.'
+    case 'no-candidate': return 'is not answered: no link on which its host may be is up.'
     case 'same-link': return `is not answered: its host is on ${home} itself, the only link with a rule.`
   }
 }
@@ -89,7 +89,7 @@ function next({ state, nextAt, waiting }: ExplainedOwner): string | undefined {
   const solicitors = waiting === 0 ? '' : `; ${count(waiting, 'solicitor')} waiting`
   if (at === undefined) return waiting === 0 ? undefined : solicitors.slice(2)
   switch (state) {
-    case 'FAILED': return `silent for ${at}, or until the host shows itself`
+    case 'FAILED': return `not probed again for ${at}, unless the host sends a packet earlier`
     case 'REACHABLE': return `verified again in ${at}, or earlier if another host claims the address`
     default: return `next probe in ${at}${solicitors}`
   }

@@ -64,7 +64,7 @@ export async function handler(options: Options): Promise<void> {
 
 /** @returns what is wrong with the options, and what is expected */
 function problem({ target, link, kind, count, top, json }: Options): string | undefined {
-  if (top && !process.stdout.isTTY) return '--top needs a terminal: without it, `monitor` writes lines for a pipe'
+  if (top && !process.stdout.isTTY) return '--top needs a terminal: for a pipe, run `ndp6d monitor` without it'
   if (top && (json || (target ?? link ?? kind ?? count) !== undefined)) return '--top takes no other option'
   if (target !== undefined && Prefix.parse(target) === undefined) return `--target ${target} is neither an address nor a prefix like 2001:db8::/64`
   const unknown = kind?.split(',').find((word) => !KINDS.includes(word))

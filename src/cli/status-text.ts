@@ -177,7 +177,7 @@ export class StatusText {
     const lines = [`forwarding: ${forwarding}`, `configuration: ${file}, applied ${localTime(appliedAt)}`]
     const { at, verdict, problem, changedOnDisk, undoAt } = reload
     if (at !== null && verdict === 'refused') {
-      lines.push(`last reload: ${this.#color('red', 'refused')} ${localTime(at)}, the former one stays in force:`,
+      lines.push(`last reload: ${this.#color('red', 'refused')} ${localTime(at)}, the running configuration stays:`,
         `  ${wrap(problem ?? 'the file cannot be read', this.#width - 2, 2)}`)
     } else if (at !== null && verdict !== null) lines.push(`last reload: ${verdict} ${localTime(at)}`)
     if (undoAt !== null) lines.push(`${this.#color('red', 'on trial')} until ${localTime(undoAt)}: ndp6d reload --confirm`)

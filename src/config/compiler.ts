@@ -116,7 +116,7 @@ function readRuleIfaces(statements: readonly Statement[], proxyIface: string | u
     if (statement.values.length === 0) reportMissing(statement, 'an interface', reader)
     // A probe on one more link does no harm, so this is no error.
     if (statement !== statements[0]) report.warning(statement.key, 'several-interfaces',
-      'a second `iface`: ndp6d probes all of them', FIRST_ONLY)
+      'a second `iface`: ndp6d probes the links of all', FIRST_ONLY)
     else if (statement.values.length > 1 && report.first('several ifaces')) {
       report.warning(statement.values[1], 'several-interfaces', 'several interfaces: ndp6d probes all of them', FIRST_ONLY)
     }

@@ -77,7 +77,7 @@ function strayRoute(machine: Machine, { target, link }: Owner, other: number | u
   const isHostRoute = wrong !== undefined && length === 128
   return {
     what: `${address} is on ${link}, but the kernel ${wrong === undefined ? 'has no usable route to it' : `routes it to ${wrong}`}`,
-    why: 'packets for this host are answered for, come here, and do not reach it',
+    why: 'ndp6d answers for this host, so its packets come here, but they do not reach it',
     mend: isHostRoute ? `ip -6 route del ${address}/128 dev ${word(wrong)}` : `ip -6 route replace ${address}/128 dev ${word(link)}`,
     ...!isHostRoute && { keep: '`autowire yes` in the proxy block, or `routes yes` in the subnet' },
     link, target: address,

@@ -35,7 +35,7 @@ export function keptSentence(kept: number, dropped: number, links: readonly Link
   const total = kept + dropped
   const hosts = total === 0 ? 'no hosts are known' : `${dropped === 0 ? `${kept === 1 ? '' : 'all '}${plural(kept, 'host')}` : `${kept} of ${plural(total, 'host')}`}${
     would ? ' would be' : ''} kept`
-  const verbs = { kept: would ? 'would stay untouched' : 'untouched', replaced: would ? 'would get other sockets' : 'with other sockets',
+  const verbs = { kept: would ? 'would stay untouched' : 'untouched', replaced: would ? 'would get new sockets' : 'with new sockets',
     opened: would ? 'would be opened' : 'opened', closed: would ? 'would be closed' : 'closed' } as const
   const parts = Object.entries(verbs).flatMap(([state, verb]) => {
     const names = links.filter(({ sockets }) => sockets === state).map(({ iface }) => iface)

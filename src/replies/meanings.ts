@@ -12,7 +12,7 @@ export const DAEMON_STATES = {
   starting: 'its links are not all served yet',
   serving: 'answers solicitations',
   reloading: 'reads its configuration again',
-  stopping: 'saves its hosts and leaves the kernel',
+  stopping: 'saves its hosts and, unless it is restarted, removes its routes',
 } as const satisfies Readonly<Record<string, string>>
 export type DaemonState = keyof typeof DAEMON_STATES
 
@@ -75,7 +75,7 @@ export const OUTCOMES: Readonly<Record<Outcome, readonly [kind: CounterKind, mea
   'target-multicast': ['invalid', 'a multicast target'],
   'source': ['invalid', 'an impossible source address'],
   'dad-destination': ['invalid', 'DAD to another group than that of the target'],
-  'na-multicast-solicited': ['invalid', 'a solicited advertisement to a group'],
+  'na-multicast-solicited': ['invalid', 'a solicited advertisement by multicast'],
   'option-length': ['invalid', 'an option of length 0, or one too long'],
   'dad-slla': ['invalid', 'DAD with a link-layer address option'],
 }

@@ -70,7 +70,7 @@ t.test('what is wrong comes first', async (t) => {
     '         sysctl -w net.ipv6.conf.all.forwarding=1'])
   for (const line of [/^eth1 +downstream +down /, /^eth9 +downstream +waiting +- +- +- +-$/, /^eth8, eth9: configured, but no such link exists$/,
     /^eth7: too many open files$/, /^subnet auto \(no prefix yet\): eth0 to eth9 \(1 excluded\)$/,
-    /^forwarding: OFF: packets for hosts are dropped here$/, /^last reload: refused 2026-11-20 .{8}, the former one stays in force:$/,
+    /^forwarding: OFF: packets for hosts are dropped here$/, /^last reload: refused 2026-11-20 .{8}, the running configuration stays:$/,
     /^  \/etc\/ndp6d.conf:4:5: a subnet block/, /^neighbors +81 +100$/]) {
     t.ok(lines.some((each) => line.test(each)), String(line))
   }

@@ -27,7 +27,7 @@ t.test('hosts and links', (t) => {
   const links = (['kept', 'kept', 'replaced', 'opened', 'closed'] as const).map((sockets, i) => ({ iface: `eth${i}`, sockets }))
   t.equal(keptSentence(14, 3, links.slice(0, 2)), '14 of 17 hosts kept, eth0 and eth1 untouched')
   t.equal(keptSentence(1, 0, []), '1 host kept')
-  t.equal(keptSentence(0, 0, links), 'no hosts are known, eth0 and eth1 untouched, eth2 with other sockets, eth3 opened, eth4 closed')
+  t.equal(keptSentence(0, 0, links), 'no hosts are known, eth0 and eth1 untouched, eth2 with new sockets, eth3 opened, eth4 closed')
   t.equal(keptSentence(2, 0, Array(300).fill(links[0]), true), 'all 2 hosts would be kept, 300 links would stay untouched')
   t.end()
 })
