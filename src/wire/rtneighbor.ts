@@ -21,7 +21,7 @@ const NAMES: readonly [number, string][] = [[NUD_INCOMPLETE, 'INCOMPLETE'], [NUD
 /** struct ndmsg: family, 3 bytes of padding, ifindex, state, flags, type. */
 const HEADER = 12
 
-/** Offset of the address in the datagram: NDA_DST is the first attribute. MULTICAST is the first byte of a group address. */
+/** DST: offset of the address in the datagram, where NDA_DST is the first attribute. MULTICAST: first byte of an IPv6 group. */
 const DST = 16 + HEADER + 4
 const MULTICAST = 0xff
 
