@@ -97,7 +97,7 @@ export class LinkSockets {
   multicast(message: MulticastMessage): void { this.#packets?.multicast(message) }
   advertiseRouter(message: RouterAdvertisement): void { this.#packets?.advertiseRouter(message) }
 
-  /** Reads the kernel's drop counter, and reports drops now and then. @param now milliseconds */
+  /** Reads the kernel's drop counter. Reports drops at most once in REPORT_INTERVAL. @param now milliseconds */
   checkDrops(now: number): void {
     this.#unreported += this.#packets?.drops() ?? 0
     if (this.#unreported === 0 || now < this.#reportedAt + REPORT_INTERVAL) return

@@ -18,9 +18,9 @@ const KNOWN = NUD_STALE | NUD_DELAY | NUD_PERMANENT
 
 export interface NeighborListener {
   /**
-   * A new, changed or deleted entry. `deleted` also stands for NUD_FAILED in a dump, or set by another program (`ip neigh del`). The kernel
-   * deletes idle entries, so `deleted` is a reason to probe, not a proof that the host is gone. Link-local addresses are reported for
-   * routers only.
+   * A new, changed or deleted entry. `deleted` also stands for NUD_FAILED if a dump shows it, or if another program set it (`ip neigh del`).
+   * The kernel deletes idle entries, so `deleted` is a reason to probe, not a proof that the host is gone. Link-local addresses are reported
+   * for routers only.
    */
   neighbor(neighbor: KernelNeighbor): void
   /**

@@ -137,7 +137,7 @@ export class Rtnetlink extends RequestSocket {
   /**
    * Looks up routes to owners. The same datagram deletes the `hidden` route before the lookups and adds it again after them.
    * @param foreign called if a route discards packets, because replies do not show such a route; returns the routes that it may be
-   * @returns for each lookup its decisions: one per link of `from` and next hop of its route, and one for all links without a route
+   * @returns for each lookup its decisions: one per next hop of the route from each link of `from`. All links without a route share one
    */
   paths(lookups: readonly PathLookup[], foreign = (): readonly ForeignRoute[] => this.routesWithin([EVERYTHING])): (readonly RoutingDecision[])[] {
     const found = lookups.map((): RoutingDecision[] => [])

@@ -1,4 +1,4 @@
-/** Encoder of MLD and MRD messages (RFC 3810 5, RFC 2710 3, RFC 4286 3); mld-decode.ts shows the format. */
+/** Encoder of MLD and MRD messages (RFC 3810 5, RFC 2710 3, RFC 4286 3, 5); mld-decode.ts shows the format. */
 import { Address, type Mac, writeWord } from '../address.ts'
 import { write16 } from './bytes.ts'
 import {

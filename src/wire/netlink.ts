@@ -49,7 +49,7 @@ export interface Message {
   readonly type: number
   readonly flags: number
   readonly sequence: number
-  /** Port of the socket whose request caused the message; 0: the kernel. */
+  /** Port ID of the socket whose request caused the message; 0: the kernel. */
   readonly port: number
   /** Payload: bytes[start, end). */
   readonly start: number

@@ -53,7 +53,7 @@ export interface StationMessage {
 /** @returns the name of a state as ip-neighbour(8) prints it */
 export function stateName(state: number): string { return NAMES.find(([bit]) => (state & bit) !== 0)?.[1] ?? 'NONE' }
 
-/** @returns whether the neighbor has not failed: neither INCOMPLETE nor FAILED */
+/** @returns whether the state is neither INCOMPLETE nor FAILED */
 export function hasNotFailed(state: number): boolean { return (state & (NUD_INCOMPLETE | NUD_FAILED)) === 0 }
 
 /** Decodes RTM_*NEIGH of IPv6. @returns undefined for other types, messages that are too short, and other families */

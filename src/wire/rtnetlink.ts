@@ -26,7 +26,7 @@ export interface LinkMessage {
   readonly mac: Mac | undefined
   /** IFF_NOARP: the kernel resolves no neighbors on this link, although it has Ethernet addresses. */
   readonly noarp?: true
-  /** IFF_UP, IFF_LOWER_UP (carrier) and IFF_RUNNING (operational). */
+  /** IFF_UP, IFF_LOWER_UP (carrier) and IFF_RUNNING (operational) are all set. */
   readonly up: boolean
   /** Bytes. */
   readonly mtu?: number
