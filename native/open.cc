@@ -101,7 +101,7 @@ static bool addMembership(int fd, int ifindex, unsigned short type) {
 static const char* configurePacket(int fd, const PacketOptions& options, const sockaddr_ll& link, Ring* ring) {
   if (!setOption(fd, SOL_PACKET, PACKET_AUXDATA, 1)) return "setsockopt";
   if (!setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.receiveBuffer)) return "setsockopt";
-  // Linux before 4.20 lacks this option; there the reader drops own packets.
+  // Linux before 4.20 lacks this option. There, the JavaScript side drops the packets that this machine sent.
   if (options.protocol != ETH_P_ALL) setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
   if (!attach(fd, options.filter)) return "setsockopt";
   if (options.ring > 0) {

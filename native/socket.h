@@ -52,7 +52,7 @@ int32_t packetType(const sockaddr_ll* name, int ifindex);
 // An open descriptor with its properties.
 struct Opened {
   int fd;
-  int out;  // the descriptor that send() uses; of a packet socket, -1 before the first send() or drain()
+  int out;  // the descriptor that send() uses; -1 for a packet socket until its first send() or drain()
   bool isPacket;
   sockaddr_ll to;  // the link of a packet socket, and the destination of send() if `addressed`
   bool addressed;  // a packet socket without link headers

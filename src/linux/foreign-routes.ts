@@ -54,12 +54,12 @@ export class ForeignRouteWatcher implements EventListener {
     former?.close()
   }
 
-  /** The routes that discard packets and lead to a part of a watched prefix, as of the last report. */
+  /** The routes that discard packets and whose prefix is part of a watched prefix, as of the last report. */
   get discarding(): readonly ForeignRoute[] {
     return this.#discarding ??= this.#present()?.filter(({ isDiscarding }) => isDiscarding) ?? []
   }
 
-  /** Reports each route to a part of a watched prefix as changed. */
+  /** Reports all routes of other programs and of the kernel to parts of the watched prefixes, as if they had changed. */
   reportPresent(): void { for (const { prefix } of this.#present() ?? []) this.#add(prefix) }
 
   message(message: Message): void {
@@ -103,8 +103,8 @@ export class ForeignRouteWatcher implements EventListener {
 }
 
 /**
- * @returns the first 32 bits of all addresses of the prefixes. If a prefix is shorter than 32 bits, more than WORD_LIMIT words: the filter
- * then passes all routes
+ * @returns the first 32 bits of all addresses of the prefixes. If a prefix is shorter than 32 bits, these are too many: more than WORD_LIMIT
+ * arbitrary words stand for them, with which the filter passes all routes
  */
 function wordsOf(prefixes: readonly Prefix[]): number[] {
   const isShort = prefixes.some(({ length }) => length < 32)

@@ -39,7 +39,7 @@ export class Forwarding {
   readonly #open: OpenNetlink
   #events: EventSocket | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Whether the present state was logged as wrong. */
+  /** Whether a warning about the present state was logged. */
   #isWarned = false
 
   constructor(log: Log, needs: () => ForwardingNeeds, { state, changed = () => {} }: ForwardingOptions = {}, open: OpenNetlink = native.openNetlink) {

@@ -27,7 +27,7 @@ export class GatewayWatcher extends TableWatcher<readonly DefaultRoute[], Gatewa
 
   protected compare(routes: readonly DefaultRoute[]): void {
     this.routes = routes
-    // No rule covers a link-local address.
+    // Leaves out link-local gateways, because no rule covers their addresses.
     const gateways = routes.flatMap(({ address, ifindex }) => address === undefined || address.isLinkLocal ? [] : [{ address, ifindex }])
     const hasDefaultRoute = routes.length > 0
     const text = `${gateways.map(({ address, ifindex }) => `${address} ${ifindex}`).sort().join()} ${hasDefaultRoute}`

@@ -1,7 +1,7 @@
 /**
- * The grant watcher: reports what the routers of upstreams grant, as the kernel takes it from their Router Advertisements: lifetimes of
- * prefixes, the MTU, and options for name resolution (rtnetlink(7)). The kernel reports a prefix only when it is advertised. Until
- * then the lifetimes are those of the addresses that were made from the prefix.
+ * The grant watcher: reports what the kernel takes from the Router Advertisements of upstreams: lifetimes of prefixes, the MTU, and options
+ * for name resolution (rtnetlink(7)). The kernel reports a prefix only when a router advertises it. Until then, the lifetimes are those of
+ * the addresses that were made from the prefix.
  */
 import { Prefix } from '../address.ts'
 import type { Grant, Input } from '../engine/types.ts'
@@ -12,10 +12,10 @@ import { INFINITY } from '../wire/router-messages.ts'
 import { readSetting } from './sysctl.ts'
 import { TableWatcher } from './table-watcher.ts'
 
-/** Milliseconds from a message to the report, which shall cover a whole advertisement: the kernel handles its options one by one. */
+/** Milliseconds from a message to the report. The kernel handles the options of an advertisement one by one, and one report covers them. */
 const PAUSE = 20
 
-/** The most prefixes of one link that are kept: any host on the link can advertise any number. Only 64 are served. */
+/** The most prefixes of one link that are kept: any host on the link can advertise any number. `subnet auto` serves only 64. */
 const PREFIX_LIMIT = 256
 
 /** Ends of the lifetimes of a prefix, on the clock of performance.now(). */
@@ -33,14 +33,14 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
   protected readonly pause = 100
   /** Names of the followed links. */
   #names: ReadonlyMap<number, string> = new Map()
-  /** By ifindex and prefix. */
+  /** Lifetimes by ifindex, then by prefix. */
   readonly #lifetimes = new Map<number, Map<string, Lifetimes>>()
   readonly #touched = new Set<number>()
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * Follows the links of this map from ifindex to name, and no others. If the map has changed, reports all its links before it returns.
-   * @throws OsError
+   * Follows these links and no others. If they differ from the last call's, reports all of them before it returns.
+   * @param names names of the links by ifindex @throws OsError
    */
   follow(names: ReadonlyMap<number, string>): void {
     const isSame = names.size === this.#names.size && [...names].every(([ifindex, name]) => this.#names.get(ifindex) === name)

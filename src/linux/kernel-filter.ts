@@ -24,7 +24,7 @@ interface LinkRanges {
   readonly ifindex: number
   readonly mac: Mac | undefined
   readonly ranges: readonly Range[]
-  /** Whether packets to addresses in `ranges` that leave by the link are logged. */
+  /** Whether packets that leave by the link are logged if their destination is in `ranges`. */
   readonly isWatched: boolean
 }
 
@@ -49,8 +49,8 @@ export class KernelFilter {
   get group(): number | undefined { return this.#present?.group }
 
   /**
-   * Replaces the table in one transaction, if the new one differs. The prefixes of several filters of one link are joined, and so are the
-   * excluded ones.
+   * Replaces the table in one transaction, if the new one differs. Several filters of one link become one, with the prefixes and excluded
+   * prefixes of all.
    * @param group nfnetlink_log group for the kernel's own solicitations; undefined: do not log them
    * @param watched links to watch: on those without neighbor resolution, packets are logged instead of solicitations
    * @returns the error if the kernel refused the table (no nf_tables, no permission); then the previous table stays
@@ -94,8 +94,8 @@ export class KernelFilter {
     const flags = this.#owner ? NFT_TABLE_F_OWNER : 0
     const failed = this.#socket!.request((w, first) => {
       const batch = new Batch(w, first)
-      // Deleting a missing table would fail, so create it first: another program may have deleted a table without owner flag. The flags
-      // have to equal those of an existing table. A table of a previous run has no owner.
+      // Deleting a missing table would fail, so `newTable` comes first: another program may have deleted a table without owner flag. If the
+      // table exists, the flags must equal its flags. A table that a previous run left has no owner flag.
       batch.newTable(this.#present?.isEmpty === false ? flags : 0)
       batch.deleteTable()
       if (links.length > 0 || group !== undefined) batch.newTable(flags)

@@ -25,7 +25,7 @@ export interface KernelView {
   /** Name of the link that the packet comes in on; undefined: this machine sends the packet. */
   readonly from: string | undefined
   readonly neighbors: readonly { readonly iface: string; readonly state: string; readonly lladdr: string | undefined }[]
-  /** Proxy entries of the kernel. `isUsed`: the settings of the link let the kernel answer solicitations by the entry. */
+  /** Proxy entries of the kernel. `isUsed`: the settings let the kernel answer solicitations for the entry. */
   readonly proxies: readonly { readonly iface: string; readonly isUsed: boolean }[]
 }
 

@@ -14,7 +14,7 @@ export interface KernelListener {
   input(input: Input): void
   /** A link became a port of `master`, and counts as gone. */
   enslaved(iface: string, master: string): void
-  /** The watcher's table of neighbors, or that of stations, is full. */
+  /** More neighbors, or more stations (entries of bridges' forwarding tables), exist than are kept. */
   full(): void
 }
 
@@ -41,7 +41,7 @@ export class KernelWatch {
       const addresses = this.links.find((link) => link.ifindex === ifindex)?.addresses ?? []
       const prefixes = prefixesOf(onLink, addresses)
       const text = [...prefixes, ...addresses.map(({ address }) => address)].join(' ')
-      // Reads the lifetimes of a new prefix first: the prefix must not be advertised to hosts with longer ones.
+      // Reads the lifetimes of a new prefix first: the prefix must not be advertised to hosts with longer lifetimes.
       if (this.#granting.has(ifindex) && this.#reported.get(ifindex) !== text) this.#grants.resync()
       this.#reported.set(ifindex, text)
       report({ kind: 'prefixes', ifindex, prefixes })
@@ -106,10 +106,10 @@ export class KernelWatch {
   /** Reports changes of routes that concern these prefixes, and no others. @throws OsError */
   followRoutes(prefixes: readonly Iterable<Prefix>[]): void { this.#routes.follow(prefixes) }
 
-  /** The routes that discard packets and lead to a part of a prefix of {@link followRoutes}. */
+  /** The routes that discard packets and whose prefix is part of a prefix of {@link followRoutes}. */
   get discarding() { return this.#routes.discarding }
 
-  /** Reports as changed: each route of the kernel or another program to a part of a prefix of {@link followRoutes}. */
+  /** Reports all routes of other programs and of the kernel to parts of the prefixes of {@link followRoutes}, as if they had changed. */
   reportRoutes(): void { this.#routes.reportPresent() }
 
   close(): void { for (const watcher of [this.#links, this.#neighbors, this.#prefixes, this.#routes, this.#gateways, this.#grants]) watcher.close() }

@@ -1,4 +1,4 @@
-/** Removes what a daemon that no longer runs left: host routes, nftables table, changed settings, and (on hosts) what it advertised. */
+/** Removes what a daemon that no longer runs left: host routes, the nftables table, changed settings, and what hosts took from its RAs. */
 import type { SavedAdvertising } from '../engine/types.ts'
 import { ChangedSettings } from './changed-settings.ts'
 import { KernelFilter } from './kernel-filter.ts'
@@ -18,7 +18,7 @@ export interface Removed {
 }
 
 /**
- * @param state directory of the daemon's state
+ * @param state path of the daemon's state directory
  * @param advertised returns what the daemon advertised; called when it is certain that no daemon runs
  * @throws AlreadyRunning while a daemon runs in this network namespace; OsError
  */

@@ -89,7 +89,7 @@ export class LinkSockets {
   }
 
   flush(): void { this.#packets?.flush() }
-  /** Sends one echo request to all nodes from each of `sources`; later, if the sockets cannot be opened now. */
+  /** Sends one echo request to all nodes from each of `sources`. While the sockets cannot be opened, the requests wait. */
   discover(sources: readonly Address[]): void {
     if (this.#lateness !== undefined) this.#undiscovered = sources
     else this.#discovery.discover(sources)
@@ -97,7 +97,7 @@ export class LinkSockets {
   multicast(message: MulticastMessage): void { this.#packets?.multicast(message) }
   advertiseRouter(message: RouterAdvertisement): void { this.#packets?.advertiseRouter(message) }
 
-  /** Reads the kernel's drop counter, and reports drops now and then. @param now milliseconds */
+  /** Reads the kernel's drop counter. Reports drops at most once in REPORT_INTERVAL. @param now milliseconds */
   checkDrops(now: number): void {
     this.#unreported += this.#packets?.drops() ?? 0
     if (this.#unreported === 0 || now < this.#reportedAt + REPORT_INTERVAL) return
@@ -126,7 +126,7 @@ export class LinkSockets {
     return { received: past.received + received, drops: past.drops + drops, sent: past.sent + sent, unsent: past.unsent + unsent }
   }
 
-  /** Threads close the descriptors, because hundreds of links may go at once. */
+  /** Closes the sockets. Threads close the descriptors, because hundreds of links may go at once. */
   close(): void {
     clearTimeout(this.#timer)
     for (const socket of [this.#packets, this.#multicast]) socket?.close(true)
@@ -166,7 +166,7 @@ export class LinkSockets {
   }
 }
 
-/** Opens a socket that can receive and send. One that only receives would take a descriptor that another link needs. @throws OsError */
+/** Opens a socket that can receive and send, or none: one that only receives would take a descriptor that another link needs. @throws OsError */
 function openPackets(options: PacketSocketOptions, reader: PacketReader): PacketSocket {
   const socket = new PacketSocket(options, reader)
   try {

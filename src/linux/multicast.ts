@@ -1,4 +1,7 @@
-/** Receives MLD reports and messages of Router Discovery on a separate socket: few links need it, and its frames may be longer. */
+/**
+ * Receives MLD reports, Multicast Router Solicitations (RFC 4286) and messages of Router Discovery (RFC 4861 6) on a socket of its own: few
+ * links need this socket, and its frames may be longer than those of the other one.
+ */
 import { readMac, type Address, type Mac } from '../address.ts'
 import type { Link, Subscription } from '../engine/types.ts'
 import {

@@ -42,7 +42,7 @@ export interface NativeSocket {
 
 export interface PacketOptions {
   readonly ifindex: number
-  /** Ethertype in host byte order: 0x86dd for IPv6, or 0x0003 for all frames, including own ones. */
+  /** Ethertype in host byte order: 0x86dd for IPv6, or 0x0003 (ETH_P_ALL) for all frames, including those that this machine sends. */
   readonly protocol: number
   /** Classic BPF, an array of struct sock_filter in host order (8 bytes each); attached before bind. */
   readonly filter: Uint8Array

@@ -1,4 +1,7 @@
-/** Reports changes of the kernel's IPv6 neighbor table (RFC 4861 5.1) and of the forwarding tables of bridges. */
+/**
+ * Reports changes of the kernel's IPv6 neighbor table (RFC 4861 5.1) and of the forwarding tables of bridges. A station is a link-layer
+ * address in such a forwarding table, perhaps in several VLANs.
+ */
 import type { Mac } from '../address.ts'
 import type { KernelNeighbor } from '../engine/types.ts'
 import type { Limit } from '../events.ts'
@@ -15,9 +18,9 @@ const KNOWN = NUD_STALE | NUD_DELAY | NUD_PERMANENT
 
 export interface NeighborListener {
   /**
-   * A new, changed or deleted entry. `deleted` also stands for NUD_FAILED in a dump, or set by another program (`ip neigh del`). The kernel
-   * deletes idle entries, so `deleted` is a reason to probe, not a proof that the host is gone. Link-local addresses are reported for
-   * routers only.
+   * A new, changed or deleted entry. `deleted` also stands for NUD_FAILED if a dump shows it, or if another program set it (`ip neigh del`).
+   * The kernel deletes idle entries, so `deleted` is a reason to probe, not a proof that the host is gone. Link-local addresses are reported
+   * for routers only.
    */
   neighbor(neighbor: KernelNeighbor): void
   /**
@@ -31,7 +34,7 @@ export interface NeighborListener {
 interface Tables { readonly neighbors: NeighborMessage[]; readonly stations: StationMessage[] }
 
 export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
-  /** Also precedes the dump after lost messages: a dump of a full table takes 0.3 s, and an attacker may cause losses on purpose. */
+  /** The dump after lost messages waits as well: a dump of a full table takes 0.3 s, and an attacker may cause losses on purpose. */
   protected readonly pause = 1000
   #isFull = false
   /** Reported entries, until they fail or are deleted. Entries beyond KERNEL_LIMIT are reported, but their deletion is not. */

@@ -17,7 +17,7 @@ import { OwnSolicitations } from './own-solicitations.ts'
 /** Milliseconds from an error to the second attempt, and between further attempts. */
 const FIRST_PAUSE = 1000, PAUSE = 30_000
 
-/** One of the two uses. */
+/** One of the two uses of netfilter. */
 interface Use {
   readonly event: 'kernel-filter' | 'kernel-solicitations'
   readonly warning: (error: OsError) => string

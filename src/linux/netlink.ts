@@ -11,13 +11,13 @@ export const NETLINK_NETFILTER = 12
 
 export type OpenNetlink = NativeAddon['openNetlink']
 
-/** Bytes of a slot. The kernel sends a dump in parts that are never larger. */
+/** Bytes of a receive slot. No datagram of a dump is larger. */
 const SLOT = 32 * 1024
 const SLOTS = 8
 const RECEIVE_BUFFER = 4 * 2 ** 20
 /** The most attempts of a dump while changes of the table interrupt it. */
 const DUMP_ATTEMPTS = 10
-/** Largest number of receive calls in one turn of the event loop. */
+/** The most receive calls in one turn of the event loop. */
 const EVENT_ROUNDS = 32
 const NO_FILTER: Uint8Array = new Uint8Array(0)
 const ENOBUFS = 105
@@ -58,8 +58,8 @@ export class RequestSocket extends NetlinkSocket {
 
   /**
    * Sends one datagram of messages and receives the replies.
-   * @param compose writes up to 2^16 messages with the sequence numbers `first`, `first` + 1 ..., and returns their number, or
-   *   nothing for one message. The last message requests an acknowledgement or is a dump.
+   * @param compose writes up to 2^16 messages with the sequence numbers `first`, `first` + 1 ..., and returns their number; undefined
+   *   stands for one. The last message requests an acknowledgement or is a dump.
    * @param reply called with each message except acknowledgements; the message is a view, valid during the call
    * @returns the errors of refused messages, by the index of the message
    * @throws OsError when the datagram could not be sent or replies were lost (ENOBUFS): judge it by `verdict`
@@ -95,7 +95,7 @@ export class RequestSocket extends NetlinkSocket {
     throw osError(EINTR, 'netlink dump', 'the table changed during every attempt')
   }
 
-  /** Our netlink address, which marks our changes in notifications; 0 before the first reply. */
+  /** The netlink port ID of this socket, which notifications of our own changes contain; 0 before the first reply. */
   get port(): number { return this.#port }
 
   /** Makes this an event socket for the messages that an earlier request subscribed to. No request may follow. */

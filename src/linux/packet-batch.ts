@@ -31,7 +31,7 @@ export class ReceivedBatch implements PacketBatch {
   /** Whether the link is without neighbor resolution. Then no source is compared with `mac`: the other end may use our address, or none. */
   noarp = false
 
-  /** @param query called by `read` with a valid query for multicast listeners */
+  /** @param query called by `read` with a valid MLD query */
   constructor(mac: Mac | undefined, linkHeader: LinkHeader, query: (query: ListenerQuery) => void) {
     this.mac = mac
     this.#linkHeader = linkHeader
@@ -51,7 +51,7 @@ export class ReceivedBatch implements PacketBatch {
   /** Drops all packets: nothing can be read until the next `receive`. */
   clear(): void { this.#size = 0 }
 
-  /** Reads packet `i`. @returns undefined if the packet is a query, which the constructor's `query` gets, or if there is no packet `i` */
+  /** Reads packet `i`. @returns undefined if there is no packet `i`, or if it is an MLD query, which is passed to the constructor's `query` */
   read(i: number): NdiscView | undefined {
     if (i >= this.#size) return undefined
     const view = this.#view
@@ -74,7 +74,7 @@ export class ReceivedBatch implements PacketBatch {
     return view
   }
 
-  /** If packet `i` is a valid query that did not leave this machine by the link, passes it to `#query`. @returns whether it is */
+  /** Passes packet `i` to `#query` if it is a valid MLD query, except one that this machine sent by the link. @returns whether it passed */
   #readQuery(i: number, at: number, length: number): boolean {
     const { drop } = this.#view
     // A bridge also receives its own queries, whose source is our address (net/bridge/br_multicast.c).

@@ -1,6 +1,6 @@
 /**
- * The packet socket of one link (packet(7)): receives ND messages and queries for multicast listeners, and sends all messages
- * except Echo Requests. Received and sent messages stay in reused slabs; a packet allocates nothing.
+ * The packet socket of one link (packet(7)): receives NSs, NAs and MLD queries, and sends all messages except Echo Requests. Received and
+ * sent messages stay in reused slabs; a packet allocates nothing.
  */
 import type { Mac } from '../address.ts'
 import type { Link, PacketBatch, Subscription } from '../engine/types.ts'
@@ -23,7 +23,7 @@ export interface PacketReader {
   packets(batch: PacketBatch): void
   /** Called after `packets` for each drop reason in the batch, with the last frame of that reason. Its bytes are valid during the call. */
   invalid(frame: InvalidFrame): void
-  /** A valid query for multicast listeners; called while a batch is read. */
+  /** A valid MLD query; called while a batch is read. */
   query(query: ListenerQuery): void
   /** An error of receiving or sending, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
   failed(error: Error): void
@@ -35,7 +35,7 @@ export type PacketSocketOptions = Pick<Link, 'ifindex' | 'mac' | 'noarp'> & Pick
 const RECEIVE_BUFFER = 4 * 2 ** 20
 const RING = 8192
 
-/** Milliseconds for which a message may wait for the kernel. Its solicitor retransmits by then (RFC 4861 10, RETRANS_TIMER). */
+/** Milliseconds for which a message may wait for the kernel. After that its solicitor has retransmitted (RFC 4861 10, RETRANS_TIMER). */
 const MAX_WAIT = 1000
 
 const NO_MAC = -1 as Mac
@@ -100,7 +100,7 @@ export class PacketSocket {
   set noarp(noarp: boolean) { this.#batch.noarp = noarp }
   get queued(): number { return this.#queue.size }
 
-  /** Opens the descriptor for sending, by sending no message: later there might be no free descriptor. @throws OsError */
+  /** Opens the descriptor for sending now, because later none may be free. Sends no message. @throws OsError */
   prepareToSend(): void { this.#socket.send(NOTHING, 1, NO_LENGTHS, 0) }
 
   /** Queues an NA until `flush`. The caller may change `message` after this call. */

@@ -14,7 +14,7 @@ import { SMALL_SHARE, TableWatcher } from './table-watcher.ts'
 /** The most prefixes of one link that are reported: more than `subnet auto` serves, so the engine notices that there are too many. */
 export const REPORT_LIMIT = 256
 
-/** @param prefixes the on-link prefixes of the link, sorted, without duplicates; beyond the limit, those reported before stay */
+/** @param prefixes the on-link prefixes of the link, sorted, without duplicates; beyond the limit, known prefixes precede new ones */
 export type PrefixesFound = (ifindex: number, prefixes: readonly Prefix[]) => void
 
 type Prefixes = Map<number, readonly Prefix[]>

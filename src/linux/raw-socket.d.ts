@@ -10,7 +10,7 @@ declare module 'raw-socket' {
   }
 
   interface SocketWrap {
-    /** sendto(2), at once. A closed socket is opened again. @throws Error with the text of strerror(3) */
+    /** Calls sendto(2) at once. Opens a closed socket again. @throws Error with the text of strerror(3) */
     send(buffer: Buffer, offset: number, length: number, address: string, sent: (bytes: number) => void): void
   }
 

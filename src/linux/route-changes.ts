@@ -73,15 +73,15 @@ export class HostRoutes {
   /** @returns our routes that carry traffic now. @throws OsError */
   present(): HostRoute[] { return this.#kernel.hostRoutes(false) }
 
-  /** Adopts routes of the previous run: those of `routes` that are still in the kernel become permanent. Paced. @throws OsError */
+  /** Adopts routes of the previous run, at most RATE per millisecond: those that are still in the kernel become permanent. @throws OsError */
   async adopt(routes: readonly HostRoute[]): Promise<void> {
     // Replaces all routes, not only expiring ones: in its last 10 ms an expiring route looks permanent.
     await this.#paced(routes, (part) => this.#kernel.replaceRoutes(part))
   }
 
   /**
-   * Lets the kernel expire all of our routes in `graceMs` milliseconds (rounded up to seconds), or deletes them if that is 0. Waiting
-   * changes are dropped. Paced.
+   * Lets the kernel expire all of our routes in `graceMs` milliseconds (rounded up to seconds), or deletes them if that is 0. Changes at most
+   * RATE routes per millisecond. Drops waiting changes.
    * @throws OsError
    */
   async leave(graceMs: number): Promise<void> {

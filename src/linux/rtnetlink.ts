@@ -21,7 +21,7 @@ export const NETLINK_ROUTE = 0
 /** Errors of deleting a route that does not exist, or is being deleted. */
 const GONE = ['ESRCH', 'ENOENT']
 
-/** No owner is added to a datagram with this many messages. The receive buffer holds two replies to each message. */
+/** A datagram with this many messages gets no further lookups. The receive buffer holds two replies to each message. */
 const LOOKUP_LIMIT = 512
 
 /** The most links whose entries are requested in one datagram. */
@@ -76,7 +76,7 @@ export class Rtnetlink extends RequestSocket {
   /** The next hops of all default routes, perhaps with duplicates. */
   defaultRoutes(): DefaultRoute[] { return this.dump((w, sequence) => dumpRoutes(w, sequence, RTN_UNICAST), decodeDefaultRoutes).flat() }
 
-  /** Routes of other programs and of the kernel to parts of `prefixes`, in all tables, perhaps with duplicates. */
+  /** Routes of other programs and of the kernel whose prefix is part of one of `prefixes`, in all tables, perhaps with duplicates. */
   routesWithin(prefixes: readonly Prefix[]): ForeignRoute[] {
     const shortest = Math.min(...prefixes.map(({ length }) => length))
     return this.dump(dumpRoutes, (message) => {
@@ -136,15 +136,15 @@ export class Rtnetlink extends RequestSocket {
 
   /**
    * Looks up routes to owners. The same datagram deletes the `hidden` route before the lookups and adds it again after them.
-   * @param foreign called if packets are discarded: returns the routes that may be the cause, because the replies do not name it
-   * @returns for each lookup its decisions: one per link of `from` and next hop of its route, and one for all links without a route
+   * @param foreign called if a route discards packets, because replies do not show such a route; returns the routes that it may be
+   * @returns for each lookup its decisions: one per next hop of the route from each link of `from`. All links without a route share one
    */
   paths(lookups: readonly PathLookup[], foreign = (): readonly ForeignRoute[] => this.routesWithin([EVERYTHING])): (readonly RoutingDecision[])[] {
     const found = lookups.map((): RoutingDecision[] => [])
     const refused = lookups.map(({ from }) => from.length)
     const discarded = new Set<number>()
     for (let at = 0; at < lookups.length;) {
-      /** What each message is: a part of the lookup with this index, or the change of a hidden route. */
+      /** For each message: the index of its lookup, or the change of a hidden route. */
       const messages: (number | RouteChange)[] = []
       let first = 0
       const failed = this.request((w, sequence) => {
@@ -185,8 +185,8 @@ export class Rtnetlink extends RequestSocket {
   }
 
   /**
-   * Carries out `changes` in order, in one datagram with one acknowledgement. Adding fails with EEXIST where a route has the same
-   * destination and metric, ours or not. Deleting a route that is gone does not fail.
+   * Carries out `changes` in order, in one datagram with one acknowledgement. Adding fails with EEXIST if any route has the same
+   * destination and metric. Deleting a route that is gone does not fail.
    * @returns the refused changes
    */
   changeRoutes(changes: readonly RouteChange[]): RouteFailure[] {
@@ -195,8 +195,8 @@ export class Rtnetlink extends RequestSocket {
   }
 
   /**
-   * Replaces routes that {@link hostRoutes} has just shown to be ours: the kernel would also replace another program's route of the
-   * same metric. ENOENT: the route is gone.
+   * Replaces routes. The caller knows from {@link hostRoutes} that they are ours, because the kernel would also replace another program's
+   * route of the same metric. Fails with ENOENT for a route that is gone.
    * @param expires seconds until the kernel removes the routes; undefined: never
    * @returns the refused changes
    */

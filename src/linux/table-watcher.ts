@@ -4,12 +4,12 @@ import { native } from './native.ts'
 import { EventSocket, type EventListener, type OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE, type Rtnetlink } from './rtnetlink.ts'
 
-/** The share of the time for dumps of a table that other hosts can fill, and change at any rate. */
+/** The share of the time that dumps may take if other hosts can fill the table, and change it at any rate. */
 export const SMALL_SHARE = 0.05
-/** The share of this many milliseconds may be used at once, so that dumps of small tables need not wait. */
+/** Time without dumps is credited, up to this many milliseconds: its share may be used at once. So dumps of small tables need not wait. */
 const CREDIT = 1000
 
-/** Base of the watchers: listens to rtnetlink(7) messages about tables, which it dumps at first and after lost messages. */
+/** Base class of the watchers: listens to rtnetlink(7) messages about tables. Dumps the tables at first, and again after lost messages. */
 export abstract class TableWatcher<Tables, Listener> implements EventListener {
   protected readonly listener: Listener
   protected readonly kernel: Rtnetlink

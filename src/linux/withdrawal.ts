@@ -10,7 +10,7 @@ import type { Rtnetlink } from './rtnetlink.ts'
 const IGNORE = { packets: () => {}, invalid: () => {}, query: () => {} }
 
 /**
- * Sends one advertisement on each link: with a router lifetime of 0, and the prefixes deprecated. Leaves out links that are gone, down, or
+ * Sends one Router Advertisement on each link, with a router lifetime of 0 and deprecated prefixes. Leaves out links that are gone, down, or
  * without a link-local address.
  * @returns the names of the links on which it was sent @throws OsError
  */

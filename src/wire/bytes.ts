@@ -27,7 +27,7 @@ const ICMPV6 = 58
 /**
  * Computes the checksum of an ICMPv6 message with its pseudo header.
  * @param ip offset of the IPv6 header; the message of `length` bytes follows without extension headers
- * @returns the value of the checksum field if the field is zero; 0 if the field is correct
+ * @returns the value to write into a checksum field that contains zero; 0 if the field contains the correct value
  */
 export function icmpv6Checksum(bytes: Uint8Array, ip: number, length: number): number {
   // The addresses stand before the message, so pseudo header and message are contiguous.

@@ -12,7 +12,7 @@ export const LOAD_HALF = 0x28, LOAD_BYTE = 0x30, LOAD_WORD = 0x20, AND = 0x54, J
 
 const WHOLE = 0xffff
 
-/** A line of a program. A jump goes to label `equal` if its condition holds, else to `other`; if that label is absent, to the next line. */
+/** A line of a program. A jump goes to label `equal` if its condition holds, else to `other`. Without that label, it goes to the next line. */
 export interface Instruction {
   readonly label?: string
   readonly code: number

@@ -32,7 +32,7 @@ export function hasOtherEthertype(slab: Uint8Array, at: number, linkHeader: numb
   return linkHeader !== 0 && read16(slab, at + ETHER_TYPE) !== ETHERTYPE_IPV6
 }
 
-/** Checks that the frame of `length` bytes at `at` has a whole link header and IPv6 header. @returns undefined if it has */
+/** Checks that the frame of `length` bytes at `at` has a whole link header and IPv6 header. @returns undefined if so, else the drop reason */
 export function checkHeaders(slab: Uint8Array, at: number, length: number, linkHeader: number): 'not-ipv6' | 'truncated' | undefined {
   if (length >= linkHeader && hasOtherEthertype(slab, at, linkHeader)) return 'not-ipv6'
   if (length > linkHeader && slab[at + linkHeader] >>> 4 !== 6) return 'not-ipv6'

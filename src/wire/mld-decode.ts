@@ -75,9 +75,9 @@ export type MulticastMessage =
   | { readonly kind: 'state'; readonly source: Address; readonly groups: Int32Array }
   /** MLDv1 Report and Done (RFC 2710 3.3, 3.4). */
   | { readonly kind: 'report' | 'done'; readonly source: Address; readonly group: number }
-  /** Multicast Router Advertisement (RFC 4286 3.1); `interval` in seconds. */
+  /** Multicast Router Advertisement (RFC 4286 3.2); `interval` in seconds. */
   | { readonly kind: 'router-advertisement'; readonly source: Address; readonly interval: number }
-  /** Multicast Router Termination (RFC 4286 3.3). */
+  /** Multicast Router Termination (RFC 4286 5.1). */
   | { readonly kind: 'router-termination'; readonly source: Address }
 
 const TYPES = [LISTENER_REPORT_V2, LISTENER_REPORT, LISTENER_DONE, LISTENER_QUERY, MULTICAST_ROUTER_SOLICITATION]

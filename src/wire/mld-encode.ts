@@ -1,4 +1,4 @@
-/** Encoder of MLD and MRD messages (RFC 3810 5, RFC 2710 3, RFC 4286 3); mld-decode.ts shows the format. */
+/** Encoder of MLD and MRD messages (RFC 3810 5, RFC 2710 3, RFC 4286 3, 5); mld-decode.ts shows the format. */
 import { Address, type Mac, writeWord } from '../address.ts'
 import { write16 } from './bytes.ts'
 import {
@@ -38,7 +38,7 @@ export function encodeMulticast(message: MulticastMessage, envelope: Envelope): 
   const { source } = message
   switch (message.kind) {
     case 'query':
-      // Default timers of RFC 3810 9. A response code below 2^15 is plain ms, a QQIC below 2^7 plain s.
+      // Default timers of RFC 3810 9. A response code below 2^15 is the delay in ms, and a QQIC below 2^7 is the interval in seconds.
       slab.fill(0, icmp, icmp + QUERY_V2)
       slab[icmp] = LISTENER_QUERY
       write16(slab, icmp + RESPONSE_CODE, QUERY_RESPONSE_INTERVAL)

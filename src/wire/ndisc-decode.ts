@@ -62,7 +62,7 @@ export interface InvalidFrame {
   readonly size: number
   /** Bytes of the whole frame. */
   readonly length: number
-  /** As in {@link NdiscView}; also -1 if a byte is missing only because `length` is greater than `size`. */
+  /** As in {@link NdiscView}. Also -1 if the byte is missing from the slab only: the whole frame is longer than `size`. */
   readonly wrongAt: number
 }
 
@@ -203,7 +203,7 @@ export class NdiscView {
     }
   }
 
-  /** Reads the fields at fixed offsets. Separate from `decode`, so that V8 inlines the reads into both. */
+  /** Reads the fields at fixed offsets. A method of its own, because V8 would not inline all reads into one larger method. */
   #readFields(slab: Uint8Array, at: number, linkHeader: number): void {
     const ip = at + linkHeader
     const icmp = ip + IPV6_HEADER
@@ -230,7 +230,7 @@ export class NdiscView {
     this.tlla = NO_LLADDR
   }
 
-  /** Reads the options. Every length must be valid before any option counts (RFC 4861 7.1). Of several TLLAs the first counts. */
+  /** Reads the options. Every length must be valid before any option counts (RFC 4861 7.1). The first TLLA counts if there are several. */
   #readOptions(slab: Uint8Array, at: number, end: number, solicitation: boolean, dad: boolean): DropReason | undefined {
     let tlla = NO_LLADDR
     let dadSlla = -1
@@ -254,7 +254,7 @@ export class NdiscView {
    */
   get lladdr(): Mac { return isHostMac(this.tlla) ? this.tlla : this.sourceMac }
 
-  /** Allocates a copy of the address, as `source()` does. */
+  /** Copies the address into a new object, as `source()` does. */
   target(): Address { return new Address(this.t0, this.t1, this.t2, this.t3) }
   source(): Address { return new Address(this.s0, this.s1, this.s2, this.s3) }
 

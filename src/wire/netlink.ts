@@ -49,7 +49,7 @@ export interface Message {
   readonly type: number
   readonly flags: number
   readonly sequence: number
-  /** Port of the socket whose request caused the message; 0: the kernel. */
+  /** Port ID of the socket whose request caused the message; 0: the kernel. */
   readonly port: number
   /** Payload: bytes[start, end). */
   readonly start: number
@@ -140,7 +140,7 @@ export class Attributes {
 
 /**
  * Reads the attributes of a message of rtnetlink.
- * @param added accepted type RTM_NEW*; the type RTM_DEL*, which is the next number, is accepted too
+ * @param added the RTM_NEW* type of the message; its RTM_DEL* type, which is the next number, is accepted too
  * @param header length of the header before the attributes, such as struct ndmsg; its first byte must be `family`
  * @returns undefined for other types and families, and messages that are too short
  */

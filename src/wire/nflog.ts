@@ -20,7 +20,7 @@ const NFULNL_CFG_CMD_BIND = 1
 const NFULNL_COPY_PACKET = 2
 const NFULA_IFINDEX_OUTDEV = 5, NFULA_PAYLOAD = 9
 
-/** Bytes of each packet to receive; the kernel's solicitations take 72. */
+/** Bytes of each packet that the kernel passes on; its solicitations take 72. */
 const RANGE = 128
 /** Size in bytes of the kernel's buffer for one message: enough for RANGE bytes of the packet, and the attributes. */
 const MESSAGE_SIZE = 512
@@ -38,8 +38,9 @@ export function bindGroup(w: MessageWriter, sequence: number, group: number): vo
 }
 
 /**
- * Decodes a packet that leaves by the link `ifindex`. It is in bytes[start, end) of the message, from its network header on.
- * @returns undefined for other messages, and for a packet without an outgoing link
+ * Decodes a logged packet.
+ * @returns the outgoing link, and the offsets of the packet in the message: bytes[start, end), from the IPv6 header on; undefined for other
+ *   messages, and for a packet without an outgoing link
  */
 export function decodePacket({ type, bytes, start, end }: Message): { ifindex: number; start: number; end: number } | undefined {
   if (type !== NFULNL_MSG_PACKET) return undefined

@@ -38,7 +38,10 @@ const SOLICITED_NODE = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff
 const FLOW_LABEL = 1
 const FLOW_LABEL_MASK = Uint8Array.of(0x0f, 0xff, 0xff)
 
-/** Builds a rule that drops NS and NA received on `ifindex` to addresses in set `set` (with this `id`), except own addresses. */
+/**
+ * Builds a rule that drops NSs and NAs received on `ifindex` whose destination is in set `set` (with this `id`), except those to addresses
+ * of this machine. @param mac the rule drops frames to this link-layer address only; undefined on links without such addresses
+ */
 export function dropRule(ifindex: number, mac: Mac | undefined, set: string, id: number): AttributeList {
   return [
     meta(NFT_META_IIF),
@@ -80,8 +83,9 @@ export function logRule(group: number): AttributeList {
 }
 
 /**
- * Builds a rule that logs packets to `group`, if they leave by `ifindex` and their destination is in set `set` (with this `id`). No host
- * route leads to such a destination. On a link without link-layer addresses the kernel sends these packets without a solicitation.
+ * Builds a rule that logs packets to `group`, if they leave by `ifindex` and their destination is in set `set` (with this `id`). Packets to
+ * known hosts of other links have host routes, so they leave elsewhere. On a link without link-layer addresses the kernel sends packets to
+ * unknown hosts without a solicitation.
  */
 export function unresolvedRule(ifindex: number, set: string, id: number, group: number): AttributeList {
   return [

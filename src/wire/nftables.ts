@@ -1,7 +1,7 @@
 /**
- * nf_tables messages of the table `ip6 ndp6d` (linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h, nft(8)). It drops NSs before the
- * kernel answers them and NAs before the kernel forwards them. It logs the multicast NSs of the kernel. On a link without link-layer
- * addresses it logs leaving packets whose destination may be on another link. In the language of nft:
+ * nf_tables messages of the table `ip6 ndp6d` (linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h, nft(8)). The table drops NSs and
+ * NAs that the kernel would forward or reject. It logs the multicast NSs of the kernel. On a link without link-layer addresses it logs
+ * leaving packets whose destination may be on another link. In the language of nft:
  *
  *     table ip6 ndp6d {
  *       flags owner
@@ -38,7 +38,7 @@ const NFNL_MSG_BATCH_BEGIN = 0x10, NFNL_MSG_BATCH_END = 0x11
 const NFT_MSG_NEWTABLE = 0, NFT_MSG_DELTABLE = 2, NFT_MSG_NEWCHAIN = 3, NFT_MSG_NEWRULE = 6, NFT_MSG_NEWSET = 9, NFT_MSG_NEWSETELEM = 12
 const NLM_F_APPEND = 0x800
 
-/** struct nfgenmsg: family (NFPROTO_IPV6, AF_UNSPEC), version, resource, which names the subsystem of a batch. */
+/** struct nfgenmsg: family (NFPROTO_IPV6, AF_UNSPEC), version, and resource, which is the subsystem in the header of a batch. */
 const HEADER = [10, 0, 0, 0]
 const BATCH_HEADER = [0, 0, 0, NFNL_SUBSYS_NFTABLES]
 const NF_ACCEPT = 1
@@ -59,7 +59,7 @@ const NFT_SET_ELEM_INTERVAL_END = 1
 /** Number of the type ipv6_addr in nft, so that `nft list` can print the set. */
 const TYPE_IP6ADDR = 8
 
-/** Addresses from `first` to the one before `end`; to the last address of all if `end` is undefined. */
+/** The addresses from `first` up to, but without, `end`; undefined: up to the last IPv6 address. */
 export interface Range {
   readonly first: Address
   readonly end: Address | undefined

@@ -42,7 +42,7 @@ export type RouterMessage =
   /** `lifetime` of the default route, in seconds. */
   | { readonly kind: 'advertisement'; readonly source: Address; readonly mac: Mac | undefined; readonly lifetime: number }
 
-/** Lifetimes are whole seconds, at most INFINITY. */
+/** A Prefix Information option (RFC 4861 4.6.2). Lifetimes are whole seconds, at most INFINITY. */
 export interface PrefixInformation {
   readonly prefix: Prefix
   /** The A flag: hosts make an address in this prefix (RFC 4862). The L flag is never set, so that hosts send to this router. */

@@ -21,7 +21,7 @@ const NAMES: readonly [number, string][] = [[NUD_INCOMPLETE, 'INCOMPLETE'], [NUD
 /** struct ndmsg: family, 3 bytes of padding, ifindex, state, flags, type. */
 const HEADER = 12
 
-/** Offset of the address in the datagram: NDA_DST is the first attribute. MULTICAST is the first byte of a group address. */
+/** DST: offset of the address in the datagram, where NDA_DST is the first attribute. MULTICAST: first byte of an IPv6 group. */
 const DST = 16 + HEADER + 4
 const MULTICAST = 0xff
 
@@ -53,7 +53,7 @@ export interface StationMessage {
 /** @returns the name of a state as ip-neighbour(8) prints it */
 export function stateName(state: number): string { return NAMES.find(([bit]) => (state & bit) !== 0)?.[1] ?? 'NONE' }
 
-/** @returns whether the neighbor has not failed: neither INCOMPLETE nor FAILED */
+/** @returns whether the state is neither INCOMPLETE nor FAILED */
 export function hasNotFailed(state: number): boolean { return (state & (NUD_INCOMPLETE | NUD_FAILED)) === 0 }
 
 /** Decodes RTM_*NEIGH of IPv6. @returns undefined for other types, messages that are too short, and other families */

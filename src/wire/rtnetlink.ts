@@ -13,7 +13,7 @@ const ARPHRD_ETHER = 1
 const IFF_UP = 0x1, IFF_RUNNING = 0x40, IFF_NOARP = 0x80, IFF_LOWER_UP = 0x10000
 const IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_EXT_MASK = 29, IFLA_EVENT = 44
 const IFLA_INFO_SLAVE_KIND = 4
-/** Events of `replugged`: IFLA_EVENT_BONDING_FAILOVER, IFLA_EVENT_NOTIFY_PEERS, IFLA_EVENT_IGMP_RESEND. */
+/** Events that set `replugged`: IFLA_EVENT_BONDING_FAILOVER, IFLA_EVENT_NOTIFY_PEERS, IFLA_EVENT_IGMP_RESEND. */
 const REPLUGGED = [3, 4, 5]
 const RTEXT_FILTER_SKIP_STATS = 8
 const IFA_ADDRESS = 1, IFA_LOCAL = 2, IFA_CACHEINFO = 6, IFA_FLAGS = 8
@@ -26,7 +26,7 @@ export interface LinkMessage {
   readonly mac: Mac | undefined
   /** IFF_NOARP: the kernel resolves no neighbors on this link, although it has Ethernet addresses. */
   readonly noarp?: true
-  /** IFF_UP, IFF_LOWER_UP (carrier) and IFF_RUNNING (operational). */
+  /** IFF_UP, IFF_LOWER_UP (carrier) and IFF_RUNNING (operational) are all set. */
   readonly up: boolean
   /** Bytes. */
   readonly mtu?: number

@@ -149,7 +149,7 @@ function header(length: number, table: number, protocol: number, type: number): 
   return [AF_INET6, length, 0, 0, table, protocol, 0, type, 0, 0, 0, 0]
 }
 
-/** Requests the routes of our protocol in table main, all lengths and metrics. */
+/** Requests the routes of our protocol in table main, of all lengths and metrics. */
 export function dumpHostRoutes(w: MessageWriter, sequence: number): void {
   w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, header(0, RT_TABLE_MAIN, ROUTE_MARK.protocol, 0))
 }
@@ -222,15 +222,15 @@ export function decodeForeign(message: Message, above: number): ForeignRoute | u
   return { prefix: new Prefix(route.destination, route.length), isDiscarding: DISCARDING.includes(route.type) }
 }
 
-/** The most words that {@link foreignRouteFilter} compares. */
+/** The most words, and the most halves, that {@link foreignRouteFilter} compares. */
 export const WORD_LIMIT = 64
 
 /**
  * Builds a filter for a socket in RTNLGRP_IPV6_ROUTE and RTNLGRP_IPV6_RULE. It passes all routing rules, and routes that may concern some
  * prefixes. It drops our own routes, and local, anycast and multicast routes.
- * @param words the first 32 bits of these prefixes: routes of 32 bits or more must begin with one of these, unless there are more than
- *   WORD_LIMIT. Shorter routes always pass
- * @param halves the next 16 bits, which routes of 48 bits or more must have, unless there are none, or more than WORD_LIMIT
+ * @param words first 32 bits of these prefixes: a route of 32 bits or more must begin with one of them. Shorter routes always pass. With more
+ *   than WORD_LIMIT words, all routes pass
+ * @param halves bits 33 to 48: a route of 48 bits or more must have one of them. With none, or more than WORD_LIMIT, they are not compared
  */
 export function foreignRouteFilter(words: readonly number[], halves: readonly number[] = []): Uint8Array {
   const destination = 16 + 12 + 8
@@ -244,7 +244,7 @@ export function foreignRouteFilter(words: readonly number[], halves: readonly nu
     ...NOT_FOREIGN.map((k) => ({ code: JUMP_EQUAL, k, equal: 'drop' })),
     { code: LOAD_BYTE, k: 16 + 1 },
     { code: JUMP_NOT_LESS, k: 32, other: 'pass' },
-    // The kernel writes the destination after the table, the first attribute.
+    // The kernel writes RTA_TABLE first, then RTA_DST.
     { code: LOAD_BYTE, k: destination + (little ? 2 : 3) },
     { code: JUMP_EQUAL, k: RTA_DST, other: 'pass' },
     { code: LOAD_WORD, k: destination + 4 },

@@ -8,11 +8,11 @@ import type { ActiveSubnet } from '../rules/rule.ts'
 import type { Grant, Instant, SavedAdvertising, SavedPrefix } from '../types.ts'
 import { deprecated, information, type PrefixInformation } from '../../wire/router-messages.ts'
 
-/** Milliseconds. Lifetimes of a configured prefix, and of a prefix to which the upstream grants no lifetimes, or infinite ones. */
+/** Lifetimes of a configured prefix, milliseconds. They also replace lifetimes that the upstream does not grant, or grants as infinite. */
 const VALID = 86_400_000, PREFERRED = 14_400_000
 /**
- * Milliseconds for which the lifetimes of an expired prefix are remembered. The kernel removes the route of a prefix about half a minute
- * after the prefix expired.
+ * How long granted lifetimes are remembered after their end, milliseconds. The kernel keeps the route of an expired prefix for about half a
+ * minute. Without the remembered lifetimes, the prefix would get the default ones meanwhile.
  */
 const MEMORY = 3_600_000
 /** The most prefixes of one link that are remembered: more than fit into an advertisement. */
@@ -21,22 +21,22 @@ const HELD_LIMIT = 64
 /** Ends of lifetimes. */
 interface Lifetimes { readonly valid: Instant; readonly preferred: Instant }
 
-/** Hosts of a link may have addresses in this prefix until `until`. `saved`: `until` when the prefix last increased `revision`. */
+/** Hosts of a link may have addresses in `prefix` until `until`. `saved`: value of `until` when this prefix last increased `revision`. */
 interface Held { readonly prefix: Prefix; readonly until: Instant; readonly saved: Instant }
 
 export class AdvertisedPrefixes {
-  /** Ends of the lifetimes that upstreams grant: by ifindex and prefix. */
+  /** Ends of the lifetimes that upstreams grant, by ifindex of the upstream, then by prefix. */
   readonly #grants = new Map<number, ReadonlyMap<string, Lifetimes>>()
-  /** By the name of the link, then by prefix. */
+  /** Prefixes in which hosts may have addresses, by the name of the link, then by prefix. */
   readonly #held = new Map<string, Map<string, Held>>()
-  /** Times until which hosts may have the default route of an advertisement, by the name of their link. */
+  /** Times at which hosts drop the default route of the last advertisement, by the name of the link. */
   readonly #routed = new Map<string, Instant>()
   /** Increases when the return value of `saved` has changed so much that it is to be saved again. */
   revision = 0
 
   /**
-   * Replaces the lifetimes that an upstream grants. A prefix that is missing in `grants` keeps its lifetimes: without them, it would get
-   * the default ones if the kernel still has its route.
+   * Replaces the lifetimes that an upstream grants. A prefix that is missing in `grants` keeps its former lifetimes, because the kernel may
+   * still have its route. Otherwise the prefix would get the default lifetimes.
    */
   grant(ifindex: number, grants: readonly Grant[], now: Instant): void {
     const kept = [...this.#grants.get(ifindex) ?? []].filter(([, { valid }]) => valid > now - MEMORY && valid < Infinity)
@@ -96,8 +96,8 @@ export class AdvertisedPrefixes {
   }
 
   /**
-   * Extends the time until which hosts may have addresses in a prefix. After a crash only the saved time is known, so `revision` increases
-   * whenever less than half of the remaining time is saved.
+   * Extends the time until which hosts may have addresses in a prefix. After a crash only the saved time is known. So `revision` increases
+   * when the saved time covers less than half of the remaining time.
    */
   #hold(name: string, prefix: Prefix, end: Instant, now: Instant): void {
     let held = this.#held.get(name)

@@ -7,20 +7,20 @@ import type { Instant } from '../types.ts'
 import type { DnsOption } from '../../wire/router-messages.ts'
 
 /**
- * Seconds. Lifetime of configured values, and the longest lifetime that is advertised, so no withdrawal takes longer. Three times
- * MaxRtrAdvInterval (RFC 8106 5.1).
+ * Lifetime of configured values, seconds: three times MaxRtrAdvInterval (RFC 8106 5.1). Longer lifetimes of upstreams are advertised as
+ * this one, so that a withdrawal takes no longer.
  */
 export const DNS_LIFETIME = 1800
 /**
- * Seconds. Limit of received lifetimes, so that forged values expire, too: the longest lifetime of a router (RFC 8319), within which a
- * router repeats its options.
+ * Limit of received lifetimes, seconds, so that forged values expire. A router repeats its options within its own lifetime, which is at
+ * most 65535 s (RFC 8319).
  */
 const MAX_REPETITION = 65_535
 const KINDS = ['servers', 'domains'] as const
-/** The most values of one upstream and kind. Further values are ignored: otherwise they and known ones would replace each other. */
+/** The most values of one upstream and kind. Further values are ignored: replacing known ones would change the values all the time. */
 const LIMIT = 16
 
-/** The most values of one link and kind that are remembered: more than fit into an advertisement. */
+/** The most values of one link and kind that are remembered. About 70 servers fit into an advertisement. */
 const HELD_LIMIT = 128
 
 export class NameResolution {
@@ -29,7 +29,7 @@ export class NameResolution {
   /** Times until which hosts may use advertised values, by the same keys. */
   readonly #held = new Map<string, Map<string, Instant>>()
 
-  /** Adds values, as hosts do (RFC 8106 5.3.1). Known values that this option lacks are kept: the advertisement may have other options. */
+  /** Adds values, as hosts do (RFC 8106 5.3.1). Keeps known values that are not in this option: the advertisement may have several options. */
   received(ifindex: number, { kind, values, lifetime }: DnsOption, now: Instant): void {
     const known = presentIn(this.#received, keyOf(kind, ifindex), now)
     for (const value of values) {

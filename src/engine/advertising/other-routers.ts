@@ -1,11 +1,12 @@
-/** Remembers and reports other routers on links where this machine advertises itself, and advertisements that forge its address. */
+/** Remembers and reports other routers on links where this machine sends Router Advertisements, and forgeries of its advertisements. */
 import type { Address, Mac } from '../../address.ts'
 import type { Effects, Instant } from '../types.ts'
 
-/** The most routers that are remembered for one link, and milliseconds from the last advertisement of a router until it is forgotten. */
+/** The most routers that are remembered for one link. */
 const ROUTER_LIMIT = 8
+/** A router is forgotten this long after its last advertisement, milliseconds. */
 const MEMORY = 3_600_000
-/** Least time between two reports about one link. Milliseconds. */
+/** Shortest time between two reports about one link, milliseconds. */
 const INTERVAL = 60_000
 
 export interface OtherRouter {
@@ -13,7 +14,7 @@ export interface OtherRouter {
   readonly mac: Mac | undefined
   /** Lifetime of its default route, seconds. */
   readonly lifetime: number
-  /** Its advertisements have the address of this machine. */
+  /** The source of its advertisements is the link-local address of this machine. */
   readonly isForged: boolean
   /** Time of the last advertisement. */
   readonly at: Instant

@@ -24,11 +24,11 @@ import { type OtherRouter, OtherRouters } from './other-routers.ts'
 const MULTICAST_INTERVAL = MIN_DELAY_BETWEEN_RAS + 50
 /** Milliseconds until the next attempt to advertise on a link without a usable address. */
 const RETRY = 1000
-/** A lifetime is advertised at once if it differs by more than this part from the rest of the lifetime that was advertised last. */
+/** A lifetime is advertised at once if it differs by more than this fraction from what is left of the last advertised lifetime. */
 const REFRESH = 0.1
-/** The most unicast advertisements that wait. */
+/** The most unicast advertisements in the queue. */
 const UNICAST_LIMIT = 1024
-/** The most rounds of unicasts to all known hosts between two multicasts: any host on an upstream can change servers or prefixes. */
+/** The most rounds of unicasts to all known hosts between two multicasts: an upstream host can cause any number by forged servers or prefixes. */
 const ROUND_LIMIT = 8
 
 /** A link to advertise on. Its deadline is the time of the next multicast advertisement. */
@@ -37,7 +37,7 @@ interface Advertiser extends Timed {
   /** Number of multicast advertisements since the link became usable, or since the last change. */
   sent: number
   lastSent: Instant
-  /** The `text` of the content that was last sent to all hosts, or is scheduled for them. Undefined: nothing was sent to all hosts yet. */
+  /** `text` of the content (`#content`) that was last multicast, or is scheduled to be. Undefined before the first multicast. */
   lastText: string | undefined
   /** Lifetimes of the last multicast advertisement, which was sent at `lastSent`. */
   lifetimes: ReadonlyMap<string, number>
@@ -91,7 +91,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     }
   }
 
-  /** Starts on new links of the configuration, ends on links that the configuration no longer has, and advertises changes on the others. */
+  /** Starts advertising on new links of the configuration, ends it on links that are no longer configured, and advertises changes on others. */
   update(now: Instant): void {
     const { rules } = this.parts
     const wanted = new Set(rules.config.subnets.filter(({ settings }) => settings.routerAdvertisements)
@@ -169,7 +169,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     this.deadlines.set(advertiser, Math.max(now + MULTICAST_INTERVAL, now + this.#interval(advertiser)) as Instant)
   }
 
-  /** Ends advertising on a link. What routers on it grant is kept, because the link may be an upstream by now. */
+  /** Ends advertising on a link. Keeps the lifetimes, MTU and DNS options that its routers advertise: the link may be an upstream by now. */
   #end({ ifindex }: Advertiser): void {
     super.gone(ifindex)
     this.#others.gone(ifindex)
@@ -188,7 +188,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     }
     const isForged = source.equals(linkLocal(this.parts.links, ifindex) ?? Address.unspecified)
     this.#others.received(ifindex, { address: source, mac, lifetime: message.lifetime, isForged, at: now })
-    // Corrected by multicast only: unicasts to all hosts would turn a flood of forged advertisements into a larger one.
+    // A forged advertisement is corrected by multicast only: unicasts to all hosts would turn a flood of forgeries into a larger one.
     if (isForged) this.#soon(advertiser, now)
   }
 
@@ -266,7 +266,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     return true
   }
 
-  /** @returns the content for a link. `text` has no lifetimes of options and no withdrawn values: their expiry is not a change. */
+  /** @returns the content for a link. A change of `text`, which has no lifetimes of options and no withdrawn values, is advertised at once */
   #content({ ifindex, isEnding }: Advertiser, now: Instant):
   Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'dns'> & { text: string } {
     const { rules, links } = this.parts
@@ -291,7 +291,7 @@ function lifetimesOf({ prefixes, dns }: Pick<RouterAdvertisement, 'prefixes' | '
   const live = prefixes.filter(({ preferred }) => preferred > 0)
   return new Map([
     ...live.flatMap(({ prefix, valid, preferred }) => [[`${prefix}`, valid], [`${prefix} preferred`, preferred]] as const),
-    // The longest lifetime needs none: it is three times the longest interval between multicasts.
+    // A lifetime of DNS_LIFETIME needs no early multicast: it is three times the longest interval between multicasts.
     ...dns.filter(({ lifetime }) => lifetime > 0 && lifetime < DNS_LIFETIME)
       .flatMap(({ kind, values, lifetime }) => values.map((value) => [`${kind} ${value}`, lifetime] as const)),
   ])

@@ -8,7 +8,10 @@ import { type Context, Part } from '../rules/context.ts'
 import type { Link } from '../types.ts'
 
 export class AdvertisementBuilder extends Part<Pick<Context, 'effects'> & { readonly bareLinks: BareLinks }> {
-  /** Answers a solicitation for `t` from `d` with S=1; DAD (`d` is `::`) with S=0, to all nodes. @returns false: no source on the link */
+  /**
+   * Answers a solicitation for target `t` from source `d`, with S=1. DAD, where `d` is `::`, is answered with S=0 to all nodes.
+   * @param to link-layer address of the solicitor @returns false: the link has no usable source
+   */
   answer(link: Link, settings: Settings, t0: number, t1: number, t2: number, t3: number,
     d0: number, d1: number, d2: number, d3: number, to: Mac): boolean {
     // With O=0, an advertisement of an owner on the solicitor's own link takes precedence (RFC 4861 7.2.5).
@@ -46,6 +49,6 @@ export class AdvertisementBuilder extends Part<Pick<Context, 'effects'> & { read
     return true
   }
 
-  /** @returns a source for a bare link: an address of another link, or else the target. Hosts do not use the source of an advertisement */
+  /** @returns a source for a link without addresses: one of another link, else the target. Hosts ignore the source of an advertisement */
   #borrow(link: Link, target: Address): Address | undefined { return this.parts.bareLinks.source(link, target, target) }
 }

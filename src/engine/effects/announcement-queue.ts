@@ -47,7 +47,7 @@ export class AnnouncementQueue {
     this.#push(this.#first, announcement)
   }
 
-  /** Schedules a due announcement once more. @param at new deadline, not before that of any other announcement */
+  /** Schedules a due announcement once more. @param isSent false: it was postponed @param at new deadline, the latest of all */
   again(announcement: Announcement, isSent: boolean, at: Instant): void {
     for (const queue of [this.#first, this.#later]) if (head(queue) === announcement) queue.shift()
     if (isSent) announcement.sent++

@@ -1,6 +1,6 @@
 /**
- * Looks up where the kernel's routes lead packets for each owner, from each link where the owner is solicited. Repeats the lookup after a
- * change of routes that may concern the owner, and after a change of the links that packets for the owner come in on.
+ * Looks up the kernel's route to each owner, for packets from each link where the owner is solicited. Repeats the lookup after a change of
+ * routes that may concern the owner, and after a change of the links that packets for the owner come in on.
  */
 import type { Prefix } from '../../address.ts'
 import type { CacheParts } from '../cache/owners.ts'
@@ -25,7 +25,7 @@ export class Paths extends Part<CacheParts> {
   isAwaited(neighbor: Neighbor): boolean {
     const { isOwned, rule: { kind, settings }, ifindex, target, route, work: { nextHop } } = neighbor
     if (nextHop !== undefined) {
-      // The kernel's own route leads to the next hop.
+      // The owner is behind this next hop. The kernel's own route leads there, so no host route is needed.
       neighbor.path = 'right'
       neighbor.pathOn = 0
       return false
@@ -41,7 +41,7 @@ export class Paths extends Part<CacheParts> {
     return neighbor.path === 'unknown'
   }
 
-  /** Sets what is known of the routes towards the owner, without a lookup. */
+  /** Sets the path of an owner without a lookup. */
   assume(neighbor: Neighbor, path: Neighbor['path']): void {
     neighbor.path = path
     neighbor.pathOn = neighbor.ifindex
@@ -78,7 +78,7 @@ export class Paths extends Part<CacheParts> {
   /** Repeats the lookups for these owners, a few at a time. */
   stale(neighbors: Iterable<Neighbor>, now: Instant): void { this.#stale.add(neighbors, now) }
 
-  /** Repeats the lookup for owners whose packets come in on other links now. Only these: a lookup removes the host route for a moment. */
+  /** Repeats the lookup for those owners only whose packets come in on other links now: a lookup removes the host route for a moment. */
   linksChanged(now: Instant): void { this.#unchecked.add(this.parts.cache.values(), now) }
 
   wake(now: Instant): void {
@@ -92,13 +92,14 @@ export class Paths extends Part<CacheParts> {
   /** @returns the links that packets for the owner come in on; if there are none, [0], for packets that this machine sends */
   #origins({ rule, target, ifindex }: Neighbor): number[] {
     const { rules, links } = this.parts
-    // The kernel prefers a route by the link that the packet comes in on, so links that have a prefix of the target come first.
+    // Of equal routes, the kernel prefers the one by the link that the packet comes in on. A link with a prefix of the target has such a
+    // route, so these links come first: the limit leaves out others.
     const own = rule.links.ifindexes.filter((link) => link !== ifindex && links.hasPrefixOf(link, target))
     const all = new Set([...own, ...rules.solicitedOn(rule, target, ifindex)].filter((link) => links.up(link)))
     return all.size === 0 ? [0] : [...all].slice(0, ORIGIN_LIMIT)
   }
 
-  /** @returns whether this route, to a part of the rule's prefix, leads to a link that the rule does not use, or discards packets */
+  /** @returns whether the route is longer than the prefix of the rule, and leads to a link that the rule does not use or discards packets */
   #isForeign({ rule, target, ifindex: home }: Neighbor, { ifindex, length, local }: RoutingDecision): boolean {
     if (length <= rule.length || local || ifindex === home) return false
     return ifindex === undefined

@@ -13,8 +13,8 @@ export class PreviousRun extends Part<PreviousRunParts> {
   readonly #toLookUp = new Set<Neighbor>()
 
   /**
-   * Takes over the routes, in the first call only. Their hosts are answered for at once, and verified soon. No lookup is made for a host
-   * whose route is in the kernel, because a lookup would remove the route for a moment.
+   * Takes over the routes of the previous run. Only the first call has an effect. The hosts are answered for at once, and verified soon. No
+   * lookup is made for a host whose route is in the kernel, because a lookup would remove the route for a moment.
    */
   adopt(present: readonly HostRoute[], now: Instant): void {
     if (this.#isAdopted) return
@@ -23,7 +23,7 @@ export class PreviousRun extends Part<PreviousRunParts> {
     for (const { target, ifindex, via } of present) {
       const known = cache.find(target)
       if (known?.isOwned === true) {
-        // The owner is pinned or saved. A lookup before this call can only have found this route of the previous run.
+        // The owner is pinned or saved. A lookup before this call found this route of the previous run, so its reply does not count.
         const isRouted = known.ifindex === ifindex
         if (isRouted) this.#toLookUp.delete(known)
         else this.#toLookUp.add(known)

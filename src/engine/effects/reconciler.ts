@@ -72,7 +72,7 @@ export class Reconciler extends Part<ReconcilerParts> {
     }
   }
 
-  /** Registers a usable link. If its link-layer address changed, announces owners there: hosts have the former address in their caches. */
+  /** Registers a usable link. If its link-layer address changed, announces the owners there: hosts have the former address in their caches. */
   use(link: Link, now: Instant): void {
     if (!this.#macChanges.use(link, now)) return
     const { ifindex } = link
@@ -100,7 +100,7 @@ export class Reconciler extends Part<ReconcilerParts> {
     setRoute(neighbor, wanted)
     // An added route replaces the kernel's route to the same target on another link, so a move loses no packet.
     if (wanted !== undefined) this.#change('add', wanted)
-    // The kernel deletes the routes of a link that is gone, but not of one without carrier.
+    // The kernel deletes the routes of a link that is gone, but not those of a link without carrier.
     else if (before !== undefined && this.parts.links.get(before.ifindex) !== undefined) this.#change('delete', before)
   }
 
@@ -120,14 +120,14 @@ export class Reconciler extends Part<ReconcilerParts> {
     for (const link of fresh) memberships.add(link, target)
     for (const link of left) memberships.remove(link, target)
     neighbor.joined = [...groups]
-    // `isChange`: hosts may have another link-layer address on the owner's former link, and on a link whose own address changed.
+    // `isChange`: caches may have another link-layer address for the owner, on its former link and on a link whose own address changed.
     const isReaddressed = (link: number): boolean => this.#macChanges.isRecent(link, now)
     const announced = isUpstream(rule, links.get(ifindex)) ? fresh.filter(isReaddressed) : fresh
     if (announced.length === 0) return
     neighbor.set({ unannounced: { links: announced, isChange: announced.some((link) => link === home || isReaddressed(link)) } })
   }
 
-  /** Registers routers. After a move, announces the owner on its former link, and on the new link addresses that its cache may contain. */
+  /** Registers routers. After a move, announces the owner on its former link, and on the new link the addresses that it may have cached. */
   #move(neighbor: Neighbor, now: Instant): void {
     const { links, announcer } = this.parts
     const { isOwned, isForeign, ifindex, router, isPinned, home, rule, target } = neighbor

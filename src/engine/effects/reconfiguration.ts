@@ -24,7 +24,7 @@ import type { Reconciler, ReconcilerParts } from './reconciler.ts'
 export interface Preview {
   /** Number of hosts that stay. */
   readonly kept: number
-  /** Hosts that go, with their consequences. */
+  /** Hosts that are removed. `groups`: number of solicited-node groups that are left for the host. */
   readonly dropped: readonly { readonly target: Address; readonly hasRoute: boolean; readonly groups: number }[]
   readonly links: readonly LinkPreview[]
 }
@@ -153,10 +153,11 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 
   /**
-   * Applies the consequences of a change. The order matters: mirroring ends before subscriptions are cancelled, and entries are updated
+   * Applies the consequences of a change. The order matters: `snooping` ends before subscriptions are cancelled, and entries are updated
    * before permanent groups are joined. The reconciler checks the marked entries after the step.
    * @param links the changed links, or all after a change of rules
-   * @param change `wants`: the wanted state of any entry may have changed; `rules`: the rules may have changed as well
+   * @param change `links`: no more than these links changed; `wants`: the wanted state of any entry may have changed; `rules`: the rules
+   *   may have changed as well
    */
   #apply(links: readonly Link[], change: 'links' | 'wants' | 'rules', now: Instant): void {
     const { rules, snooping, routerDiscovery, subscriptions, groups, pinnedHosts, cache, hostDiscovery, paths } = this.parts
@@ -179,7 +180,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (change === 'rules') for (const { ifindex } of this.parts.links.values()) hostDiscovery.start(ifindex, now)
   }
 
-  /** Removes entries that the rules do not allow, and entries without an owner: a solicitation adds these again. Prunes subscriptions. */
+  /** Removes entries that the rules do not allow, and entries without owner, which the next solicitation adds again. Prunes subscriptions. */
   #refit(): void {
     const { rules, cache, owners, subscriptions } = this.parts
     const after = new Map([...cache.values()].map((neighbor) => [neighbor, this.#ruleUnder(neighbor, rules)]))

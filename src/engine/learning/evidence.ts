@@ -5,7 +5,7 @@ import type { ActiveRule } from '../rules/rule.ts'
 
 /**
  * @param rule the rule by which the target may be learned on the host's link
- * @param mac link-layer address of the host that shows itself; undefined on links without such addresses
+ * @param mac link-layer address of the host that gave the sign of life; undefined on links without such addresses
  * @returns `probe`: no owner is known; `contest`: the owner is another host or on another link; `known`: the host is the owner; else `none`
  */
 export function evidence(neighbor: Neighbor | undefined, rule: ActiveRule | undefined, ifindex: number, mac: Mac | undefined):

@@ -1,4 +1,4 @@
-/** Discovers the hosts of a link by rounds of echo requests to all nodes (RFC 4443 4.1): hosts and switch ports may be ready late. */
+/** Discovers the hosts of a link by echo requests to all nodes (RFC 4443 4.1), in several rounds: hosts and switch ports may be ready late. */
 import { Address } from '../../address.ts'
 import type { AdvertisementBuilder } from '../effects/advertisement-builder.ts'
 import { echoSource } from '../links/source-address.ts'
@@ -6,7 +6,7 @@ import { type Context, TimedPart } from '../rules/context.ts'
 import type { Timed } from '../tables/deadlines.ts'
 import type { Instant } from '../types.ts'
 
-/** Milliseconds from the start to each round. The last one is for a bridge with STP, whose new ports forward nothing for 30 s. */
+/** Milliseconds from the start of a discovery to each round. The last round is for bridges with STP, whose new ports block for 30 s. */
 const ROUNDS = [0, 700, 2500, 10_000, 40_000]
 /** Milliseconds from a host's Router Solicitation to each round: the host has addresses only after DAD. */
 const EXPECTED = [1000, 4000]
@@ -54,8 +54,8 @@ export class HostDiscovery extends TimedPart<DiscoveryParts, Run> {
     effects.discoveries.push({ ifindex, sources: [source] })
     const { w0, w1, w2, w3 } = source
     if (rules.excluded(w0, w1, w2, w3) || rules.match(ifindex, w0, w1, w2, w3).length === 0) return
-    // Before a host replies, it solicits for the source by multicast. Many such solicitations overrun a bridge with many ports. So one
-    // advertisement answers all hosts that have solicited by then (RFC 4861 7.2.5).
+    // Before a host replies, it solicits for the source of the request by multicast. Many hosts at once overrun a bridge with many ports.
+    // So an advertisement follows the request at once, and answers all hosts that are soliciting when they receive it (RFC 4861 7.2.5).
     advertiser.announce(link, rule.settings, source, Address.allNodes, false)
   }
 }

@@ -39,7 +39,7 @@ export class Learner extends Part<LearnerParts> {
     return false
   }
 
-  /** Learns from an entry of the kernel's neighbor table. The entry is a proof for an owner, and evidence for any other address. */
+  /** Learns from an entry of the kernel's neighbor table. A REACHABLE entry confirms the owner that it shows. Other entries are evidence. */
   kernel({ target: { w0, w1, w2, w3 }, ifindex, mac, state, router, permanent }: KernelNeighbor, now: Instant): void {
     const { rules, links, cache, resolution } = this.parts
     const neighbor = cache.get(w0, w1, w2, w3)
@@ -99,8 +99,10 @@ export class Learner extends Part<LearnerParts> {
   }
 
   /**
-   * Handles a host that uses an address on a link. @returns whether another host owns the address
-   * @param mac link-layer address of the host, if the link has such addresses; @param sender source of the frame, if it is not `mac`
+   * Handles a sign that a host uses an address on a link.
+   * @param mac link-layer address of the host, if the link has such addresses
+   * @param sender Ethernet source of the packet, by default `mac`: `host-limit` counts the probes of this address
+   * @returns whether the address belongs to another host, or to a default gateway on another link
    */
   #sign(t0: number, t1: number, t2: number, t3: number, ifindex: number, mac: Mac | undefined, now: Instant, sender = mac): boolean {
     if (isLinkLocalWord(t0)) return false

@@ -63,7 +63,7 @@ export class TentativeAddresses extends Part<Pick<Context, 'effects' | 'random'>
     return due
   }
 
-  /** Handles a further packet for a known address. An address that several hosts check counts for none of them. */
+  /** Handles a further DAD packet for a known address. An address that several hosts check counts against the limit of none of them. */
   #merge(address: TentativeAddress, mac: Mac | undefined): void {
     if (address.mac === mac) return
     this.#byMac.add(address.mac, -1)

@@ -81,7 +81,7 @@ export class Links {
   }
 }
 
-/** @returns the subnet-router anycast addresses that the kernel of a router has on a link (RFC 4291 2.6.1), as prefixes of one address */
+/** @returns the subnet-router anycast addresses that the kernel of a router has on a link (RFC 4291 2.6.1), as /128 prefixes */
 export function anycastOf({ addresses }: Link): Prefix[] {
   // The kernel has none for the prefixes of point-to-point links (RFC 6164).
   return addresses.filter(({ address, prefixLength }) => !address.isLinkLocal && prefixLength < 127)

@@ -2,10 +2,10 @@
 import type { Mac } from '../../address.ts'
 import type { Instant, Link } from '../types.ts'
 
-/** The most gone links whose addresses are kept. Beyond it, the link that has been gone longest is forgotten. */
+/** The most deleted or renamed links whose link-layer addresses are kept. Beyond that, the link that has been gone longest is forgotten. */
 export const GONE_LIMIT = 64
 /**
- * Milliseconds in which hosts that use the former address may keep it: the longest REACHABLE_TIME plus DELAY_FIRST_PROBE_TIME plus three
+ * How long hosts that use the former address may keep it, milliseconds: 1.5 times REACHABLE_TIME, plus DELAY_FIRST_PROBE_TIME, plus three
  * probes without an answer (RFC 4861 10).
  */
 const CACHE_TIME = 45_000 + 5000 + 3000

@@ -6,7 +6,7 @@ import type { Links } from './links.ts'
 
 /**
  * Chooses a source address on this link, link-local or global by `choice`, else one of the other kind.
- * @param target of an advertisement: the source if `choice` is `target`
+ * @param target target of an advertisement, which is its source if `choice` is `target`
  * @returns undefined when the link has no address, or only tentative ones (RFC 4862 5.4)
  */
 export function sourceAddress({ addresses }: Link, choice: SourceChoice, target?: Address): Address | undefined {
@@ -54,7 +54,7 @@ export function borrowedSource(links: Links, target: Address): Address | undefin
   return (others.find(({ address }) => !address.isLinkLocal) ?? others[0])?.address
 }
 
-/** @returns the source of MLD and MRD messages: a link-local address that is not tentative; undefined: the link has none or is down */
+/** @returns the source of MLD, MRD and RA messages: a link-local address that is not tentative; undefined: the link has none or is down */
 export function linkLocal(links: Links, ifindex: number): Address | undefined {
   const link = links.get(ifindex)
   const source = link?.up ? sourceAddress(link, 'link-local') : undefined

@@ -43,7 +43,7 @@ export class Groups extends TimedPart<Omit<Context, 'rules'>, Member> {
     this.#schedule(member)
   }
 
-  /** Starts to report the groups of a link that packets are received from. A second call has no effect. */
+  /** Starts to report the groups of a link, now that its packets are received. A second call has no effect. */
   listening(ifindex: number): void {
     this.#at(ifindex).listener.isReporting = true
     this.link(ifindex)

@@ -7,7 +7,7 @@ import type { Timed } from '../tables/deadlines.ts'
 import type { Instant } from '../types.ts'
 
 const SECOND = 1000
-/** Milliseconds: the longest delay of an answer to a solicitation. RFC 4286 8 allows 2 s. */
+/** The longest delay of an answer to a solicitation, milliseconds. RFC 4286 8 allows 2 s. */
 const RESPONSE_DELAY = 1000
 /** Milliseconds between two checks of a link without a usable address. */
 const RETRY = 1000

@@ -18,9 +18,9 @@ export const GROUP_LIMIT = 4096
 export const MIRROR_LIMIT = 4 * GROUP_LIMIT
 /** Milliseconds between two checks of a link without a usable address. */
 const RETRY = 1000
-/** Milliseconds after a General Query at which an unreported group counts as left: RFC 3810 9.3, plus 1 s for delays on the way. */
+/** Milliseconds from a General Query until a group without report counts as left: RFC 3810 9.3, plus 1 s for delays on the way. */
 const SILENCE = QUERY_RESPONSE_INTERVAL + 1000
-/** Minimum time from a General Query to a query that a leave causes, milliseconds: reports that answer the first query arrive meanwhile. */
+/** Shortest time from a General Query to one that a leave causes, milliseconds. Until then, reports answer the first query. */
 const QUERY_GAP = QUERY_RESPONSE_INTERVAL
 
 interface MirroredGroup extends Timed {

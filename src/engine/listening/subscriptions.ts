@@ -42,7 +42,7 @@ export class Subscriptions extends Part<GroupParts> {
     const { rules, groups, effects } = this.parts
     const { ifindex, name, up } = link
     const before = this.#listening.get(ifindex)
-    // A subscription by route is kept: a later route may lead to the link again.
+    // While rules with `auto` exist, a subscription is kept even if no route leads to the link now: a later one may.
     const subscription = this.#wanted(link, rules, byRoute || (before !== undefined && rules.hasAuto))
     if (subscription === undefined) {
       if (before !== undefined) this.#stop(ifindex)
