@@ -21,7 +21,7 @@ export interface LinkPreview {
 }
 
 /** Properties of a subscription that its sockets depend on. */
-const OF_SOCKETS = ['promiscuous', 'ring', 'reports', 'routerSolicitations'] as const satisfies readonly (keyof Subscription)[]
+const OF_SOCKETS = ['promiscuous', 'ring', 'reports', 'routerSolicitations', 'routerMessages'] as const satisfies readonly (keyof Subscription)[]
 
 export type GroupParts = Context & { readonly groups: Groups }
 

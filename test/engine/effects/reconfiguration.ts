@@ -126,6 +126,14 @@ t.test('an owner on a link that only a route led to survives a change of that li
   t.same(stage.sink.take('ignore'), [], 'and after a reload')
 })
 
+t.test('a preview says which links get other sockets', async (t) => {
+  const stage = new Stage(SUBNET)
+  const preview = (config: string) => stage.engine.preview(configOf(config)).links.map(({ iface, sockets }) => `${iface} ${sockets}`)
+  t.same(preview(SUBNET), ['eth0 kept', 'eth1 kept'])
+  t.same(preview(SUBNET.replace('{', '{ router-advertisements yes\n')), ['eth0 kept', 'eth1 replaced'])
+  t.same(preview(SUBNET.replace('{', '{ promiscuous yes\n')), ['eth0 replaced', 'eth1 replaced'])
+})
+
 t.test('beside an `auto` rule, a link that only the former rules named is no longer listened on', async (t) => {
   const auto = 'proxy eth0 { rule 2001:db8::/64 { auto } }'
   const stage = new Stage(auto)
