@@ -160,12 +160,12 @@ export class Prober extends Part<ProberParts> {
   /** @returns undefined while the link has no usable address */
   #source(link: Link, target: Address): Address | undefined { return probeSource(link, target) ?? this.parts.bareLinks.source(link, target) }
 
-  /** @returns the links that a downstream owner may have moved to */
-  #downstreams({ rule, ifindex, isOverridable }: Neighbor): readonly number[] {
+  /** @returns the links that an owner may have moved to. It is on an upstream only if its bridge lost its port, or another proxy answered. */
+  #downstreams({ rule, ifindex, isOverridable, work: { isMissing } }: Neighbor): readonly number[] {
     const { links } = this.parts
     const isDownstream = (link: number): boolean => !isUpstream(rule, links.get(link))
     // The answer of another proxy on the upstream holds only while no downstream host answers.
-    if (!isDownstream(ifindex) && !isOverridable) return []
+    if (!isDownstream(ifindex) && !isOverridable && !isMissing) return []
     return rule.links.ifindexes.filter((link) => link !== ifindex && links.up(link) && isDownstream(link))
   }
 }
