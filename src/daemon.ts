@@ -83,6 +83,7 @@ export class Daemon {
       failed: ({ change: { op, route }, error }) => {
         if (verdict(error) === 'wait') return
         this.#totals.routeErrors++
+        if (error.code !== 'EEXIST') this.#comparison.refused()
         logRefusedRoute(log, op, String(route.target), error)
       },
       overrun: () => {
@@ -100,6 +101,7 @@ export class Daemon {
     this.#watch = new KernelWatch(this.#kernel, {
       input: (input) => {
         step(input)
+        if (input.kind === 'link') this.#comparison.linkChanged()
         if (input.kind === 'neighbor') this.#netfilter.neighbor(input.neighbor)
       },
       enslaved: (iface, master) => this.#enslaved(iface, master),

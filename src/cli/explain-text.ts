@@ -112,8 +112,19 @@ function history({ history }: Explained): string[] {
   return ['Last solicitations', ...table(rows, { left: 5, indent: '  ' }).trimEnd().split('\n')]
 }
 
-function advice({ address, reason, owner, probe, links }: Explained): string {
+function advice({ address, verdict, reason, owner, own, probe, links, kernel }: Explained): string {
   const iface = owner?.probed[0] ?? links.flatMap(({ probed }) => probed)[0]
+  const route = kernel?.route
+  const on = (outcome: string): string[] => links.filter((link) => link.outcome === outcome).map((link) => link.interface)
+  // Hosts behind a router cannot reply to a probe.
+  if (reason === 'failed' && route?.via != null && route.interface !== null && owner?.probed.includes(route.interface)) {
+    return `The kernel routes ${route.prefix} via ${route.via}: for hosts behind a router, add \`rule ${route.prefix} { auto }\` to a block \`proxy ${
+      on('failed')[0]}\``
+  }
+  const silent = on('own-address').filter((link) => !own.includes(link))
+  if (verdict === 'kernel-answers' && reason === 'own-address' && silent.length > 0) {
+    return `Nothing answers for it on ${list(silent)}, because no rule there leads to ${list(own)}: name ${list(own)} in the rule, or give the address to lo`
+  }
   if (reason === 'no-rule') return `A \`subnet\` or \`proxy\` block that contains ${address} would answer for it: \`man ndp6d.conf\``
   if (reason === 'failed' && iface !== undefined) return `Is the host on ${iface}, and does it have this address? \`ndp6d monitor --link ${iface}\``
   const canProbe = ['learned', 'pinned', 'unknown', 'verifying', 'probing'].includes(reason)

@@ -120,7 +120,9 @@ function reportInSubnets(rules: readonly PlacedRule[], subnets: readonly Placed<
 function reportOverlap({ rule, iface, word }: PlacedRule, { prefix }: Subnet, subnetWord: Word, report: Report): void {
   report.warning(word, 'overlap',
     `${rule.prefix} overlaps subnet ${prefix} of ${whereIs(subnetWord, word)}, to which \`${iface}\` belongs: where both `
-    + 'apply, the options of this `proxy` block are used, not those of the subnet', 'delete the rule, or name its links in the subnet')
+    + 'apply, the options of this `proxy` block are used, not those of the subnet',
+    rule.kind === 'auto' ? 'delete the rule, unless the kernel routes the prefix via a router behind this machine, such as a guest'
+      : 'delete the rule, or name its links in the subnet')
 }
 
 /**

@@ -35,6 +35,40 @@ function strangeUpstreams({ config, machine }: Configured): Finding[] {
 }
 
 /**
+ * @returns prefixes whose packets go back to the upstream instead of to a host of the same prefix: a routing rule for these sources selects a
+ * table without the host routes. Every packet of the router itself, of its neighbors and of this machine is lost then.
+ */
+function returnedPackets({ config, machine, neighbors }: Configured): Finding[] {
+  const found = new Map<string, Finding>()
+  for (const subnet of config.subnets) {
+    const upstream = machine.link(subnet.upstream)
+    if (upstream === undefined) continue
+    for (const prefix of prefixesOf(subnet, machine)) {
+      const host = firstHost(neighbors, prefix, subnet.upstream)
+      if (host === undefined) continue
+      const isReturned = (source?: Address): boolean => machine.lookup({ target: host, from: upstream.ifindex, source }).ifindex === upstream.ifindex
+      // Without a rule for the sources, the host route itself is missing: that is the check `host-route`.
+      if (isReturned() || !isReturned(prefix.address)) continue
+      found.set(`${prefix}`, {
+        what: `packets from ${prefix} to ${host} leave by ${upstream.name}, because a routing rule for these sources selects another table`,
+        why: 'the router, its neighbors and this machine do not reach hosts of the same prefix',
+        mend: `ip -6 rule add from ${prefix} lookup main suppress_prefixlength 0`, link: upstream.name, target: `${prefix}`,
+      })
+    }
+  }
+  return [...found.values()]
+}
+
+/** @returns the first known host of a prefix that is not on the upstream */
+function firstHost(neighbors: Configured['neighbors'], prefix: Prefix, upstream: string): Address | undefined {
+  for (const { target, state, iface } of neighbors) {
+    const address = Address.parse(target)
+    if (address !== undefined && state === 'REACHABLE' && iface !== undefined && iface !== upstream && prefix.contains(address)) return address
+  }
+  return undefined
+}
+
+/**
  * The commands that route packets from a prefix out of its upstream; without a known gateway, the command that looks for one. The kernel
  * evaluates the second rule first, because a new rule goes in front of older ones. The second rule applies the routes of the main table, such
  * as those to hosts, but not its default routes.
@@ -48,5 +82,6 @@ function commands(prefix: Prefix, { name, ifindex, mac }: { name: string; ifinde
 }
 
 export const sourceRouteChecks: readonly Check[] = [
-  configured({ code: 'source-route', severity: 'warning', title: 'packets leave by the upstream of their prefix', isCheap: true }, strangeUpstreams),
+  configured({ code: 'source-route', severity: 'warning', title: 'packets leave by the upstream of their prefix', isCheap: true },
+    (subject) => [...strangeUpstreams(subject), ...returnedPackets(subject)]),
 ]

@@ -14,6 +14,7 @@ export class RouteComparison {
   #watcher: RouteWatcher | undefined
   #timer: NodeJS.Timeout | undefined
   #isReady = false
+  #isRefused = false
 
   /** @param compare called with the routes that the kernel has */
   constructor(kernel: Rtnetlink, routes: HostRoutes, compare: (present: readonly HostRoute[]) => void) {
@@ -40,6 +41,16 @@ export class RouteComparison {
     const present = this.#isReady && this.#routes.pending === 0 ? unlessBusy(() => this.#routes.present()) : undefined
     if (present !== undefined) this.#compare(present)
     else this.#timer = setTimeout(() => this.run(), RETRY)
+  }
+
+  /** Registers that the kernel refused a route: it does so while IPv6 is disabled on the link. */
+  refused(): void { this.#isRefused = true }
+
+  /** Handles a link that changed, perhaps its addresses. Compares if the kernel refused a route before: it may accept the route now. */
+  linkChanged(): void {
+    if (!this.#isRefused) return
+    this.#isRefused = false
+    this.run()
   }
 
   close(): void {

@@ -35,7 +35,7 @@ const REASONS: Readonly<Record<NeighborReason, string>> = {
   'probe-limit': 'not all links could be probed (option `probe-limit`)',
   'limit': 'the maximum of learned addresses is reached, in total or on its link (option `limit`)',
   'link gone': 'its link is gone',
-  'configuration': 'the configuration excludes it',
+  'configuration': 'no rule covers it any more, or it is excluded',
   'deadtime': 'its `deadtime` is over',
   'gateway': 'a default gateway of this machine on another link has it',
 }

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { isFoundAndMended, isHealthy } from './kit/doctor.ts'
 import { advertisementIn } from './kit/guests.ts'
-import { type Host, type Scene, scene, until } from './kit/scene.ts'
+import { type Host, ROUTER, type Scene, scene, until, vmAddress } from './kit/scene.ts'
 
 const SECOND = '2001:db8:2::/64'
 const CONFIG = `subnet 2001:db8::/64 {
@@ -71,4 +71,22 @@ void t.test('a prefix that leaves by the upstream of the other one', async (t) =
   }
   t.match(proxy.exec('ip', '-6', 'route', 'get', OUTSIDE, 'from', addresses.get('0 2001:db8:2:')!, 'iif', 'eth1'), / dev eth2 /)
   await daemon.stop()
+})
+
+void t.test('a routing rule for the sources of a prefix hides the host routes', async (t) => {
+  const stage = await scene(t, [2])
+  const { proxy, router, vms: [vm] } = stage
+  let isReached: boolean | undefined
+  await isFoundAndMended(t, stage, {
+    code: 'source-route', daemon: 'only', what: /^packets from 2001:db8::\/64 to 2001:db8::2 leave by eth0, because a routing rule/,
+    make: () => proxy.ip(`route add default via ${ROUTER} dev eth0 table 101`, 'rule add from 2001:db8::/64 lookup 101'),
+    provoke: async () => {
+      await until(() => proxy.ourRoutes().includes(vmAddress(2)))
+      isReached = await router.reaches(vmAddress(2))
+    },
+  })
+  t.equal(isReached, false)
+  await stage.start()
+  await until(() => router.reaches(vmAddress(2)))
+  await until(() => vm.reaches(ROUTER))
 })

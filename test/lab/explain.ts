@@ -28,6 +28,7 @@ proxy eth0 {
 }
 `
 const EXCLUDED = '2001:db8::dead:1'
+const [BEHIND, ELSEWHERE] = ['2001:db8::a1', '2001:db8::a2']
 const [SEARCHED, FAILED, FOREIGN, PROXIED, STATIC] = ['2001:db8:2::77', '2001:db8::78', '2001:db8:9::1', '2001:db8:9::2', '2001:db8:1::5']
 
 t.test('the verdict for each kind of address', async (t) => {
@@ -133,6 +134,21 @@ t.test('the verdict for each kind of address', async (t) => {
     t.equal(first(ended), '2001:db8::ff is an address of this machine on eth0: the kernel answers there, and ndp6d on eth1.')
     t.equal(ended.status, 0)
     t.match(json(PROXY), { verdict: 'kernel-answers', reason: 'own-address', own: ['eth0'] })
+  })
+
+  await t.test('behind a router, and on a link of no rule', async (t) => {
+    proxy.ip(`route add ${BEHIND}/128 via ${vm3.linkLocal('eth0')} dev eth1`, 'link add dummy0 type bridge', 'link set dummy0 up',
+      `addr add ${ELSEWHERE}/128 dev dummy0 nodad`)
+    t.equal(await isAnswered(BEHIND, 100), false)
+    await until(() => explain(BEHIND).stdout.includes('no host on'))
+    t.match(explain(BEHIND).stdout, `The kernel routes ${BEHIND}/128 via ${vm3.linkLocal('eth0')}: for hosts behind a router, add \`rule ${BEHIND
+    }/128 { auto }\` to a block \`proxy eth0\``)
+    await until(() => explain(ELSEWHERE).stdout.includes('dummy0'))
+    t.equal(await isAnswered(ELSEWHERE, 300), false)
+    t.match(explain(ELSEWHERE).stdout, /Nothing answers for it on eth0 and eth1, because no rule there leads to dummy0: name dummy0 in the rule, /)
+    t.notMatch(explain(PROXY).stdout, /Nothing answers/)
+    t.notMatch(explain(FAILED).stdout, /\{ auto \}/)
+    proxy.ip('link del dummy0', `route del ${BEHIND}/128`)
   })
 
   await t.test('static rule', async (t) => {

@@ -55,6 +55,24 @@ t.test('an upstream link that goes down and up, changes its link-layer address, 
   t.equal(await daemon.stop(), 0)
 })
 
+t.test('IPv6 is disabled on each link for a while', async (t) => {
+  const stage = await scene(t, [2])
+  const { proxy } = stage
+  const daemon = await stage.start()
+  await works(stage)
+  proxy.sysctl({ 'conf/eth1/disable_ipv6': 1 })
+  // The kernel removed the route, and refuses it now.
+  await daemon.proc.line(/cannot add the route/)
+  proxy.sysctl({ 'conf/eth1/disable_ipv6': 0 })
+  await works(stage)
+  t.same(proxy.ourRoutes(), [vmAddress(2)])
+  proxy.sysctl({ 'conf/eth0/disable_ipv6': 1 })
+  proxy.sysctl({ 'conf/eth0/disable_ipv6': 0 })
+  proxy.ip(`addr add ${PROXY}/64 dev eth0 nodad`, `route add default via ${ROUTER}`)
+  await works(stage)
+  t.equal(await daemon.stop(), 0)
+})
+
 t.test('a link that becomes a port of a bridge counts as gone until it is released', async (t) => {
   const stage = await scene(t, [2])
   const { proxy } = stage

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { goodMannersOf, type Host, PINNED, PROXY, ROUTER, SERVER, type TwoLinks, twoLinks, until, vmAddress } from './kit/two-links.ts'
+import { goodMannersOf, type Host, PINNED, PROXY, ROUTER, scene, SERVER, type TwoLinks, twoLinks, until, vmAddress } from './kit/two-links.ts'
 
 const PATIENT = 'ttl 120s'
 
@@ -90,4 +90,29 @@ t.test('two addresses of a host are two targets: one goes, the other stays', asy
   t.same(routed(), [first])
   t.equal(await server.reaches(second, 300), false)
   goodMannersOf(t, stage)
+})
+
+t.test('bridges of the proxy on both sides: a silent host moves from the upstream to a downstream', async (t) => {
+  const stage = await scene(t, [])
+  const { lab, proxy, server, start } = stage
+  const [vm, other] = await Promise.all([lab.host('vm'), lab.host('other')])
+  proxy.ip('route del default', 'addr flush dev eth0', ...['vmbr0', 'vmbr1'].flatMap((name, i) =>
+    [`link add ${name} address 02:00:00:00:b0:0${i} type bridge mcast_snooping 0`, `link set ${name} up`]),
+  'link set eth0 master vmbr0', `addr add ${PROXY}/64 dev vmbr0 nodad`, `route add default via ${ROUTER}`)
+  for (const [host, name, bridge, n] of [[vm, 'tap0', 'vmbr0', 0xb], [other, 'tap1', 'vmbr1', 0xc]] as const) {
+    lab.link(host, 'eth0', proxy, name)
+    proxy.ip(`link set ${name} master ${bridge}`)
+    await host.up('eth0')
+    host.ip(`addr add ${vmAddress(n)}/64 dev eth0`, `route add default via ${ROUTER}`)
+  }
+  const daemon = await start(`subnet 2001:db8::/64 {\n upstream vmbr0\n downstream vmbr1\n host ${ROUTER} vmbr0\n ttl 120s\n}`)
+  // The discovery of hosts on vmbr1 is over, so it does not find the host.
+  await until(() => other.reaches(vmAddress(0xb), 500))
+  await daemon.proc.line(/found 2001:db8::b on vmbr0/)
+  await sleep(11_000)
+  proxy.ip('link set tap0 master vmbr1')
+  await daemon.proc.line(/2001:db8::b moved from vmbr0 to vmbr1/, 5000)
+  await until(() => server.reaches(vmAddress(0xb), 500))
+  t.same(proxy.ourRoutes(), [vmAddress(0xb), vmAddress(0xc)])
+  t.equal(await daemon.stop(), 0)
 })

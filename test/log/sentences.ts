@@ -32,7 +32,7 @@ t.test('neighbors', async (t) => {
       'verified 2001:db8::4 on eth1 via fe80::7 (02:00:00:00:00:04): its next hop answered'],
     [{ ...nowhere, state: 'FAILED', reason: 'next hop silent', via: HOP }, '2001:db8::4 is not served: its next hop fe80::7 does not answer'],
     [{ ...nowhere, state: 'GONE', reason: 'configuration', former: 1, news: true },
-      '2001:db8::4 is no longer served: the configuration excludes it'],
+      '2001:db8::4 is no longer served: no rule covers it any more, or it is excluded'],
     [{ ...nowhere, state: 'GONE', reason: 'link gone', former: 1, news: true }, '2001:db8::4 is no longer served: its link eth1 is gone'],
     [{ ...nowhere, state: 'GONE', reason: 'ttl', news: true }, '2001:db8::4 is no longer served: it has not been seen for its `ttl`'],
     [{ ...nowhere, state: 'GONE', reason: 'deadtime' }, 'forgot 2001:db8::4: its `deadtime` is over'],

@@ -156,8 +156,7 @@ export class Explainer extends Part<ExplainerParts> {
       work: { probed, probes, waiting, rival, rivalMac, nextHop, via } } = neighbor
     const [iface, claimed, route] = [ifindex, rival, routed].map((link) => this.parts.links.get(link)?.name)
     return {
-      state, iface, ifindex, lladdr: formatted(mac), pinned, router,
-      proxied: (isOverridable && nextHop === undefined) || isBehindProxy,
+      state, iface, ifindex, lladdr: formatted(mac), pinned, proxied: nextHop === undefined && (isOverridable || isBehindProxy), router,
       via: (nextHop?.address ?? via)?.toString(),
       proved: verified === Number.NEGATIVE_INFINITY ? undefined : now - verified,
       next: place < 0 ? undefined : Math.max(0, deadline - now),

@@ -161,12 +161,12 @@ export class Prober extends Part<ProberParts> {
   /** @returns undefined while the link has no usable address */
   #source(link: Link, target: Address): Address | undefined { return probeSource(link, target) ?? this.parts.bareLinks.source(link, target) }
 
-  /** @returns the downstream links that the owner may have moved to */
-  #downstreams({ rule, ifindex, isOverridable }: Neighbor): readonly number[] {
+  /** @returns the downstream links that an owner may have moved to; none for an upstream owner whose place nothing puts in doubt */
+  #downstreams({ rule, ifindex, isOverridable, work: { isMissing } }: Neighbor): readonly number[] {
     const { links } = this.parts
     const isDownstream = (link: number): boolean => !isUpstream(rule, links.get(link))
-    // An upstream owner stays on the upstream, unless only another proxy answered for the owner: the host may have moved downstream.
-    if (!isDownstream(ifindex) && !isOverridable) return []
+    // Where another proxy on the upstream answered, the host may have moved downstream.
+    if (!isDownstream(ifindex) && !isOverridable && !isMissing) return []
     return rule.links.ifindexes.filter((link) => link !== ifindex && links.up(link) && isDownstream(link))
   }
 }

@@ -4,7 +4,7 @@ import { BEHIND_HOPS_LIMIT } from '../../../src/engine/cache/capacity.ts'
 import { HOP_LIMIT } from '../../../src/engine/cache/next-hops.ts'
 import { ip } from '../../kit/frames.ts'
 import {
-  A, B, C, CONFIG, ETH0, ETH1, ETH2, GUEST, Guest, HOP, HOP_LOCAL, LO, linkOf, na, own, twoLinks, VM2, VM3,
+  A, B, C, CONFIG, ETH0, ETH1, ETH2, GUEST, Guest, HOP, HOP_LOCAL, ip, LO, linkOf, na, own, twoLinks, VM2, VM3,
 } from '../kit/guest.ts'
 
 for (const hop of [HOP, HOP_LOCAL]) {
@@ -23,6 +23,7 @@ for (const hop of [HOP, HOP_LOCAL]) {
     t.same(stage.sink.take('solicit', 'confirm', 'advertise', 'route').map((line) => line.split(' ', 3).join(' ')), [`advertise eth0 ${C}`],
       'a later target is answered at once')
     t.equal(stage.solicit(C), 'answered')
+    t.match(stage.engine.explain(ip(A), stage.now).neighbor, { via: hop, proxied: false }, 'the next hop is no proxy')
     t.same(stage.saved, [], 'their proof is that of the next hop')
     t.same(stage.used, [1, 3])
     t.match(stage.engine.explain(ip(A), stage.now).neighbor, { via: hop, proxied: false })

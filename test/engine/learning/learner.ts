@@ -220,6 +220,21 @@ t.test('a bridge that lost a host\'s port: all downstreams are probed at once, a
   t.equal(stage.known[VM], 'FAILED -')
 })
 
+t.test('a bridge of the upstream that lost a host\'s port: the host may be downstream now, another host gets no address', async (t) => {
+  for (const [from, state] of [[VM2, 'REACHABLE eth1 routed'], [VM3, 'FAILED -']] as const) {
+    const stage = new Stage(TIMED)
+    stage.ns(ETH1, VM)
+    stage.na(ETH0, VM, VM2)
+    stage.wait(1000)
+    stage.sink.take()
+    stage.station(ETH0, VM2, undefined)
+    t.same(stage.probes(), [`solicit eth0 ${VM}`, `solicit eth1 ${VM}`])
+    stage.na(ETH1, VM, from)
+    stage.wait(1000)
+    t.equal(stage.known[VM], state)
+  }
+})
+
 t.test('a bridge that learned a host\'s port on another link: it moves with its first answer there, without a conflict', async (t) => {
   const stage = twoDownstreams(TIMED)
   stage.learn('2001:db8::3', VM2)
