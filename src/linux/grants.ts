@@ -1,12 +1,15 @@
 /**
  * The grant watcher: reports what the routers of upstreams grant, as the kernel takes it from their Router Advertisements: lifetimes of
  * prefixes, the MTU, and options for name resolution (rtnetlink(7)). The kernel reports a prefix only when it is advertised. Until
- * then the lifetimes are those of the addresses that were made from the prefix.
+ * then the lifetimes are those of the addresses that were made from the prefix. The MTU changes with that of the link, and with an option
+ * of the router, perhaps in an advertisement without prefixes.
  */
 import { Prefix } from '../address.ts'
 import type { Grant, Input } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
-import { type AddressMessage, decodeAddress, RTM_DELADDR, RTNLGRP_IPV6_IFADDR } from '../wire/rtnetlink.ts'
+import {
+  type AddressMessage, decodeAddress, decodeLinkIndex, RTM_DELADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_IFINFO, RTNLGRP_LINK,
+} from '../wire/rtnetlink.ts'
 import { decodePrefix, decodeUserOption, RTNLGRP_IPV6_PREFIX, RTNLGRP_ND_USEROPT } from '../wire/rtprefix.ts'
 import { INFINITY } from '../wire/router-messages.ts'
 import { readSetting } from './sysctl.ts'
@@ -48,7 +51,7 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
     this.#names = new Map(names)
     for (const ifindex of this.#lifetimes.keys()) if (!names.has(ifindex)) this.#lifetimes.delete(ifindex)
     if (names.size === 0) return this.close()
-    this.listen([RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_PREFIX, RTNLGRP_ND_USEROPT])
+    this.listen([RTNLGRP_LINK, RTNLGRP_IPV6_IFINFO, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_PREFIX, RTNLGRP_ND_USEROPT])
     this.resync()
   }
 
@@ -57,6 +60,8 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
     if (dns !== undefined && this.#names.has(dns.ifindex)) return this.listener({ kind: 'dns', ...dns })
     const prefix = decodePrefix(message)
     if (prefix !== undefined) return this.#set(prefix, true)
+    const link = decodeLinkIndex(message)
+    if (link !== undefined && this.#names.has(link)) return this.#touch(link)
     const address = decodeAddress(message)
     if (address === undefined) return
     if (message.type !== RTM_DELADDR) return this.#add(address)

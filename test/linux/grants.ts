@@ -34,3 +34,20 @@ t.test('a flood of prefixes costs no memory, and those that came before are stil
   await until(() => grants[0].valid > grants[1].valid)
   t.ok(grants[0].valid <= 600_000 && valid <= 600_000)
 })
+
+t.test('the MTU is that of IPv6 on the link, whenever it changes', async (t) => {
+  makePair('m0', 'm1')
+  sh('sysctl -qw net.ipv6.conf.m0.disable_ipv6=0')
+  const kernel = new Rtnetlink()
+  let mtu: number | undefined
+  const watcher = new GrantWatcher((input) => { if (input.kind === 'grants') mtu = input.mtu }, kernel)
+  t.teardown(() => [watcher, kernel].forEach((each) => each.close()))
+  watcher.follow(new Map([[ifindex('m0'), 'm0']]))
+  t.equal(mtu, 1500)
+  for (const size of [1400, 1500, 1280]) {
+    sh(`ip link set m0 mtu ${size}`)
+    await until(() => mtu === size)
+  }
+  sh('ip link set m0 mtu 1200')
+  await until(() => mtu === undefined, undefined, 'too small for IPv6')
+})
