@@ -39,7 +39,7 @@ interface Advertiser extends Timed {
   lastSent: Instant
   /** The `text` of the content that was last sent to all hosts, or is scheduled for them. Undefined: nothing was sent to all hosts yet. */
   lastText: string | undefined
-  /** Lifetimes of the last multicast advertisement, which was sent at `lastSent`. */
+  /** Lifetimes of the last multicast advertisement, which was sent at `lastSent`; without those of DNS_LIFETIME. */
   lifetimes: ReadonlyMap<string, number>
   /** Number of rounds of unicasts to all known hosts since the last multicast. */
   rounds: number
@@ -215,8 +215,8 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     }
     const passed = (now - advertiser.lastSent) / 1000
     const isChanged = [...lifetimesOf(content)].some(([name, lifetime]) => {
-      const before = advertiser.lifetimes.get(name)
-      return before !== undefined && Math.abs(lifetime - before + passed) > REFRESH * Math.max(lifetime, before - passed)
+      const before = advertiser.lifetimes.get(name) ?? DNS_LIFETIME
+      return Math.abs(lifetime - before + passed) > REFRESH * Math.max(lifetime, before - passed)
     })
     if (isChanged) this.#soon(advertiser, now)
   }
