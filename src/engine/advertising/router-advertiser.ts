@@ -209,6 +209,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
 
   #compare(advertiser: Advertiser, now: Instant): void {
     const content = this.#content(advertiser, now)
+    if (content.source === undefined) return
     if (content.text !== advertiser.lastText) {
       advertiser.lastText = content.text
       return this.#changed(advertiser, now)
@@ -253,36 +254,37 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     const { links, effects } = this.parts
     const { ifindex } = advertiser
     const link = links.get(ifindex)
-    const source = linkLocal(links, ifindex)
-    if (link === undefined || source === undefined) return false
     const content = this.#content(advertiser, now)
-    const { text, prefixes, ...rest } = content
+    const { text, source, prefixes, ...rest } = content
+    if (link === undefined || source === undefined) return false
     const message: RouterAdvertisement = { source, destination, to: link.mac === undefined ? -1 as Mac : to, prefixes, ...rest }
     effects.routerAdvertisements.push({ ifindex, message })
     this.#prefixes.advertised(link.name, prefixes, now)
     this.#dns.advertised(ifindex, rest.dns, now)
-    if (!destination.isMulticast) return true
-    Object.assign(advertiser, { lastText: text, lifetimes: lifetimesOf(content), lastSent: now, sent: advertiser.sent + 1 })
+    if (destination.isMulticast) Object.assign(advertiser, { lastText: text, lifetimes: lifetimesOf(content), lastSent: now, sent: advertiser.sent + 1 })
     return true
   }
 
-  /** @returns the content for a link. `text` has no lifetimes of options and no withdrawn values: their expiry is not a change. */
+  /**
+   * @returns the content for a link. `source` is undefined while the link has no usable address. `text` has no lifetimes of options and no
+   * withdrawn values: their expiry is not a change. Another source is a change, because hosts send to the former one.
+   */
   #content({ ifindex, isEnding }: Advertiser, now: Instant):
-  Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'dns'> & { text: string } {
+  Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'dns'> & { readonly text: string; readonly source: Address | undefined } {
     const { rules, links } = this.parts
-    const name = links.get(ifindex)?.name ?? ''
+    const [link, source] = [links.get(ifindex), linkLocal(links, ifindex)]
     const subnets = isEnding ? [] : rules.config.subnets.filter(({ settings, links: all, upstreams }) =>
       settings.routerAdvertisements && all.ifindexes.includes(ifindex) && !upstreams.ifindexes.includes(ifindex))
-    const { prefixes, dns } = fitting({ prefixes: this.#prefixes.on(name, subnets, now), dns: this.#dns.on(ifindex, subnets, now) })
+    const { prefixes, dns } = fitting({ prefixes: this.#prefixes.on(link?.name ?? '', subnets, now), dns: this.#dns.on(ifindex, subnets, now) })
     const isRouted = this.#forwards && (this.#hasDefaultRoute || subnets.some(({ settings }) => settings.defaultRoute === 'always'))
     const lifetime = isRouted && !isEnding ? ROUTER_LIFETIME : 0
-    const mtus = [links.get(ifindex)?.mtu, ...subnets.flatMap(({ upstreams }) => upstreams.ifindexes.map((link) => this.#mtus.get(link)))]
+    const mtus = [link?.mtu, ...subnets.flatMap(({ upstreams }) => upstreams.ifindexes.map((link) => this.#mtus.get(link)))]
       .filter((mtu) => mtu !== undefined)
     const mtu = mtus.length === 0 ? undefined : Math.min(...mtus)
     const shape = prefixes.filter(({ preferred }) => preferred > 0).map(({ prefix }) => `${prefix}`).sort()
     const names = dns.filter((option) => option.lifetime > 0).flatMap(({ values }) => values).sort()
-    const text = [lifetime, mtu, ...shape, ...names].join()
-    return { lifetime, mtu, prefixes, dns, text }
+    const text = [source, lifetime, mtu, ...shape, ...names].join()
+    return { lifetime, mtu, prefixes, dns, text, source }
   }
 }
 

@@ -1,7 +1,7 @@
 /** Router Advertisements on the downstream links: what they say, and when they are sent (RFC 4861 6.2). */
 import t from 'tap'
 import { ALL, AUTO, BARE, CONFIG, Router, STATIC } from '../kit/router.ts'
-import { ETH0, ETH1, ETH2, linkOf, ROUTER, Stage, twoLinks, VM, VM2 } from '../kit/stage.ts'
+import { ETH0, ETH1, ETH2, linkOf, own, ROUTER, Stage, twoLinks, VM, VM2 } from '../kit/stage.ts'
 
 /** Times of the advertisements until `end`, in milliseconds from now. */
 function times(stage: Router, end: number): number[] {
@@ -96,6 +96,20 @@ t.test('news that is taken back before the next multicast goes to each known hos
   }
   stage.wait(3000)
   t.same(stage.advertisements, [`ra eth1 ${ALL} lifetime 1800 mtu -, ${STATIC}`])
+})
+
+t.test('another link-local address is news, because the former one leads nowhere', async (t) => {
+  const stage = new Router()
+  const at = (...addresses: string[]): void => stage.link(linkOf(ETH1, { addresses: addresses.map((text) => own(text)) }))
+  at('fe80::5')
+  stage.wait(10)
+  t.same(stage.advertisements, [`ra eth1 from fe80::5 to ff02::1 33:33:00:00:00:01 lifetime 1800 mtu -, ${STATIC}`])
+  at('2001:db8::fe')
+  stage.wait(10_000)
+  t.same(stage.advertisements, [], 'only link-local ones are sources (RFC 4861 4.2)')
+  at('2001:db8::fe', 'fe80::6')
+  stage.wait(10)
+  t.match(stage.advertisements, [/from fe80::6 to ff02::1/])
 })
 
 t.test('default-route always, servers, domains and the MTU', async (t) => {
