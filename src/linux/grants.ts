@@ -12,6 +12,7 @@ import {
 } from '../wire/rtnetlink.ts'
 import { decodePrefix, decodeUserOption, RTNLGRP_IPV6_PREFIX, RTNLGRP_ND_USEROPT } from '../wire/rtprefix.ts'
 import { INFINITY } from '../wire/router-messages.ts'
+import { RouterSolicitor } from './router-solicitor.ts'
 import { readSetting } from './sysctl.ts'
 import { TableWatcher } from './table-watcher.ts'
 
@@ -39,26 +40,33 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
   /** By ifindex and prefix. */
   readonly #lifetimes = new Map<number, Map<string, Lifetimes>>()
   readonly #touched = new Set<number>()
+  readonly #solicitor = new RouterSolicitor()
   #timer: NodeJS.Timeout | undefined
 
   /**
    * Follows the links of this map from ifindex to name, and no others. If the map has changed, reports all its links before it returns.
+   * Solicits the routers of new links.
    * @throws OsError
    */
   follow(names: ReadonlyMap<number, string>): void {
     const isSame = names.size === this.#names.size && [...names].every(([ifindex, name]) => this.#names.get(ifindex) === name)
     if (isSame) return
+    const before = this.#names
     this.#names = new Map(names)
+    for (const ifindex of before.keys()) if (!names.has(ifindex)) this.#solicitor.stop(ifindex)
     for (const ifindex of this.#lifetimes.keys()) if (!names.has(ifindex)) this.#lifetimes.delete(ifindex)
     if (names.size === 0) return this.close()
     this.listen([RTNLGRP_LINK, RTNLGRP_IPV6_IFINFO, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_PREFIX, RTNLGRP_ND_USEROPT])
+    for (const ifindex of names.keys()) if (!before.has(ifindex)) this.#solicitor.start(ifindex)
     this.resync()
   }
 
   override message(message: Message): void {
     const dns = decodeUserOption(message)
-    if (dns !== undefined && this.#names.has(dns.ifindex)) return this.listener({ kind: 'dns', ...dns })
     const prefix = decodePrefix(message)
+    const advertised = dns ?? prefix
+    if (advertised !== undefined) this.#solicitor.stop(advertised.ifindex)
+    if (dns !== undefined && this.#names.has(dns.ifindex)) return this.listener({ kind: 'dns', ...dns })
     if (prefix !== undefined) return this.#set(prefix, true)
     const link = decodeLinkIndex(message)
     if (link !== undefined && this.#names.has(link)) return this.#touch(link)
@@ -73,6 +81,7 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
   override close(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    this.#solicitor.close()
     super.close()
   }
 
