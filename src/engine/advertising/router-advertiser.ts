@@ -57,11 +57,7 @@ export interface AdvertisedLink extends Pick<RouterAdvertisement, 'lifetime' | '
   readonly others: readonly OtherRouter[]
 }
 
-interface Unicast {
-  readonly ifindex: number
-  readonly destination: Address
-  readonly to: Mac
-}
+interface Unicast { readonly ifindex: number; readonly destination: Address; readonly to: Mac }
 
 /** Inputs that concern Router Advertisements only. */
 type RouterInput = Extract<Input, { kind: 'router-message' | 'saved-prefixes' | 'grants' | 'dns' | 'forwarding' }>
@@ -163,7 +159,9 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     }
     if (advertiser.isEnding) {
       this.#prefixes.forget(this.parts.links.get(advertiser.ifindex)?.name ?? '')
-      return this.#end(advertiser)
+      // Ends later: should the configuration advertise again meanwhile, the next multicast still comes after the least time.
+      Object.assign(advertiser, { sent: 0, lastText: undefined })
+      return this.deadlines.set(advertiser, now + MULTICAST_INTERVAL as Instant)
     }
     advertiser.rounds = 0
     this.deadlines.set(advertiser, Math.max(now + MULTICAST_INTERVAL, now + this.#interval(advertiser)) as Instant)

@@ -133,6 +133,19 @@ t.test('removed from the configuration, or another length', async (t) => {
   t.match(stage.advertisements, [/2001:db8::\/80 A=0 86400 14400$/])
 })
 
+t.test('removed from the configuration and soon back: multicasts are 3 s apart', async (t) => {
+  const stage = new Router()
+  stage.configure(CONFIG.replace('router-advertisements yes', ''))
+  stage.wait(1000)
+  t.match(stage.advertisements, [/ff02::1 .* lifetime 0/])
+  stage.configure(CONFIG)
+  stage.solicit('fe80::2')
+  stage.wait(1900)
+  t.match(stage.advertisements, [/to fe80::2 .* lifetime 1800/])
+  stage.wait(200)
+  t.match(stage.advertisements, [/ff02::1 .* lifetime 1800/])
+})
+
 t.test('a stop withdraws nothing', async (t) => {
   const stage = new Router()
   stage.stop()
