@@ -27,8 +27,8 @@ interface Lifetimes {
   readonly prefix: Prefix
   readonly valid: number
   readonly preferred: number
-  /** The router advertised the prefix, so its lifetimes are exact. */
-  readonly isAdvertised: boolean
+  /** The address that has these lifetimes. Undefined: the router advertised the prefix, so the lifetimes are exact. */
+  readonly address: string | undefined
 }
 
 export type GrantsFound = (input: Extract<Input, { kind: 'grants' | 'dns' }>) => void
@@ -67,7 +67,7 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
     const advertised = dns ?? prefix
     if (advertised !== undefined) this.#solicitor.stop(advertised.ifindex)
     if (dns !== undefined && this.#names.has(dns.ifindex)) return this.listener({ kind: 'dns', ...dns })
-    if (prefix !== undefined) return this.#set(prefix, true)
+    if (prefix !== undefined) return this.#set(prefix)
     const link = decodeLinkIndex(message)
     if (link !== undefined && this.#names.has(link)) return this.#touch(link)
     const address = decodeAddress(message)
@@ -75,7 +75,7 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
     if (message.type !== RTM_DELADDR) return this.#add(address)
     const known = this.#lifetimes.get(address.ifindex)
     const text = new Prefix(address.address, address.prefixLength).toString()
-    if (known?.get(text)?.isAdvertised === false && known.delete(text)) this.#touch(address.ifindex)
+    if (known?.get(text)?.address === address.address.toString() && known.delete(text)) this.#touch(address.ifindex)
   }
 
   override close(): void {
@@ -95,18 +95,22 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
 
   #add({ ifindex, address, prefixLength, valid = INFINITY, preferred = INFINITY, temporary }: AddressMessage): void {
     if (address.isLinkLocal || prefixLength === 128 || temporary === true) return
-    this.#set({ ifindex, prefix: new Prefix(address, prefixLength), valid, preferred }, false)
+    const prefix = new Prefix(address, prefixLength)
+    const known = this.#lifetimes.get(ifindex)?.get(prefix.toString())
+    // An address of an administrator beside that of the router does not extend the lifetimes.
+    const isOther = known !== undefined && known.address !== address.toString() && known.valid > performance.now()
+    if (!isOther || valid !== INFINITY) this.#set({ ifindex, prefix, valid, preferred }, address.toString())
   }
 
-  #set({ ifindex, prefix, valid, preferred }: { ifindex: number; prefix: Prefix; valid: number; preferred: number }, isAdvertised: boolean): void {
+  #set({ ifindex, prefix, valid, preferred }: { ifindex: number; prefix: Prefix; valid: number; preferred: number }, address?: string): void {
     if (!this.#names.has(ifindex)) return
     let known = this.#lifetimes.get(ifindex)
     if (known === undefined) this.#lifetimes.set(ifindex, known = new Map())
     const text = prefix.toString()
     const before = known.get(text)
-    if (before === undefined ? known.size >= PREFIX_LIMIT : before.isAdvertised && !isAdvertised) return
+    if (before === undefined ? known.size >= PREFIX_LIMIT : before.address === undefined && address !== undefined) return
     const now = performance.now()
-    known.set(text, { prefix, valid: now + milliseconds(valid), preferred: now + milliseconds(preferred), isAdvertised })
+    known.set(text, { prefix, valid: now + milliseconds(valid), preferred: now + milliseconds(preferred), address })
     this.#touch(ifindex)
   }
 
