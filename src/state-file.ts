@@ -69,7 +69,8 @@ export class StateFile {
   readAdvertised(): SavedAdvertising {
     try {
       const { version, prefixes: entries, links: names } = asRecord(JSON.parse(readRegular(this.#prefixes)))
-      if (version !== VERSION || !Array.isArray(entries)) return NOTHING
+      if (version !== VERSION) throw new Damaged(`it is not of version ${VERSION}`)
+      if (!Array.isArray(entries)) throw new Damaged('it has no list of prefixes')
       const prefixes = entries.slice(0, MAX_PREFIXES).flatMap((entry) => readPrefix(entry) ?? [])
       const links = Array.isArray(names) ? names.slice(0, MAX_PREFIXES).filter(isIface) : []
       return { links: [...new Set([...links, ...prefixes.map(({ iface }) => iface)])], prefixes }

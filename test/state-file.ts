@@ -172,11 +172,12 @@ t.test('prefixes that cannot be, or whose time is over, are left out', async (t)
   writeFileSync(path('prefixes.json'), JSON.stringify({ version: 1, links: [7, null, 'a/b', 'br3'], prefixes: [...bad, good] }))
   t.same(state.readAdvertised().prefixes.map(({ iface, prefix }) => `${iface} ${prefix}`), ['br0 2001:db8::/64'])
   t.same(state.readAdvertised().links, ['br3', 'br0'])
-  for (const text of ['{"version":2,"prefixes":[]}', '{"version":1}', 'null']) {
+  t.same(warnings, [])
+  for (const [text, why] of [['{"version":2,"prefixes":[]}', /not of version 1/], ['{"version":1}', /no list of prefixes/], ['null', /not of version 1/]] as const) {
     writeFileSync(path('prefixes.json'), text)
     t.same(state.readAdvertised().prefixes, [], text)
+    t.match(warnings.splice(0), [why])
   }
-  t.same(warnings, [])
   writeFileSync(path('prefixes.json'), '{"version":1,"pre')
   t.same(state.readAdvertised().prefixes, [])
   t.match(warnings, [/cannot read .*prefixes\.json .*: prefixes that are gone will not be deprecated$/])

@@ -152,18 +152,19 @@ export class StatusText {
       : forwarding.isOn === true ? ' (this machine has none: see `ip -6 route show default`, or write `default-route always`)' : ''
     const shown = this.#first(advertising, SHOWN.advertising)
     const most = this.#all ? Number.POSITIVE_INFINITY : 40
-    const lines = shown.flatMap(({ link, routerLifetime, mtu, prefixes, servers, domains, otherRouters }) => {
+    const lines = shown.flatMap(({ link, lastAt, routerLifetime, mtu, prefixes, servers, domains, otherRouters }) => {
       const offered = prefixes.map(({ prefix, autonomous, valid, preferred }) =>
         `${prefix} (${preferred === 0 ? 'deprecated, ' : ''}${duration(valid)}${autonomous ? '' : ', no addresses by SLAAC'})`)
       const parts = [listed(offered.length === 0 ? ['no prefix yet'] : offered, most),
         routerLifetime === 0 ? `${this.#color('red', 'NO default route')}${cause}` : `default route (${duration(routerLifetime)})`,
         ...mtu === null ? [] : [`MTU ${mtu}`], ...servers.length === 0 ? [] : [`DNS ${listed(servers, most)}`],
         ...this.#all && domains.length > 0 ? [`search ${domains.join(', ')}`] : []]
-      const routers = this.#first(otherRouters, SHOWN.routers).map(({ address, mac, forged, lastAt }) =>
+      const routers = this.#first(otherRouters, SHOWN.routers).map(({ address, mac, forged, lastAt: at }) =>
         `${this.#color('yellow', 'another router')}: ${address}${mac === null ? '' : ` (${mac})`}${forged ? ', forged' : ''}, ${
-          ago(lastAt, this.#now)} ago`)
+          ago(at, this.#now)} ago`)
       const state = links.find(({ name }) => name === link)?.state ?? 'serving'
-      const sentence = state === 'serving' ? `advertised on ${link}: ${parts.join(', ')}` : `not advertised on ${link} (${state}: ${LINK_STATES[state]})`
+      const sentence = state !== 'serving' ? `not advertised on ${link} (${state}: ${LINK_STATES[state]})`
+        : lastAt === null ? `not advertised on ${link} yet: it has no usable link-local address` : `advertised on ${link}: ${parts.join(', ')}`
       return [wrap(sentence, this.#width, 2), ...routers.map((text) => `  ${wrap(text, this.#width - 2, 4)}`)]
     })
     return lines.map((line) => `${line}\n`).join('') + this.#more(advertising.length - shown.length, 'ndp6d status --all')

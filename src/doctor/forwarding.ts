@@ -2,7 +2,7 @@
 import { RTPROT_RA } from '../wire/rtroute.ts'
 import { type Check, configured, type Configured, word } from './check.ts'
 import type { Machine } from './machine.ts'
-import { linksOf, upstreamsOf } from './roles.ts'
+import { isNamed, linksOf, upstreamsOf } from './roles.ts'
 
 const KEEP = 'forwarding yes'
 
@@ -29,6 +29,13 @@ function assign(link: string, setting: string, value: number): string { return w
 
 const isRouter = (machine: Machine, name: string): boolean => machine.setting(`net/ipv6/conf/${name}/forwarding`) === 1
 
+/** @returns links on which hosts learn from Router Advertisements that this machine is a router, and from its other messages that it is none */
+function hostLinks({ config: { subnets }, machine }: Configured): string[] {
+  const advertising = subnets.filter(({ settings }) => settings.routerAdvertisements)
+  return machine.links.filter(({ name }) => advertising.some(({ upstream, downstream }) => name !== upstream && isNamed(downstream, name)))
+    .map(({ name }) => name).filter((name) => machine.setting(`net/ipv6/conf/${name}/forwarding`) === 0)
+}
+
 export const forwardingChecks: readonly Check[] = [
   configured({ code: 'forwarding-off', severity: 'error', title: 'this machine forwards IPv6', isCheap: true, isLogged: true },
     (subject) => forwards(subject) ? [] : [{
@@ -44,5 +51,11 @@ export const forwardingChecks: readonly Check[] = [
       why: hasRoute ? 'the route ends with the lifetime of the last advertisement, and this machine and its hosts are cut off then'
         : 'the kernel removed a route that such advertisements made; this machine and its hosts are cut off',
       mend: `sysctl -w ${assign(name, 'accept_ra', 2)}`, keep: KEEP, link: name,
+    }))),
+  configured({ code: 'router-flag', severity: 'error', title: 'this machine is a router on links with Router Advertisements', isCheap: true },
+    (subject) => (forwards(subject) ? hostLinks(subject) : []).map((name) => ({
+      what: `${name} acts as a host although this machine forwards: net.ipv6.conf.${name}.forwarding is 0`,
+      why: 'neighbor advertisements of this machine have no router flag there, so hosts remove their default route (RFC 4861 7.2.5)',
+      mend: `sysctl -w ${assign(name, 'forwarding', 1)}`, link: name,
     }))),
 ]

@@ -1,14 +1,17 @@
 /**
  * The grant watcher: reports what the kernel takes from the Router Advertisements of upstreams: lifetimes of prefixes, the MTU, and options
  * for name resolution (rtnetlink(7)). The kernel reports a prefix only when a router advertises it. Until then, the lifetimes are those of
- * the addresses that were made from the prefix.
+ * the addresses that were made from the prefix. The MTU changes with that of the link, or by an advertisement, which may have no prefix.
  */
 import { Prefix } from '../address.ts'
 import type { Grant, Input } from '../engine/types.ts'
 import type { Message } from '../wire/netlink.ts'
-import { type AddressMessage, decodeAddress, RTM_DELADDR, RTNLGRP_IPV6_IFADDR } from '../wire/rtnetlink.ts'
+import {
+  type AddressMessage, decodeAddress, decodeLinkIndex, RTM_DELADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_IFINFO, RTNLGRP_LINK,
+} from '../wire/rtnetlink.ts'
 import { decodePrefix, decodeUserOption, RTNLGRP_IPV6_PREFIX, RTNLGRP_ND_USEROPT } from '../wire/rtprefix.ts'
 import { INFINITY } from '../wire/router-messages.ts'
+import { RouterSolicitor } from './router-solicitor.ts'
 import { readSetting } from './sysctl.ts'
 import { TableWatcher } from './table-watcher.ts'
 
@@ -23,8 +26,8 @@ interface Lifetimes {
   readonly prefix: Prefix
   readonly valid: number
   readonly preferred: number
-  /** The router advertised the prefix, so its lifetimes are exact. */
-  readonly isAdvertised: boolean
+  /** The address that has these lifetimes. Undefined: the router advertised the prefix, so the lifetimes are exact. */
+  readonly address: string | undefined
 }
 
 export type GrantsFound = (input: Extract<Input, { kind: 'grants' | 'dns' }>) => void
@@ -36,38 +39,48 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
   /** Lifetimes by ifindex, then by prefix. */
   readonly #lifetimes = new Map<number, Map<string, Lifetimes>>()
   readonly #touched = new Set<number>()
+  readonly #solicitor = new RouterSolicitor()
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * Follows these links and no others. If they differ from the last call's, reports all of them before it returns.
+   * Follows these links and no others. If they differ from the last call's, reports all of them before it returns. Solicits the routers of
+   * new links.
    * @param names names of the links by ifindex @throws OsError
    */
   follow(names: ReadonlyMap<number, string>): void {
     const isSame = names.size === this.#names.size && [...names].every(([ifindex, name]) => this.#names.get(ifindex) === name)
     if (isSame) return
+    const before = this.#names
     this.#names = new Map(names)
+    for (const ifindex of before.keys()) if (!names.has(ifindex)) this.#solicitor.stop(ifindex)
     for (const ifindex of this.#lifetimes.keys()) if (!names.has(ifindex)) this.#lifetimes.delete(ifindex)
     if (names.size === 0) return this.close()
-    this.listen([RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_PREFIX, RTNLGRP_ND_USEROPT])
+    this.listen([RTNLGRP_LINK, RTNLGRP_IPV6_IFINFO, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_PREFIX, RTNLGRP_ND_USEROPT])
+    for (const ifindex of names.keys()) if (!before.has(ifindex)) this.#solicitor.start(ifindex)
     this.resync()
   }
 
   override message(message: Message): void {
     const dns = decodeUserOption(message)
-    if (dns !== undefined && this.#names.has(dns.ifindex)) return this.listener({ kind: 'dns', ...dns })
     const prefix = decodePrefix(message)
-    if (prefix !== undefined) return this.#set(prefix, true)
+    const advertised = dns ?? prefix
+    if (advertised !== undefined) this.#solicitor.stop(advertised.ifindex)
+    if (dns !== undefined && this.#names.has(dns.ifindex)) return this.listener({ kind: 'dns', ...dns })
+    if (prefix !== undefined) return this.#set(prefix)
+    const link = decodeLinkIndex(message)
+    if (link !== undefined && this.#names.has(link)) return this.#touch(link)
     const address = decodeAddress(message)
     if (address === undefined) return
     if (message.type !== RTM_DELADDR) return this.#add(address)
     const known = this.#lifetimes.get(address.ifindex)
     const text = new Prefix(address.address, address.prefixLength).toString()
-    if (known?.get(text)?.isAdvertised === false && known.delete(text)) this.#touch(address.ifindex)
+    if (known?.get(text)?.address === address.address.toString() && known.delete(text)) this.#touch(address.ifindex)
   }
 
   override close(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    this.#solicitor.close()
     super.close()
   }
 
@@ -81,18 +94,22 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
 
   #add({ ifindex, address, prefixLength, valid = INFINITY, preferred = INFINITY, temporary }: AddressMessage): void {
     if (address.isLinkLocal || prefixLength === 128 || temporary === true) return
-    this.#set({ ifindex, prefix: new Prefix(address, prefixLength), valid, preferred }, false)
+    const prefix = new Prefix(address, prefixLength)
+    const known = this.#lifetimes.get(ifindex)?.get(prefix.toString())
+    // An address of an administrator beside that of the router does not extend the lifetimes.
+    const isOther = known !== undefined && known.address !== address.toString() && known.valid > performance.now()
+    if (!isOther || valid !== INFINITY) this.#set({ ifindex, prefix, valid, preferred }, address.toString())
   }
 
-  #set({ ifindex, prefix, valid, preferred }: { ifindex: number; prefix: Prefix; valid: number; preferred: number }, isAdvertised: boolean): void {
+  #set({ ifindex, prefix, valid, preferred }: { ifindex: number; prefix: Prefix; valid: number; preferred: number }, address?: string): void {
     if (!this.#names.has(ifindex)) return
     let known = this.#lifetimes.get(ifindex)
     if (known === undefined) this.#lifetimes.set(ifindex, known = new Map())
     const text = prefix.toString()
     const before = known.get(text)
-    if (before === undefined ? known.size >= PREFIX_LIMIT : before.isAdvertised && !isAdvertised) return
+    if (before === undefined ? known.size >= PREFIX_LIMIT : before.address === undefined && address !== undefined) return
     const now = performance.now()
-    known.set(text, { prefix, valid: now + milliseconds(valid), preferred: now + milliseconds(preferred), isAdvertised })
+    known.set(text, { prefix, valid: now + milliseconds(valid), preferred: now + milliseconds(preferred), address })
     this.#touch(ifindex)
   }
 

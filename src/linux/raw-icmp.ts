@@ -8,6 +8,7 @@ import { osError } from './errors.ts'
 /** Levels and options: ipv6(7), linux/in6.h, netinet/icmp6.h. */
 export const IPPROTO_IPV6 = 41
 export const IPV6_MULTICAST_IF = 17
+export const IPV6_MULTICAST_HOPS = 18
 export const IPV6_MULTICAST_LOOP = 19
 export const IPV6_HDRINCL = 36
 const IPPROTO_ICMPV6 = 58

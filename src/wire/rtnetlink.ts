@@ -5,7 +5,7 @@ import { attributesOf, type Message, NLM_F_DUMP, NLM_F_REQUEST, readU16, readU32
 
 export const RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_NEWADDR = 20, RTM_DELADDR = 21
 const RTM_GETLINK = 18, RTM_GETADDR = 22
-export const RTNLGRP_LINK = 1, RTNLGRP_IPV6_IFADDR = 9, RTNLGRP_IPV6_NETCONF = 25
+export const RTNLGRP_LINK = 1, RTNLGRP_IPV6_IFADDR = 9, RTNLGRP_IPV6_IFINFO = 12, RTNLGRP_IPV6_NETCONF = 25
 
 const AF_UNSPEC = 0
 export const AF_INET6 = 10
@@ -73,6 +73,11 @@ export function decodeLink(message: Message): LinkMessage | undefined {
     ...isPort && { master },
     ...mtu !== undefined && { mtu },
   }
+}
+
+/** Decodes RTM_NEWLINK of any family: the link, or its settings of IPv6 (AF_INET6), have changed. @returns the ifindex of the link */
+export function decodeLinkIndex({ type, bytes, start, end }: Message): number | undefined {
+  return type === RTM_NEWLINK && end - start >= 16 ? readU32(bytes, start + 4) : undefined
 }
 
 /** Decodes RTM_*ADDR. @returns undefined for other types, messages that are too short, and other families than IPv6 */

@@ -93,6 +93,7 @@ t.test('Router Advertisements', async (t) => {
   t.match(without(null), /, NO default route, MTU/)
   const onLink = (state: LinkState): string => text({ advertising: [OFFER], links: [link('br0', { state })] }).overview
   t.match(onLink('serving'), /^advertised on br0: /m)
+  t.match(shown({ ...OFFER, lastAt: null }), /^not advertised on br0 yet: it has no usable link-local address$/m)
   t.match(onLink('down'), /^not advertised on br0 \(down: no carrier, or set down\)$/m)
   t.match(onLink('failed'), /^not advertised on br0 \(failed: exists, but is not served\)$/m)
   for (const state of ['down', 'failed'] as const) t.notMatch(onLink(state), /^advertised on/m)

@@ -34,6 +34,8 @@ const FAULTS: readonly Fault[] = [
       proxy.sysctl({ 'conf/eth0/accept_ra': 1 })
       proxy.ip(`route add default via ${ROUTER}`)
     } },
+  { code: 'router-flag', what: /eth1 acts as a host .*conf\.eth1\.forwarding is 0/, config: subnet('router-advertisements yes'),
+    make: ({ proxy }) => proxy.sysctl({ 'conf/eth1/forwarding': 0 }) },
   { code: 'optmem', daemon: 'none', what: /optmem_max is 1000 bytes/,
     make: ({ proxy }) => { proxy.exec('sysctl', '-qw', 'net.core.optmem_max=1000') } },
   { code: 'competitor', what: /another ND proxy, ndppd, runs beside/,

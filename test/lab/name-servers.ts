@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { atHome } from './kit/guests.ts'
 import { scene, until } from './kit/scene.ts'
 
 const CONFIG = 'subnet auto {\n  upstream eth0\n  downstream eth1\n  router-advertisements yes\n}'
@@ -32,4 +33,22 @@ void t.test('several options in one advertisement of the upstream', async (t) =>
     t.ok(seconds <= lifetime && seconds > lifetime - 20, `${seconds} of ${lifetime} s`)
   }
   await daemon.stop()
+})
+
+void t.test('an upstream that advertised itself before the start, and seldom does so', async (t) => {
+  const stage = await scene(t, [])
+  const seldom = 'MinRtrAdvInterval 1350; MaxRtrAdvInterval 1800;'
+  const options = 'prefix 2001:db8::/64 { }; RDNSS fd00::53 { };'
+  // The first three advertisements are at most 16 s apart (RFC 4861 6.2.4).
+  await atHome(stage, `${seldom} ${options}`)
+  const { eth0, eth1 } = stage
+  await until(() => eth0.of('RA').length >= 3, 60_000)
+  const before = eth0.of('RA').length
+  await stage.start(CONFIG)
+  await until(() => eth1.frames.some(({ kind, outgoing, hex }) => kind === 'RA' && outgoing && hex.includes('fd000000000000000000000000000053')))
+  const solicitations = eth0.of('RS').filter(({ outgoing }) => outgoing)
+  t.ok(solicitations.length > 0 && eth0.of('RA').length > before)
+  for (const { source, destination, hopLimit } of solicitations) {
+    t.match([source, destination, hopLimit], [/^fe80:/, 'ff02::2', 255])
+  }
 })

@@ -39,7 +39,7 @@ interface Advertiser extends Timed {
   lastSent: Instant
   /** `text` of the content (`#content`) that was last multicast, or is scheduled to be. Undefined before the first multicast. */
   lastText: string | undefined
-  /** Lifetimes of the last multicast advertisement, which was sent at `lastSent`. */
+  /** Lifetimes of the last multicast advertisement, which was sent at `lastSent`; without those of DNS_LIFETIME. */
   lifetimes: ReadonlyMap<string, number>
   /** Number of rounds of unicasts to all known hosts since the last multicast. */
   rounds: number
@@ -57,11 +57,7 @@ export interface AdvertisedLink extends Pick<RouterAdvertisement, 'lifetime' | '
   readonly others: readonly OtherRouter[]
 }
 
-interface Unicast {
-  readonly ifindex: number
-  readonly destination: Address
-  readonly to: Mac
-}
+interface Unicast { readonly ifindex: number; readonly destination: Address; readonly to: Mac }
 
 /** Inputs that concern Router Advertisements only. */
 type RouterInput = Extract<Input, { kind: 'router-message' | 'saved-prefixes' | 'grants' | 'dns' | 'forwarding' }>
@@ -163,7 +159,9 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     }
     if (advertiser.isEnding) {
       this.#prefixes.forget(this.parts.links.get(advertiser.ifindex)?.name ?? '')
-      return this.#end(advertiser)
+      // Ends later: should the configuration advertise again meanwhile, the next multicast still comes after the least time.
+      Object.assign(advertiser, { sent: 0, lastText: undefined })
+      return this.deadlines.set(advertiser, now + MULTICAST_INTERVAL as Instant)
     }
     advertiser.rounds = 0
     this.deadlines.set(advertiser, Math.max(now + MULTICAST_INTERVAL, now + this.#interval(advertiser)) as Instant)
@@ -209,14 +207,15 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
 
   #compare(advertiser: Advertiser, now: Instant): void {
     const content = this.#content(advertiser, now)
+    if (content.source === undefined) return
     if (content.text !== advertiser.lastText) {
       advertiser.lastText = content.text
       return this.#changed(advertiser, now)
     }
     const passed = (now - advertiser.lastSent) / 1000
     const isChanged = [...lifetimesOf(content)].some(([name, lifetime]) => {
-      const before = advertiser.lifetimes.get(name)
-      return before !== undefined && Math.abs(lifetime - before + passed) > REFRESH * Math.max(lifetime, before - passed)
+      const before = advertiser.lifetimes.get(name) ?? DNS_LIFETIME
+      return Math.abs(lifetime - before + passed) > REFRESH * Math.max(lifetime, before - passed)
     })
     if (isChanged) this.#soon(advertiser, now)
   }
@@ -253,36 +252,37 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     const { links, effects } = this.parts
     const { ifindex } = advertiser
     const link = links.get(ifindex)
-    const source = linkLocal(links, ifindex)
-    if (link === undefined || source === undefined) return false
     const content = this.#content(advertiser, now)
-    const { text, prefixes, ...rest } = content
+    const { text, source, prefixes, ...rest } = content
+    if (link === undefined || source === undefined) return false
     const message: RouterAdvertisement = { source, destination, to: link.mac === undefined ? -1 as Mac : to, prefixes, ...rest }
     effects.routerAdvertisements.push({ ifindex, message })
     this.#prefixes.advertised(link.name, prefixes, now)
     this.#dns.advertised(ifindex, rest.dns, now)
-    if (!destination.isMulticast) return true
-    Object.assign(advertiser, { lastText: text, lifetimes: lifetimesOf(content), lastSent: now, sent: advertiser.sent + 1 })
+    if (destination.isMulticast) Object.assign(advertiser, { lastText: text, lifetimes: lifetimesOf(content), lastSent: now, sent: advertiser.sent + 1 })
     return true
   }
 
-  /** @returns the content for a link. A change of `text`, which has no lifetimes of options and no withdrawn values, is advertised at once */
+  /**
+   * @returns the content for a link. A change of `text`, which has no lifetimes of options and no withdrawn values, is advertised at once.
+   * `text` has the source, because hosts send to the former one. `source` is undefined while the link has no usable address.
+   */
   #content({ ifindex, isEnding }: Advertiser, now: Instant):
-  Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'dns'> & { text: string } {
+  Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'dns'> & { readonly text: string; readonly source: Address | undefined } {
     const { rules, links } = this.parts
-    const name = links.get(ifindex)?.name ?? ''
+    const [link, source] = [links.get(ifindex), linkLocal(links, ifindex)]
     const subnets = isEnding ? [] : rules.config.subnets.filter(({ settings, links: all, upstreams }) =>
       settings.routerAdvertisements && all.ifindexes.includes(ifindex) && !upstreams.ifindexes.includes(ifindex))
-    const { prefixes, dns } = fitting({ prefixes: this.#prefixes.on(name, subnets, now), dns: this.#dns.on(ifindex, subnets, now) })
+    const { prefixes, dns } = fitting({ prefixes: this.#prefixes.on(link?.name ?? '', subnets, now), dns: this.#dns.on(ifindex, subnets, now) })
     const isRouted = this.#forwards && (this.#hasDefaultRoute || subnets.some(({ settings }) => settings.defaultRoute === 'always'))
     const lifetime = isRouted && !isEnding ? ROUTER_LIFETIME : 0
-    const mtus = [links.get(ifindex)?.mtu, ...subnets.flatMap(({ upstreams }) => upstreams.ifindexes.map((link) => this.#mtus.get(link)))]
+    const mtus = [link?.mtu, ...subnets.flatMap(({ upstreams }) => upstreams.ifindexes.map((link) => this.#mtus.get(link)))]
       .filter((mtu) => mtu !== undefined)
     const mtu = mtus.length === 0 ? undefined : Math.min(...mtus)
     const shape = prefixes.filter(({ preferred }) => preferred > 0).map(({ prefix }) => `${prefix}`).sort()
     const names = dns.filter((option) => option.lifetime > 0).flatMap(({ values }) => values).sort()
-    const text = [lifetime, mtu, ...shape, ...names].join()
-    return { lifetime, mtu, prefixes, dns, text }
+    const text = [source, lifetime, mtu, ...shape, ...names].join()
+    return { lifetime, mtu, prefixes, dns, text, source }
   }
 }
 

@@ -62,6 +62,34 @@ t.test('a server that the upstream withdraws is withdrawn for as long as hosts m
   t.equal(resolution(stage), '')
 })
 
+t.test('a lifetime that the upstream shortens is advertised at once, also if it was a long one', async (t) => {
+  for (const before of [3600, 1800, 600]) {
+    const stage = new Router()
+    dns(stage, 'servers', ['2001:db8::53'], before)
+    stage.wait(100_000)
+    dns(stage, 'servers', ['2001:db8::53'], before)
+    stage.wait(50_000)
+    stage.advertisements
+    dns(stage, 'servers', ['2001:db8::53'], 60)
+    stage.wait(3100)
+    t.match(stage.advertisements, [/ff02::1 .*, 2001:db8::53 (60|5\d)$/], `${before} s`)
+  }
+})
+
+t.test('a long lifetime of the upstream that counts down causes no early advertisement', async (t) => {
+  const stage = new Router()
+  stage.wait(100_000)
+  dns(stage, 'servers', ['2001:db8::53'], 3600)
+  stage.wait(100_000)
+  stage.advertisements
+  for (let i = 0; i < 10; i++) {
+    dns(stage, 'servers', ['2001:db8::54'], 0)
+    dns(stage, 'servers', ['2001:db8::53'], 3600)
+    stage.wait(10_000)
+  }
+  t.same(stage.advertisements, [])
+})
+
 t.test('a very long lifetime of the upstream is passed on as half an hour, and withdrawn for as long', async (t) => {
   for (const [server, lifetime] of [['2001:db8::bad', 'fffffffe'], ['2001:db8::bad', 'ffffffff'], ['2001:db8::bad', '00010000']]) {
     const stage = new Router()

@@ -1,7 +1,7 @@
 /** Router Advertisements on the downstream links: what they say, and when they are sent (RFC 4861 6.2). */
 import t from 'tap'
 import { ALL, AUTO, BARE, CONFIG, Router, STATIC } from '../kit/router.ts'
-import { ETH0, ETH1, ETH2, linkOf, ROUTER, Stage, twoLinks, VM, VM2 } from '../kit/stage.ts'
+import { ETH0, ETH1, ETH2, linkOf, own, ROUTER, Stage, twoLinks, VM, VM2 } from '../kit/stage.ts'
 
 /** Times of the advertisements until `end`, in milliseconds from now. */
 function times(stage: Router, end: number): number[] {
@@ -98,6 +98,20 @@ t.test('news that is taken back before the next multicast goes to each known hos
   t.same(stage.advertisements, [`ra eth1 ${ALL} lifetime 1800 mtu -, ${STATIC}`])
 })
 
+t.test('another link-local address is news, because the former one leads nowhere', async (t) => {
+  const stage = new Router()
+  const at = (...addresses: string[]): void => stage.link(linkOf(ETH1, { addresses: addresses.map((text) => own(text)) }))
+  at('fe80::5')
+  stage.wait(10)
+  t.same(stage.advertisements, [`ra eth1 from fe80::5 to ff02::1 33:33:00:00:00:01 lifetime 1800 mtu -, ${STATIC}`])
+  at('2001:db8::fe')
+  stage.wait(10_000)
+  t.same(stage.advertisements, [], 'only link-local ones are sources (RFC 4861 4.2)')
+  at('2001:db8::fe', 'fe80::6')
+  stage.wait(10)
+  t.match(stage.advertisements, [/from fe80::6 to ff02::1/])
+})
+
 t.test('default-route always, servers, domains and the MTU', async (t) => {
   const stage = new Router(CONFIG.replace('router-advertisements yes', 'router-advertisements yes\n default-route always\n dns fd00::53\n search example.net'))
   stage.input({ kind: 'gateways', gateways: [], hasDefaultRoute: false })
@@ -117,6 +131,19 @@ t.test('removed from the configuration, or another length', async (t) => {
   stage.configure(CONFIG.replace('/64', '/80'))
   stage.wait(10)
   t.match(stage.advertisements, [/2001:db8::\/80 A=0 86400 14400$/])
+})
+
+t.test('removed from the configuration and soon back: multicasts are 3 s apart', async (t) => {
+  const stage = new Router()
+  stage.configure(CONFIG.replace('router-advertisements yes', ''))
+  stage.wait(1000)
+  t.match(stage.advertisements, [/ff02::1 .* lifetime 0/])
+  stage.configure(CONFIG)
+  stage.solicit('fe80::2')
+  stage.wait(1900)
+  t.match(stage.advertisements, [/to fe80::2 .* lifetime 1800/])
+  stage.wait(200)
+  t.match(stage.advertisements, [/ff02::1 .* lifetime 1800/])
 })
 
 t.test('a stop withdraws nothing', async (t) => {
