@@ -197,4 +197,7 @@ t.test('--write', async (t) => {
   mkdirSync(path('locked'), { mode: 0o500 })
   const plain = run(['setpriv', '--bounding-set', '-all', '--inh-caps', '-all', ...command('init', '--write', path('locked/x.conf'))])
   t.match(plain, { status: 4, stderr: `not permitted to write ${path('locked/x.conf')}: run this as root` })
+  const readOnly = run(['unshare', '-m', 'sh', '-c', 'mount --bind "$0" "$0"; mount -o remount,ro,bind "$0"; exec "$@"', path('.'),
+    ...command('init', '--write', path('new.conf'))])
+  t.match(readOnly, { status: 4, stderr: /new\.conf: its file system is read-only\. Make it writable/ }, 'not a matter of permission')
 })
