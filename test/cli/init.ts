@@ -75,6 +75,12 @@ subnet 2001:db8::/64 {
   t.equal(status, 0)
 })
 
+t.test('a drop-in of systemd.network(5)', async (t) => {
+  const { stdout } = machine([...SERVER, ...GUESTS], { 'systemd/network/10-wan.network': '[Match]\nName=eth0\n',
+    'systemd/network/10-wan.network.d/x.conf': '[Network]\nIPv6ProxyNDPAddress=2001:db8::4\n' }).init()
+  t.match(stdout, '    host 2001:db8::4 eth1        # from: /etc/systemd/network/10-wan.network.d/x.conf:2\n')
+})
+
 t.test('proxy entries of the kernel and of boot scripts', async (t) => {
   const { stdout } = machine([...SERVER, ...GUESTS, 'link add eth2 type bridge', 'link set eth2 up', 'route add 2001:db8::2 dev eth1',
     'route add 2001:db8:9::5 dev eth1', 'neigh add proxy 2001:db8::2 dev eth0', 'neigh add proxy 2001:db8::1 dev eth1',
