@@ -75,6 +75,14 @@ subnet 2001:db8::/64 {
   t.equal(status, 0)
 })
 
+t.test('a /64 that is split', async (t) => {
+  const { status, stdout } = machine(['link add eth0 type bridge', 'link set eth0 up', 'addr add 2001:db8::ff/80 dev eth0 nodad',
+    'route add default via fe80::1 dev eth0', ...GUESTS, 'addr add 2001:db8:0:0:1::1/80 dev eth1 nodad']).init()
+  t.equal(status, 1)
+  t.match(stdout, '# DECIDE: eth1 has 2001:db8::1:0:0:1, outside of 2001:db8::/80: if the router has 2001:db8::/64 on its link, write that, '
+    + 'with all of their links as downstream.')
+})
+
 t.test('a drop-in of systemd.network(5)', async (t) => {
   const { stdout } = machine([...SERVER, ...GUESTS], { 'systemd/network/10-wan.network': '[Match]\nName=eth0\n',
     'systemd/network/10-wan.network.d/x.conf': '[Network]\nIPv6ProxyNDPAddress=2001:db8::4\n' }).init()
