@@ -67,6 +67,15 @@ t.test('included files that were changed, added or removed since the last readin
   t.end()
 })
 
+t.test('a text of another kind', (t) => {
+  const folder = writeFiles({ 'syslog': 'Nov 30 host sshd[1]: closed\n'.repeat(5000) })
+  const { status, stderr } = ndp6d('check', folder.path('syslog'))
+  t.equal(status, 78)
+  t.match(stderr, /more than 100 statements outside of blocks are unknown: the further ones are not reported\n.*\n.*\n {2}hint: is this a configuration of ndp6d\?\n[^]*\(1 error, 100 warnings\)\n$/)
+  folder.close()
+  t.end()
+})
+
 t.test('a file that includes itself', (t) => {
   t.match(ndp6d('check', files.path('loop.conf')), { status: 78, stderr: /includes itself/ })
   t.match(ndp6d('check', relative(process.cwd(), files.path('loop-with-block.conf'))), { status: 78, stderr: /includes itself[^]*\(1 error\)\n$/ },
