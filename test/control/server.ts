@@ -177,6 +177,17 @@ t.test('a path where listening fails', async (t) => {
   await t.rejects(ask(path, 'count'), { code: 'ENOTDIR' })
 })
 
+t.test('after a part that took long, the client gets the rest before it gives up', async (t) => {
+  const long: Reply = function * () {
+    for (const end = performance.now() + 1000; performance.now() < end;);
+    yield { n: 1 }
+    yield { n: 2 }
+  }
+  const { path, opened } = serve(t, { more: { long } })
+  await opened
+  t.equal((await ask(path, 'long')).length, 2)
+})
+
 t.test('only a socket is replaced', async (t) => {
   const { path, server, errors, opened } = serve(t, { name: 'ndp6d.conf', files: { 'ndp6d.conf': 'forwarding yes' } })
   await opened
