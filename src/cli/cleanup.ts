@@ -1,8 +1,9 @@
 /** `ndp6d cleanup`: removes what a daemon left in the kernel. For use after a daemon was killed, or before ndp6d is uninstalled. */
 import { once } from 'node:events'
-import { rmdirSync, rmSync } from 'node:fs'
+import { rmdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
+import { removeSocket } from '../control/socket-file.ts'
 import { hasNetAdmin } from '../linux/capabilities.ts'
 import { type Removed, removeLeftovers } from '../linux/leftovers.ts'
 import { AlreadyRunning } from '../linux/single-instance.ts'
@@ -24,7 +25,7 @@ export async function handler({ control: path, state }: { control: string; state
     const stateFile = new StateFile(state, (message) => process.stderr.write(`ndp6d: ${message}\n`))
     const removed = await removeLeftovers(state, () => stateFile.readAdvertised())
     if (removed.withdrawn.length > 0) stateFile.writeAdvertised({ links: [], prefixes: [] })
-    if (!await isListening(path)) removeSocket(path)
+    if (!await isListening(path)) removeFiles(path)
     process.stdout.write(report(removed))
     const { failures: [failure] } = removed
     if (failure !== undefined) fail(`cannot remove the route of ${failure.change.route.target}: ${failure.error.message}`, EXIT.failed)
@@ -54,13 +55,13 @@ async function isListening(path: string): Promise<boolean> {
   }
 }
 
-/** Removes the control socket of a daemon that was killed. */
-function removeSocket(path: string): void {
+/** Removes the control socket of a daemon that was killed, and its directory. */
+function removeFiles(path: string): void {
   try {
-    rmSync(path, { force: true })
+    removeSocket(path)
     rmdirSync(dirname(path))
   } catch {
-    // Another socket is in the directory, or there is no directory.
+    // Another socket is in the directory, or there is no directory, or the path names no socket.
   }
 }
 

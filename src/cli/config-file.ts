@@ -18,7 +18,7 @@ const WRONG_TYPE = 'EINVAL'
 export function readConfig(file: string, again = false, seen: (path: string) => void = () => {}): Parsed {
   seen(file)
   const text = again ? readRegular(file, 'it cannot be read again; restart ndp6d') : readFileSync(file, 'utf8')
-  return parseConfig(text, file, (glob, fromFile) => include(glob, fromFile, seen))
+  return parseConfig(text, file, (glob, fromFile) => include(glob, fromFile, seen), resolve(file))
 }
 
 /** @returns why a file could not be read, and what to do. @throws `error` if it has no `code` */

@@ -1,6 +1,7 @@
 /** `ndp6d doctor`: what is wrong with the set-up of this machine, and the command that mends it. */
 import type { InferredOptionTypes } from 'yargs'
 import type { Config } from '../config/config.ts'
+import { nearest } from '../config/suggest.ts'
 import { request } from '../control/client.ts'
 import type { Check, DaemonFacts, NeighborFacts, Outcome, Subject, Unknown } from '../doctor/check.ts'
 import { doctorFactsOf } from '../replies/doctor.ts'
@@ -8,6 +9,7 @@ import { DEFAULT_FILE, readConfig } from './config-file.ts'
 import { control } from './connection.ts'
 import { lineFile, printOutcomes } from './doctor-report.ts'
 import { EXIT } from './exit.ts'
+import { refuse } from './usage-errors.ts'
 
 export const command = 'doctor'
 export const describe = 'find what is wrong with the set-up of this machine, and print what mends it'
@@ -31,9 +33,11 @@ export async function handler({ config: file, control: path, list, only, strict,
   // Loads native code, which other commands do not need.
   const { CHECKS, examine } = await import('../doctor/doctor.ts')
   const codes = only?.split(',').filter((code) => code !== '')
+  if (codes?.length === 0) return refuse('--only has no code: `ndp6d doctor --list` shows all codes')
   const wrong = codes?.find((code) => CHECKS.every((check) => check.code !== code))
   if (wrong !== undefined) {
-    process.stderr.write(`ndp6d: no check has the code '${wrong}'; \`ndp6d doctor --list\` shows all codes\n`)
+    const near = nearest(wrong, CHECKS.map(({ code }) => code))
+    process.stderr.write(`ndp6d: no check has the code '${wrong}'${near === undefined ? '' : `: did you mean ${near}?`}; \`ndp6d doctor --list\` shows all codes\n`)
     process.exitCode = EXIT.usage
     return
   }

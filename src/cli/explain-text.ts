@@ -29,8 +29,10 @@ function verdict({ reason, verdict, links, owner, own, kernel }: Explained): str
     case 'verifying': return `is answered on ${on('answered')} for the host on ${home}, which is being verified.`
     case 'static': return `is answered on ${on('answered')} by a static rule, whether or not a host has it.`
     case 'own-address-elsewhere': return `is answered on ${on('answered')}: it is an address of this machine on ${list(own)}.`
-    case 'own-address': return verdict === 'silent' ? `is not answered: this machine cannot use it on ${list(own)}.`
-      : `is an address of this machine on ${list(own)}: the kernel answers there${on('answered') === '' ? '' : `, and ndp6d on ${on('answered')}`}.`
+    case 'own-address': return verdict !== 'silent' ? `is an address of this machine on ${list(own)}: the kernel answers there${
+      on('answered') === '' ? '' : `, and ndp6d on ${on('answered')}`}.`
+      : own.every((iface) => iface === 'lo') ? 'is not answered: it is an address of this machine on lo, where no solicitation comes in, and no rule covers it.'
+        : `is not answered: this machine cannot use it on ${list(own)}.`
     case 'proxy-entry': return `is answered by the kernel, which has a proxy entry on ${
       list(kernel!.proxies.filter(({ used }) => used).map((entry) => entry.interface))}.`
     case 'anycast': return verdict === 'silent' ? 'is not answered: it is an anycast address of routers.'
@@ -42,6 +44,7 @@ function verdict({ reason, verdict, links, owner, own, kernel }: Explained): str
     case 'excluded': return 'is not answered: the configuration excludes it.'
     case 'no-rule': return 'is not answered: no rule covers it.'
     case 'link-local': return 'is not answered: link-local addresses are never proxied.'
+    case 'target-multicast': return 'is not answered: it is a multicast address, for which no host may solicit.'
     case 'foreign': return `is not answered: its host is on ${home}, but the kernel routes it elsewhere (\`ip -6 route get\`).`
     case 'unknown-host': return 'is not answered: with `learn no`, only addresses with a `host` line are answered for.'
     case 'no-source': return `is not answered: ${on('no-source')} has no usable address to answer from.`
@@ -123,9 +126,10 @@ function advice({ address, verdict, reason, owner, own, probe, links, kernel }: 
   }
   const silent = on('own-address').filter((link) => !own.includes(link))
   if (verdict === 'kernel-answers' && reason === 'own-address' && silent.length > 0) {
-    return `Nothing answers for it on ${list(silent)}, because no rule there leads to ${list(own)}: name ${list(own)} in the rule, or give the address to lo`
+    return `Nothing answers for it on ${list(silent)}, because no rule there leads to ${list(own)}: name ${list(own)} in the rule, or give the `
+      + 'address to lo'
   }
-  if (reason === 'no-rule') return `A \`subnet\` or \`proxy\` block that contains ${address} would answer for it: \`man ndp6d.conf\``
+  if (reason === 'no-rule' && address !== '::') return `A \`subnet\` or \`proxy\` block that contains ${address} would answer for it: \`man ndp6d.conf\``
   if (reason === 'failed' && iface !== undefined) return `Is the host on ${iface}, and does it have this address? \`ndp6d monitor --link ${iface}\``
   const canProbe = ['learned', 'pinned', 'unknown', 'verifying', 'probing'].includes(reason)
   return probe === null && canProbe ? `Solicit it now: \`ndp6d explain --probe ${address}\`` : ''

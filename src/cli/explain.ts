@@ -1,6 +1,7 @@
 /** `ndp6d explain ADDRESS`: whether the address is answered for, by which rule, and for which host. */
 import type { InferredOptionTypes } from 'yargs'
 import { Address } from '../address.ts'
+import { addressWithin } from '../config/suggest.ts'
 import { NoReply, Refused, request } from '../control/client.ts'
 import { EXPLAIN_SCHEMA, type Explained } from '../replies/explain.ts'
 import { control, explainFailure } from './connection.ts'
@@ -20,7 +21,9 @@ export const builder = {
 export async function handler({ ADDRESS, control: path, probe, json }: InferredOptionTypes<typeof builder>): Promise<void> {
   const address = Address.parse(ADDRESS)?.toString()
   if (address === undefined) {
-    process.stderr.write(`ndp6d: ${JSON.stringify(ADDRESS)} is not an IPv6 address: expected one like 2001:db8::2\n`)
+    const within = addressWithin(ADDRESS)
+    process.stderr.write(`ndp6d: ${JSON.stringify(ADDRESS)} is not an IPv6 address: ${
+      within === undefined ? 'expected one like 2001:db8::2' : `did you mean \`${within}\`?`}\n`)
     process.exitCode = EXIT.usage
     return
   }

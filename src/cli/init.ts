@@ -100,7 +100,9 @@ function writeNew(file: string, text: string): { status: number; sentence: strin
     const { code, message } = error as NodeJS.ErrnoException
     switch (code) {
       case 'EEXIST': return { status: EXIT.failed, sentence: existsSentence(file) }
-      case 'EACCES': case 'EPERM': case 'EROFS':
+      case 'EROFS': return { status: EXIT.notPermitted,
+        sentence: `cannot write ${file}: its file system is read-only. Make it writable (\`mount -o remount,rw\`), or name another file` }
+      case 'EACCES': case 'EPERM':
         return { status: EXIT.notPermitted, sentence: `not permitted to write ${file}: run this as root (\`sudo ndp6d init --write${fileArgument(file)}\`)` }
       case undefined: throw error
       default: return { status: EXIT.failed, sentence: `cannot write ${file}: ${message}` }

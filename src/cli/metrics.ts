@@ -1,5 +1,5 @@
 /** `ndp6d metrics`: the daemon's metrics in Prometheus' text format, also for the textfile collector of node_exporter. */
-import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { InferredOptionTypes } from 'yargs'
 import { NoReply, request } from '../control/client.ts'
@@ -55,6 +55,8 @@ function familiesOf(reading: Reading) {
 function replace(file: string, text: string): number {
   const draft = `${file}.${process.pid}.new`
   try {
+    // Renaming over a device such as /dev/stdout would delete it.
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() === false) throw Object.assign(new Error('not a regular file: name another one'), { code: 'EINVAL' })
     writeFileSync(draft, text, { flag: 'wx' })
     chmodSync(draft, 0o644)
     renameSync(draft, file)
@@ -63,8 +65,9 @@ function replace(file: string, text: string): number {
     rmSync(draft, { force: true })
     const { code, message } = error as NodeJS.ErrnoException
     const directory = dirname(file)
-    const isPermitted = code !== 'EACCES' && code !== 'EPERM'
-    const reason = code === 'ENOENT' ? `the directory ${directory} does not exist: create it, or install prometheus-node-exporter`
+    const isReadOnly = code === 'EROFS'
+    const isPermitted = !isReadOnly && code !== 'EACCES' && code !== 'EPERM'
+    const reason = isReadOnly ? 'its file system is read-only. Make it writable (`mount -o remount,rw`), or name another file' : code === 'ENOENT' ? `the directory ${directory} does not exist: create it, or install prometheus-node-exporter`
       : isPermitted ? message : `not permitted in ${directory}: run this command with sudo`
     process.stderr.write(`ndp6d: cannot write ${file}: ${reason}\n`)
     return isPermitted ? EXIT.failed : EXIT.notPermitted

@@ -25,10 +25,20 @@ export function explainUsage(message: string, args: readonly string[], commands:
   if (unknown !== undefined) return explainUnknown(unknown.split(', '), args, commands)
   const [, valueless] = /^Not enough arguments following: (.*)$/.exec(message) ?? []
   if (valueless !== undefined) return [`option --${valueless} has no value: expected one after it`]
+  if (message.startsWith('Not enough non-option arguments')) return explainMissing(args, commands)
   const wrong = [...message.matchAll(/^ *Argument: (.*), Given: (.*), Choices: (.*)$/gm)]
   return wrong.length === 0 ? [message] : wrong.map(([, option, given, choices]) =>
     // A positional argument has a name in capitals, without dashes.
     `${given} is not a value of ${/[a-z]/.test(option) ? '--' : ''}${option}: expected ${choices.replaceAll('"', '')}`)
+}
+
+/** An option that does not exist may have taken the argument, so it is reported first. */
+function explainMissing(args: readonly string[], commands: Commands): readonly string[] {
+  const command = args.find((arg) => arg in commands)!
+  const options = Object.keys(commands[command])
+  const unknown = args.filter((arg) => arg.startsWith('-')).map((arg) => arg.replace(/^--?|=.*/gs, '')).filter((name) => !options.includes(name))
+  if (unknown.length > 0) return explainUnknown(unknown, args, commands)
+  return [`\`ndp6d ${command}\` needs ${options.filter((name) => name === name.toUpperCase()).join(' and ')}: \`ndp6d ${command} --help\` shows what it takes`]
 }
 
 /** @param words unknown words; those that are options come without dashes */
@@ -52,8 +62,11 @@ function explainUnknown(words: readonly string[], args: readonly string[], comma
     }
     // yargs reports `--dry-rn` a second time, as `dryRn`, which is skipped. It reports options in one word (`-dv`) as single letters.
     if (typed === undefined && word.length > 1) continue
-    const near = nearest(word, options)
-    sentences.add(NDPPD[word] ?? `unknown option ${typed ?? `-${word}`}${near === undefined ? '' : `: did you mean --${near}?`}`)
+    const initial = word.length === 1 ? options.findLast((option) => option.startsWith(word.toLowerCase())) : undefined
+    const near = initial ?? nearest(word, options)
+    const isFile = command !== undefined && 'FILE' in commands[command] && /^c(onfig)?$/.test(word)
+    sentences.add(isFile ? `unknown option ${typed}: \`ndp6d ${command} FILE\` takes the file without an option`
+      : command === undefined && word in NDPPD ? NDPPD[word] : `unknown option ${typed ?? `-${word}`}${near === undefined ? '' : `: did you mean --${near}?`}`)
   }
   return [...sentences]
 }

@@ -106,6 +106,9 @@ function readValue(statement: Statement, { type, min = 0 }: Option, reader: Read
   return count
 }
 
+/** The most unknown statements outside of blocks. A file of another kind has one in each line. Without a limit, a reload would take long, and would then apply an empty configuration. */
+const MAX_UNKNOWN = 100
+
 /**
  * Reports statement `index`, which is not allowed in this block, together with the surplus words after it.
  * @param lacking the keywords `needed` of {@link readContents} if the block has none of them, else none
@@ -118,6 +121,12 @@ function reportIgnored(block: readonly Statement[], index: number, where: Where,
   const { key, values } = statement
   const place = key.text === '' && values.length > 0 ? values[0] : key
   let last = index
+  const unknown = where === 'top' ? report.count('unknown statement') : 0
+  if (unknown > MAX_UNKNOWN) {
+    if (unknown === MAX_UNKNOWN + 1) report.error(place, 'unknown-word', `more than ${MAX_UNKNOWN} statements outside of blocks are unknown: the further ones are not reported`,
+      'is this a configuration of ndp6d?')
+    return last
+  }
   while (last + 1 < block.length && isJunk(block[last + 1])) last++
   const { end } = block[last].values.at(-1) ?? block[last].key
   const span: Span = { source: place.source, start: place.start, end }

@@ -60,14 +60,21 @@ export interface Span {
 
 export class Report {
   readonly diagnostics: Diagnostic[] = []
-  readonly #topics = new Set<string>()
+  readonly #topics = new Map<string, number>()
 
   get hasErrors(): boolean { return this.diagnostics.some(({ severity }) => severity === 'error') }
   error(span: Span, code: Code, message: string, hint?: string): void { this.#add('error', span, code, message, hint) }
   warning(span: Span, code: Code, message: string, hint?: string): void { this.#add('warning', span, code, message, hint) }
 
   /** @returns true on the first call for `topic`, for problems that are reported once per run */
-  first(topic: string): boolean { return !this.#topics.has(topic) && this.#topics.add(topic) !== undefined }
+  first(topic: string): boolean { return this.count(topic) === 1 }
+
+  /** @returns the number of calls for `topic` so far, this one included */
+  count(topic: string): number {
+    const count = (this.#topics.get(topic) ?? 0) + 1
+    this.#topics.set(topic, count)
+    return count
+  }
 
   #add(severity: Diagnostic['severity'], { source, start, end }: Span, code: Code, message: string, hint?: string): void {
     const { line, column, start: from, end: to } = source.locate(start)

@@ -25,6 +25,12 @@ const BLANK = /[ \t\r\v\f]+/y
 const UNUSUAL_BLANK = /[\0-\x08\x0e-\x1f\x7f]|[^\S\n \t\r\v\f]/y
 const PUNCTUATION: Readonly<Record<string, TokenKind>> = { '{': 'open', '}': 'close', ';': 'semicolon', '=': 'equals' }
 
+/** @returns whether the text has two NUL bytes. A single one may be a mistake in a text file. */
+function isBinary(text: string): boolean {
+  const nul = text.indexOf('\0')
+  return nul >= 0 && text.includes('\0', nul + 1)
+}
+
 export class Lexer {
   readonly source: Source
   readonly #text: string
@@ -35,7 +41,8 @@ export class Lexer {
 
   constructor(source: Source, report: Report) {
     this.source = source
-    this.#text = source.text
+    // Each word of a binary file would be an error of its own.
+    this.#text = isBinary(source.text) ? '' : source.text
     this.#report = report
     this.#checkText()
   }
@@ -158,8 +165,11 @@ export class Lexer {
   }
 
   #checkText(): void {
-    const nul = this.#text.indexOf('\0')
-    if (nul >= 0) {
+    const nul = this.source.text.indexOf('\0')
+    if (this.#text !== this.source.text) {
+      this.#report.error(this.#span(nul, nul + 1), 'bad-text', 'not a text file, because it has NUL bytes: expected text in UTF-8',
+        'name another file; if this is the right one, save it as UTF-8: UTF-16 looks like this')
+    } else if (nul >= 0) {
       this.#report.error(this.#span(nul, nul + 1), 'bad-text', 'NUL byte: expected text (ndppd 0.2.x ignores everything after it)',
         'save the file as UTF-8; UTF-16 looks like this')
     }

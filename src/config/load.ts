@@ -29,13 +29,13 @@ export interface Parsed {
 
 const MAX_DEPTH = 8
 
-/** Parses the configuration `text` of `file`. Never throws because of the text. */
-export function parseConfig(text: string, file: string, readInclude: ReadInclude = () => []): Parsed {
+/** Parses the configuration `text` of `file`. Never throws because of the text. @param path of `file`, as `readInclude` returns it */
+export function parseConfig(text: string, file: string, readInclude: ReadInclude = () => [], path = file): Parsed {
   const report = new Report()
   const source = new Source(file, text)
   const files = new Map([[file, 0]])
   const ifaces = new Map<string, Span>()
-  const { config, places } = compile(expand(source, [file], files, readInclude, report), report, ifaces)
+  const { config, places } = compile(expand(source, [path], files, readInclude, report), report, ifaces)
   const order = (diagnostic: Diagnostic): number => files.get(diagnostic.file) ?? files.size
   report.diagnostics.sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
   if (!report.hasErrors && config.proxies.length + config.subnets.length === 0) {
@@ -48,7 +48,7 @@ export function parseConfig(text: string, file: string, readInclude: ReadInclude
 
 /**
  * Parses `source` and replaces each `include` by the statements of its files.
- * @param chain the main file, and the nested includes from it down to `source`
+ * @param chain the absolute paths of the main file, and the nested includes from it down to `source`
  * @param files all files read so far, numbered in the order of reading
  */
 function expand(

@@ -58,6 +58,11 @@ export function nearAddress(
   return undefined
 }
 
+/** @returns the address in `[2001:db8::2]`, `fe80::1%eth0` or `2001:db8::2/64` */
+export function addressWithin(text: string): Address | undefined {
+  return Address.parse(/^\s*\[?([0-9a-f:]+)/i.exec(text)?.[1] ?? '')
+}
+
 function* nearMisses(text: string): Generator<string> {
   const clean = text.replace(/[oO]/g, '0').replace(/[lI]/g, '1').replace(/[.;,]/g, ':').replace(/:{3,}/g, '::')
   if (clean !== text) yield clean

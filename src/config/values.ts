@@ -183,7 +183,7 @@ export class Reader {
     }
     const odd = /[^\w.@~+=*-]/u.exec(text)?.[0]
     if (odd !== undefined) {
-      const hint = odd === '#' ? 'a comment needs a blank before it' : odd === ',' ? 'separate names with blanks' : undefined
+      const hint = odd === '#' ? 'a comment needs a blank before it' : odd === ',' ? 'separate names with blanks' : foreignHint(odd)
       this.report.warning(word, 'bad-interface', `${quote(odd)} is unusual in an interface name`, hint)
     } else if (!text.includes('*')) this.#usual.add(text)
     if (!this.#ifaces.has(text)) this.#ifaces.set(text, word)
@@ -250,6 +250,7 @@ function ifaceProblem(text: string): string | undefined {
 
 /** @returns a hint for text that does not look like an address, often a placeholder of a guide: `xxx/112`, `<net>/80`, `$PREFIX` */
 function foreignHint(text: string): string | undefined {
+  if (/^\d+\.\d+\.\d+\.\d+(\/\d+)?$/.test(text)) return 'write an IPv6 address: ndp6d does nothing for IPv4'
   if (/\d+\.\d+\.\d+\.\d+/.test(text)) return 'write an IPv6 address without dotted quads'
   if (/^[0-9a-f:]+%/i.test(text)) return 'delete the zone (`%` and all after it)'
   if (/^[a-z][\w.-]*\d$/i.test(text)) return 'this looks like an interface: write it inside the block'

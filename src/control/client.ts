@@ -21,13 +21,14 @@ export class NoReply extends Error {
 
 /**
  * Sends a command with its arguments, and yields the parts of the reply.
- * @param timeout milliseconds without data after which the request fails; 0: no limit, for commands that wait for events
+ * @param timeout milliseconds without data after which the request fails; 0: no limit after the first part, for commands that wait for events
  * @throws the error of connect(2): ENOENT or ECONNREFUSED without a daemon, EACCES without permission; {@link Refused}; {@link NoReply}
  */
 export async function * request(path: string, command: string, args: object = {}, timeout = TIMEOUT): AsyncGenerator<Part> {
   const socket = connect(path)
   socket.write(`${JSON.stringify({ version: VERSION, command, ...args })}\n`)
-  socket.setTimeout(timeout, () => socket.destroy(new NoReply('silent', `the daemon has not answered for ${timeout / 1000} s`)))
+  const patience = timeout || TIMEOUT
+  socket.setTimeout(patience, () => socket.destroy(new NoReply('silent', `the daemon has not answered for ${patience / 1000} s`)))
   const failed = new Promise<never>((_, reject) => socket.on('error', (error: NodeJS.ErrnoException) => {
     reject(error.code === 'ECONNRESET' || error.code === 'EPIPE' ? lost() : error)
   }))
@@ -40,6 +41,7 @@ export async function * request(path: string, command: string, args: object = {}
       const part = partOf(value, socket.readableEnded)
       if (typeof part.error === 'string') throw new Refused(part.error)
       if (part.end === true) return
+      if (timeout === 0) socket.setTimeout(0)
       yield part
     }
   } finally {

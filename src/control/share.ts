@@ -8,6 +8,8 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 const BURST = 100
 /** Share of the time that may be taken in the long run. */
 const RATE = 0.05
+/** Time of a long turn that the next turn waits for, milliseconds. A client must get the rest of its reply before it gives up. */
+const MAX_DEBT = 200
 
 export class Share {
   #credit = BURST
@@ -31,7 +33,7 @@ export class Share {
   /** @param time CPU time of a turn, milliseconds */
   took(time: number): void {
     const now = performance.now()
-    this.#credit = Math.min(BURST, this.#credit + (now - this.#since) * RATE) - time
+    this.#credit = Math.max(-MAX_DEBT, Math.min(BURST, this.#credit + (now - this.#since) * RATE) - time)
     this.#since = now
   }
 

@@ -11,7 +11,7 @@ const SILENT = ['foreign', 'failed', 'excluded', 'anycast', 'unknown-host', 'no-
 export type Reason =
   | 'pinned' | 'learned' | 'verifying' | 'static' | 'own-address-elsewhere'   // answered
   | 'own-address' | 'proxy-entry' | 'anycast'                                 // kernel-answers
-  | 'unknown' | 'probing' | 'route-pending' | 'link-local' | 'no-rule' | (typeof SILENT)[number]
+  | 'unknown' | 'probing' | 'route-pending' | 'link-local' | 'target-multicast' | 'no-rule' | (typeof SILENT)[number]
 
 export function verdictOf(address: Address, { links, own, neighbor, kernel }: ReturnType<Introspection['explain']>):
 { verdict: Verdict; reason: Reason } {
@@ -19,6 +19,7 @@ export function verdictOf(address: Address, { links, own, neighbor, kernel }: Re
   const isOwned = neighbor?.state === 'REACHABLE' || neighbor?.state === 'PROBE'
   // The kernel does not answer for an address on loopback, because no solicitation comes in there.
   if (own.some(({ iface, tentative }) => iface !== 'lo' && !tentative)) return { verdict: 'kernel-answers', reason: 'own-address' }
+  if (address.isMulticast) return { verdict: 'silent', reason: 'target-multicast' }
   if (has('answered')) {
     const reason = own.length > 0 ? 'own-address-elsewhere' : !isOwned ? 'static'
       : neighbor.pinned ? 'pinned' : neighbor.state === 'PROBE' ? 'verifying' : 'learned'

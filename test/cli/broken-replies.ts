@@ -27,6 +27,7 @@ const LISTENERS: Readonly<Record<string, { isUnread?: boolean; reply: (socket: S
   'a program with binary messages': { reply: (socket) => socket.write(Uint8Array.of(0, 255, 10, 0, 10)), shown: FOREIGN, commands: SOME },
   'JSON that is no object': { reply: (socket) => socket.write('null\n["end"]\n'), shown: FOREIGN, commands: SOME },
   'JSON of another program': { reply: (socket) => socket.write('{"jsonrpc":"2.0","error":{"code":-32700}}\n{"end":true}\n'), shown: FOREIGN },
+  'a daemon that hangs': { reply: () => {}, shown: /^ndp6d: the daemon has not answered for 10 s: /, commands: ['status', 'monitor'] },
   'no part that this command knows': { reply: (socket) => socket.write('{"end":true}\n'), shown: FOREIGN, commands: COMMANDS.slice(0, -1) },
 }
 

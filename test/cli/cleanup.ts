@@ -37,6 +37,12 @@ t.test('what a killed daemon left', async (t) => {
   t.match(cleanup(), { status: 0, stdout: 'nothing to remove\n', stderr: '' })
 })
 
+t.test('a path that names no socket stays', (t) => {
+  t.match(ndp6d('cleanup', '--state', state, '--control', files.path('ndp6d.conf')), { status: 0, stderr: '' })
+  t.ok(existsSync(files.path('ndp6d.conf')))
+  t.end()
+})
+
 t.test('without permission', (t) => {
   t.match(run(['setpriv', '--bounding-set', '-all', '--inh-caps', '-all', ...command('cleanup')]),
     { status: 4, stdout: '', stderr: 'ndp6d: not permitted to change routes: run this command as root (`sudo ndp6d cleanup`)\n' })

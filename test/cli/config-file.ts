@@ -3,6 +3,7 @@ import t from 'tap'
 import { spawn } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { relative } from 'node:path'
 import { ConfigFile, readConfig } from '../../src/cli/config-file.ts'
 import { command, ndp6d, run, writeFiles } from '../fixtures/program.ts'
 import { sh } from '../kit/namespace.ts'
@@ -21,6 +22,7 @@ const files = writeFiles({
   'missing.conf': 'include nowhere.conf\ninclude nowhere/*.conf\n',
   'directory.conf': 'include empty.d/\n',
   'loop.conf': 'include loop.conf\n',
+  'loop-with-block.conf': 'include loop-with-block.conf\nsubnet 2001:db8::/64 {\n  upstream eth0\n  downstream eth1\n}\n',
   'bad.conf': 'include bad.d/*\n',
   'bad.d/x.conf': 'proxy eth0 {\n  rule banana { auto }\n}\n',
 })
@@ -65,8 +67,19 @@ t.test('included files that were changed, added or removed since the last readin
   t.end()
 })
 
+t.test('a text of another kind', (t) => {
+  const folder = writeFiles({ 'syslog': 'Nov 30 host sshd[1]: closed\n'.repeat(5000) })
+  const { status, stderr } = ndp6d('check', folder.path('syslog'))
+  t.equal(status, 78)
+  t.match(stderr, /more than 100 statements outside of blocks are unknown: the further ones are not reported\n.*\n.*\n {2}hint: is this a configuration of ndp6d\?\n[^]*\(1 error, 100 warnings\)\n$/)
+  folder.close()
+  t.end()
+})
+
 t.test('a file that includes itself', (t) => {
   t.match(ndp6d('check', files.path('loop.conf')), { status: 78, stderr: /includes itself/ })
+  t.match(ndp6d('check', relative(process.cwd(), files.path('loop-with-block.conf'))), { status: 78, stderr: /includes itself[^]*\(1 error\)\n$/ },
+    'a relative path is the same file: its blocks are no duplicates')
   t.end()
 })
 

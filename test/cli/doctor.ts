@@ -77,6 +77,8 @@ t.test('--list, and a wrong code', async (t) => {
   documentOf(t, run(doctor('good.conf', '--list', '--json')))
   const wrong = run(doctor('good.conf', '--only', 'forwarding'))
   t.equal(wrong.status, 2)
+  t.match(run(doctor('good.conf', '--only', 'firewal-nd')), { status: 2, stderr: "no check has the code 'firewal-nd': did you mean firewall-nd?" })
+  t.match(run(doctor('good.conf', '--only', ',')), { status: 2, stderr: '--only has no code: `ndp6d doctor --list` shows all codes' })
   t.equal(wrong.stderr, "ndp6d: no check has the code 'forwarding'; `ndp6d doctor --list` shows all codes\n")
 })
 

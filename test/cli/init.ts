@@ -75,6 +75,20 @@ subnet 2001:db8::/64 {
   t.equal(status, 0)
 })
 
+t.test('a /64 that is split', async (t) => {
+  const { status, stdout } = machine(['link add eth0 type bridge', 'link set eth0 up', 'addr add 2001:db8::ff/80 dev eth0 nodad',
+    'route add default via fe80::1 dev eth0', ...GUESTS, 'addr add 2001:db8:0:0:1::1/80 dev eth1 nodad']).init()
+  t.equal(status, 1)
+  t.match(stdout, '# DECIDE: eth1 has 2001:db8::1:0:0:1, outside of 2001:db8::/80: if the router has 2001:db8::/64 on its link, write that, '
+    + 'with all of their links as downstream.')
+})
+
+t.test('a drop-in of systemd.network(5)', async (t) => {
+  const { stdout } = machine([...SERVER, ...GUESTS], { 'systemd/network/10-wan.network': '[Match]\nName=eth0\n',
+    'systemd/network/10-wan.network.d/x.conf': '[Network]\nIPv6ProxyNDPAddress=2001:db8::4\n' }).init()
+  t.match(stdout, '    host 2001:db8::4 eth1        # from: /etc/systemd/network/10-wan.network.d/x.conf:2\n')
+})
+
 t.test('proxy entries of the kernel and of boot scripts', async (t) => {
   const { stdout } = machine([...SERVER, ...GUESTS, 'link add eth2 type bridge', 'link set eth2 up', 'route add 2001:db8::2 dev eth1',
     'route add 2001:db8:9::5 dev eth1', 'neigh add proxy 2001:db8::2 dev eth0', 'neigh add proxy 2001:db8::1 dev eth1',
@@ -197,4 +211,7 @@ t.test('--write', async (t) => {
   mkdirSync(path('locked'), { mode: 0o500 })
   const plain = run(['setpriv', '--bounding-set', '-all', '--inh-caps', '-all', ...command('init', '--write', path('locked/x.conf'))])
   t.match(plain, { status: 4, stderr: `not permitted to write ${path('locked/x.conf')}: run this as root` })
+  const readOnly = run(['unshare', '-m', 'sh', '-c', 'mount --bind "$0" "$0"; mount -o remount,ro,bind "$0"; exec "$@"', path('.'),
+    ...command('init', '--write', path('new.conf'))])
+  t.match(readOnly, { status: 4, stderr: /new\.conf: its file system is read-only\. Make it writable/ }, 'not a matter of permission')
 })

@@ -107,6 +107,12 @@ t.test('a file for the textfile collector', async (t) => {
   sh(`mkdir -m 555 ${out.path('closed')}`)
   const refused = run(['setpriv', '--bounding-set', '-all', '--inh-caps', '-all', ...command('metrics', '--write', out.path('closed/x.prom'))], RUN)
   t.match(refused, { status: 4, stderr: /^ndp6d: cannot write .*x\.prom: not permitted in .*closed: run this command with sudo\n$/ })
+  run(['mkfifo', out.path('fifo')])
+  t.match(metrics('--write', out.path('fifo')), { status: 1, stderr: /fifo: not a regular file: name another one\n$/ })
+  t.equal(statSync(out.path('fifo')).isFIFO(), true, 'not replaced')
+  const readOnly = run(['unshare', '-m', 'sh', '-c', 'mount --bind "$0" "$0"; mount -o remount,ro,bind "$0"; exec "$@"', out.path('.'),
+    ...command('metrics', '--write', out.path('x.prom'))], RUN)
+  t.match(readOnly, { status: 4, stderr: /x\.prom: its file system is read-only/ })
   t.match(metrics('--json', '--write', file), { status: 2, stderr: /^ndp6d: `--json` and `--write` exclude each other/ })
   const { stdout: json } = metrics('--json')
   t.same(schemaErrors('metrics', json), [])

@@ -57,6 +57,7 @@ t.test('text that ndppd 0.2.x hangs on', async (t) => {
   t.match(tokens('a\u00a0b\u2003c').problems, { length: 1, 0: '1:2 warning unusual blank `<U+00A0>` is read as a space' })
   t.same(tokens('网卡 x').tokens, ['key:@0', 'value:网卡@0', 'value:x@3'])
   t.match(tokens('a\0b \x07').problems, ['1:2 error NUL byte', '1:5 error control character `<U+0007>`'])
+  t.match(tokens('\x7fELF\0\x01\0{ \x07 ;').problems, ['1:5 error not a text file, because it has NUL bytes'], 'a binary file is one error')
   t.match(tokens('# a\rb').problems, ['1:4 warning a carriage return alone'])
   t.same(tokens('a b\r\nc\r\n').problems, [])
 })

@@ -69,6 +69,7 @@ t.test('iface', async (t) => {
   const bad = ['', '.', '..', 'a/b', 'a:b', 'a b', 'abcdefghijklmnop', 'ääääääää', '<x>', '$X', '[x]', '{']
   for (const text of bad) t.match(iface(text), [undefined, /^error .*not an interface name/], text)
   t.match(iface('eth1#x'), ['eth1#x', /^warning .*a comment needs a blank/])
+  t.match(iface('“eth0”'), ['“eth0”', /^warning .*plain quotes/])
   t.match(iface('еth0'), ['еth0', /^warning .*unusual/], 'a Cyrillic letter')
 })
 

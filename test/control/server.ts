@@ -1,7 +1,7 @@
 /** Server and client of the control socket. */
 import t from 'tap'
 import type { Test } from 'tap'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -175,6 +175,29 @@ t.test('a path where listening fails', async (t) => {
   t.match(errors, [{ code: 'ENOTDIR' }])
   server.close()
   await t.rejects(ask(path, 'count'), { code: 'ENOTDIR' })
+})
+
+t.test('after a part that took long, the client gets the rest before it gives up', async (t) => {
+  const long: Reply = function * () {
+    for (const end = performance.now() + 1000; performance.now() < end;);
+    yield { n: 1 }
+    yield { n: 2 }
+  }
+  const { path, opened } = serve(t, { more: { long } })
+  await opened
+  t.equal((await ask(path, 'long')).length, 2)
+})
+
+t.test('only a socket is replaced', async (t) => {
+  const { path, server, errors, opened } = serve(t, { name: 'ndp6d.conf', files: { 'ndp6d.conf': 'forwarding yes' } })
+  await opened
+  t.match(errors, [{ message: `${path} is not a socket: name another path with \`--control\`` }])
+  server.close()
+  t.equal(readFileSync(path, 'utf8'), 'forwarding yes')
+  const long = serve(t, { name: 'x'.repeat(108) })
+  await long.opened
+  t.match(long.errors, [{ message: /has more than 107 bytes: name a shorter one/ }])
+  t.same(readdirSync(dirname(long.path)), ['a file'])
 })
 
 t.test('a reply that waits learns that its client is gone', async (t) => {

@@ -126,6 +126,13 @@ t.test('the verdict for each kind of address', async (t) => {
     t.match(ended.stdout, /search +on eth1, for solicitations on eth0\n/)
     t.match(ended.stdout, /\nNo solicitation for it is remembered\.\n/)
     t.equal(explain('fe80::1').status, 1)
+    t.equal(first(explain('ff02::1')), 'ff02::1 is not answered: it is a multicast address, for which no host may solicit.')
+    t.match(json('ff02::1'), { verdict: 'silent', reason: 'target-multicast' })
+    t.notMatch(explain('::').stdout, 'would answer for it')
+    t.equal(first(explain('::1')), '::1 is not answered: it is an address of this machine on lo, where no solicitation comes in, and no rule covers it.')
+    for (const text of ['2001:db8::2/64', '[2001:db8::2]', '2001:db8::2%eth0', ' 2001:db8::2']) {
+      t.match(explain(text), { status: 2, stderr: /is not an IPv6 address: did you mean `2001:db8::2`\?\n$/ }, text)
+    }
   })
 
   await t.test('own address', async (t) => {

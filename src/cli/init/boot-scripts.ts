@@ -1,6 +1,6 @@
 /** Finds proxy entries that this machine sets at its start: `ip -6 neigh add proxy ...` in scripts, and IPv6ProxyNDPAddress=. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { Address } from '../../address.ts'
 import { matchesIface } from '../../config/config.ts'
 
@@ -37,7 +37,7 @@ export function readBootScripts(): BootScripts {
     try {
       const stat = statSync(file)
       if (!stat.isFile() || stat.size > MAX_SIZE) continue
-      const found = findEntries(file, readFileSync(file, 'utf8'))
+      const found = findEntries(file, readFileSync(file, 'utf8'), ifaceOfDropIn(file))
       entries.push(...found.entries)
       unread.push(...found.unread)
     } catch (error) {
@@ -61,12 +61,17 @@ function expand(pattern: string): string[] {
   }), ['/'])
 }
 
-/** Finds the entries in the text of one file. */
-export function findEntries(file: string, text: string): BootScripts {
+/** @returns the interface of `X.network` for a drop-in `X.network.d/Y.conf`, which has no [Match] section (systemd.network(5)) */
+function ifaceOfDropIn(file: string): string | undefined {
+  const [, parent] = /^(.*\.network)\.d$/.exec(dirname(file)) ?? []
+  return parent === undefined || !existsSync(parent) ? undefined : /^Name=(\S+)\s*$/m.exec(readFileSync(parent, 'utf8'))?.[1]
+}
+
+/** Finds the entries in the text of one file. @param iface of the lines before the first stanza */
+export function findEntries(file: string, text: string, iface?: string): BootScripts {
   const entries: ProxyEntry[] = []
   const unread: string[] = []
-  /** The interface of the present stanza of interfaces(5), or of the [Match] section of systemd.network(5). */
-  let iface: string | undefined
+  // `iface` becomes that of the present stanza of interfaces(5), or of the [Match] section of systemd.network(5).
   const lines = text.split('\n')
   for (let i = 0; i < lines.length; i++) {
     const origin = `${file}:${i + 1}`
