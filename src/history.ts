@@ -1,6 +1,6 @@
 /** The last received solicitations with their outcomes, for `ndp6d explain`, in arrays of fixed size. */
 import { Address, type Mac } from './address.ts'
-import type { Instant, PacketOutcome } from './engine/types.ts'
+import type { Instant, PacketOutcome } from './engine-types.ts'
 import type { Event, Outcome } from './events.ts'
 import { NEIGHBOR_SOLICITATION } from './wire/constants.ts'
 

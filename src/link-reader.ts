@@ -1,5 +1,5 @@
 /** Turns what the sockets of one link receive into inputs of the engine. */
-import type { Input, Link } from './engine/types.ts'
+import type { Input, Link } from './engine-types.ts'
 import { isOutOfDescriptors, verdict } from './linux/errors.ts'
 import type { LinkReader } from './linux/link-sockets.ts'
 import type { LinkErrorLog } from './log/link-errors.ts'

@@ -1,5 +1,5 @@
 /** Counts packets by outcome. Remembers the last packet of each outcome, and the first bytes of that packet if it is invalid. */
-import type { PacketOutcome } from './engine/types.ts'
+import type { PacketOutcome } from './engine-types.ts'
 import type { Outcome } from './events.ts'
 import { ACTIONS, SILENT_REASONS } from './events.ts'
 import { DROP_REASONS, type InvalidFrame } from './wire/ndisc-decode.ts'

@@ -1,5 +1,5 @@
 /** Passes each packet and event to the history, and to the commands that are watching. */
-import type { Instant, PacketOutcome } from './engine/types.ts'
+import type { Instant, PacketOutcome } from './engine-types.ts'
 import type { Event } from './events.ts'
 import { History } from './history.ts'
 

@@ -1,6 +1,6 @@
 /** Saves the engine's hosts and advertised prefixes, and gives the engine those that the previous run saved. */
 import type { Engine } from './engine.ts'
-import type { Input, Instant } from './engine/types.ts'
+import type { Input, Instant } from './engine-types.ts'
 import type { Limit } from './events.ts'
 import type { Log } from './log/log.ts'
 import { StateFile } from './state-file.ts'

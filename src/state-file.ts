@@ -7,7 +7,7 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Address, formatMac, isHostMac, parseMac, Prefix } from './address.ts'
-import type { SavedAdvertising, SavedHost, SavedPrefix } from './engine/types.ts'
+import type { SavedAdvertising, SavedHost, SavedPrefix } from './engine-types.ts'
 import type { Limit } from './events.ts'
 
 const VERSION = 1

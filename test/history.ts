@@ -1,7 +1,7 @@
 /** The ring of the last solicitations. */
 import t from 'tap'
 import { Address, parseMac } from '../src/address.ts'
-import type { Instant, PacketOutcome } from '../src/engine/types.ts'
+import type { Instant, PacketOutcome } from '../src/engine-types.ts'
 import type { Outcome } from '../src/events.ts'
 import { History } from '../src/history.ts'
 

@@ -6,7 +6,7 @@ import {
   chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import type { SavedHost } from '../src/engine/types.ts'
+import type { SavedHost } from '../src/engine-types.ts'
 import { HOSTS, newDirectory, readAgain, stateFile, stateFileWith, TEXT } from './fixtures/state-file.ts'
 import { enterNamespaces } from './kit/namespace.ts'
 

@@ -3,7 +3,7 @@ import t from 'tap'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Address, Prefix } from '../src/address.ts'
-import type { SavedHost } from '../src/engine/types.ts'
+import type { SavedHost } from '../src/engine-types.ts'
 import { ENTRY, HOSTS, newDirectory, readAgain, stateFile, stateFileWith, TEXT } from './fixtures/state-file.ts'
 
 t.test('without a file there are no hosts and no warning', async (t) => {

@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { Address, Prefix } from '../address.ts'
 import { type Config, matchesIface, type Subnet } from '../config/config.ts'
-import type { PathLookup } from '../engine/types.ts'
+import type { PathLookup } from '../engine-types.ts'
 import { hasNotFailed } from '../wire/rtneighbor.ts'
 import { type Check, configured, type Configured, type Finding, word } from './check.ts'
 import type { Machine } from './machine.ts'

@@ -1,5 +1,5 @@
 /** The gateway watcher: reports the default gateways of this machine, which are the next hops of its routes to ::/0 (rtnetlink(7)). */
-import type { Gateway } from '../engine/types.ts'
+import type { Gateway } from '../engine-types.ts'
 import { type DefaultRoute, defaultRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
 import { SMALL_SHARE, TableWatcher } from './table-watcher.ts'
 

@@ -4,7 +4,7 @@
  * the addresses that were made from the prefix. The MTU changes with that of the link, or by an advertisement, which may have no prefix.
  */
 import { Prefix } from '../address.ts'
-import type { Grant, Input } from '../engine/types.ts'
+import type { Grant, Input } from '../engine-types.ts'
 import type { Message } from '../wire/netlink.ts'
 import {
   type AddressMessage, decodeAddress, decodeLinkIndex, RTM_DELADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_IFINFO, RTNLGRP_LINK,

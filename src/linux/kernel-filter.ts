@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Mac } from '../address.ts'
-import type { Filter } from '../engine/types.ts'
+import type { Filter } from '../engine-types.ts'
 import { Batch, NFT_TABLE_F_OWNER, ranges, type Range, subtract } from '../wire/nftables.ts'
 import { native } from './native.ts'
 import type { OsError } from './errors.ts'

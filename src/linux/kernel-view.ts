@@ -1,6 +1,6 @@
 /** What the kernel knows of one address, for `ndp6d explain`. */
 import { type Address, formatMac, Prefix } from '../address.ts'
-import type { Link } from '../engine/types.ts'
+import type { Link } from '../engine-types.ts'
 import * as rtneighbor from '../wire/rtneighbor.ts'
 import { unlessBusy } from './errors.ts'
 import type { Rtnetlink } from './rtnetlink.ts'

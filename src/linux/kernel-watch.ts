@@ -1,5 +1,5 @@
 /** Watches the links, neighbors and routes of the kernel, and reports them as inputs of the engine. */
-import type { Input, Link, Subscription } from '../engine/types.ts'
+import type { Input, Link, Subscription } from '../engine-types.ts'
 import type { Limit } from '../events.ts'
 import type { Prefix } from '../address.ts'
 import { ForeignRouteWatcher } from './foreign-routes.ts'

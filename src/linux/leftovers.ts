@@ -1,5 +1,5 @@
 /** Removes what a daemon that no longer runs left: host routes, the nftables table, changed settings, and what hosts took from its RAs. */
-import type { SavedAdvertising } from '../engine/types.ts'
+import type { SavedAdvertising } from '../engine-types.ts'
 import { ChangedSettings } from './changed-settings.ts'
 import { KernelFilter } from './kernel-filter.ts'
 import { HostRoutes } from './route-changes.ts'

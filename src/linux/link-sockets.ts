@@ -1,7 +1,7 @@
 /** All sockets of one link. The kernel closes them when the process ends. */
 import { randomInt } from 'node:crypto'
 import type { Address } from '../address.ts'
-import type { Link, Subscription } from '../engine/types.ts'
+import type { Link, Subscription } from '../engine-types.ts'
 import type { LinkUsage } from '../events.ts'
 import type { MulticastMessage } from '../wire/mld-decode.ts'
 import type { NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc-decode.ts'

@@ -1,5 +1,5 @@
 /** The link watcher: turns rtnetlink(7) messages about links and IPv6 addresses into {@link Link} values, and reports changes. */
-import type { Link, LinkAddress } from '../engine/types.ts'
+import type { Link, LinkAddress } from '../engine-types.ts'
 import type { Message } from '../wire/netlink.ts'
 import {
   decodeAddress, decodeLink, RTM_DELADDR, RTM_DELLINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_LINK, type AddressMessage, type LinkMessage,

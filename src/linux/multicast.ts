@@ -3,7 +3,7 @@
  * links need this socket, and its frames may be longer than those of the other one.
  */
 import { readMac, type Address, type Mac } from '../address.ts'
-import type { Link, Subscription } from '../engine/types.ts'
+import type { Link, Subscription } from '../engine-types.ts'
 import {
   LISTENER_DONE, LISTENER_REPORT, LISTENER_REPORT_V2, MULTICAST_ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, ROUTER_SOLICITATION,
 } from '../wire/constants.ts'

@@ -3,7 +3,7 @@
  * address in such a forwarding table, perhaps in several VLANs.
  */
 import type { Mac } from '../address.ts'
-import type { KernelNeighbor } from '../engine/types.ts'
+import type { KernelNeighbor } from '../engine-types.ts'
 import type { Limit } from '../events.ts'
 import type { Message } from '../wire/netlink.ts'
 import {

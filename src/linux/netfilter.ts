@@ -5,7 +5,7 @@
  * deleted. After a warning, the first success is logged.
  */
 import type { Address } from '../address.ts'
-import type { Filter, KernelNeighbor } from '../engine/types.ts'
+import type { Filter, KernelNeighbor } from '../engine-types.ts'
 import { hasNetAdmin } from './capabilities.ts'
 import { isOutOfDescriptors, type OsError } from './errors.ts'
 import { KernelFilter } from './kernel-filter.ts'

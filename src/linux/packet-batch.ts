@@ -1,6 +1,6 @@
 /** The packets that one link received together. One view reads each packet in place, in the receive slab. */
 import { isHostMac, readMac, type Mac } from '../address.ts'
-import type { PacketBatch } from '../engine/types.ts'
+import type { PacketBatch } from '../engine-types.ts'
 import { ETHER_DESTINATION, ETHER_SOURCE, type LinkHeader } from '../wire/frame.ts'
 import { decodeListenerMessage, type ListenerQuery } from '../wire/mld-decode.ts'
 import { type DropReason, type InvalidFrame, NdiscView } from '../wire/ndisc-decode.ts'

@@ -3,7 +3,7 @@
  * sent messages stay in reused slabs; a packet allocates nothing.
  */
 import type { Mac } from '../address.ts'
-import type { Link, PacketBatch, Subscription } from '../engine/types.ts'
+import type { Link, PacketBatch, Subscription } from '../engine-types.ts'
 import { LISTENER_QUERY, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
 import { ndiscFilter } from '../wire/filter.ts'
 import { ETHERTYPE_IPV6, type LinkHeader } from '../wire/frame.ts'

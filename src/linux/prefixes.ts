@@ -5,7 +5,7 @@
  * (RFC 4861 6.3.4): prefixes beyond the limit are not kept, and cause no dump.
  */
 import { Prefix } from '../address.ts'
-import type { LinkAddress } from '../engine/types.ts'
+import type { LinkAddress } from '../engine-types.ts'
 import { NLM_F_REPLACE, type Message } from '../wire/netlink.ts'
 import { decodeOnLink, onLinkFilter, RTM_NEWROUTE, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
 import { verdict } from './errors.ts'

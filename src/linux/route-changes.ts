@@ -6,7 +6,7 @@
  * daemons 1280 bytes of their receive buffer (212 992 by default); at this pace they lose no notification.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { HostRoute, RouteChange } from '../engine/types.ts'
+import type { HostRoute, RouteChange } from '../engine-types.ts'
 import type { Limit } from '../events.ts'
 import { hostRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
 import { hasNetAdmin } from './capabilities.ts'

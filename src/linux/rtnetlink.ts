@@ -1,6 +1,6 @@
 /** Requests to rtnetlink(7). The kernel carries out each one while it is sent, so a route is in the kernel when the call returns. */
 import { Address, Prefix } from '../address.ts'
-import type { HostRoute, Lookup, NeighborRepair, PathLookup, RouteChange, RoutingDecision } from '../engine/types.ts'
+import type { HostRoute, Lookup, NeighborRepair, PathLookup, RouteChange, RoutingDecision } from '../engine-types.ts'
 import type { Message } from '../wire/netlink.ts'
 import type { MessageWriter } from '../wire/netlink-encode.ts'
 import { type AddressState, decodeAddressState, decodeLinkDetails, type LinkDetails } from '../wire/link-details.ts'

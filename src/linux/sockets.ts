@@ -1,5 +1,5 @@
 /** The sockets of all links that are listened on. Sends the messages that the engine orders. */
-import type { Advertisement, Discovery, Effects, Link, Listening, Multicast, Probe } from '../engine/types.ts'
+import type { Advertisement, Discovery, Effects, Link, Listening, Multicast, Probe } from '../engine-types.ts'
 import type { Limit, LinkUsage } from '../events.ts'
 import { LinkSockets, type LinkReader } from './link-sockets.ts'
 import { SEND_LIMIT } from './send-queue.ts'

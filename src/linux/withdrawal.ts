@@ -1,6 +1,6 @@
 /** Withdraws the default route and the prefixes that hosts have from the Router Advertisements of a daemon that no longer runs. */
 import { Address, type Mac } from '../address.ts'
-import type { SavedAdvertising } from '../engine/types.ts'
+import type { SavedAdvertising } from '../engine-types.ts'
 import { multicastMac } from '../wire/frame.ts'
 import { deprecated } from '../wire/router-messages.ts'
 import { type OsError, verdict } from './errors.ts'

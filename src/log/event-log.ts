@@ -1,6 +1,6 @@
 /** Turns engine events and outcomes into log records. Makes text only at an enabled level: a scan causes thousands of debug records. */
 import { Address, formatMac, Prefix } from '../address.ts'
-import type { Instant } from '../engine/types.ts'
+import type { Instant } from '../engine-types.ts'
 import type { Event, Outcome } from '../events.ts'
 import { limitSentence, scanSentence } from './limit-sentences.ts'
 import { LinkNews } from './link-news.ts'

@@ -2,7 +2,7 @@
  * Log records about links that go down or are removed, and come back. An outage of a few seconds has one record, at its end. Hosts that are
  * lost or found again because of the outage have no records of their own: the record of the link has their number.
  */
-import type { Instant } from '../engine/types.ts'
+import type { Instant } from '../engine-types.ts'
 import type { Event } from '../events.ts'
 import { grouped, type Log } from './log.ts'
 

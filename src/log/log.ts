@@ -4,7 +4,7 @@
  * Text is made only for records that are written, because a flood may cause thousands of records in a second.
  */
 import type { Level, Logger } from 'pino'
-import type { Instant } from '../engine/types.ts'
+import type { Instant } from '../engine-types.ts'
 import type { Limit } from '../events.ts'
 import type { ProblemName, ProblemRecord } from './problems.ts'
 

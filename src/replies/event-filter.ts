@@ -1,7 +1,7 @@
 /** Decides which packets and events a monitor shows. */
 import { Prefix, wordMask } from '../address.ts'
 import type { Request } from '../control/protocol.ts'
-import type { PacketOutcome } from '../engine/types.ts'
+import type { PacketOutcome } from '../engine-types.ts'
 import { ACTIONS, type Event, SILENT_REASONS } from '../events.ts'
 
 /** Kinds of packets. The kinds of events are those of `Event`. */

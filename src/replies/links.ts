@@ -1,6 +1,6 @@
 /** The links of the configuration, with their roles and states. */
 import { matchesIface, type Config } from '../config/config.ts'
-import type { Link } from '../engine/types.ts'
+import type { Link } from '../engine-types.ts'
 import type { LinkUsage } from '../events.ts'
 import type { LinkState } from './meanings.ts'
 

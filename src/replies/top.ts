@@ -2,7 +2,7 @@
 import { Address } from '../address.ts'
 import type { Part } from '../control/protocol.ts'
 import type { Introspection } from '../introspection.ts'
-import type { PacketOutcome } from '../engine/types.ts'
+import type { PacketOutcome } from '../engine-types.ts'
 import type { Event } from '../events.ts'
 import type { Observer } from '../observers.ts'
 import { kindOf } from './event-filter.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { FindingCount } from '../../src/doctor/watch.ts'
 import { Engine } from '../../src/engine.ts'
-import type { Link } from '../../src/engine/types.ts'
+import type { Link } from '../../src/engine-types.ts'
 import type { Limit } from '../../src/events.ts'
 import { METRICS, type Sample } from '../../src/exporter/catalog.ts'
 import { type Program, readMetrics } from '../../src/exporter/reading.ts'

@@ -1,7 +1,7 @@
 /** What the grant watcher keeps of the messages of the kernel. */
 import t from 'tap'
 import { GrantWatcher } from '../../src/linux/grants.ts'
-import type { Grant } from '../../src/engine/types.ts'
+import type { Grant } from '../../src/engine-types.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { sole } from '../fixtures/fake-kernel.ts'
 import { ownNamespace, sh } from '../kit/namespace.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { spawn } from 'node:child_process'
 import { parseMac, Prefix } from '../../src/address.ts'
-import type { Filter } from '../../src/engine/types.ts'
+import type { Filter } from '../../src/engine-types.ts'
 import { native } from '../../src/linux/native.ts'
 import { KernelFilter } from '../../src/linux/kernel-filter.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'

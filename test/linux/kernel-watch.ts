@@ -1,6 +1,6 @@
 /** What the kernel watch reports to the engine about the links of `subnet auto`. */
 import t from 'tap'
-import type { Input } from '../../src/engine/types.ts'
+import type { Input } from '../../src/engine-types.ts'
 import { KernelWatch } from '../../src/linux/kernel-watch.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { ownNamespace, sh } from '../kit/namespace.ts'

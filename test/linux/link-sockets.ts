@@ -1,7 +1,7 @@
 import t from 'tap'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { Address, type Mac, parseMac } from '../../src/address.ts'
-import type { Link, PacketBatch, Subscription } from '../../src/engine/types.ts'
+import type { Link, PacketBatch, Subscription } from '../../src/engine-types.ts'
 import type { RouterMessage } from '../../src/wire/router-messages.ts'
 import { LinkSockets, type LinkReader } from '../../src/linux/link-sockets.ts'
 import { ns } from '../kit/frames.ts'

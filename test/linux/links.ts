@@ -1,6 +1,6 @@
 import t from 'tap'
 import { formatMac } from '../../src/address.ts'
-import type { Link } from '../../src/engine/types.ts'
+import type { Link } from '../../src/engine-types.ts'
 import { osError } from '../../src/linux/errors.ts'
 import { LinkWatcher } from '../../src/linux/links.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'

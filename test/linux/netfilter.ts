@@ -1,7 +1,7 @@
 import { mock } from 'node:test'
 import t from 'tap'
 import { Address, Prefix } from '../../src/address.ts'
-import type { Filter, KernelNeighbor } from '../../src/engine/types.ts'
+import type { Filter, KernelNeighbor } from '../../src/engine-types.ts'
 import { Netfilter } from '../../src/linux/netfilter.ts'
 import type { Message } from '../../src/wire/netlink.ts'
 import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'

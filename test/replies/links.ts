@@ -1,7 +1,7 @@
 import t from 'tap'
 import { parseConfig } from '../../src/config/load.ts'
 import type { LinkUsage } from '../../src/events.ts'
-import type { Link } from '../../src/engine/types.ts'
+import type { Link } from '../../src/engine-types.ts'
 import { isUnserved, linkStatuses } from '../../src/replies/links.ts'
 
 const link = (ifindex: number, name: string, up = true): Link => ({ ifindex, name, mac: undefined, up, addresses: [] })

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { Address, parseMac } from '../../src/address.ts'
 import type { Part, Request } from '../../src/control/protocol.ts'
-import type { Instant, PacketOutcome } from '../../src/engine/types.ts'
+import type { Instant, PacketOutcome } from '../../src/engine-types.ts'
 import type { Outcome } from '../../src/events.ts'
 import { Observers } from '../../src/observers.ts'
 import { type MonitorEvent, monitorReply, QUEUE_LIMIT } from '../../src/replies/monitor.ts'

@@ -5,7 +5,7 @@
 import type { Prefix } from '../../address.ts'
 import { ROUTER_LIFETIME } from '../../wire/constants.ts'
 import type { ActiveSubnet } from '../rules/rule.ts'
-import type { Grant, Instant, SavedAdvertising, SavedPrefix } from '../types.ts'
+import type { Grant, Instant, SavedAdvertising, SavedPrefix } from '../../engine-types.ts'
 import { deprecated, information, type PrefixInformation } from '../../wire/router-messages.ts'
 
 /** Lifetimes of a configured prefix, milliseconds. They also replace lifetimes that the upstream does not grant, or grants as infinite. */

@@ -3,7 +3,7 @@
  * that a link no longer has is withdrawn: it is advertised with a lifetime of 0 for as long as hosts may use it.
  */
 import type { ActiveSubnet } from '../rules/rule.ts'
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 import type { DnsOption } from '../../wire/router-messages.ts'
 
 /**

@@ -1,6 +1,6 @@
 /** Remembers and reports other routers on links where this machine sends Router Advertisements, and forgeries of its advertisements. */
 import type { Address, Mac } from '../../address.ts'
-import type { Effects, Instant } from '../types.ts'
+import type { Effects, Instant } from '../../engine-types.ts'
 
 /** The most routers that are remembered for one link. */
 const ROUTER_LIMIT = 8

@@ -5,7 +5,7 @@ import { type Neighbor, type Solicitor, SOLICITOR_LIMIT } from '../cache/neighbo
 import type { Resolution } from '../cache/resolution.ts'
 import { type Context, Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 import type { Limit, Outcome } from '../../events.ts'
 
 /** The most targets that may wait for the kernel's reply to a route lookup. */

@@ -10,7 +10,7 @@ import { sourceAddress } from '../links/source-address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import { isAnycast } from '../rules/anycast.ts'
 import { type ActiveRule, isReachable, isStatic } from '../rules/rule.ts'
-import type { Instant, Link } from '../types.ts'
+import type { Instant, Link } from '../../engine-types.ts'
 import { isDead, serves } from './responder.ts'
 
 /** A rule that covers a target. */

@@ -11,7 +11,7 @@ import { Part } from '../rules/context.ts'
 import { isAnycast } from '../rules/anycast.ts'
 import { type ActiveRule, allows, allowsNamed, isReachable, isStatic, isUpstream } from '../rules/rule.ts'
 import type { Mutable } from '../tables/pool.ts'
-import type { Instant, Link } from '../types.ts'
+import type { Instant, Link } from '../../engine-types.ts'
 import type { Limit, Outcome } from '../../events.ts'
 import { Dad, type DadParts } from './dad.ts'
 

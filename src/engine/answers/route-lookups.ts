@@ -4,7 +4,7 @@ import type { CacheParts, Owners } from '../cache/owners.ts'
 import type { Resolution } from '../cache/resolution.ts'
 import type { Subscriptions } from '../listening/subscriptions.ts'
 import { Part } from '../rules/context.ts'
-import type { Input, Instant } from '../types.ts'
+import type { Input, Instant } from '../../engine-types.ts'
 import type { Responder } from './responder.ts'
 
 interface LookupParts extends CacheParts {

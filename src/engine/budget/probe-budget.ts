@@ -18,7 +18,7 @@ import type { Address, Mac } from '../../address.ts'
 import type { Settings } from '../../config/config.ts'
 import { Deadlines, earliest, type Timed } from '../tables/deadlines.ts'
 import { hashAddress } from '../tables/hash.ts'
-import type { Effects, Instant, Random } from '../types.ts'
+import type { Effects, Instant, Random } from '../../engine-types.ts'
 import type { Limit } from '../../events.ts'
 import { ProbeQueue, QUEUE_LIMIT, type Queued } from './probe-queue.ts'
 

@@ -10,7 +10,7 @@
  */
 import { earliest } from '../tables/deadlines.ts'
 import { Fifo } from '../tables/fifo.ts'
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 
 export type QueueLane = 'known' | 'alive' | 'unknown'
 

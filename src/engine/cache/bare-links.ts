@@ -3,7 +3,7 @@ import type { Address } from '../../address.ts'
 import { borrowedSource } from '../links/source-address.ts'
 import { type Context, TimedPart } from '../rules/context.ts'
 import type { Timed } from '../tables/deadlines.ts'
-import type { Instant, Link } from '../types.ts'
+import type { Instant, Link } from '../../engine-types.ts'
 
 /** Milliseconds until a link without addresses counts as bare. Linux reports an autoconfigured address only after DAD (RFC 4862 5.4.2). */
 const PATIENCE = 3000

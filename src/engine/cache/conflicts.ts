@@ -2,7 +2,7 @@
 import type { Address, Mac } from '../../address.ts'
 import type { ConflictBasis } from '../../events.ts'
 import { type Context, Part } from '../rules/context.ts'
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 import type { NeighborCache } from './neighbor-cache.ts'
 import type { OtherProxies } from './other-proxies.ts'
 

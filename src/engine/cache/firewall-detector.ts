@@ -3,7 +3,7 @@
  * packets that the firewall drops later. So ndp6d finds owners, but the kernel cannot resolve their addresses, and no traffic reaches them.
  */
 import { Part, type Context } from '../rules/context.ts'
-import type { Instant, KernelNeighbor } from '../types.ts'
+import type { Instant, KernelNeighbor } from '../../engine-types.ts'
 import type { NeighborCache } from './neighbor-cache.ts'
 
 /** A failed address resolution of the kernel, which takes 3 s, contradicts a reply that ndp6d got at most this many milliseconds before. */

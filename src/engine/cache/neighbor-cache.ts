@@ -5,7 +5,7 @@ import { type Context, Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import { AddressMap } from '../tables/address-map.ts'
 import { Deadlines } from '../tables/deadlines.ts'
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 import { Capacity } from './capacity.ts'
 import { Neighbor, NONE } from './neighbor.ts'
 

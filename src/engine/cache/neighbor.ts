@@ -3,7 +3,7 @@ import type { Address, Mac } from '../../address.ts'
 import { MAX_UNICAST_SOLICIT, RETRANS_TIMER } from '../../wire/constants.ts'
 import type { Lane } from '../budget/probe-budget.ts'
 import type { ActiveRule } from '../rules/rule.ts'
-import type { HostRoute, Instant, Lookup } from '../types.ts'
+import type { HostRoute, Instant, Lookup } from '../../engine-types.ts'
 import type { NeighborState } from '../../events.ts'
 
 export interface Solicitor {

@@ -5,7 +5,7 @@
 import type { Mac } from '../../address.ts'
 import type { Limit } from '../../events.ts'
 import type { NdiscView } from '../../wire/ndisc-decode.ts'
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 
 /** The most proxies that are registered. Above this number, a new proxy replaces the one that was registered first. */
 const LIMIT = 64

@@ -1,7 +1,7 @@
 /** Assigns the pinned hosts to their links, again after each change of the links, of their names and of the rules. */
 import { Part } from '../rules/context.ts'
 import type { Pin } from '../rules/host-lines.ts'
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 import type { ResolutionParts } from './resolution.ts'
 
 export class PinnedHosts extends Part<ResolutionParts> {

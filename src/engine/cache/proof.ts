@@ -1,7 +1,7 @@
 /** Decides whether a solicited Neighbor Advertisement proves an owner (RFC 4861 7.2.5, 7.2.8; RFC 3756 4.1.1). */
 import type { Mac } from '../../address.ts'
 import { RETRANS_TIMER } from '../../wire/constants.ts'
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 import type { Neighbor } from './neighbor.ts'
 
 export interface Claim {

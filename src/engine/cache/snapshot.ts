@@ -1,7 +1,7 @@
 /** The entries of the neighbor cache as shown by `ndp6d status`, and as saved for the next run. */
 import { formatMac } from '../../address.ts'
 import type { Links } from '../links/links.ts'
-import type { Instant, SavedHost } from '../types.ts'
+import type { Instant, SavedHost } from '../../engine-types.ts'
 import type { NeighborState } from '../../events.ts'
 import type { Neighbor } from './neighbor.ts'
 import type { NeighborCache } from './neighbor-cache.ts'

@@ -5,7 +5,7 @@ import { multicastMac } from '../../wire/frame.ts'
 import type { BareLinks } from '../cache/bare-links.ts'
 import { sourceAddress } from '../links/source-address.ts'
 import { type Context, Part } from '../rules/context.ts'
-import type { Link } from '../types.ts'
+import type { Link } from '../../engine-types.ts'
 
 export class AdvertisementBuilder extends Part<Pick<Context, 'effects'> & { readonly bareLinks: BareLinks }> {
   /**

@@ -5,7 +5,7 @@ import { NONE } from '../cache/neighbor.ts'
 import { AddressMap } from '../tables/address-map.ts'
 import { earliest } from '../tables/deadlines.ts'
 import { Fifo } from '../tables/fifo.ts'
-import type { Instant, Random } from '../types.ts'
+import type { Instant, Random } from '../../engine-types.ts'
 
 export interface Announcement {
   readonly target: Address

@@ -1,7 +1,7 @@
 /** Creates the effects of an engine, and clears them before each step: all steps share one object. */
 import { Address, type Mac } from '../../address.ts'
 import { Pool } from '../tables/pool.ts'
-import type { Advertisement, Effects, PacketOutcome } from '../types.ts'
+import type { Advertisement, Effects, PacketOutcome } from '../../engine-types.ts'
 
 export function createEffects(): Effects {
   return {

@@ -8,7 +8,7 @@ import type { Neighbor } from '../cache/neighbor.ts'
 import { Part } from '../rules/context.ts'
 import { Batches } from '../tables/batches.ts'
 import { earliest } from '../tables/deadlines.ts'
-import type { Input, Instant, RoutingDecision } from '../types.ts'
+import type { Input, Instant, RoutingDecision } from '../../engine-types.ts'
 
 /** The most links from which the route to one owner is looked up: subnets may have hundreds of downstream links. */
 const ORIGIN_LIMIT = 16

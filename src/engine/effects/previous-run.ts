@@ -2,7 +2,7 @@
 import type { Neighbor } from '../cache/neighbor.ts'
 import { Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
-import type { HostRoute, Instant, SavedHost } from '../types.ts'
+import type { HostRoute, Instant, SavedHost } from '../../engine-types.ts'
 import type { Reconfiguration, ReconfigurationParts } from './reconfiguration.ts'
 
 export type PreviousRunParts = ReconfigurationParts & { readonly reconfiguration: Reconfiguration }

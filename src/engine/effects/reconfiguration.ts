@@ -16,7 +16,7 @@ import { sourceAddress } from '../links/source-address.ts'
 import { Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import { Rules } from '../rules/rules.ts'
-import type { Filter, Gateway, Instant, Link } from '../types.ts'
+import type { Filter, Gateway, Instant, Link } from '../../engine-types.ts'
 import type { Limit } from '../../events.ts'
 import type { Reconciler, ReconcilerParts } from './reconciler.ts'
 

@@ -1,7 +1,7 @@
 /** The effects that an owner should have: its host route, and the links where its solicited-node group is joined (RFC 4861 7.2.8). */
 import { type Neighbor, NONE } from '../cache/neighbor.ts'
 import type { Context } from '../rules/context.ts'
-import type { HostRoute } from '../types.ts'
+import type { HostRoute } from '../../engine-types.ts'
 
 export function wants(neighbor: Neighbor, { rules, links }: Pick<Context, 'rules' | 'links'>):
 { route: HostRoute | undefined; groups: readonly number[] } {

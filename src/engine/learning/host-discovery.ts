@@ -4,7 +4,7 @@ import type { AdvertisementBuilder } from '../effects/advertisement-builder.ts'
 import { echoSource } from '../links/source-address.ts'
 import { type Context, TimedPart } from '../rules/context.ts'
 import type { Timed } from '../tables/deadlines.ts'
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 
 /** Milliseconds from the start of a discovery to each round. The last round is for bridges with STP, whose new ports block for 30 s. */
 const ROUNDS = [0, 700, 2500, 10_000, 40_000]

@@ -5,7 +5,7 @@ import { type Context, Part } from '../rules/context.ts'
 import { AddressMap } from '../tables/address-map.ts'
 import { Counts } from '../tables/counts.ts'
 import { Deadlines, type Timed } from '../tables/deadlines.ts'
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 import type { Limit } from '../../events.ts'
 
 /** Milliseconds of DAD, in which the host answers no probe: RetransTimer (RFC 4861 10) plus up to 90 ms of delay of Linux' timers. */

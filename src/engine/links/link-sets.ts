@@ -1,6 +1,6 @@
 /** Lists of interface names and patterns, and the present links that match them. */
 import { matchesIface } from '../../config/config.ts'
-import type { Link } from '../types.ts'
+import type { Link } from '../../engine-types.ts'
 
 /** The present links that match a list of interface names and patterns. Equal lists share one object. */
 export interface LinkSet {

@@ -1,7 +1,7 @@
 /** The links of this machine and their addresses. */
 import { type Address, Prefix } from '../../address.ts'
 import { AddressMap } from '../tables/address-map.ts'
-import type { Gateway, Link, LinkAddress, Random } from '../types.ts'
+import type { Gateway, Link, LinkAddress, Random } from '../../engine-types.ts'
 
 export interface OwnAddress {
   readonly ifindex: number

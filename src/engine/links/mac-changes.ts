@@ -1,6 +1,6 @@
 /** Detects links whose link-layer address changed. Hosts on such a link have the former address in their caches. */
 import type { Mac } from '../../address.ts'
-import type { Instant, Link } from '../types.ts'
+import type { Instant, Link } from '../../engine-types.ts'
 
 /** The most deleted or renamed links whose link-layer addresses are kept. Beyond that, the link that has been gone longest is forgotten. */
 export const GONE_LIMIT = 64

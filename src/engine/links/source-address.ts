@@ -1,7 +1,7 @@
 /** The choice of source addresses for ND, MLD and MRD messages and for echo requests (RFC 4861 4.3, 4.4). */
 import { type Address, Prefix } from '../../address.ts'
 import type { SourceChoice } from '../../config/config.ts'
-import type { Link, LinkAddress } from '../types.ts'
+import type { Link, LinkAddress } from '../../engine-types.ts'
 import type { Links } from './links.ts'
 
 /**

@@ -4,7 +4,7 @@ import type { ListenerQuery } from '../../wire/mld-decode.ts'
 import { linkLocal } from '../links/source-address.ts'
 import { type Context, TimedPart } from '../rules/context.ts'
 import type { Timed } from '../tables/deadlines.ts'
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 import type { Limit } from '../../events.ts'
 import { MldListener, suffixOf } from './mld-listener.ts'
 

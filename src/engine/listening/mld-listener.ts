@@ -11,7 +11,7 @@ import { LAST_LISTENER_QUERY_INTERVAL, MAX_REPORTED, OLDER_VERSION_QUERIER_PRESE
   UNSOLICITED_REPORT_INTERVAL } from '../../wire/constants.ts'
 import type { ListenerQuery, MulticastMessage } from '../../wire/mld-decode.ts'
 import { Counts } from '../tables/counts.ts'
-import type { Instant, Random } from '../types.ts'
+import type { Instant, Random } from '../../engine-types.ts'
 
 /** The most reports in one batch, and the milliseconds between two batches. 800 MLDv2 reports per second have 48 800 groups. */
 const BURST = 8

@@ -4,7 +4,7 @@ import { ADVERTISEMENT_INTERVAL, ADVERTISEMENT_JITTER, MAX_INITIAL_ADVERTISEMENT
 import { linkLocal } from '../links/source-address.ts'
 import { type Context, TimedPart } from '../rules/context.ts'
 import type { Timed } from '../tables/deadlines.ts'
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 
 const SECOND = 1000
 /** The longest delay of an answer to a solicitation, milliseconds. RFC 4286 8 allows 2 s. */

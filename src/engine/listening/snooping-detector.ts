@@ -1,7 +1,7 @@
 /** Detects upstreams that pass traffic but no multicast solicitations, most likely because of a switch with MLD snooping (RFC 4541 3). */
 import { type Context, TimedPart } from '../rules/context.ts'
 import type { Timed } from '../tables/deadlines.ts'
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 
 /** The event is emitted after this many minutes with traffic and without a multicast solicitation. */
 const MINUTES = 10

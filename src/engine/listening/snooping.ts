@@ -9,7 +9,7 @@ import { linkLocal } from '../links/source-address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import { AddressMap } from '../tables/address-map.ts'
 import { Deadlines, earliest, type Timed } from '../tables/deadlines.ts'
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 import type { Limit } from '../../events.ts'
 import type { Groups } from './groups.ts'
 

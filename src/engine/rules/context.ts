@@ -2,7 +2,7 @@
 import type { Config } from '../../config/config.ts'
 import { Links } from '../links/links.ts'
 import { Deadlines, type Timed } from '../tables/deadlines.ts'
-import type { Effects, Instant, Random } from '../types.ts'
+import type { Effects, Instant, Random } from '../../engine-types.ts'
 import { Rules } from './rules.ts'
 
 export class Context {

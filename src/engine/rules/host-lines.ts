@@ -3,7 +3,7 @@ import { Address } from '../../address.ts'
 import type { PinnedHost } from '../../config/config.ts'
 import { fits, fitsAny } from '../links/link-sets.ts'
 import { PrefixTable } from '../tables/prefix-table.ts'
-import type { Random } from '../types.ts'
+import type { Random } from '../../engine-types.ts'
 import type { ActiveRule, ActiveSubnet } from './rule.ts'
 
 /** The part that all `host` lines with the same subnet and interface have in common. */

@@ -1,7 +1,7 @@
 /** Options of links, by name or pattern: what to receive from a link, and the option `snooping`. */
 import type { Settings } from '../../config/config.ts'
 import { fits, fitsAny, type LinkSet, type LinkSets } from '../links/link-sets.ts'
-import type { Subscription } from '../types.ts'
+import type { Subscription } from '../../engine-types.ts'
 
 type Wanted = { -readonly [K in keyof Subscription]?: boolean }
 

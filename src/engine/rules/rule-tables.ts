@@ -2,7 +2,7 @@
 import type { Prefix } from '../../address.ts'
 import { fits } from '../links/link-sets.ts'
 import { PrefixTable } from '../tables/prefix-table.ts'
-import type { Random } from '../types.ts'
+import type { Random } from '../../engine-types.ts'
 import type { ActiveRule } from './rule.ts'
 
 /** Rules, numbered in file order. Rules of subnets come last, because their prefixes may change. */

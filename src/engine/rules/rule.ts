@@ -3,7 +3,7 @@ import type { Address, Prefix } from '../../address.ts'
 import type { Settings, Subnet } from '../../config/config.ts'
 import { fitsAny, type LinkSet } from '../links/link-sets.ts'
 import type { OwnAddress } from '../links/links.ts'
-import type { Link } from '../types.ts'
+import type { Link } from '../../engine-types.ts'
 
 /** A rule without its address. Rules that differ only in their address share one object. */
 export interface ActiveRule {

@@ -1,6 +1,6 @@
 /** Hash table with addresses as keys, each given as four words. Open addressing with linear probing, so a lookup allocates nothing. */
 import { hashAddress } from './hash.ts'
-import type { Random } from '../types.ts'
+import type { Random } from '../../engine-types.ts'
 
 const FIRST_SIZE = 16
 

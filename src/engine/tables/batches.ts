@@ -1,5 +1,5 @@
 /** A set whose items are taken a few at a time, so that packets do not wait for long lists of work. */
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 
 /** The most items that are taken at one time, and the milliseconds until the next items can be taken. */
 const BATCH = 24

@@ -1,5 +1,5 @@
 /** Priority queue of items with deadlines: a binary heap. Each item stores its index, so an item can be moved and removed. */
-import type { Instant } from '../types.ts'
+import type { Instant } from '../../engine-types.ts'
 
 export interface Timed {
   deadline: Instant

@@ -1,6 +1,6 @@
 /** Table of values by prefix, looked up by address. A lookup costs one hash lookup for each prefix length in use. */
 import { type Address, wordMask } from '../../address.ts'
-import type { Random } from '../types.ts'
+import type { Random } from '../../engine-types.ts'
 import { AddressMap } from './address-map.ts'
 
 /** The prefixes of one length, by their first address. */

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { Prefix } from '../../../src/address.ts'
 import { AdvertisedPrefixes } from '../../../src/engine/advertising/advertised-prefixes.ts'
-import type { Instant } from '../../../src/engine/types.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 
 const at = (ms: number): Instant => ms as Instant
 const prefix = (n: number): Prefix => Prefix.parse(`2001:db8:${n.toString(16)}::/64`)!

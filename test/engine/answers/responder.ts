@@ -1,6 +1,6 @@
 /** Outcomes of solicitations, by the owner of the target: none allowed, this machine, another link, unknown. */
 import t from 'tap'
-import type { RouteChange } from '../../../src/engine/types.ts'
+import type { RouteChange } from '../../../src/engine-types.ts'
 import { ETH0, ETH1, ETH2, ip, linkOf, LO, own, ROUTER, Stage, SUBNET, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
 
 /** The answer to the router's solicitation. */

@@ -5,7 +5,7 @@ import type { Settings } from '../../../src/config/config.ts'
 import { DEFAULTS } from '../../../src/config/defaults.ts'
 import { ALIVE_WINDOW, ProbeBudget, type Lane, WINDOW } from '../../../src/engine/budget/probe-budget.ts'
 import { QUEUE_LIMIT, type Queued } from '../../../src/engine/budget/probe-queue.ts'
-import type { Instant } from '../../../src/engine/types.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 import type { Event } from '../../../src/events.ts'
 import { chance, ETH0, ETH1, ETH2, ip, mac, nthMac, ROUTER, VM2 } from '../kit/stage.ts'
 

@@ -1,7 +1,7 @@
 /** Turns of first probes: some at once, the others a few in each millisecond, in their order. */
 import t from 'tap'
 import { ProbeQueue, QUEUE_LIMIT, type Queued, type QueueLane } from '../../../src/engine/budget/probe-queue.ts'
-import type { Instant } from '../../../src/engine/types.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 
 interface Item extends Queued { readonly n: number }
 

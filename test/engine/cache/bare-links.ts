@@ -1,6 +1,6 @@
 /** Links without any address, such as a bridge with `addrgenmode none`: probes and answers have another source. */
 import t from 'tap'
-import type { Link } from '../../../src/engine/types.ts'
+import type { Link } from '../../../src/engine-types.ts'
 import { ETH0, ETH1, linkOf, own, PATIENT, ROUTER, Stage, VM, VM2 } from '../kit/stage.ts'
 
 const GLOBAL = [own('fe80::ff:2'), own('2001:db8::ff')]

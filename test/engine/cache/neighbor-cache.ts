@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { Address } from '../../../src/address.ts'
 import { NeighborCache } from '../../../src/engine/cache/neighbor-cache.ts'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
-import type { Instant } from '../../../src/engine/types.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 import { chance, ETH1, neighborOf, PartsRecorder, SUBNET, worldOf } from '../kit/neighbor.ts'
 
 const { rule: RULE } = worldOf(SUBNET)

@@ -4,7 +4,7 @@ import { ProbeBudget } from '../../../src/engine/budget/probe-budget.ts'
 import { BareLinks } from '../../../src/engine/cache/bare-links.ts'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
 import { Prober } from '../../../src/engine/cache/prober.ts'
-import type { Instant } from '../../../src/engine/types.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 import {
   chance, ETH0, ETH1, ETH2, ip, linkOf, mac, neighborOf, PartsRecorder, type Properties, SUBNET, twoLinks, VM, VM2, VM3, worldOf,
 } from '../kit/neighbor.ts'

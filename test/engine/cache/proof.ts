@@ -2,7 +2,7 @@
 import t from 'tap'
 import { type Claim, proof } from '../../../src/engine/cache/proof.ts'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
-import type { Instant } from '../../../src/engine/types.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 import { ETH0, ETH1, ETH2, ip, linkOf, mac, neighborOf, type Properties, ROUTER, SUBNET, VM2, VM3, worldOf } from '../kit/neighbor.ts'
 
 const NOW = 100_000 as Instant

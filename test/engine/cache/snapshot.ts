@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
 import { snapshotOf } from '../../../src/engine/cache/snapshot.ts'
-import type { Instant } from '../../../src/engine/types.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 import { ETH0, ETH1, ETH2, ip, linkOf, mac, neighborOf, ROUTER, Stage, SUBNET, twoLinks, VM, VM2, VM3, worldOf } from '../kit/neighbor.ts'
 
 const TIMED = SUBNET.replace('host', 'timeout 100\n retries 3\n ttl 30s\n deadtime 20s\n host').replace('eth1', 'eth1 eth2')

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { DEFAULTS } from '../../../src/config/defaults.ts'
 import { AnnouncementQueue } from '../../../src/engine/effects/announcement-queue.ts'
-import type { Instant } from '../../../src/engine/types.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 import { chance, nth } from '../kit/neighbor.ts'
 
 function at(time: number): Instant { return time as Instant }

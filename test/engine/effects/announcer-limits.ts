@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { Address } from '../../../src/address.ts'
 import { QUEUE_LIMIT } from '../../../src/engine/effects/announcer.ts'
 import { Links } from '../../../src/engine/links/links.ts'
-import type { Instant } from '../../../src/engine/types.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 import { AnnouncerClock, SOLICIT, YES } from '../kit/announcer-clock.ts'
 import { ETH0, ETH1, ip, linkOf, nth } from '../kit/neighbor.ts'
 

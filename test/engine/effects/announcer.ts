@@ -2,7 +2,7 @@
 import t from 'tap'
 import { DEFAULTS } from '../../../src/config/defaults.ts'
 import type { Settings } from '../../../src/config/config.ts'
-import type { Instant, Link } from '../../../src/engine/types.ts'
+import type { Instant, Link } from '../../../src/engine-types.ts'
 import { AnnouncerClock, SOLICIT, YES } from '../kit/announcer-clock.ts'
 import { ETH0, ETH1, ip, linkOf, nth, own } from '../kit/neighbor.ts'
 

@@ -1,6 +1,6 @@
 /** Routes and hosts of the previous run. */
 import t from 'tap'
-import type { SavedHost } from '../../../src/engine/types.ts'
+import type { SavedHost } from '../../../src/engine-types.ts'
 import { ETH0, ETH1, ETH2, ip, linkOf, mac, ROUTER, Stage, TIMED, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
 
 function host(target: string, iface: string, from: string | undefined = VM2, router = false): SavedHost {

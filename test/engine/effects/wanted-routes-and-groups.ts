@@ -2,7 +2,7 @@
 import t from 'tap'
 import { wants } from '../../../src/engine/effects/wanted-routes-and-groups.ts'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
-import type { HostRoute, Link } from '../../../src/engine/types.ts'
+import type { HostRoute, Link } from '../../../src/engine-types.ts'
 import { ETH0, ETH1, ip, linkOf, neighborOf, SUBNET, type World, worldOf } from '../kit/neighbor.ts'
 
 const TARGET = ip('2001:db8::2')

@@ -7,7 +7,7 @@ import { AdvertisementBuilder } from '../../../src/engine/effects/advertisement-
 import { Announcer } from '../../../src/engine/effects/announcer.ts'
 import { Links } from '../../../src/engine/links/links.ts'
 import { Rules } from '../../../src/engine/rules/rules.ts'
-import type { Instant, Link } from '../../../src/engine/types.ts'
+import type { Instant, Link } from '../../../src/engine-types.ts'
 import { chance, configOf, ETH0, linkOf } from './basics.ts'
 import { PartsRecorder } from './recorder.ts'
 

@@ -2,7 +2,7 @@
 import { Address } from '../../../src/address.ts'
 import type { Config } from '../../../src/config/config.ts'
 import { parseConfig } from '../../../src/config/load.ts'
-import type { Link, LinkAddress, Random } from '../../../src/engine/types.ts'
+import type { Link, LinkAddress, Random } from '../../../src/engine-types.ts'
 import { ip, mac } from './frames.ts'
 
 export const LO = 1

@@ -1,7 +1,7 @@
 /** Writes down the effects of an engine, one line for each, in the order in which they are carried out. */
 import { Address, formatMac } from '../../../src/address.ts'
 import { clearEffects, createEffects } from '../../../src/engine/effects/effects.ts'
-import type { Advertisement, Effects, HostRoute, Instant, Multicast, Probe, RouteChange, Subscription } from '../../../src/engine/types.ts'
+import type { Advertisement, Effects, HostRoute, Instant, Multicast, Probe, RouteChange, Subscription } from '../../../src/engine-types.ts'
 import type { Event, Outcome } from '../../../src/events.ts'
 import { multicastMac } from '../../../src/wire/frame.ts'
 import type { RouterAdvertisement } from '../../../src/wire/router-messages.ts'

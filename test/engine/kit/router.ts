@@ -1,6 +1,6 @@
 /** A router that advertises itself on eth1, for the tests of Router Advertisements. */
 import { ETH0, ETH1, ip, linkOf, mac, prefix, ROUTER, Stage, twoLinks, VM2 } from './stage.ts'
-import type { Grant, Input } from '../../../src/engine/types.ts'
+import type { Grant, Input } from '../../../src/engine-types.ts'
 
 export const CONFIG = `subnet 2001:db8::/64 {
   upstream eth0

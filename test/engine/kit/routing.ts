@@ -1,6 +1,6 @@
 /** Routes of a kernel: host routes, the connected prefixes of its links, and those that a test adds. */
 import { type Address, Prefix } from '../../../src/address.ts'
-import type { HostRoute, Input, Link, PathLookup, RoutingDecision } from '../../../src/engine/types.ts'
+import type { HostRoute, Input, Link, PathLookup, RoutingDecision } from '../../../src/engine-types.ts'
 
 export interface Route {
   readonly prefix: Prefix

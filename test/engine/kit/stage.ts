@@ -4,7 +4,7 @@
  */
 import { formatMac, type Prefix } from '../../../src/address.ts'
 import { Engine } from '../../../src/engine.ts'
-import type { Effects, Input, Instant, KernelNeighbor, Link, Random } from '../../../src/engine/types.ts'
+import type { Effects, Input, Instant, KernelNeighbor, Link, Random } from '../../../src/engine-types.ts'
 import type { Outcome } from '../../../src/events.ts'
 import { type DropReason, NdiscView } from '../../../src/wire/ndisc-decode.ts'
 import { chance, configOf, ETH0, ETH1, ETH2, linkOf, own } from './basics.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Link } from '../../../src/engine/types.ts'
+import type { Link } from '../../../src/engine-types.ts'
 import { ETH0, ETH1, ip, linkOf, LO, mac, own, Stage, SUBNET, twoLinks, VM, VM2 } from '../kit/stage.ts'
 
 const TIMED = SUBNET.replace('host', 'timeout 100\n retries 3\n host')

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { GONE_LIMIT, MacChanges } from '../../../src/engine/links/mac-changes.ts'
-import type { Instant } from '../../../src/engine/types.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 import { ETH0, ETH1, linkOf, mac } from '../kit/stage.ts'
 
 const at = (ms: number): Instant => ms as Instant

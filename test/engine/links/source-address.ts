@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Links } from '../../../src/engine/links/links.ts'
 import { borrowedSource, echoSource, linkLocal, probeSource, sourceAddress, tunnelSource } from '../../../src/engine/links/source-address.ts'
-import type { LinkAddress } from '../../../src/engine/types.ts'
+import type { LinkAddress } from '../../../src/engine-types.ts'
 import { chance, ETH0, ETH1, ip, linkOf, LO, own, prefix } from '../kit/stage.ts'
 
 function source(choice: 'link-local' | 'global' | 'target', ...addresses: LinkAddress[]): string | undefined {

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { Groups } from '../../../src/engine/listening/groups.ts'
 import { suffixOf } from '../../../src/engine/listening/mld-listener.ts'
 import { Links } from '../../../src/engine/links/links.ts'
-import type { Instant, Link } from '../../../src/engine/types.ts'
+import type { Instant, Link } from '../../../src/engine-types.ts'
 import type { ListenerQuery } from '../../../src/wire/mld-decode.ts'
 import { chance, ETH0, ETH1, ip, linkOf, many, nthMac, own, PartsRecorder, runUntil, Stage, SUBNET } from '../kit/stage.ts'
 

@@ -3,7 +3,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import { Address } from '../../../src/address.ts'
 import { MldListener } from '../../../src/engine/listening/mld-listener.ts'
-import type { Instant } from '../../../src/engine/types.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 import type { MulticastMessage } from '../../../src/wire/mld-decode.ts'
 import { groupOf } from '../kit/basics.ts'
 

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { MulticastRouterDiscovery } from '../../../src/engine/listening/multicast-router-discovery.ts'
 import { Links } from '../../../src/engine/links/links.ts'
-import type { Instant, Random } from '../../../src/engine/types.ts'
+import type { Instant, Random } from '../../../src/engine-types.ts'
 import { chance, linkOf, own, TimedRecorder } from '../kit/stage.ts'
 
 const A = 2

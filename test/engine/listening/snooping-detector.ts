@@ -2,7 +2,7 @@
 import t from 'tap'
 import { SnoopingDetector } from '../../../src/engine/listening/snooping-detector.ts'
 import { Links } from '../../../src/engine/links/links.ts'
-import type { Instant } from '../../../src/engine/types.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 import { chance, ETH0, ETH1, linkOf, TimedRecorder } from '../kit/stage.ts'
 
 const MINUTE = 60_000

@@ -3,7 +3,7 @@ import t from 'tap'
 import { Address } from '../../../src/address.ts'
 import { GROUP_LIMIT, MIRROR_LIMIT, Snooping } from '../../../src/engine/listening/snooping.ts'
 import { Links } from '../../../src/engine/links/links.ts'
-import type { Instant } from '../../../src/engine/types.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 import { chance, ip, linkOf, own, TimedRecorder } from '../kit/stage.ts'
 
 const UP = 2

@@ -5,7 +5,7 @@ import { LINK_LIMIT, Subscriptions } from '../../../src/engine/listening/subscri
 import { Links } from '../../../src/engine/links/links.ts'
 import type { Context } from '../../../src/engine/rules/context.ts'
 import { Rules } from '../../../src/engine/rules/rules.ts'
-import type { Instant, Link } from '../../../src/engine/types.ts'
+import type { Instant, Link } from '../../../src/engine-types.ts'
 import { chance, configOf, ETH0, ETH1, ETH2, linkOf, LO, own, PartsRecorder, SUBNET, twoLinks } from '../kit/stage.ts'
 
 const PINNED = 'ff02::1:ff00:1'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { Deadlines, earliest, type Timed } from '../../../src/engine/tables/deadlines.ts'
-import type { Instant } from '../../../src/engine/types.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 
 const item = fc.nat(15)
 const step = fc.oneof(fc.record({ op: fc.constant('set' as const), item, at: fc.nat(50) }),

@@ -1,5 +1,5 @@
 /** Lookups and changes of routes, by the text of the address. */
-import type { Lookup, RouteChange } from '../../../src/engine/types.ts'
+import type { Lookup, RouteChange } from '../../../src/engine-types.ts'
 import type { Rtnetlink } from '../../../src/linux/rtnetlink.ts'
 import { ip } from '../../kit/frames.ts'
 

@@ -1,5 +1,5 @@
 /** A log whose records a test reads, and whose time a test sets. */
-import type { Instant } from '../../../src/engine/types.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 import { Log } from '../../../src/log/log.ts'
 import { createLog, type LogOptions } from '../../../src/log/outputs.ts'
 

@@ -4,7 +4,7 @@ import { type Config, matchesIface, type Settings } from '../../../src/config/co
 import type { Engine } from '../../../src/engine.ts'
 import type {
   Advertisement, Discovery, Effects, Link, Lookup, Multicast, PathLookup, Probe, RouteChange, RoutingDecision,
-} from '../../../src/engine/types.ts'
+} from '../../../src/engine-types.ts'
 import { Recorder } from '../../engine/kit/recorder.ts'
 import { NEXT_HOPS } from './steps.ts'
 

@@ -1,7 +1,7 @@
 /** Random sequences of what an engine receives: frames, inputs, changes of links and of the configuration, waiting. */
 import fc from 'fast-check'
 import { configOf, ip, mac } from '../../engine/kit/stage.ts'
-import type { Input, SavedHost } from '../../../src/engine/types.ts'
+import type { Input, SavedHost } from '../../../src/engine-types.ts'
 
 /** The same limits everywhere, so that a reload cannot leave more than it allows. */
 const TIMES = 'timeout 100\n retries 2\n ttl 2s\n deadtime 1s\n limit 4\n host-limit 3\n'

@@ -2,7 +2,7 @@
 import type { Address, Prefix } from '../../../src/address.ts'
 import type { Config } from '../../../src/config/config.ts'
 import { Engine } from '../../../src/engine.ts'
-import type { Effects, HostRoute, Input, Instant, Link } from '../../../src/engine/types.ts'
+import type { Effects, HostRoute, Input, Instant, Link } from '../../../src/engine-types.ts'
 import type { Outcome } from '../../../src/events.ts'
 import { NdiscView } from '../../../src/wire/ndisc-decode.ts'
 import { chance, ip, linkOf, LO, mac, na, ns, own, prefix } from '../../engine/kit/stage.ts'

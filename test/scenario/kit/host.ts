@@ -4,7 +4,7 @@
  * frames to itself and to its groups, and sends nothing by itself.
  */
 import { Address, formatMac, type Mac } from '../../../src/address.ts'
-import type { KernelNeighbor } from '../../../src/engine/types.ts'
+import type { KernelNeighbor } from '../../../src/engine-types.ts'
 import { RETRANS_TIMER } from '../../../src/wire/constants.ts'
 import { multicastMac } from '../../../src/wire/frame.ts'
 import { addressOf, echoFrame, type Frame, macOf, naFrame, nsFrame } from './frame.ts'

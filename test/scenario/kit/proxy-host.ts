@@ -8,7 +8,7 @@ import type { Config } from '../../../src/config/config.ts'
 import { Engine } from '../../../src/engine.ts'
 import type {
   Advertisement, Effects, HostRoute, Input, Instant, Link, Multicast, Probe, RouteChange, SavedHost, Subscription,
-} from '../../../src/engine/types.ts'
+} from '../../../src/engine-types.ts'
 import type { Event, Outcome } from '../../../src/events.ts'
 import { multicastMac } from '../../../src/wire/frame.ts'
 import { encodeAdvertisement, encodeSolicitation, MAX_ENCODED } from '../../../src/wire/ndisc-encode.ts'

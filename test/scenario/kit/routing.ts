@@ -4,7 +4,7 @@
  */
 import type { Mac } from '../../../src/address.ts'
 import type { Engine } from '../../../src/engine.ts'
-import type { Grant, Input, Instant, Link, SavedPrefix } from '../../../src/engine/types.ts'
+import type { Grant, Input, Instant, Link, SavedPrefix } from '../../../src/engine-types.ts'
 import { decodeRouterMessage, encodeRouterAdvertisement, MAX_ADVERTISEMENT, type RouterAdvertisement } from '../../../src/wire/router-messages.ts'
 import { prefix } from '../../kit/frames.ts'
 import { Frame } from './frame.ts'

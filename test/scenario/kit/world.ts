@@ -1,5 +1,5 @@
 /** Virtual time and virtual links with weather. Randomness is seeded, so a failing seed fails again. Wireshark reads `pcap`. */
-import type { Random } from '../../../src/engine/types.ts'
+import type { Random } from '../../../src/engine-types.ts'
 import type { Frame } from './frame.ts'
 
 export interface Weather {

@@ -1,11 +1,11 @@
 /** The types of the engine's inputs and effects. The engine does no I/O: time and randomness are inputs as well. */
-import type { Address, Mac, Prefix } from '../address.ts'
-import type { Config } from '../config/config.ts'
-import type { Event, Outcome } from '../events.ts'
-import type { ListenerQuery, MulticastMessage } from '../wire/mld-decode.ts'
-import type { DnsOption, RouterAdvertisement, RouterMessage } from '../wire/router-messages.ts'
-import type { NdiscView, NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc-decode.ts'
-import type { Pool } from './tables/pool.ts'
+import type { Address, Mac, Prefix } from './address.ts'
+import type { Config } from './config/config.ts'
+import type { Event, Outcome } from './events.ts'
+import type { ListenerQuery, MulticastMessage } from './wire/mld-decode.ts'
+import type { DnsOption, RouterAdvertisement, RouterMessage } from './wire/router-messages.ts'
+import type { NdiscView, NeighborAdvertisement, NeighborSolicitation } from './wire/ndisc-decode.ts'
+import type { Pool } from './engine/tables/pool.ts'
 
 /** Milliseconds on a monotonic clock. */
 export type Instant = number & { readonly unit: 'monotonic ms' }
