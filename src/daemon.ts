@@ -81,9 +81,9 @@ export class Daemon {
     this.#routes = new HostRoutes(this.#kernel, {
       done: (changes) => step({ kind: 'routes-done', changes }),
       failed: ({ change: { op, route }, error }) => {
+        if (error.code !== 'EEXIST') this.#comparison.refused()
         if (verdict(error) === 'wait') return
         this.#totals.routeErrors++
-        if (error.code !== 'EEXIST') this.#comparison.refused()
         logRefusedRoute(log, op, String(route.target), error)
       },
       overrun: () => {

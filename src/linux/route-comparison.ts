@@ -43,7 +43,7 @@ export class RouteComparison {
     else this.#timer = setTimeout(() => this.run(), RETRY)
   }
 
-  /** Registers that the kernel refused a route: it does so while IPv6 is disabled on the link. */
+  /** Registers that the kernel refused a route: it does so while IPv6 is disabled on the link, or the MTU of the link is too small for IPv6. */
   refused(): void { this.#isRefused = true }
 
   /** Handles a link that changed, perhaps its addresses. Compares if the kernel refused a route before: it may accept the route now. */

@@ -66,6 +66,12 @@ t.test('IPv6 is disabled on each link for a while', async (t) => {
   proxy.sysctl({ 'conf/eth1/disable_ipv6': 0 })
   await works(stage)
   t.same(proxy.ourRoutes(), [vmAddress(2)])
+  // Below the smallest MTU of IPv6 (RFC 8200 5), the kernel removes addresses and routes, and refuses these with another error.
+  proxy.ip('link set eth1 mtu 1200')
+  await until(() => proxy.ourRoutes().length === 0)
+  proxy.ip('link set eth1 mtu 1500')
+  await works(stage)
+  t.same(proxy.ourRoutes(), [vmAddress(2)])
   proxy.sysctl({ 'conf/eth0/disable_ipv6': 1 })
   proxy.sysctl({ 'conf/eth0/disable_ipv6': 0 })
   proxy.ip(`addr add ${PROXY}/64 dev eth0 nodad`, `route add default via ${ROUTER}`)
