@@ -89,7 +89,7 @@ export class Claims extends Part<ClaimParts> {
       return
     }
     // The bridge lost the owner's port, so the owner may be on this link now, even if an earlier probe on this link was not answered.
-    if (isMissing && rival !== ifindex) prober.again(neighbor, ifindex)
+    if (isMissing && rival !== ifindex && !this.#isUpstream(neighbor, neighbor.ifindex)) prober.again(neighbor, ifindex)
     neighbor.set({ rival: ifindex, rivalMac: mac })
     if (state === 'REACHABLE' && neighbor.isBehindProxy && mac !== undefined && mac !== neighbor.mac) {
       // The proxy answers from its cache, also for a host that has just moved. Further claims do not delay the verification.

@@ -162,11 +162,13 @@ export class Prober extends Part<ProberParts> {
   #source(link: Link, target: Address): Address | undefined { return probeSource(link, target) ?? this.parts.bareLinks.source(link, target) }
 
   /** @returns the downstream links that an owner may have moved to; none for an upstream owner whose place nothing puts in doubt */
-  #downstreams({ rule, ifindex, isOverridable, work: { isMissing } }: Neighbor): readonly number[] {
+  #downstreams({ rule, ifindex, isOverridable, unicastProbes, work: { isMissing, probes } }: Neighbor): readonly number[] {
     const { links } = this.parts
     const isDownstream = (link: number): boolean => !isUpstream(rule, links.get(link))
     // Where another proxy on the upstream answered, the host may have moved downstream.
-    if (!isDownstream(ifindex) && !isOverridable && !isMissing) return []
+    // A bridge also forgets the port of an owner that is still there, so the owner has a probe to itself before a downstream host may answer.
+    const hasLeft = isMissing && probes > unicastProbes
+    if (!isDownstream(ifindex) && !isOverridable && !hasLeft) return []
     return rule.links.ifindexes.filter((link) => link !== ifindex && links.up(link) && isDownstream(link))
   }
 }

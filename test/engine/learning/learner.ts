@@ -221,16 +221,20 @@ t.test('a bridge that lost a host\'s port: all downstreams are probed at once, a
 })
 
 t.test('a bridge of the upstream that lost a host\'s port: the host may be downstream now, another host gets no address', async (t) => {
-  for (const [from, state] of [[VM2, 'REACHABLE eth1 routed'], [VM3, 'FAILED -']] as const) {
+  for (const [from, isThere, state] of [[VM2, false, 'REACHABLE eth1 routed'], [VM3, false, 'FAILED -'], [VM2, true, 'REACHABLE eth0']] as const) {
     const stage = new Stage(TIMED)
     stage.ns(ETH1, VM)
     stage.na(ETH0, VM, VM2)
     stage.wait(1000)
     stage.sink.take()
     stage.station(ETH0, VM2, undefined)
-    t.same(stage.probes(), [`solicit eth0 ${VM}`, `solicit eth1 ${VM}`])
-    stage.na(ETH1, VM, from)
-    stage.wait(1000)
+    t.same(stage.probes(), [`solicit eth0 ${VM}`], 'the owner may still be there')
+    t.equal(stage.na(ETH1, VM, VM2), 'unsolicited', 'a forged answer is no proof')
+    if (isThere) stage.na(ETH0, VM, VM2)
+    stage.wait(100)
+    t.same(stage.probes(), isThere ? [] : [`solicit eth0 ${VM}`, `solicit eth1 ${VM}`])
+    if (!isThere) stage.na(ETH1, VM, from)
+    stage.wait(isThere ? 0 : 1000)
     t.equal(stage.known[VM], state)
   }
 })
