@@ -120,9 +120,10 @@ function advice({ address, verdict, reason, owner, own, probe, links, kernel }: 
   const route = kernel?.route
   const on = (outcome: string): string[] => links.filter((link) => link.outcome === outcome).map((link) => link.interface)
   // Hosts behind a router cannot reply to a probe.
-  if (reason === 'failed' && route?.via != null && route.interface !== null && owner?.probed.includes(route.interface)) {
-    return `The kernel routes ${route.prefix} via ${route.via}: for hosts behind a router, add \`rule ${route.prefix} { auto }\` to a block \`proxy ${
-      on('failed')[0]}\``
+  const from = on('failed').find((link) => link !== route?.interface)
+  const isBehind = reason === 'failed' && route?.via != null && route.interface !== null && owner?.probed.includes(route.interface)
+  if (isBehind && from !== undefined && route.prefix !== '::/0') {
+    return `The kernel routes ${route.prefix} via ${route.via}: for hosts behind a router, add \`rule ${route.prefix} { auto }\` to a block \`proxy ${from}\``
   }
   const silent = on('own-address').filter((link) => !own.includes(link))
   if (verdict === 'kernel-answers' && reason === 'own-address' && silent.length > 0) {

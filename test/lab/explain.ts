@@ -1,6 +1,7 @@
 /** `ndp6d explain` and a capture agree: an address is answered if, and only if, the command says so. */
 import { dirname } from 'node:path'
 import t from 'tap'
+import { printExplanation } from '../../src/cli/explain-text.ts'
 import type { Explained } from '../../src/replies/explain.ts'
 import { command, type Ended, run } from '../fixtures/program.ts'
 import { ns } from '../kit/frames.ts'
@@ -150,6 +151,9 @@ t.test('the verdict for each kind of address', async (t) => {
     await until(() => explain(BEHIND).stdout.includes('no host on'))
     t.match(explain(BEHIND).stdout, `The kernel routes ${BEHIND}/128 via ${vm3.linkLocal('eth0')}: for hosts behind a router, add \`rule ${BEHIND
     }/128 { auto }\` to a block \`proxy eth0\``)
+    const behind = json(BEHIND)
+    const kernel = { ...behind.kernel!, route: { ...behind.kernel!.route!, prefix: '::/0' } }
+    t.notMatch(printExplanation({ ...behind, kernel }), /\{ auto \}/, 'not for a default route')
     await until(() => explain(ELSEWHERE).stdout.includes('dummy0'))
     t.equal(await isAnswered(ELSEWHERE, 300), false)
     t.match(explain(ELSEWHERE).stdout, /Nothing answers for it on eth0 and eth1, because no rule there leads to dummy0: name dummy0 in the rule, /)
