@@ -6,9 +6,9 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 
 /** CPU time that may be taken at once, milliseconds. A status of 4096 hosts takes about a third of this. */
 const BURST = 100
-/** Share of the time that may be taken in the long run. */
+/** Share of the time that may be taken in the long run, if no turn is longer than {@link MAX_DEBT}. */
 const RATE = 0.05
-/** Time of a long turn that the next turn waits for, milliseconds. A client must get the rest of its reply before it gives up. */
+/** Time of a long turn that the next turn waits for, milliseconds: no more, because a client must get the rest of its reply before it gives up. */
 const MAX_DEBT = 200
 
 export class Share {
