@@ -215,7 +215,8 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     }
     const passed = (now - advertiser.lastSent) / 1000
     const isChanged = [...lifetimesOf(content)].some(([name, lifetime]) => {
-      const before = advertiser.lifetimes.get(name) ?? DNS_LIFETIME
+      // Longer lifetimes are advertised as DNS_LIFETIME: one that has counted down to less since then is unchanged.
+      const before = advertiser.lifetimes.get(name) ?? Math.max(DNS_LIFETIME, lifetime + passed)
       return Math.abs(lifetime - before + passed) > REFRESH * Math.max(lifetime, before - passed)
     })
     if (isChanged) this.#soon(advertiser, now)
