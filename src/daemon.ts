@@ -108,7 +108,7 @@ export class Daemon {
       full: () => this.#report({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }),
     })
     this.#findings = new FindingWatch(() => ({ machine: new Machine(this.#kernel, () => this.#watch.defaultRoutes), config: this.#config,
-      daemon: this.introspection.facts, neighbors: this.introspection.neighbors }), log)
+      daemon: this.introspection.facts }), log)
     this.#savedState = new SavedState(this.#engine, state, log)
     this.introspection = new Introspection({ engine: this.#engine, kernel: this.#kernel, watch: this.#watch, sockets: this.#sockets,
       forwarding: this.#forwarding, counters: this.#counters, totals: this.#totals, observers: this.#observers,

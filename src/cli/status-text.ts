@@ -152,7 +152,7 @@ export class StatusText {
       : forwarding.isOn === true ? ' (this machine has none: see `ip -6 route show default`, or write `default-route always`)' : ''
     const shown = this.#first(advertising, SHOWN.advertising)
     const most = this.#all ? Number.POSITIVE_INFINITY : 40
-    const lines = shown.flatMap(({ link, lastAt, routerLifetime, mtu, prefixes, servers, domains, otherRouters }) => {
+    const lines = shown.flatMap(({ link, source, lastAt, routerLifetime, mtu, prefixes, servers, domains, otherRouters }) => {
       const offered = prefixes.map(({ prefix, autonomous, valid, preferred }) =>
         `${prefix} (${preferred === 0 ? 'deprecated, ' : ''}${duration(valid)}${autonomous ? '' : ', no addresses by SLAAC'})`)
       const parts = [listed(offered.length === 0 ? ['no prefix yet'] : offered, most),
@@ -164,7 +164,8 @@ export class StatusText {
           ago(at, this.#now)} ago`)
       const state = links.find(({ name }) => name === link)?.state ?? 'serving'
       const sentence = state !== 'serving' ? `not advertised on ${link} (${state}: ${LINK_STATES[state]})`
-        : lastAt === null ? `not advertised on ${link} yet: it has no usable link-local address` : `advertised on ${link}: ${parts.join(', ')}`
+        : source === null ? `not advertised on ${link}: it has no usable link-local address`
+        : lastAt === null ? `not advertised on ${link} yet` : `advertised on ${link}: ${parts.join(', ')}`
       return [wrap(sentence, this.#width, 2), ...routers.map((text) => `  ${wrap(text, this.#width - 2, 4)}`)]
     })
     return lines.map((line) => `${line}\n`).join('') + this.#more(advertising.length - shown.length, 'ndp6d status --all')

@@ -82,8 +82,8 @@ export interface Subject {
   readonly daemon: DaemonFacts | undefined
   /** Why there is no `daemon`. */
   readonly absence?: Unknown
-  /** The entries of the daemon's cache; empty without a daemon. */
-  readonly neighbors: Iterable<NeighborFacts>
+  /** The entries of the daemon's cache. Empty without a daemon, and if the daemon itself makes the checks: there may be many thousands. */
+  readonly neighbors: readonly NeighborFacts[]
 }
 
 /** The subject of checks with `needs`: its configuration exists. */

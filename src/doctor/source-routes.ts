@@ -1,5 +1,6 @@
 /** Checks that packets leave by the upstream that their source address belongs to (RFC 8028, BCP 38), by lookups in the kernel. */
 import { Address, type Prefix } from '../address.ts'
+import type { LinkDetails } from '../wire/link-details.ts'
 import { type Check, configured, type Configured, type Finding, word } from './check.ts'
 import { isNamed, prefixesOf, upstreamsOf } from './roles.ts'
 
@@ -35,37 +36,46 @@ function strangeUpstreams({ config, machine }: Configured): Finding[] {
 }
 
 /**
- * @returns prefixes whose packets go back to the upstream instead of to a host of the same prefix: a routing rule for these sources selects a
+ * Finds prefixes whose packets go back to the upstream instead of to a host of the same prefix: a routing rule for these sources selects a
  * table without the host routes. Every packet of the router itself, of its neighbors and of this machine is lost then.
  */
-function returnedPackets({ config, machine, neighbors }: Configured): Finding[] {
+function hiddenHostRoutes(subject: Configured): Finding[] {
+  const { machine } = subject
   const found = new Map<string, Finding>()
-  for (const subnet of config.subnets) {
-    const upstream = machine.link(subnet.upstream)
-    if (upstream === undefined) continue
-    for (const prefix of prefixesOf(subnet, machine)) {
-      const host = firstHost(neighbors, prefix, subnet.upstream)
-      if (host === undefined) continue
-      const isReturned = (source?: Address): boolean => machine.lookup({ target: host, from: upstream.ifindex, source }).ifindex === upstream.ifindex
-      // Without a rule for the sources, the host route itself is missing: that is the check `host-route`.
-      if (isReturned() || !isReturned(prefix.address)) continue
-      found.set(`${prefix}`, {
-        what: `packets from ${prefix} to ${host} leave by ${upstream.name}, because a routing rule for these sources selects another table`,
-        why: 'the router, its neighbors and this machine do not reach hosts of the same prefix',
-        mend: `ip -6 rule add from ${prefix} lookup main suppress_prefixlength 0`, link: upstream.name, target: `${prefix}`,
-      })
-    }
+  for (const { prefix, upstream: { name, ifindex }, host } of firstHosts(subject)) {
+    if (host === undefined) continue
+    const isReturned = (source?: Address): boolean => machine.lookup({ target: host, from: ifindex, source }).ifindex === ifindex
+    // Without a rule for the sources, the host route itself is missing: that is the check `host-route`.
+    if (isReturned() || !isReturned(prefix.address)) continue
+    found.set(`${prefix}`, {
+      what: `packets from ${prefix} to ${host} leave by ${name}, because a routing rule for these sources selects another table`,
+      why: 'the router, its neighbors and this machine do not reach hosts of the same prefix',
+      mend: `ip -6 rule add from ${prefix} lookup main suppress_prefixlength 0`, link: name, target: `${prefix}`,
+    })
   }
   return [...found.values()]
 }
 
-/** @returns the first known host of a prefix that is not on the upstream */
-function firstHost(neighbors: Configured['neighbors'], prefix: Prefix, upstream: string): Address | undefined {
+interface FirstHost { readonly prefix: Prefix; readonly upstream: LinkDetails; host?: Address }
+
+/** @returns each prefix of each subnet with an upstream, and its first known host that is not on the upstream. Reads the neighbors once */
+function firstHosts({ config, machine, neighbors }: Configured): FirstHost[] {
+  const all = config.subnets.flatMap((subnet): FirstHost[] => {
+    const upstream = machine.link(subnet.upstream)
+    return upstream === undefined ? [] : prefixesOf(subnet, machine).map((prefix) => ({ prefix, upstream }))
+  })
+  const open = new Set(all)
   for (const { target, state, iface } of neighbors) {
-    const address = Address.parse(target)
-    if (address !== undefined && state === 'REACHABLE' && iface !== undefined && iface !== upstream && prefix.contains(address)) return address
+    if (open.size === 0) break
+    if (state !== 'REACHABLE' || iface === undefined) continue
+    const host = Address.parse(target)
+    for (const each of open) {
+      if (host === undefined || iface === each.upstream.name || !each.prefix.contains(host)) continue
+      each.host = host
+      open.delete(each)
+    }
   }
-  return undefined
+  return all
 }
 
 /**
@@ -82,6 +92,7 @@ function commands(prefix: Prefix, { name, ifindex, mac }: { name: string; ifinde
 }
 
 export const sourceRouteChecks: readonly Check[] = [
-  configured({ code: 'source-route', severity: 'warning', title: 'packets leave by the upstream of their prefix', isCheap: true },
-    (subject) => [...strangeUpstreams(subject), ...returnedPackets(subject)]),
+  configured({ code: 'source-route', severity: 'warning', isCheap: true,
+    title: 'packets leave by the upstream of their prefix, and no routing rule hides host routes' },
+  (subject) => [...strangeUpstreams(subject), ...hiddenHostRoutes(subject)]),
 ]

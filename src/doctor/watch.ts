@@ -28,7 +28,7 @@ export interface FindingCount {
 interface Entry { readonly check: Check; readonly finding: Finding }
 
 export class FindingWatch {
-  readonly #subject: () => Subject
+  readonly #subject: () => Omit<Subject, 'neighbors'>
   readonly #log: Log
   /** Findings by code, link and target. The text is not part of the key, because numbers in it may change. */
   #entries = new Map<string, Entry>()
@@ -36,7 +36,7 @@ export class FindingWatch {
   readonly #pauses: typeof PAUSES
   #isClosed = false
 
-  constructor(subject: () => Subject, log: Log, pauses = PAUSES) {
+  constructor(subject: () => Omit<Subject, 'neighbors'>, log: Log, pauses = PAUSES) {
     this.#subject = subject
     this.#log = log
     this.#pauses = pauses
@@ -63,7 +63,8 @@ export class FindingWatch {
   #later(pause: number): void { this.#timer = setTimeout(() => void this.#round(), pause) }
 
   async #round(): Promise<void> {
-    const subject = this.#subject()
+    // Without neighbors: a pass over all hosts would take too long between two packets.
+    const subject = { ...this.#subject(), neighbors: [] }
     const entries = new Map<string, Entry>()
     for (const check of CHECKS) {
       if (check.isCheap !== true) continue

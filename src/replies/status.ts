@@ -52,6 +52,8 @@ export interface HostStatus {
 /** The Router Advertisements of one link. Lifetimes are seconds from now. */
 export interface AdvertisingStatus {
   readonly link: string
+  /** Their source address. Null: none is sent, because the link has no usable link-local address. */
+  readonly source: string | null
   /** When they were last sent to all nodes. */
   readonly lastAt: string | null
   /** Lifetime of the default route; 0: hosts get none. */
@@ -169,10 +171,10 @@ function summaryOf(daemon: StatusSource, { file, limits, findings = null, ...pro
   }
 }
 
-function advertisingOf({ lifetime, mtu, prefixes, servers, domains, age, others }: Introspection['advertising'][number],
+function advertisingOf({ source, lifetime, mtu, prefixes, servers, domains, age, others }: Introspection['advertising'][number],
   link: string): AdvertisingStatus {
   const now = Date.now()
-  return { link, lastAt: timeBefore(now, age), routerLifetime: lifetime, mtu: mtu ?? null,
+  return { link, source: source?.toString() ?? null, lastAt: timeBefore(now, age), routerLifetime: lifetime, mtu: mtu ?? null,
     prefixes: prefixes.map(({ prefix, autonomous, valid, preferred }) => ({ prefix: prefix.toString(), autonomous, valid, preferred })),
     servers, domains,
     otherRouters: others.map(({ address, mac, isForged, ...other }) => ({ address: address.toString(),

@@ -80,7 +80,7 @@ t.test('what is wrong comes first', async (t) => {
   t.match(text({ subnets: [{ ...STATUS.subnets[0], prefix: 'auto' }] }).overview, /^subnet auto \(2001:db8::\/64\): eth0 to eth1/m)
 })
 
-const OFFER: AdvertisingStatus = { link: 'br0', lastAt: before(9), routerLifetime: 1800, mtu: 1500, servers: ['fd00::53'], domains: ['example.net'],
+const OFFER: AdvertisingStatus = { link: 'br0', source: 'fe80::1', lastAt: before(9), routerLifetime: 1800, mtu: 1500, servers: ['fd00::53'], domains: ['example.net'],
   prefixes: [{ prefix: '2001:db8::/64', autonomous: true, valid: 86_400, preferred: 14_400 }], otherRouters: [] }
 
 t.test('Router Advertisements', async (t) => {
@@ -93,7 +93,8 @@ t.test('Router Advertisements', async (t) => {
   t.match(without(null), /, NO default route, MTU/)
   const onLink = (state: LinkState): string => text({ advertising: [OFFER], links: [link('br0', { state })] }).overview
   t.match(onLink('serving'), /^advertised on br0: /m)
-  t.match(shown({ ...OFFER, lastAt: null }), /^not advertised on br0 yet: it has no usable link-local address$/m)
+  t.match(shown({ ...OFFER, source: null }), /^not advertised on br0: it has no usable link-local address$/m, 'also if it had one')
+  t.match(shown({ ...OFFER, lastAt: null }), /^not advertised on br0 yet$/m)
   t.match(onLink('down'), /^not advertised on br0 \(down: no carrier, or set down\)$/m)
   t.match(onLink('failed'), /^not advertised on br0 \(failed: exists, but is not served\)$/m)
   for (const state of ['down', 'failed'] as const) t.notMatch(onLink(state), /^advertised on/m)

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { Address, type Mac } from '../../src/address.ts'
 import { parseConfig } from '../../src/config/load.ts'
-import type { Finding } from '../../src/doctor/check.ts'
+import type { Finding, NeighborFacts } from '../../src/doctor/check.ts'
 import { type Kernel, Machine } from '../../src/doctor/machine.ts'
 import { sourceRouteChecks } from '../../src/doctor/source-routes.ts'
 import { NO_ROUTE } from '../../src/linux/rtnetlink.ts'
@@ -18,18 +18,21 @@ interface Scene {
   /** Default routes: link and gateway. */
   readonly routes?: readonly (readonly [string, string])[]
   readonly pointToPoint?: string
+  readonly neighbors?: readonly NeighborFacts[]
+  /** Link by which packets to a host leave if their source is in a prefix; default: eth1. */
+  readonly returns?: Readonly<Record<string, string>>
 }
 
-function findings({ config: text = CONFIG, leave = {}, routes = [], pointToPoint }: Scene): Finding[] {
+function findings({ config: text = CONFIG, leave = {}, routes = [], pointToPoint, neighbors = [], returns = {} }: Scene): Finding[] {
   const kernel: Kernel = {
     linkDetails: () => LINKS.map((name, i) => ({ ifindex: i + 1, name, mac: name === pointToPoint ? undefined : 0x020000000001 as Mac, up: true,
       replugged: false, isEnabled: true, type: undefined })),
     addressStates: () => [], neighbors: () => [], proxies: () => [], paths: () => [],
     defaultRoutes: () => routes.map(([link, gateway]) => ({ address: ip(gateway), ifindex: LINKS.indexOf(link) + 1, protocol: 3 })),
-    lookup: ({ from, source }) => ({ ...NO_ROUTE, ifindex: from === 2 ? LINKS.indexOf(leave[`${source}`] ?? 'eth0') + 1 : undefined }),
+    lookup: ({ from, source }) => ({ ...NO_ROUTE, ifindex: LINKS.indexOf(from === 2 ? leave[`${source}`] ?? 'eth0' : returns[`${source}`] ?? 'eth1') + 1 }),
   }
   const { config } = parseConfig(text, 'ndp6d.conf')
-  const subject = { machine: new Machine(kernel), config, daemon: undefined, neighbors: [] }
+  const subject = { machine: new Machine(kernel), config, daemon: undefined, neighbors }
   return sourceRouteChecks[0].look(subject) as Finding[]
 }
 
@@ -50,4 +53,20 @@ t.test('what is no fault', async (t) => {
   t.same(show({ config: CONFIG.replace('upstream eth0', 'upstream ppp0') }), [], 'one upstream')
   t.same(show({ config: CONFIG.replace('upstream ppp0', 'upstream eth9') }), [], 'an upstream that does not exist')
   t.same(show({ config: CONFIG.replaceAll('downstream eth1', 'downstream eth8') }), [], 'no downstream exists')
+})
+
+t.test('a routing rule that hides host routes', async (t) => {
+  const leave = { '2001:db8:2::': 'ppp0' }
+  const returns = { '2001:db8:1::': 'eth0', '2001:db8:2::': 'ppp0' }
+  let reads = 0
+  const neighbor = (target: string, iface?: string, state = 'REACHABLE'): NeighborFacts => ({ target, iface, pinned: false,
+    get state() { reads++; return state } })
+  const neighbors = [neighbor('2001:db8:1::1', 'eth0'), neighbor('2001:db8:1::2', undefined, 'FAILED'), neighbor('2001:db8:1::3', 'eth1', 'PROBE'),
+    neighbor('2001:db8:3::4', 'eth1'), neighbor('2001:db8:1::5', 'eth1'), neighbor('2001:db8:2::6', 'eth1'), neighbor('2001:db8:2::7', 'eth1'), neighbor('2001:db8:2::8', 'eth1')]
+  t.same(findings({ leave, returns, neighbors }).map(({ what, mend }) => `${/^packets .* leave by [^,]*/.exec(what)} ${mend}`), [
+    'packets from 2001:db8:1::/64 to 2001:db8:1::5 leave by eth0 ip -6 rule add from 2001:db8:1::/64 lookup main suppress_prefixlength 0',
+    'packets from 2001:db8:2::/64 to 2001:db8:2::6 leave by ppp0 ip -6 rule add from 2001:db8:2::/64 lookup main suppress_prefixlength 0'])
+  t.equal(reads, 7, 'one pass over the neighbors, which ends after each prefix has a host')
+  t.same(findings({ leave, neighbors }), [], 'host routes count')
+  t.same(findings({ leave, returns: { ...returns, undefined: 'eth0' }, neighbors: neighbors.slice(0, 5) }), [], 'no host route')
 })

@@ -28,7 +28,7 @@ t.test('findings come and go', async (t) => {
   }
   const { config } = parseConfig(CONFIG, 'ndp6d.conf')
   const records: [string, object, string][] = []
-  const subject = (): Subject => ({ machine: new Machine(kernel), config, neighbors: [],
+  const subject = (): Omit<Subject, 'neighbors'> => ({ machine: new Machine(kernel), config,
     daemon: { pid: process.pid, received: {}, silent: [] } })
   const log: Log = { info: (...record) => { records.push(['info', ...record]) }, warn: (...record) => { records.push(['warn', ...record]) } }
   const watch = new FindingWatch(subject, log, { first: 1, interval: 20 })

@@ -47,9 +47,10 @@ interface Advertiser extends Timed {
   isEnding: boolean
 }
 
-/** What is advertised on a link at present. Lifetimes in seconds. */
+/** What is advertised on a link at present; without `source`, nothing, because the link has no usable address. Lifetimes in seconds. */
 export interface AdvertisedLink extends Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes'> {
   readonly ifindex: number
+  readonly source: Address | undefined
   readonly servers: readonly string[]
   readonly domains: readonly string[]
   /** Milliseconds since the last advertisement to all nodes; infinite before the first one. */
@@ -78,12 +79,12 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   saved(now: Instant): SavedAdvertising { return this.#prefixes.saved(now) }
 
   * snapshot(now: Instant): Generator<AdvertisedLink> {
-    for (const advertiser of this.records.values()) {
+    for (const advertiser of [...this.records.values()].filter(({ isEnding }) => !isEnding)) {
       const { ifindex, lastSent } = advertiser
-      const { lifetime, mtu, prefixes, dns } = this.#content(advertiser, now)
+      const { source, lifetime, mtu, prefixes, dns } = this.#content(advertiser, now)
       const [servers, domains] = ['servers', 'domains'].map((wanted) => dns.filter(({ kind }) => kind === wanted)
         .flatMap((option) => option.lifetime > 0 ? option.values : []))
-      yield { ifindex, lifetime, mtu, prefixes, servers, domains, age: now - lastSent, others: this.#others.on(ifindex, now) }
+      yield { ifindex, source, lifetime, mtu, prefixes, servers, domains, age: now - lastSent, others: this.#others.on(ifindex, now) }
     }
   }
 
@@ -214,7 +215,8 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     }
     const passed = (now - advertiser.lastSent) / 1000
     const isChanged = [...lifetimesOf(content)].some(([name, lifetime]) => {
-      const before = advertiser.lifetimes.get(name) ?? DNS_LIFETIME
+      // Longer lifetimes are advertised as DNS_LIFETIME: one that has counted down to less since then is unchanged.
+      const before = advertiser.lifetimes.get(name) ?? Math.max(DNS_LIFETIME, lifetime + passed)
       return Math.abs(lifetime - before + passed) > REFRESH * Math.max(lifetime, before - passed)
     })
     if (isChanged) this.#soon(advertiser, now)

@@ -90,6 +90,22 @@ t.test('a long lifetime of the upstream that counts down causes no early adverti
   t.same(stage.advertisements, [])
 })
 
+t.test('a lifetime of the upstream that counts down past half an hour causes no early advertisement', async (t) => {
+  const [constant, ...others] = [65_535, 2200, 2090, 2000].map((lifetime) => {
+    const stage = new Router()
+    dns(stage, 'servers', ['2001:db8::53'], lifetime)
+    const times: number[] = []
+    for (let time = 0; times.length < 4; time += 10) {
+      // Each input causes a comparison with the last advertisement.
+      dns(stage, 'servers', ['2001:db8::54'], 0)
+      stage.wait(10_000)
+      times.push(...stage.advertisements.map(() => time))
+    }
+    return times
+  })
+  for (const times of others) t.same(times, constant)
+})
+
 t.test('a very long lifetime of the upstream is passed on as half an hour, and withdrawn for as long', async (t) => {
   for (const [server, lifetime] of [['2001:db8::bad', 'fffffffe'], ['2001:db8::bad', 'ffffffff'], ['2001:db8::bad', '00010000']]) {
     const stage = new Router()
