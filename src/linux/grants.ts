@@ -72,9 +72,9 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
     const address = decodeAddress(message)
     if (address === undefined) return
     if (message.type !== RTM_DELADDR) return this.#add(address)
-    const known = this.#lifetimes.get(address.ifindex)
+    // Another address of the prefix may remain, and it has lifetimes of its own.
     const text = new Prefix(address.address, address.prefixLength).toString()
-    if (known?.get(text)?.address === address.address.toString() && known.delete(text)) this.#touch(address.ifindex)
+    if (address.temporary !== true && this.#lifetimes.get(address.ifindex)?.has(text) === true) this.resyncLater()
   }
 
   override close(): void {
@@ -87,6 +87,9 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
   protected dump(): AddressMessage[] { return this.kernel.addresses() }
 
   protected compare(addresses: AddressMessage[]): void {
+    for (const known of this.#lifetimes.values()) {
+      for (const [text, { address }] of known) if (address !== undefined) known.delete(text)
+    }
     for (const address of addresses) this.#add(address)
     for (const ifindex of this.#names.keys()) this.#touched.add(ifindex)
     this.#report()
@@ -107,8 +110,10 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
     if (known === undefined) this.#lifetimes.set(ifindex, known = new Map())
     const text = prefix.toString()
     const before = known.get(text)
-    if (before === undefined ? known.size >= PREFIX_LIMIT : before.address === undefined && address !== undefined) return
     const now = performance.now()
+    // The lifetimes of an address do not replace those that a router advertised, until these are over.
+    const isAdvertised = before !== undefined && before.address === undefined && before.valid > now
+    if (before === undefined ? known.size >= PREFIX_LIMIT : isAdvertised && address !== undefined) return
     known.set(text, { prefix, valid: now + milliseconds(valid), preferred: now + milliseconds(preferred), address })
     this.#touch(ifindex)
   }
