@@ -3,7 +3,7 @@
  * for name resolution (rtnetlink(7)). The kernel reports a prefix only when a router advertises it. Until then, the lifetimes are those of
  * the addresses that were made from the prefix. The MTU changes with that of the link, or by an advertisement, which may have no prefix.
  */
-import { Prefix } from '../address.ts'
+import { type Mac, Prefix } from '../address.ts'
 import type { Grant, Input } from '../engine-types.ts'
 import type { Message } from '../wire/netlink.ts'
 import {
@@ -30,16 +30,25 @@ interface Lifetimes {
   readonly address: string | undefined
 }
 
-export type GrantsFound = (input: Extract<Input, { kind: 'grants' | 'dns' }>) => void
+export interface GrantListener {
+  input(input: Extract<Input, { kind: 'grants' | 'dns' }>): void
+  /** @returns the address of a followed link; undefined on a link without link-layer addresses */
+  macOf(ifindex: number): Mac | undefined
+  /** An error of a solicitation, to be judged by `verdict`. */
+  failed(iface: string, error: Error): void
+}
 
-export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
+export class GrantWatcher extends TableWatcher<AddressMessage[], GrantListener> {
   protected readonly pause = 100
   /** Names of the followed links. */
   #names: ReadonlyMap<number, string> = new Map()
   /** Lifetimes by ifindex, then by prefix. */
   readonly #lifetimes = new Map<number, Map<string, Lifetimes>>()
   readonly #touched = new Set<number>()
-  readonly #solicitor = new RouterSolicitor()
+  readonly #solicitor = new RouterSolicitor({
+    macOf: (ifindex) => this.listener.macOf(ifindex),
+    failed: (ifindex, error) => this.listener.failed(this.#names.get(ifindex)!, error),
+  })
   #timer: NodeJS.Timeout | undefined
 
   /**
@@ -65,7 +74,7 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
     const prefix = decodePrefix(message)
     const advertised = dns ?? prefix
     if (advertised !== undefined) this.#solicitor.stop(advertised.ifindex)
-    if (dns !== undefined && this.#names.has(dns.ifindex)) return this.listener({ kind: 'dns', ...dns })
+    if (dns !== undefined && this.#names.has(dns.ifindex)) return this.listener.input({ kind: 'dns', ...dns })
     if (prefix !== undefined) return this.#set(prefix)
     const link = decodeLinkIndex(message)
     if (link !== undefined && this.#names.has(link)) return this.#touch(link)
@@ -136,7 +145,7 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
         if (valid <= now) known!.delete(text)
         grants.push({ prefix, valid: Math.max(0, valid - now), preferred: Math.max(0, preferred - now) })
       }
-      this.listener({ kind: 'grants', ifindex, grants, mtu: readSetting(name, 'mtu') })
+      this.listener.input({ kind: 'grants', ifindex, grants, mtu: readSetting(name, 'mtu') })
     }
     this.#touched.clear()
   }

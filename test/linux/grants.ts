@@ -13,6 +13,8 @@ await ownNamespace()
 /** Addresses in one prefix, as ip-address(8) takes them: of the router, and of an administrator. */
 const [FINITE, FOREVER] = ['2001:db8::1/64 valid_lft 600 preferred_lft 300', '2001:db8::2/64']
 
+const QUIET = { macOf: () => undefined, failed: () => {} }
+
 /** RTM_NEWPREFIX for 2001:db8:n::/64 on a link. @param valid seconds, as bytes in hexadecimal (600) */
 function advertised(link: number, n: number, valid = '58020000') {
   const [low, third] = [Buffer.from([link, 0, 0, 0]).toString('hex'), n.toString(16).padStart(4, '0')]
@@ -25,7 +27,7 @@ t.test('a flood of prefixes costs no memory, and those that came before are stil
   const kernel = new Rtnetlink()
   const link = ifindex('v0')
   let grants: readonly Grant[] = []
-  const watcher = new GrantWatcher((input) => { if (input.kind === 'grants') grants = input.grants }, kernel)
+  const watcher = new GrantWatcher({ ...QUIET, input: (input) => { if (input.kind === 'grants') grants = input.grants } }, kernel)
   t.teardown(() => [watcher, kernel].forEach((each) => each.close()))
   watcher.follow(new Map([[link, 'v0']]))
   for (let n = 0; n < 5000; n++) watcher.message(advertised(link, n))
@@ -43,7 +45,7 @@ t.test('the MTU is that of IPv6 on the link, whenever it changes', async (t) => 
   sh('sysctl -qw net.ipv6.conf.m0.disable_ipv6=0')
   const kernel = new Rtnetlink()
   let mtu: number | undefined
-  const watcher = new GrantWatcher((input) => { if (input.kind === 'grants') mtu = input.mtu }, kernel)
+  const watcher = new GrantWatcher({ ...QUIET, input: (input) => { if (input.kind === 'grants') mtu = input.mtu } }, kernel)
   t.teardown(() => [watcher, kernel].forEach((each) => each.close()))
   watcher.follow(new Map([[ifindex('m0'), 'm0']]))
   t.equal(mtu, 1500)
@@ -59,7 +61,7 @@ t.test('the MTU is that of IPv6 on the link, whenever it changes', async (t) => 
 function follow(t: Test, name: string) {
   const last: { grants: readonly Grant[] } = { grants: [] }
   const kernel = new Rtnetlink()
-  const watcher = new GrantWatcher((input) => { if (input.kind === 'grants') last.grants = input.grants }, kernel)
+  const watcher = new GrantWatcher({ ...QUIET, input: (input) => { if (input.kind === 'grants') last.grants = input.grants } }, kernel)
   t.teardown(() => [watcher, kernel].forEach((each) => each.close()))
   watcher.follow(new Map([[ifindex(name), name]]))
   return { watcher, last }
