@@ -1,5 +1,5 @@
 /** `ndp6d metrics`: the daemon's metrics in Prometheus' text format, also for the textfile collector of node_exporter. */
-import { chmodSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { InferredOptionTypes } from 'yargs'
 import { NoReply, request } from '../control/client.ts'
@@ -56,8 +56,8 @@ function familiesOf(reading: Reading) {
 function replace(file: string, text: string): number {
   const draft = `${file}.${process.pid}.new`
   try {
-    // Renaming over a device such as /dev/stdout would delete it.
-    if (statSync(file, { throwIfNoEntry: false })?.isFile() === false) {
+    // Renaming over a device would delete it, and so it would a symbolic link such as /dev/stdout.
+    if (lstatSync(file, { throwIfNoEntry: false })?.isFile() === false) {
       throw Object.assign(new Error('not a regular file: name another one'), { code: 'EINVAL' })
     }
     writeFileSync(draft, text, { flag: 'wx' })
