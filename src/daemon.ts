@@ -105,6 +105,7 @@ export class Daemon {
         if (input.kind === 'neighbor') this.#netfilter.neighbor(input.neighbor)
       },
       enslaved: (iface, master) => this.#enslaved(iface, master),
+      failed: (iface, error) => this.#linkErrors.failed(iface, error, verdict(error) !== 'fatal'),
       full: () => this.#report({ kind: 'limit', limit: 'kernel', size: KERNEL_LIMIT }),
     })
     this.#findings = new FindingWatch(() => ({ machine: new Machine(this.#kernel, () => this.#watch.defaultRoutes), config: this.#config,

@@ -10,6 +10,7 @@ import { readBootScripts } from './init/boot-scripts.ts'
 import { plan } from './init/plan.ts'
 import { chooseUpstream, type Findings } from './init/roles.ts'
 import { writeText } from './init/text.ts'
+import { readOnly, type Unwritable } from './unwritable.ts'
 
 const NDPPD_FILE = '/etc/ndppd.conf'
 
@@ -87,7 +88,7 @@ function readNdppd(): { config?: Config; error?: string } {
 }
 
 /** Creates a file that the user of the service can read. @returns why it could not be created; undefined: it was */
-function writeNew(file: string, text: string): { status: number; sentence: string } | undefined {
+function writeNew(file: string, text: string): Unwritable | undefined {
   let fd: number | undefined
   try {
     fd = openSync(file, 'wx', 0o644)
@@ -100,8 +101,7 @@ function writeNew(file: string, text: string): { status: number; sentence: strin
     const { code, message } = error as NodeJS.ErrnoException
     switch (code) {
       case 'EEXIST': return { status: EXIT.failed, sentence: existsSentence(file) }
-      case 'EROFS': return { status: EXIT.notPermitted,
-        sentence: `cannot write ${file}: its file system is read-only. Make it writable (\`mount -o remount,rw\`), or name another file` }
+      case 'EROFS': return readOnly(file)
       case 'EACCES': case 'EPERM':
         return { status: EXIT.notPermitted, sentence: `not permitted to write ${file}: run this as root (\`sudo ndp6d init --write${fileArgument(file)}\`)` }
       case undefined: throw error

@@ -1,11 +1,12 @@
 /** `ndp6d metrics`: the daemon's metrics in Prometheus' text format, also for the textfile collector of node_exporter. */
-import { chmodSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { InferredOptionTypes } from 'yargs'
 import { NoReply, request } from '../control/client.ts'
 import { METRICS, type MetricName, type Reading } from '../exporter/catalog.ts'
 import { control, explainFailure } from './connection.ts'
 import { EXIT } from './exit.ts'
+import { readOnly, type Unwritable } from './unwritable.ts'
 import { refuse } from './usage-errors.ts'
 
 export const command = 'metrics'
@@ -55,21 +56,30 @@ function familiesOf(reading: Reading) {
 function replace(file: string, text: string): number {
   const draft = `${file}.${process.pid}.new`
   try {
-    // Renaming over a device such as /dev/stdout would delete it.
-    if (statSync(file, { throwIfNoEntry: false })?.isFile() === false) throw Object.assign(new Error('not a regular file: name another one'), { code: 'EINVAL' })
+    // Renaming over a device would delete it, and so it would a symbolic link such as /dev/stdout.
+    if (lstatSync(file, { throwIfNoEntry: false })?.isFile() === false) {
+      throw Object.assign(new Error('not a regular file: name another one'), { code: 'EINVAL' })
+    }
     writeFileSync(draft, text, { flag: 'wx' })
     chmodSync(draft, 0o644)
     renameSync(draft, file)
     return EXIT.good
   } catch (error) {
     rmSync(draft, { force: true })
-    const { code, message } = error as NodeJS.ErrnoException
-    const directory = dirname(file)
-    const isReadOnly = code === 'EROFS'
-    const isPermitted = !isReadOnly && code !== 'EACCES' && code !== 'EPERM'
-    const reason = isReadOnly ? 'its file system is read-only. Make it writable (`mount -o remount,rw`), or name another file' : code === 'ENOENT' ? `the directory ${directory} does not exist: create it, or install prometheus-node-exporter`
-      : isPermitted ? message : `not permitted in ${directory}: run this command with sudo`
-    process.stderr.write(`ndp6d: cannot write ${file}: ${reason}\n`)
-    return isPermitted ? EXIT.failed : EXIT.notPermitted
+    const { status, sentence } = explainUnwritable(file, error as NodeJS.ErrnoException)
+    process.stderr.write(`ndp6d: ${sentence}\n`)
+    return status
+  }
+}
+
+function explainUnwritable(file: string, { code, message }: NodeJS.ErrnoException): Unwritable {
+  const directory = dirname(file)
+  switch (code) {
+    case 'EROFS': return readOnly(file)
+    case 'EACCES': case 'EPERM':
+      return { status: EXIT.notPermitted, sentence: `cannot write ${file}: not permitted in ${directory}: run this command with sudo` }
+    case 'ENOENT': return { status: EXIT.failed,
+      sentence: `cannot write ${file}: the directory ${directory} does not exist: create it, or install prometheus-node-exporter` }
+    default: return { status: EXIT.failed, sentence: `cannot write ${file}: ${message}` }
   }
 }

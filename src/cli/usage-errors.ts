@@ -34,7 +34,7 @@ export function explainUsage(message: string, args: readonly string[], commands:
 
 /** An option that does not exist may have taken the argument, so it is reported first. */
 function explainMissing(args: readonly string[], commands: Commands): readonly string[] {
-  const command = args.find((arg) => arg in commands)!
+  const command = args.find((arg) => Object.hasOwn(commands, arg))!
   const options = Object.keys(commands[command])
   const unknown = args.filter((arg) => arg.startsWith('-')).map((arg) => arg.replace(/^--?|=.*/gs, '')).filter((name) => !options.includes(name))
   if (unknown.length > 0) return explainUnknown(unknown, args, commands)
@@ -66,7 +66,7 @@ function explainUnknown(words: readonly string[], args: readonly string[], comma
     const near = initial ?? nearest(word, options)
     const isFile = command !== undefined && 'FILE' in commands[command] && /^c(onfig)?$/.test(word)
     sentences.add(isFile ? `unknown option ${typed}: \`ndp6d ${command} FILE\` takes the file without an option`
-      : command === undefined && word in NDPPD ? NDPPD[word] : `unknown option ${typed ?? `-${word}`}${near === undefined ? '' : `: did you mean --${near}?`}`)
+      : command === undefined && Object.hasOwn(NDPPD, word) ? NDPPD[word] : `unknown option ${typed ?? `-${word}`}${near === undefined ? '' : `: did you mean --${near}?`}`)
   }
   return [...sentences]
 }

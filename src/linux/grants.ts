@@ -3,7 +3,7 @@
  * for name resolution (rtnetlink(7)). The kernel reports a prefix only when a router advertises it. Until then, the lifetimes are those of
  * the addresses that were made from the prefix. The MTU changes with that of the link, or by an advertisement, which may have no prefix.
  */
-import { Prefix } from '../address.ts'
+import { type Mac, Prefix } from '../address.ts'
 import type { Grant, Input } from '../engine-types.ts'
 import type { Message } from '../wire/netlink.ts'
 import {
@@ -30,16 +30,25 @@ interface Lifetimes {
   readonly address: string | undefined
 }
 
-export type GrantsFound = (input: Extract<Input, { kind: 'grants' | 'dns' }>) => void
+export interface GrantListener {
+  input(input: Extract<Input, { kind: 'grants' | 'dns' }>): void
+  /** @returns the address of a followed link; undefined on a link without link-layer addresses */
+  macOf(ifindex: number): Mac | undefined
+  /** An error of a solicitation, to be judged by `verdict`. */
+  failed(iface: string, error: Error): void
+}
 
-export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
+export class GrantWatcher extends TableWatcher<AddressMessage[], GrantListener> {
   protected readonly pause = 100
   /** Names of the followed links. */
   #names: ReadonlyMap<number, string> = new Map()
   /** Lifetimes by ifindex, then by prefix. */
   readonly #lifetimes = new Map<number, Map<string, Lifetimes>>()
   readonly #touched = new Set<number>()
-  readonly #solicitor = new RouterSolicitor()
+  readonly #solicitor = new RouterSolicitor({
+    macOf: (ifindex) => this.listener.macOf(ifindex),
+    failed: (ifindex, error) => this.listener.failed(this.#names.get(ifindex)!, error),
+  })
   #timer: NodeJS.Timeout | undefined
 
   /**
@@ -65,16 +74,16 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
     const prefix = decodePrefix(message)
     const advertised = dns ?? prefix
     if (advertised !== undefined) this.#solicitor.stop(advertised.ifindex)
-    if (dns !== undefined && this.#names.has(dns.ifindex)) return this.listener({ kind: 'dns', ...dns })
+    if (dns !== undefined && this.#names.has(dns.ifindex)) return this.listener.input({ kind: 'dns', ...dns })
     if (prefix !== undefined) return this.#set(prefix)
     const link = decodeLinkIndex(message)
     if (link !== undefined && this.#names.has(link)) return this.#touch(link)
     const address = decodeAddress(message)
     if (address === undefined) return
     if (message.type !== RTM_DELADDR) return this.#add(address)
-    const known = this.#lifetimes.get(address.ifindex)
+    // Another address of the prefix may remain, and it has lifetimes of its own.
     const text = new Prefix(address.address, address.prefixLength).toString()
-    if (known?.get(text)?.address === address.address.toString() && known.delete(text)) this.#touch(address.ifindex)
+    if (address.temporary !== true && this.#lifetimes.get(address.ifindex)?.has(text) === true) this.resyncLater()
   }
 
   override close(): void {
@@ -87,6 +96,9 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
   protected dump(): AddressMessage[] { return this.kernel.addresses() }
 
   protected compare(addresses: AddressMessage[]): void {
+    for (const known of this.#lifetimes.values()) {
+      for (const [text, { address }] of known) if (address !== undefined) known.delete(text)
+    }
     for (const address of addresses) this.#add(address)
     for (const ifindex of this.#names.keys()) this.#touched.add(ifindex)
     this.#report()
@@ -107,8 +119,10 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
     if (known === undefined) this.#lifetimes.set(ifindex, known = new Map())
     const text = prefix.toString()
     const before = known.get(text)
-    if (before === undefined ? known.size >= PREFIX_LIMIT : before.address === undefined && address !== undefined) return
     const now = performance.now()
+    // The lifetimes of an address do not replace those that a router advertised, until these are over.
+    const isAdvertised = before !== undefined && before.address === undefined && before.valid > now
+    if (before === undefined ? known.size >= PREFIX_LIMIT : isAdvertised && address !== undefined) return
     known.set(text, { prefix, valid: now + milliseconds(valid), preferred: now + milliseconds(preferred), address })
     this.#touch(ifindex)
   }
@@ -131,7 +145,7 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantsFound> {
         if (valid <= now) known!.delete(text)
         grants.push({ prefix, valid: Math.max(0, valid - now), preferred: Math.max(0, preferred - now) })
       }
-      this.listener({ kind: 'grants', ifindex, grants, mtu: readSetting(name, 'mtu') })
+      this.listener.input({ kind: 'grants', ifindex, grants, mtu: readSetting(name, 'mtu') })
     }
     this.#touched.clear()
   }

@@ -14,6 +14,8 @@ export interface KernelListener {
   input(input: Input): void
   /** A link became a port of `master`, and counts as gone. */
   enslaved(iface: string, master: string): void
+  /** An error of sending on a link, to be judged by `verdict`. */
+  failed(iface: string, error: Error): void
   /** More neighbors, or more stations (entries of bridges' forwarding tables), exist than are kept. */
   full(): void
 }
@@ -34,7 +36,7 @@ export class KernelWatch {
   /** Names of the links whose grants are reported, by ifindex. */
   readonly #granting = new Map<number, string>()
 
-  constructor(kernel: Rtnetlink, { input: report, enslaved, full }: KernelListener) {
+  constructor(kernel: Rtnetlink, { input: report, enslaved, failed, full }: KernelListener) {
     const reportPrefixes = (ifindex: number): void => {
       const onLink = this.#onLink.get(ifindex)
       if (onLink === undefined) return
@@ -66,7 +68,7 @@ export class KernelWatch {
     }, kernel)
     this.#routes = new ForeignRouteWatcher((prefix) => report({ kind: 'route-changed', prefix }), kernel)
     this.#gateways = new GatewayWatcher((gateways, hasDefaultRoute) => report({ kind: 'gateways', gateways, hasDefaultRoute }), kernel)
-    this.#grants = new GrantWatcher(report, kernel)
+    this.#grants = new GrantWatcher({ input: report, failed, macOf: (ifindex) => this.links.find((link) => link.ifindex === ifindex)?.mac }, kernel)
   }
 
   get links(): readonly Link[] { return this.#links.links }

@@ -26,6 +26,8 @@ const errnos = new Map([
   ['out of memory', 12],
   ['no route to host', 113],
   ['network unreachable', 101],
+  // Of WireGuard; libuv does not name it.
+  ['required key not available', 126],
 ])
 
 /** Names an error of raw-socket, which has only the text of strerror(3). @returns an OsError if the text is known, else the error itself */

@@ -2,15 +2,26 @@
  * Solicits the routers of upstreams (RFC 4861 6.3.7). The kernel does so only when a link comes up, and it does not keep the options for name
  * resolution. Without a solicitation, a program that starts later knows these only after the next advertisement: up to half an hour.
  */
-import { Address } from '../address.ts'
+import { Address, type Mac, writeMac } from '../address.ts'
 import {
   MAX_RTR_SOLICITATION_DELAY, MAX_RTR_SOLICITATIONS, ND_HOP_LIMIT, ROUTER_SOLICITATION, RTR_SOLICITATION_INTERVAL,
+  SOURCE_LINK_LAYER_ADDRESS,
 } from '../wire/constants.ts'
 import { IPPROTO_IPV6, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP, openIcmp, sendTo, setOption } from './raw-icmp.ts'
 
+export interface SolicitorListener {
+  /** @returns the address of a link; undefined on a link without link-layer addresses */
+  macOf(ifindex: number): Mac | undefined
+  /** An error of sending, to be judged by `verdict`. */
+  failed(ifindex: number, error: Error): void
+}
+
 export class RouterSolicitor {
+  readonly #listener: SolicitorListener
   /** Timers of the next solicitations, by ifindex. */
   readonly #timers = new Map<number, NodeJS.Timeout>()
+
+  constructor(listener: SolicitorListener) { this.#listener = listener }
 
   /** Solicits until an advertisement arrives, at most MAX_RTR_SOLICITATIONS times. */
   start(ifindex: number): void { this.#plan(ifindex, Math.random() * MAX_RTR_SOLICITATION_DELAY, MAX_RTR_SOLICITATIONS) }
@@ -27,26 +38,39 @@ export class RouterSolicitor {
     this.stop(ifindex)
     if (left === 0) return
     this.#timers.set(ifindex, setTimeout(() => {
-      solicit(ifindex)
+      this.#solicit(ifindex)
       this.#plan(ifindex, RTR_SOLICITATION_INTERVAL, left - 1)
     }, delay).unref())
   }
+
+  #solicit(ifindex: number): void {
+    try {
+      solicit(ifindex, this.#listener.macOf(ifindex))
+    } catch (error) {
+      this.#listener.failed(ifindex, error as Error)
+    }
+  }
 }
 
-/** Sends one solicitation. The kernel chooses the source and computes the checksum. */
-function solicit(ifindex: number): void {
+/**
+ * Sends one solicitation. The kernel computes the checksum. It chooses the source, which is never the unspecified address, so the option with
+ * the link-layer address is allowed (RFC 4861 4.1). @throws NativeCodeMissing, OsError
+ */
+function solicit(ifindex: number, mac: Mac | undefined): void {
+  const message = new Uint8Array(mac === undefined ? 8 : 16)
+  message[0] = ROUTER_SOLICITATION
+  if (mac !== undefined) {
+    message.set([SOURCE_LINK_LAYER_ADDRESS, 1], 8)
+    writeMac(message, 10, mac)
+  }
+  const socket = openIcmp((each) => {
+    setOption(each, IPPROTO_IPV6, IPV6_MULTICAST_IF, ifindex)
+    setOption(each, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ND_HOP_LIMIT)
+    setOption(each, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0)
+  })
   try {
-    const socket = openIcmp((each) => {
-      setOption(each, IPPROTO_IPV6, IPV6_MULTICAST_IF, ifindex)
-      setOption(each, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ND_HOP_LIMIT)
-      setOption(each, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0)
-    })
-    try {
-      sendTo(socket, Uint8Array.of(ROUTER_SOLICITATION, 0, 0, 0, 0, 0, 0, 0), Address.allRouters)
-    } finally {
-      socket.close()
-    }
-  } catch {
-    // The link is down or has no address, so the kernel solicits when it comes up; or the next solicitation succeeds.
+    sendTo(socket, message, Address.allRouters)
+  } finally {
+    socket.close()
   }
 }

@@ -11,7 +11,7 @@ const MAX_ERRORS = 256
 /** What failed, by the `syscall` of the error. */
 const ACTIONS: Readonly<Record<string, string>> = {
   discover: 'cannot look for hosts',
-  sendto: 'cannot send a probe', sendmmsg: 'cannot send', recvmmsg: 'cannot receive', bind: 'cannot receive', setsockopt: 'cannot receive',
+  sendto: 'cannot send', sendmmsg: 'cannot send', recvmmsg: 'cannot receive', bind: 'cannot receive', setsockopt: 'cannot receive',
 }
 
 /** Errors by `code`, with the reason, and what to do. */

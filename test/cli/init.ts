@@ -81,6 +81,9 @@ t.test('a /64 that is split', async (t) => {
   t.equal(status, 1)
   t.match(stdout, '# DECIDE: eth1 has 2001:db8::1:0:0:1, outside of 2001:db8::/80: if the router has 2001:db8::/64 on its link, write that, '
     + 'with all of their links as downstream.')
+  const two = machine(['link add eth0 type bridge', 'link set eth0 up', 'addr add 2001:db8::ff/80 dev eth0 nodad', 'addr add 2001:db8:0:0:2::ff/80 dev eth0 nodad',
+    'route add default via fe80::1 dev eth0', ...GUESTS, 'addr add 2001:db8:0:0:1::1/80 dev eth1 nodad']).init()
+  t.same(two.stdout.match(/eth1 has .* of .*: if the router/g), ['eth1 has 2001:db8::1:0:0:1, outside of 2001:db8:0:0:2::/80 and 2001:db8::/80: if the router'])
 })
 
 t.test('a drop-in of systemd.network(5)', async (t) => {

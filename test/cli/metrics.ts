@@ -1,6 +1,6 @@
 /** `ndp6d metrics` and the endpoint `metrics` of the configuration, with a real daemon. */
 import t from 'tap'
-import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { lstatSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { METRICS } from '../../src/exporter/catalog.ts'
 import { promtool } from '../exporter/promtool.ts'
 import { schemaErrors } from '../kit/schema.ts'
@@ -110,6 +110,10 @@ t.test('a file for the textfile collector', async (t) => {
   run(['mkfifo', out.path('fifo')])
   t.match(metrics('--write', out.path('fifo')), { status: 1, stderr: /fifo: not a regular file: name another one\n$/ })
   t.equal(statSync(out.path('fifo')).isFIFO(), true, 'not replaced')
+  // As /dev/stdout is, if the output goes to a file.
+  symlinkSync(file, out.path('link'))
+  t.match(metrics('--write', out.path('link')), { status: 1, stderr: /link: not a regular file: name another one\n$/ })
+  t.equal(lstatSync(out.path('link')).isSymbolicLink(), true, 'not replaced')
   const readOnly = run(['unshare', '-m', 'sh', '-c', 'mount --bind "$0" "$0"; mount -o remount,ro,bind "$0"; exec "$@"', out.path('.'),
     ...command('metrics', '--write', out.path('x.prom'))], RUN)
   t.match(readOnly, { status: 4, stderr: /x\.prom: its file system is read-only/ })

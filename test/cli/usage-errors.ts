@@ -27,6 +27,8 @@ const CASES: readonly (readonly [string, ...string[]])[] = [
   ['--confg x', 'unknown option --confg: did you mean --config?'],
   ['--lvel=debug', 'unknown option --lvel: did you mean --level?'],
   ['--hepl', 'unknown option --hepl: did you mean --help?'],
+  ['--constructor', 'unknown option --constructor'],
+  ['--control toString explain', '`ndp6d explain` needs ADDRESS: `ndp6d explain --help` shows what it takes'],
   ['-x', 'unknown option -x'],
   ['-h', 'unknown option -h: did you mean --help?'], ['-V', 'unknown option -V: did you mean --version?'],
   ['status -j', 'unknown option -j: did you mean --json?'],

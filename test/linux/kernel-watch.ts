@@ -15,7 +15,7 @@ t.test('prefixes of an upstream: on-link ones, else those of its addresses', asy
       ip -6 addr add 2001:db8:3::1/128 dev e0 nodad; ip -6 addr add 2001:db8:4::1/64 dev e1 nodad noprefixroute`)
   const inputs: Input[] = []
   const kernel = new Rtnetlink()
-  const watch = new KernelWatch(kernel, { input: (input) => inputs.push(input), enslaved: () => {}, full: () => {} })
+  const watch = new KernelWatch(kernel, { input: (input) => inputs.push(input), enslaved: () => {}, failed: () => {}, full: () => {} })
   t.teardown(() => [watch, kernel].forEach((each) => each.close()))
   const e0 = { ifindex: ifindex('e0'), name: 'e0' }
   const last = (): string => {
@@ -48,7 +48,7 @@ t.test('the lifetimes of a new prefix are reported before the prefix', async (t)
   sh('ip link add g0 type veth peer name g1; ip link set g0 up; ip link set g1 up')
   const inputs: Input[] = []
   const kernel = new Rtnetlink()
-  const watch = new KernelWatch(kernel, { input: (input) => inputs.push(input), enslaved: () => {}, full: () => {} })
+  const watch = new KernelWatch(kernel, { input: (input) => inputs.push(input), enslaved: () => {}, failed: () => {}, full: () => {} })
   t.teardown(() => [watch, kernel].forEach((each) => each.close()))
   watch.startLinks()
   watch.select({ ifindex: ifindex('g0'), name: 'g0' }, { prefixes: true, grants: true })

@@ -24,11 +24,11 @@ t.test('the sentence has the reason and what to do', async (t) => {
   const { errors, take, pause } = linkErrors()
   const cases = [
     ['EINVAL', 'sendto',
-      "eth1: cannot send a probe: the kernel's neighbor table is full; raise net.ipv6.neigh.default.gc_thresh3 (now 1024)"],
-    ['EPERM', 'sendto', 'eth1: cannot send a probe: a firewall drops it; let ICMPv6 pass its output chain'],
+      "eth1: cannot send: the kernel's neighbor table is full; raise net.ipv6.neigh.default.gc_thresh3 (now 1024)"],
+    ['EPERM', 'sendto', 'eth1: cannot send: a firewall drops it; let ICMPv6 pass its output chain'],
     ['EPERM', 'socket', 'eth1: cannot use the link: not permitted; run ndp6d as root, or as the systemd service'],
     ['EMFILE', 'socket', 'eth1: cannot use the link: too many open files; raise `LimitNOFILE=` of the unit'],
-    ['EADDRNOTAVAIL', 'sendto', 'eth1: cannot send a probe: this machine has no IPv6 address to send from on this link; waiting for one'],
+    ['EADDRNOTAVAIL', 'sendto', 'eth1: cannot send: this machine has no IPv6 address to send from on this link; waiting for one'],
     ['EIO', 'recvmmsg', 'eth1: cannot receive: recvmmsg EIO'],
   ]
   for (const [code, syscall, sentence] of cases) {
@@ -70,7 +70,7 @@ t.test('an error of the whole machine is one record with the number of links', a
     ['EMFILE', 'socket', 'cannot use the links: too many open files; raise `LimitNOFILE=` of the unit; trying again every second'],
     ['EMFILE', 'discover', 'cannot look for hosts: too many open files; raise `LimitNOFILE=` of the unit; trying again every second'],
     ['EMFILE', 'sendmmsg', 'cannot use the links: too many open files; raise `LimitNOFILE=` of the unit; trying again every second'],
-    ['EINVAL', 'sendto', "cannot send a probe: the kernel's neighbor table is full; raise net.ipv6.neigh.default.gc_thresh3 (now 1024)"],
+    ['EINVAL', 'sendto', "cannot send: the kernel's neighbor table is full; raise net.ipv6.neigh.default.gc_thresh3 (now 1024)"],
   ] as const) {
     const { errors, take, pause } = linkErrors()
     const fail = (from: number, to: number): void => {

@@ -60,12 +60,13 @@ export function plan(found: Findings, upstream: string): Plan {
     for (const { value, reason, others } of subnets) {
       if (others.length > 0) open.push(`no route shows the length of ${value}, ${reason}: write the one that the router has on its link`)
     }
-    for (const { value } of subnets) {
-      const whole = new Prefix(value.address, Math.min(64, value.length))
+    const wholes = new Map(subnets.map(({ value }) => new Prefix(value.address, Math.min(64, value.length))).map((whole) => [String(whole), whole]))
+    for (const whole of wholes.values()) {
+      const parts = subnets.map(({ value }) => value).filter((value) => covers(whole, value))
       const beside = machine.addresses.filter(({ address, dev }) => dev !== upstream && dev !== 'lo' && whole.contains(address)
         && !subnets.some((subnet) => subnet.value.contains(address)))
-      if (beside.length > 0) open.push(`${beside.map(({ address, dev }) => `${dev} has ${address}`).join(', ')}, outside of ${value}: if the router has `
-        + `${whole} on its link, write that, with all of their links as downstream`)
+      if (beside.length > 0) open.push(`${beside.map(({ address, dev }) => `${dev} has ${address}`).join(', ')}, outside of ${parts.join(' and ')}: if the `
+        + `router has ${whole} on its link, write that, with all of their links as downstream`)
     }
   } else if (kept.length === 0) open.push(`no global prefix is on-link at ${upstream}`)
   const links: Line[] = [{ text: `upstream   ${printIface(upstream)}` }]
