@@ -71,6 +71,8 @@ export class Host {
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
   readonly #captures = new Map<number, Capture>()
   #requests = 0
+  /** An agent that ends may cut its last line. */
+  #isClosed = false
   /** Whether `accept_dad` was last set to something else than 0. */
   #dad = true
   /** Settles when the agent runs; `Lab.host` waits for it. */
@@ -83,7 +85,7 @@ export class Host {
     this.#agent = spawn('unshare', ['-n', ...program],
       { stdio: ['pipe', 'pipe', 'inherit'], detached: true })      // Ctrl-C must not reach it
     this.ready = new Promise((resolve, reject) => this.#waiting.set(0, { resolve, reject }))
-    createInterface({ input: this.#agent.stdout! }).on('line', (line) => this.#receive(JSON.parse(line) as Reply))
+    createInterface({ input: this.#agent.stdout! }).on('line', (line) => { if (!this.#isClosed) this.#receive(JSON.parse(line) as Reply) })
     this.#agent.on('exit', () => {
       for (const { reject } of this.#waiting.values()) reject(new Error(`the agent of ${name} is gone`))
       this.#waiting.clear()
@@ -186,6 +188,7 @@ export class Host {
 
   /** Ends the namespace. Programs in it must have ended. */
   async close(): Promise<void> {
+    this.#isClosed = true
     const gone = new Promise((resolve) => this.#agent.once('exit', resolve))
     if (this.#agent.exitCode !== null || this.#agent.signalCode !== null) return
     this.#agent.stdin!.end()
