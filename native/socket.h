@@ -1,5 +1,5 @@
-// Declarations of the addon: sockets that move datagrams and parse none. Node-API only, no C++ library, no exceptions. If a
-// function returns false or nullptr, a JavaScript exception is pending, unless the comment of that function says otherwise.
+// Declarations of the addon: sockets that move datagrams and parse none. Node-API only, no C++ library, no exceptions. A
+// function that returns false or nullptr leaves a JavaScript exception pending, or its comment says what else the value means.
 #pragma once
 
 #include <linux/if_packet.h>

@@ -148,7 +148,7 @@ export class Engine {
 
   /** @returns the number of owners on a link */
   hostsOn(ifindex: number): number { return [...this.#parts.cache.on(ifindex)].length }
-  /** Links without neighbor resolution on which no host has answered a probe, each with the first target that was probed there in vain. */
+  /** Links without neighbor resolution on which no probe has been answered. Value: the first target that was probed on the link. */
   get silentLinks(): ReadonlyMap<number, Address> { return this.#parts.silentLinks.silent }
 
   /** @returns whether the configuration names this interface, or has a pattern that matches its name */

@@ -55,7 +55,7 @@ class Counter {
   }
 }
 
-/** Runs one file. @returns its lines, and how it ended unless with status 0 */
+/** Runs one file. A file that does not end by tap's own timeout is killed soon after. @returns its lines, and how it ended unless with status 0 */
 async function runFile(path: string): Promise<{ lines: string[]; problem: string | undefined }> {
   const child = spawn(process.execPath, ['--enable-source-maps', '--disable-warning=ExperimentalWarning', path], { stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, TAP_TIMEOUT: String(TIMEOUT) }, timeout: 1100 * TIMEOUT, killSignal: 'SIGKILL' })

@@ -21,7 +21,7 @@ export function printExplanation(explained: Explained): string {
 
 /** @returns the end of a sentence that begins with the address */
 function verdict({ reason, verdict, links, owner, own, kernel }: Explained): string {
-  const on = (outcome: string): string => list(links.filter((link) => link.outcome === outcome).map((link) => link.interface))
+  const on = (outcome: string): string => list(linksWith(links, outcome))
   const home = owner?.interface ?? 'its link'
   switch (reason) {
     case 'pinned': return `is answered on ${on('answered')} for the pinned host on ${home}.`
@@ -118,14 +118,13 @@ function history({ history }: Explained): string[] {
 function advice({ address, verdict, reason, owner, own, probe, links, kernel }: Explained): string {
   const iface = owner?.probed[0] ?? links.flatMap(({ probed }) => probed)[0]
   const route = kernel?.route
-  const on = (outcome: string): string[] => links.filter((link) => link.outcome === outcome).map((link) => link.interface)
   // Hosts behind a router cannot reply to a probe.
-  const from = on('failed').find((link) => link !== route?.interface)
+  const from = linksWith(links, 'failed').find((link) => link !== route?.interface)
   const isBehind = reason === 'failed' && route?.via != null && route.interface !== null && owner?.probed.includes(route.interface)
   if (isBehind && from !== undefined && route.prefix !== '::/0') {
     return `The kernel routes ${route.prefix} via ${route.via}: for hosts behind a router, add \`rule ${route.prefix} { auto }\` to a block \`proxy ${from}\``
   }
-  const silent = on('own-address').filter((link) => !own.includes(link))
+  const silent = linksWith(links, 'own-address').filter((link) => !own.includes(link))
   if (verdict === 'kernel-answers' && reason === 'own-address' && silent.length > 0) {
     return `Nothing answers for it on ${list(silent)}, because no rule there leads to ${list(own)}: name ${list(own)} in the rule, or give the `
       + 'address to lo'
@@ -140,6 +139,11 @@ function at({ file, line }: Place): string { return file === null ? '' : ` (${fi
 function age(time: string): string { return duration(Math.max(0, (Date.now() - Date.parse(time)) / 1000)) }
 function ms(time: number): string { return `${time < 10 ? time.toFixed(2) : Math.round(time)} ms` }
 function count(number: number, noun: string): string { return `${number} ${noun}${number === 1 ? '' : 's'}` }
+/** @returns the links on which a solicitation would have this outcome */
+function linksWith(links: Explained['links'], outcome: string): string[] {
+  return links.filter((link) => link.outcome === outcome).map((link) => link.interface)
+}
+
 function list(names: readonly string[]): string {
   return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 }

@@ -14,7 +14,7 @@ import { Reader } from './values.ts'
 /** Prefix length below which a `static` rule gets a warning: a scan of a wider prefix fills neighbor tables (RFC 6583 6.1). */
 const WIDEST_STATIC = 112
 
-/** Keywords of a `rule` that say how hosts are found. */
+/** Keywords of a `rule`. Each selects a method by which ndp6d finds the owner of a target. */
 const METHODS = ['static', 'auto', 'iface']
 
 const FIRST_ONLY = 'ndppd 0.2.x probes only the first'

@@ -82,7 +82,7 @@ export class ForeignRouteWatcher implements EventListener {
   /** Whether there are so many changes that all routes will be reported as changed. Further changes need not be decoded then. */
   get #isFull(): boolean { return this.#changes.size > CHANGE_LIMIT }
 
-  /** @returns undefined while the kernel is too busy; the next report then says that all routes changed */
+  /** @returns undefined if the kernel is too busy. All routes are then reported as changed. */
   #present(): ForeignRoute[] | undefined {
     const routes = unlessBusy(() => this.#kernel.routesWithin(this.#prefixes))
     if (routes === undefined) this.#add(undefined)

@@ -14,7 +14,7 @@ import { ETHERTYPE_IPV6, type LinkHeader } from '../wire/frame.ts'
 import { isOutOfDescriptors, osError, type OsError } from './errors.ts'
 import { Frames, PACKET_HOST } from './frames.ts'
 import { native, type NativeSocket } from './native.ts'
-import { IPPROTO_IPV6, IPV6_HDRINCL, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP, openIcmp, sendTo, setOption } from './raw-icmp.ts'
+import { IPPROTO_IPV6, IPV6_HDRINCL, openIcmp, sendOn, sendTo, setOption } from './raw-icmp.ts'
 
 /** Milliseconds for which replies are accepted after the last request. */
 const REPLY_TIME = 3000
@@ -96,8 +96,7 @@ export class Discovery {
     const linkHeader = this.#linkHeader
     const requests = openIcmp((socket) => {
       setOption(socket, IPPROTO_IPV6, IPV6_HDRINCL, 1)
-      setOption(socket, IPPROTO_IPV6, IPV6_MULTICAST_IF, this.#ifindex)
-      setOption(socket, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0)
+      sendOn(socket, this.#ifindex)
     })
     try {
       const replies = native.openPacket({

@@ -9,7 +9,7 @@ import { osError } from './errors.ts'
 export const IPPROTO_IPV6 = 41
 export const IPV6_MULTICAST_IF = 17
 export const IPV6_MULTICAST_HOPS = 18
-export const IPV6_MULTICAST_LOOP = 19
+const IPV6_MULTICAST_LOOP = 19
 export const IPV6_HDRINCL = 36
 const IPPROTO_ICMPV6 = 58
 const ICMP6_FILTER = 1
@@ -63,6 +63,12 @@ export function setOption(socket: Socket, level: number, option: number, value: 
   } catch (error) {
     throw named(error, 'setsockopt')
   }
+}
+
+/** Makes a socket send its multicasts on a link. This machine does not receive them. */
+export function sendOn(socket: Socket, ifindex: number): void {
+  setOption(socket, IPPROTO_IPV6, IPV6_MULTICAST_IF, ifindex)
+  setOption(socket, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0)
 }
 
 export function sendTo(socket: Socket, datagram: Uint8Array, to: Address): void {

@@ -7,7 +7,7 @@ import {
   MAX_RTR_SOLICITATION_DELAY, MAX_RTR_SOLICITATIONS, ND_HOP_LIMIT, ROUTER_SOLICITATION, RTR_SOLICITATION_INTERVAL,
   SOURCE_LINK_LAYER_ADDRESS,
 } from '../wire/constants.ts'
-import { IPPROTO_IPV6, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP, openIcmp, sendTo, setOption } from './raw-icmp.ts'
+import { IPPROTO_IPV6, IPV6_MULTICAST_HOPS, openIcmp, sendOn, sendTo, setOption } from './raw-icmp.ts'
 
 export interface SolicitorListener {
   /** @returns the address of a link; undefined on a link without link-layer addresses */
@@ -64,9 +64,8 @@ function solicit(ifindex: number, mac: Mac | undefined): void {
     writeMac(message, 10, mac)
   }
   const socket = openIcmp((each) => {
-    setOption(each, IPPROTO_IPV6, IPV6_MULTICAST_IF, ifindex)
+    sendOn(each, ifindex)
     setOption(each, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ND_HOP_LIMIT)
-    setOption(each, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0)
   })
   try {
     sendTo(socket, message, Address.allRouters)

@@ -56,22 +56,22 @@ function isAnnouncement({ destination, flags, target }: Seen, ours: readonly str
 
 /**
  * Asserts that each of `solicitations` has an NA of its own. Waits for it: the last ones may be on their way, or in the buffer of the
- * capture. @param seen the frames so far @param wait sleeps for some milliseconds
+ * capture. @param seen the frames so far @param wait sleeps for some milliseconds @param limit milliseconds from a solicitation to its NA
  */
 export async function allAnswered(t: Test, seen: () => readonly Seen[], solicitations: readonly Seen[],
-  wait: (ms: number) => Promise<unknown>): Promise<void> {
-  for (let waited = 0; waited < PATIENCE && unanswered(seen(), solicitations).length > 0; waited += 100) await wait(100)
-  t.same(unanswered(seen(), solicitations), [], `an answer for each of ${solicitations.length} solicitations`)
+  wait: (ms: number) => Promise<unknown>, limit = Number.POSITIVE_INFINITY): Promise<void> {
+  for (let waited = 0; waited < PATIENCE && unanswered(seen(), solicitations, limit).length > 0; waited += 100) await wait(100)
+  t.same(unanswered(seen(), solicitations, limit), [], `an answer for each of ${solicitations.length} solicitations`)
 }
 
 /** @returns in words, those of `solicitations` that are left when each NA to a sender serves its oldest one */
-function unanswered(frames: readonly Seen[], solicitations: readonly Seen[]): string[] {
+function unanswered(frames: readonly Seen[], solicitations: readonly Seen[], limit: number): string[] {
   const judged = new Set(solicitations)
   const open: Seen[] = []
   for (const frame of frames) {
     if (judged.has(frame)) open.push(frame)
     if (frame.kind !== 'NA' || !frame.outgoing) continue
-    const served = open.findIndex(({ target, from }) => target === frame.target && from === frame.to)
+    const served = open.findIndex(({ at, target, from }) => target === frame.target && from === frame.to && frame.at - at < limit)
     if (served >= 0) open.splice(served, 1)
   }
   return open.map((ns) => `${describe(ns)} from ${ns.source} to ${ns.destination}`)

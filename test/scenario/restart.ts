@@ -29,9 +29,11 @@ inBoth(t, 'a restart with 200 hosts loses no datagram, whether the daemon was st
     const { from, to } = await bed.restart(how)
     t.same((await traffic).filter(({ lost }) => lost > 0), [], `${how}: nothing lost`)
     t.ok(solicitations().some(({ at }) => at > from && at < to), 'some come while it is down')
-    // The old daemon may have no time to answer what comes just before its end. A busy machine records late what came before the start.
-    const others = solicitations().filter(({ at }) => at < from - 200 || at > to + 200)
-    await allAnswered(t, () => bed.frames('eth0'), others, (ms) => bed.wait(ms))
+    // Outside of the simulator, a busy machine records late what came before the start, and takes its time.
+    const isVirtual = world.name === 'simulated'
+    // The old daemon may have no time to answer what comes just before its end.
+    const others = solicitations().filter(({ at }) => at < from - 200 || at > to + (isVirtual ? 0 : 200))
+    await allAnswered(t, () => bed.frames('eth0'), others, (ms) => bed.wait(ms), isVirtual ? 1000 : undefined)
     t.same(unrouted(), [])
   }
 })
