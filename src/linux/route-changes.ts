@@ -1,9 +1,10 @@
 /**
  * Carries out the engine's changes of host routes (protocol 136, metric 16; rtnetlink(7)). Routes without this mark are never touched.
  *
- * Up to 100 changes take effect before {@link HostRoutes.apply} returns, since a route must be in the kernel before its advertisement
- * leaves. Further changes are carried out at 50 per millisecond, and the event loop runs in between. Each change costs routing
- * daemons 1280 bytes of their receive buffer (212 992 by default); at this pace they lose no notification.
+ * Up to 50 changes take effect before {@link HostRoutes.apply} returns, since a route must be in the kernel before its advertisement
+ * leaves. Further changes are carried out in parts, at 25 for each millisecond between two parts, in which the event loop runs. Each change
+ * costs routing daemons 1280 bytes of their receive buffer (212 992 by default); at this pace they lose no notification, even if they
+ * do not run for 4 ms.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { HostRoute, RouteChange } from '../engine-types.ts'
@@ -15,9 +16,9 @@ import { native } from './native.ts'
 import { EventSocket, type OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE, type RouteFailure, type Rtnetlink } from './rtnetlink.ts'
 
-/** Changes per millisecond, and the most changes that are sent together after a pause. */
-const RATE = 50
-const MAX_CREDIT = 100
+/** Changes for each millisecond of a pause, and the most changes that are sent together after a long one. */
+const RATE = 25
+const MAX_CREDIT = 50
 /** Milliseconds between two parts of a long list of changes. */
 const INTERVAL = 1
 /** Milliseconds until changes that failed for lack of memory are tried again. */
@@ -45,7 +46,7 @@ export class HostRoutes {
   /** Destinations of our routes, dumped at the first EEXIST and kept until the queue is empty: a dump per part would cost too much. */
   #ours: Set<string> | undefined
   #isBusy = false
-  /** Number of changes that could be sent at the time `#since` (performance.now()). */
+  /** Number of changes that could be sent at the time `#since` (performance.now()), when the last changes were made. */
   #credit = MAX_CREDIT
   #since = performance.now()
 
@@ -59,7 +60,7 @@ export class HostRoutes {
   get pending(): number { return this.#queue.length }
   get limits(): Limit[] { return [{ name: 'route changes that wait', used: this.pending, size: QUEUE_LIMIT }] }
 
-  /** Carries out `changes` in order: up to 100 before it returns (none while earlier ones wait), then the others at 50 per millisecond. */
+  /** Carries out `changes` in order: up to MAX_CREDIT before it returns (none while earlier ones wait), then the others at RATE. */
   apply(changes: readonly RouteChange[]): void {
     if (!this.#mayChange) return this.#reader.done(changes)
     if (this.#queue.length > 0 && this.#queue.length + changes.length > QUEUE_LIMIT) {
@@ -73,15 +74,15 @@ export class HostRoutes {
   /** @returns our routes that carry traffic now. @throws OsError */
   present(): HostRoute[] { return this.#kernel.hostRoutes(false) }
 
-  /** Adopts routes of the previous run, at most RATE per millisecond: those that are still in the kernel become permanent. @throws OsError */
+  /** Adopts routes of the previous run, at RATE: those that are still in the kernel become permanent. @throws OsError */
   async adopt(routes: readonly HostRoute[]): Promise<void> {
     // Replaces all routes, not only expiring ones: in its last 10 ms an expiring route looks permanent.
     await this.#paced(routes, (part) => this.#kernel.replaceRoutes(part))
   }
 
   /**
-   * Lets the kernel expire all of our routes in `graceMs` milliseconds (rounded up to seconds), or deletes them if that is 0. Changes at most
-   * RATE routes per millisecond. Drops waiting changes.
+   * Lets the kernel expire all of our routes in `graceMs` milliseconds (rounded up to seconds), or deletes them if that is 0. Changes the
+   * routes at RATE. Drops waiting changes.
    * @throws OsError
    */
   async leave(graceMs: number): Promise<void> {
@@ -98,10 +99,8 @@ export class HostRoutes {
 
   /** @returns how many of `wanted` changes may be made now */
   #take(wanted: number): number {
-    const now = performance.now()
     // The credit grows with the time that has passed, so a late timer does not slow the changes down.
-    this.#credit = Math.min(MAX_CREDIT, this.#credit + (now - this.#since) * RATE)
-    this.#since = now
+    this.#credit = Math.min(MAX_CREDIT, this.#credit + (performance.now() - this.#since) * RATE)
     const count = Math.min(wanted, Math.floor(this.#credit))
     this.#credit -= count
     return count
@@ -112,8 +111,10 @@ export class HostRoutes {
     for (let i = 0; i < routes.length; await sleep(INTERVAL)) {
       const part = routes.slice(i, i + this.#take(routes.length - i))
       i += part.length
+      const failures = change(part)
+      this.#since = performance.now()
       // ENOENT: the route is gone, so there is nothing to do.
-      for (const failure of change(part)) if (failure.error.code !== 'ENOENT') this.#reader.failed(failure)
+      for (const failure of failures) if (failure.error.code !== 'ENOENT') this.#reader.failed(failure)
     }
   }
 
@@ -122,6 +123,8 @@ export class HostRoutes {
     while (this.#queue.length > 0) {
       const part = this.#queue.splice(0, this.#take(this.#queue.length))
       const isDone = this.#attempt(part)
+      // The time that the kernel took does not count: on a slow machine, a routing daemon has no time to read in it.
+      this.#since = performance.now()
       // Some changes of this part may have been made; making them again does no harm.
       if (!isDone) this.#queue = part.concat(this.#queue)
       else if (part.length > 0) this.#reader.done(part)

@@ -128,11 +128,11 @@ t.test('many are paced', async (t) => {
     slow.close()
   })
   routes.apply(many)
-  t.equal(routes.pending, 900, 'the first 100 at once')
-  t.equal(way('2001:db8::1:64'), down0)
-  t.equal(way('2001:db8::1:65'), up0)
+  t.equal(routes.pending, 950, 'the first 50 at once')
+  t.equal(way('2001:db8::1:32'), down0)
+  t.equal(way('2001:db8::1:33'), up0)
   routes.apply([del('2001:db8::1:3e8', down0)])
-  t.equal(routes.pending, 901, 'the order is kept')
+  t.equal(routes.pending, 951, 'the order is kept')
   sh('ip -6 route add 2001:db8::21 dev up0; ip -6 route del 2001:db8::21')
   await until(() => routes.pending === 0)
   await until(() => received === 1001)
@@ -144,6 +144,32 @@ t.test('many are paced', async (t) => {
   t.equal(routes.pending, 0, 'waiting changes are dropped')
   t.strictSame(show(), [], 'a routing daemon that does not read delays nothing')
   t.strictSame(failures, [])
+})
+
+t.test('the time that the kernel takes for changes does not count for their pace', async (t) => {
+  const { now } = performance
+  let time = performance.now()
+  performance.now = () => time
+  const change = kernel.changeRoutes.bind(kernel)
+  const parts: number[] = []
+  kernel.changeRoutes = (changes) => {
+    if (changes.length > 0) parts.push(changes.length)
+    time += 10
+    return change(changes)
+  }
+  time += 10
+  routes.apply(Array.from({ length: 150 }, (_, i) => add(`2001:db8::4:${(i + 1).toString(16)}`, down0)))
+  // A millisecond passes after each part.
+  let waiting = Infinity
+  await until(() => {
+    if (routes.pending < waiting) time++
+    waiting = routes.pending
+    return waiting === 0
+  })
+  performance.now = now
+  kernel.changeRoutes = change
+  t.strictSame(parts, [50, 25, 25, 25, 25])
+  await routes.leave(0)
 })
 
 t.test('many existing routes cost one dump, and later changes count', async (t) => {
