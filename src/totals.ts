@@ -56,7 +56,7 @@ export class Totals {
   #patterns: readonly string[] = []
   readonly #rows = new Map<string, Float64Array>()
   readonly #links = new Map<number, Member>()
-  /** Link (0: none) and row, outcome and kind of the last packet. The next packet often has the same, and then needs no lookup. */
+  /** Link of the last packet (0: none yet) with its counters, and the packet's outcome and kind. They are often those of the next packet, too. */
   #ifindex = 0
   #row: Float64Array = new Float64Array(TRAFFIC.length)
   #outcome: Outcome = 'answered'

@@ -32,7 +32,7 @@ export async function handler({ control: path, json, write: file }: InferredOpti
   }
   if (json) process.stdout.write(`${JSON.stringify({ schema: SCHEMA, running: true, metrics: familiesOf(reading) }, undefined, 2)}\n`)
   else if (file === undefined) process.stdout.write(await textOf(reading))
-  // node_exporter refuses files with the names of its own metrics.
+  // node_exporter refuses a file that has a metric with the name of one of its own.
   else process.exitCode = replace(file, await textOf(reading, (name) => name.startsWith('ndp6d_')))
 }
 

@@ -35,7 +35,7 @@ export class StatusText {
   readonly #now: number
 
   constructor(status: Status, { all = false, width = Number.POSITIVE_INFINITY, color = (_, text) => text, now = Date.now() }: TextOptions = {}) {
-    // Interface names and files may contain control characters.
+    // Names of interfaces and files may contain control characters, which would disturb the terminal.
     this.#status = JSON.parse(JSON.stringify(status), (_, value) => typeof value === 'string' ? value.replace(/\p{Cc}/gu, '?') : value)
     this.#all = all
     this.#width = width

@@ -121,7 +121,7 @@ function reportOverlap({ rule, iface, word }: PlacedRule, { prefix }: Subnet, su
   report.warning(word, 'overlap',
     `${rule.prefix} overlaps subnet ${prefix} of ${whereIs(subnetWord, word)}, to which \`${iface}\` belongs: where both `
     + 'apply, the options of this `proxy` block are used, not those of the subnet',
-    rule.kind === 'auto' ? 'delete the rule, unless the kernel routes the prefix via a router behind this machine, such as a guest'
+    rule.kind === 'auto' ? 'delete the rule, unless the kernel routes the prefix via a router behind this machine, such as a virtual machine'
       : 'delete the rule, or name its links in the subnet')
 }
 

@@ -88,7 +88,7 @@ export class ControlServer {
     })
   }
 
-  /** Reports the first error. Without a free descriptor, tries again later. */
+  /** Reports the first error. After a lack of file descriptors, listens again later. */
   #failed(error: NodeJS.ErrnoException): void {
     if (!this.#hasFailed) this.#options.failed(error)
     this.#hasFailed = true

@@ -52,7 +52,7 @@ export const forwardingChecks: readonly Check[] = [
         : 'the kernel removed a route that such advertisements made; this machine and its hosts are cut off',
       mend: `sysctl -w ${assign(name, 'accept_ra', 2)}`, keep: KEEP, link: name,
     }))),
-  configured({ code: 'router-flag', severity: 'error', title: 'this machine is a router on links with Router Advertisements', isCheap: true },
+  configured({ code: 'router-flag', severity: 'error', title: 'this machine forwards on links where it sends Router Advertisements', isCheap: true },
     (subject) => (forwards(subject) ? hostLinks(subject) : []).map((name) => ({
       what: `${name} acts as a host although this machine forwards: net.ipv6.conf.${name}.forwarding is 0`,
       why: 'neighbor advertisements of this machine have no router flag there, so hosts remove their default route (RFC 4861 7.2.5)',

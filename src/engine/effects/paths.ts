@@ -65,9 +65,9 @@ export class Paths extends Part<CacheParts> {
   }
 
   /**
-   * Repeats the lookups for the owners that a change of routes to `prefix` may concern. An owner with a host route is looked up again only
-   * if `prefix` is longer than the prefix of its rule. The lookup removes the host route for a moment, and a host route that is no longer
-   * needed does no harm.
+   * Repeats the lookups for the owners that a change of routes to `prefix` may concern. If an owner has a host route, its lookup removes
+   * this route for a moment. So it is repeated only if `prefix` is longer than the prefix of the owner's rule: otherwise the change could
+   * only make the host route needless, which does no harm.
    * @param prefix undefined: any route may have changed
    */
   changed(prefix: Prefix | undefined, now: Instant): void {
@@ -99,7 +99,7 @@ export class Paths extends Part<CacheParts> {
     return all.size === 0 ? [0] : [...all].slice(0, ORIGIN_LIMIT)
   }
 
-  /** @returns whether the route is longer than the prefix of the rule, and leads to a link that the rule does not use or discards packets */
+  /** @returns whether a route longer than the prefix of the rule discards packets, or leads to a link that the rule does not use */
   #isForeign({ rule, target, ifindex: home }: Neighbor, { ifindex, length, local }: RoutingDecision): boolean {
     if (length <= rule.length || local || ifindex === home) return false
     return ifindex === undefined
