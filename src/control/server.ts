@@ -1,12 +1,12 @@
 /** The server of the control socket. The daemon's user and group have access. */
-import { mkdirSync, rmdirSync } from 'node:fs'
+import { rmdirSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { pipeline, Readable } from 'node:stream'
 import type { Limit } from '../events.ts'
 import { MAX_LINE, type Part, parseRequest, type Request, VERSION } from './protocol.ts'
 import { Share } from './share.ts'
-import { removeSocket } from './socket-file.ts'
+import { listenAt } from './socket-file.ts'
 
 const MAX_CLIENTS = 32
 /** Milliseconds in which a client has to send its request. */
@@ -101,19 +101,13 @@ export class ControlServer {
   }
 
   #listen(): void {
-    const path = this.#path
     const server = this.#server = createServer((socket) => this.#connected(socket))
     server.on('error', (error) => this.#failed(error))
-    const mask = process.umask(0o022)
+    server.on('listening', () => this.#open())
     try {
-      removeSocket(path)
-      if (mkdirSync(dirname(path), { recursive: true }) !== undefined) this.#madeDirectory = true
-      process.umask(0o117)
-      server.listen(path, () => this.#open())
+      if (listenAt(server, this.#path)) this.#madeDirectory = true
     } catch (error) {
       this.#failed(error as NodeJS.ErrnoException)
-    } finally {
-      process.umask(mask)
     }
   }
 

@@ -1,8 +1,30 @@
 /** The file of the control socket. */
-import { lstatSync, rmSync } from 'node:fs'
+import { lstatSync, mkdirSync, rmSync } from 'node:fs'
+import type { Server } from 'node:net'
+import { dirname } from 'node:path'
 
 /** Bytes of a path in an address (sockaddr_un). The kernel would use the beginning of a longer path. */
 const MAX_PATH = 107
+/** Permissions that are withheld (umask(2)): the daemon's user and group may connect to the socket, and everybody may list its directory. */
+const SOCKET_MASK = 0o117
+const DIRECTORY_MASK = 0o022
+
+/**
+ * Listens at `path`. Makes its directory if there is none, and replaces a socket that a killed daemon left.
+ * @returns whether it made the directory @throws Error as {@link removeSocket}, or of the file system. Errors of listening are events
+ */
+export function listenAt(server: Server, path: string): boolean {
+  const mask = process.umask(DIRECTORY_MASK)
+  try {
+    removeSocket(path)
+    const isMade = mkdirSync(dirname(path), { recursive: true }) !== undefined
+    process.umask(SOCKET_MASK)
+    server.listen(path)
+    return isMade
+  } finally {
+    process.umask(mask)
+  }
+}
 
 /** Removes the socket that a killed daemon left at `path`. @throws Error if the path is too long, or names a file of another type */
 export function removeSocket(path: string): void {

@@ -3,15 +3,17 @@ import type { Check, Outcome, Result, Subject } from './check.ts'
 import { competitorChecks } from './competitors.ts'
 import { firewallChecks } from './firewall.ts'
 import { forwardingChecks } from './forwarding.ts'
-import { hostChecks } from './hosts.ts'
+import { hostRouteChecks } from './host-routes.ts'
 import { limitChecks } from './limits.ts'
 import { linkChecks } from './links.ts'
 import { routerChecks } from './routers.ts'
+import { ruleChecks } from './rules.ts'
 import { sourceRouteChecks } from './source-routes.ts'
 
 /** All checks, in the order of reports. */
 export const CHECKS: readonly Check[] = [
-  ...forwardingChecks, ...limitChecks, ...linkChecks, ...routerChecks, ...sourceRouteChecks, ...hostChecks, ...competitorChecks, ...firewallChecks,
+  ...forwardingChecks, ...limitChecks, ...linkChecks, ...routerChecks, ...sourceRouteChecks, ...hostRouteChecks, ...ruleChecks, ...competitorChecks,
+  ...firewallChecks,
 ]
 
 /** The most findings of one check: one cause may make hundreds. */

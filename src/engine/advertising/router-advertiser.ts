@@ -26,8 +26,8 @@ const MULTICAST_INTERVAL = MIN_DELAY_BETWEEN_RAS + 50
 const RETRY = 1000
 /** A lifetime is advertised at once if it differs by more than this fraction from what is left of the last advertised lifetime. */
 const REFRESH = 0.1
-/** The most unicast advertisements in the queue. */
-const UNICAST_LIMIT = 1024
+/** The most unicast advertisements in the queue, and the most of them that are sent in one millisecond. */
+const UNICAST_LIMIT = 1024, UNICAST_BATCH = 24
 /** The most rounds of unicasts to all known hosts between two multicasts: an upstream host can cause any number by forged servers or prefixes. */
 const ROUND_LIMIT = 8
 
@@ -67,7 +67,7 @@ type AdvertiserParts = Context & { readonly cache: NeighborCache; readonly hostD
 
 export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   readonly #prefixes = new AdvertisedPrefixes()
-  readonly #unicasts = new Batches<Unicast>()
+  readonly #unicasts = new Batches<Unicast>(UNICAST_BATCH)
   readonly #others = new OtherRouters(this.parts.effects)
   readonly #mtus = new Map<number, number>()
   readonly #dns = new NameResolution()

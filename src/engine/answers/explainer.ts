@@ -6,12 +6,13 @@ import type { BareLinks } from '../cache/bare-links.ts'
 import type { NeighborCache } from '../cache/neighbor-cache.ts'
 import type { Neighbor } from '../cache/neighbor.ts'
 import type { Prober } from '../cache/prober.ts'
+import { isDead } from '../cache/resolution.ts'
 import { sourceAddress } from '../links/source-address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import { isAnycast } from '../rules/anycast.ts'
 import { type ActiveRule, isReachable, isStatic } from '../rules/rule.ts'
 import type { Instant, Link } from '../../engine-types.ts'
-import { isDead, serves } from './responder.ts'
+import { serves } from './responder.ts'
 
 /** A rule that covers a target. */
 export interface RuleExplanation {
@@ -106,7 +107,7 @@ export class Explainer extends Part<ExplainerParts> {
     const decided = this.#forecast(link, target, rules, neighbor)
     const { candidates, isByRoute, isKnown } = this.#candidates(link, target, decided === undefined ? rules : [])
     const outcome = decided ?? (!isKnown ? 'unknown-host' : candidates.length === 0 && !isByRoute ? 'no-candidate'
-      : neighbor?.state === 'FAILED' && isDead(neighbor, candidates) ? 'failed' : 'probing')
+      : neighbor !== undefined && isDead(neighbor, candidates) ? 'failed' : 'probing')
     return {
       iface: link.name, ifindex: link.ifindex, outcome, probed: this.#names(candidates), candidates,
       rules: numbers.map((number, i) => ({ kind: rules[i].subnet === undefined ? rules[i].kind : 'subnet',

@@ -4,7 +4,7 @@ import type { NdiscView } from '../../wire/ndisc-decode.ts'
 import type { Lane } from '../budget/probe-budget.ts'
 import type { ClaimParts } from '../cache/claims.ts'
 import { type Neighbor, NONE, type Solicitor } from '../cache/neighbor.ts'
-import type { Request } from '../cache/resolution.ts'
+import { isDead, type Request } from '../cache/resolution.ts'
 import type { AdvertisementBuilder } from '../effects/advertisement-builder.ts'
 import { isResolved } from '../links/links.ts'
 import { Part } from '../rules/context.ts'
@@ -143,7 +143,7 @@ export class Responder extends Part<ResponderParts> {
     if (size === 0 && !request.byRoute) return 'no-candidate'
     // Setting the length of an array reallocates it, even if the length is the same.
     if (links.length !== size) links.length = size
-    if (neighbor?.state === 'FAILED' && isDead(neighbor, links)) return 'failed'
+    if (neighbor !== undefined && isDead(neighbor, links)) return 'failed'
     request.t0 = t0
     request.t1 = t1
     request.t2 = t2
@@ -188,14 +188,6 @@ export function serves({ links, rules: { config: { hosts } } }: Pick<ResponderPa
   if (links.up(ifindex)) return allows(rules, ifindex)
   const home = isDad && isPinned ? hosts.linkOf(target) : undefined
   return home !== undefined && allowsNamed(rules, home)
-}
-
-/**
- * @returns whether a FAILED entry prevents new probes: the target never had an owner, and all these links were probed. An owner may come
- * back without sending a packet, so its address is probed again
- */
-export function isDead({ verified, work: { probed } }: Neighbor, links: readonly number[]): boolean {
-  return verified === Number.NEGATIVE_INFINITY && links.every((ifindex) => probed.includes(ifindex))
 }
 
 function solicitorOf({ ifindex }: Link, view: NdiscView): Solicitor {

@@ -24,6 +24,8 @@ import type { Resolution, ResolutionParts } from './resolution.ts'
 export const HOP_LIMIT = 1024
 /** The most next hops that one wake handles. A silent next hop causes a search of all entries, and packets wait meanwhile. */
 const WAKE_LIMIT = 16
+/** The most entries whose routes are looked up again in one millisecond. */
+const LOOKUP_BATCH = 24
 
 export type NextHopParts = ResolutionParts & { readonly resolution: Resolution }
 
@@ -63,7 +65,7 @@ export class NextHops extends Part<NextHopParts> {
   readonly #deadlines = new Deadlines<Hop>()
   #size = 0
   /** Entries whose route has to be looked up again. */
-  readonly #stale = new Batches<Neighbor>()
+  readonly #stale = new Batches<Neighbor>(LOOKUP_BATCH)
 
   get limits(): Limit[] { return [{ name: 'next hops of routes', used: this.#size, size: HOP_LIMIT }] }
 

@@ -258,6 +258,14 @@ export class Resolution extends Part<ResolutionParts> {
   }
 }
 
+/**
+ * @returns whether the negative cache (`deadtime`, RFC 6583) prevents new probes: the entry is FAILED, the target never had an owner, and all
+ * these links were probed. An owner may come back without sending a packet, so its address is probed again
+ */
+export function isDead({ state, verified, work: { probed } }: Neighbor, links: readonly number[]): boolean {
+  return state === 'FAILED' && verified === Number.NEGATIVE_INFINITY && links.every((ifindex) => probed.includes(ifindex))
+}
+
 /** @returns why the probes of an entry found no owner */
 function unanswered({ isOwned, ifindex, work: { probed, unsent, isCurtailed } }: Neighbor): NeighborReason {
   if (!isOwned && isCurtailed) return 'probe-limit'

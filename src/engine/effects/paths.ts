@@ -12,12 +12,14 @@ import type { Input, Instant, RoutingDecision } from '../../engine-types.ts'
 
 /** The most links from which the route to one owner is looked up: subnets may have hundreds of downstream links. */
 const ORIGIN_LIMIT = 16
+/** The most owners that are looked up, or checked, in one millisecond. */
+const BATCH = 24
 
 export class Paths extends Part<CacheParts> {
   /** Owners whose routes are looked up again. Each lookup deletes the host route of the owner, and adds it again. */
-  readonly #stale = new Batches<Neighbor>()
+  readonly #stale = new Batches<Neighbor>(BATCH)
   /** Owners to check: packets for them may come in on other links now. */
-  readonly #unchecked = new Batches<Neighbor>()
+  readonly #unchecked = new Batches<Neighbor>(BATCH)
 
   get deadline(): Instant | undefined { return earliest(this.#stale.deadline, this.#unchecked.deadline) }
 

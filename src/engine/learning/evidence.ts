@@ -1,6 +1,7 @@
 /** Decides whether a sign of life starts a probe for a target, contests its owner, or has no effect. */
 import type { Mac } from '../../address.ts'
 import type { Neighbor } from '../cache/neighbor.ts'
+import type { KernelNeighbor } from '../../engine-types.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 
 /**
@@ -18,4 +19,12 @@ export function evidence(neighbor: Neighbor | undefined, rule: ActiveRule | unde
   if (!rule.settings.learn) return 'none'
   // Without `autowire`, a `proxy` block probes solicited targets only: a sign of life adds no entry, but ends `deadtime` early.
   return neighbor === undefined && rule.subnet === undefined && !rule.settings.routes ? 'none' : 'probe'
+}
+
+/**
+ * @returns whether an entry of the kernel's neighbor table with a link-layer address is a sign of life. A STALE entry may be old, so it
+ * causes no probe for a target in the negative cache
+ */
+export function isSignOfLife(state: KernelNeighbor['state'], neighbor: Neighbor | undefined): boolean {
+  return state === 'reachable' || neighbor?.state !== 'FAILED'
 }

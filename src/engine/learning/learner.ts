@@ -11,7 +11,7 @@ import { isAnycast } from '../rules/anycast.ts'
 import { type ActiveRule, isUpstream } from '../rules/rule.ts'
 import type { Input, Instant, KernelNeighbor } from '../../engine-types.ts'
 import type { Limit } from '../../events.ts'
-import { evidence } from './evidence.ts'
+import { evidence, isSignOfLife } from './evidence.ts'
 import { TentativeAddresses } from './tentative-addresses.ts'
 
 type LearnerParts = ClaimParts & { readonly claims: Claims }
@@ -58,8 +58,7 @@ export class Learner extends Part<LearnerParts> {
       if (state === 'reachable') resolution.refresh(neighbor, now)
       return
     }
-    // A STALE entry may be old, so it causes no probe for a target in the negative cache.
-    if (state !== 'reachable' && neighbor?.state === 'FAILED') return
+    if (!isSignOfLife(state, neighbor)) return
     // On the upstream, the kernel's entry for a downstream host may have the link-layer address of another proxy.
     const rule = rules.owning(ifindex, w0, w1, w2, w3)
     if (rule === undefined || (isUpstream(rule, links.get(ifindex)) && !router && !isHome)) return

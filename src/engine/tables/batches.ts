@@ -1,13 +1,16 @@
 /** A set whose items are taken a few at a time, so that packets do not wait for long lists of work. */
 import type { Instant } from '../../engine-types.ts'
 
-/** The most items that are taken at one time, and the milliseconds until the next items can be taken. */
-const BATCH = 24
+/** Milliseconds until the next items can be taken. */
 const INTERVAL = 1
 
 export class Batches<T> {
   readonly #items = new Set<T>()
+  readonly #most: number
   #deadline: Instant | undefined
+
+  /** @param most the most items that are taken at one time */
+  constructor(most: number) { this.#most = most }
 
   get size(): number { return this.#items.size }
   /** Time at which the next items can be taken; undefined: the set is empty. */
@@ -23,7 +26,7 @@ export class Batches<T> {
     if (this.#deadline === undefined || now < this.#deadline) return []
     const taken: T[] = []
     for (const item of this.#items) {
-      if (taken.push(item) === BATCH) break
+      if (taken.push(item) === this.#most) break
     }
     for (const item of taken) this.#items.delete(item)
     this.#deadline = this.#items.size === 0 ? undefined : now + INTERVAL as Instant
