@@ -118,7 +118,7 @@ static void call(Socket* socket, napi_value self, napi_value function) {
 
 static void onReadable(uv_poll_t* handle, int status, int) {
   Socket* socket = static_cast<Socket*>(handle->data);
-  // libuv stops polling at a socket error, so polling starts again. receive() reports the error.
+  // libuv stopped polling because of a socket error: start again. receive() reports the error.
   if (status < 0) {
     socket->failed = true;
     uv_poll_start(handle, UV_READABLE, onReadable);

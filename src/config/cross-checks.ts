@@ -1,6 +1,6 @@
 /**
- * Checks between the blocks of a configuration: duplicates, overlaps, rules without effect, and addresses that are in no other prefix. The
- * time is linear in the size of the configuration.
+ * Checks between the blocks of a configuration: duplicates, overlaps, rules without effect, and addresses that look mistyped. The time
+ * is linear in the size of the configuration.
  */
 import type { Prefix } from '../address.ts'
 import { matchesIface, type Rule, type Settings, type Subnet } from './config.ts'

@@ -60,7 +60,7 @@ export class Reader {
     if (TRUE.has(text)) return true
     if (FALSE.has(text)) return false
     if (text !== 'off' && text !== '0') return undefined
-    // ndppd 0.2.x reads every word but yes and true as no, which is right for `off` and `0`.
+    // ndppd 0.2.x reads every word but yes and true as no. For `off` and `0`, this is what is meant.
     this.report.warning(word, 'bad-value', `${quote(word.text)} is read as no`, `write \`${key} no\``)
     return false
   }

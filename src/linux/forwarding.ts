@@ -12,7 +12,7 @@ import { EventSocket, type OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE } from './rtnetlink.ts'
 import { enableForwarding, readSetting, type SettingChange } from './sysctl.ts'
 
-/** Milliseconds from a report to the check: another program may change several settings in a row, and do so repeatedly. */
+/** Milliseconds from a report to the check: other programs change several settings in a row, and one check is enough for them. */
 const PAUSE = 1000
 
 export interface ForwardingNeeds {

@@ -112,7 +112,7 @@ export function silentSentence({ ifindex, target }: EventOf<'silent'>, names: Li
 
 export function bareSentence({ ifindex, source }: EventOf<'bare'>, names: LinkNames): string {
   const iface = names(ifindex)
-  return `${iface} has no IPv6 address, so messages leave there from ${source}: hosts may ignore them; give ${iface} a link-local address `
+  return `${iface} has no IPv6 address, so ${source} is the source of messages on it: hosts may ignore them; give ${iface} a link-local address `
     + `(sysctl -w net/ipv6/conf/${iface}/addr_gen_mode=0)`
 }
 

@@ -24,7 +24,7 @@ const RTN_ANYCAST = 4, RTN_MULTICAST = 5
 const RTM_F_FIB_MATCH = 0x2000
 /** Flag of a route: the kernel takes the gateway as on-link, without a lookup. */
 const RTNH_F_ONLINK = 4
-/** Protocols of on-link prefixes: kernel (of an address), boot (set by hand), static, ra. */
+/** Values of `rtm_protocol` of on-link prefixes: kernel (made with an address), boot (added by hand), static, ra. */
 const ON_LINK_PROTOCOLS = [2, 3, 4, RTPROT_RA]
 
 const RTA_DST = 1, RTA_SRC = 2, RTA_IIF = 3, RTA_OIF = 4, RTA_GATEWAY = 5, RTA_PRIORITY = 6, RTA_MULTIPATH = 9, RTA_CACHEINFO = 12, RTA_TABLE = 15

@@ -72,7 +72,7 @@ t.test('conflicts, by what is known about the owner', async (t) => {
 })
 
 t.test('a link without addresses, and how to give it one', async (t) => {
-  t.equal(bareSentence({ kind: 'bare', ifindex: 1, source: TARGET }, names), 'eth1 has no IPv6 address, so messages leave there from 2001:db8::4: '
+  t.equal(bareSentence({ kind: 'bare', ifindex: 1, source: TARGET }, names), 'eth1 has no IPv6 address, so 2001:db8::4 is the source of messages on it: '
     + 'hosts may ignore them; give eth1 a link-local address (sysctl -w net/ipv6/conf/eth1/addr_gen_mode=0)')
 })
 

@@ -100,7 +100,7 @@ function commandsOf(line: string): [string, string | undefined][] {
   })
 }
 
-/** @returns the address of IPv6ProxyNDPAddress= (systemd.network(5)), on the interface of the file */
+/** @returns each address of IPv6ProxyNDPAddress= (systemd.network(5)), without an interface: it is that of the whole file */
 function settingsOf(line: string): [string, undefined][] {
   return [.../^\s*IPv6ProxyNDPAddress\s*=\s*(\S+)/g[Symbol.matchAll](line)].map(([, address]) => [address, undefined])
 }

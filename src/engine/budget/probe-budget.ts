@@ -37,8 +37,8 @@ const ALIVE_FACTOR = 4
 /** Probes from a saved-up budget leave at this multiple of the budget's rate. */
 const HASTE = 2
 /**
- * The probes of a target on up to this many links cost its block as much as one probe, and on more links proportionally more. Otherwise
- * hosts of 300 links that appear at the same time would cost 300 probes each. So a scan can cause LINKS times `probe-limit` probes.
+ * Probing a target on up to this many links is charged as one probe, on more links as proportionally more. If each link were charged, a
+ * host of a block with 300 links would cost 300 probes. The price: a scan can cause LINKS times `probe-limit` probes.
  */
 const LINKS = 32
 /** While CROWD unknown targets wait in the queue, a host with the part HASTY of a `greedy` host's usage causes no further probes. */

@@ -71,8 +71,8 @@ export class NextHops extends Part<NextHopParts> {
 
   /**
    * Sets the next hop of an entry. An INCOMPLETE or PROBE entry becomes REACHABLE if the next hop replied within `ttl`, or FAILED if it is
-   * silent and never replied. Otherwise the entry waits for a reply, or is removed if a limit refuses the probe. A silent next hop or a
-   * missing budget does not end an entry whose target itself is probed. A REACHABLE entry is verified if it had another next hop.
+   * silent and never replied. Otherwise the entry waits for a reply, or is removed if a limit refuses the probe. An entry whose
+   * target is being probed as well stays in both cases. A REACHABLE entry becomes PROBE if it had another next hop.
    */
   follow(neighbor: Neighbor, ifindex: number, address: Address, now: Instant): void {
     const { owners, resolution } = this.parts

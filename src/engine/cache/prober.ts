@@ -59,7 +59,7 @@ export class Prober extends Part<ProberParts> {
   }
 
   /**
-   * Requests the kernel's route for packets of the first solicitor, so that policy routing by incoming link and source counts. Without a
+   * Requests the kernel's route for packets that the first solicitor sends, as routing rules for its link and address decide. Without a
    * solicitor, the request is the same as the previous one.
    */
   lookUp(neighbor: Neighbor): void {
@@ -166,7 +166,7 @@ export class Prober extends Part<ProberParts> {
     const { links } = this.parts
     const isDownstream = (link: number): boolean => !isUpstream(rule, links.get(link))
     // Where another proxy on the upstream answered, the host may have moved downstream.
-    // A bridge also forgets the port of an owner that is still there, so the owner has a probe to itself before a downstream host may answer.
+    // A bridge may also forget the port of an owner that is still there. So only the owner is probed first, and then the downstream as well.
     const hasLeft = isMissing && probes > unicastProbes
     if (!isDownstream(ifindex) && !isOverridable && !hasLeft) return []
     return rule.links.ifindexes.filter((link) => link !== ifindex && links.up(link) && isDownstream(link))
