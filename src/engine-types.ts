@@ -114,7 +114,7 @@ export interface SavedAdvertising {
 /** Packets that one link received together. Valid only during the step that gets the batch. */
 export interface PacketBatch {
   readonly size: number
-  /** Decodes packet `i`. @returns a shared view, valid until the next call; undefined: it is no ND message, or the batch has been cleared */
+  /** Decodes packet `i`. @returns a shared view, valid until the next call; undefined: it is an MLD query, or the batch has been cleared */
   read(i: number): NdiscView | undefined
 }
 

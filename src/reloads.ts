@@ -277,7 +277,7 @@ export class Reloads {
   }
 }
 
-/** Adds what each dropped host loses to one change: of the removed parts and new exclusions that cover it, that with the longest prefix. */
+/** Adds the losses of each dropped host to one change: of the removed parts and exclusions that cover the host, the one with the longest prefix. */
 function withLosses(changes: readonly Change[], { dropped }: Preview): ReloadChange[] {
   const lost = changes.map((change) => ({ ...change, hosts: 0, routes: 0, groups: 0 }))
   const places = new PrefixMap<(typeof lost)[number]>()

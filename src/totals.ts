@@ -56,7 +56,7 @@ export class Totals {
   #patterns: readonly string[] = []
   readonly #rows = new Map<string, Float64Array>()
   readonly #links = new Map<number, Member>()
-  /** Link of the last packet (0: none yet) with its counters, and the packet's outcome and kind. They are often those of the next packet, too. */
+  /** Link of the last packet (0: none) with its counters, and the packet's outcome and kind. The next packet often needs the same values. */
   #ifindex = 0
   #row: Float64Array = new Float64Array(TRAFFIC.length)
   #outcome: Outcome = 'answered'

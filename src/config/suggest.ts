@@ -18,7 +18,7 @@ export function distance(a: string, b: string): number {
   return above[to.length]
 }
 
-/** @returns the word of `known` with the fewest edits from `word`, if there is one with at most one edit per three letters of `word` */
+/** @returns the word of `known` with the fewest edits from `word`; undefined: all need more than one per three letters (one, if shorter) */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
   let least = Math.max(1, Math.floor(word.length / 3)) + 1

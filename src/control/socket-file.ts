@@ -5,13 +5,14 @@ import { dirname } from 'node:path'
 
 /** Bytes of a path in an address (sockaddr_un). The kernel would use the beginning of a longer path. */
 const MAX_PATH = 107
-/** Permissions that are withheld (umask(2)): the daemon's user and group may connect to the socket, and everybody may list its directory. */
+/** Permissions that are withheld (umask(2)): the daemon's user and group may connect to the socket, and all users may list its directory. */
 const SOCKET_MASK = 0o117
 const DIRECTORY_MASK = 0o022
 
 /**
- * Listens at `path`. Makes its directory if there is none, and replaces a socket that a killed daemon left.
- * @returns whether it made the directory @throws Error as {@link removeSocket}, or of the file system. Errors of listening are events
+ * Listens at `path`. Makes its directory if there is none, and replaces a socket there: the caller checks that no other process listens.
+ * @returns whether the directory was made
+ * @throws Error as {@link removeSocket}, or of the file system. Errors of listening are emitted by `server` (`error`)
  */
 export function listenAt(server: Server, path: string): boolean {
   const mask = process.umask(DIRECTORY_MASK)

@@ -1,4 +1,4 @@
-/** Rules that are probably not what was meant: mistyped addresses, and `static` for large prefixes. */
+/** Lines of the configuration that are probably not meant: mistyped addresses, and `static` rules for large prefixes. */
 import { Address, Prefix } from '../address.ts'
 import type { Config } from '../config/config.ts'
 import { hasNotFailed } from '../wire/rtneighbor.ts'

@@ -18,7 +18,7 @@ import { TableWatcher } from './table-watcher.ts'
 /** Milliseconds from a message to the report. The kernel handles the options of an advertisement one by one, and one report covers them. */
 const PAUSE = 20
 
-/** The most prefixes of one link that are kept: any host on the link can advertise any number. Of these, `subnet auto` serves at most 64 prefixes. */
+/** The most prefixes of one link that are kept: any host on the link can advertise any number. `subnet auto` serves at most 64. */
 const PREFIX_LIMIT = 256
 
 /** Ends of the lifetimes of a prefix, on the clock of performance.now(). */

@@ -2,9 +2,9 @@
  * Carries out the engine's changes of host routes (protocol 136, metric 16; rtnetlink(7)). Routes without this mark are never touched.
  *
  * Up to 50 changes take effect before {@link HostRoutes.apply} returns, since a route must be in the kernel before its advertisement
- * leaves. Further changes are carried out in parts, at 25 for each millisecond between two parts, in which the event loop runs. Each change
- * costs routing daemons 1280 bytes of their receive buffer (212 992 by default); at this pace they lose no notification, even if they
- * do not run for 4 ms.
+ * leaves. Further changes are carried out in parts: 25 for each millisecond of pause between two parts. The event loop runs in the pauses.
+ * Each change costs routing daemons 1280 bytes of their receive buffer (212 992 by default). At this pace they lose no notification, even
+ * if they do not run for 4 ms.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { HostRoute, RouteChange } from '../engine-types.ts'
@@ -46,7 +46,7 @@ export class HostRoutes {
   /** Destinations of our routes, dumped at the first EEXIST and kept until the queue is empty: a dump per part would cost too much. */
   #ours: Set<string> | undefined
   #isBusy = false
-  /** Number of changes that could be sent at the time `#since` (performance.now()), when the last changes were made. */
+  /** Number of changes that could be sent at the time `#since` (performance.now()), the end of the last attempt. */
   #credit = MAX_CREDIT
   #since = performance.now()
 
@@ -99,22 +99,31 @@ export class HostRoutes {
 
   /** @returns how many of `wanted` changes may be made now */
   #take(wanted: number): number {
-    // The credit grows with the time that has passed, so a late timer does not slow the changes down.
+    // The credit grows with the time that has passed, so a timer that is a millisecond late does not slow the changes down.
     this.#credit = Math.min(MAX_CREDIT, this.#credit + (performance.now() - this.#since) * RATE)
     const count = Math.min(wanted, Math.floor(this.#credit))
     this.#credit -= count
     return count
   }
 
+  /** Makes changes. The time that they take earns no credit: on a busy machine, routing daemons cannot read during that time. */
+  #timed<T>(change: () => T): T {
+    try {
+      return change()
+    } finally {
+      this.#since = performance.now()
+    }
+  }
+
   async #paced(routes: readonly HostRoute[], change: (part: readonly HostRoute[]) => RouteFailure[]): Promise<void> {
     if (!this.#mayChange) return
     for (let i = 0; i < routes.length; await sleep(INTERVAL)) {
+      // Waiting changes come first, because advertisements wait for them.
+      if (this.#queue.length > 0) continue
       const part = routes.slice(i, i + this.#take(routes.length - i))
       i += part.length
-      const failures = change(part)
-      this.#since = performance.now()
       // ENOENT: the route is gone, so there is nothing to do.
-      for (const failure of failures) if (failure.error.code !== 'ENOENT') this.#reader.failed(failure)
+      for (const failure of this.#timed(() => change(part))) if (failure.error.code !== 'ENOENT') this.#reader.failed(failure)
     }
   }
 
@@ -122,9 +131,7 @@ export class HostRoutes {
     this.#isBusy = true
     while (this.#queue.length > 0) {
       const part = this.#queue.splice(0, this.#take(this.#queue.length))
-      const isDone = this.#attempt(part)
-      // The time that the kernel took does not count: on a slow machine, a routing daemon has no time to read in it.
-      this.#since = performance.now()
+      const isDone = this.#timed(() => this.#attempt(part))
       // Some changes of this part may have been made; making them again does no harm.
       if (!isDone) this.#queue = part.concat(this.#queue)
       else if (part.length > 0) this.#reader.done(part)

@@ -27,7 +27,7 @@ t.test('prefixes of other lengths: a default route, and addresses by hand', asyn
     t.match(proxy.exec('sh', '-c', '"$@" 2>&1', 'sh', process.execPath, MAIN, 'check', daemon.configFile), /take no address in .* by themselves/)
     await until(() => hasDefaultRoute(guest))
     // Its solicitations need a source.
-    await until(() => !guest.exec('ip', '-6', 'addr', 'show', 'dev', 'eth0').includes('tentative'))
+    await until(() => guest.exec('ip', '-6', 'addr', 'show', 'dev', 'eth0', 'scope', 'link', '-tentative').includes('fe80:'))
     t.match(guest.run(['rdisc6', '-1', 'eth0']),
       new RegExp(`Prefix\\s*:\\s*2001:db8::/${length}\n\\s*On-link\\s*:\\s*No\n\\s*Autonomous address conf\\.:\\s*No\n`))
     t.same(addresses(guest), [], `/${length}: none by itself`)

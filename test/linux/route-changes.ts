@@ -148,27 +148,52 @@ t.test('many are paced', async (t) => {
 
 t.test('the time that the kernel takes for changes does not count for their pace', async (t) => {
   const { now } = performance
+  const change = kernel.changeRoutes.bind(kernel)
+  const restore = () => Object.assign(performance, { now }) && Object.assign(kernel, { changeRoutes: change })
+  t.teardown(restore)
   let time = performance.now()
   performance.now = () => time
-  const change = kernel.changeRoutes.bind(kernel)
   const parts: number[] = []
   kernel.changeRoutes = (changes) => {
-    if (changes.length > 0) parts.push(changes.length)
+    if (changes.length === 0) return []
+    parts.push(changes.length)
     time += 10
     return change(changes)
   }
-  time += 10
-  routes.apply(Array.from({ length: 150 }, (_, i) => add(`2001:db8::4:${(i + 1).toString(16)}`, down0)))
+  // Its clock runs ahead.
+  const paced = new HostRoutes(kernel, { done: () => {}, failed: ({ error }) => { failures.push(error.code) }, overrun: () => {} })
+  paced.apply(Array.from({ length: 150 }, (_, i) => add(`2001:db8::4:${(i + 1).toString(16)}`, down0)))
   // A millisecond passes after each part.
   let waiting = Infinity
   await until(() => {
-    if (routes.pending < waiting) time++
-    waiting = routes.pending
+    if (paced.pending < waiting) time++
+    waiting = paced.pending
     return waiting === 0
   })
-  performance.now = now
-  kernel.changeRoutes = change
+  restore()
   t.strictSame(parts, [50, 25, 25, 25, 25])
+  t.strictSame(failures, [])
+  await routes.leave(0)
+})
+
+t.test('changes that wait come before adopted routes', async (t) => {
+  const many = Array.from({ length: 1000 }, (_, i) => add(`2001:db8::4:${(i + 1).toString(16)}`, down0))
+  routes.apply(many)
+  await until(() => routes.pending === 0)
+  const replace = kernel.replaceRoutes.bind(kernel)
+  t.teardown(() => { kernel.replaceRoutes = replace })
+  /** For each part of the adopted routes: how many changes wait. */
+  const waiting: number[] = []
+  kernel.replaceRoutes = (...part) => {
+    waiting.push(routes.pending)
+    return replace(...part)
+  }
+  const adopting = routes.adopt(many.map(({ route }) => route))
+  routes.apply(Array.from({ length: 200 }, (_, i) => add(`2001:db8::5:${(i + 1).toString(16)}`, down0)))
+  t.ok(routes.pending > 0)
+  await adopting
+  t.ok(waiting.length > 1 && waiting.every((count) => count === 0))
+  t.strictSame(failures, [])
   await routes.leave(0)
 })
 

@@ -38,7 +38,7 @@ const ALIVE_FACTOR = 4
 const HASTE = 2
 /**
  * Probing a target on up to this many links is charged as one probe, on more links as proportionally more. If each link were charged, a
- * host of a block with 300 links would cost 300 probes. The price: a scan can cause LINKS times `probe-limit` probes.
+ * host of a block with 300 links would cost 300 probes. Therefore a scan can cause LINKS times `probe-limit` probes.
  */
 const LINKS = 32
 /** While CROWD unknown targets wait in the queue, a host with the part HASTY of a `greedy` host's usage causes no further probes. */

@@ -48,6 +48,6 @@ export class UnconfirmedOwners {
     for (const entry of moved) this.add(entry)
   }
 
-  /** Removes a link-layer address that a bridge forgot. Owners with that address still count for its port. */
+  /** Removes a link-layer address that a bridge forgot. Owners with that address still count for the port where it was. */
   forgot(bridge: number, mac: Mac): void { if (this.#ports.get(mac)?.bridge === bridge) this.#ports.delete(mac) }
 }

@@ -12,8 +12,8 @@ import type { Input, Instant, RoutingDecision } from '../../engine-types.ts'
 
 /** The most links from which the route to one owner is looked up: subnets may have hundreds of downstream links. */
 const ORIGIN_LIMIT = 16
-/** The most owners that are looked up, or checked, in one millisecond. */
-const BATCH = 24
+/** The most owners that are looked up, or checked, in one millisecond. A lookup may change a route twice (src/linux/route-changes.ts). */
+const BATCH = 12
 
 export class Paths extends Part<CacheParts> {
   /** Owners whose routes are looked up again. Each lookup deletes the host route of the owner, and adds it again. */
@@ -67,9 +67,9 @@ export class Paths extends Part<CacheParts> {
   }
 
   /**
-   * Repeats the lookups for the owners that a change of routes to `prefix` may concern. If an owner has a host route, its lookup removes
-   * this route for a moment. So it is repeated only if `prefix` is longer than the prefix of the owner's rule: otherwise the change could
-   * only make the host route needless, which does no harm.
+   * Repeats the lookups for the owners that a change of routes to `prefix` may concern. A lookup removes the host route of the owner for a
+   * moment. So an owner with a host route is looked up only if `prefix` is longer than the prefix of its rule. Other changes can only make
+   * the host route needless, which does no harm.
    * @param prefix undefined: any route may have changed
    */
   changed(prefix: Prefix | undefined, now: Instant): void {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Mac } from '../../../src/address.ts'
 import { Neighbor } from '../../../src/engine/cache/neighbor.ts'
-import { evidence } from '../../../src/engine/learning/evidence.ts'
+import { evidence, isSignOfLife } from '../../../src/engine/learning/evidence.ts'
 import type { ActiveRule } from '../../../src/engine/rules/rule.ts'
 import { ETH0, ETH1, ip, mac, SUBNET, VM2, VM3, worldOf } from '../kit/neighbor.ts'
 
@@ -44,4 +44,12 @@ t.test('with an owner: the owner itself, or a rival', async (t) => {
   t.equal(meaning(owned(), subnet, { ...SIGN, mac: undefined }), 'known', 'on a link without link-layer addresses')
   t.equal(meaning(owned({ mac: undefined }), subnet), 'known', 'the owner\'s link-layer address is unknown')
   t.equal(meaning(owned(), undefined, { ...SIGN, ifindex: ETH0 }), 'none', 'where no rule learns')
+})
+
+t.test('an entry of the kernel: in the negative cache, only a fresh one counts', async (t) => {
+  t.equal(isSignOfLife('known', undefined), true)
+  t.equal(isSignOfLife('known', owned()), true)
+  t.equal(isSignOfLife('known', entry({ state: 'FAILED' })), false, 'it may be old')
+  t.equal(isSignOfLife('probing', entry({ state: 'FAILED' })), false)
+  t.equal(isSignOfLife('reachable', entry({ state: 'FAILED' })), true)
 })
