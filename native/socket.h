@@ -1,5 +1,6 @@
-// Declarations of the addon: sockets that move datagrams and parse none. Node-API only, no C++ library, no exceptions. A
-// function that returns false or nullptr leaves a JavaScript exception pending, or its comment says what else the value means.
+// Declarations of the addon: sockets that move datagrams and parse none. Node-API only, no C++ library, no C++
+// exceptions. If a function returns false or nullptr, a JavaScript exception is pending. Where the value means something else, the comment
+// of the function says what.
 #pragma once
 
 #include <linux/if_packet.h>

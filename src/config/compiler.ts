@@ -2,7 +2,7 @@
 import type { Prefix } from '../address.ts'
 import { checkAdvertisementSpace } from './advertisement-space.ts'
 import { onlyValue, readContents, reportMissing } from './block-contents.ts'
-import type { Config, Proxy, Rule, Settings } from './config.ts'
+import { type Config, type Proxy, type Rule, type Settings, WIDEST_STATIC } from './config.ts'
 import { checkAddresses, checkOverlaps, type PlacedRule } from './cross-checks.ts'
 import { DEFAULTS, TOP_DEFAULTS, withDefaults } from './defaults.ts'
 import type { Report, Span } from './diagnostic.ts'
@@ -10,9 +10,6 @@ import type { Placed, Statement } from './parser.ts'
 import { type Places, setPlaces } from './places.ts'
 import { readSubnet } from './subnet.ts'
 import { Reader } from './values.ts'
-
-/** Prefix length below which a `static` rule gets a warning: a scan of a wider prefix fills neighbor tables (RFC 6583 6.1). */
-const WIDEST_STATIC = 112
 
 /** Keywords of a `rule`. Each selects a method by which ndp6d finds the owner of a target. */
 const METHODS = ['static', 'auto', 'iface']

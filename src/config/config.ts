@@ -120,3 +120,6 @@ export function matchesIface(pattern: string, name: string): boolean {
   }
   return expression.test(name)
 }
+
+/** Prefix length below which a `static` rule gets a warning: a scan of a wider prefix fills the neighbor table of a router (RFC 6583 6.1). */
+export const WIDEST_STATIC = 112

@@ -1,6 +1,6 @@
 /** Lines of the configuration that are probably not meant: mistyped addresses, and `static` rules for large prefixes. */
 import { Address, Prefix } from '../address.ts'
-import type { Config } from '../config/config.ts'
+import { type Config, WIDEST_STATIC } from '../config/config.ts'
 import { hasNotFailed } from '../wire/rtneighbor.ts'
 import { type Check, configured, type Configured, type Finding } from './check.ts'
 import { isNamed, linksOf } from './roles.ts'
@@ -77,13 +77,10 @@ function oddAddresses({ config, machine, neighbors }: Configured): Finding[] {
 /** @returns a key that is equal for addresses that may look alike */
 function sortedDigits(address: Address): string { return [...digitsOf(address)].sort().join('') }
 
-/** A prefix shorter than this has more addresses than the neighbor table of a router holds. */
-const STATIC_BITS = 112
-
 export const ruleChecks: readonly Check[] = [
   configured({ code: 'odd-address', severity: 'warning', title: 'no `host` line looks mistyped' }, oddAddresses),
   configured({ code: 'static-prefix', severity: 'warning', title: 'no `static` rule answers for a large prefix', isCheap: true, isLogged: true },
-    ({ config }) => config.proxies.flatMap(({ iface, rules }) => rules.filter(({ kind, prefix }) => kind === 'static' && prefix.length < STATIC_BITS)
+    ({ config }) => config.proxies.flatMap(({ iface, rules }) => rules.filter(({ kind, prefix }) => kind === 'static' && prefix.length < WIDEST_STATIC)
       .map(({ prefix }) => ({
         what: `the rule for ${prefix} on ${iface} is \`static\`: every address is answered for, used or not`,
         why: "a scan of the prefix from outside fills the router's neighbor table, and the router then loses hosts of all its customers",
