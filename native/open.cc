@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 #include <arpa/inet.h>
 
 #include "socket.h"
@@ -128,6 +129,24 @@ napi_value openPacket(napi_env env, napi_callback_info info) {
   memset(opened.to.sll_addr, 0xff, ETH_ALEN);
   opened.fd = socket(AF_PACKET, (options.cooked ? SOCK_DGRAM : SOCK_RAW) | TYPE, 0);
   return finish(env, opened, opened.fd < 0 ? "socket" : configurePacket(opened.fd, options, link, &opened.ring));
+}
+
+// Opens the socket that packets leave by. It receives nothing (protocol 0) and is polled only while messages wait, because every packet
+// that the link takes from the kernel's queue may wake the poll.
+bool openOut(Opened* opened) {
+  if (opened->out >= 0) return true;
+  const int fd = socket(AF_PACKET, (opened->addressed ? SOCK_DGRAM : SOCK_RAW) | TYPE, 0);
+  if (fd < 0) return false;
+  sockaddr_ll link = opened->to;
+  link.sll_protocol = 0;
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&link), sizeof link) < 0) {
+    const int error = errno;
+    close(fd);
+    errno = error;
+    return false;
+  }
+  opened->out = fd;
+  return true;
 }
 
 static const char* configureNetlink(int fd, const Array& groups, const Array& filter, int receive, int send) {

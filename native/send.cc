@@ -3,27 +3,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "socket.h"
-
-// Opens the socket that packets leave by. It receives nothing (protocol 0) and is polled only while messages wait, because every packet
-// that the link takes from the kernel's queue may wake the poll.
-bool openOut(Opened* opened) {
-  if (opened->out >= 0) return true;
-  const int fd = socket(AF_PACKET, (opened->addressed ? SOCK_DGRAM : SOCK_RAW) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return false;
-  sockaddr_ll link = opened->to;
-  link.sll_protocol = 0;
-  if (bind(fd, reinterpret_cast<const sockaddr*>(&link), sizeof link) < 0) {
-    const int error = errno;
-    close(fd);
-    errno = error;
-    return false;
-  }
-  opened->out = fd;
-  return true;
-}
 
 napi_value sendBatch(napi_env env, napi_callback_info info) {
   napi_value values[4];

@@ -10,7 +10,7 @@ import type { Parsed } from './config/load.ts'
 import { PrefixMap } from './config/prefix-map.ts'
 import type { Daemon } from './daemon.ts'
 import type { Preview } from './engine.ts'
-import type { Log } from './log/log.ts'
+import type { Log } from './log/rate-limited-log.ts'
 import { changeLine, keptSentence, minute, type ReloadChange, second } from './log/reload-sentences.ts'
 
 /** The file of the configuration, with its included files. */

@@ -2,7 +2,7 @@
 import type { Engine } from './engine.ts'
 import type { Input, Instant } from './engine-types.ts'
 import type { Limit } from './events.ts'
-import type { Log } from './log/log.ts'
+import type { Log } from './log/rate-limited-log.ts'
 import { StateFile } from './state-file.ts'
 
 /** Shortest time between two saves of learned hosts. Milliseconds. */

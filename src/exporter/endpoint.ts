@@ -1,7 +1,7 @@
 /** Serves metrics at the configured endpoint. Loads the server only if an endpoint is configured. An error never ends the daemon. */
 import type { Server } from 'node:http'
 import type { Endpoint } from '../config/config.ts'
-import type { Log } from '../log/log.ts'
+import type { Log } from '../log/rate-limited-log.ts'
 import type { Reading } from './catalog.ts'
 
 /** Milliseconds until another attempt to listen. */

@@ -2,7 +2,7 @@
 import type { Config } from '../config/config.ts'
 import type { Limit } from '../events.ts'
 import type { Introspection } from '../introspection.ts'
-import type { Log } from '../log/log.ts'
+import type { Log } from '../log/rate-limited-log.ts'
 import type { ReloadCounts } from '../reloads.ts'
 import type { Reading } from './catalog.ts'
 import { MetricsEndpoint } from './endpoint.ts'

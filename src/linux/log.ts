@@ -1,4 +1,4 @@
-import type { ProblemName, ProblemRecord } from '../log/problems.ts'
+import type { ProblemName, ProblemRecord } from '../log/message-ids.ts'
 
 /** The part of the log that this layer uses. */
 export interface Log {

@@ -16,7 +16,7 @@ import { verdict } from './errors.ts'
 import { restInFlood, type Sleep } from './flood-pause.ts'
 import { native, type NativeAddon, type NativeSocket } from './native.ts'
 import { ReceivedBatch, SLOTS } from './packet-batch.ts'
-import { SendQueue } from './send-queue.ts'
+import { MAX_WAIT, SendQueue } from './send-queue.ts'
 
 export interface PacketReader {
   /** Packets that passed the kernel's filter. `batch` is reused: valid during the call. */
@@ -34,9 +34,6 @@ export type PacketSocketOptions = Pick<Link, 'ifindex' | 'mac' | 'noarp'> & Pick
 /** Receive buffer without a ring, in bytes: enough for 20 ms at 200 000 packets per second. Frames of a ring: enough for 40 ms. */
 const RECEIVE_BUFFER = 4 * 2 ** 20
 const RING = 8192
-
-/** Milliseconds for which a message may wait for the kernel. After that its solicitor has retransmitted (RFC 4861 10, RETRANS_TIMER). */
-const MAX_WAIT = 1000
 
 const NO_MAC = -1 as Mac
 const NOTHING = new Uint8Array(0)
@@ -115,7 +112,7 @@ export class PacketSocket {
    */
   flush(): void {
     if (this.#queue.size === 0) return
-    this.#drop(this.#queue.waitingSince(this.#clock() - MAX_WAIT))
+    this.#drop(this.#queue.overdue(this.#clock()))
     while (this.#queue.size > 0 && !this.#closed) {
       try {
         const sent = this.#queue.send(this.#socket)

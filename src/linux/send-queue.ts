@@ -6,6 +6,8 @@ const SLOT = Math.ceil(MAX_ENCODED / 8) * 8
 const SLOTS = 256
 /** Largest number of queued frames: answers that waited for their routes may be queued all at once. */
 export const SEND_LIMIT = 4096
+/** Milliseconds for which a frame may wait for the kernel. After that its solicitor has retransmitted (RFC 4861 10, RETRANS_TIMER). */
+export const MAX_WAIT = 1000
 
 export class SendQueue {
   #slab = new Uint8Array(SLOT * SLOTS)
@@ -37,10 +39,10 @@ export class SendQueue {
     this.#dated = this.#size
   }
 
-  /** @returns the number of frames at the front that wait since `time` or longer */
-  waitingSince(time: number): number {
+  /** @param now as for `wait` @returns how many frames have waited for MAX_WAIT. They are the first ones */
+  overdue(now: number): number {
     let count = 0
-    while (count < this.#dated && this.#since[count] <= time) count++
+    while (count < this.#dated && this.#since[count] <= now - MAX_WAIT) count++
     return count
   }
 

@@ -4,7 +4,7 @@ import type { Instant } from '../engine-types.ts'
 import type { Event, Outcome } from '../events.ts'
 import { limitSentence, scanSentence } from './limit-sentences.ts'
 import { LinkNews } from './link-news.ts'
-import type { Log } from './log.ts'
+import type { Log } from './rate-limited-log.ts'
 import {
   bareSentence, conflictSentence, filteredSentence, foreignSentence, type LinkNames, neighborSentence, nextHopSentence, overrunSentence,
   proxySentence, routerSentence, silentSentence, snoopedSentence,

@@ -1,7 +1,7 @@
 /** The log's sentences about limits: what is refused, how many, and how to raise the limit where that is possible. */
 import { formatMac } from '../address.ts'
 import type { Event } from '../events.ts'
-import { grouped, type Sum } from './log.ts'
+import { grouped, type Sum } from './rate-limited-log.ts'
 import type { LinkNames } from './sentences.ts'
 
 type LimitEvent = Extract<Event, { kind: 'limit' }>

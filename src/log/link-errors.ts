@@ -1,7 +1,7 @@
 /** Logs errors of a link's sockets: what failed, why, and what to do. The codes are in errno(3). */
 import type { Limit } from '../events.ts'
 import { type Later, LinkGroup, linkNames } from './link-group.ts'
-import type { Log } from './log.ts'
+import type { Log } from './rate-limited-log.ts'
 
 type SocketError = Error & { readonly code?: string; readonly syscall?: string }
 

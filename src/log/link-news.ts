@@ -4,7 +4,7 @@
  */
 import type { Instant } from '../engine-types.ts'
 import type { Event } from '../events.ts'
-import { grouped, type Log } from './log.ts'
+import { grouped, type Log } from './rate-limited-log.ts'
 
 type LinkEvent = Extract<Event, { kind: 'link' }>
 type State = LinkEvent['state']

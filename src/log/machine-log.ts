@@ -1,5 +1,5 @@
 /** Records about this machine: links that are missing, and routes that the kernel refused. */
-import type { Log } from './log.ts'
+import type { Log } from './rate-limited-log.ts'
 import { missingLinkSentence } from './sentences.ts'
 
 /** Warns about each configured link that does not exist. @param wanted names and patterns @param ports those of bridges, bonds and teams */

@@ -3,7 +3,7 @@
  * (systemd.journal-fields(7)). A record is a sentence and fields: `event`, `target`, `lladdr`, `iface`, `reason` and others.
  */
 import { type DestinationStream, type LevelWithSilent, type Logger, pino } from 'pino'
-import { PROBLEMS } from './problems.ts'
+import { PROBLEMS } from './message-ids.ts'
 
 export const OUTPUTS = ['terminal', 'json', 'journal'] as const
 export type Output = (typeof OUTPUTS)[number]

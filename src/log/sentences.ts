@@ -2,7 +2,7 @@
 import { formatMac } from '../address.ts'
 import { linksHere } from '../config/suggest.ts'
 import type { ConflictBasis, Event, NeighborReason } from '../events.ts'
-import { grouped } from './log.ts'
+import { grouped } from './rate-limited-log.ts'
 
 export type LinkNames = (ifindex: number) => string
 

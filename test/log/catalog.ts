@@ -3,7 +3,7 @@ import t from 'tap'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { journalName, MESSAGE_IDS } from '../../src/log/outputs.ts'
-import { PROBLEMS, type ProblemName } from '../../src/log/problems.ts'
+import { PROBLEMS, type ProblemName } from '../../src/log/message-ids.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')
 /** Fields of every entry of the journal that ndp6d writes. */
@@ -44,7 +44,7 @@ t.test('all records of level warn or worse are written by the log that sums up',
   const source = files.map((file) => readFileSync(join(ROOT, 'src', file), 'utf8')).join('\n')
   for (const [event] of events) t.match(source, new RegExp(`event: '${event}'`), `${event} is logged`)
   const loggers = files.filter((file) => /\bpino\(|Logger\b/.test(readFileSync(join(ROOT, 'src', file), 'utf8')))
-  t.same(loggers.sort(), ['log/log.ts', 'log/outputs.ts'], 'no other file has a logger of pino')
+  t.same(loggers.sort(), ['log/outputs.ts', 'log/rate-limited-log.ts'], 'no other file has a logger of pino')
 })
 
 t.test('docs/journal.md lists all events with their ids', async (t) => {

@@ -1,8 +1,8 @@
 /** `node send-problems.js`, inside of a lab's systemd: sends one record of each event of level warn or worse to the journal. */
 import { Journal } from '../../../src/linux/systemd.ts'
-import { Log } from '../../../src/log/log.ts'
+import { Log } from '../../../src/log/rate-limited-log.ts'
 import { createLog } from '../../../src/log/outputs.ts'
-import { PROBLEMS, type ProblemName } from '../../../src/log/problems.ts'
+import { PROBLEMS, type ProblemName } from '../../../src/log/message-ids.ts'
 
 /** Values of fields; any other field has its own name as the value. */
 const VALUES: Readonly<Record<string, string | number>> = { target: '2001:db8::2', iface: 'eth1', lladdr: '52:54:00:12:34:56',

@@ -1,6 +1,6 @@
 /** A log whose records a test reads, and whose time a test sets. */
 import type { Instant } from '../../../src/engine-types.ts'
-import { Log } from '../../../src/log/log.ts'
+import { Log } from '../../../src/log/rate-limited-log.ts'
 import { createLog, type LogOptions } from '../../../src/log/outputs.ts'
 
 export interface Line { level: number; msg: string; [field: string]: unknown }

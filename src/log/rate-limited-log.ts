@@ -6,7 +6,7 @@
 import type { Level, Logger } from 'pino'
 import type { Instant } from '../engine-types.ts'
 import type { Limit } from '../events.ts'
-import type { ProblemName, ProblemRecord } from './problems.ts'
+import type { ProblemName, ProblemRecord } from './message-ids.ts'
 
 /** Shortest time between two records of one cause, milliseconds. */
 const WINDOW = 60_000
