@@ -1,10 +1,10 @@
 /**
- * Solicits the routers of upstreams (RFC 4861 6.3.7). The kernel does so only when a link comes up, and it does not keep the options for name
+ * Solicits the routers of upstreams (RFC 4861 6.3.7, RFC 7559). The kernel does so only when a link comes up, and it does not keep the options for name
  * resolution. Without a solicitation, a program that starts later knows these only after the next advertisement: up to half an hour.
  */
 import { Address, type Mac, writeMac } from '../address.ts'
 import {
-  MAX_RTR_SOLICITATION_DELAY, MAX_RTR_SOLICITATIONS, ND_HOP_LIMIT, ROUTER_SOLICITATION, RTR_SOLICITATION_INTERVAL,
+  MAX_RTR_SOLICITATION_DELAY, MAX_RTR_SOLICITATION_INTERVAL, ND_HOP_LIMIT, ROUTER_SOLICITATION, RTR_SOLICITATION_INTERVAL,
   SOURCE_LINK_LAYER_ADDRESS,
 } from '../wire/constants.ts'
 import { IPPROTO_IPV6, IPV6_MULTICAST_HOPS, openIcmp, sendOn, sendTo, setOption } from './raw-icmp.ts'
@@ -23,8 +23,8 @@ export class RouterSolicitor {
 
   constructor(listener: SolicitorListener) { this.#listener = listener }
 
-  /** Solicits until an advertisement arrives, at most MAX_RTR_SOLICITATIONS times. */
-  start(ifindex: number): void { this.#plan(ifindex, Math.random() * MAX_RTR_SOLICITATION_DELAY, MAX_RTR_SOLICITATIONS) }
+  /** Solicits at intervals that double up to MAX_RTR_SOLICITATION_INTERVAL, until `stop`: solicitations and advertisements may be lost. */
+  start(ifindex: number): void { this.#plan(ifindex, Math.random() * MAX_RTR_SOLICITATION_DELAY, RTR_SOLICITATION_INTERVAL) }
 
   /** Ends the solicitations on a link: a router there advertised itself, or the link is no longer followed. */
   stop(ifindex: number): void {
@@ -34,12 +34,12 @@ export class RouterSolicitor {
 
   close(): void { for (const ifindex of this.#timers.keys()) this.stop(ifindex) }
 
-  #plan(ifindex: number, delay: number, left: number): void {
+  /** @param interval milliseconds between the next two solicitations, before up to a tenth is added or subtracted (RFC 8415 15, RAND) */
+  #plan(ifindex: number, delay: number, interval: number): void {
     this.stop(ifindex)
-    if (left === 0) return
     this.#timers.set(ifindex, setTimeout(() => {
       this.#solicit(ifindex)
-      this.#plan(ifindex, RTR_SOLICITATION_INTERVAL, left - 1)
+      this.#plan(ifindex, interval * (0.9 + 0.2 * Math.random()), Math.min(2 * interval, MAX_RTR_SOLICITATION_INTERVAL))
     }, delay).unref())
   }
 

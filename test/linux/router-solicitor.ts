@@ -1,4 +1,4 @@
-/** Solicitations of the routers of an upstream (RFC 4861 6.3.7). */
+/** Solicitations of the routers of an upstream (RFC 4861 6.3.7, RFC 7559). */
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
 import { type Mac, parseMac } from '../../src/address.ts'
@@ -26,7 +26,7 @@ function begin(t: Test, macOf: () => Mac | undefined) {
   return { solicitor, errors, tick: (seconds: number) => { for (let i = 0; i < seconds; i++) mock.timers.tick(1000) } }
 }
 
-t.test('three solicitations, unless a router advertises itself', async (t) => {
+t.test('solicitations at growing intervals, until a router advertises itself', async (t) => {
   const wire = new Wire('v1')
   t.teardown(() => wire.close())
   let mac: Mac | undefined
@@ -54,21 +54,40 @@ t.test('three solicitations, unless a router advertises itself', async (t) => {
   const about = 'fe80::ff:fe00:ff ff02::2 255'
   // The last one, without an option, arrives after all others.
   await until(() => arrived().includes(`${about} `))
-  t.same(sent, [...Array<string>(3).fill(`${about} 0101020000000003`), `${about} 0101020000000001`, `${about} `])
+  t.same(sent, [...Array<string>(4).fill(`${about} 0101020000000003`), `${about} 0101020000000001`, `${about} `])
   t.same(errors, [])
+})
+
+t.test('intervals double from 4 s up to an hour, each with up to a tenth more or less', (t) => {
+  let now = 0
+  const sent: number[] = []
+  const { solicitor, tick } = begin(t, () => {
+    sent.push(now)
+    return undefined
+  })
+  solicitor.start(link)
+  for (; now < 20_000; now++) tick(1)
+  const intervals = sent.slice(1).map((at, i) => at - sent[i])
+  const wanted = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600, 3600]
+  t.ok(intervals.length >= 13, `${intervals}`)
+  for (const [i, seconds] of wanted.entries()) {
+    t.ok(intervals[i] >= 0.9 * seconds - 1 && intervals[i] <= 1.1 * seconds + 1, `${intervals[i]} s instead of ${seconds}`)
+  }
+  t.notSame(intervals.slice(10, 13), [3600, 3600, 3600], 'machines that start together do not solicit together')
+  t.end()
 })
 
 t.test('errors', (t) => {
   const { solicitor, errors, tick } = begin(t, () => undefined)
   solicitor.start(9999)
   tick(40)
-  t.same(errors.splice(0), Array<string>(3).fill('9999 ENODEV'))
+  t.same(errors.splice(0), Array<string>(4).fill('9999 ENODEV'))
   sh("nft 'table ip6 closed { chain out { type filter hook output priority 0; policy drop; }; }'")
   solicitor.start(link)
   tick(1)
   t.same(errors.splice(0), [`${link} EPERM`], 'a firewall')
   sh('nft delete table ip6 closed; ip link set v0 down')
-  tick(4)
+  tick(5)
   t.match(errors.splice(0), [/E(ADDRNOTAVAIL|NETUNREACH|NETDOWN)$/], 'a link that is down')
   t.end()
 })
