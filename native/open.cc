@@ -131,7 +131,7 @@ napi_value openPacket(napi_env env, napi_callback_info info) {
   return finish(env, opened, opened.fd < 0 ? "socket" : configurePacket(opened.fd, options, link, &opened.ring));
 }
 
-// Opens the socket that packets leave by. It receives nothing (protocol 0) and is polled only while messages wait, because every packet
+// Opens the socket for sending, which receives nothing (protocol 0). The socket is polled only while messages wait, because every packet
 // that the link takes from the kernel's queue may wake the poll.
 bool openOut(Opened* opened) {
   if (opened->out >= 0) return true;

@@ -60,7 +60,7 @@ static int receiveMessages(const Opened& opened, const Batch& batch) {
   return received;
 }
 
-// Returns the errno that recvmmsg would report for a socket with a ring, or 0. Reading the ring reports no error.
+// Returns the pending errno of a socket with a ring, or 0. recvmmsg would report this error; reading the ring does not.
 static int pendingError(Socket* socket) {
   int error = 0;
   socklen_t size = sizeof error;

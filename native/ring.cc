@@ -27,7 +27,7 @@ void unmapRing(const Ring& ring) {
   if (ring.frames != nullptr) munmap(ring.frames, ring.count * FRAME);
 }
 
-// Copies a frame into slot and row `i` of the batch. JavaScript gets no view of the mapping, because it ends when the socket closes.
+// Copies a frame into slot and row `i` of the batch. The mapping ends when the socket closes, so JavaScript gets no view of the mapping.
 static void copyFrame(const uint8_t* frame, uint32_t status, int ifindex, const Batch& batch, size_t i) {
   const tpacket2_hdr* header = reinterpret_cast<const tpacket2_hdr*>(frame);
   const sockaddr_ll* name = reinterpret_cast<const sockaddr_ll*>(frame + TPACKET_ALIGN(sizeof *header));

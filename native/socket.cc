@@ -1,6 +1,6 @@
-// The socket class: readiness by uv_poll, explicit close. Its other methods are in receive.cc and send.cc.
+// The socket class, with readiness by uv_poll and explicit close. Its methods receive() and send() are in receive.cc and send.cc.
 //
-// The garbage collector closes a socket that is not started. A started one lives until stop or close.
+// The garbage collector closes a socket that is not started. It keeps a started socket until stop() or close().
 
 #include "socket.h"
 
@@ -10,15 +10,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-// Outlives its socket until libuv has closed the handle.
+// A poll handle of a socket. It is freed when libuv has closed it, perhaps after the socket.
 struct Poll {
-  uv_poll_t handle;  // first: a pointer to it is cast to Poll*
+  uv_poll_t handle;  // the first member, because a pointer to it is cast to Poll*
   Environment* environment;
 };
 
 // The descriptors of a socket, to be closed by a thread.
 struct Closing {
-  uv_work_t work;  // first: a pointer to it is cast to Closing*
+  uv_work_t work;  // the first member, because a pointer to it is cast to Closing*
   Environment* environment;
   Opened opened;
 };
@@ -68,8 +68,8 @@ static void onClosed(uv_work_t* work, int) {
   finishClosing(environment);
 }
 
-// The close of a packet socket waits for an RCU grace period, tens of milliseconds (packet_release() of Linux). A thread waits for it,
-// because hundreds of links may go at once.
+// Closes the descriptors in a thread, because hundreds of links may go at once. Each close of a packet socket waits for an RCU grace
+// period, tens of milliseconds (packet_release() of Linux).
 static void closeByThread(Environment* environment, const Opened& opened) {
   Closing* closing = static_cast<Closing*>(calloc(1, sizeof(Closing)));
   if (closing == nullptr) return closeOpened(opened);
@@ -190,7 +190,7 @@ static void startWatch(Socket* socket, Watch* watch, int fd, int events, uv_poll
   throwErrno(env, -error, "poll");
 }
 
-// Reads the arguments of a method with one argument, a function. Throws and returns nullptr for wrong ones.
+// Reads the argument of a method that takes one function. Throws and returns nullptr if it is no function, or the socket is closed.
 static Socket* readCallback(napi_env env, napi_callback_info info, const char* wrong, napi_value* self, napi_value* function) {
   Socket* socket = unwrap(env, info, "poll", 1, function);
   if (socket == nullptr || !readArguments(env, info, 0, nullptr, self)) return nullptr;

@@ -1,6 +1,6 @@
 // Declarations of the addon: sockets that move datagrams and parse none. Node-API only, no C++ library, no C++
-// exceptions. If a function returns false or nullptr, a JavaScript exception is pending. Where the value means something else, the comment
-// of the function says what.
+// exceptions. If a function returns false or nullptr, a JavaScript exception is pending, except where the comment of the function gives
+// another meaning.
 #pragma once
 
 #include <linux/if_packet.h>
@@ -12,7 +12,7 @@
 struct Socket;
 struct Poll;
 
-// One per environment: the main thread and every Worker that loads the addon.
+// The addon's data of one Node environment: the main thread, or a Worker that loads the addon.
 struct Environment {
   napi_env env;
   uv_loop_t* loop;
@@ -108,7 +108,7 @@ struct Array {
   size_t length;  // in elements
 };
 
-// Read arguments; `name` goes into the message of the TypeError or RangeError.
+// Read arguments; `name` is the message of the TypeError or RangeError.
 bool readArguments(napi_env env, napi_callback_info info, size_t count, napi_value* values, napi_value* self);
 bool readArray(napi_env env, napi_value value, napi_typedarray_type type, const char* name, Array* array);
 bool readInteger(napi_env env, napi_value value, double low, double high, const char* name, double* result);

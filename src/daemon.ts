@@ -1,6 +1,6 @@
 /**
- * Joins the engine with the clock, the sockets and the kernel. Each input runs one step of the engine. The effects of a step are
- * carried out in the order in which `Effects` lists them. Inputs that come meanwhile wait. Events are logged after the answers are sent.
+ * Joins the engine with the clock, the sockets and the kernel. Each input runs one step of the engine. The effects of a step are carried
+ * out in the order in which `Effects` lists them. Inputs that come during a step wait. Events are logged after the answers are sent.
  */
 import type { Config } from './config/config.ts'
 import { Machine } from './doctor/machine.ts'
@@ -68,7 +68,7 @@ export class Daemon {
   #ticker: NodeJS.Timeout | undefined
   readonly #timer = new WakeTimer(() => this.#run((now) => this.#engine.wake(now)))
 
-  /** Opens no sockets of links yet. @param state the state directory; undefined: nothing is saved @throws OsError, AlreadyRunning */
+  /** Opens no sockets of links yet. @param state the state directory; undefined: nothing is saved. @throws OsError, AlreadyRunning */
   constructor(config: Config, log: Log, { state }: { state?: string | undefined } = {}) {
     this.#claim = claim()
     this.#config = config
@@ -117,7 +117,7 @@ export class Daemon {
       config: () => this.#config, step, clock })
   }
 
-  /** Resolves when every existing link is served. Rejects with an OsError. */
+  /** Resolves when every existing link is served, and the routes of the previous run are adopted. Rejects with an OsError. */
   async start(): Promise<void> {
     const giveBack = holdDescriptors(NOT_FOR_LINKS)
     this.#watch.startLinks()

@@ -27,7 +27,7 @@ export interface Link {
   readonly name: string
   /** Undefined on links without Ethernet addresses. */
   readonly mac: Mac | undefined
-  /** The kernel resolves no neighbors on this Ethernet link (IFF_NOARP). It sends all frames to the link's own link-layer address. */
+  /** IFF_NOARP on an Ethernet link: the kernel resolves no neighbors, and sends all frames to the link's own link-layer address. */
   readonly noarp?: true
   /** Administratively up and with carrier. */
   readonly up: boolean
@@ -97,7 +97,7 @@ export interface Grant {
   readonly preferred: number
 }
 
-/** A prefix that this machine advertised on a link, kept across a restart. Hosts may have addresses in it for `left` more milliseconds. */
+/** A prefix that this machine advertised on a link, kept across a restart. For `left` ms, hosts may still have addresses in the prefix. */
 export interface SavedPrefix {
   readonly iface: string
   readonly prefix: Prefix
@@ -114,7 +114,7 @@ export interface SavedAdvertising {
 /** Packets that one link received together. Valid only during the step that gets the batch. */
 export interface PacketBatch {
   readonly size: number
-  /** Decodes packet `i`. @returns a shared view, valid until the next call; undefined: it is an MLD query, or the batch has been cleared */
+  /** Decodes packet `i`. @returns a view, valid until the next call; undefined: the packet is an MLD query, or the batch was cleared */
   read(i: number): NdiscView | undefined
 }
 
@@ -135,7 +135,7 @@ export type Input =
   | { readonly kind: 'route-changed'; readonly prefix: Prefix | undefined }
   /** All routes with our mark, as the kernel has them. */
   | { readonly kind: 'routes'; readonly present: readonly HostRoute[] }
-  /** Changes of `Effects.routes` that the kernel carried out or refused. */
+  /** Route changes from `Effects.routes` that the kernel carried out or refused. */
   | { readonly kind: 'routes-done'; readonly changes: readonly RouteChange[] }
   /** Entries of the kernel's neighbor table: all of them at the start, then every change. */
   | { readonly kind: 'neighbor'; readonly neighbor: KernelNeighbor }
@@ -151,7 +151,7 @@ export type Input =
   | { readonly kind: 'local-solicitation'; readonly ifindex: number; readonly target: Address }
   /** All prefixes that the kernel treats as on-link on this link; if there are none, the prefixes of the link's own addresses. */
   | { readonly kind: 'prefixes'; readonly ifindex: number; readonly prefixes: readonly Prefix[] }
-  /** All default gateways of this machine. Hosts on other links cannot take their addresses. */
+  /** All default gateways of this machine. A host on another link cannot take the address of a gateway. */
   | { readonly kind: 'gateways'; readonly gateways: readonly Gateway[]
       /** Whether a default route exists, even one whose next hop has no global address and is not in `gateways`. */
       readonly hasDefaultRoute?: boolean }
@@ -171,7 +171,7 @@ export type Input =
   | { readonly kind: 'query'; readonly ifindex: number; readonly query: ListenerQuery }
   /** A valid Multicast Router Solicitation (RFC 4286 4). */
   | { readonly kind: 'router-solicitation'; readonly ifindex: number }
-  /** Owners that the previous run saved. They are answered for while they are verified. */
+  /** Owners that the previous run saved. Solicitations for saved owners are answered even before the owners are verified. */
   | { readonly kind: 'saved-hosts'; readonly hosts: readonly SavedHost[] }
 
 /** A route lookup that the kernel is asked for: where does a packet to `target` go? */
@@ -191,7 +191,7 @@ export interface RoutingDecision {
   readonly local: boolean
   /** The next hop. Undefined: the route has none, or several. */
   readonly via: Address | undefined
-  /** Prefix length of the route, in bits; 0 without a route. Always 128 in the reply to a `Lookup`. */
+  /** Prefix length of the route, in bits; 0 without a route. In the reply to a `Lookup`, any route has length 128. */
   readonly length: number
 }
 
@@ -237,7 +237,7 @@ export interface Filter {
   readonly mac: Mac | undefined
   /** The kernel resolves no neighbors on this link, as in {@link Link}. */
   readonly noarp?: true
-  /** Prefixes of the targets, which may overlap. When the prefixes change, another object takes the place of this one. */
+  /** Prefixes of the targets, which may overlap. When the prefixes change, another object replaces this `Iterable`. */
   readonly prefixes: Iterable<Prefix>
   /** Targets in `prefixes` whose messages still reach the kernel: those of `exclude`, and anycast addresses of this machine. */
   readonly excluded: readonly Prefix[]
@@ -261,7 +261,7 @@ export interface Discovery {
 export interface PacketOutcome {
   readonly outcome: Outcome
   readonly ifindex: number
-  /** NEIGHBOR_SOLICITATION, NEIGHBOR_ADVERTISEMENT; 0 for a packet that is neither, or was not decoded. */
+  /** NEIGHBOR_SOLICITATION or NEIGHBOR_ADVERTISEMENT; 0 if the packet has another type or was not decoded. */
   readonly type: number
   /** Target and source, all zero where the packet has none. */
   readonly t0: number; readonly t1: number; readonly t2: number; readonly t3: number

@@ -54,7 +54,7 @@ export interface Snapshot {
   readonly limits: readonly Limit[]
 }
 
-/** All parts of the engine. Each constructor gets this object. It must not use the parts that are declared later: they do not exist yet. */
+/** All parts of the engine. Each constructor gets this object, but must not use parts declared below its own: they do not exist yet. */
 class Parts extends Context {
   readonly budget = new ProbeBudget<Neighbor>(this.effects, this.random, (neighbor, now) => this.resolution.probe(neighbor, now))
   readonly cache = new NeighborCache(this)
@@ -124,7 +124,7 @@ export class Engine {
     return effects
   }
 
-  /** Leaves all multicast groups and sends Multicast Router Terminations (RFC 4286 5.3). @returns the last effects */
+  /** Leaves all multicast groups and sends Multicast Router Terminations (RFC 4286 5.3). @returns the effects, valid until the next call */
   stop(): Effects {
     const { effects, routerDiscovery, groups } = this.#parts
     clearEffects(effects)
@@ -140,7 +140,7 @@ export class Engine {
     return first
   }
 
-  /** Configured interface names and patterns. `names`: all of them. `solicited`: `upstreams`, and the interfaces of `proxy` blocks. */
+  /** `names`: all configured interface names and patterns. `solicited`: the upstreams, and the interfaces of `proxy` blocks. */
   get interfaces(): { names: readonly string[]; upstreams: readonly string[]; solicited: readonly string[] } {
     const { rules: { config, upstreams } } = this.#parts
     return { names: config.options.names, upstreams, solicited: [...upstreams, ...config.blocks.map(({ iface }) => iface)] }
@@ -148,7 +148,7 @@ export class Engine {
 
   /** @returns the number of owners on a link */
   hostsOn(ifindex: number): number { return [...this.#parts.cache.on(ifindex)].length }
-  /** Links without neighbor resolution on which no probe has been answered. Value: the first target that was probed on the link. */
+  /** Links without neighbor resolution on which no probe has been answered. Value: the first target whose probes got no answer. */
   get silentLinks(): ReadonlyMap<number, Address> { return this.#parts.silentLinks.silent }
 
   /** @returns whether the configuration names this interface, or has a pattern that matches its name */
@@ -180,7 +180,7 @@ export class Engine {
     return this.#parts.rules.config.subnets.map(({ active }) => active.map(({ prefix }) => prefix))
   }
 
-  /** @param now present time, for ages and for the usage of budgets. With the default, infinity, ages are infinite and budgets unused */
+  /** @param now the time for ages and for the usage of budgets. With the default, infinity, ages are infinite and budgets unused */
   snapshot(now = Number.POSITIVE_INFINITY as Instant): Snapshot {
     const neighbors = [...this.#parts.cache.values()].sort((a, b) => a.target.compare(b.target))
     return { neighbors: neighbors.map((neighbor) => snapshotOf(neighbor, this.#parts.links, now)), limits: this.limits(now) }

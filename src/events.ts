@@ -2,7 +2,7 @@
 import type { Address, Mac } from './address.ts'
 import type { DropReason } from './wire/ndisc-decode.ts'
 
-/** States of RFC 4861 7.3.2. REACHABLE: the owner is verified; PROBE: it is being verified again; FAILED: the negative cache. */
+/** States of RFC 4861 7.3.2, and FAILED, the negative cache. REACHABLE: the owner is verified. PROBE: the owner is being verified again. */
 export type NeighborState = 'INCOMPLETE' | 'REACHABLE' | 'PROBE' | 'FAILED'
 
 /** Reasons for not answering a valid solicitation. */
@@ -24,7 +24,7 @@ export const SILENT_REASONS = [
 ] as const
 export type SilentReason = (typeof SILENT_REASONS)[number]
 
-/** Other outcomes of a valid packet; and `repaired`, which is no packet but is counted with the outcomes. */
+/** Outcomes of valid packets, besides SILENT_REASONS. `repaired` is no packet, but is counted with the outcomes. */
 export const ACTIONS = [
   'answered',       // NS: NA sent
   'defended',       // NS of DAD: NA sent
@@ -100,13 +100,13 @@ export type Event =
       readonly former: number | undefined
       /** True for a new owner, a moved owner, and the loss of an owner that an earlier event with `news` reported. */
       readonly news: boolean
-      /** Length of the prefix of the rule or `subnet` that contains the target. */
+      /** Prefix length of the rule or `subnet` block that covers the target, in bits. */
       readonly length?: number | undefined
       /** The next hop that was probed instead of the owner. */
       readonly via?: Address | undefined
       /** The solicitor, if a solicitation starts the probes; `::` for DAD. */
       readonly source?: Address | undefined }
-  /** A solicitor that waited for the owner's proof, or for the host route, got its answer. */
+  /** A solicitor got its answer after it waited for the owner's proof, for the host route or for a route lookup. */
   | { readonly kind: 'answered'; readonly target: Address; readonly ifindex: number; readonly source: Address; readonly mac: Mac }
   /** A next hop replied (`alive`), or did not (`silent`). `news` is false for a silent next hop that was not `alive` before. */
   | { readonly kind: 'next-hop'; readonly ifindex: number; readonly address: Address; readonly mac: Mac | undefined
@@ -122,14 +122,17 @@ export type Event =
       readonly other: number | undefined }
   /** Another ND proxy claims addresses of other hosts. `target` is the address that it claimed last. */
   | { readonly kind: 'proxy'; readonly target: Address; readonly ifindex: number; readonly mac: Mac }
-  /** A limit was reached: on link `ifindex` if set, by host `mac` if set. `refused`: refusals since the last such event, if counted. */
+  /**
+   * A limit was reached: on link `ifindex` if set, by host `mac` if set.
+   * `refused`, if set: refusals since the previous event about this limit.
+   */
   | { readonly kind: 'limit'; readonly limit: LimitName; readonly size: number
       readonly ifindex?: number; readonly mac?: Mac; readonly refused?: number }
-  /** `count` received packets of this link were dropped since the last such event: they came faster than they were read. */
+  /** `count` packets on this link were dropped since the previous `overrun` event, because packets came faster than they were read. */
   | { readonly kind: 'overrun'; readonly ifindex: number; readonly count: number }
   /**
-   * Another router, `target`, sends Router Advertisements on a link where this machine sends them too. `isForged`: their source is the
-   * address of this machine. `lifetime`: that of the default route in them, seconds.
+   * Another router, `target`, sends Router Advertisements on a link where this machine sends them too. `isForged`: the source of these
+   * advertisements is the address of this machine. `lifetime`: Router Lifetime of RFC 4861 4.2, seconds.
    */
   | { readonly kind: 'router'; readonly ifindex: number; readonly target: Address; readonly mac: Mac | undefined
       readonly lifetime: number; readonly isForged: boolean }

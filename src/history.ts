@@ -69,7 +69,7 @@ class Ring {
 }
 
 export class History {
-  /** Solicitations that were answered at once. They have their own ring: a scan does not displace them, and they displace no others. */
+  /** Solicitations that were answered at once: a scan does not displace them from their own ring, and they displace no other entries. */
   readonly #answered = new Ring()
   readonly #others = new Ring()
 

@@ -25,7 +25,7 @@ export interface Parts {
   readonly totals: Totals
   readonly observers: Observers
   readonly findings: FindingWatch
-  /** Further parts with limits. */
+  /** Parts of which only the limits are needed. */
   readonly limited: readonly ({ readonly limits: readonly Limit[] } | undefined)[]
   /** Whether the process may change routes and settings (CAP_NET_ADMIN). */
   readonly mayChange: boolean

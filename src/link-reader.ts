@@ -22,7 +22,7 @@ export function linkReader({ ifindex, name }: Link, { step, dropped, invalid, er
     query: (query) => step({ kind: 'query', ifindex, query }),
     routerSolicitation: () => step({ kind: 'router-solicitation', ifindex }),
     routerMessage: (message) => step({ kind: 'router-message', ifindex, message }),
-    // The engine then announces the hosts again, because earlier messages did not reach the switches at the other end.
+    // Lets the engine announce the hosts again: messages from before the sockets were open did not reach the switches at the other end.
     opened: () => {
       errors.opened(name)
       step({ kind: 'link-replugged', ifindex })

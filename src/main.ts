@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** Passes the command line to the commands. */
-// Loaded before all other modules. Until then a signal can open Node's debugger, and loading the others takes a while.
+// Must be the first import. Until debugger.ts is loaded, a signal can open Node's debugger, and loading the other modules takes a while.
 import './cli/debugger.ts'
 import { runCommandLine } from './cli/commands.ts'
 

@@ -26,7 +26,7 @@ export class Counters {
     Record<Outcome, number>
   readonly #lasts: Partial<Record<Outcome, Last>> = {}
   readonly #frames: Partial<Record<Outcome, { readonly bytes: Uint8Array; size: number; length: number; wrongAt: number }>> = {}
-  /** The last outcome, and its packets that `#counts` does not have yet. Packets in a row often share an outcome, and are added at once. */
+  /** The last outcome, and how many of its packets `#counts` lacks. Packets in a row often share an outcome: they are added together. */
   #last: Outcome = 'answered'
   #run = 0
 
@@ -41,7 +41,7 @@ export class Counters {
     return { ...this.#counts }
   }
 
-  /** Remembers a packet as the last one of its outcome. @param now milliseconds on a monotonic clock */
+  /** Remembers a packet as the last one of its outcome. @param now the time in milliseconds on a monotonic clock */
   remember({ outcome, ifindex, mac, t0, t1, t2, t3 }: PacketOutcome, now: number): void {
     const last = this.#lasts[outcome]
     if (last === undefined) {

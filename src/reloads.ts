@@ -18,7 +18,7 @@ export interface ConfigFile {
   readonly path: string
   /** @throws Error with `code` when the file cannot be read */
   read(): Parsed
-  /** @param error thrown by `read` @returns what is wrong, and what to do */
+  /** @param error the error of `read`. @returns what is wrong, and what to do */
   explain(error: NodeJS.ErrnoException): string
   /** Whether a file was changed, added or removed since the last `read`. */
   readonly isTouched: boolean
@@ -46,7 +46,7 @@ export interface ReloadState {
   readonly changedOnDisk: boolean | null
   /** Since when the running configuration is in force. */
   readonly since: string
-  /** End of the trial; null: none is under way. */
+  /** End of the trial; null: no trial is under way. */
   readonly undoAt: string | null
 }
 
@@ -129,7 +129,7 @@ export class Reloads {
 
   /**
    * Reads the file and applies it. A reload without `trial` ends a trial that is under way: the configuration of the file then stays.
-   * @param dryRun whether to change nothing @param trial milliseconds until the configuration from before the trial comes back
+   * @param dryRun true to change nothing. @param trial the milliseconds until the configuration from before the trial comes back
    * @throws Error while the daemon stops
    */
   reload({ dryRun = false, trial }: { readonly dryRun?: boolean; readonly trial?: number | undefined } = {}): ReloadResult {
@@ -201,7 +201,7 @@ export class Reloads {
   #refused(reason: string): void {
     const { file: { path }, log } = this.#options
     this.#note('refused', reason)
-    // Each refusal is logged, because an administrator waits for the verdict.
+    // The number of refusals is the cause, so that each refusal is logged: an administrator waits for the verdict.
     log.error({ event: 'config-refused', configFile: path },
       `${reason}: the former configuration stays in force, that of ${minute(this.#running.since)}`, `${this.#verdicts.refused}`)
   }
@@ -277,7 +277,7 @@ export class Reloads {
   }
 }
 
-/** Adds the losses of each dropped host to one change: of the removed parts and exclusions that cover the host, the one with the longest prefix. */
+/** Adds the losses of each dropped host to one change: to the removed part or exclusion with the longest prefix that covers the host. */
 function withLosses(changes: readonly Change[], { dropped }: Preview): ReloadChange[] {
   const lost = changes.map((change) => ({ ...change, hosts: 0, routes: 0, groups: 0 }))
   const places = new PrefixMap<(typeof lost)[number]>()

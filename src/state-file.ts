@@ -2,7 +2,8 @@
  * The learned hosts and the advertised prefixes, kept across restarts in hosts.json and prefixes.json of the state directory.
  *
  * rename(2) replaces each file as a whole, so a reader finds the old or the new contents, even after a crash. Both files are optional: errors
- * are reported, and hosts are learned again. The files must not be symbolic links. The directory may be one: systemd may make it so.
+ * are reported, and hosts are learned again. The files must not be symbolic links. The directory may be a symbolic link: systemd makes one
+ * for a service with DynamicUser=.
  */
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -50,7 +51,7 @@ export class StateFile {
     this.#warn = warn
   }
 
-  /** Reads the file, and renames a damaged one to `hosts.json.damaged`. @returns the hosts; none without a file */
+  /** Reads hosts.json, and renames it to `hosts.json.damaged` if it is damaged. @returns the hosts; none without a readable file */
   read(): SavedHost[] {
     try {
       return this.#parse(readRegular(this.#file))
@@ -83,7 +84,7 @@ export class StateFile {
     }
   }
 
-  /** Saves what is advertised. If nothing is, removes the file: the daemon could not read an empty one that `ndp6d cleanup` made as root. */
+  /** Saves prefixes.json, or removes it if both lists are empty: `ndp6d cleanup` runs as root, and the daemon cannot read root's files. */
   writeAdvertised({ links, prefixes: all }: SavedAdvertising): void {
     const prefixes = [...all].sort((a, b) => b.left - a.left).slice(0, MAX_PREFIXES).map(({ iface, prefix, left }) =>
       ({ iface, prefix: prefix.toString(), until: Math.ceil(Date.now() + left) }))
@@ -98,7 +99,7 @@ export class StateFile {
 
   get limits(): Limit[] { return [{ name: 'hosts in the state file', used: this.#size, size: MAX_HOSTS }] }
 
-  /** Replaces the file of hosts. After a failure, the next one is reported only if a write has succeeded in between. */
+  /** Replaces the file of hosts. After a reported failure, further failures are not reported until a write succeeds. */
   write(hosts: Iterable<SavedHost>): void {
     this.#draft?.return() // discards the older draft
     this.#draft = undefined
@@ -259,5 +260,5 @@ function readPrefix(entry: unknown): SavedPrefix | undefined {
   return left > 0 ? { iface, prefix, left: Math.min(left, MAX_LEFT) } : undefined
 }
 
-/** @returns the fields of an object; none of any other value */
+/** @returns the fields of an object; no fields for any other value */
 function asRecord(value: unknown): Readonly<Record<string, unknown>> { return Object(value) as Record<string, unknown> }

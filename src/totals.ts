@@ -1,6 +1,6 @@
 /**
- * Counts events, and the traffic of each interface name and pattern in the configuration. The totals never decrease. The traffic of a link
- * that goes stays in the total of its name or pattern, and so does that of sockets that were replaced.
+ * Counts events, and the traffic of each interface name and pattern in the configuration. The totals never decrease: they keep the traffic
+ * of links that are gone, and of sockets that were replaced.
  */
 import { matchesIface } from './config/config.ts'
 import type { ConflictBasis, Event, LimitName, Outcome } from './events.ts'
@@ -56,13 +56,16 @@ export class Totals {
   #patterns: readonly string[] = []
   readonly #rows = new Map<string, Float64Array>()
   readonly #links = new Map<number, Member>()
-  /** Link of the last packet (0: none) with its counters, and the packet's outcome and kind. The next packet often needs the same values. */
+  /**
+   * The link of the last counted solicitation (0: none) and its row; the outcome of the last packet, and whether solicitations have this
+   * outcome. The next packet often needs the same values.
+   */
   #ifindex = 0
   #row: Float64Array = new Float64Array(TRAFFIC.length)
   #outcome: Outcome = 'answered'
   #isSolicitation = true
 
-  /** @param words names and patterns of the configuration */
+  /** @param words the interface names and patterns of the configuration */
   constructor(words: readonly string[], figuresOf: FiguresOf) {
     this.#figuresOf = figuresOf
     this.configure(words)

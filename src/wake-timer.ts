@@ -11,7 +11,7 @@ export class WakeTimer {
   /** @param wake called at the deadline or earlier; it has to set the timer again */
   constructor(wake: () => void) { this.#wake = wake }
 
-  /** @param deadline on the clock of performance.now(); undefined: none */
+  /** @param deadline the time on the clock of performance.now(); undefined: there is no deadline */
   set(deadline: number | undefined): void {
     // A later deadline leaves the timer as it is: `wake` is called too early, and then sets the timer again.
     if (deadline === undefined || deadline >= this.#at) return

@@ -42,7 +42,7 @@ export class Anonymizer {
     const bits = Number(length.slice(1) || 128)
     const isPrefix = bits < 128 && new Prefix(address, bits).address.equals(address)
     if (isPrefix || (w0 === 0 && w1 === 0 && w2 === 0 && (w3 === 0 || w3 === 1))) return `${address}${length}`
-    // The last bits of a solicited-node group are those of an address.
+    // A solicited-node group is replaced, because its last 24 bits are those of a unicast address.
     if (SOLICITED_NODE.contains(address)) return `${this.#word('G', address.toString(), 'ff02::1:ff')}${length}`
     if (MULTICAST.contains(address)) return `${address}${length}`
     return `${this.#word('A', address.toString(), new Prefix(address, KEPT).address.toString())}${length}`

@@ -42,7 +42,7 @@ function report({ routes, settings, withdrawn }: Removed): string {
   return `${lines.length === 0 ? 'nothing to remove' : lines.join('\n')}\n`
 }
 
-/** @returns whether a daemon listens on this socket. As none runs in this network namespace, that daemon serves another one. */
+/** @returns whether a daemon of another network namespace listens on this socket. No daemon runs in the namespace of this process. */
 async function isListening(path: string): Promise<boolean> {
   const socket = connect(path)
   try {

@@ -36,7 +36,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .command(logLevel.command, logLevel.describe, logLevel.builder, logLevel.handler)
     .command(report.command, report.describe, report.builder, report.handler)
     .parserConfiguration({ 'duplicate-arguments-array': false })
-    // Not for the daemon: its log does not go through process.stdout and process.stderr.
+    // The daemon (no command) needs no watch: its log does not go through process.stdout and process.stderr.
     .middleware(({ _: [command] }) => { if (command !== undefined) watchOutputs() })
     .strict()
     .version(version())

@@ -11,8 +11,8 @@ const WRONG_TYPE = 'EINVAL'
 
 /**
  * Reads `file`, which may have any readable type, and its included files, which must be regular files.
- * @param again whether this is a further reading. Then `file` must be a regular file as well: a pipe would block, or yield no text
- * @param seen called with each path or pattern before it is read
+ * @param again true if `file` was read before. `file` must then be a regular file as well: a pipe would block, or yield no text
+ * @param seen the function to call with each path or pattern before it is read
  * @throws an Error with `code` when `file` cannot be read
  */
 export function readConfig(file: string, again = false, seen: (path: string) => void = () => {}): Parsed {
@@ -70,7 +70,7 @@ function stateOf(path: string): string {
   }
 }
 
-/** @returns the names in the directory that match the last part of the path; without those that start with a dot, as in a shell */
+/** @returns the names in the directory of `path` that match its last part. As in a shell, names that start with a dot do not match */
 function matching(path: string): string[] {
   return filesOf(dirname(path)).sort().filter((name) => !name.startsWith('.') && matchesIface(basename(path), name))
 }
@@ -96,7 +96,8 @@ function include(glob: string, fromFile: string, seen: (path: string) => void): 
 }
 
 /**
- * @param missing the reason if there is no such path @param mode the mode for chmod(1) that lets other users read the path
+ * @param missing the text of the reason if `path` does not exist
+ * @param mode the mode for chmod(1) that lets other users read `path`
  * @returns why an include cannot be read, and what to do about it; no `hint` if `error` already says what to do
  */
 function reasonOf({ code, message }: NodeJS.ErrnoException, { path, missing, mode }: { path: string; missing: string; mode: string }): { error: string; hint?: string } {

@@ -1,13 +1,13 @@
 /**
- * Keeps Node's debugger closed. Node opens it on SIGUSR1, on a port of the loopback interface, as long as the program does not handle
- * that signal: every local user could then run code with the capabilities of the daemon. main.ts imports this module before all others.
+ * Keeps Node's debugger closed. If a program does not handle SIGUSR1, Node opens the debugger on this signal, on a loopback port. Every
+ * local user could then run code with the capabilities of the daemon. main.ts imports this module before all others.
  *
- * A signal that arrives while Node itself starts, before any module, still opens the port for a moment. The unit closes this gap by
- * an address on which Node cannot listen (NODE_OPTIONS, `--inspect-port`).
+ * A signal that arrives while Node itself starts, before it loads any module, still opens the port for a moment. The unit closes this gap
+ * by an address on which Node cannot listen (NODE_OPTIONS, `--inspect-port`).
  */
 import inspector from 'node:inspector'
 
-/** Milliseconds after which the debugger is closed again: a signal that came before this module was loaded may open it late. */
+/** Times to close the debugger again, in milliseconds after the load of this module: a signal from before the load may open it late. */
 const LATE = [0, 20, 200]
 
 process.on('SIGUSR1', () => {})

@@ -14,9 +14,9 @@ import { refuse } from './usage-errors.ts'
 export const command = 'doctor'
 export const describe = 'find what is wrong with the set-up of this machine, and print what mends it'
 
-/** Milliseconds without data from the daemon after which the checks are made without its facts. */
+/** Limit of each wait for data from the daemon, milliseconds. After a longer wait, the checks are made without the facts of the daemon. */
 const DAEMON_TIME = 1500
-/** Milliseconds from the start of this process in which the checks should end, and the least time that the checks get on a busy machine. */
+/** Time from the start of this process to the end of the checks, and least time for the checks on a busy machine, milliseconds. */
 const END = 4500, LEAST = 2500
 
 export const builder = {

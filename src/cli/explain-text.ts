@@ -118,7 +118,7 @@ function history({ history }: Explained): string[] {
 function advice({ address, verdict, reason, owner, own, probe, links, kernel }: Explained): string {
   const iface = owner?.probed[0] ?? links.flatMap(({ probed }) => probed)[0]
   const route = kernel?.route
-  // Hosts behind a router cannot reply to a probe.
+  // Hosts behind a router cannot reply to a probe, so the advice for them is an `auto` rule.
   const from = linksWith(links, 'failed').find((link) => link !== route?.interface)
   const isBehind = reason === 'failed' && route?.via != null && route.interface !== null && owner?.probed.includes(route.interface)
   if (isBehind && from !== undefined && route.prefix !== '::/0') {

@@ -5,7 +5,9 @@ const LINE = 16
 
 /**
  * Formats bytes in lines that begin with the offset of their first byte: `  16  00 20 3a[40]20 01`.
- * @param hex two digits for each byte @param marked offset of the byte in brackets; null: none @param paint colors the marked byte
+ * @param hex the bytes, two digits each
+ * @param marked the offset of the byte to put in brackets; null for none
+ * @param paint the function that colors the byte in brackets
  */
 export function hexDump(hex: string, marked: number | null, paint = (text: string): string => text): string {
   const bytes = hex.match(/../g) ?? []

@@ -74,7 +74,7 @@ function existsSentence(file: string): string {
   return `${file} exists and is not overwritten: move it away, or compare it with this machine: \`ndp6d init | diff ${file} -\``
 }
 
-/** @returns the configuration of ndppd, or why it cannot be used; neither if there is no file, or no block in it */
+/** @returns the configuration of ndppd, or why it cannot be used; an empty object if there is no file or no block in it */
 function readNdppd(): { config?: Config; error?: string } {
   try {
     const { config, diagnostics } = readConfig(NDPPD_FILE)
@@ -87,7 +87,7 @@ function readNdppd(): { config?: Config; error?: string } {
   }
 }
 
-/** Creates a file that the user of the service can read. @returns why it could not be created; undefined: it was */
+/** Creates a file that the user of the service can read. @returns why the file could not be created; undefined on success */
 function writeNew(file: string, text: string): Unwritable | undefined {
   let fd: number | undefined
   try {

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 /** Time limit of journalctl(1), milliseconds. The journal of a busy machine may be large. */
 const TIMEOUT = 1000
 
-/** @returns the record with its time, in one line; undefined: there is none, this user may not read it, or reading takes too long */
+/** @returns the record with its time, in one line; undefined if there is no record, this user may not read it, or reading takes too long */
 export function lastWords(): string | undefined {
   // The journal sets _SYSTEMD_UNIT to the unit that sent the record, so records of systemd itself about the service do not match.
   const { status, stdout } = spawnSync('journalctl', ['_SYSTEMD_UNIT=ndp6d.service', '--priority=warning', '--lines=1', '--output=json',

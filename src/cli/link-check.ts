@@ -11,8 +11,8 @@ import { readSetting } from '../linux/sysctl.ts'
 const LISTED = 16
 
 /**
- * Warns of links that do not exist, and of links without neighbor discovery whose hosts are to be probed. Neither is certainly a mistake:
- * a link may appear later, and many peers answer nevertheless.
+ * Warns of missing links, and of links without neighbor discovery on which hosts are to be probed. These are no errors, because a missing
+ * link may appear later, and many peers on such links answer probes.
  * @returns no warnings if the links of this machine cannot be read, or the configuration has errors
  */
 export function checkLinks({ config, ifaces }: Parsed, links = readLinks()): readonly Diagnostic[] {
@@ -37,7 +37,7 @@ export function checkLinks({ config, ifaces }: Parsed, links = readLinks()): rea
   return report.diagnostics
 }
 
-/** Warns that Router Advertisements offer no default route while this machine does not forward. Forwarding may be enabled later. */
+/** Warns if hosts get no default route because this machine does not forward. This is no error: forwarding may be enabled later. */
 export function checkForwarding({ config, places }: Parsed, isForwarding = readSetting('all', 'forwarding') !== 0): readonly Diagnostic[] {
   const subnet = config?.subnets.find(({ settings }) => settings.routerAdvertisements)
   const span = subnet && places.spanOf(subnet, 'routerAdvertisements')
@@ -48,13 +48,13 @@ export function checkForwarding({ config, places }: Parsed, isForwarding = readS
   return report.diagnostics
 }
 
-/** A link without neighbor discovery; `rule`: the `auto` rule whose route leads there. */
+/** A link without neighbor discovery; `rule`: the `auto` rule, if a route to its prefix leads to the link. */
 interface Silent {
   readonly name: string
   readonly rule?: string
 }
 
-/** @returns the links of `silent` on which a block probes hosts, by the name or pattern in the file that is to be underlined */
+/** @returns the links of `silent` on which a block probes hosts. Keys are the names or patterns to underline in the file */
 function probed({ subnets, proxies }: Config, silent: readonly string[]): Map<string, Silent> {
   const found = new Map<string, Silent>()
   const add = (patterns: readonly string[], except: (name: string) => boolean): void => {

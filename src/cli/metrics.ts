@@ -32,7 +32,7 @@ export async function handler({ control: path, json, write: file }: InferredOpti
   }
   if (json) process.stdout.write(`${JSON.stringify({ schema: SCHEMA, running: true, metrics: familiesOf(reading) }, undefined, 2)}\n`)
   else if (file === undefined) process.stdout.write(await textOf(reading))
-  // node_exporter refuses a file that has a metric with the name of one of its own.
+  // Writes only metrics of ndp6d, because node_exporter refuses a file with a metric of node_exporter, such as process_open_fds.
   else process.exitCode = replace(file, await textOf(reading, (name) => name.startsWith('ndp6d_')))
 }
 
@@ -42,7 +42,7 @@ async function textOf(reading: Reading, isWanted?: (name: MetricName) => boolean
   return new Exposition(isWanted).print(reading)
 }
 
-/** @returns each metric of the catalog with its series. A daemon of another version may not have all of them. */
+/** @returns each metric of the catalog with its series; without series if a daemon of another version lacks the metric */
 function familiesOf(reading: Reading) {
   return Object.entries(METRICS).map(([name, { type, help, labels }]) => ({ name, type, help,
     series: (reading[name as MetricName] ?? []).map((sample) => ({
@@ -56,7 +56,7 @@ function familiesOf(reading: Reading) {
 function replace(file: string, text: string): number {
   const draft = `${file}.${process.pid}.new`
   try {
-    // Renaming over a device would delete it, and so it would a symbolic link such as /dev/stdout.
+    // Renaming over a device, or over a symbolic link such as /dev/stdout, would delete it.
     if (lstatSync(file, { throwIfNoEntry: false })?.isFile() === false) {
       throw Object.assign(new Error('not a regular file: name another one'), { code: 'EINVAL' })
     }

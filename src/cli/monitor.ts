@@ -50,7 +50,7 @@ export async function handler(options: Options): Promise<void> {
       left -= shown.filter(({ event }) => event !== 'lost').length
       if (json) process.stdout.write(shown.map((event) => `${JSON.stringify(event)}\n`).join(''))
       else text.show(shown)
-      // Waits for a slow reader. Events then queue in the daemon, which counts lost ones, and not in this process.
+      // Waits for a slow reader. Events then queue in the daemon instead of this process, and the daemon counts lost events.
       if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
       if (left === 0) break
     }
@@ -73,7 +73,7 @@ function problem({ target, link, kind, count, top, json }: Options): string | un
   return undefined
 }
 
-/** @returns the first events: at most `left`, not counting those of the kind `lost` */
+/** @returns the first of `events`: at most `left` events, where events of the kind `lost` do not count */
 function take(events: readonly MonitorEvent[], left: number): readonly MonitorEvent[] {
   let counted = 0
   const end = events.findIndex(({ event }) => event !== 'lost' && ++counted > left)

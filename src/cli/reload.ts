@@ -32,7 +32,7 @@ function problem({ 'dry-run': dryRun, try: time, confirm }: Options): string | u
   return time === undefined || timeOf(time) !== undefined ? undefined : `\`--try ${time}\` is no time: expected one from 1s to 24h, like 60s or 5m`
 }
 
-/** @returns milliseconds; undefined: no time with a unit, or beyond the limits */
+/** @returns milliseconds; undefined if `text` is no time with a unit, or beyond the limits */
 function timeOf(text: string): number | undefined {
   const [, digits, unit] = /^(\d{1,9})(ms|s|m|min|h)$/.exec(text) ?? []
   const time = Number(digits) * (UNITS[unit] ?? NaN)
@@ -82,7 +82,7 @@ function print({ file, verdict, problems, unreadable, changes, kept, dropped, li
 
 function sentence(text: string, isStart: boolean): string { return isStart ? text.charAt(0).toUpperCase() + text.slice(1) : text }
 
-/** @param error why there is no reply; null: there is one */
+/** @param error the reason why there is no reply; null if there is a reply */
 function printJson(reload: Reload | undefined, error: string | null): void {
   const { file = null, verdict = null, problems = [], changes = [], kept = null, dropped = null, links = [], took = null, since = null,
     undoAt = null, unreadable = null } = reload ?? {}

@@ -60,7 +60,7 @@ async function sectionsOf(path: string, config: string | undefined, plain: boole
     { title: 'versions', text: versions() },
     { title: 'configuration', text: effectiveConfig(file) },
     { title: 'status', text: status instanceof Error ? failureOf(status, path).sentence : fullText(status, plain) },
-    // Status 2: this version has no `doctor` command.
+    // Exit status 2 is a usage error, which is left out.
     ...doctor.status === 2 ? [] : [{ title: 'doctor', text: doctor.text }],
     { title: 'events', text: output(['journalctl', '--unit', 'ndp6d', '--lines', String(RECORDS), '--output', 'short-iso', '--no-hostname',
       '--no-pager', '--quiet']).text || 'The journal has none, or this user cannot read it: run the report with sudo.' },
@@ -111,7 +111,7 @@ function lines(argv: readonly string[], isWanted: (line: string) => boolean): st
   return [...wanted.slice(0, MAX_LINES), ...more > 0 ? [`${more} more lines`] : []].join('\n')
 }
 
-/** Runs a program. @returns its exit status, and its output; instead of output, a sentence if it cannot be run */
+/** Runs a program. @returns the exit status and the output; if the program cannot be run, a sentence instead of the output */
 function output([program, ...args]: readonly string[]): { status: number | null; text: string } {
   const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8', timeout: TIMEOUT, maxBuffer: 2 ** 28,
     stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PATH, LC_ALL: 'C' } })

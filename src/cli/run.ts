@@ -61,7 +61,7 @@ export async function handler({ config: file, control: path, level, log: output,
   const configFile = new ConfigFile(file)
   const { parsed, refusal } = loadConfig(file, () => configFile.read(false))
   if (parsed === undefined) {
-    // The refusal comes last, because `systemctl status` shows the last line. In the journal, it has fields and an explanation.
+    // The refusal comes last, because `systemctl status` shows the last line. In the journal, the refusal has fields and an explanation.
     if (outputs.stdout === undefined) log.error({ event: 'config-refused', configFile: file }, refusal)
     else process.stderr.write(`${refusal}\n`)
     process.exitCode = EXIT.config
@@ -151,7 +151,7 @@ function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, metri
   const began = (): void => {
     former = lifecycle.state
     lifecycle.state = 'reloading'
-    // Before the daemon serves, the READY=1 that ends a reload would come too early.
+    // Before the daemon serves, systemd is not notified: the READY=1 that ends a reload would also report the start as complete.
     if (former === 'serving') notifyReloading()
   }
   const ended = (): void => {

@@ -12,11 +12,11 @@ interface View {
   /** Sort by address instead of by rate. */
   isByAddress: boolean
   isHeld: boolean
-  /** The number of the only link to show; 0: all. */
+  /** The number of the only link to show, from 1; 0 shows all links. */
   link: number
 }
 
-/** Runs until `q` or Ctrl-C. The terminal is restored however the command ends. @param path of the daemon's socket */
+/** Runs until `q` or Ctrl-C. Restores the terminal at every end, also after an error or a signal. @param path of the daemon's socket */
 export async function showTop(path: string): Promise<void> {
   const { stdin, stdout } = process
   const view: View = { isByAddress: false, isHeld: false, link: 0 }

@@ -32,7 +32,7 @@ export function explainUsage(message: string, args: readonly string[], commands:
     `${given} is not a value of ${/[a-z]/.test(option) ? '--' : ''}${option}: expected ${choices.replaceAll('"', '')}`)
 }
 
-/** An option that does not exist may have taken the argument, so it is reported first. */
+/** Explains a missing argument. Unknown options are reported instead, because an unknown option may have taken the argument. */
 function explainMissing(args: readonly string[], commands: Commands): readonly string[] {
   const command = args.find((arg) => Object.hasOwn(commands, arg))!
   const options = Object.keys(commands[command])
@@ -41,7 +41,7 @@ function explainMissing(args: readonly string[], commands: Commands): readonly s
   return [`\`ndp6d ${command}\` needs ${options.filter((name) => name === name.toUpperCase()).join(' and ')}: \`ndp6d ${command} --help\` shows what it takes`]
 }
 
-/** @param words unknown words; those that are options come without dashes */
+/** @param words the unknown words of the command line; options among these come without dashes */
 function explainUnknown(words: readonly string[], args: readonly string[], commands: Commands): readonly string[] {
   const names = Object.keys(commands).filter((name) => name !== '')
   const command = args.find((arg) => names.includes(arg))
@@ -54,13 +54,13 @@ function explainUnknown(words: readonly string[], args: readonly string[], comma
     if (typed === undefined && args.includes(word)) {
       if (word === pidFile && words.includes('p')) continue
       const near = command === undefined ? nearest(word, names) : undefined
-      // Unknown options are then those of the misspelt command, so they are not reported.
+      // Unknown options are not reported, because they belong to the misspelt command.
       if (near !== undefined) return [`unknown command ${JSON.stringify(word)}: did you mean \`ndp6d ${near}\`?`]
       sentences.add(`unexpected ${JSON.stringify(word)}: ${command !== undefined ? `\`ndp6d ${command} --help\` shows what it takes`
         : /[/.]/.test(word) ? `did you mean \`ndp6d --config ${word}\`?` : `commands are ${names.join(', ')}`}`)
       continue
     }
-    // yargs reports `--dry-rn` a second time, as `dryRn`, which is skipped. It reports options in one word (`-dv`) as single letters.
+    // yargs reports `--dry-rn` also as `dryRn`, and the latter is skipped. yargs reports options in one word (`-dv`) as single letters.
     if (typed === undefined && word.length > 1) continue
     const initial = word.length === 1 ? options.findLast((option) => option.startsWith(word.toLowerCase())) : undefined
     const near = initial ?? nearest(word, options)

@@ -6,13 +6,13 @@ import type { Places } from './places.ts'
 
 /** Bytes left after the IPv6 header, the fixed fields, and the options for link-layer address and MTU (RFC 4861 4.2). */
 const SPACE = 1280 - 40 - 16 - 8 - 8
-/** Bytes of a prefix option, and of a server or domain option without its values. A test compares them with wire/router-messages.ts. */
+/** Bytes of a prefix option, and of a server or domain option without its values. A test compares this check with the encoder. */
 const PREFIX = 32, HEADER = 8
-/** Bytes of a server, and of a domain beyond its characters: the length of its first label, and the final zero (RFC 1035 3.1). */
+/** Bytes of a server, and of a domain besides its characters: the length octet of the first label, and a final zero (RFC 1035 3.1). */
 const SERVER = 16, DOMAIN = 2
 
 /**
- * Warns of servers and domains that do not fit beside the prefixes of all subnets of a link. Servers take their space first.
+ * Warns of servers and domains that do not fit beside the prefixes of all subnets of a link. Servers get space before domains.
  * One prefix per subnet is assumed, although a `subnet auto` may get several from its upstream, or none.
  */
 export function checkAdvertisementSpace(subnets: readonly Placed<Subnet>[], places: Places, report: Report): void {
@@ -41,7 +41,10 @@ export function checkAdvertisementSpace(subnets: readonly Placed<Subnet>[], plac
   }
 }
 
-/** @param sizes bytes of each value @returns how many of the first values fit into `space`, in one option padded to 8 bytes (RFC 4861 4.6) */
+/**
+ * @param sizes the bytes of each value
+ * @returns the number of values, counted from the first, that fit into `space` as one option padded to a multiple of 8 bytes (RFC 4861 4.6)
+ */
 function countFitting(sizes: readonly number[], space: number): number {
   let size = HEADER
   const first = sizes.findIndex((each) => 8 * Math.ceil((size += each) / 8) > space)

@@ -1,6 +1,6 @@
 /**
- * Reads the contents of one block: option values and other statements. Anything else is reported: with a warning if ndppd 0.2.x ignores
- * it, and as an error if ndppd misreads it. In a subnet, which ndppd does not have, both are errors.
+ * Reads the contents of one block: options, and other statements that belong in it. A statement that does not belong in the block is a
+ * warning if ndppd 0.2.x only ignores it, else an error. In a subnet, which ndppd does not have, it is always an error.
  */
 import { quote, type Span, whereIs } from './diagnostic.ts'
 import { belongsIn, misfit, type Option, OPTIONS, takesBlock, type Where } from './option-table.ts'
@@ -13,13 +13,14 @@ export interface Contents {
   /** The words that set the values, by field name. */
   readonly words: Readonly<Record<string, Word>>
   readonly statements: readonly Statement[]
-  /** Keywords that misspelt statements of the block probably stand for. A missing statement with such a keyword is not reported. */
+  /** Keywords that misspelt statements probably stand for. A statement with one of these keywords is not reported as missing. */
   readonly meant: ReadonlySet<string>
 }
 
 /**
  * Reads `block`, a block of kind `where`. Problems go to the report of `reader`.
- * @param needed keywords of which the block needs at least one. If it has none of them, a misspelt one is an error, not a warning
+ * @param needed the keywords of which the block needs at least one. If the block has none, a misspelt needed keyword is an error, not a
+ *   warning
  */
 export function readContents(block: readonly Statement[], where: Where, reader: Reader, needed: readonly string[] = []): Contents {
   const { report } = reader
@@ -75,7 +76,7 @@ export function readContents(block: readonly Statement[], where: Where, reader: 
 export function onlyValue(statement: Statement, expected: string, hint: string, reader: Reader): Word | undefined {
   const { key, values } = statement
   if (values.length === 0) reportMissing(statement, expected, reader)
-  // ndppd 0.2.x attaches the block to the second word, and drops the contents of the block.
+  // A second value is an error, because ndppd 0.2.x attaches the block to it, and drops the contents of the block.
   if (values.length > 1) {
     reader.report.error(values[1], 'unexpected-word', `unexpected ${quote(values[1].text)} after \`${key.text}\`: expected ${expected}`, hint)
   }
@@ -106,12 +107,15 @@ function readValue(statement: Statement, { type, min = 0 }: Option, reader: Read
   return count
 }
 
-/** The most unknown statements outside of blocks. A file of another kind has one in each line. Without a limit, a reload would take long, and would then apply an empty configuration. */
+/**
+ * The most unknown statements outside of blocks; a further one is an error. A file of another kind has an unknown statement in each line.
+ * Without the error, a reload would take long, and would then apply an empty configuration.
+ */
 const MAX_UNKNOWN = 100
 
 /**
  * Reports statement `index`, which is not allowed in this block, together with the surplus words after it.
- * @param lacking the keywords `needed` of {@link readContents} if the block has none of them, else none
+ * @param lacking the `needed` keywords of {@link readContents} if the block has none of these, else an empty list
  * @param meant receives the keyword that a misspelt word probably stands for
  * @returns index of the last statement reported
  */

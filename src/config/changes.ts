@@ -27,7 +27,7 @@ interface Part extends Pick<Change, 'what' | 'name' | 'block' | 'prefix'> {
   readonly key: string
   /** The value as it is printed. */
   readonly value: string | null
-  /** The part is a block. Its value is not compared, because the parts inside the block are. */
+  /** The part is a block. Its value is not compared, because the parts inside the block are compared. */
   readonly isBlock?: boolean
   /** The list to which the part belongs, if the order of this list has an effect. */
   readonly list?: string
@@ -39,7 +39,7 @@ interface Part extends Pick<Change, 'what' | 'name' | 'block' | 'prefix'> {
 /**
  * Returns the changes from `before` to `after`, in the order of `after`, with removed parts at the end. The order of `host` and `exclude`
  * lines and of `downstream` links is not compared, because it has no effect.
- * @param places where the parts of `after` were read
+ * @param places the places where the parts of `after` were read
  */
 export function changesBetween(before: Config, after: Config, places: Places): Change[] {
   const [old, young] = [before, after].map((config) => new Map([...partsOf(config)].map((part) => [part.key, part])))
@@ -112,8 +112,10 @@ function * partsOfProxy(proxy: Proxy, number: number): Generator<Part> {
 }
 
 /**
- * Yields the options of one block, or those outside of all blocks. @param block name of the block; undefined: outside of all blocks
- * @param parent key of the block; null: outside of all blocks @param owner the object for which {@link Places} has the options
+ * Yields the options of one block, or the options outside of all blocks.
+ * @param block the name of the block; undefined outside of all blocks
+ * @param parent the key of the block; null outside of all blocks
+ * @param owner the object for which {@link Places} has the options
  */
 function * options(where: Where, block: string | undefined, parent: string | null, values: Partial<Settings & Config>,
   owner: object): Generator<Part> {

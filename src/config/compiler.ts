@@ -11,14 +11,14 @@ import { type Places, setPlaces } from './places.ts'
 import { readSubnet } from './subnet.ts'
 import { Reader } from './values.ts'
 
-/** Keywords of a `rule`. Each selects a method by which ndp6d finds the owner of a target. */
+/** Keywords of a `rule`. Each selects how ndp6d finds the owner of a target; `static` needs no owner. */
 const METHODS = ['static', 'auto', 'iface']
 
 const FIRST_ONLY = 'ndppd 0.2.x probes only the first'
 
 /**
  * Compiles `block`, all statements of a configuration. Problems go to `report`; the result is valid only if no error was reported.
- * @param ifaces receives all interface names and patterns, with the place of the first mention
+ * @param ifaces receives all interface names and patterns, each with the place of its first mention
  */
 export function compile(block: readonly Statement[], report: Report, ifaces: Map<string, Span>): { config: Config; places: Places } {
   const reader = new Reader(report, ifaces)
@@ -38,7 +38,11 @@ export function compile(block: readonly Statement[], report: Report, ifaces: Map
   return { config, places }
 }
 
-/** Reads one `proxy` block. @param prefixes receives the prefixes of its rules @param all receives its rules, for checks across blocks */
+/**
+ * Reads one `proxy` block.
+ * @param prefixes receives the prefixes of the block's rules
+ * @param all the list that receives the block's rules, for checks across blocks
+ */
 function readProxy(statement: Statement, prefixes: Placed<Prefix>[], all: PlacedRule[], reader: Reader): Proxy | undefined {
   const { report } = reader
   const word = onlyValue(statement, 'one interface', 'write a proxy block for each interface', reader)
@@ -96,10 +100,11 @@ function readRule(statement: Statement, proxyIface: string | undefined, { router
     '`autovia` has no effect here: expected it in a rule with `iface`')
   if (kinds.has('iface')) return { value: { kind: 'iface', prefix, ifaces, autovia: values.autovia === true }, word }
   if (kinds.has('auto')) return { value: { kind: 'auto', prefix }, word }
-  // Guides for ndppd before 0.2.5 write an empty body for static; later versions of ndppd refuse to start with it.
+  // Guides for ndppd before 0.2.5 write an empty body for `static`; from 0.2.5 on, ndppd refuses to start with an empty body.
   if (kinds.size === 0) report.warning(place, 'empty-rule', 'this rule is empty and is read as `static`', 'write `{ static }`')
   if (prefix.length < WIDEST_STATIC) {
-    // With `router no`, the addresses are usually those of this machine itself, which no probe finds.
+    // With `router no`, the addresses are usually those of this machine itself. No probe finds own addresses, so the hint names no other
+    // method.
     const instead = router ? 'for hosts write `auto`, `iface` or a `subnet`; for addresses of this machine, a' : 'write a'
     report.warning(word, 'wide-static', `\`static\` answers for every address of ${prefix}, with or without a host`,
       `a scan fills the router's neighbor table (RFC 6583): ${instead} prefix of /${WIDEST_STATIC} or longer`)
@@ -111,7 +116,7 @@ function readRuleIfaces(statements: readonly Statement[], proxyIface: string | u
   const { report } = reader
   for (const statement of statements) {
     if (statement.values.length === 0) reportMissing(statement, 'an interface', reader)
-    // A probe on one more link does no harm, so this is no error.
+    // A second `iface` is only a warning, because a probe on one more link does no harm.
     if (statement !== statements[0]) report.warning(statement.key, 'several-interfaces',
       'a second `iface`: ndp6d probes the links of all', FIRST_ONLY)
     else if (statement.values.length > 1 && report.first('several ifaces')) {

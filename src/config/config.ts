@@ -38,7 +38,7 @@ export interface Settings {
   readonly hostLimit: number
   /** Limit of probes per second and link for unknown targets. */
   readonly probeLimit: number
-  /** O flag of advertisements: `auto` is 0 (RFC 4861 7.2.8). */
+  /** O flag of answers: `auto` is 0 (RFC 4861 7.2.8). */
   readonly override: Override
   readonly source: SourceChoice
   /** Whether a changed entry of the kernel's neighbor table is set back to the link-layer address of the verified owner. */
@@ -65,7 +65,7 @@ export interface Proxy {
   readonly rules: readonly Rule[]
 }
 
-/** `host ADDRESS [IFACE]`: no other host can take over the address. If its link is certain, the owner is known without a probe. */
+/** `host ADDRESS [IFACE]`: no other host can take over the address. If the link of the host is certain, no probe is needed. */
 export interface PinnedHost {
   readonly address: Address
   readonly iface: string | undefined
@@ -79,7 +79,7 @@ export interface Subnet {
   readonly downstream: readonly string[]
   readonly hosts: readonly PinnedHost[]
   readonly exclude: readonly Prefix[]
-  /** Name servers and search domains of Router Advertisements (RFC 8106). Absent: those that the router of the upstream advertises. */
+  /** Name servers and search domains of Router Advertisements (RFC 8106). If absent, the values of routers on the upstream are used. */
   readonly dns?: readonly Address[]
   readonly search?: readonly string[]
   readonly settings: Settings
@@ -92,9 +92,9 @@ export interface Endpoint {
 
 export interface Config {
   readonly forwarding: boolean
-  /** Lifetime of host routes during a restart; 0 deletes them at once. A stop always deletes them. */
+  /** Lifetime of host routes during a restart; 0 deletes the routes at once, as a stop always does. */
   readonly grace: number
-  /** Endpoint where metrics are to be served; absent: they are not served. */
+  /** Endpoint where metrics are to be served. If absent, metrics are not served. */
   readonly metrics?: Endpoint
   readonly proxies: readonly Proxy[]
   readonly subnets: readonly Subnet[]

@@ -20,7 +20,7 @@ export interface PlacedRule {
   readonly settings: Settings
 }
 
-/** Reports all overlaps. @param rules in file order */
+/** Reports all overlaps. @param rules the rules of all `proxy` blocks, in file order */
 export function checkOverlaps(rules: readonly PlacedRule[], subnets: readonly Placed<Subnet>[], report: Report): void {
   reportHidden(rules, report)
   reportFacing(rules, report)
@@ -47,7 +47,7 @@ function reportHidden(rules: readonly PlacedRule[], report: Report): void {
   const alike = new RuleMap()
   const options = new Map<Settings, string>()
   for (const { settings } of rules) if (!options.has(settings)) options.set(settings, JSON.stringify(settings))
-  /** One key for each link of an `iface` rule, else one for the rule. Rules with equal keys treat an address in the same way. */
+  /** One key for each link of an `iface` rule, and one key for any other rule. Rules with equal keys treat an address in the same way. */
   const keysOf = ({ rule, iface, settings }: PlacedRule): string[] => {
     const methods = rule.kind === 'iface' ? rule.ifaces.map((name) => `iface ${rule.autovia} ${name}`) : [rule.kind]
     return methods.map((method) => `${iface} ${method} ${options.get(settings)}`)
@@ -55,7 +55,7 @@ function reportHidden(rules: readonly PlacedRule[], report: Report): void {
   for (const each of rules) if (each.rule.kind === 'static') fixed.add(each.iface, each)
   for (const each of rules) {
     const { rule: { kind, prefix }, word, settings } = each
-    // With `autowire`, an `iface` rule keeps host routes beside the answers of a `static` rule.
+    // With `autowire`, an `iface` rule has an effect although a `static` rule answers: the `iface` rule keeps host routes.
     const answering = kind === 'static' || (kind === 'iface' && settings.routes) ? undefined : fixed.covering(each.iface, prefix)
     if (answering !== undefined) {
       report.warning(word, 'unreached', `this rule is never reached: \`static\` of ${whereIs(answering.word, word)} answers for all of `
@@ -127,7 +127,7 @@ function reportOverlap({ rule, iface, word }: PlacedRule, { prefix }: Subnet, su
 
 /**
  * Reports overlapping subnets, and rules for a single address with a misplaced `::` (`2001::db8:2` beside `2001:db8::/64`).
- * The prefixes of an `auto` subnet are not known here.
+ * Overlaps of an `auto` subnet are not found, because its prefixes are not known here.
  */
 export function checkAddresses(rules: readonly Placed<Prefix>[], subnets: readonly Placed<Subnet>[], report: Report): void {
   const first = new Map<string, Word>()

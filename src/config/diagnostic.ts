@@ -1,6 +1,6 @@
 /** Diagnostics as text: `file:line:column: error: ...`, the source line and a caret (GNU coding standards, section 4.4). */
 
-/** Kinds of problems. Their names do not change, unlike the messages. */
+/** Kinds of problems. Unlike the messages, these names never change. */
 export type Code =
   | 'bad-address' | 'bad-interface' | 'bad-text' | 'bad-value' | 'conflict' | 'duplicate' | 'empty-include' | 'empty-rule' | 'host-bits'
   | 'ignored' | 'include-loop' | 'misplaced-word' | 'missing-block' | 'missing-length' | 'missing-link' | 'missing-statement'
@@ -35,7 +35,7 @@ export class Source {
     this.text = text.startsWith('\ufeff') ? text.slice(1) : text
   }
 
-  /** @returns line and column (from 1) of `offset`, and the offsets at which that line starts and ends, before its LF or CR LF */
+  /** @returns line and column (from 1) of `offset`, and the offsets of the start and end of that line; the end is before LF or CR LF */
   locate(offset: number): { line: number; column: number; start: number; end: number } {
     const lines = this.#lines ??= [0, ...Array.from(this.text.matchAll(/\n/g), ({ index }) => index + 1)]
     let low = 0
@@ -66,7 +66,7 @@ export class Report {
   error(span: Span, code: Code, message: string, hint?: string): void { this.#add('error', span, code, message, hint) }
   warning(span: Span, code: Code, message: string, hint?: string): void { this.#add('warning', span, code, message, hint) }
 
-  /** @returns true on the first call for `topic`, for problems that are reported once per run */
+  /** Serves problems that are reported only once per run. @returns true on the first call for `topic` */
   first(topic: string): boolean { return this.count(topic) === 1 }
 
   /** @returns the number of calls for `topic` so far, this one included */
@@ -99,9 +99,9 @@ export function quote(text: string): string {
 }
 
 /**
- * Formats the first problem in one line and counts the others: `file:4:5: error: ... (1 of 2 errors, 1 warning)`. Errors come first.
- * A log that shows only the last line, as `systemctl status` may, then shows the cause.
- * @param diagnostics at least one
+ * Formats the first error, else the first warning, in one line with the counts: `file:4:5: error: ... (1 of 2 errors, 1 warning)`.
+ * If this line is printed last, a log that shows only the last line, as `systemctl status` may, shows the cause.
+ * @param diagnostics a list of at least one problem
  */
 export function summarize(diagnostics: readonly Diagnostic[]): string {
   const errors = diagnostics.filter(({ severity }) => severity === 'error')

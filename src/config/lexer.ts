@@ -25,7 +25,7 @@ const BLANK = /[ \t\r\v\f]+/y
 const UNUSUAL_BLANK = /[\0-\x08\x0e-\x1f\x7f]|[^\S\n \t\r\v\f]/y
 const PUNCTUATION: Readonly<Record<string, TokenKind>> = { '{': 'open', '}': 'close', ';': 'semicolon', '=': 'equals' }
 
-/** @returns whether the text has two NUL bytes. A single one may be a mistake in a text file. */
+/** @returns whether the text has two NUL bytes. A single NUL byte may be a mistake in a text file. */
 function isBinary(text: string): boolean {
   const nul = text.indexOf('\0')
   return nul >= 0 && text.includes('\0', nul + 1)
@@ -41,7 +41,7 @@ export class Lexer {
 
   constructor(source: Source, report: Report) {
     this.source = source
-    // Each word of a binary file would be an error of its own.
+    // A binary file is read as empty text: otherwise, each of its words would be an error of its own.
     this.#text = isBinary(source.text) ? '' : source.text
     this.#report = report
     this.#checkText()
@@ -151,7 +151,10 @@ export class Lexer {
     this.#at = end < 0 ? this.#text.length : end + 2
   }
 
-  /** Returns whether a `;` at the start of a line begins a comment. Not if a brace, `#` or the line end follows (after blanks and `;`). */
+  /**
+   * Returns whether a `;` at the start of a line begins a comment: false if the next character, blanks and `;` not counted, is a brace, `#`
+   * or the line end.
+   */
   #startsComment(): boolean {
     const rest = /;[;\s]*?(\n|[^;\s]|$)/y
     rest.lastIndex = this.#at

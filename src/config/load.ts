@@ -11,7 +11,7 @@ export type Included = { readonly file: string; readonly text: string } | { read
 
 /**
  * Returns the files that match `glob`, relative to the directory of `fromFile`, in the order in which they apply.
- * @throws Error with `code`, and perhaps `hint`, for a directory that cannot be read; it becomes a diagnostic of the `include`
+ * @throws an Error with `code`, and perhaps `hint`, if a directory cannot be read; the error becomes a diagnostic of the `include`
  */
 export type ReadInclude = (glob: string, fromFile: string) => readonly Included[]
 
@@ -23,13 +23,13 @@ export interface Parsed {
   readonly diagnostics: readonly Diagnostic[]
   /** All files read, the main one first. */
   readonly files: readonly string[]
-  /** All names and patterns of interfaces, with the place of the first mention. */
+  /** All names and patterns of interfaces, each with the place of its first mention. */
   readonly ifaces: ReadonlyMap<string, Span>
 }
 
 const MAX_DEPTH = 8
 
-/** Parses the configuration `text` of `file`. Never throws because of the text. @param path of `file`, as `readInclude` returns it */
+/** Parses the configuration `text` of `file`. Never throws because of the text. @param path the path of `file`, as from `readInclude` */
 export function parseConfig(text: string, file: string, readInclude: ReadInclude = () => [], path = file): Parsed {
   const report = new Report()
   const source = new Source(file, text)
@@ -39,7 +39,7 @@ export function parseConfig(text: string, file: string, readInclude: ReadInclude
   const order = (diagnostic: Diagnostic): number => files.get(diagnostic.file) ?? files.size
   report.diagnostics.sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
   if (!report.hasErrors && config.proxies.length + config.subnets.length === 0) {
-    // This may be a consequence of other problems, so it comes after them.
+    // An empty configuration may be a consequence of other problems, so this warning comes after them.
     const end = report.diagnostics.length === 0 ? 0 : source.text.trimEnd().length
     report.warning({ source, start: end, end }, 'nothing-proxied', 'nothing is proxied: expected a `subnet` or `proxy` block')
   }
@@ -48,7 +48,7 @@ export function parseConfig(text: string, file: string, readInclude: ReadInclude
 
 /**
  * Parses `source` and replaces each `include` by the statements of its files.
- * @param chain the absolute paths of the main file, and the nested includes from it down to `source`
+ * @param chain the absolute paths from the main file through the nested includes down to `source`
  * @param files all files read so far, numbered in the order of reading
  */
 function expand(

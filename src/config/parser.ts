@@ -114,8 +114,8 @@ export function parse(source: Source, keys: Keys, report: Report): readonly Stat
 }
 
 /**
- * Handles a `}` that closes no block, probably because a `{` is missing. Finds the last statement that has no block although it needs one,
- * and that is followed by a statement of such a block. Reports the missing `{`, and moves all statements after it into the block.
+ * Handles a `}` that closes no block, probably because a `{` is missing. Finds the last statement that lacks its block and is followed by
+ * a statement that belongs in this block. Reports the missing `{`, and moves all following statements into the block.
  * @returns false if there is no such statement
  */
 function adopt(headless: Headless[], keys: Keys, report: Report): boolean {
@@ -158,7 +158,7 @@ function readValues(lexer: Lexer, key: Word, { arity }: Keys, report: Report): {
 
 function nothing({ source, start }: Token): Word { return { source, start, end: start, text: '', quoted: false } }
 
-/** Reports a `}` that closes no block. It is an error if statements follow, because ndppd 0.2.x silently ignores them. */
+/** Reports a `}` that closes no block: an error if statements follow, because ndppd 0.2.x silently ignores them; else a warning. */
 function reportStray(stray: Token, top: readonly Statement[], report: Report): void {
   const after = top.at(-1)
   const found = 'unmatched `}`: expected a statement'

@@ -17,9 +17,9 @@ export class Places {
   /** Records the places of the options of a block, or of the whole configuration, by field name. */
   options(owner: object, spans: Readonly<Record<string, Span>>): void { this.#options.set(owner, spans) }
 
-  /** @returns the words that set an option; undefined: it has its default */
+  /** @returns the words that set an option; undefined if the option has its default */
   spanOf(owner: object, field: string): Span | undefined { return this.#options.get(owner)?.[field] }
-  /** @returns the place of a part; undefined: it is not from a file */
+  /** @returns the place of a part; undefined if the part is not from a file */
   of(value: object): Place | undefined { return placeOf(this.#parts.get(value)) }
   /** @returns the place of an option; that of its block if the option has its default */
   ofOption(owner: object, field: string): Place | undefined { return placeOf(this.#options.get(owner)?.[field]) ?? this.of(owner) }

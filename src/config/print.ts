@@ -30,7 +30,7 @@ export function printBlock(head: string, lines: readonly string[]): string[] {
   return [`${head} {`, ...lines.map((line) => `    ${line}`), '}']
 }
 
-/** @param defaults a setting that has the value given here is not printed */
+/** @param defaults the values for which a setting is not printed */
 export function printSettings(settings: Settings, where: Where, defaults: Partial<Settings> = {}): string[] {
   const lines: string[] = []
   for (const [word, option] of OPTIONS) {

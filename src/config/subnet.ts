@@ -23,7 +23,7 @@ export function readSubnet(statement: Statement, reader: Reader): Placed<Subnet>
   for (const each of statements) if (each.values.length === 0) reportMissing(each, VALUES[each.key.text], reader)
   const of = (key: string): Statement[] => statements.filter((each) => each.key.text === key)
   const upstream = readUpstream(word, of('upstream'), meant, reader)
-  const several = of('upstream').flatMap((each) => each.values).length > 1 // the hint of this error already explains `downstream`
+  const several = of('upstream').flatMap((each) => each.values).length > 1 // an error whose hint explains `downstream`
   const downstream = readDownstream(word, of('downstream'), upstream, several || meant.has('downstream'), reader)
   if (prefix === undefined) return undefined
   if (prefix !== 'auto' && (prefix.address.isLinkLocal || prefix.address.isMulticast)) {
@@ -171,7 +171,7 @@ function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], li
   return hosts
 }
 
-/** Reports an address that cannot be in a `subnet auto`, whose prefixes are not known yet. @returns whether the address can be in one */
+/** Reports an address that cannot be in a `subnet auto`, whose prefixes are not known yet. @returns false if it reported the address */
 function checkGlobal(address: Address, word: Word, { report }: Reader): boolean {
   if (!address.isGlobal) report.error(word, 'bad-address',
     `${quote(word.text)} cannot be in a subnet: expected a global or unique local address`)

@@ -18,7 +18,10 @@ export function distance(a: string, b: string): number {
   return above[to.length]
 }
 
-/** @returns the word of `known` with the fewest edits from `word`; undefined: all need more than one per three letters (one, if shorter) */
+/**
+ * Allows one edit per three letters of `word`, and at least one edit.
+ * @returns the word of `known` with the fewest edits from `word`; undefined if all words need more edits
+ */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
   let least = Math.max(1, Math.floor(word.length / 3)) + 1
@@ -31,10 +34,11 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
 }
 
 /**
- * Lists the links that exist, for a message about a link that does not, and suggests one whose name is similar.
- * @param present names, in the order to show them @param configured names in the configuration, which are not suggested
+ * Lists the existing links, for a message that link `name` is missing, and suggests a link with a similar name.
+ * @param present the names of the existing links, in the order to show
+ * @param configured the names in the configuration, which are not suggested
  * @param limit the most names to show
- * @returns as in `did you mean \`eth0\`? links here: eth0, eth1`
+ * @returns text such as `did you mean \`eth0\`? links here: eth0, eth1`
  */
 export function linksHere(name: string, present: readonly string[], configured: ReadonlySet<string>, limit: number): string {
   const near = nearest(name, present.filter((each) => !configured.has(each)))
@@ -85,7 +89,7 @@ function permutations(group: string): string[] {
   return Array.from(group, (digit, i) => permutations(group.slice(0, i) + group.slice(i + 1)).map((rest) => digit + rest)).flat()
 }
 
-/** Moves the `::` (`2001::db8:2` to `2001:db8::2`) to each place with at least `least` groups before it and one after it. */
+/** Moves the `::` (`2001::db8:2` to `2001:db8::2`) to each place with at least `least` groups before and one group after the `::`. */
 function* movedColons(text: string, least = 0): Generator<string> {
   if (!text.includes('::')) return
   const groups = text.split(/:+/).filter((group) => group !== '')

@@ -35,10 +35,10 @@ export class Reader {
   readonly places = new Places()
   #suggestions = 0
   readonly #ifaces: Map<string, Span>
-  /** Interface names that were found valid. They are not checked again, because most files repeat the same names often. */
+  /** Interface names that were found valid, so that each is checked only once: most files repeat the same names often. */
   readonly #usual = new Set<string>()
 
-  /** @param ifaces receives all interface names and patterns, with the place of the first mention */
+  /** @param ifaces receives all interface names and patterns, each with the place of its first mention */
   constructor(report: Report, ifaces = new Map<string, Span>()) {
     this.report = report
     this.#ifaces = ifaces
@@ -60,7 +60,7 @@ export class Reader {
     if (TRUE.has(text)) return true
     if (FALSE.has(text)) return false
     if (text !== 'off' && text !== '0') return undefined
-    // ndppd 0.2.x reads every word but yes and true as no. For `off` and `0`, this is what is meant.
+    // ndppd 0.2.x reads every word except yes and true as no. `off` and `0` mean no as well, so a warning is enough.
     this.report.warning(word, 'bad-value', `${quote(word.text)} is read as no`, `write \`${key} no\``)
     return false
   }
@@ -102,7 +102,7 @@ export class Reader {
     return undefined
   }
 
-  /** Reads `ADDRESS` or `ADDRESS/LENGTH`; host bits are masked with a warning. */
+  /** Reads `ADDRESS` or `ADDRESS/LENGTH`. Clears bits that are set after the length, with a warning. */
   prefix(word: Word): Prefix | undefined {
     const prefix = Prefix.parse(word.text)
     if (prefix === undefined) return this.#badPrefix(word)
@@ -112,7 +112,7 @@ export class Reader {
     return prefix
   }
 
-  /** Reads the {@link prefix} of a rule, which may be a single address. An address that ends in zeros was probably meant as a prefix. */
+  /** Reads the {@link prefix} of a rule. Warns of a single address that ends in zeros, because it was probably meant as a prefix. */
   rulePrefix(word: Word): Prefix | undefined {
     const prefix = this.prefix(word)
     if (prefix !== undefined && !word.text.includes('/') && (prefix.address.w3 & 0xffff) === 0) {
@@ -190,7 +190,7 @@ export class Reader {
     return text
   }
 
-  /** Reads `PORT` or `ADDRESS:PORT`, an IPv6 address in brackets. The default address is ::1. */
+  /** Reads `PORT` or `ADDRESS:PORT`, with brackets around an IPv6 address. The default address is ::1. */
   endpoint(word: Word): Endpoint | undefined {
     const [, v6, other, digits] = /^(?:(?:\[([^\]]*)\]|(localhost|[\d.]+)):)?(\d{1,5})$/.exec(word.text) ?? []
     const port = Number(digits ?? NaN)

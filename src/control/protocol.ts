@@ -18,7 +18,7 @@ export interface Request {
 /** A part of a reply. Its keys depend on the command. */
 export type Part = Readonly<Record<string, unknown>>
 
-/** @returns undefined: not a request of this version */
+/** @returns undefined if the line is not a request of this version */
 export function parseRequest(line: string): Request | undefined {
   try {
     const request = JSON.parse(line) as Partial<Request> | null

@@ -45,7 +45,7 @@ export class ControlServer {
   /** The clients, in the order of their last activity: the first has been idle for the longest time. */
   readonly #clients = new Set<Socket>()
   readonly #share = new Share()
-  /** Number of replies so far that took turns. */
+  /** Counts the replies that take turns. */
   #replies = 0
   /** Whether this process made the directory of the socket. */
   #madeDirectory = false
@@ -137,7 +137,7 @@ export class ControlServer {
       if (end === -1 && text.length <= MAX_LINE) return
       clearTimeout(timer)
       socket.removeAllListeners('data')
-      // Further data is ignored, but reading it takes time. A client that sends too much is disconnected. No command of ndp6d does.
+      // Further data is ignored, but reading it takes time, so a client that sends too much is disconnected. ndp6d's commands send none.
       let ignored = text.length
       socket.on('data', (more: string) => {
         ignored += more.length

@@ -1,6 +1,6 @@
 /**
- * Limits the CPU time of replies to commands, because packets wait meanwhile. A burst is allowed, so that a single command is answered
- * quickly, and then a small share of the time.
+ * Limits the CPU time of replies to commands, because packets wait while a reply is made. A burst is allowed, so that a single command is
+ * answered quickly. After the burst, replies get a small share of the time.
  */
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 
@@ -8,7 +8,7 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 const BURST = 100
 /** Share of the time that may be taken in the long run, if no turn is longer than {@link MAX_DEBT}. */
 const RATE = 0.05
-/** Time of a long turn that the next turn waits for, milliseconds: no more, because a client must get the rest of its reply before it gives up. */
+/** The lowest credit is minus this, milliseconds. So the wait for credit is at most MAX_DEBT / RATE = 4 s. A client gives up after 10 s. */
 const MAX_DEBT = 200
 
 export class Share {
@@ -21,7 +21,8 @@ export class Share {
   /**
    * Waits for a turn. The caller then works without waiting, and calls {@link took}. Turns alternate between the reply that has taken
    * the least time and the reply that began last. Many long replies therefore delay neither a short reply nor a new one.
-   * @param taken CPU time of the former turns of the reply, milliseconds @param number grows with each reply
+   * @param taken CPU time of the former turns of the reply, milliseconds
+   * @param number number of the reply; a reply that began later has a higher number
    */
   turn(taken: number, number: number): Promise<void> {
     return new Promise((begin) => {

@@ -3,7 +3,7 @@ import { lstatSync, mkdirSync, rmSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { dirname } from 'node:path'
 
-/** Bytes of a path in an address (sockaddr_un). The kernel would use the beginning of a longer path. */
+/** The most bytes of a path in an address (sockaddr_un). Node may use only the beginning of a longer path. */
 const MAX_PATH = 107
 /** Permissions that are withheld (umask(2)): the daemon's user and group may connect to the socket, and all users may list its directory. */
 const SOCKET_MASK = 0o117

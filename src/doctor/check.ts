@@ -10,7 +10,7 @@ export interface Finding {
   readonly what: string
   /** The consequence. */
   readonly why: string
-  /** The one command line for sh(1) that mends it, or the line of the configuration if `isLine` is set. */
+  /** A single command line for sh(1) that mends the fault; if `isLine` is set, a line of the configuration that mends it. */
   readonly mend: string
   readonly isLine?: boolean
   /** The line of the configuration that makes the mend permanent. */
@@ -39,12 +39,12 @@ export interface Check {
   readonly needs?: 'configuration' | 'daemon'
   /** The daemon makes this check every minute, because it takes milliseconds at most and starts no program. */
   readonly isCheap?: boolean
-  /** The daemon logs the fault by another event, so it does not log the finding. */
+  /** The daemon logs the fault as another event than `finding`, so the finding itself is not logged. */
   readonly isLogged?: boolean
   look(subject: Subject): Result | Promise<Result>
 }
 
-/** What a check found: one finding, or nothing, or why it could not be made. */
+/** One finding of a check, or that nothing is wrong, or why the check could not be carried out. */
 export interface Outcome {
   readonly code: string
   readonly severity: Severity
@@ -69,7 +69,7 @@ export interface DaemonFacts {
   readonly pid: number
   /** Received packets of each served link. */
   readonly received: Readonly<Record<string, number>>
-  /** For each link without neighbor resolution on which no host has answered a probe: the first target that was probed there. */
+  /** Downstream links without neighbor resolution where no host has answered a probe. `target` was probed there without a reply. */
   readonly silent: readonly { readonly link: string; readonly target: string }[]
 }
 
@@ -82,11 +82,11 @@ export interface Subject {
   readonly daemon: DaemonFacts | undefined
   /** Why there is no `daemon`. */
   readonly absence?: Unknown
-  /** The entries of the daemon's cache. Empty without a daemon, and if the daemon itself makes the checks: there may be many thousands. */
+  /** The entries of the daemon's cache. Empty without a daemon, and for the daemon's own checks: thousands of entries take too long. */
   readonly neighbors: readonly NeighborFacts[]
 }
 
-/** The subject of checks with `needs`: its configuration exists. */
+/** The subject of a check with `needs`. Such a check is made only if there is a valid configuration. */
 export type Configured = Subject & { readonly config: Config }
 
 /** @returns a check that needs the configuration */

@@ -1,4 +1,4 @@
-/** Other programs, and the kernel itself, that answer for the same addresses. */
+/** Finds other ND proxies, and proxy entries of the kernel, that may answer for the addresses of the configuration. */
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { type Check, configured, type Finding, type Result, word } from './check.ts'
 import type { Machine } from './machine.ts'

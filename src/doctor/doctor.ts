@@ -10,7 +10,7 @@ import { routerChecks } from './routers.ts'
 import { ruleChecks } from './rules.ts'
 import { sourceRouteChecks } from './source-routes.ts'
 
-/** All checks, in the order of reports. */
+/** All checks. {@link examine} returns their outcomes in this order. */
 export const CHECKS: readonly Check[] = [
   ...forwardingChecks, ...limitChecks, ...linkChecks, ...routerChecks, ...sourceRouteChecks, ...hostRouteChecks, ...ruleChecks, ...competitorChecks,
   ...firewallChecks,
@@ -19,7 +19,7 @@ export const CHECKS: readonly Check[] = [
 /** The most findings of one check: one cause may make hundreds. */
 const FINDINGS = 16
 
-/** Makes the checks at the same time. @param time milliseconds after which the result of an unfinished check is unknown */
+/** Makes all `checks` at the same time. @param time the limit in milliseconds, after which the result of an unfinished check is unknown */
 export async function examine(subject: Subject, checks: readonly Check[], time: number): Promise<Outcome[]> {
   let timer
   const late = new Promise<Result>((resolve) => {
@@ -35,7 +35,7 @@ export async function examine(subject: Subject, checks: readonly Check[], time: 
   })
 }
 
-/** Makes one check. Its result is unknown if something that it needs is missing or fails. */
+/** Makes one check. The result is unknown if something that the check needs is missing or fails. */
 export async function resultOf(check: Check, subject: Subject): Promise<Result> {
   if (check.needs !== undefined && subject.config === undefined) {
     return { unknown: `there is no valid configuration in ${subject.file}`, how: `ndp6d check ${subject.file}` }
@@ -45,7 +45,7 @@ export async function resultOf(check: Check, subject: Subject): Promise<Result> 
     return await check.look(subject)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    // A SyntaxError: a program printed something else than JSON.
+    // An error without `code` is a bug and is thrown, except a SyntaxError: a program printed something other than JSON.
     if (code === undefined && !(error instanceof SyntaxError)) throw error
     return { unknown: message, how: code === 'EACCES' || code === 'EPERM' ? 'sudo ndp6d doctor' : `ndp6d doctor --only ${check.code}` }
   }

@@ -1,6 +1,9 @@
 /** Chains of firewall rules, and what becomes of a packet in them (nft(8), ip6tables(8)). */
 
-/** An ICMPv6 message of Neighbor Discovery or MLD. `in` or `out`: the link of a received or sent one; unknown in chains of a bridge. */
+/**
+ * An ICMPv6 message of Neighbor Discovery or MLD. `in`: link of a received message. `out`: link of a sent message. Both are undefined in
+ * chains of a bridge, where the link is unknown.
+ */
 export interface Packet {
   readonly type: number
   readonly hopLimit: number
@@ -46,7 +49,7 @@ function walk(chain: Chain, all: readonly Chain[], packet: Packet, depth: number
   for (const rule of chain.rules) {
     const { truth, verdict } = rule(packet)
     if (truth === false || verdict === undefined) continue
-    // If it is not certain that a rule matches, the packet counts as not dropped.
+    // A rule that may or may not match counts in favor of the packet: its `accept` ends the walk, and its `drop` is skipped.
     if (verdict === 'accept') return 'accept'
     if (verdict === 'drop') {
       if (truth === true) return 'drop'

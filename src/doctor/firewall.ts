@@ -40,7 +40,7 @@ async function chainsOf({ machine }: Configured): Promise<Ruleset> {
   return { hasExtensions: true, chains: [...ruleset.chains.filter(({ family, isExtended }) => family !== 'ip6' || !isExtended), ...tables] }
 }
 
-/** By machine, so that the chains are read once for both checks. */
+/** Keeps the ruleset of each `Machine`, so that several checks read the chains once. */
 const rulesets = new WeakMap<object, Promise<Ruleset>>()
 
 async function look(subject: Configured, protocol: Protocol): Promise<Result> {

@@ -14,8 +14,8 @@ function forwards({ config, machine }: Configured): boolean {
 }
 
 /**
- * Finds the links with accept_ra 1, which ignore Router Advertisements once they forward, although they need them: the links with a default
- * route from Router Advertisements or, if this machine has no default route (`hasRoute` is false), the upstreams that are up.
+ * Finds links that need Router Advertisements, but ignore them while forwarding is on, because accept_ra is 1. Links with a default route
+ * from Router Advertisements need them. If this machine has no default route (`hasRoute` is false), all upstreams that are up need them.
  */
 function deafLinks({ config, machine }: Configured): { name: string; hasRoute: boolean }[] {
   const { defaultRoutes: routes } = machine
@@ -29,7 +29,7 @@ function assign(link: string, setting: string, value: number): string { return w
 
 const isRouter = (machine: Machine, name: string): boolean => machine.setting(`net/ipv6/conf/${name}/forwarding`) === 1
 
-/** @returns links on which hosts learn from Router Advertisements that this machine is a router, and from its other messages that it is none */
+/** @returns links where this machine sends Router Advertisements, but its Neighbor Advertisements lack the router flag (forwarding is 0) */
 function hostLinks({ config: { subnets }, machine }: Configured): string[] {
   const advertising = subnets.filter(({ settings }) => settings.routerAdvertisements)
   return machine.links.filter(({ name }) => advertising.some(({ upstream, downstream }) => name !== upstream && isNamed(downstream, name)))

@@ -20,7 +20,7 @@ function linkOf({ downstream }: Subnet, iface: string | undefined): string | und
   return downstream.length === 1 && !downstream[0].includes('*') ? downstream[0] : undefined
 }
 
-/** Owners to which the kernel must have a route now. Without a daemon: configured owners whose routes ndp6d would not set. */
+/** @returns the owners to which the kernel must have a route; without a daemon, the configured owners whose routes ndp6d would not set */
 function ownersOf({ config, daemon, neighbors }: Configured): Owner[] {
   if (daemon !== undefined) {
     return [...neighbors].flatMap(({ target, state, iface: link, via }) =>
@@ -38,7 +38,7 @@ function ownersOf({ config, daemon, neighbors }: Configured): Owner[] {
   ]
 }
 
-/** Finds a link where packets for the owner come in: it is up, named by a rule, and not the owner's. @returns its ifindex, or none */
+/** Finds a link where packets for the owner come in: it is up, and not the owner's own link. @returns its ifindex, or an empty list */
 function sourcesOf({ config, machine }: Configured, { target, link }: Owner): number[] {
   const names = [
     ...config.subnets.filter((subnet) => prefixesOf(subnet, machine).some((prefix) => prefix.contains(target)))

@@ -31,7 +31,7 @@ function testOf(option: string, value: string): Test | undefined {
     case '--hl-eq': return ({ hopLimit }) => hopLimit === Number(value)
     case '--hl-lt': return ({ hopLimit }) => hopLimit < Number(value)
     case '--hl-gt': return ({ hopLimit }) => hopLimit > Number(value)
-    // The kernel does not track these messages.
+    // Neighbor Discovery and MLD messages are UNTRACKED. Redirects are INVALID or RELATED, but count as UNTRACKED here.
     case '--ctstate': case '--state': return () => value.split(',').includes('UNTRACKED')
     default: return undefined
   }
@@ -99,5 +99,5 @@ function verdictOf(target: string): Verdict | undefined {
   }
 }
 
-/** Targets that do not end a chain. Further targets need no mention: a jump to a chain that does not exist has no effect. */
+/** Targets that do not end a chain. Any other target counts as a jump, and a jump to a chain that does not exist has no effect, either. */
 const TARGETS = ['LOG', 'NFLOG', 'MARK', 'CONNMARK', 'CT', 'NOTRACK', 'TRACE', 'HL', 'TOS', 'DSCP', 'SET', 'AUDIT']

@@ -27,7 +27,7 @@ export class Machine {
   readonly #defaultRoutes: () => readonly DefaultRoute[]
   readonly #tables = new Map<string, unknown>()
 
-  /** @param defaultRoutes for a caller that knows the default routes already; without it, they are searched among all routes */
+  /** @param defaultRoutes returns the default routes, if the caller knows them; by default, they are searched in a dump of all routes */
   constructor(kernel: Kernel, defaultRoutes: () => readonly DefaultRoute[] = () => kernel.defaultRoutes()) {
     this.#kernel = kernel
     this.#defaultRoutes = defaultRoutes
@@ -45,7 +45,7 @@ export class Machine {
   link(name: string) { return this.links.find((link) => link.name === name) }
   nameOf(ifindex: number | undefined): string { return this.links.find((link) => link.ifindex === ifindex)?.name ?? `link ${ifindex}` }
 
-  /** Reads a file of /proc. @returns undefined if it does not exist @throws OsError */
+  /** Reads a file of /proc. @returns its text; undefined if the file does not exist. @throws OsError */
   read(path: string): string | undefined {
     try {
       return readFileSync(path, 'latin1')
@@ -55,7 +55,7 @@ export class Machine {
     }
   }
 
-  /** Reads a number below /proc/sys: `net/core/optmem_max`. @returns undefined if there is no such setting */
+  /** Reads a number below /proc/sys, such as `net/core/optmem_max`. @returns undefined if there is no such setting */
   setting(key: string): number | undefined {
     const text = this.read(`/proc/sys/${key}`)
     return text === undefined ? undefined : Number(text)

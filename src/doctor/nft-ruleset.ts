@@ -17,7 +17,7 @@ const FAMILIES = ['ip6', 'inet', 'bridge', 'netdev']
 const OWN = 'ndp6d'
 const ICMPV6 = 58, HOP_BY_HOP = 0
 
-/** The numbers for which rules may use names: ICMPv6 types, protocols and codes. */
+/** Names that rules may use instead of numbers: of ICMPv6 types and codes, and of protocols. */
 const NUMBERS: Readonly<Record<string, number>> = {
   'mld-listener-query': 130, 'mld-listener-report': 131, 'mld-listener-done': 132, 'mld-listener-reduction': 132, 'nd-router-solicit': 133,
   'nd-router-advert': 134, 'nd-neighbor-solicit': 135, 'nd-neighbor-advert': 136, 'nd-redirect': 137, 'mld2-listener-report': 143,
@@ -44,7 +44,7 @@ export function parseRuleset(text: string): Ruleset {
     chain.rules.push(ruleOf(statements, (name) => sets.get(keyOf(fields, name))))
     if (statements.some((statement) => 'xt' in statement)) hasExtensions = chain.isExtended = true
   }
-  // One rule of ip6tables makes all chains of its table extended, because ip6tables-save shows whole tables.
+  // If one rule of a table is by ip6tables-nft, all chains of the table count as extended: ip6tables-save shows the whole table.
   const tableOf = ({ family, table }: Fields): string => JSON.stringify([family, table])
   const extended = new Set([...chains.values()].filter(({ isExtended }) => isExtended).map(({ fields }) => tableOf(fields)))
   return { hasExtensions, chains: [...chains.values()].map(({ fields, rules }): Chain => {
@@ -85,7 +85,11 @@ function verdictOf(kind: string, value: Json): Verdict | undefined {
   }
 }
 
-/** @param before whether the packet matches the rule so far @returns the verdict of the first element of a verdict map that matches */
+/**
+ * Looks up the packet in a verdict map.
+ * @param before whether the packet matches the part of the rule before the map
+ * @returns whether the packet matches the rule, and the verdict of the first map element that may match
+ */
 function lookUp({ key, data }: Fields, packet: Packet, find: FindSet, before: Truth): ReturnType<Rule> {
   const value = valueOf(key, packet)
   for (const element of elementsOf(data, find)) {
@@ -121,7 +125,7 @@ function valueOf(expression: Json, packet: Packet): string | number | undefined 
       default: return undefined
     }
   }
-  // The kernel does not track these messages (nf_conntrack_proto_icmpv6.c).
+  // ND and MLD messages are untracked (nf_conntrack_proto_icmpv6.c). Redirects are not, but count as untracked here.
   if (ct !== undefined) return ct.key === 'state' ? 'untracked' : undefined
   if (payload === undefined || payload.protocol === undefined) return undefined
   switch (`${String(payload.protocol)} ${String(payload.field)}`) {
@@ -160,7 +164,7 @@ function isElement(value: string | number, element: Json): Truth {
     const [from, to] = range.map(numberOf)
     return typeof value === 'number' && from !== undefined && to !== undefined ? value >= from && value <= to : undefined
   }
-  // An unknown name stands for another number, because the names of all values of these packets are known.
+  // A name that is not in NUMBERS stands for another number than `value`: NUMBERS has the names of all values that these packets have.
   if (typeof value === 'number') return typeof element === 'object' ? undefined : numberOf(element) === value
   return typeof element === 'string' ? matchesIface(element, value) || (element === 'ipv6' && value === 'ip6') : undefined
 }

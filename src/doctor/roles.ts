@@ -21,7 +21,7 @@ export function linksOf(config: Config, machine: Machine) {
 
 export function upstreamsOf({ subnets }: Config): string[] { return [...new Set(subnets.map(({ upstream }) => upstream))] }
 
-/** @returns whether the prefix of a rule or subnet contains the address; for a subnet `auto`, one of the prefixes on its upstream */
+/** @returns whether a prefix of a rule or subnet contains the address; {@link prefixesOf} returns the prefixes of a subnet */
 export function covers({ subnets, proxies }: Config, machine: Machine, address: Address): boolean {
   return proxies.some(({ rules }) => rules.some(({ prefix }) => prefix.contains(address)))
     || subnets.some((subnet) => prefixesOf(subnet, machine).some((prefix) => prefix.contains(address)))

@@ -27,7 +27,7 @@ function twoRouters(subject: Configured): Finding[] {
     if (routers.size < 2) return []
     const macs = new Map(machine.neighbors.filter((entry) => entry.ifindex === ifindex).map(({ address, lladdr }) => [address.toString(), lladdr]))
     const [first, ...others] = routers
-    // A router may have two addresses, such as a configured one and that of its advertisements.
+    // A router may have two addresses, such as a configured next hop and the source of its Router Advertisements.
     const isSame = (other: string): boolean => macs.get(other) !== undefined && macs.get(other) === macs.get(first)
     return others.filter((other) => !isSame(other)).map((other) => ({
       what: `${link} has two default gateways, ${first} and ${other}`,
@@ -53,7 +53,7 @@ function wasHeard({ machine, daemon, neighbors }: Configured, link: string, ifin
 async function replies(machine: Machine, { ifindex, mac }: LinkDetails, source: Address): Promise<boolean> {
   let discovery: Discovery | undefined
   const reply = new Promise<boolean>((resolve, reject) => {
-    // This machine replies itself, if another link of it leads to the same network.
+    // Ignores replies of this machine itself: they come if another of its links leads to the same network.
     const echo = (address: Address): void => { if (machine.addresses.every((own) => !own.address.equals(address))) resolve(true) }
     discovery = new Discovery({ ifindex, mac }, randomInt(2 ** 16), { echo, failed: reject })
     discovery.discover([source], Address.allRouters)

@@ -43,7 +43,7 @@ function linesOf({ subnets, proxies }: Config): Line[] {
   ]
 }
 
-/** Finds each line whose host is silent although a similar address, which no line names, is in use on a link of the line. */
+/** Finds lines that look mistyped: the host is silent, and a similar address that no line names is in use on a link of the line. */
 function oddAddresses({ config, machine, neighbors }: Configured): Finding[] {
   const alive = new Map<string, Used>()
   const add = (target: Address, link: string): void => { alive.set(`${target} ${link}`, { target, link }) }

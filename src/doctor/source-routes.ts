@@ -21,7 +21,7 @@ function strangeUpstreams({ config, machine }: Configured): Finding[] {
     for (const prefix of prefixesOf(subnet, machine)) {
       const { ifindex } = machine.lookup({ target: OUTSIDE, from: inside.ifindex, source: prefix.address })
       const other = upstreams.find((link) => link.ifindex === ifindex)
-      // Another subnet may have the same prefix on that upstream.
+      // Packets may leave by `other` if another subnet has the same prefix on that upstream.
       const isElsewhere = config.subnets.some((each) => each.upstream === other?.name && prefixesOf(each, machine).some((one) => one.equals(prefix)))
       if (other !== undefined && other !== upstream && !isElsewhere) {
         found.set(`${prefix}`, {
@@ -36,8 +36,8 @@ function strangeUpstreams({ config, machine }: Configured): Finding[] {
 }
 
 /**
- * Finds prefixes whose packets go back to the upstream instead of to a host of the same prefix: a routing rule for these sources selects a
- * table without the host routes. Every packet of the router itself, of its neighbors and of this machine is lost then.
+ * Finds prefixes where a routing rule leads packets from the prefix to a table without the host routes. Packets from the prefix to one of
+ * its hosts then go back to the upstream. What the router itself, its neighbors and this machine send to these hosts is lost.
  */
 function hiddenHostRoutes(subject: Configured): Finding[] {
   const { machine } = subject
@@ -45,7 +45,7 @@ function hiddenHostRoutes(subject: Configured): Finding[] {
   for (const { prefix, upstream: { name, ifindex }, host } of firstHosts(subject)) {
     if (host === undefined) continue
     const isReturned = (source?: Address): boolean => machine.lookup({ target: host, from: ifindex, source }).ifindex === ifindex
-    // Without a rule for the sources, the host route itself is missing: that is the check `host-route`.
+    // If packets without a source address go back as well, the host route itself is missing: the check `host-route` finds that.
     if (isReturned() || !isReturned(prefix.address)) continue
     found.set(`${prefix}`, {
       what: `packets from ${prefix} to ${host} leave by ${name}, because a routing rule for these sources selects another table`,
@@ -58,7 +58,7 @@ function hiddenHostRoutes(subject: Configured): Finding[] {
 
 interface FirstHost { readonly prefix: Prefix; readonly upstream: LinkDetails; host?: Address }
 
-/** @returns each prefix of each subnet with an upstream, and its first known host that is not on the upstream. Reads the neighbors once */
+/** Reads the neighbors once. @returns the prefixes of subnets whose upstream exists, each with its first known host not on the upstream */
 function firstHosts({ config, machine, neighbors }: Configured): FirstHost[] {
   const all = config.subnets.flatMap((subnet): FirstHost[] => {
     const upstream = machine.link(subnet.upstream)
@@ -79,9 +79,9 @@ function firstHosts({ config, machine, neighbors }: Configured): FirstHost[] {
 }
 
 /**
- * The commands that route packets from a prefix out of its upstream; without a known gateway, the command that looks for one. The kernel
- * evaluates the second rule first, because a new rule goes in front of older ones. The second rule applies the routes of the main table, such
- * as those to hosts, but not its default routes.
+ * Returns the commands that route packets from a prefix out of its upstream. If the gateway on an Ethernet link is unknown, returns the
+ * command that looks for routers instead. The kernel evaluates the second rule first, because a new rule goes in front of older rules. The
+ * second rule applies the routes of the main table, such as host routes, but not its default routes.
  */
 function commands(prefix: Prefix, { name, ifindex, mac }: { name: string; ifindex: number; mac?: unknown }, machine: Configured['machine']): string {
   const gateway = machine.defaultRoutes.find((route) => route.ifindex === ifindex && route.address !== undefined)?.address

@@ -58,5 +58,5 @@ export type MetricName = keyof typeof METRICS
 /** One series: the values of its labels, in the order of {@link Metric.labels}, and then its value. */
 export type Sample = readonly [...labels: string[], value: number]
 
-/** All series at one time. A daemon of another version may have others. */
+/** All series at one time. A daemon of another version may have other metrics. */
 export type Reading = Readonly<Partial<Record<MetricName, readonly Sample[]>>>

@@ -38,7 +38,7 @@ export class MetricsEndpoint {
   constructor(options: EndpointOptions) { this.#options = options }
 
   /**
-   * Listens at another endpoint, or nowhere. The same endpoint again has no effect.
+   * Listens at `endpoint` instead of the present endpoint, or nowhere if `endpoint` is undefined. Does nothing if both are the same.
    * @returns a promise that is fulfilled when clients can connect, or after the first error
    */
   async configure(endpoint: Endpoint | undefined): Promise<void> {
@@ -60,7 +60,7 @@ export class MetricsEndpoint {
   async #listen(endpoint: Endpoint): Promise<void> {
     const { read, log, isRoomLeft } = this.#options
     const { createMetricsServer } = await import('./server.ts')
-    if (endpoint !== this.#endpoint) return // another endpoint was configured meanwhile
+    if (endpoint !== this.#endpoint) return // the endpoint was changed during the import
     const server = this.#server = createMetricsServer(read, isRoomLeft)
     await new Promise<void>((resolve) => {
       server.on('error', (error) => {
@@ -79,7 +79,7 @@ export class MetricsEndpoint {
     const { log, retry = RETRY } = this.#options
     const reason = REASONS[error.code ?? ''] ?? error.message
     if (!this.#hasFailed) {
-      // The endpoint is the cause of the record, so the error of another endpoint is no repetition and is logged at once.
+      // The log counts records with the same cause as repetitions. The cause is the endpoint, so a new endpoint's error is logged at once.
       log.warn({ event: 'metrics', endpoint: name(endpoint), reason: error.code ?? error.message },
         `cannot serve metrics at ${name(endpoint)}: ${reason}; trying again every ${RETRY / 1000} s`, name(endpoint))
     }

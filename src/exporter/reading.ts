@@ -96,6 +96,7 @@ function processReading() {
 
 function openDescriptors(): number {
   const directory = '/proc/self/fd'
-  // Since Linux 6.2 the size is the number of descriptors; before, it is 0. Reading takes 2 us per descriptor, and opens one itself.
+  // Since Linux 6.2 the directory's size is the number of descriptors; before, it is 0. Reading the directory takes 2 us per
+  // descriptor, and opens one itself.
   return statSync(directory).size || readdirSync(directory).length - 1
 }

@@ -8,7 +8,10 @@ const MAX_CONNECTIONS = 16
 const TIMEOUT = 5000
 const HELP = 'ndp6d: metrics for Prometheus are at /metrics\n'
 
-/** @param isRoomLeft whether enough file descriptors remain for the rest of the program @returns a server that does not listen yet */
+/**
+ * @param isRoomLeft whether enough file descriptors remain for the rest of the program
+ * @returns a server that does not listen yet
+ */
 export function createMetricsServer(read: () => Reading, isRoomLeft: () => boolean): Server {
   const exposition = new Exposition()
   const print = async (): Promise<string> => exposition.print(read())

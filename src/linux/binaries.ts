@@ -1,6 +1,7 @@
 /**
  * Loads the native code: our addon, which any Node can load (Node-API), and the package raw-socket, which has one build for each Node ABI.
- * A package of ndp6d has these builds in dist/prebuilds. A clone has its own builds, in build/Release and node_modules.
+ * An installed ndp6d has the addon and all builds of raw-socket in dist/prebuilds. In a clone, they are compiled into build/Release and
+ * node_modules.
  */
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -21,7 +21,7 @@ export class ChangedSettings {
     this.#file = join(directory, 'settings.json')
   }
 
-  /** Adds changes. For a setting that is in the file already, the former value there stays. Never throws. */
+  /** Adds changes to the file. If a setting is already in the file, the former value recorded there is kept. Never throws. */
   add(changes: readonly SettingChange[]): void {
     if (changes.length === 0) return
     const known = this.#read()
@@ -36,8 +36,10 @@ export class ChangedSettings {
   }
 
   /**
-   * Gives the settings their former values, the last change first, except those that another program has changed since. Removes the file.
-   * @returns the changes made @throws OsError
+   * Restores the former values, in the reverse order of the changes. Skips settings that another program changed afterwards. Removes the
+   * file.
+   * @returns the changes made
+   * @throws OsError
    */
   restore(): SettingChange[] {
     const restored: SettingChange[] = []

@@ -19,7 +19,9 @@ const block: Sleep = (time) => { Atomics.wait(cell, 0, 0, time) }
 /**
  * Sleeps if the batch was part of a flood: many packets, most of them unanswered. Does not sleep after a full batch: more packets
  * may wait, and waking may take a scheduler tick, in which the kernel would drop packets.
- * @param received packets in the batch @param answered messages sent while the batch was read @param capacity size of a full batch
+ * @param received number of packets in the batch
+ * @param answered number of messages that were sent while the batch was read
+ * @param capacity number of packets in a full batch
  */
 export function restInFlood(received: number, answered: number, capacity: number, sleep = block): void {
   if (received >= FLOOD && received < capacity && answered < received / 2) sleep(REST)

@@ -28,7 +28,7 @@ export class ForeignRouteWatcher implements EventListener {
   /** Prefixes to be reported, by their text. The value undefined stands for any prefix. */
   readonly #changes = new Map<string, Prefix | undefined>()
   #timer: NodeJS.Timeout | undefined
-  /** Routes that discard packets, as of the last report; undefined until they are needed. */
+  /** Routes that discard packets, kept until the next report; undefined until they are needed. */
   #discarding: readonly ForeignRoute[] | undefined
 
   constructor(changed: RouteChanged, kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
@@ -37,7 +37,7 @@ export class ForeignRouteWatcher implements EventListener {
     this.#open = open
   }
 
-  /** Watches these prefixes and no others. @param lists prefixes, perhaps repeated @throws OsError */
+  /** Watches these prefixes and no others. @param lists the lists of prefixes, which may repeat prefixes. @throws OsError */
   follow(lists: readonly Iterable<Prefix>[]): void {
     // Hundreds of links may share the same prefix objects. Repeated objects are removed first, so fewer prefixes are formatted.
     const distinct = new Set<Prefix>()
@@ -54,12 +54,15 @@ export class ForeignRouteWatcher implements EventListener {
     former?.close()
   }
 
-  /** The routes that discard packets and whose prefix is part of a watched prefix, as of the last report. */
+  /**
+   * The routes that discard packets and whose prefix is part of a watched prefix. Dumps the routes when they are needed, and keeps them
+   * until the next report.
+   */
   get discarding(): readonly ForeignRoute[] {
     return this.#discarding ??= this.#present()?.filter(({ isDiscarding }) => isDiscarding) ?? []
   }
 
-  /** Reports all routes of other programs and of the kernel to parts of the watched prefixes, as if they had changed. */
+  /** Reports each route of another program or of the kernel as changed, if its prefix is part of a watched prefix. */
   reportPresent(): void { for (const { prefix } of this.#present() ?? []) this.#add(prefix) }
 
   message(message: Message): void {
@@ -82,7 +85,7 @@ export class ForeignRouteWatcher implements EventListener {
   /** Whether there are so many changes that all routes will be reported as changed. Further changes need not be decoded then. */
   get #isFull(): boolean { return this.#changes.size > CHANGE_LIMIT }
 
-  /** @returns undefined if the kernel is too busy. All routes are then reported as changed. */
+  /** @returns the foreign routes in the watched prefixes; undefined if the kernel is too busy: all routes are then reported as changed */
   #present(): ForeignRoute[] | undefined {
     const routes = unlessBusy(() => this.#kernel.routesWithin(this.#prefixes))
     if (routes === undefined) this.#add(undefined)
@@ -103,15 +106,15 @@ export class ForeignRouteWatcher implements EventListener {
 }
 
 /**
- * @returns the first 32 bits of all addresses of the prefixes. If a prefix is shorter than 32 bits, these are too many: more than WORD_LIMIT
- * arbitrary words stand for them, with which the filter passes all routes
+ * @returns the first 32 bits of each prefix. A prefix shorter than 32 bits has too many such words to list: then returns more than
+ * WORD_LIMIT arbitrary words, with which the filter passes all routes
  */
 function wordsOf(prefixes: readonly Prefix[]): number[] {
   const isShort = prefixes.some(({ length }) => length < 32)
   return isShort ? Array.from({ length: WORD_LIMIT + 1 }, (_, i) => i) : [...new Set(prefixes.map(({ address }) => address.w0 >>> 0))].sort()
 }
 
-/** @returns bits 33 to 48 of all addresses of the prefixes. None if a prefix is shorter than 48 bits: the filter then ignores these bits */
+/** @returns bits 33 to 48 of each prefix; no bits if a prefix is shorter than 48 bits, so that the filter ignores bits 33 to 48 */
 function halvesOf(prefixes: readonly Prefix[]): number[] {
   return prefixes.some(({ length }) => length < 48) ? [] : [...new Set(prefixes.map(({ address }) => address.w1 >>> 16))].sort()
 }

@@ -1,8 +1,9 @@
 /**
  * Keeps this machine a router (net.ipv6.conf.all.forwarding). With `forwarding yes` the settings are set again after another program
- * changed them. Otherwise a warning says how to enable forwarding. The kernel reports changes of `forwarding` (RTM_NEWNETCONF,
- * linux/netconf.h), but not of accept_ra, which is therefore set at the same time. Only the setting of `all` decides whether the kernel
- * forwards. The setting of a link decides whether the link acts as a host or as a router in Neighbor Discovery.
+ * changed them. Without this statement, a warning is logged if forwarding is off. The kernel reports changes of `forwarding`
+ * (RTM_NEWNETCONF, linux/netconf.h), but not of accept_ra. So each report leads to a check of both. Of the `forwarding` settings, only that
+ * of `all` decides whether the kernel forwards. The `forwarding` of a link decides whether the link acts as a host or as a router in
+ * Neighbor Discovery.
  */
 import { RTNLGRP_IPV6_NETCONF } from '../wire/rtnetlink.ts'
 import { ChangedSettings } from './changed-settings.ts'
@@ -16,7 +17,7 @@ import { enableForwarding, readSetting, type SettingChange } from './sysctl.ts'
 const PAUSE = 1000
 
 export interface ForwardingNeeds {
-  /** `forwarding yes`. */
+  /** Whether the configuration has `forwarding yes`. */
   readonly isEnabled: boolean
   /** Links whose default route must survive. */
   readonly upstreams: readonly string[]
@@ -25,7 +26,7 @@ export interface ForwardingNeeds {
 }
 
 export interface ForwardingOptions {
-  /** Directory in which the former values are kept; undefined: they are not kept. */
+  /** Directory in which the former values of changed settings are kept; undefined: the values are not kept. */
   readonly state?: string | undefined
   /** Called at the start, and at once whenever a setting changed. Settings that cannot be read count as on. */
   readonly changed?: (isForwarding: boolean) => void

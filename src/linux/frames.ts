@@ -16,7 +16,7 @@ export class Frames {
   readonly slot: number
   readonly #meta: Int32Array
 
-  /** @param slot bytes of a slot; longer frames are cut. @param slots the most frames received together */
+  /** @param slot size of a slot in bytes; longer frames are cut. @param slots number of slots, the most frames of one `receive` */
   constructor(slot: number, slots: number) {
     this.slab = new Uint8Array(slot * slots)
     this.slot = slot

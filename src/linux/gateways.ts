@@ -3,7 +3,10 @@ import type { Gateway } from '../engine-types.ts'
 import { type DefaultRoute, defaultRouteFilter, RTNLGRP_IPV6_ROUTE } from '../wire/rtroute.ts'
 import { SMALL_SHARE, TableWatcher } from './table-watcher.ts'
 
-/** @param gateways all default gateways with a global address @param hasDefaultRoute whether there is a default route, with any next hop */
+/**
+ * @param gateways the default gateways that have a global address
+ * @param hasDefaultRoute whether there is a default route, with or without such a gateway
+ */
 export type GatewaysFound = (gateways: readonly Gateway[], hasDefaultRoute: boolean) => void
 
 export class GatewayWatcher extends TableWatcher<readonly DefaultRoute[], GatewaysFound> {
@@ -14,7 +17,7 @@ export class GatewayWatcher extends TableWatcher<readonly DefaultRoute[], Gatewa
   routes: readonly DefaultRoute[] = []
   #reported = ' false'
 
-  /** Reports the gateways before it returns, if there is a default route, and then every change. @throws OsError */
+  /** If there is a default route, reports the gateways before it returns. Then reports every change. @throws OsError */
   start(): void {
     this.listen([RTNLGRP_IPV6_ROUTE], defaultRouteFilter())
     this.resync()

@@ -1,7 +1,8 @@
 /**
  * The grant watcher: reports what the kernel takes from the Router Advertisements of upstreams: lifetimes of prefixes, the MTU, and options
  * for name resolution (rtnetlink(7)). The kernel reports a prefix only when a router advertises it. Until then, the lifetimes are those of
- * the addresses that were made from the prefix. The MTU changes with that of the link, or by an advertisement, which may have no prefix.
+ * the addresses that were made from the prefix. The MTU changes with the MTU of the link, or by an advertisement that may have no prefix.
+ * So each message about a link causes a report.
  */
 import { type Mac, Prefix } from '../address.ts'
 import type { Grant, Input } from '../engine-types.ts'
@@ -34,7 +35,7 @@ export interface GrantListener {
   input(input: Extract<Input, { kind: 'grants' | 'dns' }>): void
   /** @returns the address of a followed link; undefined on a link without link-layer addresses */
   macOf(ifindex: number): Mac | undefined
-  /** An error of a solicitation, to be judged by `verdict`. */
+  /** An error of sending a Router Solicitation, to be judged by `verdict`. */
   failed(iface: string, error: Error): void
 }
 
@@ -52,9 +53,10 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantListener> 
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * Follows these links and no others. If they differ from the last call's, reports all of them before it returns. Solicits the routers of
-   * new links.
-   * @param names names of the links by ifindex @throws OsError
+   * Follows these links and no others. If the links differ from those of the previous call, reports the grants of all links before it
+   * returns. Solicits the routers of new links.
+   * @param names the names of the links, by ifindex
+   * @throws OsError
    */
   follow(names: ReadonlyMap<number, string>): void {
     const isSame = names.size === this.#names.size && [...names].every(([ifindex, name]) => this.#names.get(ifindex) === name)
@@ -108,7 +110,7 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantListener> 
     if (address.isLinkLocal || prefixLength === 128 || temporary === true) return
     const prefix = new Prefix(address, prefixLength)
     const known = this.#lifetimes.get(ifindex)?.get(prefix.toString())
-    // An address of an administrator beside that of the router does not extend the lifetimes.
+    // An administrator's address, which never expires, does not extend the lifetimes that a router advertised for the prefix.
     const isOther = known !== undefined && known.address !== address.toString() && known.valid > performance.now()
     if (!isOther || valid !== INFINITY) this.#set({ ifindex, prefix, valid, preferred }, address.toString())
   }
@@ -120,7 +122,7 @@ export class GrantWatcher extends TableWatcher<AddressMessage[], GrantListener> 
     const text = prefix.toString()
     const before = known.get(text)
     const now = performance.now()
-    // The lifetimes of an address do not replace those that a router advertised, until these are over.
+    // The lifetimes of an address do not replace advertised lifetimes that have not ended yet.
     const isAdvertised = before !== undefined && before.address === undefined && before.valid > now
     if (before === undefined ? known.size >= PREFIX_LIMIT : isAdvertised && address !== undefined) return
     known.set(text, { prefix, valid: now + milliseconds(valid), preferred: now + milliseconds(preferred), address })

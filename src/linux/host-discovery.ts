@@ -38,7 +38,7 @@ export interface DiscoveryReader {
 interface Search extends EchoTag {
   readonly requests: Socket
   readonly replies: NativeSocket
-  /** Source addresses of the requests; only replies to one of them are accepted. */
+  /** Source addresses of the requests; only replies to these addresses are accepted. */
   readonly sources: Set<string>
 }
 
@@ -50,10 +50,10 @@ export class Discovery {
   #search: Search | undefined
   #timer: NodeJS.Timeout | undefined
   #closed = false
-  /** Whether the last attempt found no free file descriptor. Then the next successful one calls `opened`. */
+  /** Whether the last attempt found no free file descriptor: the next successful attempt then calls `opened`. */
   #isLate = false
 
-  /** Opens no socket yet. @param identifier of the Echo Requests (16 bits), different from those of other programs that ping */
+  /** Opens no socket yet. @param identifier 16 bits that distinguish our Echo Requests from those of other programs */
   constructor(link: { readonly ifindex: number; readonly mac: Mac | undefined }, identifier: number, reader: DiscoveryReader) {
     this.#ifindex = link.ifindex
     this.#linkHeader = link.mac === undefined ? 0 : 14
@@ -61,7 +61,7 @@ export class Discovery {
     this.#reader = reader
   }
 
-  /** Sends an Echo Request from each source, and accepts replies for a while. @param to destination, the group that shall reply */
+  /** Sends an Echo Request from each source, and accepts replies for a while. @param to the group that shall reply */
   discover(sources: readonly Address[], to = Address.allNodes): void {
     if (this.#closed || sources.length === 0) return
     clearTimeout(this.#timer)
@@ -74,7 +74,7 @@ export class Discovery {
       }
       if (!this.#isLate) return
       this.#isLate = false
-      // Calls from the event loop, because the caller may be in the middle of a step.
+      // The event loop calls `opened`, because the caller of `discover` may be in the middle of a step.
       setTimeout(() => this.#closed || this.#reader.opened?.(), 0).unref()
     } catch (error) {
       if (!isOutOfDescriptors(error)) return this.#reader.failed(error as Error)

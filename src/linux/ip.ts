@@ -12,7 +12,8 @@ export interface IpLink {
 
 /**
  * Runs `ip -j` with these arguments.
- * @returns the rows of the table @throws Error that says why there is no table, and what to do
+ * @returns the rows of the table
+ * @throws Error that says why there is no table, and what to do
  */
 export function askIp(...args: readonly string[]): readonly unknown[] {
   const PATH = `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`

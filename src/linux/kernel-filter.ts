@@ -1,8 +1,8 @@
 /**
  * Keeps the kernel from reacting to unicast ND messages for addresses that ndp6d answers for. Without this filter the kernel forwards
- * such an NS, or reports its target as unreachable (RFC 4443 3.1), and forwards the NAs by which routers reply to `announce solicit`.
- * Packet sockets still get the frames. The same nftables table logs the kernel's own solicitations, and the packets
- * that it sends instead on links without link-layer addresses, for {@link OwnSolicitations}.
+ * such an NS, or reports its target as unreachable (RFC 4443 3.1). Without this filter the kernel also forwards the NAs by which routers
+ * reply to `announce solicit`. Packet sockets still get the frames. The same nftables table logs the kernel's own solicitations for
+ * {@link OwnSolicitations}. On links without link-layer addresses, the kernel solicits nothing, so the table logs the packets themselves.
  *
  * Only ndp6d uses the table. With the owner flag (Linux 5.12) the kernel removes the table when our socket closes, however this process
  * ends. On older kernels {@link KernelFilter.close} or the next start removes the table.
@@ -49,10 +49,11 @@ export class KernelFilter {
   get group(): number | undefined { return this.#present?.group }
 
   /**
-   * Replaces the table in one transaction, if the new one differs. Several filters of one link become one, with the prefixes and excluded
-   * prefixes of all.
+   * Replaces the table in one transaction, if the new table differs. Merges the prefixes, and the excluded prefixes, of all filters of a
+   * link.
    * @param group nfnetlink_log group for the kernel's own solicitations; undefined: do not log them
-   * @param watched links to watch: on those without neighbor resolution, packets are logged instead of solicitations
+   * @param watched the ifindexes of the watched links. On a watched link without neighbor resolution, packets are logged instead of
+   *   solicitations
    * @returns the error if the kernel refused the table (no nf_tables, no permission); then the previous table stays
    */
   apply(filters: readonly Filter[], group?: number, watched = NO_LINKS): OsError | undefined {
@@ -94,8 +95,8 @@ export class KernelFilter {
     const flags = this.#owner ? NFT_TABLE_F_OWNER : 0
     const failed = this.#socket!.request((w, first) => {
       const batch = new Batch(w, first)
-      // Deleting a missing table would fail, so `newTable` comes first: another program may have deleted a table without owner flag. If the
-      // table exists, the flags must equal its flags. A table that a previous run left has no owner flag.
+      // `newTable` comes first, because deleting a missing table would fail. Another program may have deleted a table without owner flag.
+      // The flags must equal those of an existing table. A table that a previous run left has no owner flag.
       batch.newTable(this.#present?.isEmpty === false ? flags : 0)
       batch.deleteTable()
       if (links.length > 0 || group !== undefined) batch.newTable(flags)

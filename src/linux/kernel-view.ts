@@ -29,7 +29,7 @@ export interface KernelView {
   readonly proxies: readonly { readonly iface: string; readonly isUsed: boolean }[]
 }
 
-/** @param from ifindex of the link that a packet comes in on; 0: this machine sends it. @returns undefined while the kernel is busy */
+/** @param from the ifindex of the link that a packet comes in on; 0: this machine sends it. @returns undefined while the kernel is busy */
 export function viewOf(kernel: Rtnetlink, target: Address, from: number, links: readonly Link[]): KernelView | undefined {
   const nameOf = (ifindex: number | undefined): string | undefined => links.find((link) => link.ifindex === ifindex)?.name
   return unlessBusy(() => {

@@ -16,7 +16,7 @@ export interface KernelListener {
   enslaved(iface: string, master: string): void
   /** An error of sending on a link, to be judged by `verdict`. */
   failed(iface: string, error: Error): void
-  /** More neighbors, or more stations (entries of bridges' forwarding tables), exist than are kept. */
+  /** The kernel has more neighbors, or more entries in the forwarding tables of bridges, than are kept. */
   full(): void
 }
 
@@ -43,7 +43,7 @@ export class KernelWatch {
       const addresses = this.links.find((link) => link.ifindex === ifindex)?.addresses ?? []
       const prefixes = prefixesOf(onLink, addresses)
       const text = [...prefixes, ...addresses.map(({ address }) => address)].join(' ')
-      // Reads the lifetimes of a new prefix first: the prefix must not be advertised to hosts with longer lifetimes.
+      // Reads the lifetimes of a new prefix first, because the prefix must not be advertised with longer lifetimes than it has.
       if (this.#granting.has(ifindex) && this.#reported.get(ifindex) !== text) this.#grants.resync()
       this.#reported.set(ifindex, text)
       report({ kind: 'prefixes', ifindex, prefixes })
@@ -99,19 +99,19 @@ export class KernelWatch {
     else this.#granting.delete(ifindex)
   }
 
-  /** Reports the prefixes and grants of links that were selected since the last call. @throws OsError */
+  /** Reports the prefixes and grants of the links that were selected since the previous call of `follow`. @throws OsError */
   follow(): void {
     this.#grants.follow(this.#granting)
     this.#prefixes.follow(this.#followed)
   }
 
-  /** Reports changes of routes that concern these prefixes, and no others. @throws OsError */
+  /** From now on, reports only changes of routes that concern these prefixes. @throws OsError */
   followRoutes(prefixes: readonly Iterable<Prefix>[]): void { this.#routes.follow(prefixes) }
 
   /** The routes that discard packets and whose prefix is part of a prefix of {@link followRoutes}. */
   get discarding() { return this.#routes.discarding }
 
-  /** Reports all routes of other programs and of the kernel to parts of the prefixes of {@link followRoutes}, as if they had changed. */
+  /** Reports each route of another program or of the kernel as changed, if its prefix is part of a prefix of {@link followRoutes}. */
   reportRoutes(): void { this.#routes.reportPresent() }
 
   close(): void { for (const watcher of [this.#links, this.#neighbors, this.#prefixes, this.#routes, this.#gateways, this.#grants]) watcher.close() }

@@ -1,4 +1,4 @@
-/** Removes what a daemon that no longer runs left: host routes, the nftables table, changed settings, and what hosts took from its RAs. */
+/** Removes what a daemon left when it ended: host routes, the nftables table, changed settings, and what hosts took from its RAs. */
 import type { SavedAdvertising } from '../engine-types.ts'
 import { ChangedSettings } from './changed-settings.ts'
 import { KernelFilter } from './kernel-filter.ts'

@@ -32,7 +32,7 @@ export class LinkSockets {
   #packets: PacketSocket | undefined
   #multicast: MulticastSocket | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Why the sockets could not be opened. Kept until `opened` is called; undefined while the sockets are open. */
+  /** Why the sockets could not be opened, kept until `opened` is called; otherwise undefined. */
   #lateness: Error | undefined
   /** Sources of the discovery that waits until the sockets are open. */
   #undiscovered: readonly Address[] = []
@@ -154,7 +154,7 @@ export class LinkSockets {
       this.#timer = setTimeout(() => this.#open(), RETRY)
       return
     }
-    // Reports from the event loop, because the caller of `update` may be in the middle of a step.
+    // The event loop calls `opened`, because the caller of `update` may be in the middle of a step.
     if (this.#lateness !== undefined) this.#timer = setTimeout(() => this.#reportOpened(), 0)
   }
 
@@ -166,7 +166,10 @@ export class LinkSockets {
   }
 }
 
-/** Opens a socket that can receive and send, or none: one that only receives would take a descriptor that another link needs. @throws OsError */
+/**
+ * Opens a socket that can receive and send. If the socket can only receive, closes it, because another link may need its descriptor.
+ * @throws OsError
+ */
 function openPackets(options: PacketSocketOptions, reader: PacketReader): PacketSocket {
   const socket = new PacketSocket(options, reader)
   try {

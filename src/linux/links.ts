@@ -12,7 +12,7 @@ export interface LinkListener {
   gone(ifindex: number, name: string): void
   /** The other end of a link was replaced: switches there have not learned our addresses. */
   replugged(ifindex: number): void
-  /** A link became a port of `master`, a bridge, bond or team that takes its packets. A link that was reported is also reported as gone. */
+  /** A link became a port of `master` (a bridge, bond or team), which takes its packets. If the link was reported, `gone` is called too. */
   enslaved?(name: string, master: string): void
 }
 
@@ -28,7 +28,7 @@ export class LinkWatcher extends TableWatcher<Tables, LinkListener> {
   /** Links that may differ from the last report. */
   readonly #touched = new Set<number>()
   readonly #replugged = new Set<number>()
-  /** Masters of the ports that were reported, by ifindex of the port. */
+  /** Ports that were reported by `enslaved`: the ifindex of the master, by the ifindex of the port. */
   readonly #ports = new Map<number, number>()
 
   /** Reports all links, loopback as well, then every change until {@link close}. @throws OsError */

@@ -1,6 +1,6 @@
 /**
- * Receives MLD reports, Multicast Router Solicitations (RFC 4286) and messages of Router Discovery (RFC 4861 6) on a socket of its own: few
- * links need this socket, and its frames may be longer than those of the other one.
+ * Receives MLD reports, Multicast Router Solicitations (RFC 4286) and messages of Router Discovery (RFC 4861 6) on a separate socket: few
+ * links need it, and its frames may be longer than those of the packet socket for ND (packet.ts).
  */
 import { readMac, type Address, type Mac } from '../address.ts'
 import type { Link, Subscription } from '../engine-types.ts'
@@ -35,7 +35,7 @@ const RECEIVE_BUFFER = 256 * 1024
 export class MulticastSocket {
   /** Address of the link; frames with this source are our own. */
   mac: Mac | undefined
-  /** Whether the link is without neighbor resolution. Then no source is compared with `mac`: the other end may use our address, or none. */
+  /** Whether the link is without neighbor resolution. Then frames with source `mac` are not taken for ours: the other end may use `mac`. */
   noarp: boolean
   readonly #reader: MulticastReader
   readonly #socket: NativeSocket

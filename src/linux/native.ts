@@ -13,7 +13,7 @@ export interface NativeSocket {
    * Receives up to `meta.length / 4` messages (recvmmsg, MSG_DONTWAIT), and describes each by four numbers:
    * - `meta[4i]`: its full length. A message longer than `slot` was cut.
    * - `meta[4i+1]`: the packet type (packet(7)), such as PACKET_HOST (0). PACKET_OTHERHOST (3) also marks a packet that a device on top of
-   *   the link took, such as a VLAN. On sockets of other families this number and the next two are 0.
+   *   the link (such as a VLAN) took. On sockets of other families this number and the next two are 0.
    * - `meta[4i+2]`: tp_status of PACKET_AUXDATA.
    * - `meta[4i+3]`: the VLAN TCI.
    * @returns the number of messages; 0 when none waits
@@ -62,7 +62,7 @@ export interface NativeAddon {
   openPacket(options: PacketOptions): NativeSocket
   /**
    * Opens an AF_NETLINK socket (netlink(7)) with NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK and NETLINK_CAP_ACK.
-   * @param groups numbers of groups to join
+   * @param groups the numbers of the groups to join
    * @param filter as in PacketOptions, or empty
    * @param sendBuffer SO_SNDBUF in bytes, which limits the size of a datagram; SO_SNDBUFFORCE is tried first. 0 or absent: the default
    */
@@ -74,14 +74,14 @@ export interface NativeAddon {
   openUnix(bind: string, connect: string): NativeSocket
 }
 
-/** Number of libuv's threads. Each closes one packet socket at a time: with the default of 4, hundreds of links take seconds. */
+/** Number of libuv's threads. Each thread closes one packet socket at a time: the default of 4 takes seconds for hundreds of links. */
 process.env.UV_THREADPOOL_SIZE ??= '32'
 
 let addon: NativeAddon | undefined
 
 function loaded(): NativeAddon { return addon ??= loadAddon() as NativeAddon }
 
-/** Loads the addon at the first call, since most commands need none. @throws NativeCodeMissing */
+/** Loads the addon at the first call, because most commands do not need it. @throws NativeCodeMissing */
 export const native: NativeAddon = {
   openPacket: (...args) => loaded().openPacket(...args),
   openNetlink: (...args) => loaded().openNetlink(...args),

@@ -24,8 +24,10 @@ export interface NeighborListener {
    */
   neighbor(neighbor: KernelNeighbor): void
   /**
-   * A bridge (its ifindex) learned the port of `mac`, for the first time or because `mac` moved to another port.
-   * @param port undefined: the bridge forgot `mac`, because the port went down or was removed, or `mac` was silent for long
+   * A bridge learned the port of `mac`, for the first time or because `mac` moved to another port.
+   * @param bridge the ifindex of the bridge
+   * @param port the ifindex of the port; undefined: the bridge forgot `mac`, because the port went down or was removed, or `mac` was silent
+   *   for long
    */
   station(bridge: number, mac: Mac, port: number | undefined): void
   full(): void
@@ -34,7 +36,7 @@ export interface NeighborListener {
 interface Tables { readonly neighbors: NeighborMessage[]; readonly stations: StationMessage[] }
 
 export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
-  /** The dump after lost messages waits as well: a dump of a full table takes 0.3 s, and an attacker may cause losses on purpose. */
+  /** Applies to dumps after lost messages too: a dump of a full table takes 0.3 s, and an attacker may cause losses on purpose. */
   protected readonly pause = 1000
   #isFull = false
   /** Reported entries, until they fail or are deleted. Entries beyond KERNEL_LIMIT are reported, but their deletion is not. */

@@ -1,8 +1,8 @@
 /**
- * Uses netfilter for two things: the kernel drops messages that ndp6d handles ({@link KernelFilter}), and logs the solicitations and
- * unresolved packets that the kernel itself sends ({@link OwnSolicitations}). If one of the two fails, ndp6d works without it and tries
- * again. A warning is logged once, if the second attempt fails too: an error may last only a moment, for example while links are
- * deleted. After a warning, the first success is logged.
+ * Uses netfilter for two things: to drop messages that ndp6d handles ({@link KernelFilter}), and to log the kernel's own solicitations
+ * and unresolved packets ({@link OwnSolicitations}). If one of the two fails, ndp6d works without it and tries again. A warning is logged
+ * once, if the second attempt fails too: an error may last only a moment, for example while links are deleted. After a warning, the first
+ * success is logged.
  */
 import type { Address } from '../address.ts'
 import type { Filter, KernelNeighbor } from '../engine-types.ts'
@@ -54,7 +54,7 @@ export class Netfilter {
   }
 
   /**
-   * @param solicited called when the kernel itself solicits `target` on a watched link, or sends a packet to it there without resolution
+   * @param solicited called when the kernel, on a watched link, solicits `target` or sends a packet to `target` without resolution
    * @param mayChange whether this process may set the nftables table; else ndp6d works without the table
    */
   constructor(
@@ -97,7 +97,7 @@ export class Netfilter {
     const group = isWanted ? this.#own?.group : undefined
     const error = this.#kernelFilter.apply(this.#filters, group, this.#watched)
     const filterError = error !== undefined && group !== undefined ? this.#kernelFilter.apply(this.#filters) : error
-    // After an error the previous table may still log the solicitations.
+    // After an error the previous table may still log the solicitations. Watching them has then not failed.
     const watchError = isWanted && this.#kernelFilter.group === undefined ? listenError ?? error : undefined
     if (this.#kernelFilter.group === undefined) this.#stopListening()
     this.#record(this.#filtering, filterError, isRetry)

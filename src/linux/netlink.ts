@@ -45,13 +45,13 @@ class NetlinkSocket {
   }
 }
 
-/** A socket for requests. The kernel has carried out a request when the method returns. */
+/** A socket for requests. The kernel has carried out a request when {@link RequestSocket.request} returns. */
 export class RequestSocket extends NetlinkSocket {
   readonly #length = new Int32Array(1)
   #sequence = 0
   #port = 0
 
-  /** @param sendBuffer bytes, for datagrams larger than the default of about 200 KB @throws OsError */
+  /** @param sendBuffer size of the send buffer in bytes, for datagrams larger than the default of about 200 KB. @throws OsError */
   constructor(open: OpenNetlink, protocol: number, sendBuffer = 0) {
     super(open(protocol, new Uint32Array(0), NO_FILTER, RECEIVE_BUFFER, sendBuffer))
   }
@@ -76,7 +76,9 @@ export class RequestSocket extends NetlinkSocket {
   }
 
   /**
-   * Dumps a table. @param decode its second parameter is the number of rows so far @returns the rows, all of one consistent state
+   * Dumps a table.
+   * @param decode returns the row of a message, or undefined if there is none; `count` is the number of rows so far
+   * @returns the rows, all of one consistent state
    * @throws OsError if the kernel refuses the dump; EINTR when the table changed during every attempt
    */
   dump<Row>(compose: (w: MessageWriter, sequence: number) => void, decode: (message: Message, count: number) => Row | undefined): Row[] {

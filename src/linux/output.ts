@@ -1,13 +1,13 @@
 /**
- * Text for stdout or stderr, written without waiting: a reader that stalls, or a full disk, must not stop the daemon. Text that cannot be
- * written waits in a queue of limited size. Text beyond that is dropped and counted.
+ * Writes text to stdout or stderr without waiting: a reader that stalls, or a full disk, must not stop the daemon. Text that cannot be
+ * written at once waits in a queue of limited size. Further text is dropped and counted while the queue is full.
  */
 import { constants, fstatSync, openSync, writevSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Limit } from '../events.ts'
 
-/** Bytes in the queue above which further text is dropped. */
+/** Largest size of the queue, bytes. Text that would make the queue larger is dropped. */
 const MAX_QUEUED = 2 ** 20
 /** The most pieces of text per system call; the kernel takes 1024 (IOV_MAX). */
 const MAX_PIECES = 512
@@ -22,14 +22,15 @@ export class Output {
   readonly #queue: Buffer[] = []
   #queued = 0
   #drops = 0
-  /** Code of the last error of writing. */
+  /** Code of the last failed write. */
   #reason = ''
   #pause = MIN_PAUSE
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * @param fd 1 or 2; its blocking mode stays as it is for other processes, unless `fd` cannot be opened again (a socket)
-   * @param dropped called when the queue has been written, if `count` pieces of text were dropped. `reason` is a code of errno(3)
+   * @param fd 1 or 2. If `fd` can be opened again (no socket can), its blocking mode does not change for other processes
+   * @param dropped called when the queue has been written, if `count` pieces of text were dropped. `reason` is the error code (errno(3))
+   *   of the last failed write
    */
   constructor(fd: 1 | 2, dropped: (count: number, reason: string) => void) {
     this.#fd = openWithoutWaiting(fd)
@@ -44,7 +45,7 @@ export class Output {
     const bytes = Buffer.from(text)
     if (bytes.length === 0) return
     const isFirst = this.#queue.length === 0
-    // The first text may have any size: a record of all neighbors has megabytes.
+    // Text for an empty queue may have any size: a record of all neighbors has megabytes.
     if (!isFirst && this.#queued + bytes.length > MAX_QUEUED) {
       this.#drops++
       return
@@ -79,7 +80,7 @@ export class Output {
     if (count > 0) this.#dropped(count, this.#reason)
   }
 
-  /** @returns the number of bytes written @throws an Error with `code` */
+  /** @returns the number of bytes written. @throws Error with `code` */
   #writeSome(): number {
     const bytes = writevSync(this.#fd, this.#queue.slice(0, MAX_PIECES))
     if (bytes === 0) throw Object.assign(new Error('nothing was written'), { code: 'EAGAIN' })
@@ -94,8 +95,8 @@ export class Output {
 }
 
 /**
- * O_NONBLOCK belongs to the open file description, which other processes may share. Opening a pipe or a terminal by way of /proc makes a
- * description of our own.
+ * Opens a pipe or a terminal again, by way of /proc, to set O_NONBLOCK for this process only: the flag belongs to the open file
+ * description, which other processes may share, and opening makes a new description.
  * @returns a descriptor that writes without waiting: `fd` itself if it is a regular file, or cannot be opened again
  */
 function openWithoutWaiting(fd: 1 | 2): number {

@@ -1,7 +1,7 @@
 /**
  * Reports the multicast solicitations that the kernel itself sends (RFC 4861 7.2.2) for packets that it has to deliver. On a link without
  * link-layer addresses the kernel sends the packets without a solicitation, so the packets are reported instead. Rules of our nftables
- * table (kernel-filter.ts) log both to a group of nfnetlink_log, which a netlink socket receives.
+ * table (kernel-filter.ts) send these solicitations and packets to a group of nfnetlink_log, and a netlink socket receives them.
  */
 import { Address } from '../address.ts'
 import { NEIGHBOR_SOLICITATION } from '../wire/constants.ts'
@@ -28,8 +28,8 @@ export class OwnSolicitations {
   /**
    * Listens at once.
    * @param links ifindexes of the links to report; the caller may change the set
-   * @param solicited called from the event loop when the kernel solicits `target` on one of `links`: three times, a second apart.
-   * On a link without link-layer addresses, called for each packet, up to the rate limit of the rule
+   * @param solicited called from the event loop for each solicitation that the kernel sends for `target` on one of `links`: up to three, a
+   *   second apart. On a link without link-layer addresses, called for each packet to `target`, up to the rate limit of the rule
    * @throws OsError: no nfnetlink_log, no permission, or no free group
    */
   constructor(links: ReadonlySet<number>, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink) {
@@ -42,7 +42,7 @@ export class OwnSolicitations {
       socket.close()
       throw error
     }
-    // `overrun` does nothing: the kernel repeats a lost solicitation, and a sender repeats lost packets.
+    // `overrun` ignores lost reports: the kernel repeats its solicitations, and the sender repeats packets that get no reply.
     this.#events = socket.listen({ message: (message) => this.#take(message), settled: () => {}, overrun: () => {} })
   }
 

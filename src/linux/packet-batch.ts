@@ -28,7 +28,7 @@ export class ReceivedBatch implements PacketBatch {
   readonly #invalid = new InvalidFrames(this.#frames)
   #size = 0
 
-  /** Whether the link is without neighbor resolution. Then no source is compared with `mac`: the other end may use our address, or none. */
+  /** Whether the link is without neighbor resolution. Then no Ethernet source is checked: the other end may use our address, or none. */
   noarp = false
 
   /** @param query called by `read` with a valid MLD query */
@@ -45,13 +45,13 @@ export class ReceivedBatch implements PacketBatch {
     return this.#size = this.#frames.receive(socket, failed)
   }
 
-  /** Calls `each` once for each drop reason of the packets read, with the last frame that has it; its bytes are valid during the call. */
+  /** Calls `each` for each drop reason of the packets that were read, with the last frame of that reason, valid during the call. */
   takeInvalid(each: (frame: InvalidFrame) => void): void { this.#invalid.take(each) }
 
   /** Drops all packets: nothing can be read until the next `receive`. */
   clear(): void { this.#size = 0 }
 
-  /** Reads packet `i`. @returns undefined if there is no packet `i`, or if it is an MLD query, which is passed to the constructor's `query` */
+  /** Reads packet `i`. @returns the view; undefined without packet `i`, or after passing an MLD query to the constructor's `query` */
   read(i: number): NdiscView | undefined {
     if (i >= this.#size) return undefined
     const view = this.#view
@@ -74,7 +74,7 @@ export class ReceivedBatch implements PacketBatch {
     return view
   }
 
-  /** Passes packet `i` to `#query` if it is a valid MLD query, except one that this machine sent by the link. @returns whether it passed */
+  /** Passes packet `i` to `#query` if it is a valid MLD query that came in on the link. @returns whether `#query` was called */
   #readQuery(i: number, at: number, length: number): boolean {
     const { drop } = this.#view
     // A bridge also receives its own queries, whose source is our address (net/bridge/br_multicast.c).
@@ -85,7 +85,7 @@ export class ReceivedBatch implements PacketBatch {
     return isQuery
   }
 
-  /** @returns the reason to drop the frame, which takes precedence over a reason of the decoder */
+  /** @returns the reason to drop the frame; undefined if there is none. This reason takes precedence over a reason of the decoder */
   #checkFrame(i: number, at: number, length: number): DropReason | undefined {
     const { slab } = this.#frames
     const type = this.#frames.type(i)

@@ -21,9 +21,9 @@ import { MAX_WAIT, SendQueue } from './send-queue.ts'
 export interface PacketReader {
   /** Packets that passed the kernel's filter. `batch` is reused: valid during the call. */
   packets(batch: PacketBatch): void
-  /** Called after `packets` for each drop reason in the batch, with the last frame of that reason. Its bytes are valid during the call. */
+  /** Called after `packets` for each drop reason in the batch, with the last frame of that reason. The frame is valid during the call. */
   invalid(frame: InvalidFrame): void
-  /** A valid MLD query; called while a batch is read. */
+  /** Called for a valid MLD query, while a batch is read. */
   query(query: ListenerQuery): void
   /** An error of receiving or sending, to be judged by `verdict`. ENETDOWN comes once each time the link goes down. */
   failed(error: Error): void
@@ -75,7 +75,8 @@ export class PacketSocket {
 
   /**
    * Listens at once.
-   * @param sleep makes the pause in a flood (flood-pause.ts) @param clock monotonic time in milliseconds
+   * @param sleep makes the pause in a flood (flood-pause.ts)
+   * @param clock returns monotonic time in milliseconds
    * @throws OsError; ENODEV: there is no such link
    */
   constructor(options: PacketSocketOptions, reader: PacketReader, open: NativeAddon['openPacket'] = native.openPacket, sleep?: Sleep,
@@ -120,7 +121,8 @@ export class PacketSocket {
         this.counters.sent += sent
         this.#queue.remove(sent)
       } catch (error) {
-        // The kernel refused the first message. After `retry` (no memory) the next may succeed; other errors concern the whole queue.
+        // The kernel refused the first message. If the verdict is `retry` (no memory), the next message may pass. Other errors concern the
+        // whole queue.
         const passing = verdict(error) === 'retry'
         this.#drop(passing ? 1 : this.#queue.size)
         if (!passing) this.#reader.failed(error as Error)
@@ -179,7 +181,7 @@ export class PacketSocket {
     restInFlood(received, this.counters.sent - sent, SLOTS, this.#sleep)
   }
 
-  /** Flushes again when the kernel takes messages again, and in any case after MAX_WAIT. @throws OsError */
+  /** Calls `flush` as soon as the kernel takes messages again, and in any case after MAX_WAIT. @throws OsError */
   #wait(): void {
     this.#queue.wait(this.#clock())
     this.#timer ??= setTimeout(() => {

@@ -1,8 +1,8 @@
 /**
  * The prefix watcher: reports the prefixes that the kernel treats as on-link (RFC 4861 2.1), which are its routes without gateway
  * (rtnetlink(7)). Such routes come from addresses, Router Advertisements or an administrator. A socket filter passes only events that may
- * concern them, and a dump covers one link, so a large routing table costs little. Any host of an upstream can add any number of prefixes
- * (RFC 4861 6.3.4): prefixes beyond the limit are not kept, and cause no dump.
+ * concern such routes, and a dump covers one link, so a large routing table costs little. Any host of an upstream can add any number of
+ * prefixes (RFC 4861 6.3.4): prefixes beyond the limit are not kept, and cause no dump.
  */
 import { Prefix } from '../address.ts'
 import type { LinkAddress } from '../engine-types.ts'
@@ -14,15 +14,15 @@ import { SMALL_SHARE, TableWatcher } from './table-watcher.ts'
 /** The most prefixes of one link that are reported: more than `subnet auto` serves, so the engine notices that there are too many. */
 export const REPORT_LIMIT = 256
 
-/** @param prefixes the on-link prefixes of the link, sorted, without duplicates; beyond the limit, known prefixes precede new ones */
+/** @param prefixes the on-link prefixes of the link, sorted, without duplicates. Above REPORT_LIMIT, new prefixes are left out first */
 export type PrefixesFound = (ifindex: number, prefixes: readonly Prefix[]) => void
 
 type Prefixes = Map<number, readonly Prefix[]>
 
 /**
- * @returns the on-link prefixes of a link; if it has none, those of its addresses. Mobile networks assign a prefix to this machine without
- * making it on-link (RFC 7278). A deprecated address does not count: its prefix was withdrawn, and the address stays for up to two hours
- * (RFC 4862 5.5.3 e)
+ * @returns the on-link prefixes of a link; if there are none, the prefixes of its addresses. Mobile networks assign a prefix to this
+ * machine without making it on-link (RFC 7278). A deprecated address does not count: its prefix was withdrawn, and the address stays for
+ * up to two hours (RFC 4862 5.5.3 e)
  */
 export function prefixesOf(onLink: readonly Prefix[], addresses: readonly LinkAddress[]): readonly Prefix[] {
   if (onLink.length > 0) return onLink
@@ -38,7 +38,7 @@ export function prefixesOf(onLink: readonly Prefix[], addresses: readonly LinkAd
 export class PrefixWatcher extends TableWatcher<Prefixes, PrefixesFound> {
   protected readonly pause = 100
   protected override readonly share = SMALL_SHARE
-  /** Last reported prefixes of each followed link, by {@link keyOf}; undefined before the first report. */
+  /** For each followed link, the prefixes that were reported last, as texts of {@link keyOf}; undefined before the first report. */
   readonly #reported = new Map<number, ReadonlySet<string> | undefined>()
   readonly #touched = new Set<number>()
 

@@ -13,7 +13,7 @@ const IPV6_MULTICAST_LOOP = 19
 export const IPV6_HDRINCL = 36
 const IPPROTO_ICMPV6 = 58
 const ICMP6_FILTER = 1
-/** A set bit blocks the ICMPv6 type of its number. */
+/** If bit n is set, the filter blocks ICMPv6 type n. */
 const BLOCK_ALL = Buffer.alloc(32, 0xff)
 
 const ignore = (): void => {}
@@ -26,11 +26,14 @@ const errnos = new Map([
   ['out of memory', 12],
   ['no route to host', 113],
   ['network unreachable', 101],
-  // Of WireGuard; libuv does not name it.
+  // ENOKEY, an error of WireGuard. libuv has no text for it.
   ['required key not available', 126],
 ])
 
-/** Names an error of raw-socket, which has only the text of strerror(3). @returns an OsError if the text is known, else the error itself */
+/**
+ * Finds the errno for an error of raw-socket, which has only the text of strerror(3).
+ * @returns an OsError if the text is known, else the error itself
+ */
 function named(error: unknown, syscall: string): Error {
   if (!(error instanceof Error)) return new Error(String(error))
   const errno = errnos.get(error.message.toLowerCase())

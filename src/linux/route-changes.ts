@@ -3,8 +3,8 @@
  *
  * Up to 50 changes take effect before {@link HostRoutes.apply} returns, since a route must be in the kernel before its advertisement
  * leaves. Further changes are carried out in parts: 25 for each millisecond of pause between two parts. The event loop runs in the pauses.
- * Each change costs routing daemons 1280 bytes of their receive buffer (212 992 by default). At this pace they lose no notification, even
- * if they do not run for 4 ms.
+ * Each change costs routing daemons 1280 bytes of their receive buffer (212 992 by default). At this pace the daemons lose no
+ * notification, even if they do not run for 4 ms.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { HostRoute, RouteChange } from '../engine-types.ts'
@@ -16,14 +16,14 @@ import { native } from './native.ts'
 import { EventSocket, type OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE, type RouteFailure, type Rtnetlink } from './rtnetlink.ts'
 
-/** Changes for each millisecond of a pause, and the most changes that are sent together after a long one. */
+/** Changes for each millisecond of a pause, and the most changes that are sent together after a long pause. */
 const RATE = 25
 const MAX_CREDIT = 50
 /** Milliseconds between two parts of a long list of changes. */
 const INTERVAL = 1
 /** Milliseconds until changes that failed for lack of memory are tried again. */
 const RETRY = 20
-/** Largest number of waiting changes. A list of changes may be longer if no others wait. */
+/** Largest number of waiting changes. A longer list of changes is accepted only if no change waits. */
 export const QUEUE_LIMIT = 2 ** 18
 
 export interface RouteReader {
@@ -31,10 +31,13 @@ export interface RouteReader {
   done(changes: readonly RouteChange[]): void
   /**
    * Called for each change that the kernel refused. Judge the error by `verdict` (`wait`: the link is down or gone). EEXIST: another
-   * program has a route of this destination and metric, which stays.
+   * program has a route of this destination and metric. That route stays.
    */
   failed(failure: RouteFailure): void
-  /** Called when more than QUEUE_LIMIT changes would wait: all are dropped. Compare with {@link HostRoutes.present} and start again. */
+  /**
+   * Called when more than QUEUE_LIMIT changes would wait. All waiting and new changes are dropped: compare the wanted routes with
+   * {@link HostRoutes.present}, and apply the differences.
+   */
   overrun(): void
 }
 
@@ -46,7 +49,7 @@ export class HostRoutes {
   /** Destinations of our routes, dumped at the first EEXIST and kept until the queue is empty: a dump per part would cost too much. */
   #ours: Set<string> | undefined
   #isBusy = false
-  /** Number of changes that could be sent at the time `#since` (performance.now()), the end of the last attempt. */
+  /** Number of changes that could be sent at the time `#since` (performance.now()), when the last attempt to make changes ended. */
   #credit = MAX_CREDIT
   #since = performance.now()
 
@@ -60,7 +63,7 @@ export class HostRoutes {
   get pending(): number { return this.#queue.length }
   get limits(): Limit[] { return [{ name: 'route changes that wait', used: this.pending, size: QUEUE_LIMIT }] }
 
-  /** Carries out `changes` in order: up to MAX_CREDIT before it returns (none while earlier ones wait), then the others at RATE. */
+  /** Carries out `changes` in order: up to MAX_CREDIT before it returns (none while earlier changes wait), then the others at RATE. */
   apply(changes: readonly RouteChange[]): void {
     if (!this.#mayChange) return this.#reader.done(changes)
     if (this.#queue.length > 0 && this.#queue.length + changes.length > QUEUE_LIMIT) {
@@ -81,8 +84,8 @@ export class HostRoutes {
   }
 
   /**
-   * Lets the kernel expire all of our routes in `graceMs` milliseconds (rounded up to seconds), or deletes them if that is 0. Changes the
-   * routes at RATE. Drops waiting changes.
+   * Lets the kernel expire all of our routes in `graceMs` milliseconds (rounded up to seconds), or deletes the routes if `graceMs` is 0.
+   * Changes the routes at RATE. Drops waiting changes.
    * @throws OsError
    */
   async leave(graceMs: number): Promise<void> {
@@ -106,7 +109,7 @@ export class HostRoutes {
     return count
   }
 
-  /** Makes changes. The time that they take earns no credit: on a busy machine, routing daemons cannot read during that time. */
+  /** Calls `change`. The duration of the call earns no credit: on a busy machine, routing daemons cannot read during the call. */
   #timed<T>(change: () => T): T {
     try {
       return change()
@@ -159,7 +162,7 @@ export class HostRoutes {
     for (const failure of failures) if (failure.error.code !== 'EEXIST') this.#reader.failed(failure)
     const failed = new Set(failures.map(({ change }) => change))
     const made = changes.filter((change) => !failed.has(change))
-    // A route that was just added may be the cause of a later EEXIST in this part.
+    // An `add` of this part may have failed with EEXIST because an earlier `add` of this part made the route.
     for (const { op, route } of made) if (op === 'add') this.#ours?.add(route.target.toString())
     if (taken.length > 0) this.#replace(taken)
     // Brings `#ours` up to date with the changes made.
@@ -184,8 +187,8 @@ export class RouteWatcher {
 
   /**
    * Listens immediately.
-   * @param kernel makes our own changes, which are ignored. It must have made a request before: its port is unknown until then
-   * @param changed called once per batch of changes by others, and when notifications were lost: compare with {@link HostRoutes.present}
+   * @param kernel the socket of our own changes, which are ignored. The socket must have made a request, so that its port is known
+   * @param changed called once per batch of other changes, and when notifications were lost: compare with {@link HostRoutes.present}
    * @throws OsError
    */
   constructor(kernel: Rtnetlink, changed: () => void, open: OpenNetlink = native.openNetlink) {

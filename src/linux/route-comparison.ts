@@ -26,7 +26,7 @@ export class RouteComparison {
   /** Whether the engine knows the kernel's routes. Before that, the engine's route changes must not be carried out. */
   get isReady(): boolean { return this.#isReady }
 
-  /** Watches the routes until {@link close}, and compares them once. @returns the routes of the previous run @throws OsError */
+  /** Watches the routes until {@link close}, and compares them once. @returns the routes of the previous run. @throws OsError */
   start(): readonly HostRoute[] {
     this.#watcher = new RouteWatcher(this.#kernel, () => this.run())
     const present = this.#routes.present()
@@ -46,7 +46,7 @@ export class RouteComparison {
   /** Registers that the kernel refused a route: it does so while IPv6 is disabled on the link, or the MTU of the link is too small for IPv6. */
   refused(): void { this.#isRefused = true }
 
-  /** Handles a link that changed, perhaps its addresses. Compares if the kernel refused a route before: it may accept the route now. */
+  /** Handles a change of a link or of its addresses. Compares if the kernel refused a route before: it may accept the route now. */
   linkChanged(): void {
     if (!this.#isRefused) return
     this.#isRefused = false

@@ -1,6 +1,7 @@
 /**
- * Solicits the routers of upstreams (RFC 4861 6.3.7, RFC 7559). The kernel does so only when a link comes up, and it does not keep the options for name
- * resolution. Without a solicitation, a program that starts later knows these only after the next advertisement: up to half an hour.
+ * Solicits the routers of upstreams (RFC 4861 6.3.7, RFC 7559). The kernel does so only when a link comes up, and it does not keep the
+ * options for name resolution. A program that starts after that and does not solicit gets these options only with the next advertisement,
+ * after up to half an hour.
  */
 import { Address, type Mac, writeMac } from '../address.ts'
 import {
@@ -10,7 +11,7 @@ import {
 import { IPPROTO_IPV6, IPV6_MULTICAST_HOPS, openIcmp, sendOn, sendTo, setOption } from './raw-icmp.ts'
 
 export interface SolicitorListener {
-  /** @returns the address of a link; undefined on a link without link-layer addresses */
+  /** @returns the link-layer address of a link; undefined if the link has none */
   macOf(ifindex: number): Mac | undefined
   /** An error of sending, to be judged by `verdict`. */
   failed(ifindex: number, error: Error): void
@@ -53,8 +54,9 @@ export class RouterSolicitor {
 }
 
 /**
- * Sends one solicitation. The kernel computes the checksum. It chooses the source, which is never the unspecified address, so the option with
- * the link-layer address is allowed (RFC 4861 4.1). @throws NativeCodeMissing, OsError
+ * Sends one solicitation. The kernel computes the checksum and chooses the source. The source is never the unspecified address, so the
+ * option with the link-layer address is allowed (RFC 4861 4.1).
+ * @throws NativeCodeMissing, OsError
  */
 function solicit(ifindex: number, mac: Mac | undefined): void {
   const message = new Uint8Array(mac === undefined ? 8 : 16)

@@ -1,4 +1,4 @@
-/** Requests to rtnetlink(7). The kernel carries out each one while it is sent, so a route is in the kernel when the call returns. */
+/** Requests to rtnetlink(7). The kernel carries out a request inside send(), so a route is in the kernel when the method returns. */
 import { Address, Prefix } from '../address.ts'
 import type { HostRoute, Lookup, NeighborRepair, PathLookup, RouteChange, RoutingDecision } from '../engine-types.ts'
 import type { Message } from '../wire/netlink.ts'
@@ -63,7 +63,7 @@ export class Rtnetlink extends RequestSocket {
 
   /**
    * The on-link prefixes of a link, in the kernel's order, perhaps with duplicates. ENODEV: there is no such link.
-   * @param isWanted `count` is the number of prefixes found so far
+   * @param isWanted selects prefixes; `count` is the number of prefixes that were selected before
    */
   onLinkPrefixes(ifindex: number, isWanted: (prefix: Prefix, count: number) => boolean = () => true): Prefix[] {
     return this.dump((w, sequence) => dumpLinkRoutes(w, sequence, ifindex), (message, count) => {
@@ -76,7 +76,7 @@ export class Rtnetlink extends RequestSocket {
   /** The next hops of all default routes, perhaps with duplicates. */
   defaultRoutes(): DefaultRoute[] { return this.dump((w, sequence) => dumpRoutes(w, sequence, RTN_UNICAST), decodeDefaultRoutes).flat() }
 
-  /** Routes of other programs and of the kernel whose prefix is part of one of `prefixes`, in all tables, perhaps with duplicates. */
+  /** Routes of other programs and of the kernel to parts of `prefixes`, in all tables, perhaps with duplicates. */
   routesWithin(prefixes: readonly Prefix[]): ForeignRoute[] {
     const shortest = Math.min(...prefixes.map(({ length }) => length))
     return this.dump(dumpRoutes, (message) => {
@@ -135,9 +135,9 @@ export class Rtnetlink extends RequestSocket {
   }
 
   /**
-   * Looks up routes to owners. The same datagram deletes the `hidden` route before the lookups and adds it again after them.
-   * @param foreign called if a route discards packets, because replies do not show such a route; returns the routes that it may be
-   * @returns for each lookup its decisions: one per next hop of the route from each link of `from`. All links without a route share one
+   * Looks up routes to owners. One datagram deletes the `hidden` route of an owner, looks up the routes, and adds the hidden route again.
+   * @param foreign called if a route discards packets, because replies do not show such a route. Returns the routes to search for it
+   * @returns the decisions of each lookup: one per next hop of the route from each link of `from`; one for all links without a route
    */
   paths(lookups: readonly PathLookup[], foreign = (): readonly ForeignRoute[] => this.routesWithin([EVERYTHING])): (readonly RoutingDecision[])[] {
     const found = lookups.map((): RoutingDecision[] => [])
@@ -195,7 +195,7 @@ export class Rtnetlink extends RequestSocket {
   }
 
   /**
-   * Replaces routes. The caller knows from {@link hostRoutes} that they are ours, because the kernel would also replace another program's
+   * Replaces routes. The caller must know from {@link hostRoutes} that the routes are ours: the kernel would also replace another program's
    * route of the same metric. Fails with ENOENT for a route that is gone.
    * @param expires seconds until the kernel removes the routes; undefined: never
    * @returns the refused changes
@@ -224,7 +224,7 @@ export class Rtnetlink extends RequestSocket {
   }
 }
 
-/** @returns the decision of the discarding route to `target` with the longest prefix; a discarding routing rule counts as no route */
+/** @returns the decision by the longest discarding route to `target`. Without such a route, a routing rule discards: counted as no route */
 function discardOf(target: Address, routes: readonly ForeignRoute[]): RoutingDecision {
   const lengths = routes.filter(({ prefix, isDiscarding }) => isDiscarding && prefix.contains(target)).map(({ prefix }) => prefix.length)
   return { ...NO_ROUTE, length: Math.max(0, ...lengths) }

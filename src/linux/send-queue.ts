@@ -13,7 +13,7 @@ export class SendQueue {
   #slab = new Uint8Array(SLOT * SLOTS)
   #lengths = new Int32Array(SLOTS)
   #size = 0
-  /** Times since which the first `#dated` frames wait for the kernel. The others were queued after the last attempt to send. */
+  /** Times when the first `#dated` frames began to wait for the kernel. The other frames were queued after the last attempt to send. */
   #since = new Float64Array(SLOTS)
   #dated = 0
 
@@ -30,16 +30,20 @@ export class SendQueue {
     if (this.#size === this.#lengths.length && !this.isFull) this.#grow()
   }
 
-  /** Sends the first frames, which stay in the queue until `remove`. @returns how many the kernel took @throws OsError of the first one */
+  /**
+   * Sends the first frames, which stay in the queue until `remove`.
+   * @returns how many the kernel took
+   * @throws OsError if the kernel refused the first frame
+   */
   send(socket: NativeSocket): number { return socket.send(this.#slab, SLOT, this.#lengths, this.#size) }
 
-  /** Registers that all frames wait for the kernel. @param now start of the wait for frames that did not wait before (milliseconds) */
+  /** Registers that all frames wait for the kernel, from now on if they did not wait before. @param now the time in milliseconds */
   wait(now: number): void {
     this.#since.fill(now, this.#dated, this.#size)
     this.#dated = this.#size
   }
 
-  /** @param now as for `wait` @returns how many frames have waited for MAX_WAIT. They are the first ones */
+  /** @param now the time in milliseconds. @returns how many frames at the start of the queue have waited for MAX_WAIT */
   overdue(now: number): number {
     let count = 0
     while (count < this.#dated && this.#since[count] <= now - MAX_WAIT) count++

@@ -30,7 +30,7 @@ export class Sockets {
   /** @returns the name of a link; undefined if the link was not listened on lately */
   nameOf(ifindex: number): string | undefined { return this.#links.get(ifindex)?.name ?? this.#closed.get(ifindex) }
 
-  /** Opens the sockets of a link, or adapts them. @returns whether the sockets are new @throws OsError that is fatal */
+  /** Opens the sockets of a link, or adapts them. @returns whether the sockets are new. @throws OsError that is fatal */
   listen({ link, subscription }: Listening): boolean {
     const sockets = this.#links.get(link.ifindex)
     if (sockets === undefined) this.#links.set(link.ifindex, new LinkSockets(link, subscription, this.#readerOf(link)))
@@ -72,7 +72,7 @@ export class Sockets {
     this.#sending.clear()
   }
 
-  /** Reads the drop counters of all links. @param now milliseconds */
+  /** Reads the drop counters of all links. @param now the time in milliseconds */
   checkDrops(now: number): void { for (const sockets of this.#links.values()) sockets.checkDrops(now) }
 
   close(): void {

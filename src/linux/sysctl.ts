@@ -15,7 +15,7 @@ function path(iface: string, setting: Setting): string {
   return `${CONF}/${iface}/${setting}`
 }
 
-/** @returns undefined when there is no such link or setting @throws OsError; RangeError for an impossible name */
+/** @returns undefined when there is no such link or setting. @throws OsError; RangeError for an impossible name */
 export function readSetting(iface: string, setting: Setting): number | undefined {
   const file = path(iface, setting)
   try {

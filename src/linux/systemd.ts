@@ -1,5 +1,6 @@
 /**
- * Readiness, watchdog and journal of systemd, by datagrams. Without systemd all functions do nothing.
+ * Sends notifications (readiness, watchdog) and journal entries to systemd, by datagrams. Without systemd, no notification is sent, and
+ * the text of journal entries goes to stderr.
  * sd_notify(3), sd_watchdog_enabled(3), systemd.exec(5) JOURNAL_STREAM, systemd.io/JOURNAL_NATIVE_PROTOCOL.
  */
 import { fstatSync, writeSync } from 'node:fs'
@@ -18,7 +19,7 @@ function transmit(socket: NativeSocket, message: Uint8Array): void {
   if (socket.send(message, message.length, Int32Array.of(message.length), 1) === 0) throw osError(EAGAIN, 'sendmmsg')
 }
 
-/** The socket of the last {@link notify}, kept for the next one: watchdog notifications must leave also when no file descriptor is free. */
+/** The socket of the last {@link notify}, kept for the next call: watchdog notifications must leave even if no descriptor is free. */
 let manager: { readonly path: string; readonly socket: NativeSocket } | undefined
 
 /**
@@ -44,12 +45,12 @@ export function notify(
   } catch (error) {
     manager?.socket.close()
     manager = undefined
-    // The service manager may have opened a new socket of this name since.
+    // The service manager may have opened a new socket of this name since, so a kept socket is opened again.
     return isKept ? notify(fields, env, open) : error as OsError
   }
 }
 
-/** Sends `RELOADING=1` with its time; `READY=1` has to follow (Type=notify-reload needs both). */
+/** Sends `RELOADING=1` with the monotonic time. `READY=1` has to follow: Type=notify-reload needs both messages. */
 export function notifyReloading(env?: Environment, open?: OpenUnix): OsError | undefined {
   return notify({ RELOADING: '1', MONOTONIC_USEC: String(process.hrtime.bigint() / 1000n) }, env, open)
 }
@@ -72,7 +73,7 @@ export function underJournal(env: Environment = process.env, fd = 2): boolean {
   }
 }
 
-/** Encodes a journal entry: `KEY=value\n`, or for a value with newlines `KEY\n`, its length (u64, little-endian), the value. */
+/** Encodes a journal entry: `KEY=value\n`. For a value with newlines: `KEY\n`, length of the value (u64, little-endian), value, `\n`. */
 export function encodeFields(fields: JournalFields): Buffer {
   return Buffer.concat(Object.entries(fields).flatMap(([key, value]) => {
     if (!value.includes('\n')) return [Buffer.from(`${key}=${value}\n`)]
@@ -103,8 +104,8 @@ export class Journal {
   }
 
   /**
-   * Writes one entry. If that fails, its text goes to stderr and only its fields are lost. It fails for an entry above some 200 KB
-   * (EMSGSIZE), while journald is behind (EAGAIN), and if journald does not run. Never throws.
+   * Writes one entry. If that fails, the text of the entry goes to stderr and only its fields are lost. Writing fails for an entry above
+   * some 200 KB (EMSGSIZE), while journald is behind (EAGAIN), and if journald does not run. Never throws.
    */
   send(fields: JournalFields): void {
     try {

@@ -4,9 +4,9 @@ import { native } from './native.ts'
 import { EventSocket, type EventListener, type OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE, type Rtnetlink } from './rtnetlink.ts'
 
-/** The share of the time that dumps may take if other hosts can fill the table, and change it at any rate. */
+/** The share of the time that dumps may take if other hosts can fill the table, and change it as often as they like. */
 export const SMALL_SHARE = 0.05
-/** Time without dumps is credited, up to this many milliseconds: its share may be used at once. So dumps of small tables need not wait. */
+/** Largest credit, in milliseconds without a dump. Dumps may use the share of this time at once, so dumps of small tables need not wait. */
 const CREDIT = 1000
 
 /** Base class of the watchers: listens to rtnetlink(7) messages about tables. Dumps the tables at first, and again after lost messages. */
@@ -25,7 +25,7 @@ export abstract class TableWatcher<Tables, Listener> implements EventListener {
     this.#open = open
   }
 
-  /** Milliseconds from {@link resyncLater} to the dump, also after an attempt that failed because the kernel was too busy. */
+  /** Milliseconds from {@link resyncLater} to the dump. A dump for which the kernel was too busy is repeated after the same time. */
   protected abstract readonly pause: number
   /** The largest share of the time that dumps and their consequences may take. */
   protected readonly share: number = 1
@@ -37,12 +37,12 @@ export abstract class TableWatcher<Tables, Listener> implements EventListener {
   settled(): void {}
   overrun(): void { this.resyncInShare() }
 
-  /** Listens to groups of rtnetlink, unless it does so already. @param filter classic BPF @throws OsError */
+  /** Listens to groups of rtnetlink, unless it does so already. @param filter classic BPF. @throws OsError */
   protected listen(groups: readonly number[], filter?: Uint8Array): void {
     this.#events ??= new EventSocket(this.#open, NETLINK_ROUTE, groups, this, filter)
   }
 
-  /** Dumps the tables and reports the differences. Listen first: changes during the dump wait in the socket. @throws OsError */
+  /** Dumps the tables and reports the differences. Call `listen` before the dump: changes during it wait in the socket. @throws OsError */
   resync(): void { this.#dump() }
 
   #dump(): void {

@@ -12,7 +12,8 @@ const IGNORE = { packets: () => {}, invalid: () => {}, query: () => {} }
 /**
  * Sends one Router Advertisement on each link, with a router lifetime of 0 and deprecated prefixes. Leaves out links that are gone, down, or
  * without a link-local address.
- * @returns the names of the links on which it was sent @throws OsError
+ * @returns the names of the links on which an advertisement was sent
+ * @throws OsError
  */
 export function withdraw({ links: names, prefixes }: SavedAdvertising, kernel: Rtnetlink): string[] {
   const addresses = kernel.addresses()

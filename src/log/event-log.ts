@@ -35,7 +35,7 @@ export class EventLog {
     this.#links = new LinkNews(log, hostsOn)
   }
 
-  /** Logs an event. Links, and owners and next hops that are found, moved or lost, have level info. Problems are warnings, others debug. */
+  /** Logs an event at info (links; owners and next hops that are found, moved or lost), at warn (problems), or at debug (all others). */
   event(event: Event, now: Instant): void {
     this.tick(now)
     switch (event.kind) {

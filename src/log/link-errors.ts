@@ -5,7 +5,7 @@ import type { Log } from './rate-limited-log.ts'
 
 type SocketError = Error & { readonly code?: string; readonly syscall?: string }
 
-/** The most errors that are remembered as logged. One more error empties this memory, so each error can be logged once more. */
+/** The most errors in `#logged`. If another error comes, the set is emptied first, so errors that were in it can be logged again. */
 const MAX_ERRORS = 256
 
 /** What failed, by the `syscall` of the error. */
@@ -28,7 +28,7 @@ const REASONS: readonly (readonly [codes: readonly string[], reason: string])[] 
   [['ENOMEM'], 'this machine is out of memory; free some'],
 ]
 
-/** Errors of the whole machine, which many links have at once. No socket of such a link can be opened, so the link is not served at all. */
+/** Errors for lack of file descriptors: many links have them at once, and a link whose sockets cannot be opened is not served at all. */
 const OF_MACHINE = ['EMFILE', 'ENFILE']
 
 /** @returns what failed, in words for one link or for several */
@@ -87,8 +87,8 @@ export class LinkErrorLog {
   }
 
   /**
-   * Logs an error at debug, or at error if it is lasting and new. An error of the whole machine is logged once for all links that have it
-   * within a few seconds. @param isTemporary whether the error ends by itself, for example when the link is back
+   * Logs an error: at level error if it is lasting and new, else at level debug. An error of the whole machine is logged once for all links
+   * that have it within a few seconds. @param isTemporary whether the error ends by itself, for example when the link is back
    */
   failed(iface: string, error: SocketError, isTemporary: boolean): void {
     const { code = '' } = error

@@ -9,9 +9,9 @@ import { grouped, type Log } from './rate-limited-log.ts'
 type LinkEvent = Extract<Event, { kind: 'link' }>
 type State = LinkEvent['state']
 
-/** Milliseconds until an outage is logged. A shorter one is logged when the link is back. */
+/** Milliseconds until an outage is logged. A shorter outage is logged when the link is back. */
 const PATIENCE = 5000
-/** Hosts that are found on a link within this time after its return have no records of their own, milliseconds. */
+/** Milliseconds after the return of a link during which hosts that are found there have no records of their own. */
 const RETURN = 10_000
 
 /** The most outages that are remembered: links with ever new names may come and go. A further outage replaces the oldest. */
@@ -38,10 +38,10 @@ export class LinkNews {
   readonly #outages = new Map<string, Outage>()
   /** The links that are up. */
   readonly #up = new Set<string>()
-  /** By ifindex of a link that returned: the end of the time RETURN. */
+  /** The end of the time RETURN of each link that came back, by ifindex. */
   readonly #returns = new Map<number, Instant>()
 
-  /** @param hostsOn number of owners on a link */
+  /** @param hostsOn returns the number of owners on a link */
   constructor(log: Log, hostsOn: (ifindex: number) => number) {
     this.#log = log
     this.#hostsOn = hostsOn
@@ -57,7 +57,7 @@ export class LinkNews {
       lost: 0 })
   }
 
-  /** Counts a host whose link went away. @returns false: the link is up, so the host gets a record of its own */
+  /** Counts a lost host if its link has an outage. @returns whether the host was counted; if not, it gets a record of its own */
   lost(ifindex: number): boolean {
     for (const outage of this.#outages.values()) {
       if (outage.ifindex !== ifindex) continue

@@ -2,7 +2,12 @@
 import type { Log } from './rate-limited-log.ts'
 import { missingLinkSentence } from './sentences.ts'
 
-/** Warns about each configured link that does not exist. @param wanted names and patterns @param ports those of bridges, bonds and teams */
+/**
+ * Warns about each configured link that does not exist.
+ * @param wanted the interface names and patterns of the configuration
+ * @param present the names of the existing links, without ports
+ * @param ports the names of the ports of bridges, bonds and teams
+ */
 export function logMissingLinks(log: Log, wanted: readonly string[], present: readonly string[], ports: readonly string[]): void {
   for (const iface of wanted) {
     if (iface.includes('*') || present.includes(iface) || ports.includes(iface)) continue
@@ -10,7 +15,7 @@ export function logMissingLinks(log: Log, wanted: readonly string[], present: re
   }
 }
 
-/** @param error of the kernel, with the code of errno(3) */
+/** @param error the kernel's error, with a code of errno(3) */
 export function logRefusedRoute(log: Log, op: 'add' | 'delete', target: string, { code, message }: NodeJS.ErrnoException): void {
   const reason = code === 'EEXIST' ? 'another program has a route for it, which stays' : message
   log.warn({ event: 'route', target, reason: code ?? message }, `cannot ${op} the route of ${target}: ${reason}`)

@@ -1,6 +1,6 @@
 /**
  * The events of level warn and worse: each has a MESSAGE_ID, and fields that all its records have. systemd/ndp6d.catalog explains each
- * event, and its text may use these fields only, because `journalctl -x` prints the name of a field that a record lacks.
+ * event. An explanation may use these fields only: if a record lacks a field, `journalctl -x` prints the field's name instead of a value.
  * An id never changes. `systemd-id128 new` makes an id for a new event.
  */
 

@@ -27,7 +27,7 @@ export interface LogRecord {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** MESSAGE_ID of each `event` field, for `journalctl MESSAGE_ID=...` and the journal's catalog. These never change. */
+/** MESSAGE_ID of each `event` field, for `journalctl MESSAGE_ID=...` and the journal's catalog. A MESSAGE_ID never changes. */
 export const MESSAGE_IDS: Readonly<Record<string, string>> = {
   neighbor: '6f0c3b1d5a8e4f2fb0d7c94e21a3685b',
   'next-hop': '0d5cd1be4cf14a36a2a0e1f15fb8a26c',
@@ -51,7 +51,7 @@ function records(take: (record: LogRecord) => void): DestinationStream {
   }
 }
 
-/** @param value of a field; pino writes an error as an object with its stack */
+/** @param value the value of a field. An error is an object with its stack, as pino writes it. */
 function toText(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value)
   return 'stack' in value ? String(value.stack) : JSON.stringify(value)
@@ -77,7 +77,7 @@ export function terminalLine({ level, time, msg, fields }: LogRecord): string {
 /** Priorities of syslog(3) for pino's levels. */
 const PRIORITIES: Readonly<Record<number, string>> = { 10: '7', 20: '7', 30: '6', 40: '4', 50: '3', 60: '2' }
 
-/** Names of fields in the journal that systemd's own records have as well. */
+/** Fields that systemd's own records have as well, with systemd's names for them in the journal. */
 const JOURNAL_NAMES: Readonly<Record<string, string>> = { iface: 'INTERFACE', configFile: 'CONFIG_FILE', configLine: 'CONFIG_LINE' }
 
 /** @returns the name of a field in the journal: of A-Z and `_` only, because the text of a catalog can use no other names */

@@ -1,6 +1,6 @@
 /**
- * The log of the daemon. Records with the same cause, such as one problem of one link, are repetitions. Each cause has at most one record a
- * minute, which has the number of the repetitions. Only a few causes of an event have records of their own, and all others share one record.
+ * The log of the daemon. Records with the same cause, such as one problem of one link, are repetitions. For each cause, at most one record
+ * a minute is written, with the number of repetitions. A few causes of an event have records of their own; its other causes share a record.
  * Text is made only for records that are written, because a flood may cause thousands of records in a second.
  */
 import type { Level, Logger } from 'pino'
@@ -10,7 +10,7 @@ import type { ProblemName, ProblemRecord } from './message-ids.ts'
 
 /** Shortest time between two records of one cause, milliseconds. */
 const WINDOW = 60_000
-/** Delay of the first record that several causes share, milliseconds: it counts all that come meanwhile. */
+/** Delay of the first shared record of an event, milliseconds: the record counts all repetitions that come during the delay. */
 const SHARED_DELAY = 5000
 /** The most causes that have records of their own at the same time: of one problem (`warn`, `error`), and of one kind of `news`. */
 const MAX_PROBLEMS = 10
@@ -40,7 +40,7 @@ interface Entry {
 /** Formats `29 971`. */
 export function grouped(count: number): string { return String(count).replace(/\B(?=(?:\d{3})+$)/g, ' ') }
 
-/** @returns the text of a record. If the record is a sum, the number of the other repetitions is added to a text that is a string */
+/** @returns the text of a record. If it is a string and the record sums up repetitions, `(N more like this in S s)` is appended */
 function textOf(text: Text, sum?: Sum): string {
   if (typeof text === 'function') return text(sum)
   return sum === undefined || sum.count < 2 ? text : `${text} (${grouped(sum.count - 1)} more like this in ${sum.seconds} s)`
@@ -75,16 +75,16 @@ export class Log {
 
   /**
    * Writes the record of a problem, or counts it as a repetition.
-   * @param text if it is a function, it gets the sum of the `count` fields of repetitions; a record without this field counts as 1
-   * @param cause records with equal causes are repetitions; without it, those with equal `iface`, `target`, `lladdr` and `reason`
+   * @param text the text; a function gets the sum of the `count` fields of the repetitions, and a record without this field counts as 1
+   * @param cause the key of the cause: records with equal keys are repetitions; default: `iface`, `target`, `lladdr` and `reason`
    */
   warn<P extends ProblemName>(fields: ProblemRecord<P>, text: Text, cause?: string): void { this.#problem('warn', fields, text, cause) }
   error<P extends ProblemName>(fields: ProblemRecord<P>, text: Text, cause?: string): void { this.#problem('error', fields, text, cause) }
 
   /**
    * Writes or counts a record of level info about something that may happen to many hosts or links at once. A record that is only counted
-   * is written at debug. @param kind each kind has its own limit of causes
-   * @param cause records with equal causes are repetitions; without it, the record is no repetition
+   * is written at debug. @param kind the kind of the record; each kind has its own limit of causes
+   * @param cause the key of the cause, as for {@link warn}; without a key, the record is no repetition
    */
   news(kind: string, fields: Fields, text: Text, cause = `#${this.#serial++}`): void {
     if (!this.isLevelEnabled('info')) return
@@ -117,7 +117,7 @@ export class Log {
     this.#take(String(event), cause, MAX_PROBLEMS, step, (sum) => this.#write(level, fields, text, sum))
   }
 
-  /** Writes the first record of a cause, and counts the others. Beyond `maximum` causes, only counts. @returns whether it was written */
+  /** Writes the first record of a cause, and counts the others. Beyond `maximum` causes, only counts. @returns whether `write` ran */
   #take(event: string, cause: string, maximum: number, step: number, write: (sum?: Sum) => void): boolean {
     const now = this.#clock()
     this.tick(now)

@@ -30,7 +30,7 @@ export function changeLine(change: ReloadChange): string {
   return [part, detail, place === '' ? '' : `(${place})`].filter((text) => text !== '').join(' ')
 }
 
-/** @returns e.g. `14 of 17 hosts kept, eth0 and eth1 untouched` @param would whether the reload is only previewed */
+/** @returns e.g. `14 of 17 hosts kept, eth0 and eth1 untouched`. @param would true if the reload is only previewed */
 export function keptSentence(kept: number, dropped: number, links: readonly LinkPreview[], would = false): string {
   const total = kept + dropped
   const hosts = total === 0 ? 'no hosts are known' : `${dropped === 0 ? `${kept === 1 ? '' : 'all '}${plural(kept, 'host')}` : `${kept} of ${plural(total, 'host')}`}${

@@ -147,13 +147,13 @@ export const ANSWERS_ONLY = 'CAP_NET_ADMIN is missing: solicitations are answere
 
 const MAX_LINKS = 10
 
-/** @param present names of the links that exist */
+/** @param present the names of the links that exist */
 export function missingLinkSentence(iface: string, present: readonly string[], wanted: readonly string[]): string {
   const here = present.filter((name) => name !== 'lo').sort()
   return `${iface} does not exist; waiting for it (${linksHere(iface, here, new Set(wanted), MAX_LINKS)})`
 }
 
-/** @param counters packets by outcome */
+/** @param counters the numbers of packets by outcome */
 export function countersSentence(counters: Readonly<Record<string, number>>): string {
   const counts = Object.entries(counters).filter(([, count]) => count > 0).map(([outcome, count]) => `${grouped(count)} ${outcome}`)
   return `counters since the start: ${counts.join(', ') || 'no packets'}`
@@ -163,7 +163,7 @@ const WRITE_ERRORS: Readonly<Record<string, string>> = {
   EAGAIN: 'its reader was too slow', ENOSPC: 'its disk was full', EDQUOT: 'the disk quota was used up',
 }
 
-/** @param output name of the output @param reason code of errno(3) */
+/** @param output the name of the output. @param reason a code of errno(3). */
 export function droppedRecordsSentence(count: number, output: string, reason: string): string {
   const records = count === 1 ? '1 log record was' : `${grouped(count)} log records were`
   return `${records} dropped, because ${output} could not be written: ${WRITE_ERRORS[reason] ?? reason}`

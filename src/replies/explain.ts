@@ -84,7 +84,7 @@ export interface ExplainSource {
 
 type Findings = ReturnType<Introspection['explain']>
 
-/** Explains an address. If the request has `probe`, solicits the address once first. */
+/** Explains an address. If the request has `probe`, first solicits the address. */
 export async function * explainReply(request: Request, source: ExplainSource, closed: AbortSignal): AsyncGenerator<Part> {
   const address = typeof request.address === 'string' ? Address.parse(request.address) : undefined
   if (address === undefined) throw new Error('`explain` needs an IPv6 address')
@@ -136,5 +136,5 @@ function historyOf(address: Address, daemon: ExplainSource['daemon']): Explained
   }))
 }
 
-/** @param from milliseconds from now, negative for the past @returns RFC 3339 */
+/** @param from the time in milliseconds from now, negative for the past. @returns the time as in RFC 3339 */
 function time(from: number): string { return new Date(Date.now() + from).toISOString() }

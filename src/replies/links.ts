@@ -15,7 +15,7 @@ export interface LinkStatus {
   readonly state: LinkState
   /** Why the state is `failed`. */
   readonly reason: string | null
-  /** Packets since the link is served. `lost`: packets that were dropped because they came faster than they were read. Null: not served. */
+  /** Packets since the link is served; null if it is not served. `lost`: packets dropped because they came faster than they were read. */
   readonly received: number | null
   readonly lost: number | null
   readonly sent: number | null
@@ -36,7 +36,7 @@ export interface LinkSource {
 
 const NOT_SERVED = { received: null, lost: null, sent: null, unsent: null, queued: null }
 
-/** @returns the roles of each interface name and pattern, in the order of the file */
+/** @returns the roles of each interface name and pattern: those of `subnet` blocks first, then those of `proxy` blocks */
 function rolesOf({ proxies, subnets }: Config): ReadonlyMap<string, ReadonlySet<Role>> {
   const roles = new Map<string, Set<Role>>()
   const add = (role: Role, words: readonly string[]): void => {

@@ -1,6 +1,6 @@
 /**
- * The meaning of each state and counter, for `ndp6d status` and its manual. Each is so short that the word, its number and its meaning fit
- * into 80 columns.
+ * The meaning of each state and counter, for `ndp6d status` and its manual. A meaning is so short that it fits into 80 columns beside its
+ * word and number.
  */
 import type { NeighborState, Outcome } from '../events.ts'
 

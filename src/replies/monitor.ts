@@ -10,10 +10,10 @@ import { EventFilter, ifaceOf, type Kind, kindOf } from './event-filter.ts'
 
 /** The most events that wait for a client: less than 1 MiB, as objects or as text. */
 export const QUEUE_LIMIT = 2048
-/** The most events in one part of a reply, and the pause between two parts of all replies, milliseconds: 128 / 25 ms = 5120 events/s. */
+/** The most events in one part of a reply, and the pause after a part, milliseconds. All replies together: 128 / 25 ms = 5120 events/s. */
 const PART_SIZE = 128
 const PAUSE = 25
-/** Number of replies under way. Each pauses for PAUSE times this number, so the rate of all together stays the same. */
+/** Number of replies under way. Each reply pauses for PAUSE times this number, so that their total rate stays the same. */
 let replies = 0
 
 /** An event as the client gets it. Times are RFC 3339. Unknown values are null. */

@@ -1,9 +1,9 @@
 /** Long replies are sent in parts, because packets are processed between two of them. */
 
 /**
- * Converts elements for sending, and yields them in lists: at least one, perhaps empty. A list ends after `size` elements were read, even if
- * some of them are not sent, because reading takes time too.
- * @param each converts an element; undefined: the element is not sent
+ * Converts elements for sending, and yields at least one list of them, perhaps an empty list. A list ends after `size` elements were read,
+ * even if some of them are not sent, because reading takes time too.
+ * @param each the conversion of an element; if it returns undefined, the element is not sent
  */
 export function * inParts<T, Sent>(elements: Iterable<T>, size: number, each: (element: T) => Sent | undefined): Generator<Sent[]> {
   let part: Sent[] = []

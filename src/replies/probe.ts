@@ -4,7 +4,7 @@ import type { Introspection } from '../introspection.ts'
 
 /** Milliseconds until a link counts as silent: the time between retransmissions of hosts (RETRANS_TIMER of RFC 4861 10). */
 const PATIENCE = 1000
-/** Longest further wait until the owner is known, milliseconds: a reply may start probes of the engine. */
+/** Longest wait for an owner after the first reply or after PATIENCE, milliseconds: a reply may make the engine probe, which takes time. */
 const SETTLING = 200
 /** NEIGHBOR_ADVERTISEMENT of RFC 4861 4.4. */
 const ADVERTISEMENT = 136
@@ -21,7 +21,7 @@ export type ProbeSource = Pick<Introspection, 'explain' | 'probe' | 'nameOf'> & 
 
 /**
  * Solicits the address where its owner is, else on all links where the owner may be.
- * @param closed ends the wait
+ * @param closed the signal that ends the wait
  * @returns a result for each link; empty: there is no link to solicit on
  */
 export async function probe(address: Address, daemon: ProbeSource, closed: AbortSignal): Promise<ProbeReply[]> {

@@ -28,11 +28,11 @@ interface LastPacket {
 
 /**
  * The first bytes of a frame, in hex. `length`: bytes of the whole frame. `wrongAt`: offset of the first byte that is wrong or missing;
- * null: no byte is, or that byte was not captured.
+ * null: there is no such byte, or it was not captured.
  */
 interface LastFrame { readonly hex: string; readonly length: number; readonly wrongAt: number | null }
 
-/** A target with an owner; with `--all`, also one without. Times are in the format of RFC 3339. */
+/** A target with an owner; with `--all`, also a target without an owner. Times are in the format of RFC 3339. */
 export interface HostStatus {
   readonly address: string
   readonly state: NeighborState
@@ -52,19 +52,19 @@ export interface HostStatus {
 /** The Router Advertisements of one link. Lifetimes are seconds from now. */
 export interface AdvertisingStatus {
   readonly link: string
-  /** Their source address. Null: none is sent, because the link has no usable link-local address. */
+  /** Source address of the advertisements. Null: no advertisement is sent, because the link has no usable link-local address. */
   readonly source: string | null
-  /** When they were last sent to all nodes. */
+  /** When an advertisement was last sent to all nodes. */
   readonly lastAt: string | null
-  /** Lifetime of the default route; 0: hosts get none. */
+  /** Lifetime of the default route; 0: hosts get no default route. */
   readonly routerLifetime: number
   readonly mtu: number | null
-  /** `preferred` is 0 if the prefix is deprecated. `autonomous`: hosts take addresses in it by themselves. */
+  /** `preferred` is 0 if the prefix is deprecated. `autonomous`: hosts form addresses in the prefix (SLAAC, RFC 4862). */
   readonly prefixes: readonly { readonly prefix: string; readonly autonomous: boolean; readonly valid: number
     readonly preferred: number }[]
   readonly servers: readonly string[]
   readonly domains: readonly string[]
-  /** Other routers that advertised themselves within the last hour. `forged`: with the address of this machine. */
+  /** Other routers that advertised themselves within the last hour. `forged`: the source was the address of this machine. */
   readonly otherRouters: readonly { readonly address: string; readonly mac: string | null; readonly lifetime: number
     readonly forged: boolean; readonly lastAt: string }[]
 }
@@ -115,7 +115,7 @@ export type Program = Pick<Summary, 'version' | 'pid' | 'startedAt' | 'state' | 
 
 export type StatusSource = Pick<Introspection, 'setting' | 'advertising' | 'nameOf' | 'usage' | 'counters' | 'lastPackets' | 'neighbors'>
 
-/** @param all also yield the targets without an owner, which are only counted otherwise */
+/** @param all whether to yield the targets without an owner as well; otherwise they are only counted */
 export function * statusReply(daemon: StatusSource, program: Program, { all }: Partial<Request> = {}): Generator<Part> {
   yield { summary: summaryOf(daemon, program) }
   for (const { iface: link, rules } of daemon.setting.config.proxies) {
@@ -206,7 +206,7 @@ function hostOf(neighbor: NeighborSnapshot, now: number): HostStatus {
     proof: proof ?? null }
 }
 
-/** @param age milliseconds @returns null if `age` is infinite */
+/** @param age the milliseconds before `now`. @returns the time as in RFC 3339; null if `age` is infinite */
 function timeBefore(now: number, age: number): string | null {
   return Number.isFinite(age) ? new Date(now - age).toISOString() : null
 }

@@ -7,7 +7,7 @@ import type { Event } from '../events.ts'
 import type { Observer } from '../observers.ts'
 import { kindOf } from './event-filter.ts'
 
-/** Places of a table: so many addresses are counted at a time. */
+/** The number of addresses that a table counts at the same time. */
 export const SIZE = 64
 /** The most addresses of a table in the reply. */
 const ROWS = 20
@@ -72,7 +72,7 @@ export class TopAddresses {
 
   /**
    * Ends an interval and halves all counts, so that former intervals weigh less. At a constant rate, a count grows to twice the
-   * solicitations of an interval. @returns the most frequent addresses, in that order
+   * solicitations of an interval, so half of the count is the rate. @returns the most frequent addresses, by falling count
    */
   take(): TopAddress[] {
     const rows = [...this.#counts.keys()].filter((i) => this.#counts[i] >= 0.5).sort((a, b) => this.#counts[b] - this.#counts[a])

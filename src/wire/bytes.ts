@@ -9,9 +9,9 @@ export function write16(bytes: Uint8Array, at: number, value: number): void {
 }
 
 /**
- * Computes the one's complement sum of the bytes from `from` up to `to`, at most 64 KiB, folded to 16 bits. After an odd last
- * byte a zero is added (RFC 1071 1).
- * @param initial added to the sum; below 2^31
+ * Computes the one's complement sum of the bytes from `from` up to `to`, at most 64 KiB, folded to 16 bits. If the number of bytes is odd,
+ * a zero byte is added at the end (RFC 1071 1).
+ * @param initial the value that the sum begins with; below 2^31
  */
 export function onesSum(bytes: Uint8Array, from: number, to: number, initial = 0): number {
   let sum = initial
@@ -30,6 +30,6 @@ const ICMPV6 = 58
  * @returns the value to write into a checksum field that contains zero; 0 if the field contains the correct value
  */
 export function icmpv6Checksum(bytes: Uint8Array, ip: number, length: number): number {
-  // The addresses stand before the message, so pseudo header and message are contiguous.
+  // The addresses end where the message begins, so one sum covers both. Its initial value is the rest of the pseudo header.
   return ~onesSum(bytes, ip + 8, ip + 40 + length, length + ICMPV6) & 0xffff
 }

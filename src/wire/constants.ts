@@ -3,13 +3,13 @@
 /** RFC 4861 10: node constants. */
 export const MAX_UNICAST_SOLICIT = 3, MAX_NEIGHBOR_ADVERTISEMENT = 3, RETRANS_TIMER = 1000
 
-/** Hop limit of every ND message (RFC 4861 7.1): a router has forwarded a message with a smaller one. */
+/** Hop limit of every ND message (RFC 4861 7.1). A message with a smaller hop limit was forwarded by a router. */
 export const ND_HOP_LIMIT = 255
 
 /** ICMPv6 types (RFC 4861 4.1, 4.2). */
 export const ROUTER_SOLICITATION = 133, ROUTER_ADVERTISEMENT = 134
 
-/** RFC 4861 10: router constants; 6.2.1: default of MaxRtrAdvInterval and of MinRtrAdvInterval, rounded. */
+/** Router constants (RFC 4861 10). Defaults of MaxRtrAdvInterval, and of MinRtrAdvInterval rounded up from 198 s (RFC 4861 6.2.1). */
 export const MAX_INITIAL_RTR_ADVERT_INTERVAL = 16_000, MAX_INITIAL_RTR_ADVERTISEMENTS = 3
 export const MIN_DELAY_BETWEEN_RAS = 3000, MAX_RA_DELAY_TIME = 500
 export const MAX_RTR_ADV_INTERVAL = 600_000, MIN_RTR_ADV_INTERVAL = 200_000
@@ -19,7 +19,7 @@ export const ROUTER_LIFETIME = 1800
 /** RFC 4861 10: host constants. The longest interval between solicitations is that of RFC 7559 2. */
 export const MAX_RTR_SOLICITATION_DELAY = 1000, RTR_SOLICITATION_INTERVAL = 4000, MAX_RTR_SOLICITATION_INTERVAL = 3_600_000
 
-/** Longest valid lifetime of a deprecated prefix, seconds: an advertisement cannot shorten it below two hours (RFC 4862 5.5.3 e). */
+/** Longest valid lifetime of a deprecated prefix, seconds: hosts shorten a valid lifetime to two hours, not further (RFC 4862 5.5.3 e). */
 export const DEPRECATED_VALID = 7200
 
 /** ICMPv6 types (RFC 4861 4.3, 4.4). */

@@ -41,8 +41,8 @@ export function encodeEchoRequest(source: Address, destination: Address, { ident
 
 /**
  * Validates and reads the frame of `length` bytes at `at`, all of it within `slab`. Any hop limit is valid.
- * @param checksumPartial as for `NdiscView.decode`: the checksum is not verified
- * @returns undefined unless the frame is an Echo Reply with this tag whose IPv6 and Ethernet sources are unicast addresses
+ * @param checksumPartial whether to skip the check of the checksum, as for `NdiscView.decode`
+ * @returns the Echo Reply, if it has this tag and its IPv6 and Ethernet sources are unicast addresses; else undefined
  */
 export function decodeEchoReply(
   slab: Uint8Array, at: number, length: number, linkHeader: LinkHeader, checksumPartial: boolean,

@@ -12,7 +12,7 @@ export const LOAD_HALF = 0x28, LOAD_BYTE = 0x30, LOAD_WORD = 0x20, AND = 0x54, J
 
 const WHOLE = 0xffff
 
-/** A line of a program. A jump goes to label `equal` if its condition holds, else to `other`. Without that label, it goes to the next line. */
+/** A line of a program. A jump goes to label `equal` if its condition holds, else to label `other`. A missing label means the next line. */
 export interface Instruction {
   readonly label?: string
   readonly code: number
@@ -24,7 +24,7 @@ export interface Instruction {
 /** End of a program: reaching it passes the whole packet, a jump to `drop` drops the packet. */
 export const END: readonly Instruction[] = [{ label: 'pass', code: RETURN, k: WHOLE }, { label: 'drop', code: RETURN, k: 0 }]
 
-/** Assembles a program. @throws RangeError for a jump that does not go forward by at most 255 lines */
+/** Assembles a program. @throws RangeError for a jump that goes backward, skips more than 255 lines, or has an unknown label */
 export function assemble(program: readonly Instruction[]): Uint8Array {
   const bytes = new Uint8Array(8 * program.length)
   const codes = new Uint16Array(bytes.buffer)

@@ -40,8 +40,8 @@ export function checkHeaders(slab: Uint8Array, at: number, length: number, linkH
 }
 
 /**
- * Writes the Ethernet header at `at`. The destination is a field of `message`, because V8 may allocate for a number beyond 32
- * bits that is an argument of a call.
+ * Writes the Ethernet header at `at`. The destination is passed as a field of `message`: if a number beyond 32 bits is itself an argument,
+ * V8 may allocate memory for it.
  */
 export function writeEthernet(slab: Uint8Array, at: number, message: { readonly to: Mac }, from: Mac): void {
   write16(slab, at + ETHER_DESTINATION, Math.floor(message.to / 2 ** 32))
@@ -50,7 +50,7 @@ export function writeEthernet(slab: Uint8Array, at: number, message: { readonly 
   write16(slab, at + ETHER_TYPE, ETHERTYPE_IPV6)
 }
 
-/** Writes an IPv6 header at `ip`, except for its destination. The defaults are those of an ND message. @param payload in bytes */
+/** Writes an IPv6 header at `ip`, except for its destination. The defaults are those of ND messages. @param payload its length in bytes */
 export function writeIpv6(
   slab: Uint8Array, ip: number, source: Address, payload: number, nextHeader = ICMPV6, hopLimit = ND_HOP_LIMIT,
 ): void {

@@ -11,9 +11,9 @@ const IFA_FLAGS = 8
 const IFA_F_DADFAILED = 0x08
 
 export interface LinkDetails extends LinkMessage {
-  /** IFF_UP: set up by the administrator. */
+  /** IFF_UP: the administrator has enabled the link. */
   readonly isEnabled: boolean
-  /** Kind of a virtual link, such as `bridge`, `veth` or `wireguard`; undefined for others, such as a network card. */
+  /** Kind of a virtual link, such as `bridge`, `veth` or `wireguard`; undefined for other links, such as network cards. */
   readonly type: string | undefined
   /** MLD snooping of a bridge. `hasQuerier`: the bridge, or another node, sends MLD queries. */
   readonly bridge?: { readonly isSnooping: boolean; readonly hasQuerier: boolean }

@@ -65,7 +65,7 @@ export interface ListenerQuery {
   readonly delay: number
 }
 
-/** A message to send. Groups are the low 24 bits of solicited-node groups. */
+/** A message to send. A number stands for the solicited-node group with these low 24 bits. */
 export type MulticastMessage =
   /** MLDv2 General Query (RFC 3810 5.1). */
   | { readonly kind: 'query'; readonly source: Address }
@@ -102,7 +102,7 @@ const MULTICAST = 1
 /**
  * Validates and reads the frame of `length` bytes at `at`.
  * @param linkHeader 14 (Ethernet) or 0 (cooked socket); see `LinkHeader`
- * @param checksumPartial as for `NdiscView.decode`: the checksum is not verified
+ * @param checksumPartial whether to skip the check of the checksum, as for `NdiscView.decode`
  * @returns the message, which does not refer to the slab, or the reason to drop it
  */
 export function decodeListenerMessage(
@@ -159,7 +159,7 @@ function readQuery(slab: Uint8Array, icmp: number, size: number, source: Address
   return { kind: 'query', version, source, toAll, groups: isGeneral ? undefined : solicitedNodes(slab, icmp + GROUP), delay }
 }
 
-/** Reads an MLDv2 report. All records must be whole before any of them counts. */
+/** Reads an MLDv2 report. Drops the whole report if one of its records is incomplete. */
 function readRecords(slab: Uint8Array, icmp: number, end: number): ListenerMessage | MldDropReason {
   if (icmp + FIRST_RECORD > end) return 'length'
   const records = read16(slab, icmp + RECORDS)

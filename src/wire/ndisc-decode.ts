@@ -1,6 +1,6 @@
 /**
  * Neighbor Solicitations and Advertisements: format (RFC 4861 4.3, 4.4, 4.6.1), validation (RFC 4861 7.1, RFC 6980 5) and a
- * view of a received message. ndisc-encode.ts writes them.
+ * view of a received message. ndisc-encode.ts writes the messages.
  *
  *      0                   1                   2                   3
  *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -25,8 +25,8 @@ import {
 } from './frame.ts'
 
 /**
- * Reasons to drop a frame that is not a valid NS or NA, in the order of the checks. The reason is the first check that fails,
- * so all checks before it passed. `extension-header` and `fragment` are exceptions: they depend on the headers only.
+ * Reasons to drop a frame that is not a valid NS or NA, in the order of the checks. The reason is the first check that fails; a check is
+ * skipped if the bytes that it needs are missing. An NS or NA with a Fragment header is a `fragment`, also with other extension headers.
  */
 export const DROP_REASONS = [
   // Checked by the packet socket, before the frame is decoded.
@@ -34,7 +34,7 @@ export const DROP_REASONS = [
   'vlan',                     // tagged: it belongs to a VLAN interface
   'other-host',               // to another MAC; received because the link is promiscuous
   'ethernet-source',          // a group address or zero: an answer would reach many hosts, or none
-  // Checked by NdiscView.decode. Before 'hop-limit' the view is blank; from 'hop-limit' on it has source and target.
+  // Checked by NdiscView.decode. For reasons before 'hop-limit' the view is blank; from 'hop-limit' on it has source and target.
   'not-ipv6',                 // ethertype or version
   'not-ndisc',                // neither NS nor NA
   'extension-header',         // an NS or NA after extension headers, which no host sends
@@ -62,7 +62,7 @@ export interface InvalidFrame {
   readonly size: number
   /** Bytes of the whole frame. */
   readonly length: number
-  /** As in {@link NdiscView}. Also -1 if the byte is missing from the slab only: the whole frame is longer than `size`. */
+  /** As in {@link NdiscView}. Also -1 if the slab lacks a byte that the whole frame has, because the frame is longer than `size`. */
   readonly wrongAt: number
 }
 
@@ -130,7 +130,7 @@ export class NdiscView {
   drop: DropReason | undefined = undefined
   /**
    * Offset in the frame of the first byte of the field that fails the check; the length of the frame if a byte is missing at its end;
-   * -1: the frame is valid, or no byte of it is the reason.
+   * -1: the frame is valid, or no byte of it is wrong ('own-frame', 'vlan').
    */
   wrongAt = -1
 
@@ -203,7 +203,7 @@ export class NdiscView {
     }
   }
 
-  /** Reads the fields at fixed offsets. A method of its own, because V8 would not inline all reads into one larger method. */
+  /** Reads the fields at fixed offsets. This is a separate method, because V8 would not inline all reads into one larger method. */
   #readFields(slab: Uint8Array, at: number, linkHeader: number): void {
     const ip = at + linkHeader
     const icmp = ip + IPV6_HEADER
@@ -225,12 +225,12 @@ export class NdiscView {
     const t1 = this.t1 = readWord(slab, icmp + TARGET + 4)
     const t2 = this.t2 = readWord(slab, icmp + TARGET + 8)
     const t3 = this.t3 = readWord(slab, icmp + TARGET + 12)
-    // No branches: V8 would recompile this function when an address takes a new branch, in the middle of a scan.
+    // Compares without branches: V8 would recompile this function when an address takes a branch for the first time, perhaps during a scan.
     this.unicastToTarget = ((d0 ^ t0) | (d1 ^ t1) | (d2 ^ t2) | (d3 ^ t3)) === 0
     this.tlla = NO_LLADDR
   }
 
-  /** Reads the options. Every length must be valid before any option counts (RFC 4861 7.1). The first TLLA counts if there are several. */
+  /** Reads the options. Drops the packet if a length is invalid (RFC 4861 7.1). Of several TLLA options, only the first counts. */
   #readOptions(slab: Uint8Array, at: number, end: number, solicitation: boolean, dad: boolean): DropReason | undefined {
     let tlla = NO_LLADDR
     let dadSlla = -1
@@ -249,8 +249,8 @@ export class NdiscView {
   }
 
   /**
-   * Link-layer address of the target of an NA: the option, or else the Ethernet source; -1: neither. RFC 4861 allows an option with a group
-   * address, which clusters with a shared address send. Such an option is ignored, because an owner is a single host.
+   * Link-layer address of the target of an NA: the address in the option, else the Ethernet source, else -1. An option with a group address
+   * is ignored, because an owner is a single host. RFC 4861 allows such an option: clusters with a shared address send it.
    */
   get lladdr(): Mac { return isHostMac(this.tlla) ? this.tlla : this.sourceMac }
 

@@ -42,7 +42,7 @@ export class MessageWriter {
     this.#pad()
   }
 
-  /** Requests an acknowledgement of the last message; errors are always reported. */
+  /** Requests an acknowledgement of the message written last. The kernel reports errors without this request, too. */
   acknowledge(): void {
     const at = this.#message + 6
     this.#put16(at, readU16(this.#bytes, at) | NLM_F_ACK)

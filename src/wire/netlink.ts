@@ -16,7 +16,7 @@ export const NLMSG_ERROR = 2, NLMSG_DONE = 3
 export const NLM_F_REQUEST = 0x01, NLM_F_ACK = 0x04, NLM_F_DUMP = 0x300
 export const NLM_F_DUMP_INTR = 0x10
 export const NLM_F_REPLACE = 0x100, NLM_F_EXCL = 0x200, NLM_F_CREATE = 0x400
-/** Flags of NLMSG_ERROR and NLMSG_DONE: the reply does not repeat the payload of the request; attributes follow. */
+/** Flags of NLMSG_ERROR and NLMSG_DONE. CAPPED: the payload of the request is not repeated. ACK_TLVS: attributes follow. */
 const NLM_F_CAPPED = 0x100, NLM_F_ACK_TLVS = 0x200
 
 const NLA_TYPE_MASK = 0x3fff
@@ -122,7 +122,7 @@ export class Attributes {
     return found && found.end - found.start === 6 ? readMac(this.#bytes, found.start) : undefined
   }
 
-  /** The attributes inside an attribute; empty if it is absent. */
+  /** The attributes inside an attribute; empty if the outer attribute is absent. */
   nested(type: number): Attributes {
     const found = this.find(type)
     return new Attributes(this.#bytes, found?.start ?? 0, found?.end ?? 0)
@@ -153,7 +153,7 @@ export function attributesOf({ bytes, type, start, end }: Message, added: number
 export interface Completion {
   /** Positive number of errno(3); 0: success. */
   readonly errno: number
-  /** Explanation of the kernel (NETLINK_EXT_ACK), if any. */
+  /** The kernel's explanation of the error (NETLINK_EXT_ACK), if any. */
   readonly text: string | undefined
 }
 

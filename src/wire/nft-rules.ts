@@ -30,7 +30,7 @@ const RTN_LOCAL = 2
 const NF_DROP = 0
 const ARPHRD_ETHER = 1
 
-/** The most unresolved packets of a link that are logged in a second, and in one burst. */
+/** Limits for the packets that an {@link unresolvedRule} logs: in a second, and in one burst. */
 const PACKETS = 1000, PACKET_BURST = 256
 /** ff02::1:ff00:0/104 (RFC 4291 2.7.1). */
 const SOLICITED_NODE = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff)
@@ -39,8 +39,8 @@ const FLOW_LABEL = 1
 const FLOW_LABEL_MASK = Uint8Array.of(0x0f, 0xff, 0xff)
 
 /**
- * Builds a rule that drops NSs and NAs received on `ifindex` whose destination is in set `set` (with this `id`), except those to addresses
- * of this machine. @param mac the rule drops frames to this link-layer address only; undefined on links without such addresses
+ * Builds a rule that drops NSs and NAs received on `ifindex`, if their destination is in set `set` (with this `id`) and not an address of
+ * this machine. @param mac the rule drops frames to this link-layer address only; undefined on links without link-layer addresses
  */
 export function dropRule(ifindex: number, mac: Mac | undefined, set: string, id: number): AttributeList {
   return [
@@ -61,8 +61,8 @@ export function dropRule(ifindex: number, mac: Mac | undefined, set: string, id:
 
 /**
  * Builds a rule that logs multicast NSs of the kernel, except for DAD, to `group`. NSs of the kernel have flow label 0. NSs of other
- * programs have an automatic flow label (RFC 6437 3), because a raw socket sends them. Those of ndp6d pass no rule: they leave by packet
- * sockets.
+ * programs have an automatic flow label (RFC 6437 3), because a raw socket sends them. NSs of ndp6d do not reach the rule, because they
+ * leave by packet sockets.
  */
 export function logRule(group: number): AttributeList {
   return [
@@ -83,9 +83,9 @@ export function logRule(group: number): AttributeList {
 }
 
 /**
- * Builds a rule that logs packets to `group`, if they leave by `ifindex` and their destination is in set `set` (with this `id`). Packets to
- * known hosts of other links have host routes, so they leave elsewhere. On a link without link-layer addresses the kernel sends packets to
- * unknown hosts without a solicitation.
+ * Builds a rule that logs packets to `group`, if they leave by `ifindex` and their destination is in set `set` (with this `id`). It is for
+ * links without link-layer addresses, where the kernel sends packets to unknown hosts without a solicitation. Packets to known hosts of
+ * other links are not logged, because their host routes lead to these links.
  */
 export function unresolvedRule(ifindex: number, set: string, id: number, group: number): AttributeList {
   return [
@@ -111,7 +111,7 @@ const ICMPV6_TYPE = [
   meta(NFT_META_L4PROTO), compare(NFT_CMP_EQ, Uint8Array.of(ICMPV6)), payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1),
 ]
 
-/** Matches frames to a link-layer address. The match of the link type lets nft print the rule. */
+/** Matches frames to a link-layer address. Matches the link type as well, because nft needs it to print the rule. */
 function matchDestination(mac: Mac): AttributeList {
   const bytes = new Uint8Array(6)
   writeMac(bytes, 0, mac)
@@ -131,7 +131,7 @@ function payload(base: number, offset: number, length: number): AttributeList[nu
   ])
 }
 
-/** Compares register 1. @param value numbers of the kernel in host order, numbers of packets in network order */
+/** Compares register 1. @param value a number of the kernel in host order, or a field of a packet in network order */
 function compare(op: number, value: Value): AttributeList[number] {
   return expression('cmp', [[NFTA_CMP_SREG, NFT_REG_1], [NFTA_CMP_OP, op], [NFTA_CMP_DATA, [[NFTA_DATA_VALUE, value]]]])
 }

@@ -1,7 +1,7 @@
 /**
  * nf_tables messages of the table `ip6 ndp6d` (linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h, nft(8)). The table drops NSs and
  * NAs that the kernel would forward or reject. It logs the multicast NSs of the kernel. On a link without link-layer addresses it logs
- * leaving packets whose destination may be on another link. In the language of nft:
+ * outgoing packets whose destination may be on another link. In the language of nft:
  *
  *     table ip6 ndp6d {
  *       flags owner
@@ -59,7 +59,7 @@ const NFT_SET_ELEM_INTERVAL_END = 1
 /** Number of the type ipv6_addr in nft, so that `nft list` can print the set. */
 const TYPE_IP6ADDR = 8
 
-/** The addresses from `first` up to, but without, `end`; undefined: up to the last IPv6 address. */
+/** The addresses from `first` up to, but without, `end`; if `end` is undefined, up to the last IPv6 address. */
 export interface Range {
   readonly first: Address
   readonly end: Address | undefined
@@ -167,7 +167,7 @@ export class Batch {
     this.#newRule('postrouting', unresolvedRule(ifindex, set, id, group))
   }
 
-  /** Requests an acknowledgement of the last message and ends the batch. @returns the number of messages before the end */
+  /** Requests an acknowledgement of the last message and ends the batch. @returns the number of messages before NFNL_MSG_BATCH_END */
   end(): number {
     this.#w.acknowledge()
     const count = this.#count

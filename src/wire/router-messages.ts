@@ -45,18 +45,18 @@ export type RouterMessage =
 /** A Prefix Information option (RFC 4861 4.6.2). Lifetimes are whole seconds, at most INFINITY. */
 export interface PrefixInformation {
   readonly prefix: Prefix
-  /** The A flag: hosts make an address in this prefix (RFC 4862). The L flag is never set, so that hosts send to this router. */
+  /** The A flag: hosts make an address in this prefix (RFC 4862). The L flag is never set, so that hosts send packets to this router. */
   readonly autonomous: boolean
   readonly valid: number
   readonly preferred: number
 }
 
-/** @param valid @param preferred milliseconds, rounded down to seconds */
+/** Makes an option from two lifetimes in milliseconds, which are rounded down to seconds. */
 export function information(prefix: Prefix, valid: number, preferred: number): PrefixInformation {
   return { prefix, autonomous: prefix.length === 64, valid: wholeSeconds(valid), preferred: wholeSeconds(preferred) }
 }
 
-/** @param valid milliseconds for which hosts may have addresses in the prefix */
+/** Makes the option of a deprecated prefix. @param valid how long hosts may still have addresses in the prefix, milliseconds */
 export function deprecated(prefix: Prefix, valid: number): PrefixInformation {
   return information(prefix, Math.min(valid, 1000 * DEPRECATED_VALID), 0)
 }
@@ -89,7 +89,8 @@ const CURRENT_HOP_LIMIT = 64
 
 /**
  * Validates and reads the frame of `length` bytes at `at`.
- * @param linkHeader 14 (Ethernet) or 0 @param checksumPartial as for `NdiscView.decode`: the checksum is not verified
+ * @param linkHeader 14 (Ethernet) or 0
+ * @param checksumPartial whether to skip the check of the checksum, as for `NdiscView.decode`
  * @returns the message, which does not refer to the slab, or the reason to drop it
  */
 export function decodeRouterMessage(
@@ -130,7 +131,7 @@ function lladdrOption(slab: Uint8Array, from: number, end: number): Mac | undefi
   return mac
 }
 
-/** @returns what fits into an advertisement: the first prefixes, then the first values of each option */
+/** @returns what fits into an advertisement: the first prefixes, then the first values of each DNS option */
 export function fitting(
   { prefixes: all, dns }: Pick<RouterAdvertisement, 'prefixes' | 'dns'>,
 ): Pick<RouterAdvertisement, 'prefixes' | 'dns'> {
@@ -148,7 +149,8 @@ export function fitting(
 /**
  * Writes an advertisement at `at`, with its Source Link-Layer Address option. Leaves out prefixes, servers and domains that do not fit:
  * see {@link fitting}.
- * @param lladdr -1 on a link without link-layer addresses @param linkHeader 14 or 0
+ * @param lladdr Ethernet source; -1 on a link without link-layer addresses
+ * @param linkHeader 14 or 0
  * @returns the length of the frame
  */
 export function encodeRouterAdvertisement(
@@ -210,7 +212,7 @@ function domainBytes(domain: string): number[] {
   return [...domain.split('.').flatMap((label) => [label.length, ...[...label].map((char) => char.charCodeAt(0))]), 0]
 }
 
-/** An RDNSS or DNSSL option: servers or domains for name resolution. The kernel passes it to user space (RTM_NEWNDUSEROPT). */
+/** An RDNSS or DNSSL option: servers or domains for name resolution. The kernel passes a received option to programs (RTM_NEWNDUSEROPT). */
 export interface DnsOption {
   readonly kind: 'servers' | 'domains'
   readonly values: readonly string[]
@@ -221,7 +223,7 @@ export interface DnsOption {
 /**
  * Decodes an RDNSS or DNSSL option in bytes[start, end). Leaves out servers that hosts of another link cannot reach, and domains that are
  * no host names, such as those with control characters.
- * @returns undefined: another option, or a broken one
+ * @returns undefined for a broken option, and for options of other types
  */
 export function decodeDnsOption(bytes: Uint8Array, start: number, end: number): DnsOption | undefined {
   const size = end - start

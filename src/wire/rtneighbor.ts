@@ -95,7 +95,7 @@ export function dumpProxies(w: MessageWriter, sequence: number): void { dump(w, 
 /** Requests the forwarding tables of all bridges; the reply contains the forwarding tables of other devices too. */
 export function dumpStations(w: MessageWriter, sequence: number): void { dump(w, sequence, AF_BRIDGE) }
 
-/** Requests one entry: a neighbor, or a proxy entry. Without such an entry, the kernel refuses with ENOENT. Since Linux 5.0. */
+/** Requests one entry: a neighbor, or a proxy entry. Without such an entry, the kernel refuses with ENOENT. Needs Linux 5.0. */
 export function getNeighbor(w: MessageWriter, sequence: number,
   { target, ifindex, proxy }: { target: Address; ifindex: number; proxy: boolean }): void {
   const header = headerOf(ifindex)
@@ -115,8 +115,8 @@ export function replaceNeighbor(w: MessageWriter, sequence: number,
 }
 
 /**
- * Builds a filter for a socket in RTNLGRP_NEIGH: it passes bridge entries, and IPv6 neighbors except groups. The
- * kernel creates an entry for each group that it sends to, such as that of a probe, and later reports the deletion of thousands at once.
+ * Builds a filter for a socket in RTNLGRP_NEIGH: it passes bridge entries, and IPv6 neighbors except groups. The kernel creates an entry
+ * for each group to which it sends, such as the group of a solicitation, and may report the deletion of thousands of entries at once.
  */
 export function neighborFilter(): Uint8Array {
   return assemble([

@@ -24,7 +24,7 @@ export interface LinkMessage {
   readonly name: string
   /** Undefined for links without Ethernet addresses. */
   readonly mac: Mac | undefined
-  /** IFF_NOARP: the kernel resolves no neighbors on this link, although it has Ethernet addresses. */
+  /** IFF_NOARP: the kernel resolves no neighbors on this link, although the link has Ethernet addresses. */
   readonly noarp?: true
   /** IFF_UP, IFF_LOWER_UP (carrier) and IFF_RUNNING (operational) are all set. */
   readonly up: boolean

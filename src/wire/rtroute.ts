@@ -1,4 +1,4 @@
-/** rtnetlink messages of IPv6 routes (linux/rtnetlink.h). With NETLINK_GET_STRICT_CHK the kernel filters a dump. */
+/** rtnetlink messages of IPv6 routes (linux/rtnetlink.h). With NETLINK_GET_STRICT_CHK, a dump has only routes that match the request. */
 import { Address, Prefix } from '../address.ts'
 import { assemble, END, JUMP_EQUAL, JUMP_NOT_LESS, LOAD_BYTE, LOAD_HALF, LOAD_WORD, RETURN } from './filter.ts'
 import { hostOrder, type MessageWriter } from './netlink-encode.ts'
@@ -44,7 +44,7 @@ export interface RouteMessage {
   readonly table: number
   /** RTN_UNICAST, RTN_LOCAL ... */
   readonly type: number
-  /** RTA_EXPIRES has passed: the kernel ignores the route and collects it later. */
+  /** The lifetime (`rta_expires` of RTA_CACHEINFO) is over: the kernel ignores the route, and deletes it later. */
   readonly expired: boolean
 }
 
@@ -126,7 +126,7 @@ export interface NextHop {
   readonly ifindex: number | undefined
 }
 
-/** Decodes the next hops of RTM_*ROUTE. @returns a single one for a route without RTA_MULTIPATH; none for other messages */
+/** Decodes the next hops of RTM_*ROUTE. @returns one next hop for a route without RTA_MULTIPATH; none for other messages */
 export function decodeNextHops(message: Message): NextHop[] {
   const attributes = attributesOf(message, RTM_NEWROUTE, RTMSG, AF_INET6)
   return attributes === undefined ? [] : nextHops(message.bytes, attributes)
@@ -167,7 +167,7 @@ export function dumpLinkRoutes(w: MessageWriter, sequence: number, ifindex: numb
 
 /**
  * Builds a filter for a socket in RTNLGRP_IPV6_ROUTE: it passes routes of our protocol that other programs or the kernel changed.
- * @param port port of the socket that makes our own changes, which are dropped; changes by the kernel have port 0
+ * @param port the port ID of our own changes, which are dropped; changes by the kernel have port 0
  */
 export function hostRouteFilter(port: number): Uint8Array {
   // The filter loads numbers in network order, but the port is in host order.
@@ -186,7 +186,7 @@ export function defaultRouteFilter(): Uint8Array {
   return assemble([{ code: LOAD_BYTE, k: 16 + 1 }, { code: JUMP_EQUAL, k: 0, other: 'drop' }, ...END])
 }
 
-/** Builds a filter for a socket in RTNLGRP_IPV6_ROUTE: it passes routes whose header {@link decodeOnLink} accepts. */
+/** Builds a filter for a socket in RTNLGRP_IPV6_ROUTE: it passes routes whose length, type and protocol {@link decodeOnLink} accepts. */
 export function onLinkFilter(): Uint8Array {
   return assemble([
     { code: LOAD_BYTE, k: 16 + 1 },
@@ -211,8 +211,8 @@ const DISCARDING = [6, 7, 8]
 export interface ForeignRoute { readonly prefix: Prefix; readonly isDiscarding: boolean }
 
 /**
- * Decodes a route that {@link foreignRouteFilter} passes and whose prefix has more than `above` bits.
- * @returns undefined for other routes, expired ones, and other messages
+ * Decodes a route whose prefix has more than `above` bits.
+ * @returns undefined for shorter prefixes, our own, local, anycast, multicast and expired routes, and other messages
  */
 export function decodeForeign(message: Message, above: number): ForeignRoute | undefined {
   const { bytes, start } = message
@@ -226,11 +226,11 @@ export function decodeForeign(message: Message, above: number): ForeignRoute | u
 export const WORD_LIMIT = 64
 
 /**
- * Builds a filter for a socket in RTNLGRP_IPV6_ROUTE and RTNLGRP_IPV6_RULE. It passes all routing rules, and routes that may concern some
- * prefixes. It drops our own routes, and local, anycast and multicast routes.
- * @param words first 32 bits of these prefixes: a route of 32 bits or more must begin with one of them. Shorter routes always pass. With more
- *   than WORD_LIMIT words, all routes pass
- * @param halves bits 33 to 48: a route of 48 bits or more must have one of them. With none, or more than WORD_LIMIT, they are not compared
+ * Builds a filter for a socket in RTNLGRP_IPV6_ROUTE and RTNLGRP_IPV6_RULE. It drops our own routes, and local, anycast and multicast
+ * routes. It passes all routing rules, and those other routes that may concern the caller's prefixes.
+ * @param words the first 32 bits of each prefix: a route of 32 bits or more must begin with one of these words. Shorter routes always pass.
+ *   If there are more than WORD_LIMIT words, all these routes pass.
+ * @param halves bits 33 to 48 of each prefix: if there are 1 to WORD_LIMIT halves, a route of 48 bits or more must have one of them
  */
 export function foreignRouteFilter(words: readonly number[], halves: readonly number[] = []): Uint8Array {
   const destination = 16 + 12 + 8

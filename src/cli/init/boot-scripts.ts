@@ -8,7 +8,7 @@ import { matchesIface } from '../../config/config.ts'
 export interface ProxyEntry {
   readonly address: Address
   readonly dev: string
-  /** Where it comes from: `FILE:LINE`, or undefined for an entry of the kernel. */
+  /** Where the entry comes from: `FILE:LINE`, or undefined for an entry of the kernel. */
   readonly origin: string | undefined
 }
 
@@ -67,11 +67,11 @@ function ifaceOfDropIn(file: string): string | undefined {
   return parent === undefined || !existsSync(parent) ? undefined : /^Name=(\S+)\s*$/m.exec(readFileSync(parent, 'utf8'))?.[1]
 }
 
-/** Finds the entries in the text of one file. @param iface of the lines before the first stanza */
+/** Finds the entries in the text of one file. @param iface the interface of the lines before the first stanza */
 export function findEntries(file: string, text: string, iface?: string): BootScripts {
   const entries: ProxyEntry[] = []
   const unread: string[] = []
-  // `iface` becomes that of the present stanza of interfaces(5), or of the [Match] section of systemd.network(5).
+  // `iface` becomes the interface of the present stanza of interfaces(5), or of the [Match] section of systemd.network(5).
   const lines = text.split('\n')
   for (let i = 0; i < lines.length; i++) {
     const origin = `${file}:${i + 1}`
@@ -100,7 +100,7 @@ function commandsOf(line: string): [string, string | undefined][] {
   })
 }
 
-/** @returns each address of IPv6ProxyNDPAddress= (systemd.network(5)), without an interface: it is that of the whole file */
+/** @returns each address of IPv6ProxyNDPAddress= (systemd.network(5)); undefined stands for the interface of the whole file */
 function settingsOf(line: string): [string, undefined][] {
   return [.../^\s*IPv6ProxyNDPAddress\s*=\s*(\S+)/g[Symbol.matchAll](line)].map(([, address]) => [address, undefined])
 }

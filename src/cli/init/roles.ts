@@ -8,7 +8,7 @@ import type { ProxyEntry } from './boot-scripts.ts'
 /** What was found on this machine. */
 export interface Findings {
   readonly machine: Machine
-  /** Of the kernel and of boot scripts. */
+  /** Proxy entries of the kernel and of boot scripts. */
   readonly entries: readonly ProxyEntry[]
   /** /etc/ndppd.conf; undefined if it is missing, has errors or has no block. */
   readonly ndppd: Config | undefined
@@ -93,7 +93,7 @@ export function onLinkPrefixes({ machine: { addresses, routes }, entries }: Find
     if (dev === undefined && isProxied(prefix) && own.some(({ address }) => prefix.contains(address))) add(prefix, `${type} route`, false)
   }
   if (found.size > 0) return [...found.values()]
-  // No route shows the length. Most links have a /64.
+  // No route shows the prefix length, so a /64 is assumed, which most links have.
   for (const { address } of own.length > 0 ? own : entries.filter(({ dev }) => dev === upstream)) add(new Prefix(address, 64), `the /64 of ${address}`, false, [new Prefix(address, 128)])
   return [...found.values()]
 }
@@ -132,7 +132,7 @@ export function downstreamsOf({ machine, entries, ndppd }: Findings, upstream: s
   return found
 }
 
-/** @returns the first link besides `upstream` that could have hosts; `others`: the further ones; undefined: there is none */
+/** @returns the first link besides `upstream` that could have hosts, with further such links as `others`; undefined without such a link */
 export function guessDownstream({ machine }: Findings, upstream: string): Decision<string> | undefined {
   const others = usableLinks(machine).filter((link) => link.ifname !== upstream && !isWithoutDiscovery(link)).map(({ ifname }) => ifname)
   const [value, ...more] = others
@@ -155,7 +155,7 @@ export function joinNumbered(names: readonly string[], { links }: Machine): read
 /** @returns whether `outer` contains all of `inner` */
 export function covers(outer: Prefix, inner: Prefix): boolean { return outer.length <= inner.length && outer.contains(inner.address) }
 
-/** @returns the longest route to an address, other than default routes */
+/** @returns the most specific route to an address; default routes do not count */
 export function routeTo({ routes }: Machine, address: Address): MachineRoute | undefined {
   const found = routes.filter(({ prefix, type }) => type === 'unicast' && prefix.length > 0 && prefix.contains(address))
   return found.sort((a, b) => b.prefix.length - a.prefix.length)[0]

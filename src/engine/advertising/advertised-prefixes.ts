@@ -8,11 +8,11 @@ import type { ActiveSubnet } from '../rules/rule.ts'
 import type { Grant, Instant, SavedAdvertising, SavedPrefix } from '../../engine-types.ts'
 import { deprecated, information, type PrefixInformation } from '../../wire/router-messages.ts'
 
-/** Lifetimes of a configured prefix, milliseconds. They also replace lifetimes that the upstream does not grant, or grants as infinite. */
+/** Lifetimes in milliseconds: of a configured prefix, and of an `auto` prefix whose granted lifetime is unknown or infinite. */
 const VALID = 86_400_000, PREFERRED = 14_400_000
 /**
  * How long granted lifetimes are remembered after their end, milliseconds. The kernel keeps the route of an expired prefix for about half a
- * minute. Without the remembered lifetimes, the prefix would get the default ones meanwhile.
+ * minute. In that half minute, a prefix without remembered lifetimes would get VALID and PREFERRED.
  */
 const MEMORY = 3_600_000
 /** The most prefixes of one link that are remembered: more than fit into an advertisement. */

@@ -7,8 +7,8 @@ import type { Instant } from '../../engine-types.ts'
 import type { DnsOption } from '../../wire/router-messages.ts'
 
 /**
- * Lifetime of configured values, seconds: three times MaxRtrAdvInterval (RFC 8106 5.1). Longer lifetimes of upstreams are advertised as
- * this one, so that a withdrawal takes no longer.
+ * Lifetime of configured values, seconds: three times MaxRtrAdvInterval (RFC 8106 5.1). Longer lifetimes of upstreams are
+ * shortened to this value, so that no host uses a withdrawn server or domain for longer than that.
  */
 export const DNS_LIFETIME = 1800
 /**

@@ -28,18 +28,18 @@ const RETRY = 1000
 const REFRESH = 0.1
 /** The most unicast advertisements in the queue, and the most of them that are sent in one millisecond. */
 const UNICAST_LIMIT = 1024, UNICAST_BATCH = 24
-/** The most rounds of unicasts to all known hosts between two multicasts: an upstream host can cause any number by forged servers or prefixes. */
+/** The most rounds of unicasts to all known hosts between two multicasts. Forged upstream messages can cause any number of rounds. */
 const ROUND_LIMIT = 8
 
 /** A link to advertise on. Its deadline is the time of the next multicast advertisement. */
 interface Advertiser extends Timed {
   readonly ifindex: number
-  /** Number of multicast advertisements since the link became usable, or since the last change. */
+  /** Number of multicast advertisements since the link became usable or the content last changed. */
   sent: number
   lastSent: Instant
-  /** `text` of the content (`#content`) that was last multicast, or is scheduled to be. Undefined before the first multicast. */
+  /** `text` (see `#content`) of the last multicast, or of the next one if a change is scheduled. Undefined before the first multicast. */
   lastText: string | undefined
-  /** Lifetimes of the last multicast advertisement, which was sent at `lastSent`; without those of DNS_LIFETIME. */
+  /** Lifetimes of the last multicast advertisement, which was sent at `lastSent`; without DNS lifetimes that equal DNS_LIFETIME. */
   lifetimes: ReadonlyMap<string, number>
   /** Number of rounds of unicasts to all known hosts since the last multicast. */
   rounds: number
@@ -47,7 +47,7 @@ interface Advertiser extends Timed {
   isEnding: boolean
 }
 
-/** What is advertised on a link at present; without `source`, nothing, because the link has no usable address. Lifetimes in seconds. */
+/** What is advertised on a link. If `source` is undefined, the link has no usable address, so nothing is sent. Lifetimes in seconds. */
 export interface AdvertisedLink extends Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes'> {
   readonly ifindex: number
   readonly source: Address | undefined
@@ -88,7 +88,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     }
   }
 
-  /** Starts advertising on new links of the configuration, ends it on links that are no longer configured, and advertises changes on others. */
+  /** Starts advertising on newly configured links, ends it on links no longer configured, and advertises changes on other links. */
   update(now: Instant): void {
     const { rules } = this.parts
     const wanted = new Set(rules.config.subnets.filter(({ settings }) => settings.routerAdvertisements)
@@ -160,7 +160,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     }
     if (advertiser.isEnding) {
       this.#prefixes.forget(this.parts.links.get(advertiser.ifindex)?.name ?? '')
-      // Ends later: should the configuration advertise again meanwhile, the next multicast still comes after the least time.
+      // `#end` comes after the minimum interval: if the configuration advertises again before, the next multicast still keeps the interval.
       Object.assign(advertiser, { sent: 0, lastText: undefined })
       return this.deadlines.set(advertiser, now + MULTICAST_INTERVAL as Instant)
     }
@@ -215,7 +215,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     }
     const passed = (now - advertiser.lastSent) / 1000
     const isChanged = [...lifetimesOf(content)].some(([name, lifetime]) => {
-      // Longer lifetimes are advertised as DNS_LIFETIME: one that has counted down to less since then is unchanged.
+      // A name missing in `lifetimes` was advertised with DNS_LIFETIME or more. A lifetime that only counted down since then is unchanged.
       const before = advertiser.lifetimes.get(name) ?? Math.max(DNS_LIFETIME, lifetime + passed)
       return Math.abs(lifetime - before + passed) > REFRESH * Math.max(lifetime, before - passed)
     })
@@ -223,7 +223,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   }
 
   /**
-   * Advertises a change by multicast. If the last multicast was sent too recently for that, each known host also gets a unicast at once.
+   * Advertises a change by multicast. If this multicast has to wait for the minimum interval, each known host also gets a unicast at once.
    * The multicast is repeated soon, as after a start, because hosts may miss one (RFC 4861 6.2.4).
    */
   #changed(advertiser: Advertiser, now: Instant): void {
@@ -267,7 +267,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
 
   /**
    * @returns the content for a link. A change of `text`, which has no lifetimes of options and no withdrawn values, is advertised at once.
-   * `text` has the source, because hosts send to the former one. `source` is undefined while the link has no usable address.
+   * `text` has the source, because hosts use it as their default router. `source` is undefined while the link has no usable address.
    */
   #content({ ifindex, isEnding }: Advertiser, now: Instant):
   Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'dns'> & { readonly text: string; readonly source: Address | undefined } {

@@ -61,8 +61,8 @@ export class Responder extends Part<ResponderParts> {
     const neighbor = cache.get(w0, w1, w2, w3)
     const rules = all.match(ifindex, w0, w1, w2, w3).filter(({ settings }) => settings.routes)
     const link = links.get(ifindex)
-    // A solicitation for a target that is probed on this link may be the probe itself. On a link without neighbor resolution, no solicitation
-    // but a packet of the kernel is reported.
+    // If ndp6d probes the target on this link, a solicitation of the kernel starts no search. On a link without neighbor resolution, the
+    // kernel sends the packet itself instead of a solicitation. The packet does start a search.
     const isProbe = neighbor?.work.probed.includes(ifindex) === true && link !== undefined && isResolved(link)
     if (neighbor?.isOwned || isProbe || rules.length === 0 || target.isLinkLocal) return
     if (all.excluded(w0, w1, w2, w3) || links.own(w0, w1, w2, w3) !== undefined || isAnycast(rules, links, w0, w1, w2, w3)) return

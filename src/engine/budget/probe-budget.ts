@@ -30,24 +30,27 @@ export type Lane = 'seen' | 'alive' | 'unknown'
 
 /** Unused rate of the budget `unknown` is saved up for at most this many milliseconds. */
 export const WINDOW = 4000
-/** The same for the budget `alive`. By default, a link adds 4 x 500/s x 2 s = 4000 entries in this time, and `ALIVE_RESERVE` is 4096. */
+/** The same maximum for the budget `alive`. By default, 4 x 500/s x 2 s = 4000 probes add fewer entries than `ALIVE_RESERVE` (4096). */
 export const ALIVE_WINDOW = 2000
 /** Rate of the budget `alive`, in units of `probe-limit`. */
 const ALIVE_FACTOR = 4
 /** Probes from a saved-up budget leave at this multiple of the budget's rate. */
 const HASTE = 2
 /**
- * Probing a target on up to this many links is charged as one probe, on more links as proportionally more. If each link were charged, a
- * host of a block with 300 links would cost 300 probes. Therefore a scan can cause LINKS times `probe-limit` probes.
+ * A block is charged one probe for a target on up to this many links, and proportionally more for more links. If each link were charged, a
+ * target of a block with 300 links would cost 300 probes. The drawback: a scan can cause LINKS times `probe-limit` probes.
  */
 const LINKS = 32
-/** While CROWD unknown targets wait in the queue, a host with the part HASTY of a `greedy` host's usage causes no further probes. */
+/** While CROWD unknown targets wait in the queue, a host is refused probes as soon as its usage is HASTY times that of a `greedy` host. */
 const CROWD = 256
 const HASTY = 1 / 4
 /** Numbers of hash slots, for senders and for targets that had an owner. A collision costs precision only. */
 const SENDERS = 1024
 const SEEN = 8192
-/** A refusal is reported at once if the previous report is this old, milliseconds. Others are reported together, CALM after the last one. */
+/**
+ * A refusal is reported at once if the previous report is this old, milliseconds. Other refusals are reported together, when no
+ * refusal came for CALM milliseconds.
+ */
 const REPORT_INTERVAL = 10_000
 const CALM = 3000
 
@@ -102,7 +105,7 @@ export class ProbeBudget<T extends Queued> {
   readonly #senders = { alive: new Float64Array(SENDERS), unknown: new Float64Array(SENDERS) }
   readonly #seen = new Int32Array(SEEN)
 
-  /** @param probe sends the first probe for an item of the queue */
+  /** @param probe the function that sends the first probe for an item of the queue */
   constructor(effects: Pick<Effects, 'events'>, random: Random, probe: (item: T, now: Instant) => void) {
     this.#effects = effects
     this.queue = new ProbeQueue(probe)
@@ -132,7 +135,7 @@ export class ProbeBudget<T extends Queued> {
     return true
   }
 
-  /** Reserves budget for a retransmission. @returns those of `links` that have budget for it */
+  /** Reserves budget for a retransmission. @returns the members of `links` that have budget for the retransmission */
   repeat(lane: Lane, settings: Settings, links: readonly number[], from: number, mac: number, now: Instant): readonly number[] {
     const latest = now + windowOf(lane) * (1 - KEPT[lane].repeat)
     if (!this.#block(settings).fits(lane, cost(links), latest)) return []
@@ -146,7 +149,7 @@ export class ProbeBudget<T extends Queued> {
     this.#seen[hash & (SEEN - 1)] = hash
   }
 
-  /** @returns whether the address had an owner. A later address with the same hash slot replaces an earlier one */
+  /** @returns whether the address had an owner. Each hash slot holds only the address that was remembered most recently */
   hadOwner(w0: number, w1: number, w2: number, w3: number): boolean {
     const hash = hashAddress(this.#seed, w0, w1, w2, w3)
     return this.#seen[hash & (SEEN - 1)] === hash
@@ -192,7 +195,7 @@ export class ProbeBudget<T extends Queued> {
     }
   }
 
-  /** Counts a refusal. The first one is reported at once, and later ones together. @returns false */
+  /** Counts a refusal. Reports the refusal at once or, soon after another report, together with others. @returns false */
   #refuse(bucket: Bucket, mac: number, now: Instant): false {
     bucket.mac = bucket.refused === 0 || bucket.mac === mac ? mac : -1
     bucket.refused++
@@ -241,5 +244,5 @@ export class ProbeBudget<T extends Queued> {
 
 function windowOf(lane: Lane): number { return lane === 'alive' ? ALIVE_WINDOW : WINDOW }
 
-/** @returns the number of probes that a block pays for */
+/** @returns the number of probes that a block is charged */
 function cost(links: readonly number[]): number { return Math.max(1, links.length / LINKS) }

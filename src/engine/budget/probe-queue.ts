@@ -15,7 +15,7 @@ import type { Instant } from '../../engine-types.ts'
 export type QueueLane = 'known' | 'alive' | 'unknown'
 
 export interface Queued {
-  /** Set while the item waits. Clearing it cancels the probe. An item must not be added while it is set. */
+  /** True while the item waits; false cancels the probe. A waiting item must not be added again. */
   isQueued: boolean
 }
 
@@ -26,7 +26,7 @@ const BURST = 32
 const KNOWN_RATE = 4
 /** The most items that wait in one lane. The lane `known` has no limit. */
 export const QUEUE_LIMIT = 4096
-/** One token, less rounding errors: a probe whose deadline has come must not wait for the last fraction of a token. */
+/** One token minus a tolerance for rounding errors: a probe whose deadline has come must not wait for the last fraction of a token. */
 const TOKEN = 0.999
 
 class Lane<T extends Queued> {
@@ -61,7 +61,7 @@ export class ProbeQueue<T extends Queued> {
   readonly #lanes = { known: new Lane<T>(KNOWN_BURST, KNOWN_RATE), alive: new Lane<T>(BURST, 1), unknown: new Lane<T>(BURST, 1) }
   readonly #probe: (item: T, now: Instant) => void
 
-  /** @param probe sends the first probe for an item */
+  /** @param probe the function that sends the first probe for an item */
   constructor(probe: (item: T, now: Instant) => void) { this.#probe = probe }
   /** Raises the rate of a lane. A lower rate has no effect. @param rate probes per millisecond */
   raise(lane: 'alive' | 'unknown', rate: number): void { this.#lanes[lane].rate = Math.max(this.#lanes[lane].rate, rate) }

@@ -11,7 +11,7 @@ import { UnconfirmedOwners } from './unconfirmed-owners.ts'
 export const UNPROVEN_LIMIT = 4096
 /** Places beyond UNPROVEN_LIMIT, only for hosts that sent a packet themselves. A scan cannot take these places (RFC 6583 7.1). */
 export const ALIVE_RESERVE = 4096
-/** The most addresses behind next hops, which do not count for `limit`. At this number, a new address replaces the oldest one. */
+/** The most addresses behind next hops. These addresses do not count for `limit`. At this number, a new address replaces the oldest one. */
 export const BEHIND_HOPS_LIMIT = 4096
 /** The part of `limit` that the owners of one link leave to other links, and that confirmed owners (`isConfirmed`) leave to new ones. */
 const OTHERS_SHARE = 1 / 4
@@ -119,8 +119,8 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   /** @returns the oldest INCOMPLETE entry that a host caused; undefined: none */
   oldestProbedFor(mac: Mac): Neighbor | undefined { return this.#probedFor.get(mac)?.values().next().value }
   /**
-   * Counts an entry. Until {@link remove}, its link, MAC address, `account` and the presence of a next hop must not change. Its state may
-   * change between REACHABLE and PROBE only, and `isConfirmed` by {@link confirm} only.
+   * Counts an entry. Until {@link remove}, the link, MAC address and `account` of the entry must not change, and an owner must neither get
+   * nor lose a next hop. The state may change between REACHABLE and PROBE only. Only {@link confirm} may change `isConfirmed`.
    */
   add(neighbor: Neighbor): void { this.#count(neighbor, 1) }
   remove(neighbor: Neighbor): void { this.#count(neighbor, -1) }
@@ -191,7 +191,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
 
 function lessShare(size: number): number { return size - Math.floor(size * OTHERS_SHARE) }
 
-/** @returns the most owners on one link: less than `limit` on an upstream, and where the rule has several links with hosts */
+/** @returns the most owners on one link: `limit`, minus OTHERS_SHARE of it on an upstream or if the rule has several links with hosts */
 function sizeOf({ settings: { limit }, subnet, links: { ifindexes } }: ActiveRule, isUpstream: boolean): number {
   return isUpstream || ifindexes.length > (subnet === undefined ? 1 : 2) ? lessShare(limit) : limit
 }

@@ -19,21 +19,22 @@ const PROXY_DELAY = 1000
 export type ClaimParts = ResolutionParts & { readonly resolution: Resolution; readonly downstreamProxies: DownstreamProxies }
 
 export class Claims extends Part<ClaimParts> {
-  /** Handles a valid NA. @returns `unsolicited`: the NA answers no probe, but may be evidence */
+  /** Handles a valid NA. @returns the result of {@link proof}. An `unsolicited` NA proves no owner, but may be evidence of a host */
   advertisement(ifindex: number, view: NdiscView, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
     const { cache, conflicts, otherProxies, links, owners, silentLinks, resolution, downstreamProxies } = this.parts
     otherProxies.advertisement(view)
     downstreamProxies.advertisement(ifindex, view, now)
     const neighbor = cache.get(view.t0, view.t1, view.t2, view.t3)
     if (neighbor === undefined || !view.solicited || this.#isGatewayElsewhere(neighbor, ifindex)) return 'unsolicited'
-    // The next hop was probed on this link, but the target was not.
+    // Only the next hop was probed on this link, so an NA for the target answers no probe.
     if (neighbor.work.nextHop?.ifindex === ifindex && !neighbor.work.probed.includes(ifindex)) return 'unsolicited'
     const { rule: { autovia, subnet }, state, target, isOverridable, isBehindProxy, isOwned, ifindex: former, mac: formerMac } = neighbor
     const link = links.get(ifindex)
     const { lladdr } = view
     const mac = lladdr < 0 ? undefined : lladdr
     const isFromUpstream = isUpstream(neighbor.rule, link)
-    // On links without neighbor resolution, a probe goes to the target itself. Its answer may lack the option, with O=0 (RFC 4861 7.2.4).
+    // On links without neighbor resolution, a probe goes to the target itself. The answer may have no link-layer address, and then has O=0
+    // (RFC 4861 7.2.4).
     const isHost = view.override || mac === undefined || (link !== undefined && !isResolved(link))
     const isDownstream = subnet !== undefined && !isFromUpstream
     const override = isHost || (isDownstream && downstreamProxies.isBehind(ifindex, mac, now))
@@ -41,7 +42,7 @@ export class Claims extends Part<ClaimParts> {
     // Linux answers a unicast probe with O=0, so O=0 in the answer of a known owner is no sign of a proxy.
     const isProxied = !isHost && (isOverridable || isBehindProxy || !isOwned || mac !== neighbor.mac)
     // An answer to a multicast probe has a Target Link-Layer Address option (RFC 4861 7.2.4). An NA without this option may be the answer
-    // to a unicast probe of the kernel.
+    // to a unicast probe of the kernel, so `isSearched` is false then.
     const isSearched = verdict === 'proxied' && state !== 'REACHABLE' && view.tlla >= 0
     if (isDownstream && !isHost && (isSearched || (verdict === 'proof' && isProxied))) {
       const end = downstreamProxies.answered(neighbor, ifindex, mac, now)
@@ -60,11 +61,11 @@ export class Claims extends Part<ClaimParts> {
       isOverridable: isProxied && !isDownstream,
       isBehindProxy: isProxied && isDownstream,
       router: view.router && isFromUpstream,
-      // The entry counts for the sender of the frame, whichever address the option names.
+      // The entry counts for the `host-limit` of the frame's sender, whichever link-layer address the NA names.
       account: view.sourceMac >= 0 && view.sourceMac !== mac ? view.sourceMac : undefined,
     })
     if (isProxiedElsewhere) {
-      // The downstream host may still be there, so its neighbors must not get an announcement that directs them to this machine.
+      // The former owner may still be on its link, so hosts there must not get an announcement that directs them to this machine.
       neighbor.home = 0
       this.contest(neighbor, former, formerMac, now)
     }
@@ -92,7 +93,8 @@ export class Claims extends Part<ClaimParts> {
     if (isMissing && rival !== ifindex && !this.#isUpstream(neighbor, neighbor.ifindex)) prober.again(neighbor, ifindex)
     neighbor.set({ rival: ifindex, rivalMac: mac })
     if (state === 'REACHABLE' && neighbor.isBehindProxy && mac !== undefined && mac !== neighbor.mac) {
-      // The proxy answers from its cache, also for a host that has just moved. Further claims do not delay the verification.
+      // The proxy answers from its cache, also for a host that has just moved. So the verification waits until the proxy has noticed the
+      // move. Further claims do not delay the verification.
       if (rival === 0) cache.setDeadline(neighbor, now + neighbor.patience + PROXY_DELAY as Instant)
       return
     }

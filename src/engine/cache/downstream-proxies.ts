@@ -2,9 +2,9 @@
  * Tests other proxies on downstream links. Their advertisements have O=0 (RFC 4861 7.2.8).
  *
  * - A proxy behind this machine answers for hosts that only the proxy reaches. Its answers prove owners.
- * - A proxy beside this machine is on the same links. It answers downstream for hosts upstream, perhaps for one that is gone. If its
- *   answers counted, the two machines would send the packets for such a host to each other, and each would take the
- *   answers of the other as proof.
+ * - A proxy beside this machine is on the same links. It answers downstream for hosts upstream, perhaps for a host that is gone. If these
+ *   answers counted, the two machines would send the packets for the gone host to each other. Each machine would take the answers of the
+ *   other as proof.
  *
  * The test solicits the proxy for the host that it answered for, and for an address that is certainly upstream. A proxy beside this machine
  * answers for both. All messages of a test go to the proxy alone, so other hosts cannot take part.
@@ -24,7 +24,7 @@ import type { Prober } from './prober.ts'
 const PROXY_LIMIT = 64
 /**
  * Solicitations for each of the two addresses in one test. On a link that loses a fifth of all frames, a solicitation or its answer is lost
- * with probability 1 - 0.8^2 = 0.36. All twelve are lost with probability 0.36^12, once in 200 000 tests.
+ * with probability 1 - 0.8^2 = 0.36. This happens in all twelve rounds with probability 0.36^12, once in 200 000 tests.
  */
 const ROUNDS = 12
 /** Milliseconds between two rounds. */
@@ -72,7 +72,8 @@ export class DownstreamProxies extends Part<DownstreamProxiesParts> {
 
   /**
    * Handles an answer of another proxy. Starts a test if no test is under way and the previous test was long enough ago.
-   * @param neighbor the entry that the proxy answered for @returns the end of the present test; undefined: no test is under way
+   * @param neighbor the entry that the proxy answered for
+   * @returns the end of the present test; undefined: no test is under way
    */
   answered(neighbor: Neighbor, ifindex: number, mac: Mac, now: Instant): Instant | undefined {
     const proxy = this.#proxies.get(keyOf(ifindex, mac)) ?? this.#add(ifindex, mac)

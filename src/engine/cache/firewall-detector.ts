@@ -1,12 +1,12 @@
 /**
  * Detects that this machine's firewall drops Neighbor Advertisements before the kernel gets them. The packet sockets of ndp6d receive
- * packets that the firewall drops later. So ndp6d finds owners, but the kernel cannot resolve their addresses, and no traffic reaches them.
+ * packets before the firewall does. So ndp6d finds owners, but the kernel cannot resolve their addresses, and no traffic reaches them.
  */
 import { Part, type Context } from '../rules/context.ts'
 import type { Instant, KernelNeighbor } from '../../engine-types.ts'
 import type { NeighborCache } from './neighbor-cache.ts'
 
-/** A failed address resolution of the kernel, which takes 3 s, contradicts a reply that ndp6d got at most this many milliseconds before. */
+/** A reply to ndp6d at most this many milliseconds ago contradicts a failed address resolution of the kernel, which takes 3 s to fail. */
 const WINDOW = 5000
 /** Two contradictions on one link within this many milliseconds confirm each other. */
 const MEMORY = 60_000
@@ -19,9 +19,9 @@ export class FirewallDetector extends Part<Pick<Context, 'effects'> & { readonly
   readonly #reported = new Map<number, Instant>()
 
   /**
-   * Handles an entry of the kernel's neighbor table. A contradiction: the kernel's solicitations failed soon after the owner replied to
-   * ndp6d. A link is reported after two contradictions with a reply to ndp6d between them, because a host that left or restarted does not
-   * reply. Any reply to the kernel on the link clears earlier contradictions.
+   * Handles an entry of the kernel's neighbor table. It is a contradiction if the kernel's solicitations fail soon after the owner replied
+   * to ndp6d. After a single contradiction, the host may have left or restarted. So a link is reported only after two contradictions with
+   * a reply to ndp6d between them. Any reply to the kernel on the link clears earlier contradictions.
    */
   kernel({ target, ifindex, state }: KernelNeighbor, now: Instant): void {
     if (state === 'reachable') this.#contradicted.delete(ifindex)

@@ -15,7 +15,7 @@ export class NeighborCache extends Part<Pick<Context, 'effects' | 'random'>> {
   readonly #deadlines = new Deadlines<Neighbor>()
   readonly #dirty: Neighbor[] = []
 
-  /** Numbers of targets with an owner, and of those with a host route. */
+  /** Numbers of targets with an owner, and of targets with a host route. */
   get totals(): { hosts: number; routes: number } {
     let hosts = 0
     let routes = 0

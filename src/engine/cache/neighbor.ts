@@ -26,14 +26,14 @@ export function isSameHop(a: NextHop | undefined, b: NextHop): boolean {
 /** The most solicitors that may wait for one target. */
 export const SOLICITOR_LIMIT = 16
 
-/** A shorter `ttl` counts as this, milliseconds. A verification begins after half of `ttl` or later, so at most two begin in this time. */
+/** A lower `ttl` counts as this value, milliseconds. Verifications begin after half of `ttl` or later, so at most two begin in MIN_TTL. */
 const MIN_TTL = 1000
 /** An empty list, shared. */
 export const NONE: readonly never[] = []
 
-/** The members of an entry that most entries do not need while no probe is under way. */
+/** The members of an entry that most entries need only while a probe is under way. */
 export interface Work {
-  /** Links that are probed for the owner, or were probed in the last round. The verification of an owner on its own link does not count. */
+  /** Links where the present or most recent probes search for the owner. The verification of an owner on its own link does not count. */
   readonly probed: readonly number[]
   /** Links of `probed`, or the owner's link, where no probe could be sent yet: this machine has no usable address there. */
   readonly unsent: readonly number[]
@@ -51,7 +51,7 @@ export interface Work {
   readonly isMisdirected: boolean
   /** The link where another host claims the address. That host is probed if the owner does not answer. 0: none. */
   readonly rival: number
-  /** Link-layer address of that host; undefined when a bridge reported the claim. */
+  /** Link-layer address of the host that claims the address; undefined when a bridge reported the claim. */
   readonly rivalMac: Mac | undefined
   /** An announcement that waits for the host route. `isChange`: caches of hosts on these links may have another link-layer address. */
   readonly unannounced: { readonly links: readonly number[]; readonly isChange: boolean } | undefined
@@ -62,7 +62,7 @@ export interface Work {
   readonly nextHop: NextHop | undefined
   /** Incoming link and source of the packet for which the kernel's route was last looked up. */
   readonly origin: Pick<Lookup, 'from' | 'source'> | undefined
-  /** The entry counts for the `host-limit` of this host: it caused the probes, or sent a proof with another host's link-layer address. */
+  /** The host whose `host-limit` the entry counts for: it caused the probes, or sent a proof that names another link-layer address. */
   readonly account: Mac | undefined
 }
 
@@ -84,7 +84,7 @@ export class Neighbor {
   verified = Number.NEGATIVE_INFINITY as Instant
   /** Time since which the target has its owner, or has none. */
   since = 0 as Instant
-  /** The link of the present owner, else of the previous one, as last reconciled; 0: none. */
+  /** The owner's link when the reconciler last checked the entry with an owner; 0: none. */
   home = 0
   isPinned = false
   /** The owner answered a verification, so no new owner takes its place in the cache. Set by `Capacity`. */

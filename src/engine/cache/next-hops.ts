@@ -1,6 +1,6 @@
 /**
  * Finds out which next hops are alive. A host behind a router receives no solicitations of this machine. So the next hop of the route to
- * the host is probed, once for all addresses behind this next hop. They are answered for as long as the next hop is alive.
+ * the host is probed, once for all addresses behind this next hop. While the next hop is alive, ndp6d answers for these addresses.
  *
  *     (none) --entry waits--> probing --solicited advertisement--> alive --ttl--> (none)
  *                               | no reply                          | an entry waits at the end of ttl, or the kernel gets no reply
@@ -22,7 +22,7 @@ import type { Resolution, ResolutionParts } from './resolution.ts'
 
 /** The most next hops that are known at one time. */
 export const HOP_LIMIT = 1024
-/** The most next hops that one wake handles. A silent next hop causes a search of all entries, and packets wait meanwhile. */
+/** The most next hops that one call of `wake` handles. Packets wait during the call, and a silent next hop makes it search all entries. */
 const WAKE_LIMIT = 16
 /** The most entries whose routes are looked up again in one millisecond. */
 const LOOKUP_BATCH = 24
@@ -70,9 +70,10 @@ export class NextHops extends Part<NextHopParts> {
   get limits(): Limit[] { return [{ name: 'next hops of routes', used: this.#size, size: HOP_LIMIT }] }
 
   /**
-   * Sets the next hop of an entry. An INCOMPLETE or PROBE entry becomes REACHABLE if the next hop replied within `ttl`, or FAILED if it is
-   * silent and never replied. Otherwise the entry waits for a reply, or is removed if a limit refuses the probe. An entry whose
-   * target is being probed as well stays in both cases. A REACHABLE entry becomes PROBE if it had another next hop.
+   * Sets the next hop of an entry. A REACHABLE entry becomes PROBE if it had another next hop. An INCOMPLETE or PROBE entry becomes
+   * REACHABLE if the next hop replied within `ttl`, or FAILED if the next hop is silent and never replied. Otherwise the entry waits for a
+   * reply, or is removed if no budget is left for a probe. While the target itself is being probed, the entry stays INCOMPLETE instead of
+   * becoming FAILED or being removed. At HOP_LIMIT, an INCOMPLETE or PROBE entry with an unknown next hop is always removed.
    */
   follow(neighbor: Neighbor, ifindex: number, address: Address, now: Instant): void {
     const { owners, resolution } = this.parts
@@ -156,7 +157,7 @@ export class NextHops extends Part<NextHopParts> {
   #lookUp(neighbor: Neighbor): void {
     const { cache, owners, prober } = this.parts
     if (cache.find(neighbor.target) !== neighbor) return
-    // A host without a reply until now may be reachable by the new route.
+    // A host that has not replied may be reachable by the new route.
     if (neighbor.state === 'FAILED') owners.remove(neighbor, 'route')
     else if (neighbor.work.nextHop !== undefined) prober.lookUp(neighbor)
   }
@@ -224,7 +225,7 @@ export class NextHops extends Part<NextHopParts> {
     }
   }
 
-  /** Makes the entry REACHABLE. The time of its proof is that of the next hop's, so both are verified at the same time. */
+  /** Makes the entry REACHABLE, with the time of the next hop's proof. So both are verified at the same time. */
   #prove(neighbor: Neighbor, hop: Hop): void {
     const { owners, cache: { capacity } } = this.parts
     const oldest = neighbor.isOwned ? undefined : capacity.oldestBehindHops

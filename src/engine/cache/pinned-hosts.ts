@@ -1,14 +1,14 @@
-/** Assigns the pinned hosts to their links, again after each change of the links, of their names and of the rules. */
+/** Assigns the pinned hosts to their links, whenever a link appears, goes or changes its name, or the rules change. */
 import { Part } from '../rules/context.ts'
 import type { Pin } from '../rules/host-lines.ts'
 import type { Instant } from '../../engine-types.ts'
 import type { ResolutionParts } from './resolution.ts'
 
 export class PinnedHosts extends Part<ResolutionParts> {
-  /** The present link of the hosts of each pin (`host` lines with the same subnet and interface); 0: the link does not exist. */
+  /** The ifindex of each pin's link; 0: the link does not exist. A pin stands for all `host` lines with the same subnet and interface. */
   #places: ReadonlyMap<Pin, number> = new Map()
 
-  /** Moves the pinned hosts whose links changed. @param isAll checks all pinned hosts, because the rules changed */
+  /** Moves the pinned hosts whose links changed. @param isAll whether to check all pinned hosts, because the rules changed */
   update(isAll: boolean, now: Instant): void {
     const { rules: { config: { hosts } }, cache, owners } = this.parts
     const before = isAll ? new Map<Pin, number>() : this.#places

@@ -59,8 +59,8 @@ export class Prober extends Part<ProberParts> {
   }
 
   /**
-   * Requests the kernel's route for packets that the first solicitor sends, as routing rules for its link and address decide. Without a
-   * solicitor, the request is the same as the previous one.
+   * Requests the kernel's route for packets that the first solicitor sends. Routing rules may match the solicitor's link and address.
+   * Without a solicitor, the request has the link and the address of the entry's previous request.
    */
   lookUp(neighbor: Neighbor): void {
     const { target, work: { waiting: [solicitor], origin: before } } = neighbor
@@ -75,7 +75,7 @@ export class Prober extends Part<ProberParts> {
     if (mac === undefined || !this.#confirm(target, ifindex, mac)) this.#multicast(target, ifindex)
   }
 
-  /** Reserves budget for a retransmission. @returns those of `links` that have budget for it */
+  /** Reserves budget for a retransmission. @returns the members of `links` that have budget for the retransmission */
   repeat({ rule: { settings }, work }: Neighbor, links: readonly number[], now: Instant): readonly number[] {
     const { lane, waiting: [solicitor], account } = work
     const from = solicitor?.ifindex ?? links[0] ?? 0
@@ -83,8 +83,8 @@ export class Prober extends Part<ProberParts> {
   }
 
   /**
-   * Probes the owner: first by unicast, then its solicited-node group. Later probes also go to links where the owner may be now. An owner
-   * behind a next hop cannot be probed, so its route is looked up again.
+   * Probes the owner by unicast, and its solicited-node group after the unicast probes. Other links where the owner may be now are probed
+   * as well. An owner behind a next hop cannot be probed, so its route is looked up again.
    */
   #verify(neighbor: Neighbor): void {
     const { target, ifindex, mac, isOverridable, unicastProbes, work: { isMissing, rival, rivalMac, probed, nextHop } } = neighbor
@@ -95,7 +95,7 @@ export class Prober extends Part<ProberParts> {
     const isUnicast = mac !== undefined && !isMissing && probes <= unicastProbes && this.#confirm(target, ifindex, mac)
     if (!isUnicast) this.#solicit(neighbor, [ifindex])
     const isSameHost = rival !== 0 && (rivalMac === undefined || rivalMac === mac)
-    // The host that claims the address is probed by `Resolution` when the owner is silent.
+    // No other link is probed here: `Resolution` probes the host that claims the address, after the owner did not answer.
     if (neighbor.isClaimedBehind) return
     const others = isMissing || isOverridable || (!isUnicast && probes > 1) ? this.#downstreams(neighbor)
       : isSameHost && probes > 1 ? this.#downstreams(neighbor).filter((other) => other === rival) : []
@@ -161,12 +161,12 @@ export class Prober extends Part<ProberParts> {
   /** @returns undefined while the link has no usable address */
   #source(link: Link, target: Address): Address | undefined { return probeSource(link, target) ?? this.parts.bareLinks.source(link, target) }
 
-  /** @returns the downstream links that an owner may have moved to; none for an upstream owner whose place nothing puts in doubt */
+  /** @returns the downstream links that an owner may have moved to; none for an upstream owner without a sign that it moved */
   #downstreams({ rule, ifindex, isOverridable, unicastProbes, work: { isMissing, probes } }: Neighbor): readonly number[] {
     const { links } = this.parts
     const isDownstream = (link: number): boolean => !isUpstream(rule, links.get(link))
-    // Where another proxy on the upstream answered, the host may have moved downstream.
-    // A bridge may also forget the port of an owner that is still there. So only the owner is probed first, and then the downstream as well.
+    // If another proxy on the upstream answered, the host may have moved downstream. If a bridge forgot the owner's port, the owner may
+    // still be upstream. In this case, only the owner is probed at first, and then the downstream links as well.
     const hasLeft = isMissing && probes > unicastProbes
     if (!isDownstream(ifindex) && !isOverridable && !hasLeft) return []
     return rule.links.ifindexes.filter((link) => link !== ifindex && links.up(link) && isDownstream(link))

@@ -8,13 +8,13 @@ export interface Claim {
   readonly ifindex: number
   /** Undefined on links without link-layer addresses. */
   readonly mac: Mac | undefined
-  /** The answer counts as that of the host itself: O=1, or no neighbor resolution on the link, or a proxy behind this machine as sender. */
+  /** The answer counts as the host's own: it has O=1, or its link has no neighbor resolution, or a proxy behind this machine sent it. */
   readonly override: boolean
   /** The link is the upstream of the entry's subnet. */
   readonly isUpstream: boolean
 }
 
-/** @returns `proof`: the sender is the owner; `proxied`: the sender is another proxy; `unsolicited`: the NA answers no probe */
+/** @returns `proof`: the sender is the owner; `proxied`: the sender is another proxy; `unsolicited`: the NA does not count as an answer */
 export function proof(neighbor: Neighbor, claim: Claim, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
   const { state, rule: { subnet }, verified, isOverridable, isVouched, isBehindProxy, work: { probed, probes, isMissing } } = neighbor
   const { ifindex, mac, override, isUpstream } = claim

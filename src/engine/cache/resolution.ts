@@ -7,8 +7,8 @@
  *
  * Only a solicited advertisement on a probed link adds an owner. An owner that still answers is not displaced (RFC 6620, RFC 3756
  * 4.1.1). If hosts on the upstream and on a downstream link answer the same probe, the upstream host is the owner, because the router is
- * there. But the upstream answer may come from the cache of another proxy, for a host that has moved downstream. So that proxy receives a
- * claim and verifies its host, and the downstream host gets the address only if the proxy then stops answering.
+ * there. But the upstream answer may come from the cache of another proxy, for a host that has moved downstream. Therefore the proxy
+ * receives a claim, which makes the proxy verify its host. The downstream host gets the address only if the proxy then stops answering.
  */
 import { Address, type Mac } from '../../address.ts'
 import { RETRANS_TIMER } from '../../wire/constants.ts'
@@ -22,29 +22,29 @@ import type { CacheParts, Owners } from './owners.ts'
 import type { Prober } from './prober.ts'
 import type { SilentLinks } from './silent-links.ts'
 
-/** The shortest time from a proof of an owner to a verification because of a claim on its address, milliseconds. */
+/** The shortest time from the proof of an owner to a verification that a claim on the owner's address causes, milliseconds. */
 const CONTEST_INTERVAL = 250
-/** The shortest time between two probes on one link after signs of life of the host, milliseconds. */
+/** Milliseconds from a probe until a sign of life of the target's host may cause another probe on the same link. */
 const REPEAT_INTERVAL = 50
-/** After the last timeout, unsent probes wait this many milliseconds for a usable address: DAD takes up to 1 s + 1 s (RFC 4862 5.4.2). */
+/** Milliseconds that unsent probes wait for a usable address once all others timed out: DAD takes up to 1 s + 1 s (RFC 4862 5.4.2). */
 const DAD_TIME = 2000
-/** The most entries that one wake handles. It is small because packets wait meanwhile. */
+/** The most entries that one call of `wake` handles. Packets wait during the call. */
 const WAKE_LIMIT = 64
 
-/** A request for a target's owner. It is read during the call only, so the object may be reused. */
+/** A request for a target's owner. `Resolution.resolve` does not keep the object, so callers may reuse it. */
 export interface Request {
   readonly t0: number; readonly t1: number; readonly t2: number; readonly t3: number
   readonly rule: ActiveRule
   readonly links: readonly number[]
   /** Probe the link of the kernel's route, too. */
   readonly byRoute: boolean
-  /** `alive`: the host just sent a packet itself, and may answer a probe that it did not answer before. */
+  /** `alive`: the host just sent a packet itself, so it may answer now even if earlier probes were not answered. */
   readonly lane: Lane
   /** The link that the request comes from. */
   readonly from: number
-  /** The host that causes the probes, for the budget; -1 without one. */
+  /** Link-layer address of the host that causes the probes, for the budget; -1: no host. */
   readonly mac: number
-  /** The downstream host that causes the probes, for `host-limit`; undefined: no limit. */
+  /** Link-layer address of the host whose `host-limit` the probes count for; undefined: no limit. */
   readonly account: Mac | undefined
   readonly reason: NeighborReason
 }
@@ -54,7 +54,7 @@ export type ResolutionParts = CacheParts & { readonly owners: Owners; readonly p
 export class Resolution extends Part<ResolutionParts> {
   /**
    * Probes for the owner of a target. A link that is probed already is probed again only after a sign of life.
-   * @param solicitor creates the solicitor that waits for the owner. It is not called when a limit refuses the first probes
+   * @param solicitor a function that creates the waiting solicitor. The function is not called when a limit refuses the first probes
    * @returns `probing`, `failed` (no link to probe) or `limit`
    */
   resolve(request: Request, now: Instant, solicitor?: () => Solicitor): Outcome {
@@ -139,7 +139,7 @@ export class Resolution extends Part<ResolutionParts> {
     return 'probing'
   }
 
-  /** Verifies an owner whose address another host claims. @param delay milliseconds for which the claim starts no verification */
+  /** Verifies an owner whose address another host claims. @param delay the shortest time to the verification, milliseconds */
   contest(neighbor: Neighbor, now: Instant, delay = 0): void {
     const at = Math.max(neighbor.verified + CONTEST_INTERVAL, now + delay) as Instant
     if (neighbor.state === 'REACHABLE' && now < at) this.parts.cache.setDeadline(neighbor, Math.min(neighbor.deadline, at) as Instant)
@@ -154,16 +154,17 @@ export class Resolution extends Part<ResolutionParts> {
     neighbor.state = 'PROBE'
     owners.report(neighbor, 'PROBE', reason)
     cache.clearDeadline(neighbor)
-    // The probe skips the queue while a solicitor waits, because DAD takes one second only.
+    // While a solicitor waits, the probe skips the queue: the solicitor may be in DAD, which takes one second only.
     if (neighbor.work.waiting.length > 0) this.probe(neighbor, now)
     else budget.queue.add('known', neighbor, now)
   }
 
-  /** Takes NUD_REACHABLE of the kernel as a further proof of an owner. As the first proof it does not count, because the state may be old. */
+  /** Takes NUD_REACHABLE of the kernel as a further proof of an owner, but never as the first proof: the kernel's state may be old. */
   refresh(neighbor: Neighbor, now: Instant): void {
     const { isPinned, verified, ifindex, mac, isOverridable, isBehindProxy, router, work: { rival, isMissing, via, account, nextHop } } = neighbor
     if (isPinned || rival !== 0 || isMissing || verified === Number.NEGATIVE_INFINITY) return
-    // No second answer to a probe is expected: the kernel sent this probe, and the last probe of ndp6d was answered long ago.
+    // A second answer to a probe of ndp6d counts only within RETRANS_TIMER of the first. When this time is over, the kernel's proof must
+    // not restart it.
     if (now - verified >= RETRANS_TIMER) neighbor.set({ probed: NONE })
     this.parts.owners.prove(neighbor, ifindex, mac, now, { isOverridable, isBehindProxy, router, via, account, nextHop })
   }

@@ -24,7 +24,7 @@ export interface NeighborSnapshot {
 }
 
 /**
- * Why the owner counts as such: the configuration names it, it answered, another proxy answered for it, or its next hop answered.
+ * What proves the owner: the configuration, the owner's own answer, the answer of another proxy, or the answer of its next hop.
  * Undefined: it is an owner of the previous run that has not answered yet, or there is no owner.
  */
 export type Proof = 'pinned' | 'answer' | 'proxy' | 'next-hop'

@@ -32,7 +32,10 @@ export class UnconfirmedOwners {
     if (ports.size === 0) this.#places.delete(ifindex)
   }
 
-  /** @param ifindex limits the search to this link @returns the oldest owner at the port with the most owners; undefined: none */
+  /**
+   * @param ifindex the only link to search; undefined: all links
+   * @returns the oldest owner at the port with the most owners; undefined: no owner
+   */
   oldest(ifindex?: number): Neighbor | undefined {
     const links = ifindex === undefined ? this.#places.values() : [this.#places.get(ifindex) ?? new Map<number, Set<Neighbor>>()]
     let largest: Set<Neighbor> | undefined

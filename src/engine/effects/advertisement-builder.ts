@@ -9,8 +9,10 @@ import type { Link } from '../../engine-types.ts'
 
 export class AdvertisementBuilder extends Part<Pick<Context, 'effects'> & { readonly bareLinks: BareLinks }> {
   /**
-   * Answers a solicitation for target `t` from source `d`, with S=1. DAD, where `d` is `::`, is answered with S=0 to all nodes.
-   * @param to link-layer address of the solicitor @returns false: the link has no usable source
+   * Answers a solicitation for target `t` from source `d`. The answer has S=1. For DAD, where `d` is `::`, the answer has S=0
+   * and goes to all nodes.
+   * @param to the link-layer address of the solicitor
+   * @returns false: the link has no usable source
    */
   answer(link: Link, settings: Settings, t0: number, t1: number, t2: number, t3: number,
     d0: number, d1: number, d2: number, d3: number, to: Mac): boolean {

@@ -1,4 +1,4 @@
-/** Waiting announcements, each for one target on one link. They are found by target, and by deadline in two sorted queues. */
+/** Waiting announcements, each for one target on one link: in a map by target, and in two queues sorted by deadline. */
 import type { Address } from '../../address.ts'
 import type { Settings } from '../../config/config.ts'
 import { NONE } from '../cache/neighbor.ts'
@@ -19,12 +19,12 @@ export interface Announcement {
   isDropped: boolean
 }
 
-/** Dropped items stay in a queue until they are due, or until the queue has this many items more than there are announcements. */
+/** A dropped announcement stays queued until it is at the head, or the queue has this many items more than there are announcements. */
 const DROPPED_LIMIT = 16_384
 
 export class AnnouncementQueue {
   readonly #byTarget: AddressMap<readonly Announcement[]>
-  /** Announcements that were neither sent nor postponed. They have priority over the others. */
+  /** Announcements that were neither sent nor postponed yet: they have priority over those in `#later`. */
   readonly #first = new Fifo<Announcement>()
   readonly #later = new Fifo<Announcement>()
   #size = 0
@@ -47,7 +47,11 @@ export class AnnouncementQueue {
     this.#push(this.#first, announcement)
   }
 
-  /** Schedules a due announcement once more. @param isSent false: it was postponed @param at new deadline, the latest of all */
+  /**
+   * Schedules a due announcement once more.
+   * @param isSent false: the announcement was postponed
+   * @param at the new deadline. No other announcement may have a later deadline
+   */
   again(announcement: Announcement, isSent: boolean, at: Instant): void {
     for (const queue of [this.#first, this.#later]) if (head(queue) === announcement) queue.shift()
     if (isSent) announcement.sent++

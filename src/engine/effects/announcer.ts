@@ -1,6 +1,6 @@
 /**
- * Announces owners before routers solicit for them. For a new owner, unsolicited NAs go to the routers (RFC 9131 6.1.2). After a
- * change they go to all nodes (RFC 4861 7.2.6, 7.2.8). With `announce solicit`, an NS from the owner's address goes to each router,
+ * Announces owners before routers solicit for them. For a new owner, unsolicited NAs go to the routers (RFC 9131 6.1.2). After a change,
+ * unsolicited NAs go to all nodes (RFC 4861 7.2.6, 7.2.8). With `announce solicit`, an NS from the owner's address goes to each router,
  * which adds the source of the NS to its cache (RFC 4861 7.2.3). Announcements may be late or dropped, since no answer depends on them.
  *
  * Repetitions for one target on one link are at least 1 s apart. One wake sends at most 32 messages on all links, and the next wake
@@ -23,7 +23,7 @@ const MIN_PAUSE = 6
 const MAX_PAUSE = 14
 /** Number of solicitations to a router with `announce solicit`. The second is sent in case the first is lost. */
 const SOLICITATIONS = 2
-/** The most announcements that one wake handles. BATCH does not limit announcements on links that are not ready: these send no message. */
+/** The most announcements that one wake handles. BATCH counts messages, and on a link that is not ready, an announcement sends none. */
 const LOOKS = 256
 /** The most times that an announcement is postponed by a second because its link is not ready. */
 const POSTPONE_LIMIT = 10
@@ -51,7 +51,7 @@ export class Announcer extends Part<AnnouncerParts> {
     return first === undefined || first > this.#pausedUntil ? first : this.#pausedUntil
   }
 
-  /** Announces an owner. Replaces all announcements of the target. @param isChange hosts may know another link-layer address */
+  /** Announces an owner. Replaces all announcements of the target. @param isChange true: hosts may know another link-layer address */
   announce(target: Address, settings: Settings, ifindexes: readonly number[], isChange: boolean, now: Instant): void {
     this.withdraw(target)
     for (const ifindex of ifindexes) if (!this.#add(target, settings, ifindex, isChange, now)) return

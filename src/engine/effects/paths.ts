@@ -23,7 +23,7 @@ export class Paths extends Part<CacheParts> {
 
   get deadline(): Instant | undefined { return earliest(this.#stale.deadline, this.#unchecked.deadline) }
 
-  /** Requests a lookup if one is due, or if the owner moved to another link after the last one. @returns whether the reply is pending */
+  /** Requests a lookup if one is due, or if the owner moved to another link after the last lookup. @returns whether the reply is pending */
   isAwaited(neighbor: Neighbor): boolean {
     const { isOwned, rule: { kind, settings }, ifindex, target, route, work: { nextHop } } = neighbor
     if (nextHop !== undefined) {
@@ -34,8 +34,8 @@ export class Paths extends Part<CacheParts> {
     }
     if (!isOwned || kind !== 'iface' || !settings.routes || !this.parts.links.up(ifindex)) return false
     if (neighbor.pathOn !== ifindex) {
-      // A lookup deletes the host route for a moment. After a move to a link without the target's prefix, no lookup is made: the
-      // owner most likely needs a host route there.
+      // A lookup deletes the host route for a moment. So no lookup is made after a move to a link without the target's prefix, where the
+      // owner most likely needs a host route.
       const isReplaced = route !== undefined && route.ifindex !== ifindex && !this.parts.links.hasPrefixOf(ifindex, target)
       this.assume(neighbor, isReplaced ? 'detour' : 'unknown')
       if (!isReplaced) this.parts.effects.paths.push({ target, ifindex, from: neighbor.pathFrom, hidden: route })
@@ -80,7 +80,7 @@ export class Paths extends Part<CacheParts> {
   /** Repeats the lookups for these owners, a few at a time. */
   stale(neighbors: Iterable<Neighbor>, now: Instant): void { this.#stale.add(neighbors, now) }
 
-  /** Repeats the lookup for those owners only whose packets come in on other links now: a lookup removes the host route for a moment. */
+  /** Repeats the lookup only for owners whose packets come in on other links now, because a lookup removes the host route for a moment. */
   linksChanged(now: Instant): void { this.#unchecked.add(this.parts.cache.values(), now) }
 
   wake(now: Instant): void {
@@ -94,8 +94,8 @@ export class Paths extends Part<CacheParts> {
   /** @returns the links that packets for the owner come in on; if there are none, [0], for packets that this machine sends */
   #origins({ rule, target, ifindex }: Neighbor): number[] {
     const { rules, links } = this.parts
-    // Of equal routes, the kernel prefers the one by the link that the packet comes in on. A link with a prefix of the target has such a
-    // route, so these links come first: the limit leaves out others.
+    // Of equal routes, the kernel prefers the one by the link that the packet comes in on. Links with a prefix of the target also
+    // have a route to the target. So these links come first, and ORIGIN_LIMIT leaves out others.
     const own = rule.links.ifindexes.filter((link) => link !== ifindex && links.hasPrefixOf(link, target))
     const all = new Set([...own, ...rules.solicitedOn(rule, target, ifindex)].filter((link) => links.up(link)))
     return all.size === 0 ? [0] : [...all].slice(0, ORIGIN_LIMIT)

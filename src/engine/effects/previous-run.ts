@@ -1,4 +1,4 @@
-/** Takes over from the previous run: its routes in the kernel, and the hosts that it saved. */
+/** Takes over the routes of the previous run, which are in the kernel, and the hosts that the previous run saved. */
 import type { Neighbor } from '../cache/neighbor.ts'
 import { Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
@@ -13,8 +13,8 @@ export class PreviousRun extends Part<PreviousRunParts> {
   readonly #toLookUp = new Set<Neighbor>()
 
   /**
-   * Takes over the routes of the previous run. Only the first call has an effect. The hosts are answered for at once, and verified soon. No
-   * lookup is made for a host whose route is in the kernel, because a lookup would remove the route for a moment.
+   * Takes over the routes of the previous run. Only the first call has an effect. The targets of the routes are answered for at once, and
+   * verified soon. No lookup is made for a host whose route is in the kernel, because a lookup would remove the route for a moment.
    */
   adopt(present: readonly HostRoute[], now: Instant): void {
     if (this.#isAdopted) return
@@ -23,7 +23,7 @@ export class PreviousRun extends Part<PreviousRunParts> {
     for (const { target, ifindex, via } of present) {
       const known = cache.find(target)
       if (known?.isOwned === true) {
-        // The owner is pinned or saved. A lookup before this call found this route of the previous run, so its reply does not count.
+        // The owner is pinned or saved. The reply to a lookup before this call does not count: it names this route of the previous run.
         const isRouted = known.ifindex === ifindex
         if (isRouted) this.#toLookUp.delete(known)
         else this.#toLookUp.add(known)
@@ -41,7 +41,7 @@ export class PreviousRun extends Part<PreviousRunParts> {
     this.#toLookUp.clear()
   }
 
-  /** Takes over the saved hosts. They are answered for at once, and verified soon. */
+  /** Takes over the saved hosts, which are answered for at once and verified soon. */
   restore(hosts: readonly SavedHost[], now: Instant): void {
     const { links, owners, reconciler, subscriptions, goneHosts, reconfiguration } = this.parts
     const byName = new Map([...links.values()].map((link) => [link.name, link]))

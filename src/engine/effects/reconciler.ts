@@ -72,7 +72,10 @@ export class Reconciler extends Part<ReconcilerParts> {
     }
   }
 
-  /** Registers a usable link. If its link-layer address changed, announces the owners there: hosts have the former address in their caches. */
+  /**
+   * Registers a usable link. If its link-layer address changed, announces the owners that are solicited there: hosts on the link have the
+   * former address in their caches.
+   */
   use(link: Link, now: Instant): void {
     if (!this.#macChanges.use(link, now)) return
     const { ifindex } = link
@@ -127,7 +130,10 @@ export class Reconciler extends Part<ReconcilerParts> {
     neighbor.set({ unannounced: { links: announced, isChange: announced.some((link) => link === home || isReaddressed(link)) } })
   }
 
-  /** Registers routers. After a move, announces the owner on its former link, and on the new link the addresses that it may have cached. */
+  /**
+   * Registers routers. After a move, announces the owner on its former link. On the new link, announces the addresses that the owner may
+   * have in its cache.
+   */
   #move(neighbor: Neighbor, now: Instant): void {
     const { links, announcer } = this.parts
     const { isOwned, isForeign, ifindex, router, isPinned, home, rule, target } = neighbor

@@ -24,7 +24,7 @@ import type { Reconciler, ReconcilerParts } from './reconciler.ts'
 export interface Preview {
   /** Number of hosts that stay. */
   readonly kept: number
-  /** Hosts that are removed. `groups`: number of solicited-node groups that are left for the host. */
+  /** Hosts that are removed. `groups`: number of links on which this machine leaves the host's solicited-node group. */
   readonly dropped: readonly { readonly target: Address; readonly hasRoute: boolean; readonly groups: number }[]
   readonly links: readonly LinkPreview[]
 }
@@ -144,7 +144,10 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     this.#unfollow(link, now)
   }
 
-  /** @param isHost a `host` line names the address @returns the rule by which the address may be learned on the link; undefined: none */
+  /**
+   * @param isHost true: a `host` line names the address
+   * @returns the rule by which the address may be learned on the link; undefined: none
+   */
   ruleOf({ w0, w1, w2, w3 }: Address, ifindex: number, isHost = false, { rules }: { rules: Rules } = this.parts): ActiveRule | undefined {
     const { links } = this.parts
     const rule = rules.owning(ifindex, w0, w1, w2, w3)
@@ -156,7 +159,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
    * Applies the consequences of a change. The order matters: `snooping` ends before subscriptions are cancelled, and entries are updated
    * before permanent groups are joined. The reconciler checks the marked entries after the step.
    * @param links the changed links, or all after a change of rules
-   * @param change `links`: no more than these links changed; `wants`: the wanted state of any entry may have changed; `rules`: the rules
+   * @param change `links`: nothing but these links changed; `wants`: the wanted state of any entry may have changed; `rules`: the rules
    *   may have changed as well
    */
   #apply(links: readonly Link[], change: 'links' | 'wants' | 'rules', now: Instant): void {

@@ -22,8 +22,8 @@ export function evidence(neighbor: Neighbor | undefined, rule: ActiveRule | unde
 }
 
 /**
- * @returns whether an entry of the kernel's neighbor table with a link-layer address is a sign of life. For a FAILED target, only a REACHABLE
- * entry is: others may be old. The caller handles `failed` and `deleted`
+ * @returns whether an entry of the kernel's neighbor table with a link-layer address is a sign of life. For a FAILED target, only a
+ * REACHABLE entry counts, because entries in other states may be old. The caller handles `failed` and `deleted`
  */
 export function isSignOfLife(state: KernelNeighbor['state'], neighbor: Neighbor | undefined): boolean {
   return state === 'reachable' || neighbor?.state !== 'FAILED'

@@ -54,8 +54,9 @@ export class HostDiscovery extends TimedPart<DiscoveryParts, Run> {
     effects.discoveries.push({ ifindex, sources: [source] })
     const { w0, w1, w2, w3 } = source
     if (rules.excluded(w0, w1, w2, w3) || rules.match(ifindex, w0, w1, w2, w3).length === 0) return
-    // Before a host replies, it solicits for the source of the request by multicast. Many hosts at once overrun a bridge with many ports.
-    // So an advertisement follows the request at once, and answers all hosts that are soliciting when they receive it (RFC 4861 7.2.5).
+    // Before a host replies, it solicits the source of the request by multicast. Solicitations of many hosts overrun a bridge with many
+    // ports. So an advertisement follows the request at once. It answers all hosts that have begun to solicit when it arrives (RFC 4861
+    // 7.2.5).
     advertiser.announce(link, rule.settings, source, Address.allNodes, false)
   }
 }

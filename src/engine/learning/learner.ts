@@ -39,7 +39,10 @@ export class Learner extends Part<LearnerParts> {
     return false
   }
 
-  /** Learns from an entry of the kernel's neighbor table. A REACHABLE entry confirms the owner that it shows. Other entries are evidence. */
+  /**
+   * Learns from an entry of the kernel's neighbor table. A REACHABLE entry confirms the owner that it shows. A failed or deleted entry of
+   * an owner starts a verification. An entry that shows another host is evidence.
+   */
   kernel({ target: { w0, w1, w2, w3 }, ifindex, mac, state, router, permanent }: KernelNeighbor, now: Instant): void {
     const { rules, links, cache, resolution } = this.parts
     const neighbor = cache.get(w0, w1, w2, w3)
@@ -59,7 +62,7 @@ export class Learner extends Part<LearnerParts> {
       return
     }
     if (!isSignOfLife(state, neighbor)) return
-    // On the upstream, the kernel's entry for a downstream host may have the link-layer address of another proxy.
+    // On the upstream, another proxy may answer the kernel for a downstream host, so only entries of routers and upstream owners count.
     const rule = rules.owning(ifindex, w0, w1, w2, w3)
     if (rule === undefined || (isUpstream(rule, links.get(ifindex)) && !router && !isHome)) return
     this.#sign(w0, w1, w2, w3, ifindex, mac, now)
@@ -100,7 +103,7 @@ export class Learner extends Part<LearnerParts> {
   /**
    * Handles a sign that a host uses an address on a link.
    * @param mac link-layer address of the host, if the link has such addresses
-   * @param sender Ethernet source of the packet, by default `mac`: `host-limit` counts the probes of this address
+   * @param sender Ethernet source of the packet, by default `mac`. The probes count for the `host-limit` of this address
    * @returns whether the address belongs to another host, or to a default gateway on another link
    */
   #sign(t0: number, t1: number, t2: number, t3: number, ifindex: number, mac: Mac | undefined, now: Instant, sender = mac): boolean {
@@ -129,7 +132,7 @@ export class Learner extends Part<LearnerParts> {
     if (isAnycast([rule], links, t0, t1, t2, t3)) return
     // `host-limit` applies to hosts on the upstream as well: they may belong to other networks.
     if (account !== undefined && cache.capacity.hasEnough(account, rule)) return
-    // The upstream is probed as well, because a downstream host cannot take the address of a host there.
+    // The upstream is probed as well, because a downstream host must not take the address of an upstream host.
     const upstreams = isUpstream(rule, links.get(ifindex)) ? [] : rules.upstreamsOf(rule).filter((link) => links.up(link))
     resolution.resolve({ t0, t1, t2, t3, rule, links: [ifindex, ...upstreams], byRoute: false, lane: 'alive', from: ifindex,
       mac: account ?? -1, account, reason: 'evidence' }, now)

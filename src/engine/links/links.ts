@@ -9,7 +9,7 @@ export interface OwnAddress {
   readonly tentative: boolean
 }
 
-/** @returns whether the kernel resolves neighbors on this link. Where it does not, hosts are in no solicited-node groups. */
+/** @returns whether the kernel resolves neighbors on this link. Without neighbor resolution, hosts are in no solicited-node groups */
 export function isResolved({ mac, noarp }: Pick<Link, 'mac' | 'noarp'>): boolean { return mac !== undefined && noarp !== true }
 
 export class Links {
@@ -41,7 +41,7 @@ export class Links {
   }
 
   values(): IterableIterator<Link> { return this.#links.values() }
-  /** All usable addresses that are not link-local. Those of loopback are left out, because hosts may have no route to them. */
+  /** All usable addresses that are not link-local, except the addresses of loopback, to which hosts may have no route. */
   get globals(): readonly LinkAddress[] { return this.#globals }
 
   /** Adds a link or replaces it. */
@@ -83,7 +83,7 @@ export class Links {
 
 /** @returns the subnet-router anycast addresses that the kernel of a router has on a link (RFC 4291 2.6.1), as /128 prefixes */
 export function anycastOf({ addresses }: Link): Prefix[] {
-  // The kernel has none for the prefixes of point-to-point links (RFC 6164).
+  // For a /127, which is the prefix of a point-to-point link (RFC 6164), or a /128, the kernel has no anycast address.
   return addresses.filter(({ address, prefixLength }) => !address.isLinkLocal && prefixLength < 127)
     .map(({ address, prefixLength }) => new Prefix(new Prefix(address, prefixLength).address, 128))
 }

@@ -15,7 +15,7 @@ export class MacChanges {
   readonly #used = new Map<number, Mac>()
   /** Last addresses of links that were deleted or renamed, by name. */
   readonly #gone = new Map<string, Mac>()
-  /** Times of the last changes, by ifindex. */
+  /** Time of the last address change of each link, by ifindex. */
   readonly #changed = new Map<number, Instant>()
 
   /** Registers a usable link. @returns whether hosts on the link know another address */

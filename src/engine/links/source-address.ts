@@ -5,8 +5,8 @@ import type { Link, LinkAddress } from '../../engine-types.ts'
 import type { Links } from './links.ts'
 
 /**
- * Chooses a source address on this link, link-local or global by `choice`, else one of the other kind.
- * @param target target of an advertisement, which is its source if `choice` is `target`
+ * Chooses a source address of this link: link-local or global by `choice`, or of the other kind if the link has none.
+ * @param target the target of an advertisement: the result if `choice` is `target`
  * @returns undefined when the link has no address, or only tentative ones (RFC 4862 5.4)
  */
 export function sourceAddress({ addresses }: Link, choice: SourceChoice, target?: Address): Address | undefined {
@@ -22,8 +22,8 @@ export function sourceAddress({ addresses }: Link, choice: SourceChoice, target?
 
 /**
  * Chooses the source of probes on this link, as the kernel would for a link-local group (RFC 6724 5, rule 2): a link-local address, which
- * every host of the link accepts. Without one, the first choice is an address whose prefix contains the target, because a host may ignore
- * a source outside its prefixes.
+ * every host of the link accepts. On a link without link-local address, the first choice is an address whose prefix contains the target,
+ * because a host may ignore a source outside its prefixes.
  * @returns undefined when the link has no address, or only tentative ones (RFC 4862 5.4)
  */
 export function probeSource(link: Link, target: Address): Address | undefined {

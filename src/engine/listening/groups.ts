@@ -34,7 +34,7 @@ export class Groups extends TimedPart<Omit<Context, 'rules'>, Member> {
     this.#schedule(member)
   }
 
-  /** Undoes one `add`. @throws Error if there was no such `add`: the link would leave a group that another address needs */
+  /** Undoes one `add`. @throws Error if no `add` is left to undo: the link would leave a group that another address needs */
   remove(ifindex: number, address: Address): void {
     const member = this.records.get(ifindex)
     if (member?.listener.remove(suffixOf(address)) !== true) {

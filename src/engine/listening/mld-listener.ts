@@ -18,7 +18,7 @@ const BURST = 8
 const GAP = 10
 /**
  * Milliseconds of pause after an answer to a query: PAUSE for each reported group, with a lower and an upper limit. The limits are the
- * default times to answer queries for one group and for all groups. Queries that come faster do not cause more reports.
+ * default times to answer queries for one group and for all groups. Queries that come during the pause are answered together after it.
  */
 const PAUSE = 2.5, MIN_PAUSE = LAST_LISTENER_QUERY_INTERVAL, MAX_PAUSE = QUERY_RESPONSE_INTERVAL
 /** The most reports that `leaveAll` sends. Switches forget the remaining groups by timeout. */
@@ -38,12 +38,12 @@ class Pending {
   /** Due groups that `take` has not returned yet. */
   #due: number[] = []
 
-  /** @param isPaced after groups became due, further groups become due only after a pause */
+  /** @param isPaced true: after groups became due, further groups become due only after a pause */
   constructor(isPaced = false) { this.#isPaced = isPaced }
 
   get at(): Instant { return this.#due.length > 0 ? AT_ONCE : this.#at }
 
-  /** Adds a group. @param at latest time of its report, unless a pause ends later */
+  /** Adds a group. @param at the latest time of its report, or the end of a pause if that is later */
   add(group: number, at: Instant): void {
     this.#waiting.add(group)
     this.#at = Math.min(this.#at, Math.max(this.#earliest, at)) as Instant
@@ -52,7 +52,7 @@ class Pending {
   /** @returns whether all groups of the link are due at `at` or earlier */
   hasAll(at: Instant): boolean { return this.#allAt <= at }
 
-  /** Adds all groups of the link, unless all are due by `at` anyway. @param at latest time of the reports, unless a pause ends later */
+  /** Adds all groups of the link, unless all are due by `at` anyway. @param at as for `add` */
   addAll(groups: Iterable<number>, at: Instant): void {
     const latest = Math.max(this.#earliest, at) as Instant
     if (this.hasAll(latest)) return
@@ -70,7 +70,7 @@ class Pending {
     return this.#due.splice(0, most)
   }
 
-  /** Removes all waiting groups. @param due groups that `take` returns next */
+  /** Removes all waiting groups. @param due the groups that `take` returns next */
   clear(due: number[] = []): void {
     this.#due = due
     this.#waiting.clear()
@@ -112,7 +112,7 @@ export class MldListener {
 
   add(group: number): void { if (this.#added.add(group) === 1 && this.isReporting) this.#changed.add(group, AT_ONCE) }
 
-  /** Undoes one `add`. @returns false if there was no such `add` */
+  /** Undoes one `add`. @returns false if no `add` of this group is left to undo */
   remove(group: number): boolean {
     if (!this.#has(group)) return false
     if (this.#added.add(group, -1) === 0 && this.isReporting) this.#changed.add(group, AT_ONCE)

@@ -20,7 +20,7 @@ interface Advertiser extends Timed {
 }
 
 export class MulticastRouterDiscovery extends TimedPart<Omit<Context, 'rules'>, Advertiser> {
-  /** Sets the links to advertise on. A link that is no longer among them gets a termination (RFC 4286 5.3). */
+  /** Sets the links to advertise on. A link that is not in `ifindexes` any more gets a termination (RFC 4286 5.3). */
   configure(ifindexes: ReadonlySet<number>, now: Instant): void {
     for (const ifindex of this.records.keys()) if (!ifindexes.has(ifindex)) this.#end(ifindex)
     for (const ifindex of ifindexes) {

@@ -9,7 +9,7 @@ const PATIENCE = MINUTES * 60_000
 
 interface Upstream extends Timed {
   readonly ifindex: number
-  /** Time of the last multicast solicitation. Until one is received: time of the first packet that was sent. */
+  /** Time of the last multicast solicitation; before any solicitation, the time of the first packet that `traffic` recorded. */
   solicited: Instant
   /** Time of the last packet that this machine sent to a host for which it answers on this link. */
   traffic: Instant

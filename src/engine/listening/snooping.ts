@@ -1,6 +1,6 @@
 /**
- * Makes switches with MLD snooping pass solicitations for unknown hosts, for `snooping mirror`: joins on the upstreams those solicited-node
- * groups that downstream hosts report (after RFC 4605). Queries on the downstream links ask for these reports (RFC 3810 7.6, 9).
+ * With `snooping mirror`, joins on the upstreams the solicited-node groups that downstream hosts report (after RFC 4605). Switches with MLD
+ * snooping then pass solicitations for unknown hosts. Queries on the downstream links ask for these reports (RFC 3810 7.6, 9).
  */
 import type { Address } from '../../address.ts'
 import { MULTICAST_ADDRESS_LISTENING_INTERVAL, OTHER_QUERIER_PRESENT_TIMEOUT, QUERY_INTERVAL, QUERY_RESPONSE_INTERVAL, STARTUP_QUERY_COUNT,
@@ -20,7 +20,7 @@ export const MIRROR_LIMIT = 4 * GROUP_LIMIT
 const RETRY = 1000
 /** Milliseconds from a General Query until a group without report counts as left: RFC 3810 9.3, plus 1 s for delays on the way. */
 const SILENCE = QUERY_RESPONSE_INTERVAL + 1000
-/** Shortest time from a General Query to one that a leave causes, milliseconds. Until then, reports answer the first query. */
+/** Shortest time from a General Query to a query that a leave causes, milliseconds. In this time, hosts still answer the first query. */
 const QUERY_GAP = QUERY_RESPONSE_INTERVAL
 
 interface MirroredGroup extends Timed {
@@ -56,7 +56,7 @@ export class Snooping extends Part<SnoopingParts> {
 
   get deadline(): Instant | undefined { return earliest(this.#queries.next, this.#mirrored.next) }
 
-  /** Sets the links to mirror. @param mirrors upstreams of each downstream link, by ifindex, without duplicates */
+  /** Sets the links to mirror. @param mirrors the upstreams of each downstream link, by ifindex, without duplicates */
   configure(mirrors: ReadonlyMap<number, readonly number[]>, now: Instant): void {
     for (const downstream of this.#downstreams.values()) if (!mirrors.has(downstream.ifindex)) this.#end(downstream)
     for (const [ifindex, upstreams] of mirrors) this.#redirect(this.#downstreams.get(ifindex) ?? this.#begin(ifindex, now), upstreams)

@@ -1,4 +1,4 @@
-/** Decides which links to listen on, and which groups to join permanently: for /128 rules, `host` lines and addresses of other links. */
+/** Decides which links to listen on and which groups to join permanently: for /128 rules, `host` lines and own addresses on other links. */
 import { Address } from '../../address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import { PLAIN } from '../rules/link-options.ts'
@@ -37,12 +37,15 @@ export class Subscriptions extends Part<GroupParts> {
   get limits(): Limit[] { return [{ name: 'links to receive from', used: this.#listening.size, size: LINK_LIMIT }] }
   has(ifindex: number): boolean { return this.#listening.has(ifindex) }
 
-  /** Subscribes to a link, changes its subscription or cancels it. @param byRoute a route leads to the link, even if no rule names it */
+  /**
+   * Subscribes to a link, changes its subscription or cancels it.
+   * @param byRoute true: a route leads to the link, so no rule has to name it
+   */
   update(link: Link, byRoute = false): void {
     const { rules, groups, effects } = this.parts
     const { ifindex, name, up } = link
     const before = this.#listening.get(ifindex)
-    // While rules with `auto` exist, a subscription is kept even if no route leads to the link now: a later one may.
+    // While rules with `auto` exist, a subscription is kept even if no route leads to the link now: a later route may lead there.
     const subscription = this.#wanted(link, rules, byRoute || (before !== undefined && rules.hasAuto))
     if (subscription === undefined) {
       if (before !== undefined) this.#stop(ifindex)
@@ -62,13 +65,19 @@ export class Subscriptions extends Part<GroupParts> {
     if (before?.link.up !== up) effects.events.push({ kind: 'link', iface: name, ifindex, state: up ? 'up' : 'down' })
   }
 
-  /** Cancels the subscriptions to links that no rule names, except those in `used`. @param used links that hosts of `auto` rules are on */
+  /**
+   * Cancels the subscriptions to links that no rule names, except links in `used`.
+   * @param used the links that hosts of `auto` rules are on
+   */
   prune(used: ReadonlySet<number>): void {
     const { rules } = this.parts
     for (const [ifindex, { link }] of this.#listening) if (this.#wanted(link, rules, used.has(ifindex)) === undefined) this.#stop(ifindex)
   }
 
-  /** @returns what these rules would do to the sockets of each link that has or gets a subscription @param used as for {@link prune} */
+  /**
+   * @param used as for {@link prune}
+   * @returns what these rules would do to the sockets of each link that has or gets a subscription
+   */
   preview(rules: Rules, used: ReadonlySet<number>): LinkPreview[] {
     return [...this.parts.links.values()].flatMap((link) => {
       const [before, after] = [this.#listening.get(link.ifindex)?.subscription, this.#wanted(link, rules, used.has(link.ifindex))]
@@ -79,7 +88,10 @@ export class Subscriptions extends Part<GroupParts> {
     })
   }
 
-  /** @param isNeeded subscribe even if the rules do not name the link @returns the subscription under these rules; undefined: none */
+  /**
+   * @param isNeeded true: subscribe even if the rules do not name the link
+   * @returns the subscription under these rules; undefined: none
+   */
   #wanted({ ifindex, name }: Link, rules: Rules, isNeeded: boolean): Subscription | undefined {
     const wanted = rules.config.options.subscription(name) ?? (isNeeded ? PLAIN : undefined)
     return wanted && { ...wanted, ring: wanted.ring && (this.#rings.has(ifindex) || this.#rings.size < RING_LIMIT) }

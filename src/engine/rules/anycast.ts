@@ -4,7 +4,8 @@ import type { ActiveRule } from './rule.ts'
 
 /**
  * Decides by the interface identifier, the last 64 bits (RFC 4291 2.5.4). Each /64 of a `subnet` block has anycast addresses, and so has
- * the /64 of an address of this machine. Other prefixes of rules are only ranges of ordinary addresses, and so is the address of a /128 rule.
+ * the /64 of an address of this machine. Other prefixes of rules are only ranges of ordinary addresses. The address of a /128 rule is
+ * always ordinary.
  * @param rules the rules that cover the address
  * @returns whether the address is subnet-router anycast (RFC 4291 2.6.1) or reserved anycast (RFC 2526)
  */

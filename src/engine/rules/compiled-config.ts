@@ -57,7 +57,7 @@ export class CompiledConfig {
   get proxyRules(): ActiveRule[] { return [...this.#variants.values()].flatMap(({ rules }) => [...rules.values()]) }
   get limit(): number { return [...this.#variants.values()].reduce((most, { settings }) => Math.max(most, settings.limit), 0) }
 
-  /** @returns the statement that makes the rule of this number in `list` */
+  /** @returns the statement from which the rule with this number in `list` was made */
   keyOf(number: number): StatementKey {
     const block = this.blocks.findIndex(({ from, to }) => number >= from && number < to)
     if (block >= 0) return { kind: 'proxies', block, part: 'rules', index: number - this.blocks[block].from }

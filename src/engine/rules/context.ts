@@ -27,7 +27,7 @@ export class Part<Parts> {
   constructor(parts: Parts) { this.parts = parts }
 }
 
-/** Base class of parts that keep one record with a deadline for each link that needs one. */
+/** Base class of parts that keep records of links, at most one for each link. A record may have a deadline. */
 export abstract class TimedPart<Parts, Record extends Timed> extends Part<Parts> {
   protected readonly records = new Map<number, Record>()
   protected readonly deadlines = new Deadlines<Record>()
@@ -43,6 +43,6 @@ export abstract class TimedPart<Parts, Record extends Timed> extends Part<Parts>
     this.records.delete(ifindex)
   }
 
-  /** Handles a record whose deadline has come. The record has no deadline then, until another one is set. */
+  /** Handles a record whose deadline has come. The record is no longer in `deadlines` then: this method sets a further deadline, if any. */
   protected abstract due(record: Record, now: Instant): void
 }

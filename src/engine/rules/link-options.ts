@@ -32,7 +32,11 @@ export class LinkOptions {
     this.#want(name, wanted)
   }
 
-  /** Adds the option `snooping` of a block. @param outside the link where routers solicit @param inside the links of the hosts */
+  /**
+   * Adds the option `snooping` of a block.
+   * @param outside the link where routers solicit
+   * @param inside the links of the hosts
+   */
   snoop({ snooping: mode }: Settings, outside: string, inside: readonly string[]): void {
     if (mode === 'no') return
     this.#snooping.set(`${mode} ${outside} ${inside.join(' ')}`, { mode, outside: this.#sets.of([outside]), inside: this.#sets.of(inside) })
@@ -49,7 +53,7 @@ export class LinkOptions {
     return Object.assign({ ...PLAIN }, ...wanted)
   }
 
-  /** `mirrors`: for each link of hosts, the links to mirror the reports of these hosts to. `routers`: links to send MRD messages on. */
+  /** `mirrors`: by link of hosts, the links where the groups that these hosts report are joined. `routers`: links for MRD messages. */
   get snooping(): { mirrors: Map<number, number[]>; routers: Set<number> } {
     const mirrors = new Map<number, number[]>()
     const routers = new Set<number>()

@@ -43,7 +43,8 @@ export function allowsNamed(rules: readonly ActiveRule[], name: string): boolean
 }
 
 /**
- * @param own all links where this machine has the address @param solicitedOn link of the solicitor
+ * @param own the links where this machine has the address: all of them
+ * @param solicitedOn the link of the solicitor
  * @returns whether the address is usable, is not on the solicitor's link, and is on loopback or on a link that one of the rules covers
  */
 export function isReachable(own: readonly OwnAddress[], rules: readonly ActiveRule[], solicitedOn: number): boolean {

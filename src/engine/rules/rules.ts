@@ -32,7 +32,7 @@ export class Rules {
   /** Whether an `auto` rule exists, whose hosts may be on any link. */
   readonly hasAuto: boolean
 
-  /** @param onLink on-link prefixes by the name of the upstream, for `subnet auto` */
+  /** @param onLink the on-link prefixes of each upstream, by the name of the upstream, for `subnet auto` */
   constructor(config: Config, random: Random, onLink: ReadonlyMap<string, readonly Prefix[]> = new Map()) {
     this.#random = random
     this.config = new CompiledConfig(config, random, this.#sets)
@@ -86,7 +86,7 @@ export class Rules {
     yield* hosts.solicitedOn(name)
   }
 
-  /** @returns one filter for each present link that rules listen on. An unchanged filter keeps its `prefixes` object. */
+  /** @returns one filter for each present link that rules listen on. A `prefixes` object is kept until the prefixes may have changed. */
   filters(links: Pick<Links, 'get'>): Filter[] {
     return [...this.#listeners].map(([ifindex, { prefixes }]) => {
       const link = links.get(ifindex)

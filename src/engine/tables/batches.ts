@@ -9,7 +9,7 @@ export class Batches<T> {
   readonly #most: number
   #deadline: Instant | undefined
 
-  /** @param most the most items that are taken at one time */
+  /** @param most the maximum number of items that are taken at one time */
   constructor(most: number) { this.#most = most }
 
   get size(): number { return this.#items.size }

@@ -6,7 +6,7 @@ export class Counts<K> {
   kinds(): Iterable<K> { return this.#counts.keys() }
   count(kind: K): number { return this.#counts.get(kind) ?? 0 }
 
-  /** Adds items of a kind. @param by negative: removes items @returns the new count */
+  /** Adds items of a kind. @param by the number of items; a negative number removes items. @returns the new count */
   add(kind: K, by = 1): number {
     const count = this.count(kind) + by
     if (count > 0) this.#counts.set(kind, count)

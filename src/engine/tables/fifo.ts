@@ -1,6 +1,6 @@
 /** Queue that takes constant time per item. `Array.shift` would move all items behind the first. */
 
-/** Taken items leave the array when the queue is empty, or when there are at least this many of them and more of them than items left. */
+/** Taken items leave the array when the queue is empty, or when at least this many items were taken and fewer items are left than taken. */
 const CLEAR = 1024
 
 export class Fifo<T> {

@@ -7,7 +7,7 @@ export class Pool<T extends object> {
   readonly #items: Mutable<T>[] = []
   #size = 0
 
-  /** @param create makes an item with every property present */
+  /** @param create returns a new item with every property present */
   constructor(create: () => Mutable<T>) { this.#create = create }
   get size(): number { return this.#size }
 
