@@ -19,7 +19,7 @@ export class PreviousRun extends Part<PreviousRunParts> {
   adopt(present: readonly HostRoute[], now: Instant): void {
     if (this.#isAdopted) return
     this.#isAdopted = true
-    const { cache, owners, paths, reconciler, reconfiguration } = this.parts
+    const { cache, owners, reconciler, reconfiguration } = this.parts
     for (const { target, ifindex, via } of present) {
       const known = cache.find(target)
       if (known?.isOwned === true) {
@@ -37,8 +37,7 @@ export class PreviousRun extends Part<PreviousRunParts> {
       neighbor.set({ via })
       reconciler.adopt(neighbor, true, now)
     }
-    paths.stale(this.#toLookUp, now)
-    this.#toLookUp.clear()
+    this.#lookUp(now)
   }
 
   /** Takes over the saved hosts, which are answered for at once and verified soon. */
@@ -61,5 +60,12 @@ export class PreviousRun extends Part<PreviousRunParts> {
       reconciler.adopt(neighbor, false, now)
       this.#toLookUp.add(neighbor)
     }
+    this.#lookUp(now)
+  }
+
+  #lookUp(now: Instant): void {
+    if (!this.#isAdopted) return
+    this.parts.paths.stale(this.#toLookUp, now)
+    this.#toLookUp.clear()
   }
 }

@@ -67,6 +67,14 @@ t.test('a route of the previous run stays, except beside a route of another prog
   t.same(stage.sink.take('route'), [`route delete ${VM} eth1`])
 })
 
+t.test('the routes to saved hosts are looked up, also of those that come after the routes of the previous run', async (t) => {
+  const stage = new Stage(TIMED)
+  stage.routes()
+  restore(stage, host(VM, 'eth1'))
+  stage.wait(100)
+  t.same(stage.sink.take('hide'), [`hide ${VM} eth1`])
+})
+
 t.test('the kernel replies with the route of the previous run until that is known: a pinned host keeps it', async (t) => {
   const text = TIMED.replace('host', `host ${VM} eth1\n host`)
   const start = (ifindex: number): Stage => {
