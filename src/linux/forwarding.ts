@@ -11,7 +11,7 @@ import type { Log } from './log.ts'
 import { native } from './native.ts'
 import { EventSocket, type OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE } from './rtnetlink.ts'
-import { enableForwarding, readSetting, type SettingChange } from './sysctl.ts'
+import { readSetting, type Setting, type SettingChange, writeSetting } from './sysctl.ts'
 
 /** Milliseconds from a report to the check: other programs change several settings in a row, and one check is enough for them. */
 const PAUSE = 1000
@@ -135,4 +135,22 @@ function forwards(links: readonly string[]): boolean | undefined {
   } catch {
     return undefined
   }
+}
+
+/**
+ * Enables forwarding on all links, and sets accept_ra from 1 to 2 on the upstreams: a machine that forwards ignores Router Advertisements
+ * otherwise. accept_ra comes first: when forwarding begins, the kernel removes the default routes of links whose accept_ra is not 2.
+ * @returns the changes; empty when nothing had to be changed
+ * @throws OsError
+ */
+export function enableForwarding(upstreams: readonly string[]): SettingChange[] {
+  const changes: SettingChange[] = []
+  const set = (iface: string, setting: Setting, from: number, to: number): void => {
+    if (readSetting(iface, setting) !== from) return
+    writeSetting(iface, setting, to)
+    changes.push({ iface, setting, from, to })
+  }
+  for (const iface of upstreams) set(iface, 'accept_ra', 1, 2)
+  set('all', 'forwarding', 0, 1)
+  return changes
 }

@@ -1,4 +1,4 @@
-/** The settings that make this machine a router: net.ipv6.conf.*.forwarding, accept_ra and others (Linux Documentation/networking). */
+/** Settings of the kernel: net.ipv6.conf.*.forwarding, accept_ra and others (Linux Documentation/networking/ip-sysctl.rst). */
 import { readFileSync, writeFileSync } from 'node:fs'
 
 const CONF = '/proc/sys/net/ipv6/conf'
@@ -38,22 +38,4 @@ export function readNeighborLimit(): number | undefined {
   } catch {
     return undefined
   }
-}
-
-/**
- * Enables forwarding on all links, and sets accept_ra from 1 to 2 on the upstreams: a machine that forwards ignores Router Advertisements
- * otherwise. accept_ra comes first: when forwarding begins, the kernel removes the default routes of links whose accept_ra is not 2.
- * @returns the changes; empty when nothing had to be changed
- * @throws OsError
- */
-export function enableForwarding(upstreams: readonly string[]): SettingChange[] {
-  const changes: SettingChange[] = []
-  const set = (iface: string, setting: Setting, from: number, to: number): void => {
-    if (readSetting(iface, setting) !== from) return
-    writeSetting(iface, setting, to)
-    changes.push({ iface, setting, from, to })
-  }
-  for (const iface of upstreams) set(iface, 'accept_ra', 1, 2)
-  set('all', 'forwarding', 0, 1)
-  return changes
 }

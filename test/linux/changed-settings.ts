@@ -3,7 +3,8 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { writeFiles } from '../fixtures/program.ts'
 import { ownNamespace, sh } from '../kit/namespace.ts'
 import { ChangedSettings } from '../../src/linux/changed-settings.ts'
-import { enableForwarding, readSetting, writeSetting } from '../../src/linux/sysctl.ts'
+import { enableForwarding } from '../../src/linux/forwarding.ts'
+import { readSetting, writeSetting } from '../../src/linux/sysctl.ts'
 
 await ownNamespace()
 sh('ip link add up0 type veth peer name up1')

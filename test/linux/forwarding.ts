@@ -1,6 +1,6 @@
 import { mock } from 'node:test'
 import t from 'tap'
-import { Forwarding } from '../../src/linux/forwarding.ts'
+import { enableForwarding, Forwarding } from '../../src/linux/forwarding.ts'
 import { readSetting, writeSetting } from '../../src/linux/sysctl.ts'
 import { fakeKernel, hex } from '../fixtures/fake-kernel.ts'
 import { ownNamespace, sh } from '../kit/namespace.ts'
@@ -25,6 +25,22 @@ function watch(isEnabled: boolean, open?: ConstructorParameters<typeof Forwardin
   forwarding.start()
   return { forwarding, needs, log, states, take: () => lines.splice(0) }
 }
+
+t.test('forwarding yes: which settings are changed, in which order', async (t) => {
+  sh('ip link add eth0.7 type veth peer name down1; ip link add off0 type veth peer name static0')
+  writeSetting('all', 'forwarding', 0)
+  writeSetting('eth0.7', 'accept_ra', 1)
+  writeSetting('off0', 'accept_ra', 0)
+  t.strictSame(enableForwarding(['eth0.7', 'off0', 'nowhere']), [
+    { iface: 'eth0.7', setting: 'accept_ra', from: 1, to: 2 },
+    { iface: 'all', setting: 'forwarding', from: 0, to: 1 },
+  ], 'accept_ra first, or the kernel removes its default routes')
+  t.equal(readSetting('eth0.7', 'accept_ra'), 2)
+  t.equal(readSetting('off0', 'accept_ra'), 0, '0 stays 0')
+  t.equal(readSetting('static0', 'accept_ra'), 1, 'no upstream')
+  t.equal(readSetting('down1', 'forwarding'), 1, 'on all links')
+  t.strictSame(enableForwarding(['eth0.7', 'off0']), [], 'nothing to do')
+})
 
 t.test('the kernel reports a change', async (t) => {
   writeSetting('all', 'forwarding', 0)
