@@ -18,6 +18,7 @@ import { OtherProxies } from './engine/cache/other-proxies.ts'
 import { Owners } from './engine/cache/owners.ts'
 import { PinnedHosts } from './engine/cache/pinned-hosts.ts'
 import { Prober } from './engine/cache/prober.ts'
+import { Reachability } from './engine/cache/reachability.ts'
 import { Resolution } from './engine/cache/resolution.ts'
 import { SilentLinks } from './engine/cache/silent-links.ts'
 import { type NeighborSnapshot, savedHosts, snapshotOf } from './engine/cache/snapshot.ts'
@@ -56,7 +57,7 @@ export interface Snapshot {
 
 /** All parts of the engine. Each constructor gets this object, but must not use parts declared below its own: they do not exist yet. */
 class Parts extends Context {
-  readonly budget = new ProbeBudget<Neighbor>(this.effects, this.random, (neighbor, now) => this.resolution.probe(neighbor, now))
+  readonly budget = new ProbeBudget<Neighbor>(this.effects, this.random, (neighbor, now) => this.reachability.probe(neighbor, now))
   readonly cache = new NeighborCache(this)
   readonly otherProxies = new OtherProxies()
   readonly conflicts = new Conflicts(this)
@@ -66,6 +67,7 @@ class Parts extends Context {
   readonly prober = new Prober(this)
   readonly silentLinks = new SilentLinks(this)
   readonly resolution = new Resolution(this)
+  readonly reachability: Reachability = new Reachability(this)
   readonly nextHops = new NextHops(this)
   readonly downstreamProxies = new DownstreamProxies(this)
   readonly claims = new Claims(this)
@@ -97,9 +99,9 @@ export class Engine {
 
   constructor(config: Config, random: Random) {
     this.#parts = new Parts(config, random, createEffects())
-    const { downstreamProxies, resolution, nextHops, budget, bareLinks, learner, hostDiscovery, ...others } = this.#parts
+    const { downstreamProxies, reachability, nextHops, budget, bareLinks, learner, hostDiscovery, ...others } = this.#parts
     const { paths, announcer, routerAdvertiser, routerDiscovery, snooping, groups, detector } = others
-    this.#timed = [downstreamProxies, resolution, nextHops, budget, bareLinks, learner, hostDiscovery, paths, announcer, routerAdvertiser,
+    this.#timed = [downstreamProxies, reachability, nextHops, budget, bareLinks, learner, hostDiscovery, paths, announcer, routerAdvertiser,
       routerDiscovery, snooping, groups, detector]
   }
 
@@ -227,9 +229,7 @@ export class Engine {
       case 'report': return snooping.report(input.ifindex, input.joined, input.left, now)
       case 'query':
         groups.query(input.ifindex, input.query, now)
-        // Only a General Query to all nodes counts in the election of the querier.
-        if (input.query.toAll && input.query.groups === undefined) snooping.query(input.ifindex, input.query.source, now)
-        return
+        return snooping.query(input.ifindex, input.query, now)
       case 'router-solicitation': return routerDiscovery.solicited(input.ifindex, now)
       case 'saved-hosts': return previousRun.restore(input.hosts, now)
     }

@@ -2,7 +2,7 @@
 import type { Address, Mac } from '../../address.ts'
 import type { Conflicts } from '../cache/conflicts.ts'
 import { type Neighbor, type Solicitor, SOLICITOR_LIMIT } from '../cache/neighbor.ts'
-import type { Resolution } from '../cache/resolution.ts'
+import type { Reachability } from '../cache/reachability.ts'
 import { type Context, Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import type { Instant } from '../../engine-types.ts'
@@ -16,7 +16,7 @@ interface Pending {
   readonly solicitors: Solicitor[]
 }
 
-export type DadParts = Pick<Context, 'effects'> & { readonly resolution: Resolution; readonly conflicts: Conflicts }
+export type DadParts = Pick<Context, 'effects'> & { readonly reachability: Reachability; readonly conflicts: Conflicts }
 
 export class Dad extends Part<DadParts> {
   readonly #pending = new Map<string, Pending>()
@@ -28,7 +28,7 @@ export class Dad extends Part<DadParts> {
     if (neighbor.mac === solicitor.mac) return 'dad-own-mac'
     // The answer of another proxy does not prove that the host is there.
     if (neighbor.isOverridable) return 'dad-unproven'
-    return neighbor.isPinned ? undefined : this.parts.resolution.confirm(neighbor, solicitor, now)
+    return neighbor.isPinned ? undefined : this.parts.reachability.confirm(neighbor, solicitor, now)
   }
 
   conflict(neighbor: Neighbor, ifindex: number, mac: Mac, now: Instant): void {

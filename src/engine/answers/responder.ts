@@ -103,7 +103,7 @@ export class Responder extends Part<ResponderParts> {
   #owned(neighbor: Neighbor, link: Link, view: NdiscView, rules: readonly ActiveRule[], isDad: boolean, now: Instant): Outcome {
     if (neighbor.ifindex === link.ifindex) {
       // The proxy that answered for the target now solicits it: the host may have left that proxy.
-      if (neighbor.isVouched && view.sourceMac === neighbor.mac && !isDad) this.parts.resolution.verify(neighbor, now, 'solicited')
+      if (neighbor.isVouched && view.sourceMac === neighbor.mac && !isDad) this.parts.reachability.verify(neighbor, now, 'solicited')
       return 'same-link'
     }
     if (neighbor.isForeign) return 'foreign'
@@ -113,7 +113,7 @@ export class Responder extends Part<ResponderParts> {
     if (outcome !== undefined) return outcome
     // A solicitor that itself claims the target gets no answer from the cache: the owner is verified first.
     const { rival, rivalMac } = neighbor.work
-    if (rival === link.ifindex && rivalMac === view.sourceMac) return this.parts.resolution.confirm(neighbor, solicitorOf(link, view), now)
+    if (rival === link.ifindex && rivalMac === view.sourceMac) return this.parts.reachability.confirm(neighbor, solicitorOf(link, view), now)
     if (!neighbor.isReady) return neighbor.wait(solicitorOf(link, view)) ? 'probing' : 'limit'
     if (isDad) this.#dad.conflict(neighbor, link.ifindex, view.sourceMac, now)
     return this.#answer(link, view, rules[0])

@@ -8,7 +8,7 @@ import type { Instant } from '../../engine-types.ts'
 import type { DownstreamProxies } from './downstream-proxies.ts'
 import type { Neighbor } from './neighbor.ts'
 import { proof } from './proof.ts'
-import type { Resolution, ResolutionParts } from './resolution.ts'
+import type { Reachability, ReachabilityParts } from './reachability.ts'
 
 /** Milliseconds between a claim to another proxy (`Prober.claim`) and the next probe: the proxy must receive the claim first. */
 const CLAIM_LEAD = 100
@@ -16,12 +16,12 @@ const CLAIM_LEAD = 100
 /** Milliseconds that a proxy needs, in addition to the time of its own probes, to notice that a host behind it is gone. */
 const PROXY_DELAY = 1000
 
-export type ClaimParts = ResolutionParts & { readonly resolution: Resolution; readonly downstreamProxies: DownstreamProxies }
+export type ClaimParts = ReachabilityParts & { readonly reachability: Reachability; readonly downstreamProxies: DownstreamProxies }
 
 export class Claims extends Part<ClaimParts> {
   /** Handles a valid NA. @returns the result of {@link proof}. An `unsolicited` NA proves no owner, but may be evidence of a host */
   advertisement(ifindex: number, view: NdiscView, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
-    const { cache, conflicts, otherProxies, links, owners, silentLinks, resolution, downstreamProxies } = this.parts
+    const { cache, conflicts, otherProxies, links, owners, silentLinks, reachability, downstreamProxies } = this.parts
     otherProxies.advertisement(view)
     downstreamProxies.advertisement(ifindex, view, now)
     const neighbor = cache.get(view.t0, view.t1, view.t2, view.t3)
@@ -46,7 +46,7 @@ export class Claims extends Part<ClaimParts> {
     const isSearched = verdict === 'proxied' && state !== 'REACHABLE' && view.tlla >= 0
     if (isDownstream && !isHost && (isSearched || (verdict === 'proof' && isProxied))) {
       const end = downstreamProxies.answered(neighbor, ifindex, mac, now)
-      if (isSearched && end !== undefined) resolution.postpone(neighbor, end)
+      if (isSearched && end !== undefined) reachability.postpone(neighbor, end)
     }
     if (verdict !== 'proof') return verdict
     silentLinks.answered(ifindex)
@@ -78,14 +78,14 @@ export class Claims extends Part<ClaimParts> {
    * @param mac undefined when only a bridge reported the host
    */
   contest(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): void {
-    const { resolution, prober, cache, conflicts } = this.parts
+    const { reachability, prober, cache, conflicts } = this.parts
     const { target, isPinned, state, work: { isMissing, rival } } = neighbor
     if (isPinned || this.#isGatewayElsewhere(neighbor, ifindex)) {
       if (mac !== undefined && ifindex !== neighbor.ifindex) conflicts.report(target, ifindex, mac, isPinned ? 'pinned' : 'gateway', now)
       return
     }
     if (neighbor.isOverridable && !neighbor.isVouched && ifindex !== neighbor.ifindex && !this.#isUpstream(neighbor, ifindex)) {
-      resolution.verify(neighbor, now, 'claimed')
+      reachability.verify(neighbor, now, 'claimed')
       prober.widen(neighbor, [ifindex])
       return
     }
@@ -100,7 +100,7 @@ export class Claims extends Part<ClaimParts> {
     }
     const { isClaimedBehind } = neighbor
     if (isClaimedBehind && rival !== ifindex) prober.claim(neighbor)
-    resolution.contest(neighbor, now, isClaimedBehind ? CLAIM_LEAD : 0)
+    reachability.contest(neighbor, now, isClaimedBehind ? CLAIM_LEAD : 0)
   }
 
   #isGatewayElsewhere({ isPinned, target: { w0, w1, w2, w3 } }: Neighbor, ifindex: number): boolean {

@@ -18,7 +18,7 @@ import { Deadlines, earliest, type Timed } from '../tables/deadlines.ts'
 import type { Instant, KernelNeighbor } from '../../engine-types.ts'
 import type { Limit } from '../../events.ts'
 import { type Neighbor, type NextHop, isSameHop } from './neighbor.ts'
-import type { Resolution, ResolutionParts } from './resolution.ts'
+import type { Reachability, ReachabilityParts } from './reachability.ts'
 
 /** The most next hops that are known at one time. */
 export const HOP_LIMIT = 1024
@@ -27,7 +27,7 @@ const WAKE_LIMIT = 16
 /** The most entries whose routes are looked up again in one millisecond. */
 const LOOKUP_BATCH = 24
 
-export type NextHopParts = ResolutionParts & { readonly resolution: Resolution }
+export type NextHopParts = ReachabilityParts & { readonly reachability: Reachability }
 
 class Hop implements NextHop, Timed {
   readonly ifindex: number
@@ -76,9 +76,9 @@ export class NextHops extends Part<NextHopParts> {
    * becoming FAILED or being removed. At HOP_LIMIT, an INCOMPLETE or PROBE entry with an unknown next hop is always removed.
    */
   follow(neighbor: Neighbor, ifindex: number, address: Address, now: Instant): void {
-    const { owners, resolution } = this.parts
+    const { owners, reachability } = this.parts
     const { state, work: { nextHop, probed } } = neighbor
-    if (state === 'REACHABLE') return isSameHop(nextHop, { ifindex, address }) ? undefined : resolution.verify(neighbor, now, 'route')
+    if (state === 'REACHABLE') return isSameHop(nextHop, { ifindex, address }) ? undefined : reachability.verify(neighbor, now, 'route')
     const hop = this.#get(ifindex, address) ?? this.#create(ifindex, address, neighbor.rule.settings)
     if (hop === undefined) return owners.remove(neighbor, 'limit')
     neighbor.set({ nextHop: hop })

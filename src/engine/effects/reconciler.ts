@@ -1,5 +1,4 @@
 /** Compares the wanted and the applied state of entries. Corrects host routes and solicited-node groups, and announces owners. */
-import type { Address } from '../../address.ts'
 import type { Neighbor } from '../cache/neighbor.ts'
 import type { NeighborCache } from '../cache/neighbor-cache.ts'
 import { MacChanges } from '../links/mac-changes.ts'
@@ -7,19 +6,15 @@ import type { GroupParts } from '../listening/subscriptions.ts'
 import { Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
 import type { HostRoute, Instant, Link, RouteChange } from '../../engine-types.ts'
-import type { Announcer } from './announcer.ts'
+import { MoveAnnouncer, type MoveParts } from './move-announcer.ts'
 import type { Paths } from './paths.ts'
 import { isRoutedBy, wants } from './wanted-routes-and-groups.ts'
 
-/** The most addresses that are announced on the new link of a host that moved. */
-const MOVE_LIMIT = 64
-
-export type ReconcilerParts = GroupParts & { readonly cache: NeighborCache; readonly announcer: Announcer; readonly paths: Paths }
+export type ReconcilerParts = MoveParts & GroupParts & { readonly cache: NeighborCache; readonly paths: Paths }
 
 export class Reconciler extends Part<ReconcilerParts> {
-  /** Owners that any downstream host may have in its cache: routers, and pinned owners on an upstream. */
-  readonly #routers = new Set<Neighbor>()
   readonly #macChanges = new MacChanges()
+  readonly #moves = new MoveAnnouncer(this.parts)
 
   reconcile(neighbor: Neighbor, now: Instant): void {
     neighbor.isDirty = false
@@ -32,7 +27,7 @@ export class Reconciler extends Part<ReconcilerParts> {
       neighbor.set({ unannounced: undefined })
       this.parts.announcer.announce(neighbor.target, neighbor.rule.settings, unannounced.links, unannounced.isChange, now)
     }
-    this.#move(neighbor, now)
+    this.#moves.update(neighbor, now)
   }
 
   /** Applies the wanted state of an owner of the previous run, without announcements. @param isRouted the kernel has the host route */
@@ -128,41 +123,6 @@ export class Reconciler extends Part<ReconcilerParts> {
     const announced = isUpstream(rule, links.get(ifindex)) ? fresh.filter(isReaddressed) : fresh
     if (announced.length === 0) return
     neighbor.set({ unannounced: { links: announced, isChange: announced.some((link) => link === home || isReaddressed(link)) } })
-  }
-
-  /**
-   * Registers routers. After a move, announces the owner on its former link. On the new link, announces the addresses that the owner may
-   * have in its cache.
-   */
-  #move(neighbor: Neighbor, now: Instant): void {
-    const { links, announcer } = this.parts
-    const { isOwned, isForeign, ifindex, router, isPinned, home, rule, target } = neighbor
-    const isOnUpstream = isUpstream(rule, links.get(ifindex))
-    if (isOwned && (router || (isPinned && isOnUpstream))) this.#routers.add(neighbor)
-    else this.#routers.delete(neighbor)
-    if (!isOwned || isForeign || ifindex === 0) return
-    // `announce solicit` solicits the routers that are registered here.
-    if (isOnUpstream) announcer.router(ifindex, target, router || isPinned)
-    neighbor.home = ifindex
-    if (home === 0 || home === ifindex || rule.settings.announce === 'no') return
-    const settings = { ...rule.settings, announce: 'yes' } as const
-    const isHomeServed = !isUpstream(rule, links.get(home)) && (!isOnUpstream || rule.links.ifindexes.includes(home))
-    if (isHomeServed) announcer.announce(target, settings, [home], true, now)
-    if (isOnUpstream) return
-    for (const known of [...this.#knownOn(ifindex)].slice(0, MOVE_LIMIT)) announcer.announceAlso(known, settings, ifindex, now)
-  }
-
-  /** Iterates over the addresses that any host on a link may use: routers that are answered for there, and addresses of this machine. */
-  * #knownOn(ifindex: number): Generator<Address> {
-    const { rules, links } = this.parts
-    for (const { target, joined } of this.#routers) if (joined.includes(ifindex)) yield target
-    for (const link of links.values()) {
-      if (link.name === 'lo') continue
-      for (const { address, address: { w0, w1, w2, w3 }, tentative } of link.addresses) {
-        const isHere = link.ifindex === ifindex || rules.match(ifindex, w0, w1, w2, w3).length > 0
-        if (isHere && !tentative && !rules.excluded(w0, w1, w2, w3)) yield address
-      }
-    }
   }
 }
 

@@ -213,13 +213,13 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
 
   /** Handles a link that became usable: verifies its owners and discovers its hosts. */
   usable({ ifindex, name }: Link, now: Instant): void {
-    const { goneHosts, learner, cache, resolution, owners, nextHops, hostDiscovery, routerAdvertiser } = this.parts
+    const { goneHosts, learner, cache, resolution, reachability, owners, nextHops, hostDiscovery, routerAdvertiser } = this.parts
     nextHops.gone(ifindex)
     for (const target of goneHosts.take(name)) {
       const rule = this.ruleOf(target, ifindex)
       if (rule !== undefined) learner.seek(target, rule, ifindex, now)
     }
-    for (const neighbor of cache.on(ifindex)) resolution.verify(neighbor, now, 'link up')
+    for (const neighbor of cache.on(ifindex)) reachability.verify(neighbor, now, 'link up')
     resolution.catchUp(ifindex, now)
     // No host on this link could answer until now, so negative entries are removed: their hosts may be here.
     for (const neighbor of cache.capacity.failed) owners.remove(neighbor, 'link up')

@@ -44,7 +44,7 @@ export class Learner extends Part<LearnerParts> {
    * an owner starts a verification. An entry that shows another host is evidence.
    */
   kernel({ target: { w0, w1, w2, w3 }, ifindex, mac, state, router, permanent }: KernelNeighbor, now: Instant): void {
-    const { rules, links, cache, resolution } = this.parts
+    const { rules, links, cache, reachability } = this.parts
     const neighbor = cache.get(w0, w1, w2, w3)
     const isHome = neighbor?.isOwned === true && neighbor.ifindex === ifindex
     const isLost = state === 'failed' || state === 'deleted'
@@ -53,12 +53,12 @@ export class Learner extends Part<LearnerParts> {
       neighbor.set({ isMisdirected: isOther && !neighbor.isPinned })
     }
     if (isLost) {
-      if (isHome) resolution.verify(neighbor, now, 'kernel')
+      if (isHome) reachability.verify(neighbor, now, 'kernel')
       return
     }
     if (mac === undefined) return
     if (isHome && neighbor.mac === mac) {
-      if (state === 'reachable') resolution.refresh(neighbor, now)
+      if (state === 'reachable') reachability.refresh(neighbor, now)
       return
     }
     if (!isSignOfLife(state, neighbor)) return
@@ -69,12 +69,12 @@ export class Learner extends Part<LearnerParts> {
   }
 
   station({ ifindex, mac, port }: Extract<Input, { kind: 'station' }>, now: Instant): void {
-    const { rules, cache, resolution, claims } = this.parts
+    const { rules, cache, reachability, claims } = this.parts
     cache.capacity.station(ifindex, mac, port)
     for (const neighbor of cache.capacity.of(mac)) {
       const { target: { w0, w1, w2, w3 } } = neighbor
       if (port === undefined && neighbor.ifindex === ifindex) {
-        resolution.missing(neighbor, now)
+        reachability.missing(neighbor, now)
       } else if (port !== undefined && neighbor.ifindex !== ifindex && rules.owning(ifindex, w0, w1, w2, w3) !== undefined) {
         claims.contest(neighbor, ifindex, undefined, now)
       }

@@ -5,6 +5,7 @@
 import type { Address } from '../../address.ts'
 import { MULTICAST_ADDRESS_LISTENING_INTERVAL, OTHER_QUERIER_PRESENT_TIMEOUT, QUERY_INTERVAL, QUERY_RESPONSE_INTERVAL, STARTUP_QUERY_COUNT,
   STARTUP_QUERY_INTERVAL } from '../../wire/constants.ts'
+import type { ListenerQuery } from '../../wire/mld-decode.ts'
 import { linkLocal } from '../links/source-address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import { AddressMap } from '../tables/address-map.ts'
@@ -70,8 +71,9 @@ export class Snooping extends Part<SnoopingParts> {
     for (const group of joined) this.#join(downstream, group, now)
   }
 
-  /** Handles a General Query of another router. The router with the lowest address is the querier (RFC 3810 7.6.2). */
-  query(ifindex: number, source: Address, now: Instant): void {
+  /** Handles a query of another router. The querier is the router with the lowest address (RFC 3810 7.6.2); only General Queries count. */
+  query(ifindex: number, { source, toAll, groups }: ListenerQuery, now: Instant): void {
+    if (!toAll || groups !== undefined) return
     const downstream = this.#downstreams.get(ifindex)
     const own = linkLocal(this.parts.links, ifindex)
     if (downstream === undefined || own === undefined || source.compare(own) >= 0) return

@@ -1,7 +1,7 @@
-/** The life of a cache entry: INCOMPLETE, REACHABLE, PROBE, FAILED. */
+/** Address resolution: entries that are INCOMPLETE, and those that FAILED. */
 import t from 'tap'
 import { SOLICITOR_LIMIT } from '../../../src/engine/cache/neighbor.ts'
-import { ETH0, ETH1, ETH2, ip, linkOf, mac, own, PATIENT, Stage, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
+import { ETH0, ETH1, ETH2, linkOf, own, PATIENT, Stage, twoLinks, VM, VM2 } from '../kit/stage.ts'
 
 t.test('INCOMPLETE: one probe per timeout, then FAILED, then no entry', async (t) => {
   const stage = new Stage(PATIENT)
@@ -22,49 +22,6 @@ t.test('INCOMPLETE: one probe per timeout, then FAILED, then no entry', async (t
   stage.wait(20_000)
   t.equal(stage.known[VM], undefined, 'after deadtime')
   t.equal(stage.ns(ETH0, VM), 'probing', 'from the beginning')
-})
-
-t.test('REACHABLE: answered at once, verified before the end of ttl, first by unicast, then by the group', async (t) => {
-  const stage = new Stage(PATIENT)
-  stage.learn(VM, VM2)
-  t.equal(stage.known[VM], 'REACHABLE eth1 routed')
-  stage.wait(27_999)
-  t.same(stage.sink.take(), [])
-  stage.wait(1)
-  t.equal(stage.known[VM], 'PROBE eth1 routed')
-  const unicast = `confirm eth1 ${VM} from fe80::ff:3 to ${VM2}`
-  t.same(stage.sink.take('confirm', 'solicit'), [unicast])
-  t.equal(stage.ns(ETH0, VM), 'answered', 'still known')
-  stage.wait(1500)
-  t.same(stage.sink.take('confirm', 'solicit'), [unicast, unicast, `solicit eth1 ${VM}`], 'one lost probe is not the end')
-  t.equal(stage.na(ETH1, VM, VM2), 'proof')
-  t.equal(stage.known[VM], 'REACHABLE eth1 routed')
-  stage.wait(29_999)
-  t.equal(stage.known[VM], 'PROBE eth1 routed')
-  stage.wait(1)
-  t.equal(stage.known[VM], 'FAILED -', 'no proof is older than ttl')
-  t.same(stage.sink.take('route'), [`route delete ${VM} eth1`])
-  stage.wait(20_000)
-  t.equal(stage.known[VM], undefined)
-})
-
-t.test('keepalive no: verified only after a solicitation, removed at the end of ttl', async (t) => {
-  const stage = new Stage(PATIENT.replace('host', 'keepalive no\n host'))
-  stage.learn(VM, VM2)
-  stage.wait(29_999)
-  t.same(stage.sink.take(), [])
-  stage.wait(1)
-  t.same(stage.sink.take('confirm', 'solicit', 'route'), [`route delete ${VM} eth1`])
-  t.equal(stage.known[VM], undefined)
-  stage.learn(VM, VM2)
-  t.equal(stage.ns(ETH0, VM), 'answered')
-  stage.wait(28_000)
-  t.equal(stage.known[VM], 'PROBE eth1 routed')
-  stage.na(ETH1, VM, VM2)
-  stage.wait(29_000)
-  t.equal(stage.ns(ETH0, VM), 'answered', 'a late solicitation')
-  stage.wait(1000)
-  t.equal(stage.known[VM], 'PROBE eth1 routed')
 })
 
 t.test('each solicitor is answered once, those beyond the limit are not', async (t) => {
@@ -91,35 +48,6 @@ t.test('a solicitor of a target that failed is not answered later', async (t) =>
   t.equal(stage.known[VM], 'INCOMPLETE -', 'ends the negative entry')
   t.equal(stage.na(ETH1, VM, VM2), 'proof')
   t.same(stage.sink.take('advertise'), [])
-})
-
-t.test('restored owners are known at once and verified by their group', async (t) => {
-  const restored = (): Stage => {
-    const stage = new Stage(PATIENT)
-    stage.handle({ kind: 'saved-hosts', hosts: [{ target: ip(VM), iface: 'eth1', mac: undefined, router: false }] })
-    return stage
-  }
-  const stage = restored()
-  t.same(stage.sink.take('solicit', 'confirm'), [`solicit eth1 ${VM}`])
-  t.equal(stage.known[VM], 'PROBE eth1 routed')
-  stage.handle({ kind: 'saved-hosts', hosts: [{ target: ip(VM), iface: 'eth1', mac: undefined, router: false }] })
-  t.same(stage.sink.take(), [], 'once')
-  const proved = stage.now
-  stage.na(ETH1, VM, VM2)
-  // Reports of groups are over.
-  stage.wait(20_000)
-  t.equal(stage.engine.deadline, proved + 28_000)
-  t.same([...stage.engine.savedHosts], [{ target: ip(VM), iface: 'eth1', mac: mac(VM2), router: false }])
-  stage.gone(ETH1)
-  stage.wait(20_000)
-  t.same([...stage.engine.savedHosts], [])
-  t.equal(stage.engine.deadline, undefined)
-
-  const defended = restored()
-  t.equal(defended.dad(ETH0, VM, VM3), 'probing')
-  t.same(defended.sink.take('advertise'), [])
-  defended.na(ETH1, VM, VM2)
-  t.equal(defended.sink.take('advertise').length, 1, 'after the proof')
 })
 
 /** A link whose link-local address is in DAD. */
@@ -157,20 +85,6 @@ t.test('probes without a usable address end, with a reason of their own', async 
   t.equal(gone.known[VM], 'FAILED -', 'a link that is gone is not waited for')
 })
 
-t.test('an owner is not lost while its link has no usable address', async (t) => {
-  const stage = new Stage(PATIENT)
-  stage.learn(VM, VM2)
-  stage.wait(27_000)
-  stage.link(IN_DAD)
-  stage.wait(3000)
-  t.equal(stage.known[VM], 'PROBE eth1 routed')
-  t.same(stage.probes(), [])
-  stage.link(linkOf(ETH1))
-  t.same(stage.probes(), [`confirm eth1 ${VM} from fe80::ff:3 to ${VM2}`])
-  stage.na(ETH1, VM, VM2)
-  t.equal(stage.known[VM], 'REACHABLE eth1 routed')
-})
-
 t.test('a further link that the budget refuses is no answer either', async (t) => {
   const config = PATIENT.replace('downstream eth1', 'downstream eth1 eth2').replace('host', 'probe-limit 8\n host')
   const stage = new Stage(config)
@@ -184,4 +98,18 @@ t.test('a further link that the budget refuses is no answer either', async (t) =
   t.ok(stage.sink.take('neighbor').some((line) => line.includes(VM) && line.includes('probe-limit')))
   stage.wait(8000)
   t.equal(stage.ns(ETH0, VM), 'probing', 'not for the whole deadtime')
+})
+
+t.test('an owner is not lost while its link has no usable address', async (t) => {
+  const stage = new Stage(PATIENT)
+  stage.learn(VM, VM2)
+  stage.wait(27_000)
+  stage.link(IN_DAD)
+  stage.wait(3000)
+  t.equal(stage.known[VM], 'PROBE eth1 routed')
+  t.same(stage.probes(), [])
+  stage.link(linkOf(ETH1))
+  t.same(stage.probes(), [`confirm eth1 ${VM} from fe80::ff:3 to ${VM2}`])
+  stage.na(ETH1, VM, VM2)
+  t.equal(stage.known[VM], 'REACHABLE eth1 routed')
 })

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { Address } from '../../../src/address.ts'
 import { GROUP_LIMIT, MIRROR_LIMIT, Snooping } from '../../../src/engine/listening/snooping.ts'
+import type { ListenerQuery } from '../../../src/wire/mld-decode.ts'
 import { Links } from '../../../src/engine/links/links.ts'
 import type { Instant } from '../../../src/engine-types.ts'
 import { chance, ip, linkOf, own, TimedRecorder } from '../kit/stage.ts'
@@ -23,7 +24,8 @@ function stage(mirrors: [number, number[]][] = [[DOWN, [UP]]]) {
     configure: (mirrors: [number, number[]][]) => snooping.configure(new Map(mirrors), at()),
     report: (joined: number[], left: number[] = [], ifindex = DOWN) =>
       snooping.report(ifindex, groups(...joined), groups(...left), at()),
-    query: (source: string, ifindex = DOWN) => snooping.query(ifindex, ip(source), at()),
+    query: (source: string, ifindex = DOWN, more: Partial<ListenerQuery> = {}) => snooping.query(ifindex,
+      { kind: 'query', version: 2, source: ip(source), toAll: true, groups: undefined, delay: 10_000, ...more }, at()),
     run: (until: number) => {
       recorder.run(snooping, until)
       return recorder.take()
@@ -115,7 +117,9 @@ t.test('another querier with a lower address: no queries of ours, and groups exp
   it.run(50_000)
   it.query('fe80::ff:3')
   it.query('fe80::ff:4')
-  t.same(it.run(157_000), [`156250 ${QUERY}`], 'a higher address, and our own')
+  it.query('fe80::ff:2', DOWN, { toAll: false })
+  it.query('fe80::ff:2', DOWN, { groups: [] })
+  t.same(it.run(157_000), [`156250 ${QUERY}`], 'a higher address, our own, and queries that are not general')
   it.report([1])
   it.query('fe80::ff:2')
   it.report([], [1])
