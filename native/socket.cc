@@ -1,6 +1,6 @@
 // The socket class, with readiness by uv_poll and explicit close. Its methods receive() and send() are in receive.cc and send.cc.
 //
-// The garbage collector closes a socket that is not started. It keeps a started socket until stop() or close().
+// The garbage collector closes a socket that is not started. A started socket lives until stop() or close().
 
 #include "socket.h"
 
@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-// A poll handle of a socket. It is freed when libuv has closed it, perhaps after the socket.
+// A poll handle of a socket. The handle is freed when libuv has closed it, perhaps after the socket is freed.
 struct Poll {
   uv_poll_t handle;  // the first member, because a pointer to it is cast to Poll*
   Environment* environment;

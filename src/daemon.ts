@@ -1,6 +1,6 @@
 /**
  * Joins the engine with the clock, the sockets and the kernel. Each input runs one step of the engine. The effects of a step are carried
- * out in the order in which `Effects` lists them. Inputs that come during a step wait. Events are logged after the answers are sent.
+ * out in the order in which `Effects` lists them. Inputs that come during a step are queued. Events are logged after the answers are sent.
  */
 import type { Config } from './config/config.ts'
 import { Machine } from './doctor/machine.ts'

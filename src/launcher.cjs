@@ -32,7 +32,7 @@ function obstacle() {
   return 'this package has no native code for ' + node + ', whose ABI is ' + process.versions.modules + ': ' + install + ', or a newer ndp6d'
 }
 
-/** @returns the names in a directory; none if it cannot be read. The program is loaded then, and only commands with native code fail. */
+/** @returns the names in a directory; none if it cannot be read, so that only the commands that need native code fail. */
 function list(directory) {
   try {
     return fs.readdirSync(directory)

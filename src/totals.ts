@@ -71,7 +71,7 @@ export class Totals {
     this.configure(words)
   }
 
-  /** From now on, counts traffic by the names and patterns of another configuration. */
+  /** Counts traffic by the interface names and patterns of the new configuration from now on. */
   configure(words: readonly string[]): void {
     for (const ifindex of this.#links.keys()) this.#add(ifindex)
     this.#words = new Set(words)

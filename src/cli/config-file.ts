@@ -41,7 +41,7 @@ function example(): string {
   return path === undefined ? '' : `, an example is ${path}`
 }
 
-/** A configuration file, and the files that it includes, which may change. */
+/** A configuration file and the files that it includes. The contents may change between two readings. */
 export class ConfigFile {
   readonly path: string
   /** The state of each path at the last reading. */

@@ -37,7 +37,7 @@ export function checkLinks({ config, ifaces }: Parsed, links = readLinks()): rea
   return report.diagnostics
 }
 
-/** Warns if hosts get no default route because this machine does not forward. This is no error: forwarding may be enabled later. */
+/** Warns if Router Advertisements give no default route because this machine does not forward. No error: it may forward later. */
 export function checkForwarding({ config, places }: Parsed, isForwarding = readSetting('all', 'forwarding') !== 0): readonly Diagnostic[] {
   const subnet = config?.subnets.find(({ settings }) => settings.routerAdvertisements)
   const span = subnet && places.spanOf(subnet, 'routerAdvertisements')

@@ -6,7 +6,7 @@ import type { Places } from './places.ts'
 
 /** Bytes left after the IPv6 header, the fixed fields, and the options for link-layer address and MTU (RFC 4861 4.2). */
 const SPACE = 1280 - 40 - 16 - 8 - 8
-/** Bytes of a prefix option, and of a server or domain option without its values. A test compares this check with the encoder. */
+/** Bytes of a prefix option, and of a server or domain option without values. A test compares this check with wire/router-messages.ts. */
 const PREFIX = 32, HEADER = 8
 /** Bytes of a server, and of a domain besides its characters: the length octet of the first label, and a final zero (RFC 1035 3.1). */
 const SERVER = 16, DOMAIN = 2

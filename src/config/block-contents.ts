@@ -109,7 +109,7 @@ function readValue(statement: Statement, { type, min = 0 }: Option, reader: Read
 
 /**
  * The most unknown statements outside of blocks; a further one is an error. A file of another kind has an unknown statement in each line.
- * Without the error, a reload would take long, and would then apply an empty configuration.
+ * Without this limit, a reload would take long, and would then apply an empty configuration.
  */
 const MAX_UNKNOWN = 100
 

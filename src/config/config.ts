@@ -7,7 +7,7 @@ import type { Address, Prefix } from '../address.ts'
 export type Override = 'auto' | 'always' | 'never'
 export type SourceChoice = 'link-local' | 'global' | 'target'
 
-/** Announcement of new owners on the link of the solicitors: none, unsolicited NAs, or an NS to each router. */
+/** How new owners of addresses are announced to solicitors: not at all, by unsolicited NAs, or by an NS to each router. */
 export type Announce = 'no' | 'yes' | 'solicit'
 /** Method that makes switches with MLD snooping forward solicitations for unknown hosts. */
 export type Snooping = 'no' | 'mirror' | 'mrd'
@@ -38,7 +38,7 @@ export interface Settings {
   readonly hostLimit: number
   /** Limit of probes per second and link for unknown targets. */
   readonly probeLimit: number
-  /** O flag of answers: `auto` is 0 (RFC 4861 7.2.8). */
+  /** O flag of answers: `auto` is 0 (RFC 4861 7.2.8). Announcements after a change have O=1, unless this is `never`. */
   readonly override: Override
   readonly source: SourceChoice
   /** Whether a changed entry of the kernel's neighbor table is set back to the link-layer address of the verified owner. */
@@ -79,7 +79,7 @@ export interface Subnet {
   readonly downstream: readonly string[]
   readonly hosts: readonly PinnedHost[]
   readonly exclude: readonly Prefix[]
-  /** Name servers and search domains of Router Advertisements (RFC 8106). If absent, the values of routers on the upstream are used. */
+  /** Name servers and search domains of Router Advertisements (RFC 8106). If absent, those that routers on the upstream advertise. */
   readonly dns?: readonly Address[]
   readonly search?: readonly string[]
   readonly settings: Settings

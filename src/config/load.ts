@@ -29,7 +29,7 @@ export interface Parsed {
 
 const MAX_DEPTH = 8
 
-/** Parses the configuration `text` of `file`. Never throws because of the text. @param path the path of `file`, as from `readInclude` */
+/** Parses the configuration `text` of `file`. Never throws because of the text. @param path of `file`, as `readInclude` returns it */
 export function parseConfig(text: string, file: string, readInclude: ReadInclude = () => [], path = file): Parsed {
   const report = new Report()
   const source = new Source(file, text)

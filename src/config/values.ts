@@ -220,7 +220,7 @@ export class Reader {
     }
     const near = /[0-9a-f]/i.test(address) && address.includes(':') ? this.suggest(address) : undefined
     const hint = foreignHint(text.slice(0, 64)) ?? (near && `did you mean \`${near}${/^\d+$/.test(length) ? `/${length}` : ''}\`?`)
-      ?? 'ndppd 0.2.x reads ::/128, which matches no solicitation'
+      ?? 'ndppd 0.2.x reads it as ::/128, which matches no solicitation'
     this.report.error(word, 'bad-address', `${quote(text)} is not ${expected}`, hint)
     return undefined
   }

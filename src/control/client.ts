@@ -51,7 +51,7 @@ export async function * request(path: string, command: string, args: object = {}
 
 function lost(): NoReply { return new NoReply('lost', 'the daemon closed the connection before the end of its reply') }
 
-/** Parses a line of the reply. @param isEnd whether the line is the last one, and thus perhaps incomplete. @throws NoReply */
+/** Parses a line of the reply. @param isEnd whether the connection has ended, so that the line may be incomplete. @throws NoReply */
 function partOf(line: string, isEnd: boolean): Part {
   try {
     const part: unknown = JSON.parse(line)

@@ -137,7 +137,7 @@ export class ControlServer {
       if (end === -1 && text.length <= MAX_LINE) return
       clearTimeout(timer)
       socket.removeAllListeners('data')
-      // Further data is ignored, but reading it takes time, so a client that sends too much is disconnected. ndp6d's commands send none.
+      // Further data is ignored, but reading it takes time, so a client that sends too much is disconnected. ndp6d's commands do not.
       let ignored = text.length
       socket.on('data', (more: string) => {
         ignored += more.length

@@ -10,7 +10,7 @@ export interface Finding {
   readonly what: string
   /** The consequence. */
   readonly why: string
-  /** A single command line for sh(1) that mends the fault; if `isLine` is set, a line of the configuration that mends it. */
+  /** A single command line for sh(1) that mends the fault; if `isLine` is set, a line of the configuration or the unit that does. */
   readonly mend: string
   readonly isLine?: boolean
   /** The line of the configuration that makes the mend permanent. */
@@ -39,7 +39,7 @@ export interface Check {
   readonly needs?: 'configuration' | 'daemon'
   /** The daemon makes this check every minute, because it takes milliseconds at most and starts no program. */
   readonly isCheap?: boolean
-  /** The daemon logs the fault as another event than `finding`, so the finding itself is not logged. */
+  /** The daemon logs the fault by an event of its own, so it does not log the finding. */
   readonly isLogged?: boolean
   look(subject: Subject): Result | Promise<Result>
 }

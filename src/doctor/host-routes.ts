@@ -38,7 +38,7 @@ function ownersOf({ config, daemon, neighbors }: Configured): Owner[] {
   ]
 }
 
-/** Finds a link where packets for the owner come in: it is up, and not the owner's own link. @returns its ifindex, or an empty list */
+/** Finds a link that is up, not the owner's, where by the rules packets for the owner come in. @returns its ifindex, or an empty list */
 function sourcesOf({ config, machine }: Configured, { target, link }: Owner): number[] {
   const names = [
     ...config.subnets.filter((subnet) => prefixesOf(subnet, machine).some((prefix) => prefix.contains(target)))

@@ -31,7 +31,7 @@ function testOf(option: string, value: string): Test | undefined {
     case '--hl-eq': return ({ hopLimit }) => hopLimit === Number(value)
     case '--hl-lt': return ({ hopLimit }) => hopLimit < Number(value)
     case '--hl-gt': return ({ hopLimit }) => hopLimit > Number(value)
-    // Neighbor Discovery and MLD messages are UNTRACKED. Redirects are INVALID or RELATED, but count as UNTRACKED here.
+    // Neighbor Discovery and MLD messages are UNTRACKED, except Redirects, which count as UNTRACKED here, too.
     case '--ctstate': case '--state': return () => value.split(',').includes('UNTRACKED')
     default: return undefined
   }

@@ -12,7 +12,7 @@ export interface MetricsOptions {
   readonly introspection: Pick<Introspection, 'figures'>
   readonly version: string
   readonly log: Pick<Log, 'info' | 'warn'>
-  /** Limits of parts of the program that do not belong to the daemon. */
+  /** Limits outside of the class `Daemon`: of the outputs and the control server. */
   readonly limits: () => readonly Limit[]
   readonly reloads: () => ReloadCounts
   readonly isRoomLeft: () => boolean

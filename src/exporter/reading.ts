@@ -17,7 +17,7 @@ const OF_SOLICITATIONS: readonly Outcome[] = [...ACTIONS.filter((action) => acti
 export interface Program {
   readonly version: string
   readonly reloads: ReloadCounts
-  /** Limits of parts of the program that do not belong to the daemon. */
+  /** Limits outside of the class `Daemon`: of the outputs and the control server. */
   readonly limits: readonly Limit[]
 }
 

@@ -28,7 +28,7 @@ export class ForeignRouteWatcher implements EventListener {
   /** Prefixes to be reported, by their text. The value undefined stands for any prefix. */
   readonly #changes = new Map<string, Prefix | undefined>()
   #timer: NodeJS.Timeout | undefined
-  /** Routes that discard packets, kept until the next report; undefined until they are needed. */
+  /** Routes that discard packets; undefined until they are needed, and after a report or a change of the watched prefixes. */
   #discarding: readonly ForeignRoute[] | undefined
 
   constructor(changed: RouteChanged, kernel: Rtnetlink, open: OpenNetlink = native.openNetlink) {
@@ -56,7 +56,7 @@ export class ForeignRouteWatcher implements EventListener {
 
   /**
    * The routes that discard packets and whose prefix is part of a watched prefix. Dumps the routes when they are needed, and keeps them
-   * until the next report.
+   * until the next report or change of the watched prefixes.
    */
   get discarding(): readonly ForeignRoute[] {
     return this.#discarding ??= this.#present()?.filter(({ isDiscarding }) => isDiscarding) ?? []

@@ -1,9 +1,9 @@
 /**
  * Keeps this machine a router (net.ipv6.conf.all.forwarding). With `forwarding yes` the settings are set again after another program
  * changed them. Without this statement, a warning is logged if forwarding is off. The kernel reports changes of `forwarding`
- * (RTM_NEWNETCONF, linux/netconf.h), but not of accept_ra. So each report leads to a check of both. Of the `forwarding` settings, only that
- * of `all` decides whether the kernel forwards. The `forwarding` of a link decides whether the link acts as a host or as a router in
- * Neighbor Discovery.
+ * (RTM_NEWNETCONF, linux/netconf.h), but not of accept_ra. So with `forwarding yes` each report leads to a check of both. Of the
+ * `forwarding` settings, only that of `all` decides whether the kernel forwards. The `forwarding` of a link decides whether the link acts
+ * as a host or as a router in Neighbor Discovery.
  */
 import { RTNLGRP_IPV6_NETCONF } from '../wire/rtnetlink.ts'
 import { ChangedSettings } from './changed-settings.ts'

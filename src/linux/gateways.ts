@@ -17,7 +17,7 @@ export class GatewayWatcher extends TableWatcher<readonly DefaultRoute[], Gatewa
   routes: readonly DefaultRoute[] = []
   #reported = ' false'
 
-  /** If there is a default route, reports the gateways before it returns. Then reports every change. @throws OsError */
+  /** If there is a default route, `start` reports the gateways before it returns. Then reports every change. @throws OsError */
   start(): void {
     this.listen([RTNLGRP_IPV6_ROUTE], defaultRouteFilter())
     this.resync()

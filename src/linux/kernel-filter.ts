@@ -2,7 +2,7 @@
  * Keeps the kernel from reacting to unicast ND messages for addresses that ndp6d answers for. Without this filter the kernel forwards
  * such an NS, or reports its target as unreachable (RFC 4443 3.1). Without this filter the kernel also forwards the NAs by which routers
  * reply to `announce solicit`. Packet sockets still get the frames. The same nftables table logs the kernel's own solicitations for
- * {@link OwnSolicitations}. On links without link-layer addresses, the kernel solicits nothing, so the table logs the packets themselves.
+ * {@link OwnSolicitations}. On links without neighbor resolution, the kernel solicits nothing, so the table logs the packets themselves.
  *
  * Only ndp6d uses the table. With the owner flag (Linux 5.12) the kernel removes the table when our socket closes, however this process
  * ends. On older kernels {@link KernelFilter.close} or the next start removes the table.

@@ -41,7 +41,7 @@ export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
   #isFull = false
   /** Reported entries, until they fail or are deleted. Entries beyond KERNEL_LIMIT are reported, but their deletion is not. */
   readonly #neighbors = new Map<string, KernelNeighbor>()
-  /** Entries of forwarding tables, one for each VLAN of a station. Entries beyond KERNEL_LIMIT are ignored. */
+  /** Entries of the bridges' forwarding tables. A host has one entry per VLAN. Entries beyond KERNEL_LIMIT are ignored. */
   readonly #entries = new Map<string, StationMessage>()
   /** Number of entries of each station that is reported as present. */
   readonly #stations = new Map<string, number>()

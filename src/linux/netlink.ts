@@ -97,7 +97,7 @@ export class RequestSocket extends NetlinkSocket {
     throw osError(EINTR, 'netlink dump', 'the table changed during every attempt')
   }
 
-  /** The netlink port ID of this socket, which notifications of our own changes contain; 0 before the first reply. */
+  /** The netlink port ID of this socket; 0 before the first reply. Notifications of our own changes contain this ID. */
   get port(): number { return this.#port }
 
   /** Makes this an event socket for the messages that an earlier request subscribed to. No request may follow. */

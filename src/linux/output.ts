@@ -7,7 +7,7 @@ import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Limit } from '../events.ts'
 
-/** Largest size of the queue, bytes. Text that would make the queue larger is dropped. */
+/** Limit of the queue, bytes. Text that would exceed the limit is dropped, unless the queue is empty. */
 const MAX_QUEUED = 2 ** 20
 /** The most pieces of text per system call; the kernel takes 1024 (IOV_MAX). */
 const MAX_PIECES = 512
@@ -97,7 +97,8 @@ export class Output {
 /**
  * Opens a pipe or a terminal again, by way of /proc, to set O_NONBLOCK for this process only: the flag belongs to the open file
  * description, which other processes may share, and opening makes a new description.
- * @returns a descriptor that writes without waiting: `fd` itself if it is a regular file, or cannot be opened again
+ * @returns a descriptor that writes without waiting, or `fd` itself. Writing to `fd` does not wait either if it is a regular file, but may
+ *   wait if `fd` could not be opened again
  */
 function openWithoutWaiting(fd: 1 | 2): number {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants

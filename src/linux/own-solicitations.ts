@@ -1,6 +1,6 @@
 /**
  * Reports the multicast solicitations that the kernel itself sends (RFC 4861 7.2.2) for packets that it has to deliver. On a link without
- * link-layer addresses the kernel sends the packets without a solicitation, so the packets are reported instead. Rules of our nftables
+ * neighbor resolution the kernel sends the packets without a solicitation, so the packets are reported instead. Rules of our nftables
  * table (kernel-filter.ts) send these solicitations and packets to a group of nfnetlink_log, and a netlink socket receives them.
  */
 import { Address } from '../address.ts'
@@ -29,7 +29,7 @@ export class OwnSolicitations {
    * Listens at once.
    * @param links ifindexes of the links to report; the caller may change the set
    * @param solicited called from the event loop for each solicitation that the kernel sends for `target` on one of `links`: up to three, a
-   *   second apart. On a link without link-layer addresses, called for each packet to `target`, up to the rate limit of the rule
+   *   second apart. On a link without neighbor resolution, called for each packet to `target`, up to the rate limit of the rule
    * @throws OsError: no nfnetlink_log, no permission, or no free group
    */
   constructor(links: ReadonlySet<number>, solicited: (ifindex: number, target: Address) => void, open: OpenNetlink = native.openNetlink) {

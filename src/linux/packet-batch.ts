@@ -95,8 +95,8 @@ export class ReceivedBatch implements PacketBatch {
     if (source !== undefined && source === this.mac) return 'own-frame'
     if (this.#frames.isTagged(i)) return 'vlan'
     if (type !== PACKET_OTHERHOST) return source === undefined || isHostMac(source) ? undefined : 'ethernet-source'
-    // The kernel strips the VLAN tag before an IPv6 socket gets the frame. A trace of the tag remains: a frame to a group,
-    // or to our address, has PACKET_OTHERHOST.
+    // The kernel strips the VLAN tag before an IPv6 socket gets the frame. But a frame to a group, or to our address, has
+    // PACKET_OTHERHOST only if it had a tag.
     const group = ethernet && (slab[at] & GROUP) !== 0
     const ours = ethernet && readMac(slab, at + ETHER_DESTINATION) === this.mac
     return group || ours ? 'vlan' : 'other-host'

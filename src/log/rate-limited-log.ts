@@ -10,7 +10,7 @@ import type { ProblemName, ProblemRecord } from './message-ids.ts'
 
 /** Shortest time between two records of one cause, milliseconds. */
 const WINDOW = 60_000
-/** Delay of the first shared record of an event, milliseconds: the record counts all repetitions that come during the delay. */
+/** Delay of the first shared record of an event, milliseconds: the record counts the records of all further causes during the delay. */
 const SHARED_DELAY = 5000
 /** The most causes that have records of their own at the same time: of one problem (`warn`, `error`), and of one kind of `news`. */
 const MAX_PROBLEMS = 10
@@ -40,7 +40,7 @@ interface Entry {
 /** Formats `29 971`. */
 export function grouped(count: number): string { return String(count).replace(/\B(?=(?:\d{3})+$)/g, ' ') }
 
-/** @returns the text of a record. If it is a string and the record sums up repetitions, `(N more like this in S s)` is appended */
+/** @returns the text of a record. If `text` is a string and the record sums up repetitions, `(N more like this in S s)` is appended */
 function textOf(text: Text, sum?: Sum): string {
   if (typeof text === 'function') return text(sum)
   return sum === undefined || sum.count < 2 ? text : `${text} (${grouped(sum.count - 1)} more like this in ${sum.seconds} s)`

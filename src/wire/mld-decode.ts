@@ -65,7 +65,7 @@ export interface ListenerQuery {
   readonly delay: number
 }
 
-/** A message to send. A number stands for the solicited-node group with these low 24 bits. */
+/** A message to send. A group is given by the low 24 bits of its solicited-node address. */
 export type MulticastMessage =
   /** MLDv2 General Query (RFC 3810 5.1). */
   | { readonly kind: 'query'; readonly source: Address }

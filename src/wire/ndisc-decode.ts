@@ -62,7 +62,7 @@ export interface InvalidFrame {
   readonly size: number
   /** Bytes of the whole frame. */
   readonly length: number
-  /** As in {@link NdiscView}. Also -1 if the slab lacks a byte that the whole frame has, because the frame is longer than `size`. */
+  /** As in {@link NdiscView}. Also -1 if the byte is missing only in the slab: the whole frame is longer than `size`. */
   readonly wrongAt: number
 }
 

@@ -20,7 +20,7 @@ const NFULNL_CFG_CMD_BIND = 1
 const NFULNL_COPY_PACKET = 2
 const NFULA_IFINDEX_OUTDEV = 5, NFULA_PAYLOAD = 9
 
-/** The kernel passes on this many bytes of each packet. A solicitation of the kernel has 72. */
+/** The kernel passes on at most this many bytes of each packet. A solicitation of the kernel has 72. */
 const RANGE = 128
 /** Size in bytes of the kernel's buffer for one message: enough for RANGE bytes of the packet, and the attributes. */
 const MESSAGE_SIZE = 512

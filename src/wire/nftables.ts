@@ -1,6 +1,6 @@
 /**
  * nf_tables messages of the table `ip6 ndp6d` (linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h, nft(8)). The table drops NSs and
- * NAs that the kernel would forward or reject. It logs the multicast NSs of the kernel. On a link without link-layer addresses it logs
+ * NAs that the kernel would forward or reject. It logs the multicast NSs of the kernel. On a link without neighbor resolution it logs
  * outgoing packets whose destination may be on another link. In the language of nft:
  *
  *     table ip6 ndp6d {

@@ -149,7 +149,7 @@ export function fitting(
 /**
  * Writes an advertisement at `at`, with its Source Link-Layer Address option. Leaves out prefixes, servers and domains that do not fit:
  * see {@link fitting}.
- * @param lladdr Ethernet source; -1 on a link without link-layer addresses
+ * @param lladdr Ethernet source, and value of the option; -1 on a link without link-layer addresses, where there is no option
  * @param linkHeader 14 or 0
  * @returns the length of the frame
  */

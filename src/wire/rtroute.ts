@@ -212,7 +212,7 @@ export interface ForeignRoute { readonly prefix: Prefix; readonly isDiscarding: 
 
 /**
  * Decodes a route whose prefix has more than `above` bits.
- * @returns undefined for shorter prefixes, our own, local, anycast, multicast and expired routes, and other messages
+ * @returns undefined for other prefixes, for our own, local, anycast, multicast and expired routes, and for other messages
  */
 export function decodeForeign(message: Message, above: number): ForeignRoute | undefined {
   const { bytes, start } = message

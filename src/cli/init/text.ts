@@ -6,7 +6,7 @@ import type { Block, Plan } from './plan.ts'
 import type { Decision, Findings } from './roles.ts'
 import { table } from '../table.ts'
 
-/** Reasons are aligned in this column at most. The reason of a longer statement follows the statement directly. */
+/** The last column in which aligned reasons may begin. The reason of a longer statement follows the statement directly. */
 const MAX_COLUMN = 44
 
 /** Sources of the plan besides the tables of the kernel. */

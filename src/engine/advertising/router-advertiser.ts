@@ -215,7 +215,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     }
     const passed = (now - advertiser.lastSent) / 1000
     const isChanged = [...lifetimesOf(content)].some(([name, lifetime]) => {
-      // A name missing in `lifetimes` was advertised with DNS_LIFETIME or more. A lifetime that only counted down since then is unchanged.
+      // A name missing in `lifetimes` had DNS_LIFETIME or more, and was advertised so. A lifetime that only counted down is unchanged.
       const before = advertiser.lifetimes.get(name) ?? Math.max(DNS_LIFETIME, lifetime + passed)
       return Math.abs(lifetime - before + passed) > REFRESH * Math.max(lifetime, before - passed)
     })

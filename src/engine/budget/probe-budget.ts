@@ -30,7 +30,7 @@ export type Lane = 'seen' | 'alive' | 'unknown'
 
 /** Unused rate of the budget `unknown` is saved up for at most this many milliseconds. */
 export const WINDOW = 4000
-/** The same maximum for the budget `alive`. By default, 4 x 500/s x 2 s = 4000 probes add fewer entries than `ALIVE_RESERVE` (4096). */
+/** The same maximum for the budget `alive`. By default one link saves up 4 x 500/s x 2 s = 4000 probes: less than `ALIVE_RESERVE`. */
 export const ALIVE_WINDOW = 2000
 /** Rate of the budget `alive`, in units of `probe-limit`. */
 const ALIVE_FACTOR = 4

@@ -13,7 +13,7 @@ export const UNPROVEN_LIMIT = 4096
 export const ALIVE_RESERVE = 4096
 /** The most addresses behind next hops. These addresses do not count for `limit`. At this number, a new address replaces the oldest one. */
 export const BEHIND_HOPS_LIMIT = 4096
-/** The part of `limit` that the owners of one link leave to other links, and that confirmed owners (`isConfirmed`) leave to new ones. */
+/** The part of `limit` that is reserved twice: for other links than a single one, and for owners that are not confirmed yet. */
 const OTHERS_SHARE = 1 / 4
 /** While owners use at least this part of `limit`, a new owner is verified a second after its proof: a forged owner may not answer again. */
 const CROWD = 1 / 2
@@ -95,7 +95,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
       && this.#canConfirm(neighbor, isUpstream)
   }
 
-  /** Confirms an owner that answered a verification, if confirmed owners leave enough places to new ones. */
+  /** Confirms an owner that answered a verification, unless too few places would be left for unconfirmed owners. */
   confirm(neighbor: Neighbor, isUpstream: boolean): void {
     const { isConfirmed, isPinned, work: { nextHop } } = neighbor
     if (isConfirmed || isPinned || nextHop !== undefined || !this.#canConfirm(neighbor, isUpstream)) return

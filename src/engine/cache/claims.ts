@@ -19,7 +19,7 @@ const PROXY_DELAY = 1000
 export type ClaimParts = ReachabilityParts & { readonly reachability: Reachability; readonly downstreamProxies: DownstreamProxies }
 
 export class Claims extends Part<ClaimParts> {
-  /** Handles a valid NA. @returns the result of {@link proof}. An `unsolicited` NA proves no owner, but may be evidence of a host */
+  /** Handles a valid NA. @returns a result as of {@link proof}. An `unsolicited` NA proves no owner, but may be evidence of a host */
   advertisement(ifindex: number, view: NdiscView, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
     const { cache, conflicts, otherProxies, links, owners, silentLinks, reachability, downstreamProxies } = this.parts
     otherProxies.advertisement(view)
@@ -33,8 +33,8 @@ export class Claims extends Part<ClaimParts> {
     const { lladdr } = view
     const mac = lladdr < 0 ? undefined : lladdr
     const isFromUpstream = isUpstream(neighbor.rule, link)
-    // On links without neighbor resolution, a probe goes to the target itself. The answer may have no link-layer address, and then has O=0
-    // (RFC 4861 7.2.4).
+    // On links without neighbor resolution, a probe goes to the target itself. The answer may lack the link-layer address
+    // option, and then has O=0 (RFC 4861 7.2.4).
     const isHost = view.override || mac === undefined || (link !== undefined && !isResolved(link))
     const isDownstream = subnet !== undefined && !isFromUpstream
     const override = isHost || (isDownstream && downstreamProxies.isBehind(ifindex, mac, now))

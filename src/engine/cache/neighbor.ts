@@ -84,7 +84,7 @@ export class Neighbor {
   verified = Number.NEGATIVE_INFINITY as Instant
   /** Time since which the target has its owner, or has none. */
   since = 0 as Instant
-  /** The owner's link when the reconciler last checked the entry with an owner; 0: none. */
+  /** The link of the owner that the reconciler handled last, even if this owner is gone; 0: none. */
   home = 0
   isPinned = false
   /** The owner answered a verification, so no new owner takes its place in the cache. Set by `Capacity`. */

@@ -35,7 +35,7 @@ export class Reachability extends Part<ReachabilityParts> {
     return 'probing'
   }
 
-  /** Verifies an owner whose address another host claims. @param delay the shortest time to the verification, milliseconds */
+  /** Verifies an owner whose address another host claims. @param delay the shortest time to a verification by this claim, ms */
   contest(neighbor: Neighbor, now: Instant, delay = 0): void {
     const at = Math.max(neighbor.verified + CONTEST_INTERVAL, now + delay) as Instant
     if (neighbor.state === 'REACHABLE' && now < at) this.parts.cache.setDeadline(neighbor, Math.min(neighbor.deadline, at) as Instant)

@@ -94,8 +94,8 @@ export class Paths extends Part<CacheParts> {
   /** @returns the links that packets for the owner come in on; if there are none, [0], for packets that this machine sends */
   #origins({ rule, target, ifindex }: Neighbor): number[] {
     const { rules, links } = this.parts
-    // Of equal routes, the kernel prefers the one by the link that the packet comes in on. Links with a prefix of the target also
-    // have a route to the target. So these links come first, and ORIGIN_LIMIT leaves out others.
+    // Of equal routes, the kernel prefers the one by the link that the packet comes in on. A link with a prefix of the target
+    // has such a route itself. So these links come first, and ORIGIN_LIMIT leaves out others.
     const own = rule.links.ifindexes.filter((link) => link !== ifindex && links.hasPrefixOf(link, target))
     const all = new Set([...own, ...rules.solicitedOn(rule, target, ifindex)].filter((link) => links.up(link)))
     return all.size === 0 ? [0] : [...all].slice(0, ORIGIN_LIMIT)

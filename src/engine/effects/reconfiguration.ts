@@ -24,7 +24,7 @@ import type { Reconciler, ReconcilerParts } from './reconciler.ts'
 export interface Preview {
   /** Number of hosts that stay. */
   readonly kept: number
-  /** Hosts that are removed. `groups`: number of links on which this machine leaves the host's solicited-node group. */
+  /** Hosts that are removed. `groups`: number of links where the host's solicited-node group is joined for it. */
   readonly dropped: readonly { readonly target: Address; readonly hasRoute: boolean; readonly groups: number }[]
   readonly links: readonly LinkPreview[]
 }

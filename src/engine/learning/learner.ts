@@ -41,7 +41,7 @@ export class Learner extends Part<LearnerParts> {
 
   /**
    * Learns from an entry of the kernel's neighbor table. A REACHABLE entry confirms the owner that it shows. A failed or deleted entry of
-   * an owner starts a verification. An entry that shows another host is evidence.
+   * an owner starts a verification. Other entries with a link-layer address may be evidence.
    */
   kernel({ target: { w0, w1, w2, w3 }, ifindex, mac, state, router, permanent }: KernelNeighbor, now: Instant): void {
     const { rules, links, cache, reachability } = this.parts

@@ -43,7 +43,7 @@ class Pending {
 
   get at(): Instant { return this.#due.length > 0 ? AT_ONCE : this.#at }
 
-  /** Adds a group. @param at the latest time of its report, or the end of a pause if that is later */
+  /** Adds a group. @param at the latest time of its report, unless a pause ends later */
   add(group: number, at: Instant): void {
     this.#waiting.add(group)
     this.#at = Math.min(this.#at, Math.max(this.#earliest, at)) as Instant

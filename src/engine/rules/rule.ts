@@ -43,7 +43,7 @@ export function allowsNamed(rules: readonly ActiveRule[], name: string): boolean
 }
 
 /**
- * @param own the links where this machine has the address: all of them
+ * @param own all links where this machine has the address
  * @param solicitedOn the link of the solicitor
  * @returns whether the address is usable, is not on the solicitor's link, and is on loopback or on a link that one of the rules covers
  */

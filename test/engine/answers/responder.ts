@@ -162,7 +162,7 @@ t.test('a solicitation of this machine: its other links are probed', async (t) =
   }
   t.same(local(ETH0, VM), [`solicit eth1 ${VM}`, `solicit eth2 ${VM}`])
   t.same(local(ETH0, VM), [], 'once')
-  t.same(local(ETH1, VM), [], 'our own probes look the same')
+  t.same(local(ETH1, VM), [], 'ndp6d probes there itself')
   stage.na(ETH2, VM, VM2)
   t.equal(stage.known[VM], 'REACHABLE eth2 routed')
   t.same(stage.sink.take('advertise'), [], 'no solicitor waits')
@@ -181,7 +181,7 @@ t.test('a solicitation of this machine: its other links are probed', async (t) =
   t.same(plain.sink.take(), [], 'of no use without routes')
 })
 
-t.test('a packet that leaves by a link without link-layer addresses is none of our probes', async (t) => {
+t.test('a packet that leaves by a link without link-layer addresses starts a search, although ndp6d probes there', async (t) => {
   const [eth0, eth1] = twoLinks()
   const stage = new Stage(SUBNET, [{ ...eth0, mac: undefined }, eth1])
   stage.ns(ETH1, VM, { from: VM3, source: 'fe80::3' })
