@@ -221,7 +221,7 @@ export interface Subscription {
   readonly prefixes: boolean
   /** Pass on Router Solicitations and Advertisements, as an `Input` of kind `router-message`. */
   readonly routerMessages: boolean
-  /** Report what the router advertises, as an `Input` of kind `grants` or `dns`, for Router Advertisements on other links. */
+  /** The engine needs the inputs `grants` and `dns` from this link: their content goes into Router Advertisements on other links. */
   readonly grants: boolean
 }
 

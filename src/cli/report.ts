@@ -55,13 +55,11 @@ async function sectionsOf(path: string, config: string | undefined, plain: boole
     return name !== undefined && (links.includes(name) || names.some((word) => matchesIface(word, name)))
   }
   const ofDoctor = known === undefined && config !== undefined ? ['--config', config] : []
-  const doctor = output([process.execPath, process.argv[1], 'doctor', '--control', path, ...ofDoctor])
   return [
     { title: 'versions', text: versions() },
     { title: 'configuration', text: effectiveConfig(file) },
     { title: 'status', text: status instanceof Error ? failureOf(status, path).sentence : fullText(status, plain) },
-    // Exit status 2 is a usage error, which is left out.
-    ...doctor.status === 2 ? [] : [{ title: 'doctor', text: doctor.text }],
+    { title: 'doctor', text: output([process.execPath, process.argv[1], 'doctor', '--control', path, ...ofDoctor]).text },
     { title: 'events', text: output(['journalctl', '--unit', 'ndp6d', '--lines', String(RECORDS), '--output', 'short-iso', '--no-hostname',
       '--no-pager', '--quiet']).text || 'The journal has none, or this user cannot read it: run the report with sudo.' },
     { title: 'addresses', text: lines(['ip', '-6', '-oneline', 'address', 'show'], isOurs) },

@@ -3,7 +3,7 @@ import { styleText } from 'node:util'
 import type { InferredOptionTypes } from 'yargs'
 import { Address } from '../address.ts'
 import { request } from '../control/client.ts'
-import { isUnserved } from '../replies/links.ts'
+import type { LinkStatus } from '../replies/links.ts'
 import { type Status, statusOf } from '../replies/status.ts'
 import { control, explainFailure } from './connection.ts'
 import * as explain from './explain.ts'
@@ -26,6 +26,9 @@ export const builder = {
   all: { type: 'boolean', default: false, describe: 'everything, also unknown targets and counters that are 0' },
   json: { type: 'boolean', default: false, describe: 'as one JSON object' },
 } as const
+
+/** @returns whether a link that exists and is configured is not served. Then the exit status is 1 */
+export function isUnserved({ state }: LinkStatus): boolean { return ['port', 'failed', 'pending'].includes(state) }
 
 export async function handler({ WHAT, control: path, all, json }: InferredOptionTypes<typeof builder>): Promise<void> {
   if (WHAT !== undefined && Address.parse(WHAT) !== undefined) return explain.handler({ ADDRESS: WHAT, control: path, probe: false, json })

@@ -42,7 +42,7 @@ export class Netfilter {
     event: 'kernel-filter',
     warning: (error) => 'cannot keep the kernel from reacting to unicast solicitations '
       + `(nftables: ${error.message}): solicitors may get an ICMPv6 error beside the answer; ${advice(error, 'nf_tables')}`,
-    recovery: 'the kernel no longer reacts to unicast solicitations: the nftables table is set again',
+    recovery: 'the nftables table is set again, so the kernel does not react to unicast solicitations any more',
     isFailing: false, isReported: false,
   }
   readonly #watching: Use = {
@@ -82,7 +82,7 @@ export class Netfilter {
     this.#applySoon()
   }
 
-  /** Treats a failed neighbor entry of the kernel as a solicitation, while the kernel's solicitations themselves cannot be seen. */
+  /** Treats a failed neighbor entry of the kernel as a solicitation, as long as the kernel's own solicitations cannot be received. */
   neighbor({ ifindex, target, state }: KernelNeighbor): void {
     if (this.#watching.isFailing && state === 'failed' && this.#watched.has(ifindex)) this.#solicited(ifindex, target)
   }

@@ -80,7 +80,7 @@ const PRIORITIES: Readonly<Record<number, string>> = { 10: '7', 20: '7', 30: '6'
 /** Fields that systemd's own records have as well, with systemd's names for them in the journal. */
 const JOURNAL_NAMES: Readonly<Record<string, string>> = { iface: 'INTERFACE', configFile: 'CONFIG_FILE', configLine: 'CONFIG_LINE' }
 
-/** @returns the name of a field in the journal: of A-Z and `_` only, because the text of a catalog can use no other names */
+/** @returns the name of a field in the journal. It consists of A-Z and `_`: the texts of the journal's catalog can use no other names */
 export function journalName(field: string): string {
   return JOURNAL_NAMES[field] ?? `NDP_${field.toUpperCase().replace(/[^A-Z]/g, '_')}`
 }

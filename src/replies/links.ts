@@ -81,6 +81,3 @@ export function linkStatuses({ config, links, ports, usage, isPending }: LinkSou
   const place = ({ name }: LinkStatus): number => (order.findIndex((word) => matchesIface(word, name)) + order.length + 1) % (order.length + 1)
   return statuses.sort((a, b) => place(a) - place(b) || a.name.localeCompare(b.name, 'en', { numeric: true }))
 }
-
-/** @returns whether a link that exists and is configured is not served */
-export function isUnserved({ state }: LinkStatus): boolean { return ['port', 'failed', 'pending'].includes(state) }

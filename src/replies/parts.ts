@@ -1,4 +1,4 @@
-/** Long replies are sent in parts, because packets are processed between two of them. */
+/** Long replies are sent in parts, so that packets can be processed between two parts. */
 
 /**
  * Converts elements for sending, and yields at least one list of them, perhaps an empty list. A list ends after `size` elements were read,

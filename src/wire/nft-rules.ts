@@ -85,7 +85,7 @@ export function logRule(group: number): AttributeList {
 /**
  * Builds a rule that logs packets to `group`, if they leave by `ifindex` and their destination is in set `set` (with this `id`). The
  * rule is for links without neighbor resolution, where the kernel sends packets to unknown hosts without a solicitation. Packets to known
- * hosts of other links are not logged, because their host routes lead to these links.
+ * hosts of other links are not logged: the host routes lead these packets to the other links.
  */
 export function unresolvedRule(ifindex: number, set: string, id: number, group: number): AttributeList {
   return [

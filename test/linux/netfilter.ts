@@ -164,7 +164,7 @@ t.test('an error that ends by itself is not logged; one that lasts is logged onc
   t.strictSame(infos, [])
   isRefused = false
   for (let seconds = 0; seconds < 60; seconds++) mock.timers.tick(SECOND)
-  t.match(infos, [/^the kernel no longer reacts to unicast solicitations: the nftables table is set again$/])
+  t.match(infos, [/^the nftables table is set again, so the kernel does not react to unicast solicitations any more$/])
   t.equal(infos.length, 1)
   isRefused = true
   const before = sent()

@@ -2,7 +2,8 @@ import t from 'tap'
 import { parseConfig } from '../../src/config/load.ts'
 import type { LinkUsage } from '../../src/events.ts'
 import type { Link } from '../../src/engine-types.ts'
-import { isUnserved, linkStatuses } from '../../src/replies/links.ts'
+import { isUnserved } from '../../src/cli/status.ts'
+import { linkStatuses } from '../../src/replies/links.ts'
 
 const link = (ifindex: number, name: string, up = true): Link => ({ ifindex, name, mac: undefined, up, addresses: [] })
 const used = (iface: string, failure?: string): LinkUsage => ({ iface, failure, received: 5, drops: 1, sent: 4, unsent: 0, queued: 0 })

@@ -118,7 +118,7 @@ export class Neighbor {
   path: 'unknown' | 'right' | 'detour' = 'right'
   /** The owner's link when `path` was last set; 0: a lookup is due. */
   pathOn = 0
-  /** The links that packets for the owner came in on when `path` was last set. */
+  /** The incoming links of packets for the owner, as of the time when `path` was last set. */
   pathFrom: readonly number[] = NONE
   /** The kernel's route leads to a link that has no hosts of the rule, or discards packets. So the target is not answered for. */
   isForeign = false

@@ -53,7 +53,7 @@ export class LinkOptions {
     return Object.assign({ ...PLAIN }, ...wanted)
   }
 
-  /** `mirrors`: for each link of hosts, the links where the groups reported by them are joined. `routers`: links that get MRD messages. */
+  /** `mirrors`: the links where groups are joined, by the link where hosts reported them. `routers`: links that get MRD messages. */
   get snooping(): { mirrors: Map<number, number[]>; routers: Set<number> } {
     const mirrors = new Map<number, number[]>()
     const routers = new Set<number>()
