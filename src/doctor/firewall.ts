@@ -2,7 +2,7 @@
 import { type Check, configured, type Configured, type Finding, type Result, word } from './check.ts'
 import { type Chain, drops, type Packet } from './firewall-chains.ts'
 import { parseSave } from './ip6tables.ts'
-import { ProgramError } from './machine.ts'
+import { ProgramError } from './programs.ts'
 import { parseRuleset, type Ruleset } from './nft-ruleset.ts'
 import { linksOf } from './roles.ts'
 

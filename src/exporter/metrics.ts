@@ -6,7 +6,7 @@ import type { Log } from '../log/rate-limited-log.ts'
 import type { ReloadCounts } from '../reloads.ts'
 import type { Reading } from './catalog.ts'
 import { MetricsEndpoint } from './endpoint.ts'
-import { readMetrics } from './reading.ts'
+import { readMetrics } from './metric-values.ts'
 
 export interface MetricsOptions {
   readonly introspection: Pick<Introspection, 'figures'>

@@ -2,7 +2,7 @@
 import type { Input, Link, Subscription } from '../engine-types.ts'
 import type { Limit } from '../events.ts'
 import type { Prefix } from '../address.ts'
-import { ForeignRouteWatcher } from './foreign-routes.ts'
+import { ForeignRouteWatcher } from './foreign-route-watcher.ts'
 import { GrantWatcher } from './grants.ts'
 import { GatewayWatcher } from './gateways.ts'
 import { LinkWatcher } from './links.ts'

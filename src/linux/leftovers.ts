@@ -2,7 +2,7 @@
 import type { SavedAdvertising } from '../engine-types.ts'
 import { ChangedSettings } from './changed-settings.ts'
 import { KernelFilter } from './kernel-filter.ts'
-import { HostRoutes } from './route-changes.ts'
+import { HostRoutes } from './host-routes.ts'
 import { type RouteFailure, Rtnetlink } from './rtnetlink.ts'
 import { claim } from './single-instance.ts'
 import type { SettingChange } from './sysctl.ts'

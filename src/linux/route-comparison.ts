@@ -1,7 +1,7 @@
 /** Compares the kernel's host routes with the engine's, whenever the kernel or another program changed one of them. */
 import type { HostRoute } from '../engine-types.ts'
 import { unlessBusy } from './errors.ts'
-import { type HostRoutes, RouteWatcher } from './route-changes.ts'
+import { type HostRoutes, RouteWatcher } from './host-routes.ts'
 import type { Rtnetlink } from './rtnetlink.ts'
 
 /** Milliseconds until another attempt, if routes cannot be compared at once. */

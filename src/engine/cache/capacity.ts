@@ -3,8 +3,9 @@ import type { Mac } from '../../address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import { Counts } from '../tables/counts.ts'
+import type { Instant } from '../../engine-types.ts'
 import type { Limit } from '../../events.ts'
-import { type Neighbor, NONE } from './neighbor.ts'
+import { ANSWER_TIME, type Neighbor, NONE } from './neighbor.ts'
 import { UnconfirmedOwners } from './unconfirmed-owners.ts'
 
 /** The most INCOMPLETE and FAILED entries together. At this limit, a new entry replaces the oldest FAILED one. */
@@ -114,10 +115,19 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   hasEnough(mac: Mac, rule: ActiveRule): boolean {
     return this.#isReached(mac, this.of(mac).length - this.#named.count(mac) + this.#charged.count(mac), rule)
   }
-  /** @returns whether the targets that are probed because of a host reach `host-limit`. If so, emits an event */
-  isBusy(mac: Mac, rule: ActiveRule): boolean { return this.#isReached(mac, this.#probedFor.get(mac)?.size ?? 0, rule) }
-  /** @returns the oldest INCOMPLETE entry that a host caused; undefined: none */
-  oldestProbedFor(mac: Mac): Neighbor | undefined { return this.#probedFor.get(mac)?.values().next().value }
+  /**
+   * Decides whether a host may cause probes for one more target. At `host-limit`, a sign of life replaces the oldest INCOMPLETE entry that
+   * the host caused, if its target had time to answer. So signs of life from forged addresses do not prevent probes for the real ones.
+   * @returns `free`, or the entry to be removed; undefined: the limit holds. Emits an event when the limit is reached
+   */
+  probePlace(mac: Mac, rule: ActiveRule, isAlive: boolean, now: Instant): Neighbor | 'free' | undefined {
+    const probed = this.#probedFor.get(mac)
+    if (!this.#isReached(mac, probed?.size ?? 0, rule)) return 'free'
+    const oldest: Neighbor | undefined = probed?.values().next().value
+    if (!isAlive || oldest === undefined) return undefined
+    const { probedAt, work: { probes } } = oldest
+    return probes > 1 || (probes === 1 && now >= probedAt + ANSWER_TIME) ? oldest : undefined
+  }
   /**
    * Counts an entry. Until {@link remove}, the link, MAC address and `account` of the entry must not change, and an owner must neither get
    * nor lose a next hop. The state may change between REACHABLE and PROBE only. Only {@link confirm} may change `isConfirmed`.

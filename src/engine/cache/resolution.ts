@@ -12,12 +12,9 @@ import { Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import type { Instant } from '../../engine-types.ts'
 import type { NeighborReason, Outcome } from '../../events.ts'
-import { type Neighbor, NONE, type Solicitor, SOLICITOR_LIMIT } from './neighbor.ts'
+import { ANSWER_TIME, type Neighbor, NONE, type Solicitor, SOLICITOR_LIMIT } from './neighbor.ts'
 import type { CacheParts, Owners } from './owners.ts'
 import type { Prober } from './prober.ts'
-
-/** Milliseconds from a probe until a sign of life of the target's host may cause another probe on the same link. */
-const REPEAT_INTERVAL = 50
 
 /** A request for a target's owner. `Resolution.resolve` does not keep the object, so callers may reuse it. */
 export interface Request {
@@ -58,7 +55,7 @@ export class Resolution extends Part<ResolutionParts> {
     const { t0, t1, t2, t3, rule, links, byRoute, lane, from, mac, account, reason } = request
     const { budget, cache, cache: { capacity }, owners } = this.parts
     if (links.length === 0 && !byRoute) return 'failed'
-    if (account !== undefined && capacity.isBusy(account, rule) && !(lane === 'alive' && this.#replaceProbed(account, now))) return 'limit'
+    if (account !== undefined && !owners.makeProbePlace(account, rule, lane === 'alive', now)) return 'limit'
     if (!budget.reserve(lane, rule.settings, links, from, mac, now)) return 'limit'
     if (known === undefined && !owners.makePlace(rule, lane === 'alive')) return 'limit'
     if (known !== undefined) capacity.remove(known)
@@ -74,22 +71,11 @@ export class Resolution extends Part<ResolutionParts> {
     return 'probing'
   }
 
-  /**
-   * Removes the oldest INCOMPLETE entry that a host caused, if its target had time to answer. So signs of life from forged addresses of a
-   * host do not prevent probes for the real addresses of the host. @returns false: the entry is too young
-   */
-  #replaceProbed(account: Mac, now: Instant): boolean {
-    const oldest = this.parts.cache.capacity.oldestProbedFor(account)!
-    if (oldest.work.probes === 0 || (oldest.work.probes === 1 && now < oldest.probedAt + REPEAT_INTERVAL)) return false
-    this.parts.owners.remove(oldest, 'limit')
-    return true
-  }
-
   #widen(neighbor: Neighbor, request: Request, now: Instant): void {
     const { lane, rule, links, byRoute, from, mac } = request
     const { budget, prober, cache } = this.parts
     const { isQueued, probed, byRoute: wasByRoute } = neighbor.work
-    const isRepeat = lane === 'alive' && !isQueued && now > neighbor.probedAt + REPEAT_INTERVAL
+    const isRepeat = lane === 'alive' && !isQueued && now > neighbor.probedAt + ANSWER_TIME
     const kept = isRepeat ? probed.filter((link) => !links.includes(link)) : probed
     const fresh = links.filter((link) => !kept.includes(link))
     const isRouteNew = byRoute && !wasByRoute
@@ -98,7 +84,7 @@ export class Resolution extends Part<ResolutionParts> {
       if (fresh.some((link) => !probed.includes(link))) neighbor.set({ isCurtailed: true })
       return
     }
-    // Removing and adding makes the entry the newest one of its host, so `#replaceProbed` takes others first.
+    // Removing and adding makes the entry the newest one of its host, so `makeProbePlace` removes others first.
     cache.capacity.remove(neighbor)
     cache.capacity.add(neighbor)
     neighbor.set({ byRoute: byRoute || wasByRoute, lane: lane === 'alive' ? lane : neighbor.work.lane,

@@ -12,7 +12,7 @@ import type { Input, Instant, RoutingDecision } from '../../engine-types.ts'
 
 /** The most links from which the route to one owner is looked up: subnets may have hundreds of downstream links. */
 const ORIGIN_LIMIT = 16
-/** The most owners that are looked up, or checked, in one millisecond. A lookup may change a route twice (src/linux/route-changes.ts). */
+/** The most owners that are looked up, or checked, in one millisecond. A lookup may change a route twice (src/linux/host-routes.ts). */
 const BATCH = 12
 
 export class Paths extends Part<CacheParts> {

@@ -80,7 +80,7 @@ export class CompiledConfig {
   }
 
   #block({ iface, settings, rules }: Proxy): Block {
-    this.options.listen(iface, { promiscuous: settings.promiscuous, ring: true, ownSolicitations: settings.routes })
+    this.options.addProxy({ iface, settings, rules })
     const from = this.list.size
     const listening = [iface]
     const variants = this.#variantsOf(settings)
@@ -91,20 +91,15 @@ export class CompiledConfig {
       if (kind === 'auto') this.index.owning.add(ANY, number)
       if (kind !== 'iface') continue
       this.index.owning.add(rule.ifaces, number)
-      this.options.snoop(settings, iface, rule.ifaces)
     }
     return { iface, from, to: this.list.size }
   }
 
-  #subnet({ prefix, upstream, downstream, settings, hosts, dns, search }: Subnet): ActiveSubnet {
-    const names = [upstream, ...downstream]
-    const { promiscuous, routes, learn, routerAdvertisements } = settings
-    this.options.listen(upstream, { promiscuous })
-    for (const name of downstream) this.options.listen(name, { promiscuous, routerMessages: routerAdvertisements })
-    this.options.listen(upstream, { ring: true, ownSolicitations: routes && learn, prefixes: prefix === 'auto', grants: routerAdvertisements })
-    this.options.snoop(settings, upstream, downstream)
+  #subnet(block: Subnet): ActiveSubnet {
+    const { prefix, upstream, downstream, settings, hosts, dns, search } = block
+    this.options.addSubnet(block)
     const subnet = { prefix, upstream, downstream, dns, search, settings: this.#variantsOf(settings).settings, active: [],
-      links: this.#sets.of(names), upstreams: this.#sets.of([upstream]) }
+      links: this.#sets.of([upstream, ...downstream]), upstreams: this.#sets.of([upstream]) }
     this.hosts.add(subnet, hosts)
     return subnet
   }

@@ -1,5 +1,5 @@
 /** Options of links, by name or pattern: what to receive from a link, and the option `snooping`. */
-import type { Settings } from '../../config/config.ts'
+import type { Proxy, Settings, Subnet } from '../../config/config.ts'
 import { fits, fitsAny, type LinkSet, type LinkSets } from '../links/link-sets.ts'
 import type { Subscription } from '../../engine-types.ts'
 
@@ -26,8 +26,21 @@ export class LinkOptions {
   constructor(sets: LinkSets) { this.#sets = sets }
   get names(): string[] { return [...new Set([...this.#listening, ...this.#sets.names])] }
 
+  addProxy({ iface, settings, rules }: Proxy): void {
+    this.#listen(iface, { promiscuous: settings.promiscuous, ring: true, ownSolicitations: settings.routes })
+    for (const rule of rules) if (rule.kind === 'iface') this.#snoop(settings, iface, rule.ifaces)
+  }
+
+  addSubnet({ prefix, upstream, downstream, settings }: Subnet): void {
+    const { promiscuous, routes, learn, routerAdvertisements } = settings
+    this.#listen(upstream,
+      { promiscuous, ring: true, ownSolicitations: routes && learn, prefixes: prefix === 'auto', grants: routerAdvertisements })
+    for (const name of downstream) this.#listen(name, { promiscuous, routerMessages: routerAdvertisements })
+    this.#snoop(settings, upstream, downstream)
+  }
+
   /** Adds a link that rules listen on. @param wanted what to receive there */
-  listen(name: string, wanted: Wanted): void {
+  #listen(name: string, wanted: Wanted): void {
     this.#listening.add(name)
     this.#want(name, wanted)
   }
@@ -37,7 +50,7 @@ export class LinkOptions {
    * @param outside the link where routers solicit
    * @param inside the links of the hosts
    */
-  snoop({ snooping: mode }: Settings, outside: string, inside: readonly string[]): void {
+  #snoop({ snooping: mode }: Settings, outside: string, inside: readonly string[]): void {
     if (mode === 'no') return
     this.#snooping.set(`${mode} ${outside} ${inside.join(' ')}`, { mode, outside: this.#sets.of([outside]), inside: this.#sets.of(inside) })
     if (mode === 'mrd') this.#want(outside, { routerSolicitations: true })

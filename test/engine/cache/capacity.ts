@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import type { Mac } from '../../../src/address.ts'
 import { ALIVE_RESERVE, Capacity, UNPROVEN_LIMIT } from '../../../src/engine/cache/capacity.ts'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
+import type { Instant } from '../../../src/engine-types.ts'
 import type { NeighborState } from '../../../src/events.ts'
 import { ETH1, mac, neighborOf, nth, PartsRecorder, type Properties, VM2, VM3, worldOf } from '../kit/neighbor.ts'
 
@@ -77,7 +78,8 @@ t.test('after any changes the counts are those of the entries, and changes of ow
       && (macs.slice(0, 2) as Mac[]).every((mac) => capacity.of(mac).every((each) => each.isOwned && each.mac === mac)
         && capacity.of(mac).length === owned.filter((each) => each.mac === mac).length
         && capacity.hasEnough(mac, RULE) === owned.filter((each) => (each.work.account ?? each.mac) === mac).length >= 2
-        && capacity.isBusy(mac, RULE) === all.filter(({ state, work: { account } }) => state === 'INCOMPLETE' && account === mac).length >= 2)
+        && (capacity.probePlace(mac, RULE, false, 0 as Instant) === undefined)
+          === all.filter(({ state, work: { account } }) => state === 'INCOMPLETE' && account === mac).length >= 2)
       && [...capacity.failed].length === failed.length
   }))
 })

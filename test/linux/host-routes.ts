@@ -1,7 +1,7 @@
 import t from 'tap'
 import { osError } from '../../src/linux/errors.ts'
 import { native } from '../../src/linux/native.ts'
-import { HostRoutes, QUEUE_LIMIT, RouteWatcher } from '../../src/linux/route-changes.ts'
+import { HostRoutes, QUEUE_LIMIT, RouteWatcher } from '../../src/linux/host-routes.ts'
 import { NETLINK_ROUTE, Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { RTNLGRP_IPV6_ROUTE } from '../../src/wire/rtroute.ts'
 import { acknowledgement, fakeKernel } from '../fixtures/fake-kernel.ts'

@@ -1,6 +1,6 @@
 /** Changes of routes by others that concern the configured prefixes, and no others. */
 import t from 'tap'
-import { ForeignRouteWatcher } from '../../src/linux/foreign-routes.ts'
+import { ForeignRouteWatcher } from '../../src/linux/foreign-route-watcher.ts'
 import { Rtnetlink } from '../../src/linux/rtnetlink.ts'
 import { prefix } from '../kit/frames.ts'
 import { ownNamespace, sh, veth } from '../kit/namespace.ts'
