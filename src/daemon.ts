@@ -26,7 +26,7 @@ import { Sockets } from './linux/sockets.ts'
 import { readNeighborLimit } from './linux/sysctl.ts'
 import { EventLog } from './log/event-log.ts'
 import { LinkErrorLog } from './log/link-errors.ts'
-import type { Log } from './log/rate-limited-log.ts'
+import type { RateLimitedLog } from './log/rate-limited-log.ts'
 import { logMissingLinks, logRefusedRoute } from './log/machine-log.ts'
 import { ANSWERS_ONLY, enslavedSentence } from './log/sentences.ts'
 import { Counters } from './metrics.ts'
@@ -41,7 +41,7 @@ const TICK = 5000
 const NOT_FOR_LINKS = 8
 
 export class Daemon {
-  readonly #log: Log
+  readonly #log: RateLimitedLog
   readonly #claim: NativeSocket
   readonly #events: EventLog
   readonly #linkErrors: LinkErrorLog
@@ -69,7 +69,7 @@ export class Daemon {
   readonly #timer = new WakeTimer(() => this.#run((now) => this.#engine.wake(now)))
 
   /** Opens no sockets of links yet. @param state the state directory; undefined: nothing is saved. @throws OsError, AlreadyRunning */
-  constructor(config: Config, log: Log, { state }: { state?: string | undefined } = {}) {
+  constructor(config: Config, log: RateLimitedLog, { state }: { state?: string | undefined } = {}) {
     this.#claim = claim()
     this.#config = config
     this.#log = log

@@ -67,7 +67,7 @@ class Parts extends Context {
   readonly prober = new Prober(this)
   readonly silentLinks = new SilentLinks(this)
   readonly resolution = new Resolution(this)
-  readonly reachability: Reachability = new Reachability(this)
+  readonly reachability = new Reachability(this)
   readonly nextHops = new NextHops(this)
   readonly downstreamProxies = new DownstreamProxies(this)
   readonly claims = new Claims(this)

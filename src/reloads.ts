@@ -10,7 +10,7 @@ import type { Parsed } from './config/load.ts'
 import { PrefixMap } from './config/prefix-map.ts'
 import type { Daemon } from './daemon.ts'
 import type { Preview } from './engine.ts'
-import type { Log } from './log/rate-limited-log.ts'
+import type { RateLimitedLog } from './log/rate-limited-log.ts'
 import { changeLine, keptSentence, minute, type ReloadChange, second } from './log/reload-sentences.ts'
 
 /** The file of the configuration, with its included files. */
@@ -29,7 +29,7 @@ export interface ReloadsOptions {
   /** The configuration with which the daemon starts. */
   readonly config: Config
   readonly daemon: Pick<Daemon, 'preview' | 'reload'>
-  readonly log: Log
+  readonly log: RateLimitedLog
   /** Called before and after each reload, for the service manager. */
   readonly began: () => void
   readonly ended: () => void

@@ -2,7 +2,7 @@
 import type { Engine } from './engine.ts'
 import type { Input, Instant } from './engine-types.ts'
 import type { Limit } from './events.ts'
-import type { Log } from './log/rate-limited-log.ts'
+import type { RateLimitedLog } from './log/rate-limited-log.ts'
 import { StateFile } from './state-file.ts'
 
 /** Shortest time between two saves of learned hosts. Milliseconds. */
@@ -15,7 +15,7 @@ export class SavedState {
   #saved = { revision: 0, prefixes: 0, at: Number.NEGATIVE_INFINITY }
 
   /** @param directory the state directory; undefined: nothing is saved */
-  constructor(engine: Engine, directory: string | undefined, log: Log) {
+  constructor(engine: Engine, directory: string | undefined, log: RateLimitedLog) {
     this.#engine = engine
     this.#file = directory === undefined ? undefined
       : new StateFile(directory, (message, err) => log.warn({ event: 'state-file', directory, reason: message, err }, message))

@@ -16,7 +16,7 @@ import { isOutOfDescriptors } from '../linux/errors.ts'
 import { Output } from '../linux/output.ts'
 import { AlreadyRunning } from '../linux/single-instance.ts'
 import { Journal, notify, notifyReloading, underJournal, watchdogInterval } from '../linux/systemd.ts'
-import { Log } from '../log/rate-limited-log.ts'
+import { RateLimitedLog } from '../log/rate-limited-log.ts'
 import { chooseOutput, createLog, OUTPUTS } from '../log/outputs.ts'
 import { countersSentence, droppedRecordsSentence } from '../log/sentences.ts'
 import { unitStatus } from '../log/unit-status.ts'
@@ -98,7 +98,7 @@ interface RunningProgram {
   readonly reloads: Reloads
   readonly metrics: Metrics
   readonly lifecycle: Lifecycle
-  readonly log: Log
+  readonly log: RateLimitedLog
   readonly outputs: Outputs
 }
 
@@ -116,14 +116,14 @@ interface Outputs {
   drained(): Promise<void>
 }
 
-function openLog(level: Level, requested: string | undefined): { log: Log; outputs: Outputs } {
+function openLog(level: Level, requested: string | undefined): { log: RateLimitedLog; outputs: Outputs } {
   const output = chooseOutput(requested, underJournal(), isatty(1))
   const open = (fd: 1 | 2, name: string): Output => new Output(fd, (count, reason) =>
     log.error({ event: 'dropped', count, reason }, (sum) => droppedRecordsSentence(sum?.count ?? count, name, reason)))
   const stdout = output === 'journal' ? undefined : open(1, 'stdout')
   const stderr = open(2, 'stderr')
   const journal = new Journal(undefined, undefined, (line) => stderr.write(line))
-  const log: Log = new Log(createLog({ level, output, lines: stdout, journal: (fields) => journal.send(fields) }))
+  const log: RateLimitedLog = new RateLimitedLog(createLog({ level, output, lines: stdout, journal: (fields) => journal.send(fields) }))
   const drained = async (): Promise<void> => { await Promise.all([stdout, stderr].map((each) => each?.drained(DRAIN_TIME))) }
   return { log, outputs: { stdout, stderr, drained } }
 }
@@ -143,7 +143,8 @@ function holdSignals(): () => void {
   }
 }
 
-function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, metrics: Metrics, lifecycle: Lifecycle, log: Log): Reloads {
+function reloadsOf(configFile: ConfigFile, config: Config, daemon: Daemon, metrics: Metrics, lifecycle: Lifecycle,
+  log: RateLimitedLog): Reloads {
   const { path } = configFile
   const file = { path, read: () => configFile.read(), get isTouched() { return configFile.isTouched },
     explain: (error: NodeJS.ErrnoException) => explainUnreadable(path, error) }
@@ -252,7 +253,7 @@ function answerCommands(path: string, { daemon: { introspection }, reloads, metr
 }
 
 /** Logs why the start failed, and what to do. @returns the exit status */
-function explain(error: NodeJS.ErrnoException, log: Log): number {
+function explain(error: NodeJS.ErrnoException, log: RateLimitedLog): number {
   if (error instanceof AlreadyRunning || error instanceof NativeCodeMissing) {
     log.error({ event: 'start-failed', reason: error instanceof AlreadyRunning ? 'already running' : 'native code' }, error.message)
     return EXIT.failed

@@ -1,7 +1,7 @@
 /** Serves metrics at the configured endpoint. Loads the server only if an endpoint is configured. An error never ends the daemon. */
 import type { Server } from 'node:http'
 import type { Endpoint } from '../config/config.ts'
-import type { Log } from '../log/rate-limited-log.ts'
+import type { RateLimitedLog } from '../log/rate-limited-log.ts'
 import type { Reading } from './catalog.ts'
 
 /** Milliseconds until another attempt to listen. */
@@ -20,7 +20,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 export interface EndpointOptions {
   readonly read: () => Reading
-  readonly log: Pick<Log, 'info' | 'warn'>
+  readonly log: Pick<RateLimitedLog, 'info' | 'warn'>
   /** Whether enough file descriptors remain for the rest of the program. */
   readonly isRoomLeft: () => boolean
   /** Milliseconds until another attempt to listen. */

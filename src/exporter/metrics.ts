@@ -2,7 +2,7 @@
 import type { Config } from '../config/config.ts'
 import type { Limit } from '../events.ts'
 import type { Introspection } from '../introspection.ts'
-import type { Log } from '../log/rate-limited-log.ts'
+import type { RateLimitedLog } from '../log/rate-limited-log.ts'
 import type { ReloadCounts } from '../reloads.ts'
 import type { Reading } from './catalog.ts'
 import { MetricsEndpoint } from './endpoint.ts'
@@ -11,7 +11,7 @@ import { readMetrics } from './metric-values.ts'
 export interface MetricsOptions {
   readonly introspection: Pick<Introspection, 'figures'>
   readonly version: string
-  readonly log: Pick<Log, 'info' | 'warn'>
+  readonly log: Pick<RateLimitedLog, 'info' | 'warn'>
   /** Limits outside of the class `Daemon`: of the outputs and the control server. */
   readonly limits: () => readonly Limit[]
   readonly reloads: () => ReloadCounts

@@ -5,10 +5,15 @@
  */
 import { Address, type Mac, writeMac } from '../address.ts'
 import {
-  MAX_RTR_SOLICITATION_DELAY, MAX_RTR_SOLICITATION_INTERVAL, ND_HOP_LIMIT, ROUTER_SOLICITATION, RTR_SOLICITATION_INTERVAL,
-  SOURCE_LINK_LAYER_ADDRESS,
+  MAX_RTR_SOLICITATION_DELAY, ND_HOP_LIMIT, ROUTER_SOLICITATION, RTR_SOLICITATION_INTERVAL, SOURCE_LINK_LAYER_ADDRESS,
 } from '../wire/constants.ts'
 import { IPPROTO_IPV6, IPV6_MULTICAST_HOPS, openIcmp, sendOn, sendTo, setOption } from './raw-icmp.ts'
+
+/**
+ * The most solicitations after a start. The last one follows after about half an hour, the longest interval between advertisements. There
+ * is a limit, because the kernel may never report an advertisement: for instance where another program handles them.
+ */
+const SOLICITATIONS = 10
 
 export interface SolicitorListener {
   /** @returns the link-layer address of a link; undefined if the link has none */
@@ -24,10 +29,10 @@ export class RouterSolicitor {
 
   constructor(listener: SolicitorListener) { this.#listener = listener }
 
-  /** Solicits at intervals that double up to MAX_RTR_SOLICITATION_INTERVAL, until `stop`: solicitations and advertisements may be lost. */
-  start(ifindex: number): void { this.#plan(ifindex, Math.random() * MAX_RTR_SOLICITATION_DELAY, RTR_SOLICITATION_INTERVAL) }
+  /** Solicits at intervals that double, until `stop` or SOLICITATIONS: solicitations and advertisements may be lost (RFC 7559). */
+  start(ifindex: number): void { this.#plan(ifindex, Math.random() * MAX_RTR_SOLICITATION_DELAY, 0) }
 
-  /** Ends the solicitations on a link: a router there advertised itself, or the link is no longer followed. */
+  /** Ends the solicitations on a link: the kernel reported what a router there advertised, or the link is no longer followed. */
   stop(ifindex: number): void {
     clearTimeout(this.#timers.get(ifindex))
     this.#timers.delete(ifindex)
@@ -35,12 +40,14 @@ export class RouterSolicitor {
 
   close(): void { for (const ifindex of this.#timers.keys()) this.stop(ifindex) }
 
-  /** @param interval milliseconds between the next two solicitations, before up to a tenth is added or subtracted (RFC 8415 15, RAND) */
-  #plan(ifindex: number, delay: number, interval: number): void {
+  /** @param sent number of solicitations so far */
+  #plan(ifindex: number, delay: number, sent: number): void {
     this.stop(ifindex)
+    if (sent === SOLICITATIONS) return
     this.#timers.set(ifindex, setTimeout(() => {
       this.#solicit(ifindex)
-      this.#plan(ifindex, interval * (0.9 + 0.2 * Math.random()), Math.min(2 * interval, MAX_RTR_SOLICITATION_INTERVAL))
+      // RAND of RFC 8415 15: machines that start together do not solicit together.
+      this.#plan(ifindex, RTR_SOLICITATION_INTERVAL * 2 ** sent * (0.9 + 0.2 * Math.random()), sent + 1)
     }, delay).unref())
   }
 

@@ -4,7 +4,7 @@ import type { Instant } from '../engine-types.ts'
 import type { Event, Outcome } from '../events.ts'
 import { limitSentence, scanSentence } from './limit-sentences.ts'
 import { LinkNews } from './link-news.ts'
-import type { Log } from './rate-limited-log.ts'
+import type { RateLimitedLog } from './rate-limited-log.ts'
 import {
   bareSentence, conflictSentence, filteredSentence, foreignSentence, type LinkNames, neighborSentence, nextHopSentence, overrunSentence,
   proxySentence, routerSentence, silentSentence, snoopedSentence,
@@ -25,11 +25,11 @@ function subnetOf(target: Address, length: number | undefined): string | undefin
 }
 
 export class EventLog {
-  readonly #log: Log
+  readonly #log: RateLimitedLog
   readonly #names: LinkNames
   readonly #links: LinkNews
 
-  constructor(log: Log, { nameOf, hostsOn }: LinkFacts) {
+  constructor(log: RateLimitedLog, { nameOf, hostsOn }: LinkFacts) {
     this.#log = log
     this.#names = nameOf
     this.#links = new LinkNews(log, hostsOn)

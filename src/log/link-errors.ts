@@ -1,7 +1,7 @@
 /** Logs errors of a link's sockets: what failed, why, and what to do. The codes are in errno(3). */
 import type { Limit } from '../events.ts'
 import { type Later, LinkGroup, linkNames } from './link-group.ts'
-import type { Log } from './rate-limited-log.ts'
+import type { RateLimitedLog } from './rate-limited-log.ts'
 
 type SocketError = Error & { readonly code?: string; readonly syscall?: string }
 
@@ -53,7 +53,7 @@ function explain(error: SocketError, readNeighborLimit: () => number | undefined
 }
 
 export class LinkErrorLog {
-  readonly #log: Log
+  readonly #log: RateLimitedLog
   readonly #readNeighborLimit: () => number | undefined
   readonly #later: Later
   /** `LINK CODE` of each error that was logged. */
@@ -62,7 +62,7 @@ export class LinkErrorLog {
   readonly #ofMachine = new Map<string, LinkGroup>()
   readonly #opened: LinkGroup
 
-  constructor(log: Log, readNeighborLimit: () => number | undefined, later: Later = (callback, ms) => { setTimeout(callback, ms).unref() }) {
+  constructor(log: RateLimitedLog, readNeighborLimit: () => number | undefined, later: Later = (callback, ms) => { setTimeout(callback, ms).unref() }) {
     this.#log = log
     this.#readNeighborLimit = readNeighborLimit
     this.#later = later

@@ -4,7 +4,7 @@
  */
 import type { Instant } from '../engine-types.ts'
 import type { Event } from '../events.ts'
-import { grouped, type Log } from './rate-limited-log.ts'
+import { grouped, type RateLimitedLog } from './rate-limited-log.ts'
 
 type LinkEvent = Extract<Event, { kind: 'link' }>
 type State = LinkEvent['state']
@@ -33,7 +33,7 @@ interface Outage {
 function hostsOf(hosts: number): string { return hosts === 1 ? 'its host' : `its ${grouped(hosts)} hosts` }
 
 export class LinkNews {
-  readonly #log: Log
+  readonly #log: RateLimitedLog
   readonly #hostsOn: (ifindex: number) => number
   readonly #outages = new Map<string, Outage>()
   /** The links that are up. */
@@ -42,7 +42,7 @@ export class LinkNews {
   readonly #returns = new Map<number, Instant>()
 
   /** @param hostsOn returns the number of owners on a link */
-  constructor(log: Log, hostsOn: (ifindex: number) => number) {
+  constructor(log: RateLimitedLog, hostsOn: (ifindex: number) => number) {
     this.#log = log
     this.#hostsOn = hostsOn
   }

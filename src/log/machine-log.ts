@@ -1,5 +1,5 @@
 /** Records about this machine: links that are missing, and routes that the kernel refused. */
-import type { Log } from './rate-limited-log.ts'
+import type { RateLimitedLog } from './rate-limited-log.ts'
 import { missingLinkSentence } from './sentences.ts'
 
 /**
@@ -8,7 +8,7 @@ import { missingLinkSentence } from './sentences.ts'
  * @param present the names of the existing links, without ports
  * @param ports the names of the ports of bridges, bonds and teams
  */
-export function logMissingLinks(log: Log, wanted: readonly string[], present: readonly string[], ports: readonly string[]): void {
+export function logMissingLinks(log: RateLimitedLog, wanted: readonly string[], present: readonly string[], ports: readonly string[]): void {
   for (const iface of wanted) {
     if (iface.includes('*') || present.includes(iface) || ports.includes(iface)) continue
     log.warn({ event: 'link-missing', iface }, missingLinkSentence(iface, present, wanted))
@@ -16,7 +16,7 @@ export function logMissingLinks(log: Log, wanted: readonly string[], present: re
 }
 
 /** @param error the kernel's error, with a code of errno(3) */
-export function logRefusedRoute(log: Log, op: 'add' | 'delete', target: string, { code, message }: NodeJS.ErrnoException): void {
+export function logRefusedRoute(log: RateLimitedLog, op: 'add' | 'delete', target: string, { code, message }: NodeJS.ErrnoException): void {
   const reason = code === 'EEXIST' ? 'another program has a route for it, which stays' : message
   log.warn({ event: 'route', target, reason: code ?? message }, `cannot ${op} the route of ${target}: ${reason}`)
 }

@@ -1,7 +1,7 @@
 /**
- * The events of level warn and worse: each has a MESSAGE_ID, and fields that all its records have. systemd/ndp6d.catalog explains each
- * event. An explanation may use these fields only: if a record lacks a field, `journalctl -x` prints the field's name instead of a value.
- * An id never changes. `systemd-id128 new` makes an id for a new event.
+ * MESSAGE_IDs of all events of the log. The events of level warn and worse also have fields that all their records have.
+ * systemd/ndp6d.catalog explains each of these events. An explanation may use these fields only: if a record lacks a field,
+ * `journalctl -x` prints the field's name instead of a value. An id never changes. `systemd-id128 new` makes an id for a new event.
  */
 
 interface Problem {
@@ -53,3 +53,15 @@ export type ProblemName = keyof typeof PROBLEMS
 /** The fields of a record: those that all records of its event have, and others. */
 export type ProblemRecord<P extends ProblemName> = { readonly event: P }
   & Readonly<Record<(typeof PROBLEMS)[P]['fields'][number], string | number>> & Readonly<Record<string, unknown>>
+
+/** MESSAGE_ID of each `event` field, for `journalctl MESSAGE_ID=...` and the journal's catalog. A MESSAGE_ID never changes. */
+export const MESSAGE_IDS: Readonly<Record<string, string>> = {
+  neighbor: '6f0c3b1d5a8e4f2fb0d7c94e21a3685b',
+  'next-hop': '0d5cd1be4cf14a36a2a0e1f15fb8a26c',
+  link: 'c2e97a4480f14d3c9b5e06d7f8312a69',
+  ready: '3e71d8c50b6f4a92b84fc1e6a7d0592c',
+  reload: '84a6e1f92c7d4053be10d95f3b68c7e2',
+  finding: '0b7d52e9c41f4c86a93e6f18d5207ba4',
+  stop: 'f53c09b7e82a4d61975be8d2046fa1c3',
+  ...Object.fromEntries(Object.entries(PROBLEMS).map(([event, { id }]) => [event, id])),
+}

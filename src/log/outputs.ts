@@ -3,7 +3,7 @@
  * (systemd.journal-fields(7)). A record is a sentence and fields: `event`, `target`, `lladdr`, `iface`, `reason` and others.
  */
 import { type DestinationStream, type LevelWithSilent, type Logger, pino } from 'pino'
-import { PROBLEMS } from './message-ids.ts'
+import { MESSAGE_IDS } from './message-ids.ts'
 
 export const OUTPUTS = ['terminal', 'json', 'journal'] as const
 export type Output = (typeof OUTPUTS)[number]
@@ -25,18 +25,6 @@ export interface LogRecord {
   readonly time: number
   readonly msg: string
   readonly fields: Readonly<Record<string, unknown>>
-}
-
-/** MESSAGE_ID of each `event` field, for `journalctl MESSAGE_ID=...` and the journal's catalog. A MESSAGE_ID never changes. */
-export const MESSAGE_IDS: Readonly<Record<string, string>> = {
-  neighbor: '6f0c3b1d5a8e4f2fb0d7c94e21a3685b',
-  'next-hop': '0d5cd1be4cf14a36a2a0e1f15fb8a26c',
-  link: 'c2e97a4480f14d3c9b5e06d7f8312a69',
-  ready: '3e71d8c50b6f4a92b84fc1e6a7d0592c',
-  reload: '84a6e1f92c7d4053be10d95f3b68c7e2',
-  finding: '0b7d52e9c41f4c86a93e6f18d5207ba4',
-  stop: 'f53c09b7e82a4d61975be8d2046fa1c3',
-  ...Object.fromEntries(Object.entries(PROBLEMS).map(([event, { id }]) => [event, id])),
 }
 
 /** Events of level info with priority 5 (notice) in the journal: the life of the service and of its links. */

@@ -46,7 +46,7 @@ function textOf(text: Text, sum?: Sum): string {
   return sum === undefined || sum.count < 2 ? text : `${text} (${grouped(sum.count - 1)} more like this in ${sum.seconds} s)`
 }
 
-export class Log {
+export class RateLimitedLog {
   readonly #logger: Logger
   readonly #clock: () => Instant
   readonly #entries = new Map<string, Entry>()

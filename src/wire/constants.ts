@@ -16,8 +16,8 @@ export const MAX_RTR_ADV_INTERVAL = 600_000, MIN_RTR_ADV_INTERVAL = 200_000
 /** AdvDefaultLifetime: three times MaxRtrAdvInterval (RFC 4861 6.2.1). Seconds. */
 export const ROUTER_LIFETIME = 1800
 
-/** RFC 4861 10: host constants. The longest interval between solicitations is that of RFC 7559 2. */
-export const MAX_RTR_SOLICITATION_DELAY = 1000, RTR_SOLICITATION_INTERVAL = 4000, MAX_RTR_SOLICITATION_INTERVAL = 3_600_000
+/** RFC 4861 10: host constants. */
+export const MAX_RTR_SOLICITATION_DELAY = 1000, RTR_SOLICITATION_INTERVAL = 4000
 
 /** Longest valid lifetime of a deprecated prefix, seconds: hosts shorten a valid lifetime to two hours, not further (RFC 4862 5.5.3 e). */
 export const DEPRECATED_VALID = 7200

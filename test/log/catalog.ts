@@ -2,8 +2,8 @@
 import t from 'tap'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { journalName, MESSAGE_IDS } from '../../src/log/outputs.ts'
-import { PROBLEMS, type ProblemName } from '../../src/log/message-ids.ts'
+import { journalName } from '../../src/log/outputs.ts'
+import { MESSAGE_IDS, PROBLEMS, type ProblemName } from '../../src/log/message-ids.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')
 /** Fields of every entry of the journal that ndp6d writes. */

@@ -1,7 +1,8 @@
 import t from 'tap'
 import type { Test } from 'tap'
 import { spawnSync } from 'node:child_process'
-import { chooseOutput, createLog, journalFields, MESSAGE_IDS, terminalLine } from '../../src/log/outputs.ts'
+import { MESSAGE_IDS } from '../../src/log/message-ids.ts'
+import { chooseOutput, createLog, journalFields, terminalLine } from '../../src/log/outputs.ts'
 
 const ERR = { type: 'Error', message: 'why', stack: 'Error: why\n    at here' }
 

@@ -114,7 +114,7 @@ export class Responder extends Part<ResponderParts> {
     // A solicitor that itself claims the target gets no answer from the cache: the owner is verified first.
     const { rival, rivalMac } = neighbor.work
     if (rival === link.ifindex && rivalMac === view.sourceMac) return this.parts.reachability.confirm(neighbor, solicitorOf(link, view), now)
-    if (!neighbor.isReady) return neighbor.wait(solicitorOf(link, view)) ? 'probing' : 'limit'
+    if (!neighbor.isReady) return this.parts.resolution.wait(neighbor, solicitorOf(link, view)) ? 'probing' : 'limit'
     if (isDad) this.#dad.conflict(neighbor, link.ifindex, view.sourceMac, now)
     return this.#answer(link, view, rules[0])
   }

@@ -1,5 +1,5 @@
 /**
- * Reachability of the owners in the neighbor cache (RFC 4861 7.3): verification, and the transitions when a deadline of an entry comes.
+ * Transitions of cache entries: verification of owners (RFC 4861 7.3), and what follows when probes time out (7.2.2, 7.3.3).
  *
  *     (none) --solicited, evidence--> INCOMPLETE --proof--> REACHABLE --ttl--> PROBE --proof--> REACHABLE
  *                                       | retries                               | retries

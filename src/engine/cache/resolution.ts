@@ -1,5 +1,5 @@
 /**
- * Address resolution for the entries of the neighbor cache (RFC 4861 7.2.2): which links are probed for an owner.
+ * Requests for the owner of a target (RFC 4861 7.2.2): decides which links are probed. Timeouts and retransmissions are in reachability.ts.
  *
  * Only a solicited advertisement on a probed link adds an owner. An owner that still answers is not displaced (RFC 6620, RFC 3756
  * 4.1.1). If hosts on the upstream and on a downstream link answer the same probe, the upstream host is the owner, because the router is

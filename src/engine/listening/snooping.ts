@@ -71,7 +71,10 @@ export class Snooping extends Part<SnoopingParts> {
     for (const group of joined) this.#join(downstream, group, now)
   }
 
-  /** Handles a query of another router. The querier is the router with the lowest address (RFC 3810 7.6.2); only General Queries count. */
+  /**
+   * Handles a query of another router. The querier is the router with the lowest address (RFC 3810 7.6.2). As in Linux (br_multicast.c),
+   * only General Queries count: a router that queries a single group need not query all groups.
+   */
   query(ifindex: number, { source, toAll, groups }: ListenerQuery, now: Instant): void {
     if (!toAll || groups !== undefined) return
     const downstream = this.#downstreams.get(ifindex)

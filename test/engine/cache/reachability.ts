@@ -1,6 +1,8 @@
 /** Reachability of owners: entries that are REACHABLE or in PROBE. */
 import t from 'tap'
-import { ETH0, ETH1, ip, mac, PATIENT, Stage, VM, VM2, VM3 } from '../kit/stage.ts'
+import { SOLICITOR_LIMIT } from '../../../src/engine/cache/neighbor.ts'
+import { numbers } from '../../kit/addresses.ts'
+import { ETH0, ETH1, ip, linkOf, mac, own, PATIENT, Stage, VM, VM2, VM3 } from '../kit/stage.ts'
 
 t.test('REACHABLE: answered at once, verified before the end of ttl, first by unicast, then by the group', async (t) => {
   const stage = new Stage(PATIENT)
@@ -72,4 +74,28 @@ t.test('restored owners are known at once and verified by their group', async (t
   t.same(defended.sink.take('advertise'), [])
   defended.na(ETH1, VM, VM2)
   t.equal(defended.sink.take('advertise').length, 1, 'after the proof')
+})
+
+t.test('an owner is not lost while its link has no usable address', async (t) => {
+  const stage = new Stage(PATIENT)
+  stage.learn(VM, VM2)
+  stage.wait(27_000)
+  stage.link(linkOf(ETH1, { addresses: [own('fe80::ff:3', 64, true)] }))
+  stage.wait(3000)
+  t.equal(stage.known[VM], 'PROBE eth1 routed')
+  t.same(stage.probes(), [])
+  stage.link(linkOf(ETH1))
+  t.same(stage.probes(), [`confirm eth1 ${VM} from fe80::ff:3 to ${VM2}`])
+  stage.na(ETH1, VM, VM2)
+  t.equal(stage.known[VM], 'REACHABLE eth1 routed')
+})
+
+t.test('solicitors that claim the address of an owner wait for its proof, up to the limit', async (t) => {
+  const stage = new Stage(PATIENT)
+  stage.learn(VM, VM2)
+  stage.wait(1000)
+  const claim = (n: number): unknown => stage.dad(ETH0, VM, `02:00:00:00:09:${String(n).padStart(2, '0')}`)
+  for (const n of numbers(1, SOLICITOR_LIMIT)) t.equal(claim(n), 'probing')
+  t.equal(claim(SOLICITOR_LIMIT + 1), 'limit')
+  t.same(stage.sink.take('limit'), [`limit solicitors ${SOLICITOR_LIMIT}`])
 })

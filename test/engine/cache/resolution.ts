@@ -99,17 +99,3 @@ t.test('a further link that the budget refuses is no answer either', async (t) =
   stage.wait(8000)
   t.equal(stage.ns(ETH0, VM), 'probing', 'not for the whole deadtime')
 })
-
-t.test('an owner is not lost while its link has no usable address', async (t) => {
-  const stage = new Stage(PATIENT)
-  stage.learn(VM, VM2)
-  stage.wait(27_000)
-  stage.link(IN_DAD)
-  stage.wait(3000)
-  t.equal(stage.known[VM], 'PROBE eth1 routed')
-  t.same(stage.probes(), [])
-  stage.link(linkOf(ETH1))
-  t.same(stage.probes(), [`confirm eth1 ${VM} from fe80::ff:3 to ${VM2}`])
-  stage.na(ETH1, VM, VM2)
-  t.equal(stage.known[VM], 'REACHABLE eth1 routed')
-})

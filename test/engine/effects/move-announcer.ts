@@ -1,5 +1,6 @@
 /** A host that moved gets announcements of the addresses that it reaches through us, and its former neighbors get one of the host. */
 import t from 'tap'
+import { numbers } from '../../kit/addresses.ts'
 import { ETH0, ETH1, ETH2, linkOf, own, ROUTER, Stage, SUBNET, twoLinks, VM, VM2 } from '../kit/stage.ts'
 
 const CONFIG = SUBNET.replace('eth1', 'eth1 eth2').replace('announce no', 'announce yes\n timeout 100')
@@ -53,6 +54,15 @@ t.test('tentative addresses, and those on loopback, are not announced', async (t
   stage.link(linkOf(1, { addresses: [own('2001:db8::77', 128)] }))
   stage.link(linkOf(ETH2, { addresses: [own('fe80::ff:4'), own('2001:db8::78', 64, true)] }))
   t.notOk(move(stage, ETH2).some((line) => /::7[78]/.test(line)))
+})
+
+t.test('no excluded addresses, and 64 at most', async (t) => {
+  const lines = move(settled(ETH1, CONFIG.replace('host', 'exclude 2001:db8::ff\n host')), ETH2)
+  t.notOk(lines.some((line) => line.includes('2001:db8::ff ')))
+  t.ok(lines.includes(announced('2001:db8::1', 'eth2', ETH2)))
+  const stage = settled(ETH1)
+  stage.link(linkOf(ETH2, { addresses: [own('fe80::ff:4'), ...numbers(1, 100).map((n) => own(`2001:db8::4:${n}`))] }))
+  t.equal(move(stage, ETH2).filter((line) => /^advertise eth2 .* RO /.test(line)).length, 64)
 })
 
 t.test('from upstream, or to it', async (t) => {

@@ -67,7 +67,7 @@ t.test('a route of the previous run stays, except beside a route of another prog
   t.same(stage.sink.take('route'), [`route delete ${VM} eth1`])
 })
 
-t.test('the routes to saved hosts are looked up, also of those that come after the routes of the previous run', async (t) => {
+t.test('the routes to saved hosts are looked up, whether these or the routes of the previous run come first', async (t) => {
   const stage = new Stage(TIMED)
   stage.routes()
   restore(stage, host(VM, 'eth1'))

@@ -1,6 +1,6 @@
 /** A log whose records a test reads, and whose time a test sets. */
 import type { Instant } from '../../../src/engine-types.ts'
-import { Log } from '../../../src/log/rate-limited-log.ts'
+import { RateLimitedLog } from '../../../src/log/rate-limited-log.ts'
 import { createLog, type LogOptions } from '../../../src/log/outputs.ts'
 
 export interface Line { level: number; msg: string; [field: string]: unknown }
@@ -10,7 +10,7 @@ export function recorder(level: LogOptions['level'] = 'info') {
   const records: Line[] = []
   let now = 0 as Instant
   const logger = createLog({ level, output: 'json', lines: { write: (line) => { records.push(JSON.parse(line)) } } })
-  const log = new Log(logger, () => now)
+  const log = new RateLimitedLog(logger, () => now)
   const at = (seconds: number): Instant => now = seconds * 1000 as Instant
   return { log, at, take: (): Line[] => records.splice(0) }
 }
