@@ -30,7 +30,7 @@ import { Paths } from './engine/effects/paths.ts'
 import { Reconciler } from './engine/effects/reconciler.ts'
 import { PreviousRun } from './engine/effects/previous-run.ts'
 import { type Preview, Reconfiguration } from './engine/effects/reconfiguration.ts'
-import { HostDiscovery } from './engine/learning/host-discovery.ts'
+import { EchoDiscovery } from './engine/learning/echo-discovery.ts'
 import { Learner } from './engine/learning/learner.ts'
 import { Groups } from './engine/listening/groups.ts'
 import { MulticastRouterDiscovery } from './engine/listening/multicast-router-discovery.ts'
@@ -83,7 +83,7 @@ class Parts extends Context {
   readonly paths = new Paths(this)
   readonly reconciler = new Reconciler(this)
   readonly learner = new Learner(this)
-  readonly hostDiscovery = new HostDiscovery(this)
+  readonly echoDiscovery = new EchoDiscovery(this)
   readonly routerAdvertiser = new RouterAdvertiser(this)
   readonly reconfiguration = new Reconfiguration(this)
   readonly previousRun = new PreviousRun(this)
@@ -99,9 +99,9 @@ export class Engine {
 
   constructor(config: Config, random: Random) {
     this.#parts = new Parts(config, random, createEffects())
-    const { downstreamProxies, reachability, nextHops, budget, bareLinks, learner, hostDiscovery, ...others } = this.#parts
+    const { downstreamProxies, reachability, nextHops, budget, bareLinks, learner, echoDiscovery, ...others } = this.#parts
     const { paths, announcer, routerAdvertiser, routerDiscovery, snooping, groups, detector } = others
-    this.#timed = [downstreamProxies, reachability, nextHops, budget, bareLinks, learner, hostDiscovery, paths, announcer, routerAdvertiser,
+    this.#timed = [downstreamProxies, reachability, nextHops, budget, bareLinks, learner, echoDiscovery, paths, announcer, routerAdvertiser,
       routerDiscovery, snooping, groups, detector]
   }
 

@@ -95,7 +95,7 @@ function effectiveConfig(file: string): string {
   }
 }
 
-/** The bytes of packets contain addresses, so they are only in a plain report. */
+/** The bytes of packets contain addresses, so the report has these bytes only with `--plain`. */
 function fullText(status: Status, plain: boolean): string {
   const text = new StatusText(status, { all: true })
   return `${text.overview}\n${plain ? text.drops : text.dropsWithoutBytes}`

@@ -52,7 +52,7 @@ export class StatusText {
 
   get hosts(): string { return this.#hosts(Number.POSITIVE_INFINITY) }
 
-  /** Reasons why packets got no answer, each with its last packet; then the bytes of the invalid packets among these. */
+  /** Reasons why packets got no answer, each with its last packet. The bytes of the invalid ones of these packets follow. */
   get drops(): string { return this.dropsWithoutBytes + this.#frames() }
 
   get dropsWithoutBytes(): string {

@@ -46,7 +46,7 @@ function explainUnknown(words: readonly string[], args: readonly string[], comma
   const names = Object.keys(commands).filter((name) => name !== '')
   const command = args.find((arg) => names.includes(arg))
   const options = [...Object.keys(commands[command ?? '']), 'help', 'version'].filter((name) => name !== name.toUpperCase())
-  /** The file of `-p`, which is not reported on its own. */
+  /** The value of `-p`: the report of `-p` covers it. */
   const pidFile = args[args.findIndex((arg) => /^-[a-z]*p$/.test(arg)) + 1]
   const sentences = new Set<string>()
   for (const word of words) {

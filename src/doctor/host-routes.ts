@@ -20,7 +20,7 @@ function linkOf({ downstream }: Subnet, iface: string | undefined): string | und
   return downstream.length === 1 && !downstream[0].includes('*') ? downstream[0] : undefined
 }
 
-/** @returns the owners to which the kernel must have a route; without a daemon, the configured owners whose routes ndp6d would not set */
+/** @returns the owners to which the kernel must have a route. Without a daemon: hosts under `routes no` only. */
 function ownersOf({ config, daemon, neighbors }: Configured): Owner[] {
   if (daemon !== undefined) {
     return [...neighbors].flatMap(({ target, state, iface: link, via }) =>

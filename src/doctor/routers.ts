@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { Address } from '../address.ts'
-import { Discovery } from '../linux/host-discovery.ts'
+import { Discovery } from '../linux/echo-discovery.ts'
 import type { LinkDetails } from '../wire/link-details.ts'
 import { hasNotFailed } from '../wire/rtneighbor.ts'
 import { type Check, configured, type Configured, type Finding, type Result, word } from './check.ts'

@@ -16,7 +16,7 @@ import { RouterSolicitor } from './router-solicitor.ts'
 import { readSetting } from './sysctl.ts'
 import { TableWatcher } from './table-watcher.ts'
 
-/** Milliseconds from a message to the report. The kernel handles the options of an advertisement one by one, and one report covers them. */
+/** Milliseconds for which messages of the kernel are collected: it sends one for each option of an advertisement. */
 const PAUSE = 20
 
 /** The most prefixes of one link that are kept: any host on the link can advertise any number. `subnet auto` serves at most 64. */

@@ -37,7 +37,7 @@ export const MLD_DROP_REASONS = [
   'not-ipv6',       // ethertype or version
   'truncated',      // the frame ends within the headers or the IPv6 payload, or the payload is too short for a message
   'not-mld',        // another type than those decoded here
-  'router-alert',   // no Hop-by-Hop header of 8 bytes with the router alert option of MLD
+  'router-alert',   // the first header is not a Hop-by-Hop header of 8 bytes with the router alert option of MLD
   'hop-limit',      // not 1
   'source',         // not link-local; `::` is valid for reports and Done only (RFC 3810 5.2.13)
   'destination',    // a Multicast Router Solicitation that is not to ff02::2 (all routers)

@@ -10,7 +10,7 @@ import {
 import { multicastMac } from '../../wire/frame.ts'
 import { fitting, type RouterAdvertisement, type RouterMessage } from '../../wire/router-messages.ts'
 import type { NeighborCache } from '../cache/neighbor-cache.ts'
-import type { HostDiscovery } from '../learning/host-discovery.ts'
+import type { EchoDiscovery } from '../learning/echo-discovery.ts'
 import { linkLocal } from '../links/source-address.ts'
 import { type Context, TimedPart } from '../rules/context.ts'
 import { Batches } from '../tables/batches.ts'
@@ -63,7 +63,7 @@ interface Unicast { readonly ifindex: number; readonly destination: Address; rea
 /** Inputs that concern Router Advertisements only. */
 type RouterInput = Extract<Input, { kind: 'router-message' | 'saved-prefixes' | 'grants' | 'dns' | 'forwarding' }>
 
-type AdvertiserParts = Context & { readonly cache: NeighborCache; readonly hostDiscovery: HostDiscovery }
+type AdvertiserParts = Context & { readonly cache: NeighborCache; readonly echoDiscovery: EchoDiscovery }
 
 export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   readonly #prefixes = new AdvertisedPrefixes()
@@ -180,7 +180,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     if (advertiser === undefined || advertiser.isEnding) return
     const { source, mac } = message
     if (message.kind === 'solicitation') {
-      this.parts.hostDiscovery.expect(ifindex, now)
+      this.parts.echoDiscovery.expect(ifindex, now)
       if (source.isUnspecified) this.#soon(advertiser, now + MAX_RA_DELAY_TIME * this.parts.random() as Instant)
       else this.#unicast([{ ifindex, destination: source, to: mac ?? -1 as Mac }], now)
       return

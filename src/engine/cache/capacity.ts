@@ -116,8 +116,9 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
     return this.#isReached(mac, this.of(mac).length - this.#named.count(mac) + this.#charged.count(mac), rule)
   }
   /**
-   * Decides whether a host may cause probes for one more target. At `host-limit`, a sign of life replaces the oldest INCOMPLETE entry that
-   * the host caused, if its target had time to answer. So signs of life from forged addresses do not prevent probes for the real ones.
+   * Decides whether a host may cause probes for one more target. At `host-limit`, the target of a sign of life replaces the oldest
+   * INCOMPLETE entry that the host caused, if the target of that entry had time to answer. Otherwise signs of life from forged addresses
+   * could prevent probes for the host's real addresses.
    * @returns `free`, or the entry to be removed; undefined: the limit holds. Emits an event when the limit is reached
    */
   probePlace(mac: Mac, rule: ActiveRule, isAlive: boolean, now: Instant): Neighbor | 'free' | undefined {

@@ -132,7 +132,7 @@ export class Owners extends Part<CacheParts> {
   /** Makes place for a new entry. If the limit is reached, removes an old entry. @returns false: there is no place */
   makePlace(rule: ActiveRule, isAlive: boolean): boolean { return this.#clear(this.parts.cache.capacity.place(rule, isAlive)) }
 
-  /** Makes place for one more target that is probed because of a host. @returns false: `host-limit` is reached */
+  /** Makes place for one more target for which `host` causes probes. @returns false: `host-limit` is reached */
   makeProbePlace(host: Mac, rule: ActiveRule, isAlive: boolean, now: Instant): boolean {
     return this.#clear(this.parts.cache.capacity.probePlace(host, rule, isAlive, now))
   }

@@ -16,7 +16,7 @@ import type { SilentLinks } from './silent-links.ts'
 
 /** The shortest time from the proof of an owner to a verification that a claim on the owner's address causes, milliseconds. */
 const CONTEST_INTERVAL = 250
-/** Milliseconds that unsent probes wait for a usable address once all others timed out: DAD takes up to 1 s + 1 s (RFC 4862 5.4.2). */
+/** Milliseconds that unsent probes wait for the end of DAD after all sent ones timed out. DAD takes up to 1 s + 1 s (RFC 4862 5.4.2). */
 const DAD_TIME = 2000
 /** The most entries that one call of `wake` handles. Packets wait during the call. */
 const WAKE_LIMIT = 64

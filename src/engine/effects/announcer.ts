@@ -23,7 +23,7 @@ const MIN_PAUSE = 6
 const MAX_PAUSE = 14
 /** Number of solicitations to a router with `announce solicit`. The second is sent in case the first is lost. */
 const SOLICITATIONS = 2
-/** The most announcements that one wake handles. BATCH counts messages, and on a link that is not ready, an announcement sends none. */
+/** The most announcements that one wake handles. This is a limit beside BATCH, because on a link that is not ready they send no message. */
 const LOOKS = 256
 /** The most times that an announcement is postponed by a second because its link is not ready. */
 const POSTPONE_LIMIT = 10
@@ -123,7 +123,7 @@ export class Announcer extends Part<AnnouncerParts> {
   #send({ target, ifindex, settings, isChange }: Announcement): number {
     const { rules, links, effects, advertiser } = this.parts
     const link = links.get(ifindex)
-    // A reload withdraws the announcements of excluded owners, but not those of this machine's own addresses.
+    // Own addresses of this machine may be excluded by a reload while their announcements are in the queue.
     if (!link?.up || rules.excluded(target.w0, target.w1, target.w2, target.w3)) return 0
     if (settings.announce === 'solicit') {
       const routers = this.#routersOn(ifindex)

@@ -44,7 +44,7 @@ export interface ReconfigurationParts extends ClaimParts, ReconcilerParts {
   readonly detector: SnoopingDetector
   readonly reconciler: Reconciler
   readonly learner: { seek(target: Address, rule: ActiveRule, ifindex: number, now: Instant): void }
-  readonly hostDiscovery: { start(ifindex: number, now: Instant): void }
+  readonly echoDiscovery: { start(ifindex: number, now: Instant): void }
   readonly routerAdvertiser: { update(now: Instant): void; usable(ifindex: number, now: Instant): void; gone(ifindex: number): void }
 }
 
@@ -106,7 +106,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   }
 
   link(link: Link, now: Instant): void {
-    const { rules, links, cache, reconciler, hostDiscovery, bareLinks } = this.parts
+    const { rules, links, cache, reconciler, echoDiscovery, bareLinks } = this.parts
     const { ifindex, name } = link
     const before = links.get(ifindex)
     const isRenamed = before !== undefined && before.name !== name
@@ -125,7 +125,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (this.#isUsable(link)) reconciler.use(link, now)
     if (!wasUsable && this.#isUsable(link)) this.usable(link, now)
     // An echo request from the new address may discover further hosts: those with addresses in the same prefix.
-    else if (addsGlobal(before, link)) for (const other of links.values()) hostDiscovery.start(other.ifindex, now)
+    else if (addsGlobal(before, link)) for (const other of links.values()) echoDiscovery.start(other.ifindex, now)
     if (isRenamed) this.#unfollow(before, now)
   }
 
@@ -163,7 +163,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
    *   may have changed as well
    */
   #apply(links: readonly Link[], change: 'links' | 'wants' | 'rules', now: Instant): void {
-    const { rules, snooping, routerDiscovery, subscriptions, groups, pinnedHosts, cache, hostDiscovery, paths } = this.parts
+    const { rules, snooping, routerDiscovery, subscriptions, groups, pinnedHosts, cache, echoDiscovery, paths } = this.parts
     const { mirrors, routers } = rules.config.options.snooping
     routerDiscovery.configure(routers, now)
     snooping.configure(mirrors, now)
@@ -180,7 +180,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     }
     subscriptions.join(links)
     this.parts.routerAdvertiser.update(now)
-    if (change === 'rules') for (const { ifindex } of this.parts.links.values()) hostDiscovery.start(ifindex, now)
+    if (change === 'rules') for (const { ifindex } of this.parts.links.values()) echoDiscovery.start(ifindex, now)
   }
 
   /** Removes entries that the rules do not allow, and entries without owner, which the next solicitation adds again. Prunes subscriptions. */
@@ -213,7 +213,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
 
   /** Handles a link that became usable: verifies its owners and discovers its hosts. */
   usable({ ifindex, name }: Link, now: Instant): void {
-    const { goneHosts, learner, cache, resolution, reachability, owners, nextHops, hostDiscovery, routerAdvertiser } = this.parts
+    const { goneHosts, learner, cache, resolution, reachability, owners, nextHops, echoDiscovery, routerAdvertiser } = this.parts
     nextHops.gone(ifindex)
     for (const target of goneHosts.take(name)) {
       const rule = this.ruleOf(target, ifindex)
@@ -223,7 +223,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     resolution.catchUp(ifindex, now)
     // No host on this link could answer until now, so negative entries are removed: their hosts may be here.
     for (const neighbor of cache.capacity.failed) owners.remove(neighbor, 'link up')
-    hostDiscovery.start(ifindex, now)
+    echoDiscovery.start(ifindex, now)
     routerAdvertiser.usable(ifindex, now)
   }
 

@@ -16,7 +16,7 @@ export interface Block {
   readonly to: number
 }
 
-/** The rules, without addresses, of all blocks with equal settings. */
+/** The rules of all blocks that have these settings. The addresses of the rules are left out. */
 interface Variants {
   readonly settings: Settings
   readonly rules: Map<string, ActiveRule>

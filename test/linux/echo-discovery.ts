@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { Address, formatMac, parseMac, type Mac } from '../../src/address.ts'
-import { Discovery } from '../../src/linux/host-discovery.ts'
+import { Discovery } from '../../src/linux/echo-discovery.ts'
 import { ndiscFilter } from '../../src/wire/filter.ts'
 import { sumOf } from '../kit/frames.ts'
 import { ownNamespace, packetSockets, sh } from '../kit/namespace.ts'

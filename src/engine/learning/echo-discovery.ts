@@ -22,7 +22,7 @@ interface Run extends Timed {
 
 type DiscoveryParts = Context & { readonly advertiser: AdvertisementBuilder }
 
-export class HostDiscovery extends TimedPart<DiscoveryParts, Run> {
+export class EchoDiscovery extends TimedPart<DiscoveryParts, Run> {
   start(ifindex: number, now: Instant): void { this.#plan(ifindex, ROUNDS.map((delay) => now + delay)) }
 
   /** Plans further rounds for a new host, which will have addresses soon. */
