@@ -22,7 +22,7 @@ const LAYERS: Readonly<Record<string, { values: readonly string[]; types?: reado
   'engine-types': { values: [], types: ['address', 'config', 'engine/tables/pool', 'events', 'wire'] },
   linux: { values: ['address', 'wire', 'node', 'raw-socket'], types: ['engine-types', 'events', 'log/message-ids'] },
   control: { values: ['node'], types: ['events'] },
-  doctor: { values: ['address', 'config', 'linux', 'node', 'wire'], types: ['engine-types', 'log/rate-limited-log'] },
+  doctor: { values: ['address', 'config', 'linux', 'node', 'wire'], types: ['engine-types'] },
   replies: { values: ['address', 'config/config', 'control/protocol', 'events', 'node'],
     types: ['control', 'doctor', 'engine', 'engine-types', 'introspection', 'log', 'metrics', 'observers', 'reloads'] },
   log: { values: ['address', 'config/suggest', 'pino'], types: ['config', 'engine', 'engine-types', 'events'] },

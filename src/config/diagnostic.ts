@@ -66,7 +66,7 @@ export class Report {
   error(span: Span, code: Code, message: string, hint?: string): void { this.#add('error', span, code, message, hint) }
   warning(span: Span, code: Code, message: string, hint?: string): void { this.#add('warning', span, code, message, hint) }
 
-  /** Serves problems that are reported only once per run. @returns true on the first call for `topic` */
+  /** For problems that are reported once per run. @returns true on the first call for `topic` */
   first(topic: string): boolean { return this.count(topic) === 1 }
 
   /** @returns the number of calls for `topic` so far, this one included */

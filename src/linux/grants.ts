@@ -16,7 +16,7 @@ import { RouterSolicitor } from './router-solicitor.ts'
 import { readSetting } from './sysctl.ts'
 import { TableWatcher } from './table-watcher.ts'
 
-/** Milliseconds for which messages of the kernel are collected: it sends one for each option of an advertisement. */
+/** Milliseconds from a message about prefixes, addresses or the MTU to the report: the kernel sends a message for each prefix option. */
 const PAUSE = 20
 
 /** The most prefixes of one link that are kept: any host on the link can advertise any number. `subnet auto` serves at most 64. */

@@ -10,10 +10,10 @@ import {
 import { IPPROTO_IPV6, IPV6_MULTICAST_HOPS, openIcmp, sendOn, sendTo, setOption } from './raw-icmp.ts'
 
 /**
- * The most solicitations after a start. The last one follows after about half an hour, the longest interval between advertisements. There
- * is a limit, because the kernel may never report an advertisement: for instance where another program handles them.
+ * The most solicitations after a start: the last one follows after about half an hour, the longest interval of RFC 4861 6.2.1. RFC 7559 has
+ * no limit. There is one here because the kernel may never report an advertisement: for instance where another program handles them.
  */
-const SOLICITATIONS = 10
+const SOLICITATION_LIMIT = 10
 
 export interface SolicitorListener {
   /** @returns the link-layer address of a link; undefined if the link has none */
@@ -29,8 +29,8 @@ export class RouterSolicitor {
 
   constructor(listener: SolicitorListener) { this.#listener = listener }
 
-  /** Solicits at intervals that double, until `stop` or SOLICITATIONS: solicitations and advertisements may be lost (RFC 7559). */
-  start(ifindex: number): void { this.#plan(ifindex, Math.random() * MAX_RTR_SOLICITATION_DELAY, 0) }
+  /** Solicits at intervals that double, until `stop` or SOLICITATION_LIMIT: solicitations and advertisements may be lost (RFC 7559). */
+  start(ifindex: number): void { this.#plan(ifindex, Math.random() * MAX_RTR_SOLICITATION_DELAY, 0, 0) }
 
   /** Ends the solicitations on a link: the kernel reported what a router there advertised, or the link is no longer followed. */
   stop(ifindex: number): void {
@@ -40,22 +40,29 @@ export class RouterSolicitor {
 
   close(): void { for (const ifindex of this.#timers.keys()) this.stop(ifindex) }
 
-  /** @param sent number of solicitations so far */
-  #plan(ifindex: number, delay: number, sent: number): void {
+  /**
+   * @param sent number of solicitations so far
+   * @param failed number of failures so far, which do not count for the limit: the link may be down for long
+   */
+  #plan(ifindex: number, delay: number, sent: number, failed: number): void {
     this.stop(ifindex)
-    if (sent === SOLICITATIONS) return
+    if (sent === SOLICITATION_LIMIT) return
     this.#timers.set(ifindex, setTimeout(() => {
-      this.#solicit(ifindex)
+      const isSent = this.#solicit(ifindex)
+      const interval = RTR_SOLICITATION_INTERVAL * 2 ** Math.min(sent + failed, SOLICITATION_LIMIT)
       // RAND of RFC 8415 15: machines that start together do not solicit together.
-      this.#plan(ifindex, RTR_SOLICITATION_INTERVAL * 2 ** sent * (0.9 + 0.2 * Math.random()), sent + 1)
+      this.#plan(ifindex, interval * (0.9 + 0.2 * Math.random()), sent + Number(isSent), failed + Number(!isSent))
     }, delay).unref())
   }
 
-  #solicit(ifindex: number): void {
+  /** @returns whether a solicitation was sent */
+  #solicit(ifindex: number): boolean {
     try {
       solicit(ifindex, this.#listener.macOf(ifindex))
+      return true
     } catch (error) {
       this.#listener.failed(ifindex, error as Error)
+      return false
     }
   }
 }

@@ -111,7 +111,7 @@ export class LinkErrorLog {
     const { code, message } = error
     const reason = explain(error, this.#readNeighborLimit)
     const fields = { event: 'link-error', ...about(links), reason: code ?? message, err: reason === undefined ? error : undefined } as const
-    // The cause contains the first link and the number of links, so that the log does not sum up records of different groups.
+    // Errors of different sets of links are different causes for the log: a set is known by its first link and its size.
     this.#log[level](fields, `${linkNames(links)}: ${describe(error, links.length)}: ${reason ?? message}`, `${links.length} ${links[0]} ${code}`)
   }
 }

@@ -1,7 +1,7 @@
 /**
  * MESSAGE_IDs of all events of the log. The events of level warn and worse also have fields that all their records have.
  * systemd/ndp6d.catalog explains each of these events. An explanation may use these fields only: if a record lacks a field,
- * `journalctl -x` prints the field's name instead of a value. An id never changes. `systemd-id128 new` makes an id for a new event.
+ * `journalctl -x` prints the field's name instead of a value. `systemd-id128 new` makes an id for a new event.
  */
 
 interface Problem {

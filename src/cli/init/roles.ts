@@ -84,7 +84,7 @@ export function onLinkPrefixes({ machine: { addresses, routes }, entries }: Find
   const own = addresses.filter(({ dev }) => dev === upstream)
   for (const { address, length, dynamic } of own) if (length < 127) add(new Prefix(address, length), `${address} is on ${upstream}`, dynamic)
   for (const { prefix, dev, via, protocol } of routes) {
-    // If this machine has no address in the prefix, only a Router Advertisement makes such a route.
+    // The kernel makes an on-link route for the prefix of an own address, or for one in a Router Advertisement.
     const isAdvertised = dev === upstream && via === undefined && isProxied(prefix) && ['kernel', 'ra'].includes(protocol)
     if (isAdvertised && !found.has(String(prefix))) add(prefix, `on-link at ${upstream}`, true)
   }

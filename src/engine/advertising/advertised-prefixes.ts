@@ -21,7 +21,7 @@ const HELD_LIMIT = 64
 /** Ends of lifetimes. */
 interface Lifetimes { readonly valid: Instant; readonly preferred: Instant }
 
-/** Hosts of a link may have addresses in `prefix` until `until`. `saved`: the value of `until` that the state file has or will get. */
+/** Hosts of a link may have addresses in `prefix` until `until`. `saved`: `until` at the last increase of `revision`. */
 interface Held { readonly prefix: Prefix; readonly until: Instant; readonly saved: Instant }
 
 export class AdvertisedPrefixes {

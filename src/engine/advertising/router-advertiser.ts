@@ -288,7 +288,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   }
 }
 
-/** @returns the lifetimes that may need an early multicast, in seconds, each under a unique name */
+/** @returns lifetimes in seconds, each under a unique name. A change of one of them may need an early multicast */
 function lifetimesOf({ prefixes, dns }: Pick<RouterAdvertisement, 'prefixes' | 'dns'>): Map<string, number> {
   const live = prefixes.filter(({ preferred }) => preferred > 0)
   return new Map([

@@ -48,7 +48,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
       { name: 'addresses behind next hops', used: this.#behindHops.size, size: BEHIND_HOPS_LIMIT }]
   }
 
-  /** The entry that one more address behind a next hop would replace; undefined: the limit is not reached. */
+  /** The entry to be replaced by a new address behind a next hop; undefined: the limit is not reached. */
   get oldestBehindHops(): Neighbor | undefined {
     return this.#behindHops.size < BEHIND_HOPS_LIMIT ? undefined : this.#behindHops.values().next().value
   }
@@ -127,7 +127,7 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
     const oldest: Neighbor | undefined = probed?.values().next().value
     if (!isAlive || oldest === undefined) return undefined
     const { probedAt, work: { probes } } = oldest
-    return probes > 1 || (probes === 1 && now >= probedAt + ANSWER_TIME) ? oldest : undefined
+    return probes > 1 || (probes === 1 && now > probedAt + ANSWER_TIME) ? oldest : undefined
   }
   /**
    * Counts an entry. Until {@link remove}, the link, MAC address and `account` of the entry must not change, and an owner must neither get

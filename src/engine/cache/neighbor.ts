@@ -28,7 +28,7 @@ export const SOLICITOR_LIMIT = 16
 
 /** A lower `ttl` counts as this value, milliseconds. Verifications begin after half of `ttl` or later, so at most two begin in MIN_TTL. */
 const MIN_TTL = 1000
-/** Milliseconds that a host has to answer a probe. Only after this time, a sign of life of the host causes another probe. */
+/** Milliseconds after a probe until a sign of life may cause another one on the same link, or replace the entry at `host-limit`. */
 export const ANSWER_TIME = 50
 /** An empty list, shared. */
 export const NONE: readonly never[] = []

@@ -130,14 +130,15 @@ export class Owners extends Part<CacheParts> {
   }
 
   /** Makes place for a new entry. If the limit is reached, removes an old entry. @returns false: there is no place */
-  makePlace(rule: ActiveRule, isAlive: boolean): boolean { return this.#clear(this.parts.cache.capacity.place(rule, isAlive)) }
+  makePlace(rule: ActiveRule, isAlive: boolean): boolean { return this.#vacate(this.parts.cache.capacity.place(rule, isAlive)) }
 
   /** Makes place for one more target for which `host` causes probes. @returns false: `host-limit` is reached */
   makeProbePlace(host: Mac, rule: ActiveRule, isAlive: boolean, now: Instant): boolean {
-    return this.#clear(this.parts.cache.capacity.probePlace(host, rule, isAlive, now))
+    return this.#vacate(this.parts.cache.capacity.probePlace(host, rule, isAlive, now))
   }
 
-  #clear(place: Neighbor | 'free' | undefined): boolean {
+  /** Removes the entry that is in the way. @returns whether there is a place */
+  #vacate(place: Neighbor | 'free' | undefined): boolean {
     if (place instanceof Neighbor) this.remove(place, 'limit')
     return place !== undefined
   }

@@ -16,7 +16,7 @@ import type { SilentLinks } from './silent-links.ts'
 
 /** The shortest time from the proof of an owner to a verification that a claim on the owner's address causes, milliseconds. */
 const CONTEST_INTERVAL = 250
-/** Milliseconds that unsent probes wait for the end of DAD after all sent ones timed out. DAD takes up to 1 s + 1 s (RFC 4862 5.4.2). */
+/** Milliseconds that unsent probes wait for a usable address after all sent ones timed out: as long as DAD takes (RFC 4862 5.4.2). */
 const DAD_TIME = 2000
 /** The most entries that one call of `wake` handles. Packets wait during the call. */
 const WAKE_LIMIT = 64
@@ -24,7 +24,7 @@ const WAKE_LIMIT = 64
 export type ReachabilityParts = ResolutionParts & { readonly resolution: Resolution; readonly silentLinks: SilentLinks }
 
 export class Reachability extends Part<ReachabilityParts> {
-  /** Makes a solicitor that claims the owner's address wait for a fresh proof. @returns `probing`, or `limit`: too many solicitors wait */
+  /** Verifies an owner whose address a solicitor claims. The solicitor waits for the proof. @returns `probing`; `limit`: too many wait */
   confirm(neighbor: Neighbor, solicitor: Solicitor, now: Instant): Outcome {
     if (!this.parts.resolution.wait(neighbor, solicitor)) return 'limit'
     const isDad = solicitor.source.isUnspecified

@@ -22,7 +22,7 @@ export class SilentLinks extends Part<Pick<Context, 'links' | 'effects'>> {
     this.#silent.delete(ifindex)
   }
 
-  /** Handles a target whose probes got no answer. Reports each probed downstream link without neighbor resolution once. */
+  /** Handles a target whose probes got no answer. Reports downstream links without neighbor resolution that were probed, each once. */
   unanswered({ target, rule, work: { probed } }: Pick<Neighbor, 'target' | 'rule'> & { work: Pick<Neighbor['work'], 'probed'> }): void {
     const { links, effects } = this.parts
     for (const ifindex of probed) {

@@ -23,7 +23,7 @@ const MIN_PAUSE = 6
 const MAX_PAUSE = 14
 /** Number of solicitations to a router with `announce solicit`. The second is sent in case the first is lost. */
 const SOLICITATIONS = 2
-/** The most announcements that one wake handles. This is a limit beside BATCH, because on a link that is not ready they send no message. */
+/** The most announcements that one wake handles. BATCH does not limit those on links that are not ready, which send no message. */
 const LOOKS = 256
 /** The most times that an announcement is postponed by a second because its link is not ready. */
 const POSTPONE_LIMIT = 10

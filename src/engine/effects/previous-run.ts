@@ -63,7 +63,7 @@ export class PreviousRun extends Part<PreviousRunParts> {
     this.#lookUp(now)
   }
 
-  /** Looks up the routes of the owners taken over so far. Has no effect before `adopt`. */
+  /** Looks up the routes to the owners of `#toLookUp`. Has no effect before `adopt`. */
   #lookUp(now: Instant): void {
     if (!this.#isAdopted) return
     this.parts.paths.stale(this.#toLookUp, now)

@@ -79,8 +79,9 @@ export class CompiledConfig {
     return found && { kind: 'subnets', block: this.subnets.indexOf(found.subnet), part: 'hosts', index: found.index }
   }
 
-  #block({ iface, settings, rules }: Proxy): Block {
-    this.options.addProxy({ iface, settings, rules })
+  #block(block: Proxy): Block {
+    const { iface, settings, rules } = block
+    this.options.addProxy(block)
     const from = this.list.size
     const listening = [iface]
     const variants = this.#variantsOf(settings)
@@ -89,8 +90,7 @@ export class CompiledConfig {
       const number = this.list.add(prefix, this.#variant(rule, variants))
       this.index.listening.add(listening, number)
       if (kind === 'auto') this.index.owning.add(ANY, number)
-      if (kind !== 'iface') continue
-      this.index.owning.add(rule.ifaces, number)
+      if (kind === 'iface') this.index.owning.add(rule.ifaces, number)
     }
     return { iface, from, to: this.list.size }
   }

@@ -26,11 +26,13 @@ export class LinkOptions {
   constructor(sets: LinkSets) { this.#sets = sets }
   get names(): string[] { return [...new Set([...this.#listening, ...this.#sets.names])] }
 
+  /** Adds the links of a block, with what to receive on each. */
   addProxy({ iface, settings, rules }: Proxy): void {
     this.#listen(iface, { promiscuous: settings.promiscuous, ring: true, ownSolicitations: settings.routes })
     for (const rule of rules) if (rule.kind === 'iface') this.#snoop(settings, iface, rule.ifaces)
   }
 
+  /** Adds the links of a block, as `addProxy` does. */
   addSubnet({ prefix, upstream, downstream, settings }: Subnet): void {
     const { promiscuous, routes, learn, routerAdvertisements } = settings
     this.#listen(upstream,

@@ -1,5 +1,7 @@
 /** Outcomes of solicitations, by the owner of the target: none allowed, this machine, another link, unknown. */
 import t from 'tap'
+import { SOLICITOR_LIMIT } from '../../../src/engine/cache/neighbor.ts'
+import { numbers } from '../../kit/addresses.ts'
 import type { RouteChange } from '../../../src/engine-types.ts'
 import { ETH0, ETH1, ETH2, ip, linkOf, LO, own, ROUTER, Stage, SUBNET, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
 
@@ -151,6 +153,16 @@ t.test('auto: the kernel\'s route decides which link is probed', async (t) => {
   t.equal(back.ns(ETH0, VM), 'probing', 'but not for long')
   back.route(VM, undefined)
   t.equal(back.ns(ETH0, VM), 'failed', 'no route')
+})
+
+t.test('solicitors of an owner without a route wait, up to the limit', async (t) => {
+  const stage = new Stage(SUBNET)
+  stage.isKernelFast = false
+  stage.ns(ETH0, VM)
+  stage.na(ETH1, VM, VM2)
+  for (const n of numbers(2, SOLICITOR_LIMIT)) t.equal(stage.ns(ETH0, VM, { source: `fe80::a:${n}` }), 'probing')
+  t.equal(stage.ns(ETH0, VM, { source: 'fe80::b' }), 'limit')
+  t.same(stage.sink.take('limit'), [`limit solicitors ${SOLICITOR_LIMIT}`])
 })
 
 t.test('a solicitation of this machine: its other links are probed', async (t) => {

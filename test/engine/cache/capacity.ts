@@ -41,6 +41,26 @@ t.test('the oldest failure is replaced first, and hosts that showed themselves h
   t.same(recorder.take(), [`limit targets ${UNPROVEN_LIMIT}`, `limit targets ${UNPROVEN_LIMIT + ALIVE_RESERVE}`])
 })
 
+t.test('at host-limit, a sign of life replaces the oldest entry that the host caused, if its target had time to answer', async (t) => {
+  const account = mac(VM2)
+  const { timeout } = RULE.settings
+  const sent = 1000
+  /** @returns the place for one more target, ms after the last probe of the first one */
+  const place = (probes: number, ms: number, isAlive = true): unknown => {
+    const { capacity } = scene()
+    const first = entry(2, { state: 'INCOMPLETE', account, probes, deadline: sent + timeout as Instant })
+    for (const each of [first, entry(3, { state: 'INCOMPLETE', account, probes: 9 })]) capacity.add(each)
+    const found = capacity.probePlace(account, RULE, isAlive, sent + ms as Instant)
+    return found === first ? 'the first' : found
+  }
+  t.equal(place(1, 51), 'the first')
+  t.equal(place(1, 50), undefined, 'too early')
+  t.equal(place(2, 0), 'the first', 'its first probe was long ago')
+  t.equal(place(0, 500), undefined, 'not probed yet')
+  t.equal(place(2, 500, false), undefined, 'no sign of life')
+  t.equal(scene().capacity.probePlace(account, RULE, true, 0 as Instant), 'free')
+})
+
 t.test('pinned owners are not counted', async (t) => {
   const { capacity } = scene()
   for (let n = 0; n < 9; n++) capacity.add(entry(n, { state: 'REACHABLE', ifindex: ETH1, mac: mac(VM2), isPinned: true }))

@@ -68,11 +68,14 @@ t.test('a route of the previous run stays, except beside a route of another prog
 })
 
 t.test('the routes to saved hosts are looked up, whether these or the routes of the previous run come first', async (t) => {
-  const stage = new Stage(TIMED)
-  stage.routes()
-  restore(stage, host(VM, 'eth1'))
-  stage.wait(100)
-  t.same(stage.sink.take('hide'), [`hide ${VM} eth1`])
+  for (const isLate of [false, true]) {
+    const stage = new Stage(TIMED)
+    if (isLate) stage.routes()
+    restore(stage, host(VM, 'eth1'))
+    if (!isLate) stage.routes()
+    stage.wait(100)
+    t.same(stage.sink.take('hide'), [`hide ${VM} eth1`])
+  }
 })
 
 t.test('the kernel replies with the route of the previous run until that is known: a pinned host keeps it', async (t) => {
