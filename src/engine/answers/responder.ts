@@ -61,8 +61,8 @@ export class Responder extends Part<ResponderParts> {
     const neighbor = cache.get(w0, w1, w2, w3)
     const rules = all.match(ifindex, w0, w1, w2, w3).filter(({ settings }) => settings.routes)
     const link = links.get(ifindex)
-    // If ndp6d probes the target on this link, or did so in vain lately, the kernel's solicitation there gives no reason for a search. On a
-    // link without neighbor resolution the kernel sends the packet itself, which shows that the target is wanted elsewhere.
+    // While ndp6d probes the target on this link, and for `deadtime` after that, a solicitation of the kernel starts no search. On a link
+    // without neighbor resolution, the kernel sends the packet itself instead of a solicitation, and each packet may start a search.
     const isProbed = neighbor?.work.probed.includes(ifindex) === true && link !== undefined && isResolved(link)
     if (neighbor?.isOwned || isProbed || rules.length === 0 || target.isLinkLocal) return
     if (all.excluded(w0, w1, w2, w3) || links.own(w0, w1, w2, w3) !== undefined || isAnycast(rules, links, w0, w1, w2, w3)) return

@@ -5,7 +5,7 @@ import type { ActiveRule } from '../rules/rule.ts'
 import { Counts } from '../tables/counts.ts'
 import type { Instant } from '../../engine-types.ts'
 import type { Limit } from '../../events.ts'
-import { ANSWER_TIME, type Neighbor, NONE } from './neighbor.ts'
+import { type Neighbor, NONE } from './neighbor.ts'
 import { UnconfirmedOwners } from './unconfirmed-owners.ts'
 
 /** The most INCOMPLETE and FAILED entries together. At this limit, a new entry replaces the oldest FAILED one. */
@@ -126,8 +126,8 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
     if (!this.#isReached(mac, probed?.size ?? 0, rule)) return 'free'
     const oldest: Neighbor | undefined = probed?.values().next().value
     if (!isAlive || oldest === undefined) return undefined
-    const { probedAt, work: { probes } } = oldest
-    return probes > 1 || (probes === 1 && now > probedAt + ANSWER_TIME) ? oldest : undefined
+    const { probes } = oldest.work
+    return probes > 1 || (probes === 1 && oldest.hadTimeToAnswer(now)) ? oldest : undefined
   }
   /**
    * Counts an entry. Until {@link remove}, the link, MAC address and `account` of the entry must not change, and an owner must neither get

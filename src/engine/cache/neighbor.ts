@@ -29,7 +29,7 @@ export const SOLICITOR_LIMIT = 16
 /** A lower `ttl` counts as this value, milliseconds. Verifications begin after half of `ttl` or later, so at most two begin in MIN_TTL. */
 const MIN_TTL = 1000
 /** Milliseconds after a probe until a sign of life may cause another one on the same link, or replace the entry at `host-limit`. */
-export const ANSWER_TIME = 50
+const ANSWER_TIME = 50
 /** An empty list, shared. */
 export const NONE: readonly never[] = []
 
@@ -186,6 +186,8 @@ export class Neighbor {
   get patience(): number { return (this.rule.settings.retries + 1) * Math.max(1, this.rule.settings.timeout) }
   /** Time of the last probe of an INCOMPLETE entry. */
   get probedAt(): Instant { return this.deadline - Math.max(1, this.rule.settings.timeout) as Instant }
+  /** @returns whether the host of an INCOMPLETE entry had time to answer the last probe */
+  hadTimeToAnswer(now: Instant): boolean { return now > this.probedAt + ANSWER_TIME }
   /** Number of unicast probes to an owner, before its solicited-node group is probed. */
   get unicastProbes(): number { return Math.min(MAX_UNICAST_SOLICIT, this.rule.settings.retries) }
 

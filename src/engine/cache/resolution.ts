@@ -12,7 +12,7 @@ import { Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import type { Instant } from '../../engine-types.ts'
 import type { NeighborReason, Outcome } from '../../events.ts'
-import { ANSWER_TIME, type Neighbor, NONE, type Solicitor, SOLICITOR_LIMIT } from './neighbor.ts'
+import { type Neighbor, NONE, type Solicitor, SOLICITOR_LIMIT } from './neighbor.ts'
 import type { CacheParts, Owners } from './owners.ts'
 import type { Prober } from './prober.ts'
 
@@ -75,7 +75,7 @@ export class Resolution extends Part<ResolutionParts> {
     const { lane, rule, links, byRoute, from, mac } = request
     const { budget, prober, cache } = this.parts
     const { isQueued, probed, byRoute: wasByRoute } = neighbor.work
-    const isRepeat = lane === 'alive' && !isQueued && now > neighbor.probedAt + ANSWER_TIME
+    const isRepeat = lane === 'alive' && !isQueued && neighbor.hadTimeToAnswer(now)
     const kept = isRepeat ? probed.filter((link) => !links.includes(link)) : probed
     const fresh = links.filter((link) => !kept.includes(link))
     const isRouteNew = byRoute && !wasByRoute
