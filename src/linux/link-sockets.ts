@@ -8,8 +8,8 @@ import type { NeighborAdvertisement, NeighborSolicitation } from '../wire/ndisc-
 import type { RouterAdvertisement } from '../wire/router-messages.ts'
 import { Discovery, type DiscoveryReader } from './echo-discovery.ts'
 import { verdict } from './errors.ts'
-import { MulticastSocket, type MulticastReader } from './multicast.ts'
-import { PacketSocket, type PacketReader, type PacketSocketOptions } from './packet.ts'
+import { MulticastSocket, type MulticastReader } from './multicast-socket.ts'
+import { PacketSocket, type PacketReader, type PacketSocketOptions } from './packet-socket.ts'
 
 export interface LinkReader extends PacketReader, MulticastReader, DiscoveryReader {
   /** Called when the sockets are open after an attempt that failed. Messages sent before this call may be lost. */

@@ -4,7 +4,7 @@ import type { SavedAdvertising } from '../engine-types.ts'
 import { multicastMac } from '../wire/frame.ts'
 import { deprecated } from '../wire/router-messages.ts'
 import { type OsError, verdict } from './errors.ts'
-import { PacketSocket } from './packet.ts'
+import { PacketSocket } from './packet-socket.ts'
 import type { Rtnetlink } from './rtnetlink.ts'
 
 const IGNORE = { packets: () => {}, invalid: () => {}, query: () => {} }

@@ -15,7 +15,7 @@ t.test('invalid frames are not answered, and each is counted under its reason', 
   const daemon = await stage.start(PINNED)
   const isOurs = ({ expect }: Fixture) => Number(expect === 'own-frame')
   // Frames from our own address last: with them the bridge learns a wrong port for us.
-  // The bridge between router and daemon forwards no frame from a group or zero address; test/linux/packet.ts sends these.
+  // The bridge between router and daemon forwards no frame from a group or zero address; test/linux/packet-socket.ts sends these.
   const bad = FRAMES.filter(({ expect }) => expect !== 'valid' && expect !== 'ethernet-source')
     .filter((frame) => bytesOf(frame).length >= SHORTEST).sort((a, b) => isOurs(a) - isOurs(b))
   const before = await daemon.counters()

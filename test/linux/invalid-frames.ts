@@ -1,7 +1,7 @@
 /** What a packet socket passes on of the invalid frames of a batch. */
 import t from 'tap'
 import { parseMac } from '../../src/address.ts'
-import { PacketSocket } from '../../src/linux/packet.ts'
+import { PacketSocket } from '../../src/linux/packet-socket.ts'
 import { bytes } from '../fixtures/frames.ts'
 import { ownNamespace } from '../kit/namespace.ts'
 import { until } from '../kit/until.ts'

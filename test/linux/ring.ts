@@ -1,4 +1,4 @@
-/** The receive ring of a packet socket; native-packet.ts and packet.ts test that it works like a receive buffer. */
+/** The receive ring of a packet socket; native-packet.ts and packet-socket.ts test that it works like a receive buffer. */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { bytes, FRAMES } from '../fixtures/frames.ts'

@@ -1,7 +1,7 @@
 /** Messages that wait for the kernel, because the link is slow. */
 import t from 'tap'
 import { Address, parseMac } from '../../src/address.ts'
-import { PacketSocket } from '../../src/linux/packet.ts'
+import { PacketSocket } from '../../src/linux/packet-socket.ts'
 import type { NeighborAdvertisement } from '../../src/wire/ndisc-decode.ts'
 import { ownNamespace, sh } from '../kit/namespace.ts'
 import { until } from '../kit/until.ts'

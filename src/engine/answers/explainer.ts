@@ -10,8 +10,9 @@ import { isDead } from '../cache/resolution.ts'
 import { sourceAddress } from '../links/source-address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import { isAnycast } from '../rules/anycast.ts'
-import { type ActiveRule, isReachable, isStatic } from '../rules/rule.ts'
+import { type ActiveRule, isStatic } from '../rules/rule.ts'
 import type { Instant, Link } from '../../engine-types.ts'
+import { isReachable } from './own-addresses.ts'
 import { serves } from './responder.ts'
 
 /** A rule that covers a target. */

@@ -9,11 +9,12 @@ import type { AdvertisementBuilder } from '../effects/advertisement-builder.ts'
 import { isResolved } from '../links/links.ts'
 import { Part } from '../rules/context.ts'
 import { isAnycast } from '../rules/anycast.ts'
-import { type ActiveRule, allows, allowsNamed, isReachable, isStatic, isUpstream } from '../rules/rule.ts'
+import { type ActiveRule, allows, allowsNamed, isStatic, isUpstream } from '../rules/rule.ts'
 import type { Mutable } from '../tables/pool.ts'
 import type { Instant, Link } from '../../engine-types.ts'
 import type { Limit, Outcome } from '../../events.ts'
 import { Dad, type DadParts } from './dad.ts'
+import { isReachable } from './own-addresses.ts'
 
 type ResponderParts = ClaimParts & DadParts & { readonly advertiser: AdvertisementBuilder }
 

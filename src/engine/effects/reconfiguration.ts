@@ -16,6 +16,7 @@ import { sourceAddress } from '../links/source-address.ts'
 import { Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import { Rules } from '../rules/rules.ts'
+import { PREFIX_LIMIT, UpstreamPrefixes } from '../rules/upstream-prefixes.ts'
 import type { Filter, Gateway, Instant, Link } from '../../engine-types.ts'
 import type { Limit } from '../../events.ts'
 import type { Reconciler, ReconcilerParts } from './reconciler.ts'
@@ -28,9 +29,6 @@ export interface Preview {
   readonly dropped: readonly { readonly target: Address; readonly hasRoute: boolean; readonly groups: number }[]
   readonly links: readonly LinkPreview[]
 }
-
-/** The most prefixes of one upstream for `subnet auto`. Any host there can advertise prefixes (RFC 4861 6.3.4). */
-const PREFIX_LIMIT = 64
 
 export interface ReconfigurationParts extends ClaimParts, ReconcilerParts {
   readonly pinnedHosts: PinnedHosts
@@ -49,18 +47,14 @@ export interface ReconfigurationParts extends ClaimParts, ReconcilerParts {
 }
 
 export class Reconfiguration extends Part<ReconfigurationParts> {
-  /** Prefixes of upstreams, by the name of the link, for `subnet auto`. */
-  readonly #onLink = new Map<string, readonly Prefix[]>()
+  readonly #upstreamPrefixes = new UpstreamPrefixes()
   #filters: readonly Filter[] = []
 
-  get limits(): Limit[] {
-    const used = [...this.#onLink.values()].reduce((most, { length }) => Math.max(most, length), 0)
-    return [{ name: 'prefixes of one upstream, at most', used, size: PREFIX_LIMIT }]
-  }
+  get limits(): Limit[] { return this.#upstreamPrefixes.limits }
 
   configure(config: Config, now: Instant): void {
     const { links, budget, silentLinks, random } = this.parts
-    const rules = this.parts.rules = new Rules(config, random, this.#onLink)
+    const rules = this.parts.rules = new Rules(config, random, this.#upstreamPrefixes.byName)
     budget.reconfigure()
     silentLinks.reconfigure()
     for (const link of links.values()) rules.link(link)
@@ -70,7 +64,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
   /** @returns what {@link configure} would do, without any effect */
   preview(config: Config): Preview {
     const { links, cache, random, subscriptions } = this.parts
-    const rules = new Rules(config, random, this.#onLink)
+    const rules = new Rules(config, random, this.#upstreamPrefixes.byName)
     for (const link of links.values()) rules.link(link)
     const hosts = [...cache.values()].filter(({ isOwned }) => isOwned)
     const after = new Map(hosts.map((host) => [host, this.#ruleUnder(host, rules)]))
@@ -79,19 +73,14 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     return { kept: hosts.length - dropped.length, dropped, links: subscriptions.preview(rules, usedLinks(after)) }
   }
 
-  /** Replaces the prefixes of a link, for `subnet auto`. Beyond the limit, former prefixes take precedence over new ones. */
+  /** Replaces the on-link prefixes of a link, for `subnet auto`. */
   prefixes(ifindex: number, prefixes: readonly Prefix[], now: Instant): void {
     const name = this.parts.links.get(ifindex)?.name
     if (name === undefined) return
-    const before = this.#onLink.get(name) ?? []
     if (prefixes.length > PREFIX_LIMIT) {
       this.parts.effects.events.push({ kind: 'limit', limit: 'prefixes', size: PREFIX_LIMIT, ifindex })
-      const isOld = (prefix: Prefix): boolean => before.some((old) => old.equals(prefix))
-      prefixes = [...prefixes.filter(isOld), ...prefixes.filter((prefix) => !isOld(prefix))].slice(0, PREFIX_LIMIT)
     }
-    if (String(prefixes) === String(before)) return
-    this.#onLink.set(name, prefixes)
-    this.#follow(now)
+    if (this.#upstreamPrefixes.replace(name, prefixes)) this.#follow(now)
   }
 
   /** Replaces the default gateways of this machine. Removes learned owners that have the address of a gateway but are not on its link. */
@@ -244,11 +233,11 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     }
   }
 
-  #unfollow({ name }: Link, now: Instant): void { if (this.#onLink.delete(name)) this.#follow(now) }
+  #unfollow({ name }: Link, now: Instant): void { if (this.#upstreamPrefixes.delete(name)) this.#follow(now) }
 
   #follow(now: Instant): void {
     const { rules, links } = this.parts
-    rules.follow(this.#onLink)
+    rules.follow(this.#upstreamPrefixes.byName)
     this.#apply([...links.values()], 'rules', now)
   }
 }

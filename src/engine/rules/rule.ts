@@ -2,7 +2,6 @@
 import type { Address, Prefix } from '../../address.ts'
 import type { Settings, Subnet } from '../../config/config.ts'
 import { fitsAny, type LinkSet } from '../links/link-sets.ts'
-import type { OwnAddress } from '../links/links.ts'
 import type { Link } from '../../engine-types.ts'
 
 /** A rule without its address. Rules that differ only in their address share one object. */
@@ -40,16 +39,6 @@ export function allows(rules: readonly ActiveRule[], ifindex: number): boolean {
 /** @returns whether one of these rules answers for owners on a link of this name, whether or not that link exists */
 export function allowsNamed(rules: readonly ActiveRule[], name: string): boolean {
   return rules.some(({ kind, links: { names } }) => kind !== 'iface' || fitsAny(names, name))
-}
-
-/**
- * @param own all links where this machine has the address
- * @param solicitedOn the link of the solicitor
- * @returns whether the address is usable, is not on the solicitor's link, and is on loopback or on a link that one of the rules covers
- */
-export function isReachable(own: readonly OwnAddress[], rules: readonly ActiveRule[], solicitedOn: number): boolean {
-  return own.every(({ ifindex, tentative }) => ifindex !== solicitedOn && !tentative)
-    && own.some(({ ifindex, loopback }) => loopback || allows(rules, ifindex))
 }
 
 /** @returns whether hosts on this link are learned for the rule */

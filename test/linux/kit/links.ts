@@ -1,6 +1,6 @@
 /** Links and sockets of tests, in the network namespace of the test file. */
 import { native, type NativeSocket, type PacketOptions } from '../../../src/linux/native.ts'
-import type { PacketReader } from '../../../src/linux/packet.ts'
+import type { PacketReader } from '../../../src/linux/packet-socket.ts'
 import type { NdiscView } from '../../../src/wire/ndisc-decode.ts'
 import { sh } from '../../kit/namespace.ts'
 import { until } from '../../kit/until.ts'

@@ -1,6 +1,6 @@
 /**
  * Receives MLD reports, Multicast Router Solicitations (RFC 4286) and messages of Router Discovery (RFC 4861 6) on a separate socket: few
- * links need it, and its frames may be longer than those of the packet socket for ND (packet.ts).
+ * links need it, and its frames may be longer than those of the packet socket for ND (packet-socket.ts).
  */
 import { readMac, type Address, type Mac } from '../address.ts'
 import type { Link, Subscription } from '../engine-types.ts'
@@ -84,7 +84,7 @@ export class MulticastSocket {
     const routerMessage = decodeRouterMessage(slab, at, length, this.#linkHeader, isPartial)
     if (typeof routerMessage !== 'string') return this.#reader.routerMessage(routerMessage)
     const message = decodeListenerMessage(slab, at, length, this.#linkHeader, isPartial)
-    // The packet socket for ND (packet.ts) handles queries.
+    // The packet socket for ND (packet-socket.ts) handles queries.
     if (typeof message === 'string' || message.kind === 'query') return
     if (message.kind === 'router-solicitation') return this.#reader.routerSolicitation()
     if (message.joined.length + message.left.length > 0) this.#reader.report(message.joined, message.left)
