@@ -26,7 +26,7 @@ export class Counters {
     Record<Outcome, number>
   readonly #lasts: Partial<Record<Outcome, Last>> = {}
   readonly #frames: Partial<Record<Outcome, { readonly bytes: Uint8Array; size: number; length: number; wrongAt: number }>> = {}
-  /** The last outcome, and how many of its packets `#counts` lacks. Packets in a row often share an outcome: they are added together. */
+  /** The last outcome, and how many of its packets `#counts` lacks. Packets in a row often share an outcome, so one addition counts them all. */
   #last: Outcome = 'answered'
   #run = 0
 

@@ -277,7 +277,7 @@ export class Reloads {
   }
 }
 
-/** Adds the losses of each dropped host to one change: to the removed part or exclusion with the longest prefix that covers the host. */
+/** Counts each dropped host in one change: of the removals and new exclusions, the one with the longest prefix that covers the host. */
 function withLosses(changes: readonly Change[], { dropped }: Preview): ReloadChange[] {
   const lost = changes.map((change) => ({ ...change, hosts: 0, routes: 0, groups: 0 }))
   const places = new PrefixMap<(typeof lost)[number]>()

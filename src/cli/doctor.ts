@@ -16,7 +16,9 @@ export const describe = 'find what is wrong with the set-up of this machine, and
 
 /** Limit of each wait for data from the daemon, milliseconds. After a longer wait, the checks are made without the facts of the daemon. */
 const DAEMON_TIME = 1500
-/** Time from the start of this process to the end of the checks, and least time for the checks on a busy machine, milliseconds. */
+/**
+ * Milliseconds. The checks end END after the start of this process. They get at least LEAST, also if it took this process long to start.
+ */
 const END = 4500, LEAST = 2500
 
 export const builder = {

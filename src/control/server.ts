@@ -16,8 +16,8 @@ const RETRY = 1000
 
 /**
  * Replies to a request, part by part. The next part is made when the client has read most of the former ones, so a long reply needs little
- * memory. The daemon handles no packets while an Iterable makes a part, so the Iterable waits for a turn before each part ({@link Share}).
- * An AsyncIterable decides itself when to make a part, and takes no turns.
+ * memory. The daemon handles no packets while an Iterable makes a part, so the server takes each part only at its turn ({@link Share}).
+ * A part of an AsyncIterable is taken as soon as it is made, without turns.
  * @throws Error whose message is sent to the client as the reason
  * @param closed is aborted when the client is gone
  */

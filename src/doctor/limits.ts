@@ -23,7 +23,7 @@ function missingCapabilities({ machine, daemon, absence }: Subject): Result {
   return [{
     what: daemon === undefined ? `root has no ${names} here` : `the daemon (process ${daemon.pid}) has no ${names}`,
     why: missing.includes('CAP_NET_RAW') ? 'ndp6d cannot receive solicitations or answer them'
-      : 'ndp6d sets no routes, forwarding settings and nftables rules, so packets for answered hosts may not reach them; '
+      : 'ndp6d sets no routes, forwarding settings or nftables rules, so packets for answered hosts may not reach them; '
         + 'a container needs the options `--cap-add NET_ADMIN --cap-add NET_RAW`',
     mend: `AmbientCapabilities=${Object.keys(CAPABILITIES).join(' ')}`,
     isLine: true,

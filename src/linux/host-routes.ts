@@ -46,7 +46,7 @@ export class HostRoutes {
   readonly #reader: RouteReader
   readonly #mayChange: boolean
   #queue: RouteChange[] = []
-  /** Destinations of our routes, dumped at the first EEXIST and kept until the queue is empty: a dump per part would cost too much. */
+  /** Destinations of our routes, dumped at the first EEXIST and kept until the queue is empty: a dump for each EEXIST would cost too much. */
   #ours: Set<string> | undefined
   #isBusy = false
   /** Number of changes that could be sent at the time `#since` (performance.now()), when the last attempt to make changes ended. */

@@ -34,7 +34,7 @@ export class InvalidFrames {
       last.at = index * this.#frames.slot
       last.size = this.#frames.length(index)
       last.length = this.#frames.wireLength(index)
-      // The frame was cut to its slot. The decoder found the first byte after the slot missing, but the whole frame has it.
+      // The frame was longer than its slot and was cut. The decoder noted where the bytes end, but only the copy ends there.
       if (last.size < last.length && last.wrongAt === last.size) last.wrongAt = -1
       last.index = -1
       each(last)

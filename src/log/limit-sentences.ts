@@ -49,7 +49,7 @@ function on(link: string | undefined): string { return link === undefined ? '' :
 
 /** @param sum the refusals since the last record; undefined for the first record */
 export function scanSentence({ size, ifindex, mac, refused = 0 }: LimitEvent, names: LinkNames, sum?: Sum): string {
-  const what = mac === undefined ? 'many addresses that no host has are solicited'
+  const what = mac === undefined ? 'solicitations ask for many addresses that no host has'
     : `${formatMac(mac)} solicits for many addresses that no host has`
   const count = sum?.count ?? refused
   const many = count === 1 && sum === undefined ? 'some of them are' : `${grouped(count)} of them ${count === 1 ? 'was' : 'were'}`

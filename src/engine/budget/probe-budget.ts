@@ -41,7 +41,7 @@ const HASTE = 2
  * target of a block with 300 links would cost 300 probes. The drawback: a scan can cause LINKS times `probe-limit` probes.
  */
 const LINKS = 32
-/** While CROWD unknown targets wait in the queue, a host is refused probes as soon as its usage is HASTY times that of a `greedy` host. */
+/** While CROWD unknown targets wait in the queue, a host gets no probes once it has used a quarter (HASTY) of what makes it `greedy`. */
 const CROWD = 256
 const HASTY = 1 / 4
 /** Numbers of hash slots, for senders and for targets that had an owner. A collision costs precision only. */

@@ -28,7 +28,10 @@ export const SOLICITOR_LIMIT = 16
 
 /** A lower `ttl` counts as this value, milliseconds. Verifications begin after half of `ttl` or later, so at most two begin in MIN_TTL. */
 const MIN_TTL = 1000
-/** Milliseconds after a probe until a sign of life may cause another one on the same link, or replace the entry at `host-limit`. */
+/**
+ * Milliseconds that a host has to answer a probe. During this time, a further sign of life on the same link causes no other probe, and the
+ * entry does not give way to a new one at `host-limit`.
+ */
 const ANSWER_TIME = 50
 /** An empty list, shared. */
 export const NONE: readonly never[] = []
