@@ -3,16 +3,14 @@
  * advertised with a preferred lifetime of 0 for as long as hosts may have addresses in it (RFC 9096 3.5).
  */
 import type { Prefix } from '../../address.ts'
-import { ROUTER_LIFETIME } from '../../wire/constants.ts'
 import type { ActiveSubnet } from '../rules/rule.ts'
 import type { Grant, Instant, SavedAdvertising, SavedPrefix } from '../../engine-types.ts'
 import { deprecated, information, type PrefixInformation } from '../../wire/router-messages.ts'
+import { PREFERRED_LIFETIME, ROUTER_LIFETIME, VALID_LIFETIME } from './lifetimes.ts'
 
-/** Lifetimes in milliseconds: of a configured prefix, and of an `auto` prefix whose granted lifetime is unknown or infinite. */
-const VALID = 86_400_000, PREFERRED = 14_400_000
 /**
  * How long granted lifetimes are remembered after their end, milliseconds. The kernel keeps the route of an expired prefix for about half a
- * minute. In that half minute, a prefix without remembered lifetimes would get VALID and PREFERRED.
+ * minute. In that half minute, a prefix without remembered lifetimes would get VALID_LIFETIME and PREFERRED_LIFETIME.
  */
 const MEMORY = 3_600_000
 /** The most prefixes of one link that are remembered: more than fit into an advertisement. */
@@ -92,7 +90,8 @@ export class AdvertisedPrefixes {
   #lifetimes({ prefix: configured, upstreams }: ActiveSubnet, prefix: Prefix, now: Instant): Lifetimes {
     const text = prefix.toString()
     const granted = configured === 'auto' ? upstreams.ifindexes.map((link) => this.#grants.get(link)?.get(text)).find(Boolean) : undefined
-    return { valid: finite(granted?.valid, now + VALID), preferred: finite(granted?.preferred, now + PREFERRED) }
+    return { valid: finite(granted?.valid, now + 1000 * VALID_LIFETIME),
+      preferred: finite(granted?.preferred, now + 1000 * PREFERRED_LIFETIME) }
   }
 
   /**

@@ -5,12 +5,8 @@
 import type { ActiveSubnet } from '../rules/rule.ts'
 import type { Instant } from '../../engine-types.ts'
 import type { DnsOption } from '../../wire/router-messages.ts'
+import { DNS_LIFETIME } from './lifetimes.ts'
 
-/**
- * Lifetime of configured values, seconds: three times MaxRtrAdvInterval (RFC 8106 5.1). Longer lifetimes of upstreams are
- * shortened to this value, so that no host uses a withdrawn server or domain for longer than that.
- */
-export const DNS_LIFETIME = 1800
 /**
  * Limit of received lifetimes, seconds, so that forged values expire. A router repeats its options within its own lifetime, which is at
  * most 65535 s (RFC 8319).

@@ -3,10 +3,8 @@
  * nothing, because hosts must keep their default route during a restart.
  */
 import { Address, type Mac } from '../../address.ts'
-import {
-  MAX_INITIAL_RTR_ADVERT_INTERVAL, MAX_INITIAL_RTR_ADVERTISEMENTS, MAX_RA_DELAY_TIME, MAX_RTR_ADV_INTERVAL, MIN_DELAY_BETWEEN_RAS,
-  MIN_RTR_ADV_INTERVAL, ROUTER_LIFETIME,
-} from '../../wire/constants.ts'
+import { MAX_INITIAL_RTR_ADVERT_INTERVAL, MAX_INITIAL_RTR_ADVERTISEMENTS, MAX_RA_DELAY_TIME, MAX_RTR_ADV_INTERVAL, MIN_DELAY_BETWEEN_RAS,
+  MIN_RTR_ADV_INTERVAL } from '../../wire/constants.ts'
 import { multicastMac } from '../../wire/frame.ts'
 import { fitting, type RouterAdvertisement, type RouterMessage } from '../../wire/router-messages.ts'
 import type { NeighborCache } from '../cache/neighbor-cache.ts'
@@ -17,7 +15,8 @@ import { Batches } from '../tables/batches.ts'
 import { earliest, type Timed } from '../tables/deadlines.ts'
 import type { Input, Instant, SavedAdvertising } from '../../engine-types.ts'
 import { AdvertisedPrefixes } from './advertised-prefixes.ts'
-import { DNS_LIFETIME, NameResolution } from './name-resolution.ts'
+import { DNS_LIFETIME, ROUTER_LIFETIME } from './lifetimes.ts'
+import { NameResolution } from './name-resolution.ts'
 import { type OtherRouter, OtherRouters } from './other-routers.ts'
 
 /** Minimum time between two multicasts, milliseconds, with a margin: a message may leave a little later than the step that makes it. */

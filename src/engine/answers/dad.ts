@@ -1,8 +1,9 @@
 /** Answers to DAD (RFC 4862 5.4.3). An answer denies the new host its address, so it needs evidence of another owner (RFC 3756 4.1.4). */
 import type { Address, Mac } from '../../address.ts'
 import type { Conflicts } from '../cache/conflicts.ts'
-import { type Neighbor, type Solicitor, SOLICITOR_LIMIT } from '../cache/neighbor.ts'
+import type { Neighbor } from '../cache/neighbor.ts'
 import type { Reachability } from '../cache/reachability.ts'
+import { type Solicitor, SOLICITOR_LIMIT, withSolicitor } from '../cache/waiting-solicitors.ts'
 import { type Context, Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import type { Instant } from '../../engine-types.ts'
@@ -13,7 +14,7 @@ const LOOKUP_LIMIT = 1024
 
 interface Pending {
   readonly rule: ActiveRule
-  readonly solicitors: Solicitor[]
+  readonly solicitors: readonly Solicitor[]
 }
 
 export type DadParts = Pick<Context, 'effects'> & { readonly reachability: Reachability; readonly conflicts: Conflicts }
@@ -37,18 +38,20 @@ export class Dad extends Part<DadParts> {
 
   /** Handles DAD for a target of a static rule: requests the kernel's route. The target is defended if that route is local. */
   lookUp(target: Address, rule: ActiveRule, solicitor: Solicitor): 'dad-unproven' | 'limit' {
+    const { effects: { events, lookups } } = this.parts
     const key = target.toString()
     const pending = this.#pending.get(key)
-    if (pending === undefined) {
-      if (this.#pending.size >= LOOKUP_LIMIT) {
-        this.parts.effects.events.push({ kind: 'limit', limit: 'lookups', size: LOOKUP_LIMIT })
-        return 'limit'
-      }
-      this.#pending.set(key, { rule, solicitors: [solicitor] })
-      this.parts.effects.lookups.push({ target, from: 0, source: undefined })
-    } else if (pending.solicitors.length < SOLICITOR_LIMIT) {
-      pending.solicitors.push(solicitor)
+    if (pending === undefined && this.#pending.size >= LOOKUP_LIMIT) {
+      events.push({ kind: 'limit', limit: 'lookups', size: LOOKUP_LIMIT })
+      return 'limit'
     }
+    if (pending === undefined) lookups.push({ target, from: 0, source: undefined })
+    const solicitors = withSolicitor(pending?.solicitors ?? [], solicitor)
+    if (solicitors === undefined) {
+      events.push({ kind: 'limit', limit: 'solicitors', size: SOLICITOR_LIMIT })
+      return 'limit'
+    }
+    this.#pending.set(key, { rule: pending?.rule ?? rule, solicitors })
     return 'dad-unproven'
   }
 

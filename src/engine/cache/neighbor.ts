@@ -5,13 +5,7 @@ import type { Lane } from '../budget/probe-budget.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import type { HostRoute, Instant, Lookup } from '../../engine-types.ts'
 import type { NeighborState } from '../../events.ts'
-
-export interface Solicitor {
-  readonly ifindex: number
-  /** `::` for DAD. */
-  readonly source: Address
-  readonly mac: Mac
-}
+import { type Solicitor, withSolicitor } from './waiting-solicitors.ts'
 
 /** The router that the kernel's route to a target leads through. */
 export interface NextHop {
@@ -22,9 +16,6 @@ export interface NextHop {
 export function isSameHop(a: NextHop | undefined, b: NextHop): boolean {
   return a?.ifindex === b.ifindex && a.address.equals(b.address)
 }
-
-/** The most solicitors that may wait for one target. */
-export const SOLICITOR_LIMIT = 16
 
 /** A lower `ttl` counts as this value, milliseconds. Verifications begin after half of `ttl` or later, so at most two begin in MIN_TTL. */
 const MIN_TTL = 1000
@@ -175,12 +166,9 @@ export class Neighbor {
 
   /** Adds a solicitor, once. @returns false: the limit is reached */
   wait(solicitor: Solicitor): boolean {
-    const { waiting } = this.#work
-    const { ifindex, source, mac } = solicitor
-    if (waiting.some((other) => ifindex === other.ifindex && mac === other.mac && source.equals(other.source))) return true
-    if (waiting.length >= SOLICITOR_LIMIT) return false
-    this.set({ waiting: [...waiting, solicitor] })
-    return true
+    const waiting = withSolicitor(this.#work.waiting, solicitor)
+    if (waiting !== undefined) this.set({ waiting })
+    return waiting !== undefined
   }
 
   /** @returns when a probe that is sent now counts as unanswered: at least 1 ms later, so that an answer can count */

@@ -10,9 +10,10 @@ import { Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
 import type { Instant } from '../../engine-types.ts'
 import type { NeighborReason, Outcome } from '../../events.ts'
-import { type Neighbor, NONE, type Solicitor } from './neighbor.ts'
+import { type Neighbor, NONE } from './neighbor.ts'
 import type { Resolution, ResolutionParts } from './resolution.ts'
 import type { SilentLinks } from './silent-links.ts'
+import type { Solicitor } from './waiting-solicitors.ts'
 
 /** The shortest time from the proof of an owner to a verification that a claim on the owner's address causes, milliseconds. */
 const CONTEST_INTERVAL = 250

@@ -12,9 +12,10 @@ import { Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import type { Instant } from '../../engine-types.ts'
 import type { NeighborReason, Outcome } from '../../events.ts'
-import { type Neighbor, NONE, type Solicitor, SOLICITOR_LIMIT } from './neighbor.ts'
+import { type Neighbor, NONE } from './neighbor.ts'
 import type { CacheParts, Owners } from './owners.ts'
 import type { Prober } from './prober.ts'
+import { type Solicitor, SOLICITOR_LIMIT } from './waiting-solicitors.ts'
 
 /** A request for a target's owner. `Resolution.resolve` does not keep the object, so callers may reuse it. */
 export interface Request {

@@ -1,5 +1,7 @@
 /** Solicitations of Duplicate Address Detection: an owner is defended once it proved that it is there (RFC 4862 5.4.3). */
 import t from 'tap'
+import { SOLICITOR_LIMIT } from '../../../src/engine/cache/waiting-solicitors.ts'
+import { nthMac } from '../../kit/frames.ts'
 import { ETH0, ETH1, linkOf, LO, ROUTER, Stage, SUBNET, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'
 
 const DEFENSE = `advertise eth0 ${VM} R from fe80::ff:2 to ff02::1 33:33:00:00:00:01`
@@ -20,6 +22,15 @@ t.test('a static rule answers at once, but defends only addresses of this machin
   stage.route(VM, LO, true)
   t.same(stage.sink.take(), [], 'once')
   t.equal(stage.ns(ETH0, VM), 'answered', 'answers to others stay the same')
+})
+
+t.test('of the solicitors in DAD for one target, each waits once, and not too many wait', async (t) => {
+  const stage = new Stage('proxy eth0 { rule 2001:db8::/64 { static } }')
+  stage.dad(ETH0, VM, VM3)
+  t.equal(stage.dad(ETH0, VM, VM3), 'dad-unproven')
+  for (let n = 1; n < SOLICITOR_LIMIT; n++) t.equal(stage.dad(ETH0, VM, nthMac(n)), 'dad-unproven')
+  t.equal(stage.dad(ETH0, VM, nthMac(SOLICITOR_LIMIT)), 'limit')
+  t.same(stage.sink.take(), [`lookup ${VM}`, `limit solicitors ${SOLICITOR_LIMIT}`])
 })
 
 t.test('a known owner must prove that it is there, and then it is defended', async (t) => {

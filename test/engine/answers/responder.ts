@@ -1,6 +1,6 @@
 /** Outcomes of solicitations, by the owner of the target: none allowed, this machine, another link, unknown. */
 import t from 'tap'
-import { SOLICITOR_LIMIT } from '../../../src/engine/cache/neighbor.ts'
+import { SOLICITOR_LIMIT } from '../../../src/engine/cache/waiting-solicitors.ts'
 import { numbers } from '../../kit/addresses.ts'
 import type { RouteChange } from '../../../src/engine-types.ts'
 import { ETH0, ETH1, ETH2, ip, linkOf, LO, own, ROUTER, Stage, SUBNET, twoLinks, VM, VM2, VM3 } from '../kit/stage.ts'

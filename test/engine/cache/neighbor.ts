@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
-import { type Solicitor, SOLICITOR_LIMIT } from '../../../src/engine/cache/neighbor.ts'
+import { type Solicitor, SOLICITOR_LIMIT } from '../../../src/engine/cache/waiting-solicitors.ts'
 import type { Instant } from '../../../src/engine-types.ts'
 import { ETH0, ETH1, ip, mac, neighborOf, nthMac, VM2, worldOf } from '../kit/neighbor.ts'
 

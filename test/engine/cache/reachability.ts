@@ -1,6 +1,6 @@
 /** Reachability of owners: entries that are REACHABLE or in PROBE. */
 import t from 'tap'
-import { SOLICITOR_LIMIT } from '../../../src/engine/cache/neighbor.ts'
+import { SOLICITOR_LIMIT } from '../../../src/engine/cache/waiting-solicitors.ts'
 import { numbers } from '../../kit/addresses.ts'
 import { ETH0, ETH1, ip, linkOf, mac, own, PATIENT, Stage, VM, VM2, VM3 } from '../kit/stage.ts'
 

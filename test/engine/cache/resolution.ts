@@ -1,6 +1,6 @@
 /** Address resolution: entries that are INCOMPLETE, and those that FAILED. */
 import t from 'tap'
-import { SOLICITOR_LIMIT } from '../../../src/engine/cache/neighbor.ts'
+import { SOLICITOR_LIMIT } from '../../../src/engine/cache/waiting-solicitors.ts'
 import { ETH0, ETH1, ETH2, linkOf, own, PATIENT, Stage, twoLinks, VM, VM2 } from '../kit/stage.ts'
 
 t.test('INCOMPLETE: one probe per timeout, then FAILED, then no entry', async (t) => {
