@@ -30,8 +30,9 @@ export interface LinkExplanation {
   readonly rules: readonly RuleExplanation[]
   /** The outcome of a solicitation that a router sends now. `probing`: probes start, or are under way. */
   readonly outcome: Outcome
-  /** Names and ifindexes of the links to probe for the owner. Empty if the owner is known, or if the outcome does not depend on an owner. */
+  /** Names of the links to probe for the owner. Empty if the owner is known, or if the outcome does not depend on an owner. */
   readonly probed: readonly string[]
+  /** The ifindexes of the links in `probed`. */
   readonly candidates: readonly number[]
 }
 
@@ -53,11 +54,13 @@ export interface NeighborExplanation {
   readonly probed: readonly string[]
   readonly probes: number
   readonly waiting: number
-  /** Name of the link where another host claims the address, and the link-layer address of that host. */
+  /** Name of the link where another host claims the address. */
   readonly claimed: string | undefined
+  /** Link-layer address of the host that claims the address. */
   readonly claimant: string | undefined
-  /** The link of the host route, and whether the kernel has yet to confirm the route. */
+  /** Name of the link of the host route. */
   readonly route: string | undefined
+  /** The kernel has not confirmed the host route yet. */
   readonly isRoutePending: boolean
   /** Links where the solicited-node group is joined. */
   readonly groups: readonly string[]

@@ -1,4 +1,4 @@
-/** Solicitations for addresses of this machine on its other links, which the kernel does not answer. */
+/** Solicitations on one link for an address of this machine on another link. The kernel does not answer these solicitations. */
 import type { OwnAddress } from '../links/links.ts'
 import { type ActiveRule, allows } from '../rules/rule.ts'
 

@@ -56,7 +56,10 @@ export class Responder extends Part<ResponderParts> {
     return this.#search(neighbor, link.ifindex, t0, t1, t2, t3, rules, view.sourceMac, now, this.#solicitor)
   }
 
-  /** Handles a packet of the kernel that is to leave on this link: probes the other links for the target. A host route carries later packets. */
+  /**
+   * Handles a packet of the kernel that is to leave on this link: probes the other links for the target. If the target has an owner, a host
+   * route carries later packets.
+   */
   local(ifindex: number, target: Address, now: Instant): void {
     const { w0, w1, w2, w3 } = target
     const { rules: all, cache, links } = this.parts
@@ -71,7 +74,7 @@ export class Responder extends Part<ResponderParts> {
     this.#search(neighbor, ifindex, w0, w1, w2, w3, rules, -1, now)
   }
 
-  /** Handles the kernel's reply to a route lookup. @param local whether the target is an address of this machine: then DAD is answered */
+  /** Handles the kernel's reply to a route lookup. @param local whether the target is an address of this machine. If so, DAD is answered */
   lookedUp(target: Address, local: boolean): void {
     const pending = this.#dad.take(target)
     if (pending !== undefined && local) for (const solicitor of pending.solicitors) this.#answerSolicitor(pending.rule, target, solicitor)
@@ -121,7 +124,7 @@ export class Responder extends Part<ResponderParts> {
     return this.#answer(link, view, rules[0])
   }
 
-  /** Probes for the owner of a target on all links of the target's rules except `from`. */
+  /** Searches for the owner of a target: probes all links of the target's rules except `from`. */
   #search(neighbor: Neighbor | undefined, from: number, t0: number, t1: number, t2: number, t3: number, rules: readonly ActiveRule[],
     mac: number, now: Instant, solicitor?: () => Solicitor): Outcome {
     const { rules: { config: { hosts } }, links: present, resolution } = this.parts

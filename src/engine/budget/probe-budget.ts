@@ -30,7 +30,10 @@ export type Lane = 'seen' | 'alive' | 'unknown'
 
 /** Unused rate of the budget `unknown` is saved up for at most this many milliseconds. */
 export const WINDOW = 4000
-/** The same maximum for the budget `alive`. By default one link saves up 4 x 500/s x 2 s = 4000 probes: less than `ALIVE_RESERVE`. */
+/**
+ * Unused rate of the budget `alive` is saved up for at most this many milliseconds. By default one link saves up
+ * 4 x 500/s x 2 s = 4000 probes: less than `ALIVE_RESERVE`.
+ */
 export const ALIVE_WINDOW = 2000
 /** Rate of the budget `alive`, in units of `probe-limit`. */
 const ALIVE_FACTOR = 4
@@ -41,17 +44,17 @@ const HASTE = 2
  * target of a block with 300 links would cost 300 probes. The drawback: a scan can cause LINKS times `probe-limit` probes.
  */
 const LINKS = 32
-/** While CROWD unknown targets wait in the queue, a host gets no probes once it has used a quarter (HASTY) of what makes it `greedy`. */
+/** While at least this many unknown targets wait in the queue, HASTY applies. */
 const CROWD = 256
+/** Part of the usage that makes a host `greedy`. While HASTY applies, a host that has used this part gets no probes for unknown targets. */
 const HASTY = 1 / 4
-/** Numbers of hash slots, for senders and for targets that had an owner. A collision costs precision only. */
+/** Number of hash slots for senders. A collision costs precision only. */
 const SENDERS = 1024
+/** Number of hash slots for targets that had an owner. After a collision, only the most recent target is remembered. */
 const SEEN = 8192
-/**
- * A refusal is reported at once if the previous report is this old, milliseconds. Other refusals are reported together, when no
- * refusal came for CALM milliseconds.
- */
+/** A refusal is reported at once if the previous report is at least this old, milliseconds. */
 const REPORT_INTERVAL = 10_000
+/** Refusals that are not reported at once are reported together, after this many milliseconds without a refusal. */
 const CALM = 3000
 
 /** Parts of a budget that are reserved for probes of higher priority. */
@@ -63,16 +66,18 @@ const KEPT = {
 
 /** The budgets of a link or of a block. Refusals since the last event are reported at the deadline, if the last refusal was CALM ago. */
 class Bucket implements Timed {
-  /** Undefined: the bucket of a block. */
+  /** The link of the budgets; undefined in the bucket of a block. */
   readonly ifindex: number | undefined
   /** Probes per second for unknown targets. The rate of a link is the highest one of all blocks that probe there. */
   rate = 0
   /** Instants until which the budgets are in use. */
   unknown = Number.NEGATIVE_INFINITY
   alive = Number.NEGATIVE_INFINITY
-  /** Refusals since the last event, the host that caused all of them (-1: no host, or several), and the time of the last refusal. */
+  /** Number of refusals since the last event. */
   refused = 0
+  /** The host that caused all refusals since the last event; -1: no host, or several. */
   mac = -1
+  /** Time of the last refusal. */
   refusedAt = Number.NEGATIVE_INFINITY as Instant
   reportedAt = Number.NEGATIVE_INFINITY as Instant
   deadline = Number.NEGATIVE_INFINITY as Instant

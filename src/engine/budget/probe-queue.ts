@@ -19,8 +19,9 @@ export interface Queued {
   isQueued: boolean
 }
 
-/** The most probes that leave at once: in the lane `known`, and in each of the other lanes. */
+/** The most probes of the lane `known` that leave at once. */
 const KNOWN_BURST = 128
+/** The most probes of each of the other lanes that leave at once. */
 const BURST = 32
 /** Probes per millisecond in the lane `known`. */
 const KNOWN_RATE = 4

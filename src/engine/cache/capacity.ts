@@ -14,9 +14,12 @@ export const UNPROVEN_LIMIT = 4096
 export const ALIVE_RESERVE = 4096
 /** The most addresses behind next hops. These addresses do not count for `limit`. At this number, a new address replaces the oldest one. */
 export const BEHIND_HOPS_LIMIT = 4096
-/** The part of `limit` that is reserved twice: for other links than a single one, and for owners that are not confirmed yet. */
+/** The owners of one link leave this part of `limit` to other links. Confirmed owners leave as large a part to unconfirmed owners. */
 const OTHERS_SHARE = 1 / 4
-/** While owners use at least this part of `limit`, a new owner is verified a second after its proof: a forged owner may not answer again. */
+/**
+ * While owners use at least this part of `limit`, a new owner is verified a second after its proof. This removes forged owners that do not
+ * answer again.
+ */
 const CROWD = 1 / 2
 
 export class Capacity extends Part<Pick<Context, 'effects'>> {
@@ -26,8 +29,9 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
   /** Numbers of owners that answered a verification, by link. */
   readonly #confirmedOn = new Counts<number>()
   readonly #unconfirmed = new UnconfirmedOwners()
-  /** Numbers of owners whose proof named another link-layer address than that of the sender: by named address, and by sender. */
+  /** Numbers of owners by link-layer address. An owner is counted if the sender of its proof has another link-layer address. */
   readonly #named = new Counts<Mac>()
+  /** Numbers of the same owners as in `#named`, by the sender of the proof. */
   readonly #charged = new Counts<Mac>()
   /** INCOMPLETE entries by the host that caused the probes, the oldest first. */
   readonly #probedFor = new Map<Mac, Set<Neighbor>>()
@@ -116,9 +120,9 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
     return this.#isReached(mac, this.of(mac).length - this.#named.count(mac) + this.#charged.count(mac), rule)
   }
   /**
-   * Decides whether a host may cause probes for one more target. At `host-limit`, the target of a sign of life replaces the oldest
-   * INCOMPLETE entry that the host caused, if the target of that entry had time to answer. Otherwise signs of life from forged addresses
-   * could prevent probes for the host's real addresses.
+   * Decides whether a host may cause probes for one more target. At `host-limit`, a target that gave a sign of life replaces the oldest
+   * INCOMPLETE entry that the host caused, if the target of that entry had time to answer. Without this replacement, signs of life from
+   * forged addresses could prevent probes for the host's real addresses.
    * @returns `free`, or the entry to be removed; undefined: the limit holds. Emits an event when the limit is reached
    */
   probePlace(mac: Mac, rule: ActiveRule, isAlive: boolean, now: Instant): Neighbor | 'free' | undefined {

@@ -19,7 +19,7 @@ const PROXY_DELAY = 1000
 export type ClaimParts = ReachabilityParts & { readonly reachability: Reachability; readonly downstreamProxies: DownstreamProxies }
 
 export class Claims extends Part<ClaimParts> {
-  /** Handles a valid NA. @returns a result as of {@link proof}. An `unsolicited` NA proves no owner, but may be evidence of a host */
+  /** Handles a valid NA. @returns the result of {@link proof}. An `unsolicited` NA proves no owner, but may be evidence of a host */
   advertisement(ifindex: number, view: NdiscView, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
     const { cache, conflicts, otherProxies, links, owners, silentLinks, reachability, downstreamProxies } = this.parts
     otherProxies.advertisement(view)
@@ -34,7 +34,7 @@ export class Claims extends Part<ClaimParts> {
     const mac = lladdr < 0 ? undefined : lladdr
     const isFromUpstream = isUpstream(neighbor.rule, link)
     // On links without neighbor resolution, a probe goes to the target itself. The answer may lack the link-layer address
-    // option, and then has O=0 (RFC 4861 7.2.4).
+    // option, and then has O=0 (RFC 4861 7.2.4). So O=0 is no sign of a proxy on such links.
     const isHost = view.override || mac === undefined || (link !== undefined && !isResolved(link))
     const isDownstream = subnet !== undefined && !isFromUpstream
     const override = isHost || (isDownstream && downstreamProxies.isBehind(ifindex, mac, now))
@@ -74,7 +74,7 @@ export class Claims extends Part<ClaimParts> {
 
   /**
    * Handles another host that uses the address of an owner. The owner is probed, and loses the address if it is silent. A pinned owner
-   * and a default gateway of this machine never lose their address.
+   * never loses its address. A default gateway of this machine can lose its address only to a host on its own link.
    * @param mac undefined when only a bridge reported the host
    */
   contest(neighbor: Neighbor, ifindex: number, mac: Mac | undefined, now: Instant): void {

@@ -6,7 +6,10 @@ import { Part, type Context } from '../rules/context.ts'
 import type { Instant, KernelNeighbor } from '../../engine-types.ts'
 import type { NeighborCache } from './neighbor-cache.ts'
 
-/** A reply to ndp6d at most this many milliseconds ago contradicts a failed address resolution of the kernel, which takes 3 s to fail. */
+/**
+ * A failed address resolution of the kernel contradicts a reply to ndp6d that is at most this old, milliseconds. The kernel's resolution
+ * takes 3 s to fail.
+ */
 const WINDOW = 5000
 /** Two contradictions on one link within this many milliseconds confirm each other. */
 const MEMORY = 60_000
@@ -20,7 +23,7 @@ export class FirewallDetector extends Part<Pick<Context, 'effects'> & { readonly
 
   /**
    * Handles an entry of the kernel's neighbor table. It is a contradiction if the kernel's solicitations fail soon after the owner replied
-   * to ndp6d. After a single contradiction, the host may have left or restarted. So a link is reported only after two contradictions with
+   * to ndp6d. A host that left or restarted may cause a contradiction, too. So a link is reported only after two contradictions with
    * a reply to ndp6d between them. Any reply to the kernel on the link clears earlier contradictions.
    */
   kernel({ target, ifindex, state }: KernelNeighbor, now: Instant): void {

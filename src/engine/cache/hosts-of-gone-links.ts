@@ -3,8 +3,9 @@ import type { Address } from '../../address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import type { Limit } from '../../events.ts'
 
-/** The most links, and the most hosts of all links together. Above a limit, the link that has been gone longest is forgotten. */
+/** The most links. Above this limit, the link that has been gone longest is forgotten. */
 export const LINK_LIMIT = 64
+/** The most hosts of all links together. Above this limit, the link that has been gone longest is forgotten. */
 export const HOST_LIMIT = 8192
 
 export class HostsOfGoneLinks extends Part<Pick<Context, 'effects'>> {

@@ -47,7 +47,7 @@ export class NeighborCache extends Part<Pick<Context, 'effects' | 'random'>> {
     for (const neighbor of [...this.#byTarget.values()]) if (this.find(neighbor.target) === neighbor) yield neighbor
   }
 
-  /** Iterates like `values` over the entries whose owner is on a link. */
+  /** Iterates like `values`, but only over the entries whose owner is on this link. */
   * on(ifindex: number): Generator<Neighbor> { for (const neighbor of this.values()) if (neighbor.ifindex === ifindex) yield neighbor }
 
   /** Adds an INCOMPLETE entry. The target must not have an entry yet. */
@@ -67,7 +67,7 @@ export class NeighborCache extends Part<Pick<Context, 'effects' | 'random'>> {
   get deadline(): Instant | undefined { return this.#deadlines.next }
   setDeadline(neighbor: Neighbor, deadline: Instant): void { this.#deadlines.set(neighbor, deadline) }
   clearDeadline(neighbor: Neighbor): void { this.#deadlines.remove(neighbor) }
-  /** Clears the deadline of the first entry whose deadline has come. @returns the entry; undefined: no deadline has come */
+  /** Clears the earliest deadline, if this deadline has come. @returns the entry with this deadline; undefined: no deadline has come */
   due(now: Instant): Neighbor | undefined { return this.#deadlines.due(now) }
 
   mark(neighbor: Neighbor): void {

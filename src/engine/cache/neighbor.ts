@@ -20,8 +20,8 @@ export function isSameHop(a: NextHop | undefined, b: NextHop): boolean {
 /** A lower `ttl` counts as this value, milliseconds. Verifications begin after half of `ttl` or later, so at most two begin in MIN_TTL. */
 const MIN_TTL = 1000
 /**
- * Milliseconds that a host has to answer a probe. During this time, a further sign of life on the same link causes no other probe, and the
- * entry does not give way to a new one at `host-limit`.
+ * Milliseconds that a host has to answer a probe. During this time, a sign of life on the probed link causes no further probe. For this
+ * time after the first probe, no new entry replaces the entry at `host-limit`.
  */
 const ANSWER_TIME = 50
 /** An empty list, shared. */
@@ -36,7 +36,7 @@ export interface Work {
   /** The budget refused to probe a further link, so the owner may be on a link that was not probed. */
   readonly isCurtailed: boolean
   readonly byRoute: boolean
-  /** Probes sent since the last answer. */
+  /** Number of probes in the present search or verification. Skipped unicast probes count, too. */
   readonly probes: number
   readonly lane: Lane
   readonly isQueued: boolean
@@ -58,7 +58,10 @@ export interface Work {
   readonly nextHop: NextHop | undefined
   /** Incoming link and source of the packet for which the kernel's route was last looked up. */
   readonly origin: Pick<Lookup, 'from' | 'source'> | undefined
-  /** The host whose `host-limit` the entry counts for: it caused the probes, or sent a proof that names another link-layer address. */
+  /**
+   * The host whose `host-limit` the entry counts for. Either this host caused the probes, or its proof named another link-layer address
+   * than its own.
+   */
   readonly account: Mac | undefined
 }
 
@@ -78,9 +81,9 @@ export class Neighbor {
   mac: Mac | undefined
   /** Time of the last proof; negative infinity without one. */
   verified = Number.NEGATIVE_INFINITY as Instant
-  /** Time since which the target has its owner, or has none. */
+  /** Time when the target got its present owner. Without an owner, the time when the entry became INCOMPLETE or FAILED. */
   since = 0 as Instant
-  /** The link of the owner that the reconciler handled last, even if this owner is gone; 0: none. */
+  /** The link on which the reconciler last handled an owner of the target, even if that owner is gone; 0: none. */
   home = 0
   isPinned = false
   /** The owner answered a verification, so no new owner takes its place in the cache. Set by `Capacity`. */
@@ -88,13 +91,13 @@ export class Neighbor {
   /** ifindex of the bridge port at which the host is; 0: unknown. Set by `UnconfirmedOwners`. */
   port = 0
   /**
-   * The owner is on an upstream and sets the router flag, so announcements go to it. The flag does not protect the address: another host
-   * can take it, unlike that of a default gateway of this machine.
+   * The owner is on an upstream and sets the router flag, so announcements go to this owner. The flag does not protect the owner's address
+   * from other hosts. The address of a default gateway of this machine is protected, with or without the flag.
    */
   router = false
   /**
-   * The proof is an NA with O=0 (RFC 4861 7.2.8), perhaps of another proxy upstream, or the reply of a next hop. So an NA with O=1
-   * overrides this owner (RFC 4861 7.2.5).
+   * The proof is the reply of a next hop, or an NA with O=0 (RFC 4861 7.2.8), which may be from another proxy. So an NA with O=1 overrides
+   * this owner (RFC 4861 7.2.5).
    */
   isOverridable = false
   /** The link-layer address is that of a proxy behind this machine, which answers for the host (`DownstreamProxies`). */
@@ -116,7 +119,7 @@ export class Neighbor {
   pathOn = 0
   /** The incoming links of packets for the owner, as of the time when `path` was last set. */
   pathFrom: readonly number[] = NONE
-  /** The kernel's route leads to a link that has no hosts of the rule, or discards packets. So the target is not answered for. */
+  /** The kernel's route discards packets, or leads to a link that has no hosts of the rule. So the target is not answered for. */
   isForeign = false
   joined: readonly number[] = NONE
   isReported = false
@@ -164,7 +167,7 @@ export class Neighbor {
   get isQueued(): boolean { return this.#work.isQueued }
   set isQueued(isQueued: boolean) { this.set({ isQueued }) }
 
-  /** Adds a solicitor, once. @returns false: the limit is reached */
+  /** Adds a solicitor, unless it is in the list already. @returns false: the limit is reached */
   wait(solicitor: Solicitor): boolean {
     const waiting = withSolicitor(this.#work.waiting, solicitor)
     if (waiting !== undefined) this.set({ waiting })

@@ -22,7 +22,7 @@ import type { Reachability, ReachabilityParts } from './reachability.ts'
 
 /** The most next hops that are known at one time. */
 export const HOP_LIMIT = 1024
-/** The most next hops that one call of `wake` handles. Packets wait during the call, and a silent next hop makes it search all entries. */
+/** The most next hops that one call of `wake` handles. Packets wait during the call. Each silent next hop costs a search of all entries. */
 const WAKE_LIMIT = 16
 /** The most entries whose routes are looked up again in one millisecond. */
 const LOOKUP_BATCH = 24
@@ -85,7 +85,7 @@ export class NextHops extends Part<NextHopParts> {
     hop.ttl = Math.max(hop.ttl, neighbor.rule.settings.ttl)
     this.#adopt(hop, now)
     if (hop.state === 'alive' && now < neighbor.staleAfter(hop.verified)) return this.#prove(neighbor, hop)
-    // The host may be on one of the links that are probed.
+    // The host may still answer a probe for the target itself.
     const isProbed = state === 'INCOMPLETE' && probed.length > 0
     if (hop.state === 'silent' && hop.verified === Number.NEGATIVE_INFINITY) {
       return isProbed ? undefined : owners.fail(neighbor, 'next hop silent', now)
@@ -182,7 +182,7 @@ export class NextHops extends Part<NextHopParts> {
     return false
   }
 
-  /** Sends the next probe. The verification of a known next hop needs no budget, as for owners. @returns false: no budget */
+  /** Sends the next probe. Like the verification of an owner, that of a known next hop needs no budget. @returns false: no budget */
   #send(hop: Hop, now: Instant): boolean {
     const { prober } = this.parts
     const { ifindex, address, mac, probes, unicastProbes, waiting: [first] } = hop
@@ -208,7 +208,7 @@ export class NextHops extends Part<NextHopParts> {
     hop.waiting.clear()
   }
 
-  /** Handles the end of the probes without a reply: all addresses behind the next hop fail, except targets that are probed themselves. */
+  /** Handles the end of the probes without a reply: all entries behind the next hop fail, unless their targets are probed as well. */
   #silent(hop: Hop, now: Instant): void {
     const { cache, owners, silentLinks } = this.parts
     this.#report(hop, hop.mac, 'silent')
@@ -235,7 +235,7 @@ export class NextHops extends Part<NextHopParts> {
       { via: undefined, isOverridable: true, isBehindProxy: false, router: false, account: undefined, nextHop: hop })
   }
 
-  /** Removes the FAILED entries behind a silent next hop that gave a sign of life. The next solicitation probes the next hop again. */
+  /** Removes a silent next hop that gave a sign of life, and the FAILED entries behind it. A solicitation may then start new probes. */
   #forget(hop: Hop): void {
     const { cache: { capacity }, owners } = this.parts
     for (const neighbor of capacity.failed) if (isSameHop(neighbor.work.nextHop, hop)) owners.remove(neighbor, 'deadtime')

@@ -73,7 +73,7 @@ export class Owners extends Part<CacheParts> {
     return neighbor
   }
 
-  /** Adds an owner that the configuration names, or moves it to another link. @param ifindex 0 while its link does not exist */
+  /** Adds an owner that the configuration names, or moves this owner to another link. @param ifindex 0: the link does not exist */
   pin({ address, rule }: Pinned, ifindex: number, now: Instant): void {
     const { cache } = this.parts
     const known = cache.find(address)

@@ -8,7 +8,7 @@ export interface Claim {
   readonly ifindex: number
   /** Undefined on links without link-layer addresses. */
   readonly mac: Mac | undefined
-  /** The answer counts as the host's own: it has O=1, or its link has no neighbor resolution, or a proxy behind this machine sent it. */
+  /** The NA counts as the host's own: the NA has O=1, its link has no neighbor resolution, or its sender is a proxy behind this machine. */
   readonly override: boolean
   /** The link is the upstream of the entry's subnet. */
   readonly isUpstream: boolean
@@ -35,7 +35,7 @@ export function proof(neighbor: Neighbor, claim: Claim, now: Instant): 'proof' |
     case 'REACHABLE':
       // Only a second answer to the last probe counts, and only from another host on another link.
       if (isHome || mac === neighbor.mac || !probed.includes(ifindex) || now - verified >= RETRANS_TIMER) return 'unsolicited'
-      // If a downstream proxy answers for the owner, an upstream answer with O=0 is from a second proxy for the same host: it proves nothing.
+      // If `isBehindProxy` is set, an upstream answer with O=0 is from a second proxy for the same host, so this answer proves nothing.
       if (isUpstream && (override || !isBehindProxy)) return 'proof'
       if (!override) return 'proxied'
       return isOverridable && !isVouched ? 'proof' : 'unsolicited'

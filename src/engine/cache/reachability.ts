@@ -25,7 +25,10 @@ const WAKE_LIMIT = 64
 export type ReachabilityParts = ResolutionParts & { readonly resolution: Resolution; readonly silentLinks: SilentLinks }
 
 export class Reachability extends Part<ReachabilityParts> {
-  /** Verifies an owner whose address a solicitor claims. The solicitor waits for the proof. @returns `probing`; `limit`: too many wait */
+  /**
+   * Verifies an owner whose address a solicitor claims. The solicitor waits for the proof.
+   * @returns `probing`; `limit`: too many solicitors wait
+   */
   confirm(neighbor: Neighbor, solicitor: Solicitor, now: Instant): Outcome {
     if (!this.parts.resolution.wait(neighbor, solicitor)) return 'limit'
     const isDad = solicitor.source.isUnspecified
@@ -36,7 +39,7 @@ export class Reachability extends Part<ReachabilityParts> {
     return 'probing'
   }
 
-  /** Verifies an owner whose address another host claims. @param delay the shortest time to a verification by this claim, ms */
+  /** Verifies an owner whose address another host claims. @param delay the shortest time from the claim to the verification, ms */
   contest(neighbor: Neighbor, now: Instant, delay = 0): void {
     const at = Math.max(neighbor.verified + CONTEST_INTERVAL, now + delay) as Instant
     if (neighbor.state === 'REACHABLE' && now < at) this.parts.cache.setDeadline(neighbor, Math.min(neighbor.deadline, at) as Instant)
@@ -60,8 +63,8 @@ export class Reachability extends Part<ReachabilityParts> {
   refresh(neighbor: Neighbor, now: Instant): void {
     const { isPinned, verified, ifindex, mac, isOverridable, isBehindProxy, router, work: { rival, isMissing, via, account, nextHop } } = neighbor
     if (isPinned || rival !== 0 || isMissing || verified === Number.NEGATIVE_INFINITY) return
-    // A second answer to a probe of ndp6d counts only within RETRANS_TIMER of the first. When this time is over, the kernel's proof must
-    // not restart it.
+    // A second answer to a probe of ndp6d counts only within RETRANS_TIMER of the first answer. The kernel's proof must not restart this
+    // time after its end.
     if (now - verified >= RETRANS_TIMER) neighbor.set({ probed: NONE })
     this.parts.owners.prove(neighbor, ifindex, mac, now, { isOverridable, isBehindProxy, router, via, account, nextHop })
   }

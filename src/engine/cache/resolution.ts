@@ -39,7 +39,7 @@ export type ResolutionParts = CacheParts & { readonly owners: Owners; readonly p
 
 export class Resolution extends Part<ResolutionParts> {
   /**
-   * Probes for the owner of a target. A link that is probed already is probed again only after a sign of life.
+   * Starts or extends the search for the owner of a target. A link that is probed already is probed again only after a sign of life.
    * @param solicitor a function that creates the waiting solicitor. The function is not called when a limit refuses the first probes
    * @returns `probing`, `failed` (no link to probe) or `limit`
    */
@@ -113,7 +113,7 @@ export class Resolution extends Part<ResolutionParts> {
     }
   }
 
-  /** Lets a solicitor wait for a proof. @returns false: too many solicitors wait, and an event is emitted */
+  /** Lets a solicitor wait for a proof or for the host route. @returns false: too many solicitors wait, and an event is emitted */
   wait(neighbor: Neighbor, solicitor: Solicitor): boolean {
     const isWaiting = neighbor.wait(solicitor)
     if (!isWaiting) this.parts.effects.events.push({ kind: 'limit', limit: 'solicitors', size: SOLICITOR_LIMIT })
@@ -122,8 +122,8 @@ export class Resolution extends Part<ResolutionParts> {
 }
 
 /**
- * @returns whether the negative cache (`deadtime`, RFC 6583) prevents new probes. The entry is FAILED, the target never had an owner, and all
- * these links were probed. A former owner may come back without sending a packet, so its address is probed again
+ * @returns whether the negative cache (`deadtime`, RFC 6583) prevents new probes: true if the entry is FAILED and never had an owner,
+ * and all these links were probed. A former owner may come back without sending a packet, so its address is probed again
  */
 export function isDead({ state, verified, work: { probed } }: Neighbor, links: readonly number[]): boolean {
   return state === 'FAILED' && verified === Number.NEGATIVE_INFINITY && links.every((ifindex) => probed.includes(ifindex))

@@ -9,7 +9,7 @@ import { isUpstream } from '../rules/rule.ts'
 import type { Neighbor } from './neighbor.ts'
 
 export class SilentLinks extends Part<Pick<Context, 'links' | 'effects'>> {
-  /** Links on which a host answered, or which were reported: they are not reported again. */
+  /** Links that are not to be reported: a host answered there, or the link has been reported already. */
   readonly #settled = new Set<number>()
   /** The reported links on which still no host has answered, each with the target whose probes led to the report. */
   readonly #silent = new Map<number, Address>()
@@ -22,7 +22,10 @@ export class SilentLinks extends Part<Pick<Context, 'links' | 'effects'>> {
     this.#silent.delete(ifindex)
   }
 
-  /** Handles a target whose probes got no answer. Reports downstream links without neighbor resolution that were probed, each once. */
+  /**
+   * Handles a target whose probes got no answer. Reports the probed downstream links without neighbor resolution, except links
+   * in `#settled`.
+   */
   unanswered({ target, rule, work: { probed } }: Pick<Neighbor, 'target' | 'rule'> & { work: Pick<Neighbor['work'], 'probed'> }): void {
     const { links, effects } = this.parts
     for (const ifindex of probed) {

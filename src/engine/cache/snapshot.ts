@@ -16,7 +16,7 @@ export interface NeighborSnapshot {
   readonly via?: string
   readonly pinned: boolean
   readonly routed: boolean
-  /** Milliseconds since the target has its owner, or has none. */
+  /** Milliseconds since the target got its present owner. Without an owner: since the entry became INCOMPLETE or FAILED. */
   readonly age: number
   /** Milliseconds since the last proof of the owner; infinite without one. */
   readonly proved: number
@@ -25,7 +25,7 @@ export interface NeighborSnapshot {
 
 /**
  * What proves the owner: the configuration, the owner's own answer, the answer of another proxy, or the answer of its next hop.
- * Undefined: it is an owner of the previous run that has not answered yet, or there is no owner.
+ * Undefined: there is no owner, or the owner is from the previous run and has not answered yet.
  */
 export type Proof = 'pinned' | 'answer' | 'proxy' | 'next-hop'
 

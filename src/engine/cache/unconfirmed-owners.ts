@@ -1,6 +1,6 @@
 /**
  * Owners that have not answered a verification yet, by link and by port of the link's bridge. A host may forge another link-layer address
- * for each address that it claims. But all these owners are at the same port, which is that of the host.
+ * for each address that it claims. But the bridge sees all these link-layer addresses at one port, the port of the host.
  */
 import type { Mac } from '../../address.ts'
 import type { Neighbor } from './neighbor.ts'
@@ -43,7 +43,7 @@ export class UnconfirmedOwners {
     return largest?.values().next().value
   }
 
-  /** Registers the port that a bridge learned for a link-layer address. @param entries owners with that address */
+  /** Registers the port that a bridge learned for a link-layer address. @param entries the owners with this link-layer address */
   learned(bridge: number, mac: Mac, port: number, entries: readonly Neighbor[]): void {
     const moved = entries.filter((entry) => !entry.isConfirmed && entry.work.account === undefined && entry.port !== port)
     for (const entry of moved) this.delete(entry)
@@ -51,6 +51,6 @@ export class UnconfirmedOwners {
     for (const entry of moved) this.add(entry)
   }
 
-  /** Removes a link-layer address that a bridge forgot. Owners with that address still count for the port where it was. */
+  /** Removes a link-layer address that a bridge forgot. Owners with this address still count for its former port. */
   forgot(bridge: number, mac: Mac): void { if (this.#ports.get(mac)?.bridge === bridge) this.#ports.delete(mac) }
 }
