@@ -13,7 +13,7 @@ Environment* environmentOf(napi_env env) {
 
 void leave(Environment* environment) {
   napi_async_destroy(environment->env, environment->context);
-  // After this call the environment may be freed.
+  // After this call the environment may no longer exist.
   napi_remove_async_cleanup_hook(environment->hook);
 }
 

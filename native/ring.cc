@@ -8,7 +8,7 @@
 
 #include "socket.h"
 
-// A frame holds the kernel's headers and some 430 bytes of a packet: more than an NS or an NA has.
+// FRAME: bytes of a frame, for the kernel's headers and some 430 bytes of a packet. An NS or an NA is shorter.
 static const unsigned FRAME = 512, FRAMES_IN_BLOCK = 128;
 
 const char* mapRing(int fd, unsigned frames, Ring* ring) {

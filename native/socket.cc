@@ -98,7 +98,7 @@ void closeAll(Environment* environment) {
 }
 
 // Called at garbage collection, or after the environment ended. In the second case the socket is already closed, and its Environment may
-// be freed.
+// no longer exist.
 static void onFinalize(napi_env, void* data, void*) {
   Socket* socket = static_cast<Socket*>(data);
   closeSocket(socket, closeNow);
@@ -190,7 +190,7 @@ static void startWatch(Socket* socket, Watch* watch, int fd, int events, uv_poll
   throwErrno(env, -error, "poll");
 }
 
-// Reads the argument of a method that takes one function. Throws and returns nullptr if it is no function, or the socket is closed.
+// Reads the only argument of a method, a function. Throws and returns nullptr if the argument is no function, or the socket is closed.
 static Socket* readCallback(napi_env env, napi_callback_info info, const char* wrong, napi_value* self, napi_value* function) {
   Socket* socket = unwrap(env, info, "poll", 1, function);
   if (socket == nullptr || !readArguments(env, info, 0, nullptr, self)) return nullptr;

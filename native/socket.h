@@ -63,7 +63,7 @@ struct Opened {
 // One direction of a socket, watched by uv_poll.
 struct Watch {
   Poll* poll;     // allocated when the watch first starts
-  napi_ref self;  // set while started, like `callback`
+  napi_ref self;  // the socket object; set while the watch is started, as is `callback`
   napi_ref callback;
 };
 
@@ -72,7 +72,7 @@ struct Socket {
   Environment* environment;
   Watch readable;
   Watch writable;
-  bool failed;  // an error is pending
+  bool failed;  // uv_poll reported an error; with a ring, receive() reads the error and clears this flag
   Socket* next;
   Socket** link;  // the pointer to this socket in the environment's list
 };
@@ -91,7 +91,7 @@ napi_value wrapSocket(Environment* environment, const Opened& opened);
 // Closes all sockets. Their poll handles are closed once `environment->closing` is 0.
 void closeAll(Environment* environment);
 
-// Ends the environment, which may be freed when this returns. Called when no close callback is pending.
+// Ends the environment, which may no longer exist when this returns. Called when no close callback is pending.
 void leave(Environment* environment);
 
 Environment* environmentOf(napi_env env);

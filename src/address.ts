@@ -52,8 +52,9 @@ export class Address {
   }
 
   static readonly unspecified = new Address(0, 0, 0, 0)
-  /** ff02::1 and ff02::2 (RFC 4291 2.7.1). */
+  /** ff02::1 (RFC 4291 2.7.1). */
   static readonly allNodes = new Address(0xff020000, 0, 0, 1)
+  /** ff02::2 (RFC 4291 2.7.1). */
   static readonly allRouters = new Address(0xff020000, 0, 0, 2)
 
   /** @returns undefined if `text` is not an address, or has a zone, a prefix length or a dotted quad */

@@ -128,7 +128,7 @@ export class Daemon {
     this.#prepare()
     this.#savedState.restore(this.#step)
     const present = this.#comparison.start()
-    // A route of another program may have appeared while no daemon ran.
+    // Routes of other programs may have appeared while no daemon ran, so all of these routes count as changed.
     if (present.length > 0) this.#watch.reportRoutes()
     this.#watch.startNeighbors()
     this.#ticker = setInterval(() => this.#tick(clock()), TICK)

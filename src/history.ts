@@ -25,7 +25,7 @@ export interface Solicitation {
 
 interface Entry extends Solicitation { readonly how: number }
 
-/** The last SIZE entries. Each field is an array of its own. */
+/** Keeps the last SIZE entries. Arrays hold the fields of all entries, so adding an entry allocates nothing. */
 class Ring {
   readonly #times = new Float64Array(SIZE)
   readonly #macs = new Float64Array(SIZE)
@@ -69,7 +69,7 @@ class Ring {
 }
 
 export class History {
-  /** Solicitations that were answered at once: a scan does not displace them from their own ring, and they displace no other entries. */
+  /** Solicitations that were answered at once. With two rings, a scan does not displace these entries, and these do not displace others. */
   readonly #answered = new Ring()
   readonly #others = new Ring()
 

@@ -25,7 +25,7 @@ export interface Parts {
   readonly totals: Totals
   readonly observers: Observers
   readonly findings: FindingWatch
-  /** Parts of which only the limits are needed. */
+  /** Further parts; only their limits are needed. */
   readonly limited: readonly ({ readonly limits: readonly Limit[] } | undefined)[]
   /** Whether the process may change routes and settings (CAP_NET_ADMIN). */
   readonly mayChange: boolean
@@ -87,7 +87,7 @@ export class Introspection {
   /** All neighbors with the usage of links and limits, in one object. With many neighbors this takes a while. */
   snapshot() { return { ...this.#parts.engine.snapshot(this.#parts.clock()), ...this.usage } }
 
-  /** What becomes of a solicitation for an address on each link, and what the kernel knows of the address. */
+  /** For each link, the outcome of a solicitation for `target` that comes in on this link; and what the kernel knows of `target`. */
   explain(target: Address) {
     const { clock, kernel, watch } = this.#parts
     const engine = this.#parts.engine.explain(target, clock())

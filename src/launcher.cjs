@@ -41,7 +41,7 @@ function list(directory) {
   }
 }
 
-// The working directory of the shell may have been deleted. /proc replaces it: no file can be made there, either.
+// The working directory of the shell may have been deleted. /proc replaces it, because no file can be made in /proc, either.
 try {
   process.cwd()
 } catch (error) {

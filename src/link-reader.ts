@@ -22,7 +22,7 @@ export function linkReader({ ifindex, name }: Link, { step, dropped, invalid, er
     query: (query) => step({ kind: 'query', ifindex, query }),
     routerSolicitation: () => step({ kind: 'router-solicitation', ifindex }),
     routerMessage: (message) => step({ kind: 'router-message', ifindex, message }),
-    // Lets the engine announce the hosts again: messages from before the sockets were open did not reach the switches at the other end.
+    // Lets the engine report all groups (MLD) again: reports from before the sockets were open did not reach the switches on the link.
     opened: () => {
       errors.opened(name)
       step({ kind: 'link-replugged', ifindex })

@@ -26,8 +26,9 @@ export class Counters {
     Record<Outcome, number>
   readonly #lasts: Partial<Record<Outcome, Last>> = {}
   readonly #frames: Partial<Record<Outcome, { readonly bytes: Uint8Array; size: number; length: number; wrongAt: number }>> = {}
-  /** The last outcome, and how many of its packets `#counts` lacks. Packets in a row often share an outcome, so one addition counts them all. */
+  /** The last outcome. Packets in a row often share an outcome, so a whole run is added to `#counts` at once. */
   #last: Outcome = 'answered'
+  /** Packets with the outcome `#last` that are not yet in `#counts`. */
   #run = 0
 
   count(outcome: Outcome): void {

@@ -4,7 +4,7 @@ import type { Event } from './events.ts'
 import { History } from './history.ts'
 
 export interface Observer {
-  /** Called for each received packet. The object is valid during the call. */
+  /** Called for each received packet. The object is valid only during the call. */
   packet(packet: PacketOutcome, now: Instant): void
   event(event: Event, now: Instant): void
 }

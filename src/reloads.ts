@@ -1,6 +1,6 @@
 /**
- * Reloads the configuration of a running daemon, by command or by signal. A command may also put the file on trial: unless the trial is
- * confirmed in time, the former configuration comes back. A configuration with an error changes nothing.
+ * Reloads the configuration of a running daemon, by command or by signal. A command may also put the file on trial: without a
+ * confirmation in time, the former configuration comes back. A configuration with an error changes nothing.
  */
 import { Prefix } from './address.ts'
 import { type Change, changesBetween } from './config/changes.ts'
@@ -30,14 +30,15 @@ export interface ReloadsOptions {
   readonly config: Config
   readonly daemon: Pick<Daemon, 'preview' | 'reload'>
   readonly log: RateLimitedLog
-  /** Called before and after each reload, for the service manager. */
+  /** Called before each reload, for the service manager. */
   readonly began: () => void
+  /** Called after each reload and each confirmation, for the service manager. */
   readonly ended: () => void
 }
 
 /** The last reload, as shown by `ndp6d status`. */
 export interface ReloadState {
-  /** Times are in ISO 8601. Null: no reload so far. */
+  /** Time of the reload; all times are in ISO 8601. Null: no reload so far. */
   readonly at: string | null
   readonly verdict: 'applied' | 'refused' | 'undone' | null
   /** The first problem of a file that was refused. */
@@ -66,7 +67,7 @@ export interface ReloadResult extends Pick<ReloadState, 'since' | 'undoAt'> {
   /** Why the file cannot be read; null if it was read. */
   readonly unreadable: string | null
   readonly changes: readonly ReloadChange[]
-  /** Undefined after an error. */
+  /** Undefined if the file was refused. */
   readonly preview: Preview | undefined
   /** Milliseconds that the reload took. */
   readonly took: number
@@ -201,12 +202,12 @@ export class Reloads {
   #refused(reason: string): void {
     const { file: { path }, log } = this.#options
     this.#note('refused', reason)
-    // The number of refusals is the cause, so that each refusal is logged: an administrator waits for the verdict.
+    // The number of refusals is the key of the cause, so that no refusal counts as a repetition: an administrator waits for the verdict.
     log.error({ event: 'config-refused', configFile: path },
       `${reason}: the former configuration stays in force, that of ${minute(this.#running.since)}`, `${this.#verdicts.refused}`)
   }
 
-  /** Notes the verdict on a reload. @returns its time, in milliseconds since 1970 */
+  /** Notes the verdict on a reload. @returns the time of the verdict, in milliseconds since 1970 */
   #note(verdict: keyof ReloadCounts['verdicts'], problem: string | null = null): number {
     this.#verdicts[verdict]++
     const at = new Date()
@@ -277,7 +278,7 @@ export class Reloads {
   }
 }
 
-/** Counts each dropped host in one change: of the removals and new exclusions, the one with the longest prefix that covers the host. */
+/** Counts each dropped host in one change: the removal or new exclusion whose prefix is the longest that covers the host. */
 function withLosses(changes: readonly Change[], { dropped }: Preview): ReloadChange[] {
   const lost = changes.map((change) => ({ ...change, hosts: 0, routes: 0, groups: 0 }))
   const places = new PrefixMap<(typeof lost)[number]>()

@@ -11,7 +11,7 @@ const SAVE_INTERVAL = 30_000
 export class SavedState {
   readonly #engine: Engine
   readonly #file: StateFile | undefined
-  /** Revisions of the last saved hosts (`revision`) and of the last saved prefixes, and the time of the last save of hosts. */
+  /** `revision`, `prefixes`: revisions of the hosts and of the prefixes that were saved last. `at`: time of the last save of hosts. */
   #saved = { revision: 0, prefixes: 0, at: Number.NEGATIVE_INFINITY }
 
   /** @param directory the state directory; undefined: nothing is saved */

@@ -14,8 +14,9 @@ import type { Limit } from './events.ts'
 const VERSION = 1
 /** Largest number of hosts in the file. Their text is shorter than {@link MAX_SIZE}. */
 const MAX_HOSTS = 131_072
-/** Largest number of prefixes in the file, and the longest time for which a prefix is kept, milliseconds. */
+/** Largest number of prefixes in the file. */
 const MAX_PREFIXES = 1024
+/** Longest time for which a prefix is kept, milliseconds. */
 const MAX_LEFT = 30 * 86_400_000
 /** Largest file to read, bytes. */
 const MAX_SIZE = 16 * 2 ** 20
@@ -84,7 +85,10 @@ export class StateFile {
     }
   }
 
-  /** Saves prefixes.json, or removes it if both lists are empty: `ndp6d cleanup` runs as root, and the daemon cannot read root's files. */
+  /**
+   * Saves prefixes.json, or removes it if both lists are empty. So `ndp6d cleanup`, which runs as root, leaves no file of root: the daemon
+   * could not read it.
+   */
   writeAdvertised({ links, prefixes: all }: SavedAdvertising): void {
     const prefixes = [...all].sort((a, b) => b.left - a.left).slice(0, MAX_PREFIXES).map(({ iface, prefix, left }) =>
       ({ iface, prefix: prefix.toString(), until: Math.ceil(Date.now() + left) }))
@@ -256,7 +260,7 @@ function readPrefix(entry: unknown): SavedPrefix | undefined {
   const prefix = typeof text === 'string' ? Prefix.parse(text) : undefined
   if (prefix === undefined || !prefix.address.isGlobal || !isIface(iface) || typeof until !== 'number') return undefined
   const left = until - Date.now()
-  // If the clock was set back since, the difference may be too large.
+  // If the clock was set back after the file was written, the difference may be too large.
   return left > 0 ? { iface, prefix, left: Math.min(left, MAX_LEFT) } : undefined
 }
 

@@ -33,7 +33,7 @@ export interface InterfaceTotals {
   readonly traffic: Readonly<Record<(typeof TRAFFIC)[number], number>>
 }
 
-/** A link that is counted. */
+/** A link whose traffic is counted. */
 interface Member {
   readonly name: string
   /** The name or pattern of the configuration that matches the link. */
@@ -56,12 +56,10 @@ export class Totals {
   #patterns: readonly string[] = []
   readonly #rows = new Map<string, Float64Array>()
   readonly #links = new Map<number, Member>()
-  /**
-   * The link of the last counted solicitation (0: none) and its row; the outcome of the last packet, and whether solicitations have this
-   * outcome. The next packet often needs the same values.
-   */
+  /** The link of the last counted solicitation (0: none), and the row of this link. The next solicitation is often from the same link. */
   #ifindex = 0
   #row: Float64Array = new Float64Array(TRAFFIC.length)
+  /** The outcome of the last packet, and whether solicitations have this outcome. The next packet often has the same outcome. */
   #outcome: Outcome = 'answered'
   #isSolicitation = true
 

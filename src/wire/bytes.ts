@@ -30,6 +30,6 @@ const ICMPV6 = 58
  * @returns the value to write into a checksum field that contains zero; 0 if the field contains the correct value
  */
 export function icmpv6Checksum(bytes: Uint8Array, ip: number, length: number): number {
-  // The addresses end where the message begins, so one sum covers both. Its initial value is the rest of the pseudo header.
+  // The message follows the addresses, so one sum covers addresses and message. The sum begins with the rest of the pseudo header.
   return ~onesSum(bytes, ip + 8, ip + 40 + length, length + ICMPV6) & 0xffff
 }

@@ -9,15 +9,16 @@ export const ND_HOP_LIMIT = 255
 /** ICMPv6 types (RFC 4861 4.1, 4.2). */
 export const ROUTER_SOLICITATION = 133, ROUTER_ADVERTISEMENT = 134
 
-/** Router constants (RFC 4861 10). Defaults of MaxRtrAdvInterval, and of MinRtrAdvInterval rounded up from 198 s (RFC 4861 6.2.1). */
+/** RFC 4861 10: router constants. */
 export const MAX_INITIAL_RTR_ADVERT_INTERVAL = 16_000, MAX_INITIAL_RTR_ADVERTISEMENTS = 3
 export const MIN_DELAY_BETWEEN_RAS = 3000, MAX_RA_DELAY_TIME = 500
+/** RFC 4861 6.2.1: defaults of MaxRtrAdvInterval and MinRtrAdvInterval. The second is rounded up from 198 s. */
 export const MAX_RTR_ADV_INTERVAL = 600_000, MIN_RTR_ADV_INTERVAL = 200_000
 
 /** RFC 4861 10: host constants. */
 export const MAX_RTR_SOLICITATION_DELAY = 1000, RTR_SOLICITATION_INTERVAL = 4000
 
-/** Longest valid lifetime of a deprecated prefix, seconds: hosts shorten a valid lifetime to two hours, not further (RFC 4862 5.5.3 e). */
+/** Longest valid lifetime of a deprecated prefix, seconds. Hosts shorten no valid lifetime to less than two hours (RFC 4862 5.5.3 e). */
 export const DEPRECATED_VALID = 7200
 
 /** ICMPv6 types (RFC 4861 4.3, 4.4). */

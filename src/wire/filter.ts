@@ -7,7 +7,7 @@ import {
   DESTINATION_OPTIONS, ETHER_TYPE, ETHERTYPE_IPV6, FRAGMENT, HOP_BY_HOP, ICMPV6, IPV6_HEADER, type LinkHeader, NEXT_HEADER, ROUTING,
 } from './frame.ts'
 
-/** Opcodes: BPF_LD|BPF_ABS with BPF_W, BPF_H or BPF_B, BPF_ALU|BPF_AND|BPF_K, BPF_JMP with BPF_JEQ or BPF_JGE and BPF_K, BPF_RET|BPF_K. */
+/** Opcodes: BPF_LD|BPF_ABS with BPF_H, BPF_B and BPF_W; BPF_ALU|BPF_AND|BPF_K; BPF_JMP|BPF_K with BPF_JEQ and BPF_JGE; BPF_RET|BPF_K. */
 export const LOAD_HALF = 0x28, LOAD_BYTE = 0x30, LOAD_WORD = 0x20, AND = 0x54, JUMP_EQUAL = 0x15, JUMP_NOT_LESS = 0x35, RETURN = 0x06
 
 const WHOLE = 0xffff
@@ -52,8 +52,8 @@ function isIpv6(linkHeader: LinkHeader): readonly Instruction[] {
 }
 
 /**
- * Builds a filter that passes ICMPv6 messages of one of `types`, after the IPv6 header or after one extension header of 8 bytes
- * (Hop-by-Hop, Routing, Fragment, Destination Options). Invalid messages pass too, so that they can be counted.
+ * Builds a filter that passes ICMPv6 messages whose type is in `types`, directly after the IPv6 header or after one extension header of
+ * 8 bytes (Hop-by-Hop, Routing, Fragment, Destination Options). Invalid messages pass too, so that they can be counted.
  * @param linkHeader 14 (SOCK_RAW on Ethernet) or 0 (SOCK_DGRAM)
  */
 export function ndiscFilter(linkHeader: LinkHeader, types: readonly number[]): Uint8Array {

@@ -50,7 +50,10 @@ export function writeEthernet(slab: Uint8Array, at: number, message: { readonly 
   write16(slab, at + ETHER_TYPE, ETHERTYPE_IPV6)
 }
 
-/** Writes an IPv6 header at `ip`, except for its destination. The defaults are those of ND messages. @param payload its length in bytes */
+/**
+ * Writes an IPv6 header at `ip`, except for its destination. The defaults are those of ND messages.
+ * @param payload the length of the payload, bytes
+ */
 export function writeIpv6(
   slab: Uint8Array, ip: number, source: Address, payload: number, nextHeader = ICMPV6, hopLimit = ND_HOP_LIMIT,
 ): void {

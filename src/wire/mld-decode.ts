@@ -1,6 +1,6 @@
 /**
  * Multicast Listener Discovery (RFC 2710 3, RFC 3810 5) and Multicast Router Discovery (RFC 4286 3 to 5): format, and
- * validation of received messages (RFC 3810 6.2, 7.4). The router alert is RFC 2711. mld-encode.ts writes the messages.
+ * validation of received messages (RFC 3810 6.2, 7.4). RFC 2711 defines the router alert. mld-encode.ts writes the messages.
  *
  *      0                   1                   2                   3
  *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -36,7 +36,7 @@ import { isSolicitedNode } from './ndisc-decode.ts'
 export const MLD_DROP_REASONS = [
   'not-ipv6',       // ethertype or version
   'truncated',      // the frame ends within the headers or the IPv6 payload, or the payload is too short for a message
-  'not-mld',        // another type than those decoded here
+  'not-mld',        // not ICMPv6, or a type that is not decoded here
   'router-alert',   // the first header is not a Hop-by-Hop header of 8 bytes with the router alert option of MLD
   'hop-limit',      // not 1
   'source',         // not link-local; `::` is valid for reports and Done only (RFC 3810 5.2.13)
@@ -86,7 +86,7 @@ const TYPES = [LISTENER_REPORT_V2, LISTENER_REPORT, LISTENER_DONE, LISTENER_QUER
 export const CHECKSUM = 2, RESPONSE_CODE = 4, GROUP = 8, FIRST_RECORD = 8, RECORD_GROUP = 4
 const RECORDS = 6
 
-/** Lengths without sources: the shortest message, MLDv1 messages, an MLDv2 query, a record. */
+/** Lengths in bytes: of the shortest message (MRD), of MLDv1 messages, and of an MLDv2 query and a record, both without sources. */
 export const SHORT_MESSAGE = 4, GROUP_MESSAGE = 24, QUERY_V2 = 28, RECORD = 20
 const MAX_RECORDS = 255
 

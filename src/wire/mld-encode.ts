@@ -17,8 +17,9 @@ export const MAX_ENCODED_LISTENER = 14 + IPV6_HEADER + HOP_BY_HOP_LENGTH + FIRST
 /** Hop-by-Hop header: next header ICMPv6, 8 bytes; the router alert of MLD; PadN of two bytes. */
 const HOP_BY_HOP_HEADER = [(ICMPV6 << 24) | (ROUTER_ALERT << 8) | 2, 0x0000_0100] as const
 
-/** ff02::16 (RFC 3810 5.2.14) and ff02::6a (RFC 4286 9). */
+/** ff02::16 (RFC 3810 5.2.14). */
 const ALL_MLDV2_ROUTERS = new Address(0xff020000, 0, 0, 0x16)
+/** ff02::6a (RFC 4286 9). */
 const ALL_SNOOPERS = new Address(0xff020000, 0, 0, 0x6a)
 
 const NONE = new Int32Array(0)
@@ -38,7 +39,7 @@ export function encodeMulticast(message: MulticastMessage, envelope: Envelope): 
   const { source } = message
   switch (message.kind) {
     case 'query':
-      // Default timers of RFC 3810 9. A response code below 2^15 is the delay in ms, and a QQIC below 2^7 is the interval in seconds.
+      // The default timers of RFC 3810 9 need no exponent: a response code below 2^15 is in ms, and a QQIC below 2^7 is in seconds.
       slab.fill(0, icmp, icmp + QUERY_V2)
       slab[icmp] = LISTENER_QUERY
       write16(slab, icmp + RESPONSE_CODE, QUERY_RESPONSE_INTERVAL)
@@ -78,7 +79,7 @@ export function encodeMulticast(message: MulticastMessage, envelope: Envelope): 
 
 function solicitedNode(suffix: number): Address { return new Address(0, 0, 0, suffix).solicitedNode }
 
-/** Writes records without sources. @returns the offset after them */
+/** Writes records without sources. @returns the offset after the records */
 function writeRecords(slab: Uint8Array, at: number, type: number, groups: Int32Array): number {
   for (const group of groups) {
     writeWord(slab, at, type << 24)
@@ -88,7 +89,7 @@ function writeRecords(slab: Uint8Array, at: number, type: number, groups: Int32A
   return at
 }
 
-/** Writes the headers and the checksum of a message of `size` bytes, whose checksum field is zero. @returns the length of the frame */
+/** Writes the headers and the checksum of a message of `size` bytes. The checksum field must be zero. @returns the length of the frame */
 function finish({ slab, at, mac, linkHeader }: Envelope, size: number, source: Address, destination: Address): number {
   const ip = at + linkHeader
   const first = ip + IPV6_HEADER

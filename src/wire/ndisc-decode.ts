@@ -26,7 +26,7 @@ import {
 
 /**
  * Reasons to drop a frame that is not a valid NS or NA, in the order of the checks. The reason is the first check that fails; a check is
- * skipped if the bytes that it needs are missing. An NS or NA with a Fragment header is a `fragment`, also with other extension headers.
+ * skipped if the bytes that it needs are missing. An NS or NA with a Fragment header is a `fragment`, even with other extension headers.
  */
 export const DROP_REASONS = [
   // Checked by the packet socket, before the frame is decoded.
@@ -62,7 +62,7 @@ export interface InvalidFrame {
   readonly size: number
   /** Bytes of the whole frame. */
   readonly length: number
-  /** As in {@link NdiscView}. Also -1 if the byte is missing only in the slab: the whole frame is longer than `size`. */
+  /** As in {@link NdiscView}. Also -1 if the slab has only the first `size` bytes of the frame, and the decoder needed more. */
   readonly wrongAt: number
 }
 
@@ -129,7 +129,7 @@ export class NdiscView {
   /** The verdict on the packet: the result of `decode`, or the drop reason of the packet socket. */
   drop: DropReason | undefined = undefined
   /**
-   * Offset in the frame of the first byte of the field that fails the check; the length of the frame if a byte is missing at its end;
+   * Offset in the frame of the first byte of the field that fails the check; the length of the frame if the frame ends too early;
    * -1: the frame is valid, or no byte of it is wrong ('own-frame', 'vlan').
    */
   wrongAt = -1
@@ -254,8 +254,9 @@ export class NdiscView {
    */
   get lladdr(): Mac { return isHostMac(this.tlla) ? this.tlla : this.sourceMac }
 
-  /** Copies the address into a new object, as `source()` does. */
+  /** @returns the target in a new object */
   target(): Address { return new Address(this.t0, this.t1, this.t2, this.t3) }
+  /** @returns the source in a new object */
   source(): Address { return new Address(this.s0, this.s1, this.s2, this.s3) }
 
   /** Fills all fields with invalid values, so that a simulator detects reads after the frame is processed. */

@@ -51,7 +51,7 @@ function writeLladdr(bytes: Uint8Array, at: number, type: number, lladdr: Mac): 
   writeMac(bytes, at + 2, lladdr)
 }
 
-/** Writes the checksum, whose field must be zero before, and the Ethernet header. @returns the length of the frame */
+/** Writes the checksum into its field, which must be zero, and writes the Ethernet header. @returns the length of the frame */
 function finish(slab: Uint8Array, at: number, linkHeader: number, payload: number, message: { readonly to: Mac }, lladdr: Mac): number {
   const ip = at + linkHeader
   write16(slab, ip + IPV6_HEADER + CHECKSUM, icmpv6Checksum(slab, ip, payload))

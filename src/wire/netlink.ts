@@ -31,12 +31,12 @@ const text = new TextDecoder()
 
 export function align(length: number): number { return (length + 3) & ~3 }
 
-/** Reads an unsigned 16-bit number in host order. The caller checks the range. */
+/** Reads an unsigned 16-bit number in host order. The caller ensures that `bytes` contains the number. */
 export function readU16(bytes: Uint8Array, at: number): number {
   return little ? bytes[at] | (bytes[at + 1] << 8) : (bytes[at] << 8) | bytes[at + 1]
 }
 
-/** Reads an unsigned 32-bit number in host order. The caller checks the range. */
+/** Reads an unsigned 32-bit number in host order. The caller ensures that `bytes` contains the number. */
 export function readU32(bytes: Uint8Array, at: number): number {
   const low = readU16(bytes, at)
   const high = readU16(bytes, at + 2)

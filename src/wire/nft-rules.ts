@@ -1,5 +1,5 @@
 /**
- * The three rules of the table `ip6 ndp6d` as nf_tables expressions (linux/netfilter/nf_tables.h); nftables.ts has them in the
+ * The three rules of the table `ip6 ndp6d` as nf_tables expressions (linux/netfilter/nf_tables.h); nftables.ts shows these rules in the
  * language of nft. Numbers are in network byte order, except values compared with numbers of the kernel (ifindex).
  */
 import { type Mac, writeMac } from '../address.ts'
@@ -34,7 +34,7 @@ const ARPHRD_ETHER = 1
 const PACKETS = 1000, PACKET_BURST = 256
 /** ff02::1:ff00:0/104 (RFC 4291 2.7.1). */
 const SOLICITED_NODE = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff)
-/** Offset of the flow label in the IPv6 header; the first four bits of this byte belong to the traffic class. */
+/** Offset of the flow label in the IPv6 header. The first four bits of the byte at this offset belong to the traffic class. */
 const FLOW_LABEL = 1
 const FLOW_LABEL_MASK = Uint8Array.of(0x0f, 0xff, 0xff)
 

@@ -38,8 +38,9 @@ const NFNL_MSG_BATCH_BEGIN = 0x10, NFNL_MSG_BATCH_END = 0x11
 const NFT_MSG_NEWTABLE = 0, NFT_MSG_DELTABLE = 2, NFT_MSG_NEWCHAIN = 3, NFT_MSG_NEWRULE = 6, NFT_MSG_NEWSET = 9, NFT_MSG_NEWSETELEM = 12
 const NLM_F_APPEND = 0x800
 
-/** struct nfgenmsg: family (NFPROTO_IPV6, AF_UNSPEC), version, and resource, which is the subsystem in the header of a batch. */
+/** struct nfgenmsg of a message about the table: family NFPROTO_IPV6, version and resource 0. */
 const HEADER = [10, 0, 0, 0]
+/** struct nfgenmsg at the beginning and the end of a batch: family AF_UNSPEC, version 0; the resource is the subsystem. */
 const BATCH_HEADER = [0, 0, 0, NFNL_SUBSYS_NFTABLES]
 const NF_ACCEPT = 1
 
@@ -65,7 +66,7 @@ export interface Range {
   readonly end: Address | undefined
 }
 
-/** @returns the address after the last one of `prefix`; undefined if there is none */
+/** @returns the address after the last address of `prefix`; undefined if `prefix` ends with the last IPv6 address */
 function after({ address: a, length }: Prefix): Address | undefined {
   const words = [a.w0, a.w1, a.w2, a.w3].map((word, i) => (word | ~wordMask(length, i)) >>> 0)
   for (let i = 3; i >= 0; i--) {
@@ -91,7 +92,7 @@ export function ranges(prefixes: Iterable<Prefix>): Range[] {
   return result
 }
 
-/** @returns `from` without `holes`; both, and the result, are ascending with gaps between the ranges */
+/** @returns the addresses in `from` that are not in `holes`. Both lists, and the result, are ascending with gaps between the ranges. */
 export function subtract(from: readonly Range[], holes: readonly Range[]): Range[] {
   const result: Range[] = []
   const isBefore = (address: Address, end: Address | undefined): boolean => end === undefined || address.compare(end) < 0

@@ -45,7 +45,10 @@ export type RouterMessage =
 /** A Prefix Information option (RFC 4861 4.6.2). Lifetimes are whole seconds, at most INFINITY. */
 export interface PrefixInformation {
   readonly prefix: Prefix
-  /** The A flag: hosts make an address in this prefix (RFC 4862). The L flag is never set, so that hosts send packets to this router. */
+  /**
+   * The A flag: hosts make an address in this prefix (RFC 4862). The L flag is never set, so hosts send packets for other addresses in the
+   * prefix to this router.
+   */
   readonly autonomous: boolean
   readonly valid: number
   readonly preferred: number
@@ -77,12 +80,12 @@ export interface RouterAdvertisement {
 
 const LIFETIME = 6, SOLICITATION = 8, ADVERTISEMENT = 16
 const MTU = 5, PREFIX_INFORMATION = 3, RDNSS = 25, DNSSL = 31
-/** Bytes of a prefix option, and of a server or domain option without its values. */
+/** PREFIX_SIZE: bytes of a prefix option. DNS_HEADER: bytes of a server or domain option before its values. */
 const PREFIX_SIZE = 32, DNS_HEADER = 8
-/** Bytes left for the options of prefixes, servers and domains, after those of the link-layer address and the MTU. */
+/** Bytes that the options of the link-layer address and the MTU leave for prefix, server and domain options. */
 const SPACE = MAX_ADVERTISEMENT - IPV6_HEADER - ADVERTISEMENT - 8 - 8
 const AUTONOMOUS = 0x40
-/** A label of a host name (RFC 1123 2.1); `_` occurs in private domains. */
+/** A label of a host name (RFC 1123 2.1). `_` is accepted too, because private domains may contain it. */
 const LABEL = /^[\w-]+$/
 /** Hop limit that hosts use (IANA: the default is 64). */
 const CURRENT_HOP_LIMIT = 64

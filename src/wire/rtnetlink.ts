@@ -75,7 +75,7 @@ export function decodeLink(message: Message): LinkMessage | undefined {
   }
 }
 
-/** Decodes RTM_NEWLINK of any family: the link, or its settings of IPv6 (AF_INET6), have changed. @returns the ifindex of the link */
+/** Decodes RTM_NEWLINK of any family; AF_INET6 is for the IPv6 settings of a link. @returns the ifindex; undefined for other messages */
 export function decodeLinkIndex({ type, bytes, start, end }: Message): number | undefined {
   return type === RTM_NEWLINK && end - start >= 16 ? readU32(bytes, start + 4) : undefined
 }

@@ -154,7 +154,7 @@ export function dumpHostRoutes(w: MessageWriter, sequence: number): void {
   w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, header(0, RT_TABLE_MAIN, ROUTE_MARK.protocol, 0))
 }
 
-/** Requests the routes of all tables. The kernel cannot filter by length. @param type 0: routes of all types */
+/** Requests the routes of all tables. The kernel cannot filter by length. @param type the type of the routes; 0: all types */
 export function dumpRoutes(w: MessageWriter, sequence: number, type = 0): void {
   w.message(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, sequence, header(0, 0, 0, type))
 }
@@ -167,7 +167,7 @@ export function dumpLinkRoutes(w: MessageWriter, sequence: number, ifindex: numb
 
 /**
  * Builds a filter for a socket in RTNLGRP_IPV6_ROUTE: it passes routes of our protocol that other programs or the kernel changed.
- * @param port the port ID of our own changes, which are dropped; changes by the kernel have port 0
+ * @param port the port ID of our socket, whose changes are dropped; changes by the kernel have port 0
  */
 export function hostRouteFilter(port: number): Uint8Array {
   // The filter loads numbers in network order, but the port is in host order.
@@ -229,8 +229,8 @@ export const WORD_LIMIT = 64
  * Builds a filter for a socket in RTNLGRP_IPV6_ROUTE and RTNLGRP_IPV6_RULE. It drops our own routes, and local, anycast and multicast
  * routes. It passes all routing rules, and those other routes that may concern the caller's prefixes.
  * @param words the first 32 bits of each prefix: a route of 32 bits or more must begin with one of these words. Shorter routes always pass.
- *   If there are more than WORD_LIMIT words, all these routes pass.
- * @param halves bits 33 to 48 of each prefix: if there are 1 to WORD_LIMIT halves, a route of 48 bits or more must have one of them
+ *   If there are more than WORD_LIMIT words, routes of all lengths pass.
+ * @param halves bits 33 to 48 of each prefix: if there are 1 to WORD_LIMIT halves, a route of 48 bits or more must have one of these halves
  */
 export function foreignRouteFilter(words: readonly number[], halves: readonly number[] = []): Uint8Array {
   const destination = 16 + 12 + 8
@@ -284,9 +284,9 @@ const CHANGE = { add: NLM_F_CREATE | NLM_F_EXCL, replace: NLM_F_REPLACE, delete:
 
 /**
  * Writes the change of a host route with our mark. `add` fails with EEXIST if any route with this destination and metric exists.
- * `replace` overwrites the first such route, which the caller must know to be ours, and fails with ENOENT if there is none. `delete`
- * fails with ESRCH if there is no such route.
- * @param expires seconds until the kernel ends the route; undefined: never
+ * `replace` overwrites the first route with this destination and metric, or fails with ENOENT. The caller must know that this route
+ * is ours. `delete` fails with ESRCH if no route has all fields of the request.
+ * @param expires the lifetime of the route, seconds; undefined: no end
  */
 export function changeRoute(w: MessageWriter, sequence: number, op: keyof typeof CHANGE, { target, ifindex, via }: RouteFields,
   expires?: number): void {
