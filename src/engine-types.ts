@@ -125,11 +125,11 @@ export type Input =
   | { readonly kind: 'link-gone'; readonly ifindex: number }
   /** Another device may be at the other end of the link now: a bond failed over, or this virtual machine was migrated. */
   | { readonly kind: 'link-replugged'; readonly ifindex: number }
-  /** `ndp6d explain --probe`: solicits the target once on each of these links, a known owner by unicast. */
+  /** `ndp6d explain --probe`: solicits the target once on each of these links. On the link of a known owner, the probe is unicast. */
   | { readonly kind: 'probe'; readonly target: Address; readonly links: readonly number[] }
   /** The kernel's reply to a lookup. */
   | { readonly kind: 'lookup'; readonly target: Address; readonly decision: RoutingDecision }
-  /** The kernel's replies to a `PathLookup`, one for each link of `from`. */
+  /** Replies to a `PathLookup`: one for each next hop of the route from each link of `from`, and one for all links without a route. */
   | { readonly kind: 'path'; readonly target: Address; readonly ifindex: number; readonly decisions: readonly RoutingDecision[] }
   /** Another program or the kernel changed a route to `prefix`. Undefined: any route or routing rule may have changed. */
   | { readonly kind: 'route-changed'; readonly prefix: Prefix | undefined }
@@ -153,7 +153,7 @@ export type Input =
   | { readonly kind: 'prefixes'; readonly ifindex: number; readonly prefixes: readonly Prefix[] }
   /** All default gateways of this machine. A host on another link cannot take the address of a gateway. */
   | { readonly kind: 'gateways'; readonly gateways: readonly Gateway[]
-      /** Whether a default route exists, even one whose next hop has no global address and is not in `gateways`. */
+      /** Whether a default route exists. Its next hop may be missing in `gateways`, which contains no link-local addresses. */
       readonly hasDefaultRoute?: boolean }
   /** Whether this machine forwards IPv6 packets. */
   | { readonly kind: 'forwarding'; readonly isEnabled: boolean }
@@ -263,7 +263,7 @@ export interface PacketOutcome {
   readonly ifindex: number
   /** NEIGHBOR_SOLICITATION or NEIGHBOR_ADVERTISEMENT; 0 if the packet has another type or was not decoded. */
   readonly type: number
-  /** Target and source, all zero where the packet has none. */
+  /** Target and source, as words. All words of an address that the packet does not have are 0. */
   readonly t0: number; readonly t1: number; readonly t2: number; readonly t3: number
   readonly s0: number; readonly s1: number; readonly s2: number; readonly s3: number
   /** Ethernet source; -1 without link header. */
@@ -280,9 +280,9 @@ export interface Effects {
   filters: readonly Filter[] | undefined
   /** Changes to be carried out before `answers` are sent. The results come back as an `Input` of kind `routes-done`. */
   readonly routes: RouteChange[]
-  /** Corrections of the kernel's neighbor table: the owner has just answered with another link-layer address than that of the entry. */
+  /** Corrections of the kernel's neighbor table: an owner was confirmed, but its entry has another link-layer address. */
   readonly repairs: NeighborRepair[]
-  /** Sent before `answers`. Hosts solicit for the source of a discovery, and one advertisement in `answers` may reply to all of them. */
+  /** Sent before `answers`. Hosts solicit for the source of a discovery, and one advertisement in `answers` may reply to all hosts. */
   readonly discoveries: Discovery[]
   readonly answers: Pool<Advertisement>
   readonly probes: Probe[]

@@ -1,4 +1,4 @@
-/** The engine: takes an input and returns its effects. After each input, it applies the changes of cache entries and answers solicitors. */
+/** The engine: takes an input and returns the effects. Each step also applies changes of cache entries and answers waiting solicitors. */
 import type { Address, Prefix } from './address.ts'
 import type { Config } from './config/config.ts'
 import { Explainer, type Explanation } from './engine/answers/explainer.ts'
@@ -55,7 +55,7 @@ export interface Snapshot {
   readonly limits: readonly Limit[]
 }
 
-/** All parts of the engine. Each constructor gets this object, but must not use parts declared below its own: they do not exist yet. */
+/** All parts of the engine. Each constructor gets this object. Parts that are declared after the constructed part do not exist yet. */
 class Parts extends Context {
   readonly budget = new ProbeBudget<Neighbor>(this.effects, this.random, (neighbor, now) => this.reachability.probe(neighbor, now))
   readonly cache = new NeighborCache(this)
@@ -182,7 +182,7 @@ export class Engine {
     return this.#parts.rules.config.subnets.map(({ active }) => active.map(({ prefix }) => prefix))
   }
 
-  /** @param now the time for ages and for the usage of budgets. With the default, infinity, ages are infinite and budgets unused */
+  /** @param now the time for ages and for the usage of budgets. By default infinite: then ages are infinite, and no budget is in use */
   snapshot(now = Number.POSITIVE_INFINITY as Instant): Snapshot {
     const neighbors = [...this.#parts.cache.values()].sort((a, b) => a.target.compare(b.target))
     return { neighbors: neighbors.map((neighbor) => snapshotOf(neighbor, this.#parts.links, now)), limits: this.limits(now) }

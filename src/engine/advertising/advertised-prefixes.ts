@@ -19,7 +19,7 @@ const HELD_LIMIT = 64
 /** Ends of lifetimes. */
 interface Lifetimes { readonly valid: Instant; readonly preferred: Instant }
 
-/** Hosts of a link may have addresses in `prefix` until `until`. `saved`: `until` at the last increase of `revision`. */
+/** Hosts of a link may have addresses in `prefix` until `until`. `saved`: `until` when this prefix last increased `revision`. */
 interface Held { readonly prefix: Prefix; readonly until: Instant; readonly saved: Instant }
 
 export class AdvertisedPrefixes {

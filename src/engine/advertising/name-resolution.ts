@@ -8,8 +8,8 @@ import type { DnsOption } from '../../wire/router-messages.ts'
 import { DNS_LIFETIME } from './lifetimes.ts'
 
 /**
- * Limit of received lifetimes, seconds, so that forged values expire. A router repeats its options within its own lifetime, which is at
- * most 65535 s (RFC 8319).
+ * Limit of received lifetimes, seconds, so that forged values expire. Genuine values do not: a router repeats its options within its own
+ * lifetime, which is at most 65535 s (RFC 8319).
  */
 const MAX_REPETITION = 65_535
 const KINDS = ['servers', 'domains'] as const
@@ -22,7 +22,7 @@ const HELD_LIMIT = 128
 export class NameResolution {
   /** Ends of the lifetimes that upstreams advertise: by ifindex and kind, then by value. */
   readonly #received = new Map<string, Map<string, Instant>>()
-  /** Times until which hosts may use advertised values, by the same keys. */
+  /** Times until which the hosts of a link may use advertised values: by ifindex and kind, then by value. */
   readonly #held = new Map<string, Map<string, Instant>>()
 
   /** Adds values, as hosts do (RFC 8106 5.3.1). Keeps known values that are not in this option: the advertisement may have several options. */

@@ -25,9 +25,9 @@ const MULTICAST_INTERVAL = MIN_DELAY_BETWEEN_RAS + 50
 const RETRY = 1000
 /** A lifetime is advertised at once if it differs by more than this fraction from what is left of the last advertised lifetime. */
 const REFRESH = 0.1
-/** The most unicast advertisements in the queue, and the most of them that are sent in one millisecond. */
+/** UNICAST_LIMIT: the most unicast advertisements in the queue. UNICAST_BATCH: the most that are sent in one millisecond. */
 const UNICAST_LIMIT = 1024, UNICAST_BATCH = 24
-/** The most rounds of unicasts to all known hosts between two multicasts. Forged upstream messages can cause any number of rounds. */
+/** The most rounds of unicasts to all known hosts between two multicasts. Otherwise, forged upstream messages would cause any number. */
 const ROUND_LIMIT = 8
 
 /** A link to advertise on. Its deadline is the time of the next multicast advertisement. */
@@ -159,7 +159,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     }
     if (advertiser.isEnding) {
       this.#prefixes.forget(this.parts.links.get(advertiser.ifindex)?.name ?? '')
-      // `#end` comes after the minimum interval: if the configuration advertises again before, the next multicast still keeps the interval.
+      // The record ends only after the minimum interval. So the interval is kept even if the configuration advertises here again soon.
       Object.assign(advertiser, { sent: 0, lastText: undefined })
       return this.deadlines.set(advertiser, now + MULTICAST_INTERVAL as Instant)
     }
@@ -214,7 +214,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     }
     const passed = (now - advertiser.lastSent) / 1000
     const isChanged = [...lifetimesOf(content)].some(([name, lifetime]) => {
-      // A name missing in `lifetimes` had DNS_LIFETIME or more, and was advertised so. A lifetime that only counted down is unchanged.
+      // A name missing in `lifetimes` had DNS_LIFETIME or more left at `lastSent`. A lifetime that only counted down is no change.
       const before = advertiser.lifetimes.get(name) ?? Math.max(DNS_LIFETIME, lifetime + passed)
       return Math.abs(lifetime - before + passed) > REFRESH * Math.max(lifetime, before - passed)
     })
@@ -265,8 +265,8 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   }
 
   /**
-   * @returns the content for a link. A change of `text`, which has no lifetimes of options and no withdrawn values, is advertised at once.
-   * `text` has the source, because hosts use it as their default router. `source` is undefined while the link has no usable address.
+   * @returns the content for a link. A change of `text` is advertised at once. `text` leaves out lifetimes of options and withdrawn values.
+   * `text` has the source, which hosts use as their default router. `source` is undefined while the link has no usable address.
    */
   #content({ ifindex, isEnding }: Advertiser, now: Instant):
   Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'dns'> & { readonly text: string; readonly source: Address | undefined } {

@@ -51,6 +51,6 @@ export class AdvertisementBuilder extends Part<Pick<Context, 'effects'> & { read
     return true
   }
 
-  /** @returns a source for a link without addresses: one of another link, else the target. Hosts ignore the source of an advertisement */
+  /** @returns a source for a link without addresses: an address of another link, else the target. Hosts ignore an advertisement's source */
   #borrow(link: Link, target: Address): Address | undefined { return this.parts.bareLinks.source(link, target, target) }
 }

@@ -19,7 +19,7 @@ export interface Announcement {
   isDropped: boolean
 }
 
-/** A dropped announcement stays queued until it is at the head, or the queue has this many items more than there are announcements. */
+/** Dropped announcements leave a queue at its head, or all at once if the queue has more than `size` + DROPPED_LIMIT items. */
 const DROPPED_LIMIT = 16_384
 
 export class AnnouncementQueue {
@@ -50,7 +50,7 @@ export class AnnouncementQueue {
   /**
    * Schedules a due announcement once more.
    * @param isSent false: the announcement was postponed
-   * @param at the new deadline. No other announcement may have a later deadline
+   * @param at the value for `deadline`. No other announcement may have a later deadline
    */
   again(announcement: Announcement, isSent: boolean, at: Instant): void {
     for (const queue of [this.#first, this.#later]) if (head(queue) === announcement) queue.shift()

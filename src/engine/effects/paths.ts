@@ -12,7 +12,10 @@ import type { Input, Instant, RoutingDecision } from '../../engine-types.ts'
 
 /** The most links from which the route to one owner is looked up: subnets may have hundreds of downstream links. */
 const ORIGIN_LIMIT = 16
-/** The most owners that are looked up, or checked, in one millisecond. A lookup may change a route twice (src/linux/host-routes.ts). */
+/**
+ * The most owners that are looked up, or checked, in one millisecond. A lookup may change a route twice. More than 25 changes in this time
+ * could overrun the receive buffers of routing daemons (src/linux/host-routes.ts).
+ */
 const BATCH = 12
 
 export class Paths extends Part<CacheParts> {
@@ -50,7 +53,7 @@ export class Paths extends Part<CacheParts> {
     neighbor.pathFrom = this.#origins(neighbor)
   }
 
-  /** Handles the kernel's reply. Emits an event if a route now leads packets to a link that the rule does not use, or discards them. */
+  /** Handles the kernel's reply. Emits an event if a route now discards packets, or leads packets to a link that the rule does not use. */
   replied({ target, ifindex, decisions }: Extract<Input, { kind: 'path' }>): void {
     const neighbor = this.parts.cache.find(target)
     if (neighbor === undefined || neighbor.pathOn !== ifindex) return
@@ -94,8 +97,8 @@ export class Paths extends Part<CacheParts> {
   /** @returns the links that packets for the owner come in on; if there are none, [0], for packets that this machine sends */
   #origins({ rule, target, ifindex }: Neighbor): number[] {
     const { rules, links } = this.parts
-    // Of equal routes, the kernel prefers the one by the link that the packet comes in on. A link with a prefix of the target
-    // has such a route itself. So these links come first, and ORIGIN_LIMIT leaves out others.
+    // Of routes to the same prefix, the kernel prefers the route by the link that the packet comes in on. Each link with a prefix of the
+    // target has a route to that prefix. So links with such a prefix come first, and ORIGIN_LIMIT leaves out other links.
     const own = rule.links.ifindexes.filter((link) => link !== ifindex && links.hasPrefixOf(link, target))
     const all = new Set([...own, ...rules.solicitedOn(rule, target, ifindex)].filter((link) => links.up(link)))
     return all.size === 0 ? [0] : [...all].slice(0, ORIGIN_LIMIT)

@@ -23,7 +23,7 @@ export class PreviousRun extends Part<PreviousRunParts> {
     for (const { target, ifindex, via } of present) {
       const known = cache.find(target)
       if (known?.isOwned === true) {
-        // The owner is pinned or saved. The reply to a lookup before this call does not count: it names this route of the previous run.
+        // The owner is pinned or saved. The reply to an earlier lookup does not count: it may name this route of the previous run.
         const isRouted = known.ifindex === ifindex
         if (isRouted) this.#toLookUp.delete(known)
         else this.#toLookUp.add(known)

@@ -25,7 +25,7 @@ import type { Reconciler, ReconcilerParts } from './reconciler.ts'
 export interface Preview {
   /** Number of hosts that stay. */
   readonly kept: number
-  /** Hosts that are removed. `groups`: number of links where the host's solicited-node group is joined for it. */
+  /** Hosts that are removed. `groups`: number of links where the solicited-node group is joined for this host. */
   readonly dropped: readonly { readonly target: Address; readonly hasRoute: boolean; readonly groups: number }[]
   readonly links: readonly LinkPreview[]
 }
@@ -172,7 +172,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (change === 'rules') for (const { ifindex } of this.parts.links.values()) echoDiscovery.start(ifindex, now)
   }
 
-  /** Removes entries that the rules do not allow, and entries without owner, which the next solicitation adds again. Prunes subscriptions. */
+  /** Removes owners that the rules do not allow, and entries without owner: solicitations add the latter again. Prunes subscriptions. */
   #refit(): void {
     const { rules, cache, owners, subscriptions } = this.parts
     const after = new Map([...cache.values()].map((neighbor) => [neighbor, this.#ruleUnder(neighbor, rules)]))

@@ -10,7 +10,7 @@ export function wants(neighbor: Neighbor, { rules, links }: Pick<Context, 'rules
   return { route: wantedRoute(neighbor, links), groups: isServed ? rules.solicitedOn(rule, target, ifindex) : NONE }
 }
 
-/** @returns undefined: there is no owner, its link is down, its rule makes no host routes, or other kernel routes lead to the owner */
+/** @returns undefined: no owner exists, the owner's link is down, the rule makes no host routes, or `path` says that none is needed */
 function wantedRoute(neighbor: Neighbor, links: Context['links']): HostRoute | undefined {
   const { isOwned, path, rule: { settings, kind }, ifindex, target, work: { via } } = neighbor
   if (!isOwned || !settings.routes || kind !== 'iface' || path !== 'detour' || !links.up(ifindex)) return undefined

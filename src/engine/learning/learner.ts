@@ -24,7 +24,7 @@ export class Learner extends Part<LearnerParts> {
 
   /** Learns from a valid packet that proves no owner. @returns whether the packet claims the address of another host */
   packet(ifindex: number, view: NdiscView, now: Instant): boolean {
-    // Most solicitations come from link-local addresses of routers: this dismisses them without a lookup.
+    // Most solicitations come from link-local addresses of routers. This check dismisses these solicitations without a lookup.
     if (view.type === NEIGHBOR_SOLICITATION && isLinkLocalWord(view.s0)) return false
     const mac = view.sourceMac < 0 ? undefined : view.sourceMac
     if (view.type === NEIGHBOR_ADVERTISEMENT) {

@@ -41,7 +41,7 @@ export class Links {
   }
 
   values(): IterableIterator<Link> { return this.#links.values() }
-  /** All usable addresses that are not link-local, except the addresses of loopback, to which hosts may have no route. */
+  /** All usable addresses that are not link-local. Addresses of loopback are left out, because hosts may have no route to them. */
   get globals(): readonly LinkAddress[] { return this.#globals }
 
   /** Adds a link or replaces it. */

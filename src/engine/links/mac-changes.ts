@@ -2,7 +2,7 @@
 import type { Mac } from '../../address.ts'
 import type { Instant, Link } from '../../engine-types.ts'
 
-/** The most deleted or renamed links whose link-layer addresses are kept. Beyond that, the link that has been gone longest is forgotten. */
+/** Maximum number of deleted or renamed links that are remembered. Beyond that, the link that has been gone longest is forgotten. */
 export const GONE_LIMIT = 64
 /**
  * How long hosts that use the former address may keep it, milliseconds: 1.5 times REACHABLE_TIME, plus DELAY_FIRST_PROBE_TIME, plus three
@@ -18,7 +18,7 @@ export class MacChanges {
   /** Time of the last address change of each link, by ifindex. */
   readonly #changed = new Map<number, Instant>()
 
-  /** Registers a usable link. @returns whether hosts on the link know another address */
+  /** Registers a usable link. @returns whether hosts on the link may have a former address in their caches */
   use({ ifindex, name, mac }: Link, now: Instant): boolean {
     if (mac === undefined) return false
     const isChanged = [this.#used.get(ifindex), this.#gone.get(name)].some((known) => known !== undefined && known !== mac)

@@ -63,7 +63,7 @@ export function linkLocal(links: Links, ifindex: number): Address | undefined {
 
 /**
  * Chooses the source of echo requests to all hosts of a link: if possible, an address in a prefix of the hosts, since hosts reply from the
- * same prefix. There is only one source, because the hosts solicit for each source, and several would overrun a Linux bridge.
+ * same prefix. There is only one source: all hosts solicit for each source, and the solicitations for several would overrun a Linux bridge.
  * @returns undefined when this machine has no usable address
  */
 export function echoSource(links: Links, link: Link, isInside: (address: Address) => boolean): Address | undefined {

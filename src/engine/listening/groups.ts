@@ -8,7 +8,7 @@ import type { Instant } from '../../engine-types.ts'
 import type { Limit } from '../../events.ts'
 import { MldListener, suffixOf } from './mld-listener.ts'
 
-/** Number of possible solicited-node groups. The tables that add groups have smaller limits. */
+/** Number of possible solicited-node groups: they differ in 24 bits only. So no link can join more groups. */
 const GROUPS = 2 ** 24
 
 /** A link that is listened to or has groups. Its deadline is the time of the next report. */
@@ -27,7 +27,7 @@ export class Groups extends TimedPart<Omit<Context, 'rules'>, Member> {
 
   size(ifindex: number): number { return this.records.get(ifindex)?.listener.size ?? 0 }
 
-  /** Joins the group of an address. Calls are counted: addresses may share a group. @param address unicast, or the group itself */
+  /** Joins the group of an address. Calls are counted: addresses may share a group. @param address a unicast address or the group itself */
   add(ifindex: number, address: Address): void {
     const member = this.#at(ifindex)
     member.listener.add(suffixOf(address))
@@ -60,7 +60,7 @@ export class Groups extends TimedPart<Omit<Context, 'rules'>, Member> {
     this.#schedule(member)
   }
 
-  /** Reports all groups again: the switch at the other end of the link may be another one. */
+  /** Reports all groups again, because the link may now lead to another switch, which does not know the groups. */
   replugged(ifindex: number): void {
     const member = this.records.get(ifindex)
     if (member?.listener.isReporting !== true) return
@@ -117,7 +117,7 @@ export class Groups extends TimedPart<Omit<Context, 'rules'>, Member> {
     return member
   }
 
-  /** Updates the deadline of a link after any change. Removes a link that has no groups and is not listened to. */
+  /** Sets the deadline of a record to the time of the next report. Removes the record of a link without groups that is not listened to. */
   #schedule(member: Member): void {
     const { ifindex, listener: { next, size, isReporting } } = member
     if (isReporting && next < Number.POSITIVE_INFINITY) this.deadlines.set(member, next)

@@ -13,12 +13,14 @@ import type { ListenerQuery, MulticastMessage } from '../../wire/mld-decode.ts'
 import { Counts } from '../tables/counts.ts'
 import type { Instant, Random } from '../../engine-types.ts'
 
-/** The most reports in one batch, and the milliseconds between two batches: 800 MLDv2 reports, of 61 groups each, per second. */
+/** The most reports in one batch. An MLDv2 report has up to MAX_REPORTED groups. */
 const BURST = 8
+/** Milliseconds between two batches. So at most 800 reports leave per second. */
 const GAP = 10
 /**
- * Milliseconds of pause after an answer to a query: PAUSE for each reported group, with a lower and an upper limit. The limits are the
- * default times to answer queries for one group and for all groups. Queries that come during the pause are answered together after it.
+ * The pause after an answer to queries, milliseconds: PAUSE for each group of the answer, but at least MIN_PAUSE and at most MAX_PAUSE.
+ * MIN_PAUSE is the default time to answer a query for one group, MAX_PAUSE for all groups. One answer after the pause covers all queries
+ * that came during the pause.
  */
 const PAUSE = 2.5, MIN_PAUSE = LAST_LISTENER_QUERY_INTERVAL, MAX_PAUSE = QUERY_RESPONSE_INTERVAL
 /** The most reports that `leaveAll` sends. Switches forget the remaining groups by timeout. */
@@ -43,7 +45,7 @@ class Pending {
 
   get at(): Instant { return this.#due.length > 0 ? AT_ONCE : this.#at }
 
-  /** Adds a group. @param at the latest time of its report, unless a pause ends later */
+  /** Adds a group, which becomes due at `at` or earlier. If `at` is during a pause, the end of the pause counts instead. */
   add(group: number, at: Instant): void {
     this.#waiting.add(group)
     this.#at = Math.min(this.#at, Math.max(this.#earliest, at)) as Instant

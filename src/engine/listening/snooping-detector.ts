@@ -3,7 +3,7 @@ import { type Context, TimedPart } from '../rules/context.ts'
 import type { Timed } from '../tables/deadlines.ts'
 import type { Instant } from '../../engine-types.ts'
 
-/** The event is emitted after this many minutes with traffic and without a multicast solicitation. */
+/** The event `snooped` is emitted after this many minutes with traffic and without a multicast solicitation. */
 const MINUTES = 10
 const PATIENCE = MINUTES * 60_000
 
@@ -39,7 +39,7 @@ export class SnoopingDetector extends TimedPart<Pick<Context, 'links' | 'effects
   protected override due(upstream: Upstream, now: Instant): void {
     const { solicited, traffic, ifindex } = upstream
     const link = this.parts.links.get(ifindex)
-    // Without traffic since the last solicitation, the upstream is forgotten: the next packet starts the time again.
+    // Without traffic since the last solicitation, the upstream is forgotten: the next packet starts a new period of PATIENCE.
     if (traffic <= solicited || link === undefined) {
       this.records.delete(ifindex)
     } else if (now < solicited + PATIENCE) {

@@ -1,5 +1,5 @@
 /**
- * With `snooping mirror`, joins on the upstreams the solicited-node groups that downstream hosts report (after RFC 4605). Switches with MLD
+ * With `snooping mirror`, joins on the upstreams the solicited-node groups that downstream hosts report (as in RFC 4605). Switches with MLD
  * snooping then pass solicitations for unknown hosts. Queries on the downstream links ask for these reports (RFC 3810 7.6, 9).
  */
 import type { Address } from '../../address.ts'
@@ -21,7 +21,7 @@ export const MIRROR_LIMIT = 4 * GROUP_LIMIT
 const RETRY = 1000
 /** Milliseconds from a General Query until a group without report counts as left: RFC 3810 9.3, plus 1 s for delays on the way. */
 const SILENCE = QUERY_RESPONSE_INTERVAL + 1000
-/** Shortest time from a General Query to a query that a leave causes, milliseconds. In this time, hosts still answer the first query. */
+/** Minimum time from a General Query to the next one that a leave causes, milliseconds. During this time, hosts answer the former query. */
 const QUERY_GAP = QUERY_RESPONSE_INTERVAL
 
 interface MirroredGroup extends Timed {

@@ -33,8 +33,9 @@ export class CompiledConfig {
   readonly subnets: readonly ActiveSubnet[]
   readonly options: LinkOptions
   readonly hosts: HostLines
-  /** Prefixes of all `exclude` lines, and a table of them. */
+  /** Prefixes of all `exclude` lines. */
   readonly exclude: readonly Prefix[]
+  /** The same prefixes as a table, for lookups. */
   readonly excluded: PrefixTable<true>
   readonly #exclusions: readonly (readonly Prefix[])[]
   readonly #sets: LinkSets

@@ -51,7 +51,7 @@ export class HostLines {
     return pin && (pin.iface ?? pin.subnet.downstream[0])
   }
 
-  /** @returns the subnet whose `host` statement names the address, and the statement's index; undefined: as for {@link has} */
+  /** @returns the subnet whose `host` line names the address, and the index of the line; undefined when {@link has} returns false */
   find(address: Address): { subnet: ActiveSubnet; index: number } | undefined {
     const found = this.#hosts.find((host) => host.address.equals(address) && ruleOf(host.pin, address) !== undefined)
     if (found === undefined) return undefined

@@ -1,11 +1,14 @@
-/** All rules in file order, and tables that find the rules of a link by address. */
+/** The list of all rules, and tables that find the rules of a link by address. */
 import type { Prefix } from '../../address.ts'
 import { fits } from '../links/link-sets.ts'
 import { PrefixTable } from '../tables/prefix-table.ts'
 import type { Random } from '../../engine-types.ts'
 import type { ActiveRule } from './rule.ts'
 
-/** Rules, numbered in file order. Rules of subnets come last, because their prefixes may change. */
+/**
+ * Numbered rules: the rules of `proxy` blocks in file order, then the rules of subnets. A change of prefixes replaces only the rules of
+ * subnets.
+ */
 export class RuleList {
   readonly prefixes: Prefix[] = []
   readonly rules: ActiveRule[] = []

@@ -23,7 +23,7 @@ export interface ActiveSubnet extends Pick<Subnet, 'prefix' | 'upstream' | 'down
   readonly upstreams: LinkSet
   readonly dns: readonly Address[] | undefined
   readonly search: readonly string[] | undefined
-  /** The present prefixes, each with the rule that it makes. */
+  /** The present prefixes, each with its rule. */
   active: readonly { readonly prefix: Prefix; readonly rule: ActiveRule }[]
 }
 

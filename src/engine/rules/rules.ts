@@ -86,7 +86,7 @@ export class Rules {
     yield* hosts.solicitedOn(name)
   }
 
-  /** @returns one filter for each present link that rules listen on. A `prefixes` object is kept until the prefixes may have changed. */
+  /** @returns one filter for each present link that rules listen on. While no prefixes change, calls return the same `prefixes` objects */
   filters(links: Pick<Links, 'get'>): Filter[] {
     return [...this.#listeners].map(([ifindex, { prefixes }]) => {
       const link = links.get(ifindex)
@@ -95,13 +95,13 @@ export class Rules {
     })
   }
 
-  /** @returns the numbers, in `RuleList`, of the rules of a link that cover the target, in file order */
+  /** @returns the sorted numbers in `RuleList` of those rules of a link that cover the target */
   numbers(ifindex: number, { w0, w1, w2, w3 }: Address): number[] {
     const count = this.#collect(this.#listeners.get(ifindex)?.tables ?? NO_TABLES, w0, w1, w2, w3)
     return [...new Set(this.#found.slice(0, count))].sort((a, b) => a - b)
   }
 
-  /** @returns the rules of a link that cover the target, in file order; valid until the next call */
+  /** @returns those rules of a link that cover the target, in the order of `RuleList`; valid until the next call */
   match(ifindex: number, w0: number, w1: number, w2: number, w3: number): readonly ActiveRule[] {
     const listener = this.#listeners.get(ifindex)
     if (listener === undefined) return NO_RULES

@@ -16,10 +16,10 @@ export class UpstreamPrefixes {
   /** The prefixes by the name of the upstream. */
   get byName(): ReadonlyMap<string, readonly Prefix[]> { return this.#prefixes }
 
-  /** @returns whether there were any */
+  /** Removes the prefixes of an upstream. @returns whether the upstream had any */
   delete(upstream: string): boolean { return this.#prefixes.delete(upstream) }
 
-  /** Replaces the prefixes of an upstream. Beyond the limit, former prefixes take precedence over new ones. @returns whether they changed */
+  /** Replaces the prefixes of an upstream. Beyond the limit, former prefixes take precedence over new ones. @returns whether any changed */
   replace(upstream: string, prefixes: readonly Prefix[]): boolean {
     const before = this.#prefixes.get(upstream) ?? []
     if (prefixes.length > PREFIX_LIMIT) {

@@ -8,7 +8,7 @@ interface Level<V> {
   readonly length: number
   readonly m0: number; readonly m1: number; readonly m2: number; readonly m3: number
   readonly first: AddressMap<V>
-  /** The values after the first one, of the few prefixes that have several. */
+  /** For the few prefixes with several values: all values but the first. */
   readonly more: AddressMap<V[]>
 }
 
@@ -31,7 +31,7 @@ export class PrefixTable<V> {
 
   /**
    * Writes the values of all prefixes that contain the address into `found`, from index `count` on. The values of one prefix keep
-   * their insertion order. Items from the returned index on are left over from earlier calls, because emptying an array reallocates it.
+   * their insertion order. Items from the returned index on are left over from earlier calls: removing them would reallocate the array.
    * @returns `count` plus the number of values
    */
   collect(w0: number, w1: number, w2: number, w3: number, found: V[], count = 0): number {
