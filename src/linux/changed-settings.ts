@@ -1,6 +1,6 @@
 /**
- * Keeps the settings that ndp6d changed since this machine booted, and their former values, in settings.json of the state directory. A stop
- * leaves the settings as they are, because other programs may rely on them by then; `ndp6d cleanup` restores them.
+ * Records in settings.json of the state directory which settings ndp6d changed since this machine booted, and their former values. A stop
+ * leaves the settings as they are, because other programs may rely on the new values. `ndp6d cleanup` restores the former values.
  */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -61,7 +61,7 @@ export class ChangedSettings {
     renameSync(temporary, this.#file)
   }
 
-  /** @returns the changes in the file; none if there is no file, or if it is of an earlier boot: the reboot has undone its changes */
+  /** @returns the changes in the file; none without a file, or if an earlier boot wrote it: a reboot undoes the changes */
   #read(): SettingChange[] {
     try {
       const { boot, changes } = JSON.parse(readFileSync(this.#file, 'utf8')) as { boot?: unknown; changes?: unknown }

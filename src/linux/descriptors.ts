@@ -1,7 +1,7 @@
 /** File descriptors that are free for this process (RLIMIT_NOFILE of getrlimit(2)). */
 import { closeSync, openSync } from 'node:fs'
 
-/** Takes `count` free descriptors, or as many as there are. @returns a function that closes them and returns their number */
+/** Takes `count` free descriptors, or all if fewer are free. @returns a function that closes them and returns their number */
 export function holdDescriptors(count: number): () => number {
   const held: number[] = []
   try {

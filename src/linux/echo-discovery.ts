@@ -20,8 +20,9 @@ import { IPPROTO_IPV6, IPV6_HDRINCL, openIcmp, sendOn, sendTo, setOption } from 
 const REPLY_TIME = 3000
 /** Milliseconds until a discovery that found no free file descriptor is repeated. */
 const RETRY = 1000
-/** Bytes of a slot, of which a reply takes 70; and the most frames of a batch. */
+/** Bytes of a slot. A reply takes 70. */
 const SLOT = 128
+/** The most frames of a batch. */
 const SLOTS = 64
 /** Receive buffer in bytes: a thousand hosts may reply at once. */
 const RECEIVE_BUFFER = 2 ** 20
@@ -61,7 +62,7 @@ export class Discovery {
     this.#reader = reader
   }
 
-  /** Sends an Echo Request from each source, and accepts replies for a while. @param to the group that shall reply */
+  /** Sends an Echo Request from each source, and accepts replies for a while. @param to destination of the requests */
   discover(sources: readonly Address[], to = Address.allNodes): void {
     if (this.#closed || sources.length === 0) return
     clearTimeout(this.#timer)

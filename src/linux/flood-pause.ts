@@ -1,6 +1,6 @@
 /**
  * A pause in a flood of packets that get no answer, such as a scan of a prefix. Packets that arrive during the pause are read as
- * one batch, which costs less CPU time than reading each by itself. Other programs get the CPU meanwhile.
+ * one batch, which costs less CPU time than reading each by itself. Other programs get the CPU during the pause.
  */
 
 /** A batch of at least this many packets may be part of a flood. */
@@ -17,8 +17,8 @@ const cell = new Int32Array(new SharedArrayBuffer(4))
 const block: Sleep = (time) => { Atomics.wait(cell, 0, 0, time) }
 
 /**
- * Sleeps if the batch was part of a flood: many packets, most of them unanswered. Does not sleep after a full batch: more packets
- * may wait, and waking may take a scheduler tick, in which the kernel would drop packets.
+ * Sleeps if the batch was part of a flood: many packets, most of them unanswered. Does not sleep after a full batch, because the
+ * socket may hold more packets. Waking may take a scheduler tick, and the kernel would drop packets during this tick.
  * @param received number of packets in the batch
  * @param answered number of messages that were sent while the batch was read
  * @param capacity number of packets in a full batch

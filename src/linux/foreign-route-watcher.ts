@@ -106,8 +106,8 @@ export class ForeignRouteWatcher implements EventListener {
 }
 
 /**
- * @returns the first 32 bits of each prefix. A prefix shorter than 32 bits has too many such words to list: then returns more than
- * WORD_LIMIT arbitrary words, with which the filter passes all routes
+ * @returns the first 32 bits of each prefix. A prefix shorter than 32 bits would need too many words. With such a prefix, returns more
+ * than WORD_LIMIT arbitrary words, so that the filter passes all routes
  */
 function wordsOf(prefixes: readonly Prefix[]): number[] {
   const isShort = prefixes.some(({ length }) => length < 32)

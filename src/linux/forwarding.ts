@@ -13,13 +13,13 @@ import { EventSocket, type OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE } from './rtnetlink.ts'
 import { readSetting, type Setting, type SettingChange, writeSetting } from './sysctl.ts'
 
-/** Milliseconds from a report to the check: other programs change several settings in a row, and one check is enough for them. */
+/** Milliseconds from a report to the check. Other programs may change several settings in a row: one check covers all these changes. */
 const PAUSE = 1000
 
 export interface ForwardingNeeds {
   /** Whether the configuration has `forwarding yes`. */
   readonly isEnabled: boolean
-  /** Links whose default route must survive. */
+  /** Links whose default route must stay when forwarding is enabled. */
   readonly upstreams: readonly string[]
   /** Links in use. */
   readonly links: readonly string[]
@@ -138,8 +138,8 @@ function forwards(links: readonly string[]): boolean | undefined {
 }
 
 /**
- * Enables forwarding on all links, and sets accept_ra from 1 to 2 on the upstreams: a machine that forwards ignores Router Advertisements
- * otherwise. accept_ra comes first: when forwarding begins, the kernel removes the default routes of links whose accept_ra is not 2.
+ * Enables forwarding on all links, and sets accept_ra from 1 to 2 on the upstreams: with 1, a machine that forwards ignores Router
+ * Advertisements. accept_ra is set first: when forwarding begins, the kernel removes the default routes of links whose accept_ra is not 2.
  * @returns the changes; empty when nothing had to be changed
  * @throws OsError
  */

@@ -10,7 +10,7 @@ import { SMALL_SHARE, TableWatcher } from './table-watcher.ts'
 export type GatewaysFound = (gateways: readonly Gateway[], hasDefaultRoute: boolean) => void
 
 export class GatewayWatcher extends TableWatcher<readonly DefaultRoute[], GatewaysFound> {
-  /** The tables may be large, so all changes of a burst cause only one dump. */
+  /** The routing tables may be large, so all changes of a burst cause only one dump. */
   protected readonly pause = 200
   protected override readonly share = SMALL_SHARE
   /** The next hops of all default routes, also those without a global address. */

@@ -1,8 +1,8 @@
 /**
  * The grant watcher: reports what the kernel takes from the Router Advertisements of upstreams: lifetimes of prefixes, the MTU, and options
  * for name resolution (rtnetlink(7)). The kernel reports a prefix only when a router advertises it. Until then, the lifetimes are those of
- * the addresses that were made from the prefix. The MTU changes with the MTU of the link, or by an advertisement that may have no prefix.
- * So each message about a link causes a report.
+ * the addresses that were made from the prefix. The IPv6 MTU may change with the MTU of the link, or by an advertisement without a prefix.
+ * Such a change causes no message about a prefix, so each message about a link causes a report.
  */
 import { type Mac, Prefix } from '../address.ts'
 import type { Grant, Input } from '../engine-types.ts'
@@ -16,7 +16,10 @@ import { RouterSolicitor } from './router-solicitor.ts'
 import { readSetting } from './sysctl.ts'
 import { TableWatcher } from './table-watcher.ts'
 
-/** Milliseconds from a message about prefixes, addresses or the MTU to the report: the kernel sends a message for each prefix option. */
+/**
+ * Milliseconds from a message about prefixes, addresses or the MTU to the report. The kernel sends a message for each prefix option, and
+ * one report covers all messages of an advertisement.
+ */
 const PAUSE = 20
 
 /** The most prefixes of one link that are kept: any host on the link can advertise any number. `subnet auto` serves at most 64. */
@@ -33,7 +36,7 @@ interface Lifetimes {
 
 export interface GrantListener {
   input(input: Extract<Input, { kind: 'grants' | 'dns' }>): void
-  /** @returns the address of a followed link; undefined on a link without link-layer addresses */
+  /** @returns the link-layer address of a followed link; undefined if the link has none */
   macOf(ifindex: number): Mac | undefined
   /** An error of sending a Router Solicitation, to be judged by `verdict`. */
   failed(iface: string, error: Error): void

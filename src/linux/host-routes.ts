@@ -16,8 +16,9 @@ import { native } from './native.ts'
 import { EventSocket, type OpenNetlink } from './netlink.ts'
 import { NETLINK_ROUTE, type RouteFailure, type Rtnetlink } from './rtnetlink.ts'
 
-/** Changes for each millisecond of a pause, and the most changes that are sent together after a long pause. */
+/** Changes that each millisecond of a pause allows. */
 const RATE = 25
+/** The most changes that are sent together, however long the pause before them was. */
 const MAX_CREDIT = 50
 /** Milliseconds between two parts of a long list of changes. */
 const INTERVAL = 1
@@ -49,8 +50,9 @@ export class HostRoutes {
   /** Destinations of our routes, dumped at the first EEXIST and kept until the queue is empty: a dump for each EEXIST would cost too much. */
   #ours: Set<string> | undefined
   #isBusy = false
-  /** Number of changes that could be sent at the time `#since` (performance.now()), when the last attempt to make changes ended. */
+  /** Number of changes that could be sent at the time `#since`. */
   #credit = MAX_CREDIT
+  /** When the last attempt to make changes ended (performance.now()). */
   #since = performance.now()
 
   /** @param mayChange whether routes are changed; else all changes count as carried out */
@@ -77,7 +79,7 @@ export class HostRoutes {
   /** @returns our routes that carry traffic now. @throws OsError */
   present(): HostRoute[] { return this.#kernel.hostRoutes(false) }
 
-  /** Adopts routes of the previous run, at RATE: those that are still in the kernel become permanent. @throws OsError */
+  /** Adopts routes of the previous run, at RATE: makes each route permanent if the kernel still has it. @throws OsError */
   async adopt(routes: readonly HostRoute[]): Promise<void> {
     // Replaces all routes, not only expiring ones: in its last 10 ms an expiring route looks permanent.
     await this.#paced(routes, (part) => this.#kernel.replaceRoutes(part))
@@ -170,8 +172,8 @@ export class HostRoutes {
   }
 
   /**
-   * Replaces the existing route of each refused change if that route is one of ours: it may be on another link, expire, or equal the new
-   * one. Reports the other changes as failed.
+   * Replaces the existing route of each refused change if the existing route is one of ours. Such a route may be on another link, expire,
+   * or equal the wanted route. If the existing route is not ours, reports the change as failed.
    */
   #replace(taken: readonly RouteFailure[]): void {
     const ours = this.#ours ??= new Set(this.#kernel.hostRoutes().map((route) => route.target.toString()))
@@ -187,8 +189,8 @@ export class RouteWatcher {
 
   /**
    * Listens immediately.
-   * @param kernel the socket of our own changes, which are ignored. The socket must have made a request, so that its port is known
-   * @param changed called once per batch of other changes, and when notifications were lost: compare with {@link HostRoutes.present}
+   * @param kernel the socket that makes our own changes, so its changes are ignored. It must have made a request: then its port is known
+   * @param changed is called once per batch of other changes, and when notifications were lost: compare with {@link HostRoutes.present}
    * @throws OsError
    */
   constructor(kernel: Rtnetlink, changed: () => void, open: OpenNetlink = native.openNetlink) {

@@ -34,7 +34,8 @@ export class InvalidFrames {
       last.at = index * this.#frames.slot
       last.size = this.#frames.length(index)
       last.length = this.#frames.wireLength(index)
-      // The frame was longer than its slot and was cut. The decoder noted where the bytes end, but only the copy ends there.
+      // The frame was longer than its slot and was cut. `wrongAt` is the end of the copy, where the decoder missed a byte. The frame on the
+      // wire has this byte.
       if (last.size < last.length && last.wrongAt === last.size) last.wrongAt = -1
       last.index = -1
       each(last)

@@ -2,7 +2,8 @@
  * Keeps the kernel from reacting to unicast ND messages for addresses that ndp6d answers for. Without this filter the kernel forwards
  * such an NS, or reports its target as unreachable (RFC 4443 3.1). Without this filter the kernel also forwards the NAs by which routers
  * reply to `announce solicit`. Packet sockets still get the frames. The same nftables table logs the kernel's own solicitations for
- * {@link OwnSolicitations}. On links without neighbor resolution, the kernel solicits nothing, so the table logs the packets themselves.
+ * {@link OwnSolicitations}. On links without neighbor resolution, the kernel solicits nothing, so the table logs packets that leave there
+ * for addresses that ndp6d answers for.
  *
  * Only ndp6d uses the table. With the owner flag (Linux 5.12) the kernel removes the table when our socket closes, however this process
  * ends. On older kernels {@link KernelFilter.close} or the next start removes the table.
@@ -40,7 +41,7 @@ export class KernelFilter {
   readonly #open: OpenNetlink
   #socket: RequestSocket | undefined
   #owner = true
-  /** The table that we put into the kernel; undefined before the first one, when the kernel may have a table of a previous run. */
+  /** The table that we put into the kernel. While it is undefined, the kernel may have a table of a previous run. */
   #present: Table | undefined
 
   constructor(open: OpenNetlink = native.openNetlink) { this.#open = open }
@@ -95,8 +96,8 @@ export class KernelFilter {
     const flags = this.#owner ? NFT_TABLE_F_OWNER : 0
     const failed = this.#socket!.request((w, first) => {
       const batch = new Batch(w, first)
-      // `newTable` comes first, because deleting a missing table would fail. Another program may have deleted a table without owner flag.
-      // The flags must equal those of an existing table. A table that a previous run left has no owner flag.
+      // `newTable` comes first, because deleting a missing table would fail. A table without owner flag may be missing, because other
+      // programs can delete it. If the table exists, `newTable` must pass its flags. A table that a previous run left has no owner flag.
       batch.newTable(this.#present?.isEmpty === false ? flags : 0)
       batch.deleteTable()
       if (links.length > 0 || group !== undefined) batch.newTable(flags)

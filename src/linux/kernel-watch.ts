@@ -72,7 +72,7 @@ export class KernelWatch {
   }
 
   get links(): readonly Link[] { return this.#links.links }
-  /** Names of the links that are ports of another one. */
+  /** Names of the links that are ports of another link. */
   get ports(): readonly string[] { return this.#links.ports }
   /** The next hops of all default routes. */
   get defaultRoutes() { return this.#gateways.routes }

@@ -12,7 +12,7 @@ import { MulticastSocket, type MulticastReader } from './multicast-socket.ts'
 import { PacketSocket, type PacketReader, type PacketSocketOptions } from './packet-socket.ts'
 
 export interface LinkReader extends PacketReader, MulticastReader, DiscoveryReader {
-  /** Called when the sockets are open after an attempt that failed. Messages sent before this call may be lost. */
+  /** Called when the sockets are open, if an earlier attempt to open them failed. Messages sent before this call may be lost. */
   opened(): void
   /** The kernel dropped `count` packets since the last call of `dropped`. */
   dropped(count: number): void
@@ -39,8 +39,9 @@ export class LinkSockets {
   /** Counters of packet sockets that were replaced. */
   #past = NOTHING
   readonly #messages = { advertisements: 0, probes: 0 }
-  /** Drops that were not reported yet, and the time of the last report. */
+  /** Number of dropped packets that were not reported yet. */
   #unreported = 0
+  /** Time of the last report of drops, in milliseconds. */
   #reportedAt = Number.NEGATIVE_INFINITY
 
   /** Opens the sockets. After an error that is not `fatal`, calls `reader.failed` and tries again later. @throws OsError that is `fatal` */
@@ -107,7 +108,7 @@ export class LinkSockets {
   }
 
   /**
-   * Counters. `advertisements` and `probes` count the messages to send, of which some may be among `unsent`.
+   * Counters. `advertisements` and `probes` also count messages that could not be sent.
    * `isServing`: the packet socket is open and the link is up.
    */
   get figures() {
@@ -126,7 +127,7 @@ export class LinkSockets {
     return { received: past.received + received, drops: past.drops + drops, sent: past.sent + sent, unsent: past.unsent + unsent }
   }
 
-  /** Closes the sockets. Threads close the descriptors, because hundreds of links may go at once. */
+  /** Closes the sockets. Threads close the descriptors: closing a packet socket takes tens of milliseconds, and many links may go. */
   close(): void {
     clearTimeout(this.#timer)
     for (const socket of [this.#packets, this.#multicast]) socket?.close(true)

@@ -12,7 +12,10 @@ export interface LinkListener {
   gone(ifindex: number, name: string): void
   /** The other end of a link was replaced: switches there have not learned our addresses. */
   replugged(ifindex: number): void
-  /** A link became a port of `master` (a bridge, bond or team), which takes its packets. If the link was reported, `gone` is called too. */
+  /**
+   * A link became a port of `master`: a bridge, bond or team, which now gets all packets of the link. If the link was reported, `gone` is
+   * called too.
+   */
   enslaved?(name: string, master: string): void
 }
 

@@ -15,7 +15,7 @@ import { Frames } from './frames.ts'
 import { native, type NativeAddon, type NativeSocket } from './native.ts'
 
 export interface MulticastReader {
-  /** Solicited-node groups that a node joined and groups that it left, together at least one. */
+  /** Solicited-node groups that a node joined, and groups that it left. At least one of the lists has a group. */
   report(joined: readonly Address[], left: readonly Address[]): void
   routerSolicitation(): void
   /** A valid message of Router Discovery. */
@@ -27,8 +27,9 @@ export interface MulticastReader {
 export type MulticastSocketOptions = Pick<Link, 'ifindex' | 'mac' | 'noarp'>
   & Pick<Subscription, 'reports' | 'routerSolicitations' | 'routerMessages'>
 
-/** Bytes of a slot (Linux limits reports to the MTU, usually 1500), and the most frames of a batch. */
+/** Bytes of a slot. Linux limits reports to the MTU, usually 1500. */
 const SLOT = 4096
+/** The most frames of a batch. */
 const SLOTS = 16
 const RECEIVE_BUFFER = 256 * 1024
 
@@ -62,7 +63,7 @@ export class MulticastSocket {
     this.#socket.start(() => this.#readable())
   }
 
-  /** Idempotent. The reader is not called again. @param later lets a thread close the descriptor */
+  /** Idempotent. The reader is not called again. @param later whether a thread closes the descriptor */
   close(later = false): void {
     this.#closed = true
     this.#socket.close(later)

@@ -30,13 +30,13 @@ export interface NativeSocket {
   start(onReadable: () => void): void
   stop(): void
   /**
-   * Calls `onWritable` once, from the event loop, as soon as the kernel takes messages again or an error waits. To be used after `send`
-   * returned less than `count`, only on packet sockets. Replaces the previous callback.
+   * Calls `onWritable` once, from the event loop, as soon as the kernel takes messages again or an error waits. Use it only on packet
+   * sockets, after `send` returned less than `count`. Replaces the previous callback.
    */
   drain(onWritable: () => void): void
-  /** @returns packets that the kernel dropped since the last call (PACKET_STATISTICS); 0 on other sockets */
+  /** @returns the number of packets that the kernel dropped since the last call (PACKET_STATISTICS); 0 on other sockets */
   drops(): number
-  /** @param later lets a thread close the descriptors, because closing a packet socket takes tens of milliseconds */
+  /** @param later whether a thread closes the descriptors: closing a packet socket takes tens of milliseconds */
   close(later?: boolean): void
 }
 
@@ -74,7 +74,7 @@ export interface NativeAddon {
   openUnix(bind: string, connect: string): NativeSocket
 }
 
-/** Number of libuv's threads. Each thread closes one packet socket at a time: the default of 4 takes seconds for hundreds of links. */
+/** Number of libuv's threads. Each closes one packet socket at a time: 4 threads (the default) take seconds for hundreds of links. */
 process.env.UV_THREADPOOL_SIZE ??= '32'
 
 let addon: NativeAddon | undefined

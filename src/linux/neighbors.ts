@@ -12,7 +12,7 @@ import {
 } from '../wire/rtneighbor.ts'
 import { TableWatcher } from './table-watcher.ts'
 
-/** The most neighbor entries that the watcher keeps, and the most entries of bridges' forwarding tables. */
+/** The most neighbor entries that the watcher keeps. The same limit holds for entries of bridges' forwarding tables. */
 export const KERNEL_LIMIT = 65536
 const KNOWN = NUD_STALE | NUD_DELAY | NUD_PERMANENT
 
@@ -24,10 +24,10 @@ export interface NeighborListener {
    */
   neighbor(neighbor: KernelNeighbor): void
   /**
-   * A bridge learned the port of `mac`, for the first time or because `mac` moved to another port.
+   * A bridge learned the port of `mac`, learned that `mac` moved to another port, or forgot `mac`.
    * @param bridge the ifindex of the bridge
-   * @param port the ifindex of the port; undefined: the bridge forgot `mac`, because the port went down or was removed, or `mac` was silent
-   *   for long
+   * @param port the ifindex of the port; undefined: the bridge forgot `mac`, because the port went down or was removed, or because
+   *   `mac` was silent for long
    */
   station(bridge: number, mac: Mac, port: number | undefined): void
   full(): void
@@ -43,7 +43,7 @@ export class NeighborWatcher extends TableWatcher<Tables, NeighborListener> {
   readonly #neighbors = new Map<string, KernelNeighbor>()
   /** Entries of the bridges' forwarding tables. A host has one entry per VLAN. Entries beyond KERNEL_LIMIT are ignored. */
   readonly #entries = new Map<string, StationMessage>()
-  /** Number of entries of each station that is reported as present. */
+  /** For each station that was reported as present: the number of its entries. */
   readonly #stations = new Map<string, number>()
 
   /** Reports all entries, then every change until {@link close}. @throws OsError */

@@ -14,7 +14,7 @@ import { native } from './native.ts'
 import type { OpenNetlink } from './netlink.ts'
 import { OwnSolicitations } from './own-solicitations.ts'
 
-/** Milliseconds from an error to the second attempt, and between further attempts. */
+/** Milliseconds. FIRST_PAUSE: from an error to the second attempt. PAUSE: between further attempts. */
 const FIRST_PAUSE = 1000, PAUSE = 30_000
 
 /** One of the two uses of netfilter. */
@@ -87,7 +87,7 @@ export class Netfilter {
     if (this.#watching.isFailing && state === 'failed' && this.#watched.has(ifindex)) this.#solicited(ifindex, target)
   }
 
-  /** Replaces the table now. @param isRetry whether an earlier attempt failed: then a further error is logged */
+  /** Replaces the table now. @param isRetry whether this call repeats a failed attempt. If it fails as well, a warning is logged */
   apply(isRetry = false): void {
     clearImmediate(this.#timer)
     this.#timer = undefined
@@ -97,7 +97,7 @@ export class Netfilter {
     const group = isWanted ? this.#own?.group : undefined
     const error = this.#kernelFilter.apply(this.#filters, group, this.#watched)
     const filterError = error !== undefined && group !== undefined ? this.#kernelFilter.apply(this.#filters) : error
-    // After an error the previous table may still log the solicitations. Watching them has then not failed.
+    // After an error, the previous table may still log the solicitations. In this case, watching them has not failed.
     const watchError = isWanted && this.#kernelFilter.group === undefined ? listenError ?? error : undefined
     if (this.#kernelFilter.group === undefined) this.#stopListening()
     this.#record(this.#filtering, filterError, isRetry)

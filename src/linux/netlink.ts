@@ -15,7 +15,7 @@ export type OpenNetlink = NativeAddon['openNetlink']
 const SLOT = 32 * 1024
 const SLOTS = 8
 const RECEIVE_BUFFER = 4 * 2 ** 20
-/** The most attempts of a dump while changes of the table interrupt it. */
+/** The most attempts of a dump, if changes of the table interrupt every attempt. */
 const DUMP_ATTEMPTS = 10
 /** The most receive calls in one turn of the event loop. */
 const EVENT_ROUNDS = 32
@@ -34,7 +34,7 @@ class NetlinkSocket {
   constructor(socket: NativeSocket) { this.socket = socket }
   close(): void { this.socket.close() }
 
-  /** Receives the next datagrams. @returns their messages, valid until the next call; undefined: none waits @throws OsError */
+  /** Receives the next datagrams. @returns their messages, valid until the next call; undefined: none waits. @throws OsError */
   protected receive(): Generator<Message> | undefined {
     const received = this.socket.receive(this.#slab, SLOT, this.#meta)
     return received === 0 ? undefined : this.#messages(received)
@@ -143,7 +143,7 @@ export class EventSocket extends NetlinkSocket {
   readonly #listener: EventListener
   #closed = false
 
-  /** Listens at once. @param filter classic BPF that passes the wanted messages, or empty @throws OsError */
+  /** Listens at once. @param filter classic BPF that passes the wanted messages, or empty. @throws OsError */
   constructor(open: OpenNetlink, protocol: number, groups: readonly number[], listener: EventListener, filter = NO_FILTER) {
     super(open(protocol, Uint32Array.from(groups), filter, RECEIVE_BUFFER))
     this.#listener = listener

@@ -11,8 +11,9 @@ import type { Limit } from '../events.ts'
 const MAX_QUEUED = 2 ** 20
 /** The most pieces of text per system call; the kernel takes 1024 (IOV_MAX). */
 const MAX_PIECES = 512
-/** Shortest and longest time between two attempts to write, milliseconds. The time doubles with each attempt that writes nothing. */
+/** Shortest time between two attempts to write, milliseconds. The time doubles with each attempt that writes nothing. */
 const MIN_PAUSE = 1
+/** Longest time between two attempts to write, milliseconds. */
 const MAX_PAUSE = 1000
 
 export class Output {
@@ -28,7 +29,7 @@ export class Output {
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * @param fd 1 or 2. If `fd` can be opened again (no socket can), its blocking mode does not change for other processes
+   * @param fd 1 or 2. If `fd` can be opened again, its blocking mode does not change for other processes. A socket cannot be opened again
    * @param dropped called when the queue has been written, if `count` pieces of text were dropped. `reason` is the error code (errno(3))
    *   of the last failed write
    */
@@ -95,10 +96,10 @@ export class Output {
 }
 
 /**
- * Opens a pipe or a terminal again, by way of /proc, to set O_NONBLOCK for this process only: the flag belongs to the open file
- * description, which other processes may share, and opening makes a new description.
- * @returns a descriptor that writes without waiting, or `fd` itself. Writing to `fd` does not wait either if it is a regular file, but may
- *   wait if `fd` could not be opened again
+ * Opens a pipe or a terminal again, by way of /proc, to set O_NONBLOCK for this process only. The flag belongs to the open file
+ * description, which other processes may share. Opening makes a new description.
+ * @returns a descriptor that writes without waiting; `fd` itself if it is a regular file or cannot be opened again. Writing to a regular
+ *   file does not wait; writing to an `fd` that cannot be opened again may wait
  */
 function openWithoutWaiting(fd: 1 | 2): number {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants

@@ -12,8 +12,9 @@ import { bindGroup, decodePacket } from '../wire/nflog.ts'
 import { native } from './native.ts'
 import { NETLINK_NETFILTER, RequestSocket, type EventSocket, type OpenNetlink } from './netlink.ts'
 
-/** The first and the last group to try: other processes may have bound some. */
+/** The first group to try. Other processes may have bound some of the groups. */
 const FIRST_GROUP = 58135
+/** The last group to try. */
 const LAST_GROUP = 58150
 const TAKEN = ['EPERM', 'EBUSY', 'EEXIST']
 

@@ -45,7 +45,7 @@ export class ReceivedBatch implements PacketBatch {
     return this.#size = this.#frames.receive(socket, failed)
   }
 
-  /** Calls `each` for each drop reason of the packets that were read, with the last frame of that reason, valid during the call. */
+  /** Calls `each` for each drop reason of the packets that were read. Passes the last frame of that reason, valid during the call. */
   takeInvalid(each: (frame: InvalidFrame) => void): void { this.#invalid.take(each) }
 
   /** Drops all packets: nothing can be read until the next `receive`. */
@@ -65,7 +65,7 @@ export class ReceivedBatch implements PacketBatch {
       view.wrongAt = WRONG_AT[refused] ?? -1
     }
     if (this.noarp && this.mac !== undefined && !isHostMac(view.sourceMac)) view.sourceMac = this.mac
-    // A blank view lacks the sender, whose address helps to find the cause of bad packets.
+    // A blank view has no sender. The Ethernet source is read here, because it helps to find the cause of bad packets.
     if (view.drop !== undefined && view.type === 0 && this.#linkHeader !== 0 && length >= this.#linkHeader) {
       view.sourceMac = readMac(this.#frames.slab, at + ETHER_SOURCE)
     }

@@ -31,8 +31,9 @@ export interface PacketReader {
 
 export type PacketSocketOptions = Pick<Link, 'ifindex' | 'mac' | 'noarp'> & Pick<Subscription, 'promiscuous' | 'ring'>
 
-/** Receive buffer without a ring, in bytes: enough for 20 ms at 200 000 packets per second. Frames of a ring: enough for 40 ms. */
+/** Receive buffer without a ring, in bytes: enough for 20 ms at 200 000 packets per second. */
 const RECEIVE_BUFFER = 4 * 2 ** 20
+/** Number of frames in a ring: enough for 40 ms at 200 000 packets per second. */
 const RING = 8192
 
 const NO_MAC = -1 as Mac
@@ -161,7 +162,7 @@ export class PacketSocket {
 
   /**
    * Drops queued messages and the rest of the batch. Idempotent; the reader is not called again.
-   * @param later lets a thread close the descriptors
+   * @param later whether a thread closes the descriptors
    */
   close(later = false): void {
     this.#closed = true

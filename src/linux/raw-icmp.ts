@@ -18,7 +18,7 @@ const BLOCK_ALL = Buffer.alloc(32, 0xff)
 
 const ignore = (): void => {}
 
-/** errno by the text of strerror(3) in lower case: the texts of libuv, and the texts of glibc and musl that differ from them. */
+/** The errno of each text of strerror(3), in lower case: first the texts of libuv, then differing texts of glibc and musl. */
 const errnos = new Map([
   ...[...getSystemErrorMap()].map(([errno, [, text]]) => [text, -errno] as const),
   ['cannot assign requested address', 99],
@@ -41,8 +41,9 @@ function named(error: unknown, syscall: string): Error {
 }
 
 /**
- * Opens a socket that receives nothing. @param configure sets further options
- * @throws NativeCodeMissing; OsError, as the other functions here do. After an error no socket stays open
+ * Opens a socket that receives nothing. After an error no socket stays open.
+ * @param configure called with the socket, to set further options
+ * @throws NativeCodeMissing, OsError. The other functions of this file throw OsError, too
  */
 export function openIcmp(configure: (socket: Socket) => void): Socket {
   const raw = loadRawSocket() as RawSocket

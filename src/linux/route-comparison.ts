@@ -1,4 +1,4 @@
-/** Compares the kernel's host routes with the engine's, whenever the kernel or another program changed one of them. */
+/** Compares the kernel's host routes with the engine's, whenever the kernel or another program changed one of our host routes. */
 import type { HostRoute } from '../engine-types.ts'
 import { unlessBusy } from './errors.ts'
 import { type HostRoutes, RouteWatcher } from './host-routes.ts'

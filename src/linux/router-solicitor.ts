@@ -1,7 +1,7 @@
 /**
- * Solicits the routers of upstreams (RFC 4861 6.3.7, RFC 7559). The kernel does so only when a link comes up, and it does not keep the
- * options for name resolution. A program that starts after that and does not solicit gets these options only with the next advertisement,
- * after up to half an hour.
+ * Solicits the routers of upstreams (RFC 4861 6.3.7, RFC 7559). The kernel solicits only when a link comes up, and it does not keep the
+ * options for name resolution. A program that starts after the link came up, and does not solicit, gets these options only with the next
+ * unsolicited advertisement, after up to half an hour.
  */
 import { Address, type Mac, writeMac } from '../address.ts'
 import {
@@ -10,8 +10,9 @@ import {
 import { IPPROTO_IPV6, IPV6_MULTICAST_HOPS, openIcmp, sendOn, sendTo, setOption } from './raw-icmp.ts'
 
 /**
- * The most solicitations after a start: the last one follows after about half an hour, the longest interval of RFC 4861 6.2.1. RFC 7559 has
- * no limit. There is one here because the kernel may never report an advertisement: for instance where another program handles them.
+ * The most solicitations after a start. The last solicitation leaves after about half an hour, the longest interval of advertisements
+ * (RFC 4861 6.2.1). RFC 7559 has no limit. ndp6d has this limit because the kernel may never report an advertisement, for instance if
+ * another program handles advertisements.
  */
 const SOLICITATION_LIMIT = 10
 

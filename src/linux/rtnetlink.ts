@@ -58,7 +58,7 @@ export class Rtnetlink extends RequestSocket {
   /** The IPv6 proxy entries (`ip neigh add proxy`). */
   proxies(): NeighborMessage[] { return this.dump(dumpProxies, decodeNeighbor) }
 
-  /** The forwarding tables of all bridges, including their own addresses. */
+  /** The forwarding tables of all bridges, including the bridges' own addresses. */
   stations(): StationMessage[] { return this.dump(dumpStations, decodeStation) }
 
   /**
@@ -107,7 +107,7 @@ export class Rtnetlink extends RequestSocket {
     return found
   }
 
-  /** @returns the entry of the kernel's routing tables that a packet takes; undefined if there is none */
+  /** @returns the route that the kernel would use for the packet of `lookup`; undefined if there is none */
   route(lookup: Lookup): RouteMessage | undefined {
     let found: RouteMessage | undefined
     this.request((w, sequence) => lookupRoute(w, sequence, lookup, true), (message) => { found = decodeRoute(message) })
@@ -136,8 +136,10 @@ export class Rtnetlink extends RequestSocket {
 
   /**
    * Looks up routes to owners. One datagram deletes the `hidden` route of an owner, looks up the routes, and adds the hidden route again.
-   * @param foreign called if a route discards packets, because replies do not show such a route. Returns the routes to search for it
-   * @returns the decisions of each lookup: one per next hop of the route from each link of `from`; one for all links without a route
+   * @param foreign returns routes among which the routes that discard packets are searched. Called only if a lookup ends at such a route,
+   *   because replies do not show it
+   * @returns the decisions of each lookup. Each link of `from` that has a route gives one decision per next hop. All links of `from` that
+   *   have no route together give one decision
    */
   paths(lookups: readonly PathLookup[], foreign = (): readonly ForeignRoute[] => this.routesWithin([EVERYTHING])): (readonly RoutingDecision[])[] {
     const found = lookups.map((): RoutingDecision[] => [])
@@ -224,7 +226,10 @@ export class Rtnetlink extends RequestSocket {
   }
 }
 
-/** @returns the decision by the longest discarding route to `target`. Without such a route, a routing rule discards: counted as no route */
+/**
+ * @returns the decision by the longest discarding route to `target`. Without such a route, a routing rule discards the packets: then the
+ * decision is NO_ROUTE
+ */
 function discardOf(target: Address, routes: readonly ForeignRoute[]): RoutingDecision {
   const lengths = routes.filter(({ prefix, isDiscarding }) => isDiscarding && prefix.contains(target)).map(({ prefix }) => prefix.length)
   return { ...NO_ROUTE, length: Math.max(0, ...lengths) }

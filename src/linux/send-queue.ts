@@ -37,7 +37,7 @@ export class SendQueue {
    */
   send(socket: NativeSocket): number { return socket.send(this.#slab, SLOT, this.#lengths, this.#size) }
 
-  /** Registers that all frames wait for the kernel, from now on if they did not wait before. @param now the time in milliseconds */
+  /** Registers that all frames wait for the kernel. For frames that did not wait before, the wait begins at `now` (milliseconds). */
   wait(now: number): void {
     this.#since.fill(now, this.#dated, this.#size)
     this.#dated = this.#size

@@ -45,7 +45,7 @@ export function notify(
   } catch (error) {
     manager?.socket.close()
     manager = undefined
-    // The service manager may have opened a new socket of this name since, so a kept socket is opened again.
+    // The service manager may have replaced its socket since the last call, so the message is sent once more, by a new socket of ours.
     return isKept ? notify(fields, env, open) : error as OsError
   }
 }

@@ -6,7 +6,10 @@ import { NETLINK_ROUTE, type Rtnetlink } from './rtnetlink.ts'
 
 /** The share of the time that dumps may take if other hosts can fill the table, and change it as often as they like. */
 export const SMALL_SHARE = 0.05
-/** Largest credit, in milliseconds without a dump. Dumps may use the share of this time at once, so dumps of small tables need not wait. */
+/**
+ * Time without a dump counts as credit, up to this many milliseconds. Dumps start at once while they take less than their share of the
+ * credit, so dumps of small tables need not wait.
+ */
 const CREDIT = 1000
 
 /** Base class of the watchers: listens to rtnetlink(7) messages about tables. Dumps the tables at first, and again after lost messages. */
@@ -42,7 +45,10 @@ export abstract class TableWatcher<Tables, Listener> implements EventListener {
     this.#events ??= new EventSocket(this.#open, NETLINK_ROUTE, groups, this, filter)
   }
 
-  /** Dumps the tables and reports the differences. Call `listen` before the dump: changes during it wait in the socket. @throws OsError */
+  /**
+   * Dumps the tables and reports the differences. Call `listen` before the dump, so that changes during the dump wait in the socket.
+   * @throws OsError
+   */
   resync(): void { this.#dump() }
 
   #dump(): void {
