@@ -3,7 +3,7 @@ import { Address, Prefix } from '../address.ts'
 
 /** At least six pairs of digits: link-layer addresses, also those of InfiniBand. */
 const MAC = /(?<![\w:])[0-9a-f]{2}(?::[0-9a-f]{2}){5,}(?![\w:])/gi
-/** A text that may be an IPv6 address, perhaps with a prefix length. `Address.parse` then refuses other texts, such as times of day. */
+/** A text that may be an IPv6 address, perhaps with a prefix length. Times of day match as well, but `Address.parse` refuses them. */
 const IPV6 = /(?<![\w:.])([0-9a-f]*:[0-9a-f:]*:[0-9a-f.:]*)(\/\d{1,3})?(?![\w:])/gi
 const IPV4 = /(?<![\w.-])(\d{1,3}(?:\.\d{1,3}){3})(\/\d{1,2})?(?![\w-]|\.\d)/g
 /** Names that udev makes from a link-layer address (systemd.net-naming-scheme(7)). */
@@ -13,7 +13,7 @@ const COMMON_MAC = /^(?:00:)+00$|^(?:ff:)+ff$/i
 const COMMON_IPV4 = /^(?:127\.|0\.0\.0\.0$|255\.255\.255\.255$)/
 const SOLICITED_NODE = new Prefix(Address.parse('ff02::1:ff00:0')!, 104)
 const MULTICAST = new Prefix(Address.parse('ff00::')!, 8)
-/** Leading bits of an IPv6 address that are not replaced. */
+/** How many leading bits of an IPv6 address are not replaced. */
 const KEPT = 64
 
 export class Anonymizer {
@@ -48,7 +48,7 @@ export class Anonymizer {
     return `${this.#word('A', address.toString(), new Prefix(address, KEPT).address.toString())}${length}`
   }
 
-  /** @param kept text that is kept in front of the word */
+  /** @param kept the start of the address, which stays in front of the word */
   #word(kind: string, address: string, kept = ''): string {
     let word = this.#words.get(address)
     if (word === undefined) {

@@ -42,7 +42,10 @@ function report({ routes, settings, withdrawn }: Removed): string {
   return `${lines.length === 0 ? 'nothing to remove' : lines.join('\n')}\n`
 }
 
-/** @returns whether a daemon of another network namespace listens on this socket. No daemon runs in the namespace of this process. */
+/**
+ * @returns whether a daemon listens on this socket. Such a daemon is in another network namespace, because {@link removeLeftovers} found no
+ *   daemon in this one
+ */
 async function isListening(path: string): Promise<boolean> {
   const socket = connect(path)
   try {

@@ -49,7 +49,7 @@ export class ConfigFile {
 
   constructor(path: string) { this.path = path }
 
-  /** @param again as in {@link readConfig} @throws an Error with `code` */
+  /** @param again as in {@link readConfig}. @throws an Error with `code` */
   read(again = true): Parsed {
     this.#seen.clear()
     return readConfig(this.path, again, (path) => this.#seen.set(path, stateOf(path)))
@@ -70,7 +70,7 @@ function stateOf(path: string): string {
   }
 }
 
-/** @returns the names in the directory of `path` that match its last part. As in a shell, names that start with a dot do not match */
+/** @returns the names in the directory of `path` that match the last part of `path`. As in a shell, names that begin with a dot do not */
 function matching(path: string): string[] {
   return filesOf(dirname(path)).sort().filter((name) => !name.startsWith('.') && matchesIface(basename(path), name))
 }

@@ -8,8 +8,8 @@ export const control = { type: 'string', requiresArg: true, default: controlPath
   describe: 'socket of the daemon' } as const
 
 /**
- * Prints why a command failed, and what to do; with `schema` also a JSON object with the reason, to stdout.
- * @param path of the socket
+ * Prints why a command failed, and what to do. With `schema`, also prints a JSON object with the reason to stdout.
+ * @param path the path of the socket
  * @returns the exit status
  */
 export function explainFailure(error: NodeJS.ErrnoException, path: string, schema?: string): number {
@@ -25,7 +25,7 @@ export function explainFailure(error: NodeJS.ErrnoException, path: string, schem
 /** `running`: null when it is unknown whether a daemon runs. */
 export interface Failure { readonly running: boolean | null; readonly reason: string; readonly status: number; readonly sentence: string }
 
-/** @param path of the socket @returns why a command failed, with the sentence for its user */
+/** @param path the path of the socket. @returns why a command failed, with the sentence for its user */
 export function failureOf(error: NodeJS.ErrnoException, path: string): Failure {
   switch (error.code) {
     case 'ENOENT': case 'ENOTDIR': case 'ECONNREFUSED': return { running: false, reason: 'not-listening', status: EXIT.notRunning,

@@ -7,7 +7,7 @@
  */
 import inspector from 'node:inspector'
 
-/** Times to close the debugger again, in milliseconds after the load of this module: a signal from before the load may open it late. */
+/** When to close the debugger again, milliseconds after the load of this module. An older signal may open the debugger late. */
 const LATE = [0, 20, 200]
 
 process.on('SIGUSR1', () => {})

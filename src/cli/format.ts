@@ -8,7 +8,11 @@ export function duration(seconds: number): string {
   return minutes > 0 ? `${minutes}min ${Math.floor(seconds % 60)}s` : `${Math.floor(seconds)}s`
 }
 
-/** Formats the time since `time` by the largest unit: `47s`. @param time of RFC 3339 @param now present time, milliseconds since 1970 */
+/**
+ * Formats the time since `time` by the largest unit: `47s`.
+ * @param time a time as in RFC 3339
+ * @param now the present time, milliseconds since 1970
+ */
 export function ago(time: string, now: number): string {
   return duration(Math.max(0, now - Date.parse(time)) / 1000).split(' ')[0]
 }

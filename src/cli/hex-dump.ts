@@ -1,6 +1,6 @@
 /** Bytes in hex, for people. */
 
-/** Bytes of a line. */
+/** Number of bytes in a line. */
 const LINE = 16
 
 /**

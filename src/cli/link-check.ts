@@ -11,8 +11,8 @@ import { readSetting } from '../linux/sysctl.ts'
 const LISTED = 16
 
 /**
- * Warns of missing links, and of links without neighbor discovery on which hosts are to be probed. These are no errors, because a missing
- * link may appear later, and many peers on such links answer probes.
+ * Warns of missing links, and of links without neighbor discovery on which hosts are to be probed. Neither is an error: a missing link may
+ * appear later, and on links without neighbor discovery many peers answer probes all the same.
  * @returns no warnings if the links of this machine cannot be read, or the configuration has errors
  */
 export function checkLinks({ config, ifaces }: Parsed, links = readLinks()): readonly Diagnostic[] {
@@ -37,7 +37,10 @@ export function checkLinks({ config, ifaces }: Parsed, links = readLinks()): rea
   return report.diagnostics
 }
 
-/** Warns if Router Advertisements give no default route because this machine does not forward. No error: it may forward later. */
+/**
+ * Warns if Router Advertisements give no default route because this machine does not forward. This is no error, because the machine may
+ * forward later.
+ */
 export function checkForwarding({ config, places }: Parsed, isForwarding = readSetting('all', 'forwarding') !== 0): readonly Diagnostic[] {
   const subnet = config?.subnets.find(({ settings }) => settings.routerAdvertisements)
   const span = subnet && places.spanOf(subnet, 'routerAdvertisements')

@@ -73,7 +73,7 @@ function problem({ target, link, kind, count, top, json }: Options): string | un
   return undefined
 }
 
-/** @returns the first of `events`: at most `left` events, where events of the kind `lost` do not count */
+/** @returns the beginning of `events`, with at most `left` events, not counting those of the kind `lost` */
 function take(events: readonly MonitorEvent[], left: number): readonly MonitorEvent[] {
   let counted = 0
   const end = events.findIndex(({ event }) => event !== 'lost' && ++counted > left)

@@ -18,8 +18,9 @@ export const command = 'report'
 export const describe = 'print one text for a bug report, with addresses replaced'
 
 const SCHEMA = 'ndp6d/report/1'
-/** The most lines of one table of the kernel, and the most records of the journal. */
+/** The most lines of one table of the kernel. */
 const MAX_LINES = 1000
+/** The most records of the journal. */
 const RECORDS = 200
 /** Time limit of one program, milliseconds. */
 const TIMEOUT = 10_000

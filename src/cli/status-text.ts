@@ -52,7 +52,7 @@ export class StatusText {
 
   get hosts(): string { return this.#hosts(Number.POSITIVE_INFINITY) }
 
-  /** Reasons why packets got no answer, each with its last packet. The bytes of the invalid ones of these packets follow. */
+  /** Reasons why packets got no answer, each with its last packet, and then the bytes of the last packets that are invalid. */
   get drops(): string { return this.dropsWithoutBytes + this.#frames() }
 
   get dropsWithoutBytes(): string {

@@ -5,7 +5,7 @@ import type { Top, TopAddress } from '../replies/top.ts'
 import { explainFailure } from './connection.ts'
 import { table } from './table.ts'
 
-/** The alternate screen, without a cursor (xterm control sequences). */
+/** Control sequences of xterm that enter and leave the alternate screen. The cursor is hidden on that screen. */
 const ENTER = '\x1b[?1049h\x1b[?25l', LEAVE = '\x1b[?25h\x1b[?1049l'
 
 interface View {
@@ -16,7 +16,7 @@ interface View {
   link: number
 }
 
-/** Runs until `q` or Ctrl-C. Restores the terminal at every end, also after an error or a signal. @param path of the daemon's socket */
+/** Runs until `q` or Ctrl-C. Restores the terminal at every end, also after an error or a signal. @param path the path of the socket */
 export async function showTop(path: string): Promise<void> {
   const { stdin, stdout } = process
   const view: View = { isByAddress: false, isHeld: false, link: 0 }

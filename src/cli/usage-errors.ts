@@ -2,9 +2,9 @@
 import { nearest } from '../config/suggest.ts'
 import { EXIT } from './exit.ts'
 
-/** Options of ndppd that ndp6d does not have, by their short and long names. */
 const DAEMON = '`-d` of ndppd is not needed: ndp6d stays in the foreground, and `systemctl enable --now ndp6d` runs it in the background'
 const VERBOSE = '`-v` of ndppd is `--level debug`; `journalctl -u ndp6d` shows the log of the service'
+/** What replaces the options of ndppd that ndp6d does not have, by their short and long names. */
 const NDPPD: Readonly<Record<string, string>> = {
   d: DAEMON, daemon: DAEMON, v: VERBOSE, verbose: VERBOSE,
   p: '`-p FILE` of ndppd is not needed: there is no pid file, `systemctl status ndp6d` shows the process',

@@ -6,9 +6,15 @@ import type { Places } from './places.ts'
 
 /** Bytes left after the IPv6 header, the fixed fields, and the options for link-layer address and MTU (RFC 4861 4.2). */
 const SPACE = 1280 - 40 - 16 - 8 - 8
-/** Bytes of a prefix option, and of a server or domain option without values. A test compares this check with wire/router-messages.ts. */
+/**
+ * `PREFIX`: bytes of a prefix option. `HEADER`: bytes of a server or domain option without its values. A test compares this check with
+ * wire/router-messages.ts.
+ */
 const PREFIX = 32, HEADER = 8
-/** Bytes of a server, and of a domain besides its characters: the length octet of the first label, and a final zero (RFC 1035 3.1). */
+/**
+ * `SERVER`: bytes of the address of a server. `DOMAIN`: bytes of a domain without its characters: the length octet of the first label and a
+ * final zero (RFC 1035 3.1).
+ */
 const SERVER = 16, DOMAIN = 2
 
 /**
@@ -43,7 +49,7 @@ export function checkAdvertisementSpace(subnets: readonly Placed<Subnet>[], plac
 
 /**
  * @param sizes the bytes of each value
- * @returns the number of values, counted from the first, that fit into `space` as one option padded to a multiple of 8 bytes (RFC 4861 4.6)
+ * @returns how many values, from the first one on, fit into `space`. Their option is padded to a multiple of 8 bytes (RFC 4861 4.6)
  */
 function countFitting(sizes: readonly number[], space: number): number {
   let size = HEADER

@@ -1,6 +1,7 @@
 /**
- * Reads the contents of one block: options, and other statements that belong in it. A statement that does not belong in the block is a
- * warning if ndppd 0.2.x only ignores it, else an error. In a subnet, which ndppd does not have, it is always an error.
+ * Reads the contents of one block: options, and other statements that belong in it. A statement that does not belong in the block
+ * causes a warning if ndppd 0.2.x only ignores it, else an error. In a subnet, which ndppd does not have, such a statement always causes an
+ * error.
  */
 import { quote, type Span, whereIs } from './diagnostic.ts'
 import { belongsIn, misfit, type Option, OPTIONS, takesBlock, type Where } from './option-table.ts'
@@ -36,7 +37,7 @@ export function readContents(block: readonly Statement[], where: Where, reader: 
     const key = statement.key.text
     const option = OPTIONS.get(key)
     if (option === undefined || !option.where.includes(where)) {
-      // The statement before lacks its block, which is reported elsewhere. This statement was meant for that block.
+      // The previous statement lacks its block, and this statement was meant for that block. Only the missing block is reported.
       if (headless !== undefined && belongsIn(key, headless)) continue
       i = reportIgnored(block, i, where, lacking, meant, reader)
       continue
@@ -108,8 +109,8 @@ function readValue(statement: Statement, { type, min = 0 }: Option, reader: Read
 }
 
 /**
- * The most unknown statements outside of blocks; a further one is an error. A file of another kind has an unknown statement in each line.
- * Without this limit, a reload would take long, and would then apply an empty configuration.
+ * The most unknown statements outside of blocks. One more is an error: a file that is no configuration has an unknown statement in each
+ * line. A reload of such a file would take long, and would then apply an empty configuration.
  */
 const MAX_UNKNOWN = 100
 

@@ -79,7 +79,7 @@ export interface Subnet {
   readonly downstream: readonly string[]
   readonly hosts: readonly PinnedHost[]
   readonly exclude: readonly Prefix[]
-  /** Name servers and search domains of Router Advertisements (RFC 8106). If absent, those that routers on the upstream advertise. */
+  /** Name servers and search domains of Router Advertisements (RFC 8106). If absent, ndp6d takes those of the routers on the upstream. */
   readonly dns?: readonly Address[]
   readonly search?: readonly string[]
   readonly settings: Settings

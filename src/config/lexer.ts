@@ -25,7 +25,7 @@ const BLANK = /[ \t\r\v\f]+/y
 const UNUSUAL_BLANK = /[\0-\x08\x0e-\x1f\x7f]|[^\S\n \t\r\v\f]/y
 const PUNCTUATION: Readonly<Record<string, TokenKind>> = { '{': 'open', '}': 'close', ';': 'semicolon', '=': 'equals' }
 
-/** @returns whether the text has two NUL bytes. A single NUL byte may be a mistake in a text file. */
+/** @returns whether the text has more than one NUL byte. A single NUL byte may be a mistake in a text file. */
 function isBinary(text: string): boolean {
   const nul = text.indexOf('\0')
   return nul >= 0 && text.includes('\0', nul + 1)
@@ -152,7 +152,7 @@ export class Lexer {
   }
 
   /**
-   * Returns whether a `;` at the start of a line begins a comment: false if the next character, blanks and `;` not counted, is a brace, `#`
+   * Returns whether a `;` at the start of a line begins a comment: false if the next character that is no blank and no `;` is a brace, `#`
    * or the line end.
    */
   #startsComment(): boolean {

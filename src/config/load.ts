@@ -29,7 +29,10 @@ export interface Parsed {
 
 const MAX_DEPTH = 8
 
-/** Parses the configuration `text` of `file`. Never throws because of the text. @param path of `file`, as `readInclude` returns it */
+/**
+ * Parses the configuration `text` of `file`. Never throws because of the text.
+ * @param path the path of `file`, in the form in which `readInclude` returns paths
+ */
 export function parseConfig(text: string, file: string, readInclude: ReadInclude = () => [], path = file): Parsed {
   const report = new Report()
   const source = new Source(file, text)

@@ -5,7 +5,7 @@ import { nearest } from './suggest.ts'
 
 export type Where = 'top' | 'proxy' | 'subnet' | 'rule'
 
-/** Types of values. A `flag` is set by its presence, as in ndppd 0.2.x. `unused` has no effect. A list has the possible values. */
+/** Types of values. A `flag` is set by its presence, as in ndppd 0.2.x. `unused` has no effect. A list type has the possible values. */
 export type Type =
   | 'block' | 'include' | 'ifaces' | 'iface' | 'host' | 'prefixes' | 'addresses' | 'domains' | 'endpoint'
   | 'bool' | 'time' | 'count' | 'flag' | 'unused' | readonly string[]
@@ -79,7 +79,10 @@ const FOREIGN: ReadonlyMap<string, string> = new Map(Object.entries({
   outgoing: 'write `autowire`, or `routes` in a subnet: traffic of this machine uses these host routes',
 }))
 
-/** Types whose values are all words on the line. `block` and `iface` take one value, but are listed, so a surplus word is no statement. */
+/**
+ * Types whose values are all words on the line. `block` and `iface` take only one value, but are listed here as well, so that a surplus
+ * word is reported as a second value instead of read as a statement.
+ */
 const MANY: readonly unknown[] = ['block', 'iface', 'include', 'ifaces', 'host', 'prefixes', 'addresses', 'domains']
 
 /** @returns whether a statement `key` has a block */

@@ -20,7 +20,7 @@ export interface Statement {
   /** Empty text if there is no key. */
   readonly key: Word
   readonly values: readonly Word[]
-  /** The statement follows the value of another one on the same line. */
+  /** The statement follows the value of another statement on the same line. */
   readonly trailing: boolean
   readonly block: readonly Statement[] | undefined
   /** A `:` follows the key. The parser has reported it. */

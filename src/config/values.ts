@@ -65,12 +65,12 @@ export class Reader {
     return false
   }
 
-  /** Reads a time: `500`, `500ms`, `30s`, `5m`, `1h`. @returns milliseconds; undefined with a warning if negative */
+  /** Reads a time: `500`, `500ms`, `30s`, `5m`, `1h`. @returns milliseconds; undefined for a negative time, with a warning */
   time(word: Word, key: string): number | undefined {
     return this.#integer(word, key, UNITS, 'a time: milliseconds, or a number with ms, s, m or h, like 30s')
   }
 
-  /** Reads a count, 0 or more. @returns undefined with a warning if negative */
+  /** Reads a count, 0 or more. @returns undefined for a negative number, with a warning */
   count(word: Word, key: string): number | undefined { return this.#integer(word, key, NO_UNIT, 'a whole number, like 3') }
 
   #integer(word: Word, key: string, units: typeof UNITS, expected: string): number | undefined {

@@ -45,7 +45,7 @@ export class ControlServer {
   /** The clients, in the order of their last activity: the first has been idle for the longest time. */
   readonly #clients = new Set<Socket>()
   readonly #share = new Share()
-  /** Counts the replies that take turns. */
+  /** How many replies that take turns have begun so far. */
   #replies = 0
   /** Whether this process made the directory of the socket. */
   #madeDirectory = false
@@ -88,7 +88,7 @@ export class ControlServer {
     })
   }
 
-  /** Reports the first error. After a lack of file descriptors, listens again later. */
+  /** Reports the first error. If no file descriptor was free, tries to listen again after RETRY. */
   #failed(error: NodeJS.ErrnoException): void {
     if (!this.#hasFailed) this.#options.failed(error)
     this.#hasFailed = true
@@ -137,7 +137,7 @@ export class ControlServer {
       if (end === -1 && text.length <= MAX_LINE) return
       clearTimeout(timer)
       socket.removeAllListeners('data')
-      // Further data is ignored, but reading it takes time, so a client that sends too much is disconnected. ndp6d's commands do not.
+      // Data after the request is ignored. Reading it takes time, so a client that sends much is disconnected. ndp6d's commands send none.
       let ignored = text.length
       socket.on('data', (more: string) => {
         ignored += more.length

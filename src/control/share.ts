@@ -8,7 +8,7 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 const BURST = 100
 /** Share of the time that may be taken in the long run, if no turn is longer than {@link MAX_DEBT}. */
 const RATE = 0.05
-/** The lowest credit is minus this, milliseconds. So the wait for credit is at most MAX_DEBT / RATE = 4 s. A client gives up after 10 s. */
+/** The lowest credit is -MAX_DEBT milliseconds. So the wait for credit is at most MAX_DEBT / RATE = 4 s. A client gives up after 10 s. */
 const MAX_DEBT = 200
 
 export class Share {

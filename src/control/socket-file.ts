@@ -5,8 +5,9 @@ import { dirname } from 'node:path'
 
 /** The most bytes of a path in an address (sockaddr_un). Node may use only the beginning of a longer path. */
 const MAX_PATH = 107
-/** Permissions that are withheld (umask(2)): the daemon's user and group may connect to the socket, and all users may list its directory. */
+/** umask(2) for the socket: only the daemon's user and group may connect. */
 const SOCKET_MASK = 0o117
+/** umask(2) for the directory of the socket: all users may list it. */
 const DIRECTORY_MASK = 0o022
 
 /**

@@ -10,7 +10,7 @@ export interface Finding {
   readonly what: string
   /** The consequence. */
   readonly why: string
-  /** A single command line for sh(1) that mends the fault; if `isLine` is set, a line of the configuration or the unit that does. */
+  /** What mends the fault: a single command line for sh(1), or, if `isLine` is set, a line for the configuration or the unit. */
   readonly mend: string
   readonly isLine?: boolean
   /** The line of the configuration that makes the mend permanent. */

@@ -43,7 +43,7 @@ async function readComm(pid: string): Promise<string | undefined> {
   }
 }
 
-/** @returns the systemd service of a process, if the service is named after the program: stopping it then stops nothing else */
+/** @returns the systemd service of a process, if the service is named after the program. Stopping such a service stops no other program */
 function unitOf(machine: Machine, pid: string, name: string): string | undefined {
   const unit = /([^/\n]+\.service)$/m.exec(machine.read(`/proc/${pid}/cgroup`) ?? '')?.[1]
   return unit?.includes(name) === true ? unit : undefined

@@ -11,7 +11,7 @@ export interface Packet {
   readonly out?: string
 }
 
-/** Whether a packet matches. Undefined: this depends on something that is not modelled, such as its addresses or the rate of packets. */
+/** Whether a packet matches. Undefined: that depends on something that is not modelled, such as addresses or the rate of packets. */
 export type Truth = boolean | undefined
 
 /** `jump` and `goto` name a chain of the same table. */

@@ -20,7 +20,10 @@ function linkOf({ downstream }: Subnet, iface: string | undefined): string | und
   return downstream.length === 1 && !downstream[0].includes('*') ? downstream[0] : undefined
 }
 
-/** @returns the owners to which the kernel must have a route. Without a daemon: hosts under `routes no` only. */
+/**
+ * @returns the owners to which the kernel must have a route. Without a daemon, these are only the configured hosts to which ndp6d sets no
+ *   route
+ */
 function ownersOf({ config, daemon, neighbors }: Configured): Owner[] {
   if (daemon !== undefined) {
     return [...neighbors].flatMap(({ target, state, iface: link, via }) =>
@@ -38,7 +41,10 @@ function ownersOf({ config, daemon, neighbors }: Configured): Owner[] {
   ]
 }
 
-/** Finds a link that is up, not the owner's, where by the rules packets for the owner come in. @returns its ifindex, or an empty list */
+/**
+ * Finds a link that is up and is not the owner's, and on which packets for the owner come in by the rules.
+ * @returns a list with the ifindex of the link; an empty list if there is no such link
+ */
 function sourcesOf({ config, machine }: Configured, { target, link }: Owner): number[] {
   const names = [
     ...config.subnets.filter((subnet) => prefixesOf(subnet, machine).some((prefix) => prefix.contains(target)))

@@ -17,7 +17,7 @@ type Test = (packet: Packet) => Truth
 /** Options that are no condition on the packet, with the number of their values. */
 const NEUTRAL: Readonly<Record<string, number>> = { '-m': 1, '--match': 1, '--comment': 1, '--reject-with': 1, '-c': 2 }
 
-/** The test of an option. @returns undefined for an option that is not modelled */
+/** @returns the test that an option stands for; undefined if the option is not modelled */
 function testOf(option: string, value: string): Test | undefined {
   const pattern = value.replace(/\+$/, '*')
   switch (option) {
@@ -31,7 +31,7 @@ function testOf(option: string, value: string): Test | undefined {
     case '--hl-eq': return ({ hopLimit }) => hopLimit === Number(value)
     case '--hl-lt': return ({ hopLimit }) => hopLimit < Number(value)
     case '--hl-gt': return ({ hopLimit }) => hopLimit > Number(value)
-    // Neighbor Discovery and MLD messages are UNTRACKED, except Redirects, which count as UNTRACKED here, too.
+    // Neighbor Discovery and MLD messages are UNTRACKED. The kernel excepts Redirects, but here they count as UNTRACKED, too.
     case '--ctstate': case '--state': return () => value.split(',').includes('UNTRACKED')
     default: return undefined
   }
@@ -99,5 +99,5 @@ function verdictOf(target: string): Verdict | undefined {
   }
 }
 
-/** Targets that do not end a chain. Any other target counts as a jump, and a jump to a chain that does not exist has no effect, either. */
+/** Targets that do not end a chain. Any other target counts as a jump to a chain. If that chain does not exist, the jump has no effect. */
 const TARGETS = ['LOG', 'NFLOG', 'MARK', 'CONNMARK', 'CT', 'NOTRACK', 'TRACE', 'HL', 'TOS', 'DSCP', 'SET', 'AUDIT']

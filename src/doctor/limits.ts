@@ -2,12 +2,15 @@
 import { SUBNET_DEFAULTS } from '../config/defaults.ts'
 import { type Check, configured, type Result, type Subject } from './check.ts'
 
-/** Values of net.core.optmem_max, bytes: what the largest packet filter of a socket needs, and the default of new kernels. */
+/**
+ * Values of net.core.optmem_max, bytes. `OPTION_MEMORY` is what the largest packet filter of a socket needs. `OPTION_MEMORY_DEFAULT` is the
+ * default of new kernels.
+ */
 const OPTION_MEMORY = 8192, OPTION_MEMORY_DEFAULT = 131_072
 const THRESHOLD = 'net/ipv6/neigh/default/gc_thresh'
 const CAPABILITIES: Readonly<Record<string, number>> = { CAP_NET_ADMIN: 12, CAP_NET_RAW: 13 }
 
-/** Checks the daemon's privileges. Without a daemon, checks this process: a daemon from the same shell would have no more privileges. */
+/** Checks the daemon's privileges. Without a daemon, checks this process: a daemon that the same shell starts would have no more. */
 function missingCapabilities({ machine, daemon, absence }: Subject): Result {
   const status = machine.read(`/proc/${daemon?.pid ?? 'self'}/status`)
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(status ?? '')?.[1]

@@ -16,7 +16,7 @@ export class ProgramError extends Error {
   }
 }
 
-/** Runs a program to its end. @returns its stdout @throws ProgramError */
+/** Runs a program to its end. @returns its stdout. @throws ProgramError */
 export function runProgram(program: string, ...args: string[]): Promise<string> {
   return new Promise((resolve, reject) => execFile(program, args, { timeout: PROGRAM_TIME, killSignal: 'SIGKILL', maxBuffer: OUTPUT_LIMIT,
     env: { ...process.env, PATH, LC_ALL: 'C' } }, (error, stdout, stderr) => {

@@ -39,7 +39,7 @@ function twoRouters(subject: Configured): Finding[] {
 }
 
 /**
- * @param isRouter whether only routers and pinned hosts count, because the default route of this machine is on another link
+ * @param isRouter true if the default route of this machine is on another link. Then only routers and pinned hosts count
  * @returns whether the daemon or the kernel received something from a neighbor on the link
  */
 function wasHeard({ machine, daemon, neighbors }: Configured, link: string, ifindex: number, isRouter: boolean): boolean {
@@ -49,7 +49,7 @@ function wasHeard({ machine, daemon, neighbors }: Configured, link: string, ifin
     && hasNotFailed(entry.state) && (entry.router || !isRouter))
 }
 
-/** Sends an Echo Request to all routers of a link. @returns whether another machine replied @throws OsError */
+/** Sends an Echo Request to all routers of a link. @returns whether another machine replied. @throws OsError */
 async function replies(machine: Machine, { ifindex, mac }: LinkDetails, source: Address): Promise<boolean> {
   let discovery: Discovery | undefined
   const reply = new Promise<boolean>((resolve, reject) => {

@@ -5,7 +5,7 @@ import { hasNotFailed } from '../wire/rtneighbor.ts'
 import { type Check, configured, type Configured, type Finding } from './check.ts'
 import { isNamed, linksOf } from './roles.ts'
 
-/** @returns the digits as they are written; they stay the same when a colon is misplaced */
+/** @returns the digits of the written address, without its colons. A misplaced colon does not change these digits */
 function digitsOf(address: Address): string { return address.toString().replaceAll(':', '') }
 
 /** @returns whether one address becomes the other by moving colons, or by exchanging two neighboring digits */
@@ -43,7 +43,7 @@ function linesOf({ subnets, proxies }: Config): Line[] {
   ]
 }
 
-/** Finds lines that look mistyped: the host is silent, and a similar address that no line names is in use on a link of the line. */
+/** Finds lines that look mistyped: their host is silent, and on one of their links a similar address is in use, which no line names. */
 function oddAddresses({ config, machine, neighbors }: Configured): Finding[] {
   const alive = new Map<string, Used>()
   const add = (target: Address, link: string): void => { alive.set(`${target} ${link}`, { target, link }) }

@@ -63,7 +63,7 @@ export class FindingWatch {
   #later(pause: number): void { this.#timer = setTimeout(() => void this.#round(), pause) }
 
   async #round(): Promise<void> {
-    // Without neighbors: a pass over all hosts would take too long between two packets.
+    // The checks get no neighbors, because a pass over all hosts would take too long between two packets.
     const subject = { ...this.#subject(), neighbors: [] }
     const entries = new Map<string, Entry>()
     for (const check of CHECKS) {

@@ -8,7 +8,7 @@ import type { ReloadCounts } from '../reloads.ts'
 import { DROP_REASONS } from '../wire/ndisc-decode.ts'
 import type { MetricName, Reading, Sample } from './catalog.ts'
 
-/** Outcomes of Neighbor Advertisements. All other actions but `repaired` are outcomes of Neighbor Solicitations. */
+/** Outcomes of Neighbor Advertisements. All other actions, except `repaired`, are outcomes of Neighbor Solicitations. */
 const OF_ADVERTISEMENTS: readonly Outcome[] = ['proof', 'unsolicited', 'proxied', 'conflict']
 const OF_SOLICITATIONS: readonly Outcome[] = [...ACTIONS.filter((action) => action !== 'repaired' && !OF_ADVERTISEMENTS.includes(action)),
   ...SILENT_REASONS]
@@ -96,7 +96,7 @@ function processReading() {
 
 function openDescriptors(): number {
   const directory = '/proc/self/fd'
-  // Since Linux 6.2 the directory's size is the number of descriptors; before, it is 0. Reading the directory takes 2 us per
-  // descriptor, and opens one itself.
+  // Since Linux 6.2, the size of the directory is the number of descriptors. In older kernels it is 0, so the directory is read. That takes
+  // 2 us per descriptor, and opens one more descriptor, which is subtracted.
   return statSync(directory).size || readdirSync(directory).length - 1
 }

@@ -28,7 +28,7 @@ const REASONS: readonly (readonly [codes: readonly string[], reason: string])[] 
   [['ENOMEM'], 'this machine is out of memory; free some'],
 ]
 
-/** Errors for lack of file descriptors: many links have them at once, and a link whose sockets cannot be opened is not served at all. */
+/** Codes of errors for lack of file descriptors. Many links have such an error at once, and are not served at all without their sockets. */
 const OF_MACHINE = ['EMFILE', 'ENFILE']
 
 /** @returns what failed, in words for one link or for several */
@@ -78,7 +78,7 @@ export class LinkErrorLog {
   /** Logs that the sockets of a link are open, if an error of the link was logged before. Further errors are then logged again. */
   opened(iface: string): void { if (this.gone(iface)) this.#opened.add(iface) }
 
-  /** Forgets the errors of a link. @returns whether one was logged */
+  /** Forgets the errors of a link. @returns whether an error of the link was logged */
   gone(iface: string): boolean {
     const keys = [...this.#logged].filter((key) => key.startsWith(`${iface} `))
     for (const key of keys) this.#logged.delete(key)

@@ -4,7 +4,7 @@
 const PAUSE = 2000
 /** The most times to wait for PAUSE. Then the links are logged even if further links still come. */
 const PAUSES = 5
-/** Time between two records of one group, milliseconds. It is long, because a shortage of descriptors moves from link to link. */
+/** Time between two records of one group, milliseconds. It is long, because a shortage of descriptors affects ever new links. */
 const INTERVAL = 60_000
 
 /** Calls `callback` after `ms`, unless the process ends before. */
@@ -18,7 +18,7 @@ export class LinkGroup {
   #isWaiting = false
   #wasLogged = false
 
-  /** @param log called with the names of all links of the group, of which at least one is new */
+  /** @param log the function to call with the names of all links of the group. At least one of these links is new */
   constructor(log: (links: readonly string[]) => void, later: Later) {
     this.#log = log
     this.#later = later

@@ -38,7 +38,7 @@ export class LinkNews {
   readonly #outages = new Map<string, Outage>()
   /** The links that are up. */
   readonly #up = new Set<string>()
-  /** The end of the time RETURN of each link that came back, by ifindex. */
+  /** When the time RETURN ends for each link that came back, by ifindex. */
   readonly #returns = new Map<number, Instant>()
 
   /** @param hostsOn returns the number of owners on a link */
@@ -67,7 +67,7 @@ export class LinkNews {
     return false
   }
 
-  /** @returns whether a host is found on a link because the link has just returned */
+  /** @returns whether the link came back less than RETURN ago. A host that is found there then has no record of its own */
   isReturn(ifindex: number, now: Instant): boolean { return now < (this.#returns.get(ifindex) ?? 0) }
 
   /** Logs outages that have lasted for PATIENCE. */

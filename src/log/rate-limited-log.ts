@@ -10,10 +10,11 @@ import type { ProblemName, ProblemRecord } from './message-ids.ts'
 
 /** Shortest time between two records of one cause, milliseconds. */
 const WINDOW = 60_000
-/** Delay of the first shared record of an event, milliseconds: the record counts the records of all further causes during the delay. */
+/** Delay of the first record that the other causes of an event share, milliseconds. It counts their records during the delay. */
 const SHARED_DELAY = 5000
-/** The most causes that have records of their own at the same time: of one problem (`warn`, `error`), and of one kind of `news`. */
+/** The most causes of one problem (`warn`, `error`) that have records of their own at the same time. */
 const MAX_PROBLEMS = 10
+/** The most causes of one kind of `news` that have records of their own at the same time. */
 const MAX_NEWS = 15
 
 /** The repetitions since the last record of a cause: how many, and in how many seconds. */
@@ -112,12 +113,15 @@ export class RateLimitedLog {
     if (!this.isLevelEnabled(level)) return
     const { event, iface = '', target = '', lladdr = '', reason = '', count } = fields
     const cause = own ?? `${iface} ${target} ${lladdr} ${reason}`
-    // A problem may count something else than records, such as packets.
+    // A problem may count something other than records, such as packets.
     const step = typeof count === 'number' ? count : 1
     this.#take(String(event), cause, MAX_PROBLEMS, step, (sum) => this.#write(level, fields, text, sum))
   }
 
-  /** Writes the first record of a cause, and counts the others. Beyond `maximum` causes, only counts. @returns whether `write` ran */
+  /**
+   * Writes the first record of a cause, and counts the others. If `event` has `maximum` other causes already, only counts.
+   * @returns whether `write` ran
+   */
   #take(event: string, cause: string, maximum: number, step: number, write: (sum?: Sum) => void): boolean {
     const now = this.#clock()
     this.tick(now)

@@ -4,7 +4,7 @@ import type { LinkPreview } from '../engine.ts'
 
 /** A change, with its effect on the hosts in its prefix. */
 export interface ReloadChange extends Change {
-  /** Numbers of hosts, host routes and groups that are removed with a removed part, or by a new exclusion. */
+  /** How many hosts, host routes and groups this change removes. Only the removal of a part or a new exclusion can remove any. */
   readonly hosts: number
   readonly routes: number
   readonly groups: number
@@ -30,7 +30,7 @@ export function changeLine(change: ReloadChange): string {
   return [part, detail, place === '' ? '' : `(${place})`].filter((text) => text !== '').join(' ')
 }
 
-/** @returns e.g. `14 of 17 hosts kept, eth0 and eth1 untouched`. @param would true if the reload is only previewed */
+/** @returns e.g. `14 of 17 hosts kept, eth0 and eth1 untouched`. @param would whether the reload is only a preview */
 export function keptSentence(kept: number, dropped: number, links: readonly LinkPreview[], would = false): string {
   const total = kept + dropped
   const hosts = total === 0 ? 'no hosts are known' : `${dropped === 0 ? `${kept === 1 ? '' : 'all '}${plural(kept, 'host')}` : `${kept} of ${plural(total, 'host')}`}${

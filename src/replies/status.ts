@@ -43,7 +43,7 @@ export interface HostStatus {
   readonly pinned: boolean
   /** Whether the target has a host route. */
   readonly route: boolean
-  /** Since when the target has its owner, or has none. */
+  /** The time since which the target has its owner, or has none. */
   readonly since: string | null
   readonly provedAt: string | null
   readonly proof: NonNullable<NeighborSnapshot['proof']> | null

@@ -18,7 +18,10 @@ export interface BootScripts {
   readonly unread: readonly string[]
 }
 
-/** The usual places: interfaces(5), rc.local, systemd.network(5), units, netplan, dispatchers, crontab(5), and scripts that these call. */
+/**
+ * Files that may set proxy entries: interfaces(5), rc.local, systemd.network(5), units, netplan, dispatchers, crontab(5), and scripts that
+ * these call.
+ */
 const PLACES = [
   '/etc/network/interfaces', '/etc/network/interfaces.d/*', '/etc/network/if-pre-up.d/*', '/etc/network/if-up.d/*', '/etc/rc.local',
   '/etc/systemd/network/*.network', '/run/systemd/network/*.network', '/etc/systemd/network/*.network.d/*.conf',
@@ -29,7 +32,7 @@ const PLACES = [
 /** The largest script to read, bytes. A larger file is probably a program. */
 const MAX_SIZE = 65_536
 
-/** Reads all files of the usual places. */
+/** Reads all files of PLACES. */
 export function readBootScripts(): BootScripts {
   const entries: ProxyEntry[] = []
   const unread: string[] = []
@@ -100,7 +103,7 @@ function commandsOf(line: string): [string, string | undefined][] {
   })
 }
 
-/** @returns each address of IPv6ProxyNDPAddress= (systemd.network(5)); undefined stands for the interface of the whole file */
+/** @returns each address of IPv6ProxyNDPAddress= (systemd.network(5)), with undefined, which stands for the interface of the file */
 function settingsOf(line: string): [string, undefined][] {
   return [.../^\s*IPv6ProxyNDPAddress\s*=\s*(\S+)/g[Symbol.matchAll](line)].map(([, address]) => [address, undefined])
 }

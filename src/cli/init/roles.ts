@@ -84,7 +84,7 @@ export function onLinkPrefixes({ machine: { addresses, routes }, entries }: Find
   const own = addresses.filter(({ dev }) => dev === upstream)
   for (const { address, length, dynamic } of own) if (length < 127) add(new Prefix(address, length), `${address} is on ${upstream}`, dynamic)
   for (const { prefix, dev, via, protocol } of routes) {
-    // The kernel makes an on-link route for the prefix of an own address, or for one in a Router Advertisement.
+    // The kernel makes an on-link route for the prefix of an own address, or for a prefix in a Router Advertisement.
     const isAdvertised = dev === upstream && via === undefined && isProxied(prefix) && ['kernel', 'ra'].includes(protocol)
     if (isAdvertised && !found.has(String(prefix))) add(prefix, `on-link at ${upstream}`, true)
   }
@@ -132,7 +132,7 @@ export function downstreamsOf({ machine, entries, ndppd }: Findings, upstream: s
   return found
 }
 
-/** @returns the first link besides `upstream` that could have hosts, with further such links as `others`; undefined without such a link */
+/** @returns the first link besides `upstream` that could have hosts, and the further such links as `others`; undefined if there is none */
 export function guessDownstream({ machine }: Findings, upstream: string): Decision<string> | undefined {
   const others = usableLinks(machine).filter((link) => link.ifname !== upstream && !isWithoutDiscovery(link)).map(({ ifname }) => ifname)
   const [value, ...more] = others
