@@ -4,9 +4,9 @@ import { matchesIface, type Proxy, type Rule } from '../../config/config.ts'
 import { DEFAULTS } from '../../config/defaults.ts'
 import { printIface, printRule, printSettings } from '../../config/print.ts'
 import { isWithoutDiscovery } from '../../linux/ip.ts'
+import { joinNumbered } from './numbered-links.ts'
 import {
-  covers, defaultRoutes, type Downstreams, downstreamsOf, type Findings, guessDownstream, isProxied, joinNumbered, onLinkPrefixes, type OnLinkPrefix,
-  routeTo,
+  covers, defaultRoutes, type Downstreams, downstreamsOf, type Findings, guessDownstream, isProxied, onLinkPrefixes, type OnLinkPrefix, routeTo,
 } from './roles.ts'
 
 /** A statement or comment line, with its reason as a comment behind it. */

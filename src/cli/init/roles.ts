@@ -1,6 +1,6 @@
 /** Decides which link leads to the router, which prefixes are on-link there, and which links have the hosts. */
 import { type Address, Prefix } from '../../address.ts'
-import { type Config, matchesIface } from '../../config/config.ts'
+import type { Config } from '../../config/config.ts'
 import { type IpLink, isWithoutDiscovery } from '../../linux/ip.ts'
 import type { Machine, MachineRoute } from '../../linux/machine.ts'
 import type { ProxyEntry } from './boot-scripts.ts'
@@ -25,8 +25,6 @@ export interface Decision<T> {
 const NO_NEIGHBORS = ['dummy', 'vrf', 'ifb', 'nlmon', 'vcan', 'can']
 /** Kinds of masters that take all packets of their ports. */
 const PORTS = ['bridge', 'bond', 'team']
-/** Kinds of links that virtualization software makes and numbers, one for each guest. */
-const NUMBERED = ['tun', 'veth', 'macvtap']
 
 /** @returns the links that may have a router or hosts: they are up, and not the port of a bridge or bond */
 function usableLinks({ links }: Machine): readonly IpLink[] {
@@ -137,19 +135,6 @@ export function guessDownstream({ machine }: Findings, upstream: string): Decisi
   const others = usableLinks(machine).filter((link) => link.ifname !== upstream && !isWithoutDiscovery(link)).map(({ ifname }) => ifname)
   const [value, ...more] = others
   return value === undefined ? undefined : { value, reason: 'the only other link', others: more }
-}
-
-/** Joins numbered links of guests to one pattern (`vmtap*`), if the pattern matches no other link. */
-export function joinNumbered(names: readonly string[], { links }: Machine): readonly string[] {
-  const stems = new Map<string, string[]>()
-  for (const name of names) {
-    const stem = name.replace(/\d.*$/, '')
-    const kind = links.find(({ ifname }) => ifname === name)?.linkinfo?.info_kind ?? ''
-    const key = stem !== '' && stem !== name && NUMBERED.includes(kind) ? `${stem}*` : name
-    stems.set(key, [...stems.get(key) ?? [], name])
-  }
-  return [...stems].flatMap(([pattern, members]) =>
-    members.length > 1 && links.every(({ ifname }) => names.includes(ifname) || !matchesIface(pattern, ifname)) ? [pattern] : members)
 }
 
 /** @returns whether `outer` contains all of `inner` */

@@ -15,7 +15,7 @@ import { Batches } from '../tables/batches.ts'
 import { earliest, type Timed } from '../tables/deadlines.ts'
 import type { Input, Instant, SavedAdvertising } from '../../engine-types.ts'
 import { AdvertisedPrefixes } from './advertised-prefixes.ts'
-import { DNS_LIFETIME, ROUTER_LIFETIME } from './lifetimes.ts'
+import { haveChanged, lifetimesOf, ROUTER_LIFETIME } from './lifetimes.ts'
 import { NameResolution } from './name-resolution.ts'
 import { type OtherRouter, OtherRouters } from './other-routers.ts'
 
@@ -23,8 +23,6 @@ import { type OtherRouter, OtherRouters } from './other-routers.ts'
 const MULTICAST_INTERVAL = MIN_DELAY_BETWEEN_RAS + 50
 /** Milliseconds until the next attempt to advertise on a link without a usable address. */
 const RETRY = 1000
-/** A lifetime is advertised at once if it differs by more than this fraction from what is left of the last advertised lifetime. */
-const REFRESH = 0.1
 /** UNICAST_LIMIT: the most unicast advertisements in the queue. UNICAST_BATCH: the most that are sent in one millisecond. */
 const UNICAST_LIMIT = 1024, UNICAST_BATCH = 24
 /** The most rounds of unicasts to all known hosts between two multicasts. Otherwise, forged upstream messages would cause any number. */
@@ -212,13 +210,7 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
       advertiser.lastText = content.text
       return this.#changed(advertiser, now)
     }
-    const passed = (now - advertiser.lastSent) / 1000
-    const isChanged = [...lifetimesOf(content)].some(([name, lifetime]) => {
-      // A name missing in `lifetimes` had DNS_LIFETIME or more left at `lastSent`. A lifetime that only counted down is no change.
-      const before = advertiser.lifetimes.get(name) ?? Math.max(DNS_LIFETIME, lifetime + passed)
-      return Math.abs(lifetime - before + passed) > REFRESH * Math.max(lifetime, before - passed)
-    })
-    if (isChanged) this.#soon(advertiser, now)
+    if (haveChanged(lifetimesOf(content), advertiser.lifetimes, (now - advertiser.lastSent) / 1000)) this.#soon(advertiser, now)
   }
 
   /**
@@ -285,15 +277,4 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
     const text = [source, lifetime, mtu, ...shape, ...names].join()
     return { lifetime, mtu, prefixes, dns, text, source }
   }
-}
-
-/** @returns lifetimes in seconds, each under a unique name. A change of one of them may need an early multicast */
-function lifetimesOf({ prefixes, dns }: Pick<RouterAdvertisement, 'prefixes' | 'dns'>): Map<string, number> {
-  const live = prefixes.filter(({ preferred }) => preferred > 0)
-  return new Map([
-    ...live.flatMap(({ prefix, valid, preferred }) => [[`${prefix}`, valid], [`${prefix} preferred`, preferred]] as const),
-    // A lifetime of DNS_LIFETIME needs no early multicast: it is three times the longest interval between multicasts.
-    ...dns.filter(({ lifetime }) => lifetime > 0 && lifetime < DNS_LIFETIME)
-      .flatMap(({ kind, values, lifetime }) => values.map((value) => [`${kind} ${value}`, lifetime] as const)),
-  ])
 }

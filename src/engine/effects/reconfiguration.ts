@@ -152,7 +152,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
    *   may have changed as well
    */
   #apply(links: readonly Link[], change: 'links' | 'wants' | 'rules', now: Instant): void {
-    const { rules, snooping, routerDiscovery, subscriptions, groups, pinnedHosts, cache, echoDiscovery, paths } = this.parts
+    const { rules, snooping, routerDiscovery, subscriptions, groups, pinnedHosts, cache, echoDiscovery, routeChecks } = this.parts
     const { mirrors, routers } = rules.config.options.snooping
     routerDiscovery.configure(routers, now)
     snooping.configure(mirrors, now)
@@ -165,7 +165,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (change !== 'links') {
       pinnedHosts.update(change === 'rules', now)
       cache.markAll()
-      paths.linksChanged(now)
+      routeChecks.linksChanged(now)
     }
     subscriptions.join(links)
     this.parts.routerAdvertiser.update(now)
