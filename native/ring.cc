@@ -8,7 +8,7 @@
 
 #include "socket.h"
 
-// FRAME: bytes of a frame, for the kernel's headers and some 430 bytes of a packet. An NS or an NA is shorter.
+// FRAME: size of a frame in bytes. After the kernel's headers, a frame has space for some 430 bytes of a packet: more than an NS or NA needs.
 static const unsigned FRAME = 512, FRAMES_IN_BLOCK = 128;
 
 const char* mapRing(int fd, unsigned frames, Ring* ring) {

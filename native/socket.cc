@@ -190,7 +190,7 @@ static void startWatch(Socket* socket, Watch* watch, int fd, int events, uv_poll
   throwErrno(env, -error, "poll");
 }
 
-// Reads the only argument of a method, a function. Throws and returns nullptr if the argument is no function, or the socket is closed.
+// Reads `this` and the only argument, which has to be a function. Throws and returns nullptr if it is none, or if the socket is closed.
 static Socket* readCallback(napi_env env, napi_callback_info info, const char* wrong, napi_value* self, napi_value* function) {
   Socket* socket = unwrap(env, info, "poll", 1, function);
   if (socket == nullptr || !readArguments(env, info, 0, nullptr, self)) return nullptr;

@@ -72,7 +72,7 @@ struct Socket {
   Environment* environment;
   Watch readable;
   Watch writable;
-  bool failed;  // uv_poll reported an error; with a ring, receive() reads the error and clears this flag
+  bool failed;  // uv_poll reported an error on `readable`; with a ring, receive() reads the error and clears this flag once the ring is empty
   Socket* next;
   Socket** link;  // the pointer to this socket in the environment's list
 };

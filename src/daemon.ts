@@ -128,7 +128,8 @@ export class Daemon {
     this.#prepare()
     this.#savedState.restore(this.#step)
     const present = this.#comparison.start()
-    // Routes of other programs may have appeared while no daemon ran, so all of these routes count as changed.
+    // Routes may have appeared while no daemon ran. So each route of another program or of the kernel inside a watched prefix counts as
+    // changed.
     if (present.length > 0) this.#watch.reportRoutes()
     this.#watch.startNeighbors()
     this.#ticker = setInterval(() => this.#tick(clock()), TICK)

@@ -129,7 +129,7 @@ export type Input =
   | { readonly kind: 'probe'; readonly target: Address; readonly links: readonly number[] }
   /** The kernel's reply to a lookup. */
   | { readonly kind: 'lookup'; readonly target: Address; readonly decision: RoutingDecision }
-  /** Replies to a `PathLookup`: one for each next hop of the route from each link of `from`, and one for all links without a route. */
+  /** Replies to a `PathLookup`: one for each link of `from` and next hop of its route. All links without a usable route share one. */
   | { readonly kind: 'path'; readonly target: Address; readonly ifindex: number; readonly decisions: readonly RoutingDecision[] }
   /** Another program or the kernel changed a route to `prefix`. Undefined: any route or routing rule may have changed. */
   | { readonly kind: 'route-changed'; readonly prefix: Prefix | undefined }
@@ -153,7 +153,7 @@ export type Input =
   | { readonly kind: 'prefixes'; readonly ifindex: number; readonly prefixes: readonly Prefix[] }
   /** All default gateways of this machine. A host on another link cannot take the address of a gateway. */
   | { readonly kind: 'gateways'; readonly gateways: readonly Gateway[]
-      /** Whether a default route exists. Its next hop may be missing in `gateways`, which contains no link-local addresses. */
+      /** Whether a default route exists. Its next hop may be missing from `gateways`, which contains no link-local addresses. */
       readonly hasDefaultRoute?: boolean }
   /** Whether this machine forwards IPv6 packets. */
   | { readonly kind: 'forwarding'; readonly isEnabled: boolean }

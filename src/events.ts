@@ -138,7 +138,7 @@ export type Event =
       readonly lifetime: number; readonly isForged: boolean }
   /** On a link where the kernel resolves no neighbors, the probes for `target` got no answer, and no host has answered a probe so far. */
   | { readonly kind: 'silent'; readonly ifindex: number; readonly target: Address }
-  /** The link has no address. Messages on this link have `source` instead: an address of another link, or else the advertised address. */
+  /** The link has no address. `source` is that of the first NS or NA there: an address of another link, or else the advertised address. */
   | { readonly kind: 'bare'; readonly ifindex: number; readonly source: Address }
   /** The kernel gets no answer from `mac`, the owner of `target` on this link, although the owner replies to ndp6d. */
   | { readonly kind: 'filtered'; readonly ifindex: number; readonly target: Address; readonly mac: Mac }

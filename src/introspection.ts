@@ -87,7 +87,9 @@ export class Introspection {
   /** All neighbors with the usage of links and limits, in one object. With many neighbors this takes a while. */
   snapshot() { return { ...this.#parts.engine.snapshot(this.#parts.clock()), ...this.usage } }
 
-  /** For each link, the outcome of a solicitation for `target` that comes in on this link; and what the kernel knows of `target`. */
+  /**
+   * Explains `target`: the outcome of a solicitation on each link whose rules cover it, its cache entry, and what the kernel knows of it.
+   */
   explain(target: Address) {
     const { clock, kernel, watch } = this.#parts
     const engine = this.#parts.engine.explain(target, clock())

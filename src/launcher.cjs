@@ -41,7 +41,8 @@ function list(directory) {
   }
 }
 
-// The working directory of the shell may have been deleted. /proc replaces it, because no file can be made in /proc, either.
+// The working directory of the shell may have been deleted. /proc replaces it: as in a deleted directory, no file can
+// be made there.
 try {
   process.cwd()
 } catch (error) {

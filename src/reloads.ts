@@ -30,15 +30,15 @@ export interface ReloadsOptions {
   readonly config: Config
   readonly daemon: Pick<Daemon, 'preview' | 'reload'>
   readonly log: RateLimitedLog
-  /** Called before each reload, for the service manager. */
+  /** Called before each reload that is not a dry run, and before a trial is undone, for the service manager. */
   readonly began: () => void
-  /** Called after each reload and each confirmation, for the service manager. */
+  /** Called after the same, and after each confirmation, for the service manager. */
   readonly ended: () => void
 }
 
 /** The last reload, as shown by `ndp6d status`. */
 export interface ReloadState {
-  /** Time of the reload; all times are in ISO 8601. Null: no reload so far. */
+  /** Time of the verdict. Null: no reload so far. All times are in ISO 8601. */
   readonly at: string | null
   readonly verdict: 'applied' | 'refused' | 'undone' | null
   /** The first problem of a file that was refused. */
@@ -202,7 +202,8 @@ export class Reloads {
   #refused(reason: string): void {
     const { file: { path }, log } = this.#options
     this.#note('refused', reason)
-    // The number of refusals is the key of the cause, so that no refusal counts as a repetition: an administrator waits for the verdict.
+    // The number of refusals is the key of the cause, because a repetition may be logged a minute later, and an administrator waits for
+    // the verdict. Beyond the log's limit of causes, refusals share a record.
     log.error({ event: 'config-refused', configFile: path },
       `${reason}: the former configuration stays in force, that of ${minute(this.#running.since)}`, `${this.#verdicts.refused}`)
   }

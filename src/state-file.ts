@@ -86,8 +86,8 @@ export class StateFile {
   }
 
   /**
-   * Saves prefixes.json, or removes it if both lists are empty. So `ndp6d cleanup`, which runs as root, leaves no file of root: the daemon
-   * could not read it.
+   * Saves prefixes.json, or removes it if both lists are empty. `ndp6d cleanup` passes empty lists: it runs as root, and the daemon could
+   * not read a file that root owns.
    */
   writeAdvertised({ links, prefixes: all }: SavedAdvertising): void {
     const prefixes = [...all].sort((a, b) => b.left - a.left).slice(0, MAX_PREFIXES).map(({ iface, prefix, left }) =>

@@ -70,7 +70,7 @@ function stateOf(path: string): string {
   }
 }
 
-/** @returns the names in the directory of `path` that match the last part of `path`. As in a shell, names that begin with a dot do not */
+/** @returns the names in the directory of `path` that match the last part of `path`. Names that begin with a dot never match */
 function matching(path: string): string[] {
   return filesOf(dirname(path)).sort().filter((name) => !name.startsWith('.') && matchesIface(basename(path), name))
 }

@@ -7,7 +7,7 @@
  */
 import inspector from 'node:inspector'
 
-/** When to close the debugger again, milliseconds after the load of this module. An older signal may open the debugger late. */
+/** When to close the debugger again, milliseconds after the load of this module. A signal before the load may open the debugger late. */
 const LATE = [0, 20, 200]
 
 process.on('SIGUSR1', () => {})

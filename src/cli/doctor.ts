@@ -16,9 +16,7 @@ export const describe = 'find what is wrong with the set-up of this machine, and
 
 /** Limit of each wait for data from the daemon, milliseconds. After a longer wait, the checks are made without the facts of the daemon. */
 const DAEMON_TIME = 1500
-/**
- * The checks end END milliseconds after the start of this process. If this process starts slowly, the checks still get LEAST milliseconds.
- */
+/** The checks have until END milliseconds after the start of this process, but at least LEAST milliseconds. */
 const END = 4500, LEAST = 2500
 
 export const builder = {

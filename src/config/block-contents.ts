@@ -37,7 +37,7 @@ export function readContents(block: readonly Statement[], where: Where, reader: 
     const key = statement.key.text
     const option = OPTIONS.get(key)
     if (option === undefined || !option.where.includes(where)) {
-      // The previous statement lacks its block, and this statement was meant for that block. Only the missing block is reported.
+      // An earlier statement lacks its block, and this statement was meant for that block. Only the missing block is reported.
       if (headless !== undefined && belongsIn(key, headless)) continue
       i = reportIgnored(block, i, where, lacking, meant, reader)
       continue
@@ -109,8 +109,8 @@ function readValue(statement: Statement, { type, min = 0 }: Option, reader: Read
 }
 
 /**
- * The most unknown statements outside of blocks. One more is an error: a file that is no configuration has an unknown statement in each
- * line. A reload of such a file would take long, and would then apply an empty configuration.
+ * The most unknown statements outside of blocks. One more is an error. A file that is no configuration has an unknown statement in each
+ * line. Without this limit, a reload of such a file would take long, and would then apply an empty configuration.
  */
 const MAX_UNKNOWN = 100
 

@@ -81,7 +81,7 @@ const FOREIGN: ReadonlyMap<string, string> = new Map(Object.entries({
 
 /**
  * Types whose values are all words on the line. `block` and `iface` take only one value, but are listed here as well, so that a surplus
- * word is reported as a second value instead of read as a statement.
+ * word is reported as a second value instead of being read as a statement.
  */
 const MANY: readonly unknown[] = ['block', 'iface', 'include', 'ifaces', 'host', 'prefixes', 'addresses', 'domains']
 

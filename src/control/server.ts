@@ -137,7 +137,7 @@ export class ControlServer {
       if (end === -1 && text.length <= MAX_LINE) return
       clearTimeout(timer)
       socket.removeAllListeners('data')
-      // Data after the request is ignored. Reading it takes time, so a client that sends much is disconnected. ndp6d's commands send none.
+      // Data after the request is ignored. A client that sends much is disconnected, because reading takes time. ndp6d's commands send none.
       let ignored = text.length
       socket.on('data', (more: string) => {
         ignored += more.length

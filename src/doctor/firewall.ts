@@ -35,7 +35,7 @@ const MLD: Protocol = {
 async function chainsOf({ machine }: Configured): Promise<Ruleset> {
   const ruleset = parseRuleset(await machine.run('nft', '-j', 'list', 'ruleset'))
   if (!ruleset.hasExtensions) return ruleset
-  // nft shows no details of the matches of ip6tables-nft. ip6tables-save does.
+  // Only ip6tables-save shows the details of the matches of ip6tables-nft. nft shows none.
   const tables = parseSave(await machine.run('ip6tables-save'))
   return { hasExtensions: true, chains: [...ruleset.chains.filter(({ family, isExtended }) => family !== 'ip6' || !isExtended), ...tables] }
 }

@@ -42,7 +42,7 @@ function ownersOf({ config, daemon, neighbors }: Configured): Owner[] {
 }
 
 /**
- * Finds a link that is up and is not the owner's, and on which packets for the owner come in by the rules.
+ * Finds a link that is up and is not the owner's, and on which, by the rules, packets for the owner come in.
  * @returns a list with the ifindex of the link; an empty list if there is no such link
  */
 function sourcesOf({ config, machine }: Configured, { target, link }: Owner): number[] {

@@ -31,7 +31,7 @@ function testOf(option: string, value: string): Test | undefined {
     case '--hl-eq': return ({ hopLimit }) => hopLimit === Number(value)
     case '--hl-lt': return ({ hopLimit }) => hopLimit < Number(value)
     case '--hl-gt': return ({ hopLimit }) => hopLimit > Number(value)
-    // Neighbor Discovery and MLD messages are UNTRACKED. The kernel excepts Redirects, but here they count as UNTRACKED, too.
+    // Neighbor Discovery and MLD messages are UNTRACKED, except Redirects. Here Redirects count as UNTRACKED as well.
     case '--ctstate': case '--state': return () => value.split(',').includes('UNTRACKED')
     default: return undefined
   }
@@ -99,5 +99,5 @@ function verdictOf(target: string): Verdict | undefined {
   }
 }
 
-/** Targets that do not end a chain. Any other target counts as a jump to a chain. If that chain does not exist, the jump has no effect. */
+/** Targets that do not end a chain. An unknown target counts as a jump to a chain. A jump to a missing chain has no effect. */
 const TARGETS = ['LOG', 'NFLOG', 'MARK', 'CONNMARK', 'CT', 'NOTRACK', 'TRACE', 'HL', 'TOS', 'DSCP', 'SET', 'AUDIT']

@@ -10,7 +10,7 @@ const OPTION_MEMORY = 8192, OPTION_MEMORY_DEFAULT = 131_072
 const THRESHOLD = 'net/ipv6/neigh/default/gc_thresh'
 const CAPABILITIES: Readonly<Record<string, number>> = { CAP_NET_ADMIN: 12, CAP_NET_RAW: 13 }
 
-/** Checks the daemon's privileges. Without a daemon, checks this process: a daemon that the same shell starts would have no more. */
+/** Checks the daemon's privileges. Without a daemon, checks this process: a daemon from this shell would have no more privileges. */
 function missingCapabilities({ machine, daemon, absence }: Subject): Result {
   const status = machine.read(`/proc/${daemon?.pid ?? 'self'}/status`)
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(status ?? '')?.[1]

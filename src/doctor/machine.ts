@@ -12,7 +12,7 @@ export class Machine {
   readonly #defaultRoutes: () => readonly DefaultRoute[]
   readonly #tables = new Map<string, unknown>()
 
-  /** @param defaultRoutes the function that returns the default routes. Without it, these are searched in a dump of all routes */
+  /** @param defaultRoutes the function that returns the default routes; by default, it searches a dump of all routes */
   constructor(kernel: Kernel, defaultRoutes: () => readonly DefaultRoute[] = () => kernel.defaultRoutes()) {
     this.#kernel = kernel
     this.#defaultRoutes = defaultRoutes

@@ -125,7 +125,7 @@ function valueOf(expression: Json, packet: Packet): string | number | undefined 
       default: return undefined
     }
   }
-  // ND and MLD messages are untracked (nf_conntrack_proto_icmpv6.c). The kernel excepts Redirects, but here they count as untracked, too.
+  // ND and MLD messages are untracked, except Redirects (nf_conntrack_proto_icmpv6.c). Here Redirects count as untracked as well.
   if (ct !== undefined) return ct.key === 'state' ? 'untracked' : undefined
   if (payload === undefined || payload.protocol === undefined) return undefined
   switch (`${String(payload.protocol)} ${String(payload.field)}`) {

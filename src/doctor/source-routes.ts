@@ -9,7 +9,7 @@ const OUTSIDE = Address.parse('2000::1')!
 /** The printed commands use the routing table with this number plus the ifindex of the upstream. */
 const FIRST_TABLE = 1000
 
-/** Finds prefixes whose packets leave by the upstream of another subnet. A link that is no upstream is no fault: it may be a tunnel. */
+/** Finds prefixes whose packets leave by the upstream of another subnet. Leaving by any other link is no fault: it may be a tunnel. */
 function strangeUpstreams({ config, machine }: Configured): Finding[] {
   const upstreams = upstreamsOf(config).flatMap((name) => machine.link(name) ?? [])
   if (upstreams.length < 2) return []

@@ -96,7 +96,7 @@ function processReading() {
 
 function openDescriptors(): number {
   const directory = '/proc/self/fd'
-  // Since Linux 6.2, the size of the directory is the number of descriptors. In older kernels it is 0, so the directory is read. That takes
-  // 2 us per descriptor, and opens one more descriptor, which is subtracted.
+  // Since Linux 6.2, the size of the directory is the number of descriptors. Older kernels show size 0, so the directory is read. Reading
+  // takes 2 us per descriptor, and opens one more descriptor, which is subtracted.
   return statSync(directory).size || readdirSync(directory).length - 1
 }

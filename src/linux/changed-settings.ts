@@ -61,7 +61,7 @@ export class ChangedSettings {
     renameSync(temporary, this.#file)
   }
 
-  /** @returns the changes in the file; none without a file, or if an earlier boot wrote it: a reboot undoes the changes */
+  /** @returns the changes in the file; none without a file, or if the file is from before the last boot, which undid the changes */
   #read(): SettingChange[] {
     try {
       const { boot, changes } = JSON.parse(readFileSync(this.#file, 'utf8')) as { boot?: unknown; changes?: unknown }

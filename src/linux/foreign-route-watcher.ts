@@ -106,7 +106,7 @@ export class ForeignRouteWatcher implements EventListener {
 }
 
 /**
- * @returns the first 32 bits of each prefix. A prefix shorter than 32 bits would need too many words. With such a prefix, returns more
+ * @returns the first 32 bits of each prefix. A prefix shorter than 32 bits may need too many words. With such a prefix, returns more
  * than WORD_LIMIT arbitrary words, so that the filter passes all routes
  */
 function wordsOf(prefixes: readonly Prefix[]): number[] {

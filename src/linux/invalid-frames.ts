@@ -34,8 +34,8 @@ export class InvalidFrames {
       last.at = index * this.#frames.slot
       last.size = this.#frames.length(index)
       last.length = this.#frames.wireLength(index)
-      // The frame was longer than its slot and was cut. `wrongAt` is the end of the copy, where the decoder missed a byte. The frame on the
-      // wire has this byte.
+      // If a frame was cut to its slot, the decoder may need a byte beyond the copy: then `wrongAt` is the end of the copy. The frame on the
+      // wire has this byte, so no byte is wrong.
       if (last.size < last.length && last.wrongAt === last.size) last.wrongAt = -1
       last.index = -1
       each(last)

@@ -127,7 +127,7 @@ export class LinkSockets {
     return { received: past.received + received, drops: past.drops + drops, sent: past.sent + sent, unsent: past.unsent + unsent }
   }
 
-  /** Closes the sockets. Threads close the descriptors: closing a packet socket takes tens of milliseconds, and many links may go. */
+  /** Closes the sockets. Threads close them: closing a packet socket takes tens of milliseconds, and hundreds of links may go at once. */
   close(): void {
     clearTimeout(this.#timer)
     for (const socket of [this.#packets, this.#multicast]) socket?.close(true)

@@ -27,7 +27,7 @@ export interface NeighborListener {
    * A bridge learned the port of `mac`, learned that `mac` moved to another port, or forgot `mac`.
    * @param bridge the ifindex of the bridge
    * @param port the ifindex of the port; undefined: the bridge forgot `mac`, because the port went down or was removed, or because
-   *   `mac` was silent for long
+   *   `mac` was silent for a long time
    */
   station(bridge: number, mac: Mac, port: number | undefined): void
   full(): void

@@ -87,7 +87,10 @@ export class Netfilter {
     if (this.#watching.isFailing && state === 'failed' && this.#watched.has(ifindex)) this.#solicited(ifindex, target)
   }
 
-  /** Replaces the table now. @param isRetry whether this call repeats a failed attempt. If it fails as well, a warning is logged */
+  /**
+   * Replaces the table now.
+   * @param isRetry whether this call repeats a failed attempt. If it fails as well, a warning is logged, unless one was logged before
+   */
   apply(isRetry = false): void {
     clearImmediate(this.#timer)
     this.#timer = undefined

@@ -98,8 +98,8 @@ export class Output {
 /**
  * Opens a pipe or a terminal again, by way of /proc, to set O_NONBLOCK for this process only. The flag belongs to the open file
  * description, which other processes may share. Opening makes a new description.
- * @returns a descriptor that writes without waiting; `fd` itself if it is a regular file or cannot be opened again. Writing to a regular
- *   file does not wait; writing to an `fd` that cannot be opened again may wait
+ * @returns a descriptor that writes without waiting; `fd` itself if it is a regular file or cannot be opened again. Writing to `fd` itself
+ *   may wait only if it is not a regular file and Node cannot make it non-blocking
  */
 function openWithoutWaiting(fd: 1 | 2): number {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants

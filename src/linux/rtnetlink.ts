@@ -107,7 +107,7 @@ export class Rtnetlink extends RequestSocket {
     return found
   }
 
-  /** @returns the route that the kernel would use for the packet of `lookup`; undefined if there is none */
+  /** @returns the route that the kernel would use for the packet of `lookup`; undefined: there is none, or it discards the packet */
   route(lookup: Lookup): RouteMessage | undefined {
     let found: RouteMessage | undefined
     this.request((w, sequence) => lookupRoute(w, sequence, lookup, true), (message) => { found = decodeRoute(message) })
@@ -136,10 +136,10 @@ export class Rtnetlink extends RequestSocket {
 
   /**
    * Looks up routes to owners. One datagram deletes the `hidden` route of an owner, looks up the routes, and adds the hidden route again.
-   * @param foreign returns routes among which the routes that discard packets are searched. Called only if a lookup ends at such a route,
-   *   because replies do not show it
-   * @returns the decisions of each lookup. Each link of `from` that has a route gives one decision per next hop. All links of `from` that
-   *   have no route together give one decision
+   * @param foreign returns the routes among which to look for a route that discards packets. Called only if the kernel discards the packets
+   *   of a lookup, because its reply does not name the route
+   * @returns the decisions of each lookup: one per next hop of the route from each link of `from`. All links without a usable route share
+   *   one decision
    */
   paths(lookups: readonly PathLookup[], foreign = (): readonly ForeignRoute[] => this.routesWithin([EVERYTHING])): (readonly RoutingDecision[])[] {
     const found = lookups.map((): RoutingDecision[] => [])

@@ -67,7 +67,7 @@ export class LinkNews {
     return false
   }
 
-  /** @returns whether the link came back less than RETURN ago. A host that is found there then has no record of its own */
+  /** @returns whether the link came back less than RETURN ago. A host that is found on such a link has no record of its own */
   isReturn(ifindex: number, now: Instant): boolean { return now < (this.#returns.get(ifindex) ?? 0) }
 
   /** Logs outages that have lasted for PATIENCE. */

@@ -1,6 +1,6 @@
 /**
- * MESSAGE_IDs of all events of the log. `PROBLEMS` has the events of level warn and error, with the fields that each record of the
- * event has. systemd/ndp6d.catalog explains each of these events. An explanation may use these fields only: if a record lacks a field,
+ * MESSAGE_IDs of all events of the log. `PROBLEMS` has the events of level warn and error, each with the fields that all its records
+ * have. systemd/ndp6d.catalog explains each of these events. An explanation may use these fields only: if a record lacks a field,
  * `journalctl -x` prints the field's name instead of a value. `systemd-id128 new` makes an id for a new event.
  */
 

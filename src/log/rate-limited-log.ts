@@ -10,7 +10,10 @@ import type { ProblemName, ProblemRecord } from './message-ids.ts'
 
 /** Shortest time between two records of one cause, milliseconds. */
 const WINDOW = 60_000
-/** Delay of the first record that the other causes of an event share, milliseconds. It counts their records during the delay. */
+/**
+ * Delay of the first shared record of an event, milliseconds. The shared record counts the records of all causes above MAX_PROBLEMS or
+ * MAX_NEWS.
+ */
 const SHARED_DELAY = 5000
 /** The most causes of one problem (`warn`, `error`) that have records of their own at the same time. */
 const MAX_PROBLEMS = 10

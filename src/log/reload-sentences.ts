@@ -4,7 +4,7 @@ import type { LinkPreview } from '../engine.ts'
 
 /** A change, with its effect on the hosts in its prefix. */
 export interface ReloadChange extends Change {
-  /** How many hosts, host routes and groups this change removes. Only the removal of a part or a new exclusion can remove any. */
+  /** How many hosts, host routes and groups go with a removed part, or because of a new exclusion; 0 for other changes. */
   readonly hosts: number
   readonly routes: number
   readonly groups: number

@@ -12,7 +12,7 @@ import { EventFilter, ifaceOf, type Kind, kindOf } from './event-filter.ts'
 export const QUEUE_LIMIT = 2048
 /** The most events in one part of a reply. */
 const PART_SIZE = 128
-/** Pause after a part, milliseconds. So all replies together have at most 128 events per 25 ms, or 5120 per second. */
+/** Pause after a part while there is one reply, milliseconds. All replies together get at most 128 events per 25 ms, or 5120 per second. */
 const PAUSE = 25
 /** Number of replies under way. Each reply pauses for PAUSE times this number, so that their total rate stays the same. */
 let replies = 0

@@ -43,7 +43,7 @@ export interface HostStatus {
   readonly pinned: boolean
   /** Whether the target has a host route. */
   readonly route: boolean
-  /** The time since which the target has its owner, or has none. */
+  /** When the target got its present owner. Without an owner: when the entry became INCOMPLETE or FAILED. */
   readonly since: string | null
   readonly provedAt: string | null
   readonly proof: NonNullable<NeighborSnapshot['proof']> | null

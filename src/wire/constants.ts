@@ -18,7 +18,7 @@ export const MAX_RTR_ADV_INTERVAL = 600_000, MIN_RTR_ADV_INTERVAL = 200_000
 /** RFC 4861 10: host constants. */
 export const MAX_RTR_SOLICITATION_DELAY = 1000, RTR_SOLICITATION_INTERVAL = 4000
 
-/** Longest valid lifetime of a deprecated prefix, seconds. Hosts shorten no valid lifetime to less than two hours (RFC 4862 5.5.3 e). */
+/** Longest valid lifetime of a deprecated prefix, seconds. Hosts do not shorten a valid lifetime below two hours (RFC 4862 5.5.3 e). */
 export const DEPRECATED_VALID = 7200
 
 /** ICMPv6 types (RFC 4861 4.3, 4.4). */

@@ -47,7 +47,7 @@ export interface PrefixInformation {
   readonly prefix: Prefix
   /**
    * The A flag: hosts make an address in this prefix (RFC 4862). The L flag is never set, so hosts send packets for other addresses in the
-   * prefix to this router.
+   * prefix to a default router, not to each other.
    */
   readonly autonomous: boolean
   readonly valid: number

@@ -229,7 +229,7 @@ export const WORD_LIMIT = 64
  * Builds a filter for a socket in RTNLGRP_IPV6_ROUTE and RTNLGRP_IPV6_RULE. It drops our own routes, and local, anycast and multicast
  * routes. It passes all routing rules, and those other routes that may concern the caller's prefixes.
  * @param words the first 32 bits of each prefix: a route of 32 bits or more must begin with one of these words. Shorter routes always pass.
- *   If there are more than WORD_LIMIT words, routes of all lengths pass.
+ *   If there are more than WORD_LIMIT words, routes of all lengths pass, whatever their halves.
  * @param halves bits 33 to 48 of each prefix: if there are 1 to WORD_LIMIT halves, a route of 48 bits or more must have one of these halves
  */
 export function foreignRouteFilter(words: readonly number[], halves: readonly number[] = []): Uint8Array {
@@ -285,8 +285,9 @@ const CHANGE = { add: NLM_F_CREATE | NLM_F_EXCL, replace: NLM_F_REPLACE, delete:
 /**
  * Writes the change of a host route with our mark. `add` fails with EEXIST if any route with this destination and metric exists.
  * `replace` overwrites the first route with this destination and metric, or fails with ENOENT. The caller must know that this route
- * is ours. `delete` fails with ESRCH if no route has all fields of the request.
- * @param expires the lifetime of the route, seconds; undefined: no end
+ * is ours. `delete` fails with ESRCH if no route has this destination, metric,
+ * protocol and link, and `via` if it is given.
+ * @param expires the lifetime of the route, seconds; undefined: the route does not expire
  */
 export function changeRoute(w: MessageWriter, sequence: number, op: keyof typeof CHANGE, { target, ifindex, via }: RouteFields,
   expires?: number): void {

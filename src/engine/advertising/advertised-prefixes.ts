@@ -19,7 +19,7 @@ const HELD_LIMIT = 64
 /** Ends of lifetimes. */
 interface Lifetimes { readonly valid: Instant; readonly preferred: Instant }
 
-/** Hosts of a link may have addresses in `prefix` until `until`. `saved`: `until` when this prefix last increased `revision`. */
+/** Hosts of a link may have addresses in `prefix` until `until`. `saved`: the value of `until` when this prefix last increased `revision`. */
 interface Held { readonly prefix: Prefix; readonly until: Instant; readonly saved: Instant }
 
 export class AdvertisedPrefixes {
@@ -33,7 +33,7 @@ export class AdvertisedPrefixes {
   revision = 0
 
   /**
-   * Replaces the lifetimes that an upstream grants. A prefix that is missing in `grants` keeps its former lifetimes, because the kernel may
+   * Replaces the lifetimes that an upstream grants. A prefix that is missing from `grants` keeps its former lifetimes, because the kernel may
    * still have its route. Otherwise the prefix would get the default lifetimes.
    */
   grant(ifindex: number, grants: readonly Grant[], now: Instant): void {

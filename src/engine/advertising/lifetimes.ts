@@ -32,7 +32,7 @@ export function lifetimesOf({ prefixes, dns }: Pick<RouterAdvertisement, 'prefix
  */
 export function haveChanged(now: ReadonlyMap<string, number>, advertised: ReadonlyMap<string, number>, passed: number): boolean {
   return [...now].some(([name, lifetime]) => {
-    // A name missing in `advertised` had DNS_LIFETIME or more left at that time.
+    // A name missing from `advertised` had DNS_LIFETIME or more left at that time.
     const before = advertised.get(name) ?? Math.max(DNS_LIFETIME, lifetime + passed)
     return Math.abs(lifetime - before + passed) > REFRESH * Math.max(lifetime, before - passed)
   })

@@ -25,7 +25,10 @@ const MULTICAST_INTERVAL = MIN_DELAY_BETWEEN_RAS + 50
 const RETRY = 1000
 /** UNICAST_LIMIT: the most unicast advertisements in the queue. UNICAST_BATCH: the most that are sent in one millisecond. */
 const UNICAST_LIMIT = 1024, UNICAST_BATCH = 24
-/** The most rounds of unicasts to all known hosts between two multicasts. Otherwise, forged upstream messages would cause any number. */
+/**
+ * The most rounds of unicasts to all known hosts between two multicasts. Without this limit, forged upstream messages could cause any number
+ * of rounds.
+ */
 const ROUND_LIMIT = 8
 
 /** A link to advertise on. Its deadline is the time of the next multicast advertisement. */

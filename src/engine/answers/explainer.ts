@@ -26,7 +26,7 @@ export interface RuleExplanation {
 export interface LinkExplanation {
   readonly iface: string
   readonly ifindex: number
-  /** In file order. */
+  /** In the order of `RuleList`. */
   readonly rules: readonly RuleExplanation[]
   /** The outcome of a solicitation that a router sends now. `probing`: probes start, or are under way. */
   readonly outcome: Outcome

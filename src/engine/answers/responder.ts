@@ -57,8 +57,8 @@ export class Responder extends Part<ResponderParts> {
   }
 
   /**
-   * Handles a packet of the kernel that is to leave on this link: probes the other links for the target. If the target has an owner, a host
-   * route carries later packets.
+   * Handles a packet of the kernel that is to leave on this link: probes the other links for the target. If a probe finds the owner, a
+   * host route carries later packets.
    */
   local(ifindex: number, target: Address, now: Instant): void {
     const { w0, w1, w2, w3 } = target

@@ -46,7 +46,10 @@ const HASTE = 2
 const LINKS = 32
 /** While at least this many unknown targets wait in the queue, HASTY applies. */
 const CROWD = 256
-/** Part of the usage that makes a host `greedy`. While HASTY applies, a host that has used this part gets no probes for unknown targets. */
+/**
+ * A host is `greedy` at a certain usage. While HASTY applies, a host above this part of that usage may cause no first probes for unknown
+ * targets.
+ */
 const HASTY = 1 / 4
 /** Number of hash slots for senders. A collision costs precision only. */
 const SENDERS = 1024
@@ -54,7 +57,9 @@ const SENDERS = 1024
 const SEEN = 8192
 /** A refusal is reported at once if the previous report is at least this old, milliseconds. */
 const REPORT_INTERVAL = 10_000
-/** Refusals that are not reported at once are reported together, after this many milliseconds without a refusal. */
+/**
+ * Other refusals are reported together: after this many milliseconds without a refusal, or with the next refusal that is reported at once.
+ */
 const CALM = 3000
 
 /** Parts of a budget that are reserved for probes of higher priority. */

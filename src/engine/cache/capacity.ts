@@ -14,11 +14,14 @@ export const UNPROVEN_LIMIT = 4096
 export const ALIVE_RESERVE = 4096
 /** The most addresses behind next hops. These addresses do not count for `limit`. At this number, a new address replaces the oldest one. */
 export const BEHIND_HOPS_LIMIT = 4096
-/** The owners of one link leave this part of `limit` to other links. Confirmed owners leave as large a part to unconfirmed owners. */
+/**
+ * Where `sizeOf` demands it, the owners of one link leave this part of `limit` to other links. Confirmed owners always leave as large a part
+ * to unconfirmed owners.
+ */
 const OTHERS_SHARE = 1 / 4
 /**
- * While owners use at least this part of `limit`, a new owner is verified a second after its proof. This removes forged owners that do not
- * answer again.
+ * While owners use at least this part of `sizeOf`, a new owner is verified a second after its proof. A forged owner that does not answer
+ * again then loses its place.
  */
 const CROWD = 1 / 2
 

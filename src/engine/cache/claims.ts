@@ -19,7 +19,7 @@ const PROXY_DELAY = 1000
 export type ClaimParts = ReachabilityParts & { readonly reachability: Reachability; readonly downstreamProxies: DownstreamProxies }
 
 export class Claims extends Part<ClaimParts> {
-  /** Handles a valid NA. @returns the result of {@link proof}. An `unsolicited` NA proves no owner, but may be evidence of a host */
+  /** Handles a valid NA. @returns a result with the meaning of {@link proof}. An `unsolicited` NA proves no owner, but may be evidence of a host */
   advertisement(ifindex: number, view: NdiscView, now: Instant): 'proof' | 'proxied' | 'unsolicited' {
     const { cache, conflicts, otherProxies, links, owners, silentLinks, reachability, downstreamProxies } = this.parts
     otherProxies.advertisement(view)

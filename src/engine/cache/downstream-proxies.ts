@@ -3,8 +3,8 @@
  *
  * - A proxy behind this machine answers for hosts that only the proxy reaches. Its answers prove owners.
  * - A proxy beside this machine is on the same links. It answers downstream for hosts upstream, perhaps for a host that is gone. If these
- *   answers counted, each of the two machines would take the answers of the other machine as proof. They would then send the packets for
- *   the gone host to each other.
+ *   answers counted, each of the two machines would take the answers of the other machine as proof. Both machines would then send the
+ *   packets for the gone host to each other.
  *
  * The test solicits the proxy for the host that it answered for, and for an address that is certainly upstream. A proxy beside this machine
  * answers for both. All messages of a test go to the proxy alone, so other hosts cannot take part.
@@ -36,9 +36,9 @@ const ROUND_INTERVAL = 50
 const MIN_ANSWERS = 3
 /** Answers count until this many milliseconds after the start of a test. */
 const LATE = 5000
-/** The shortest time between the starts of two tests, milliseconds. Each test that confirms the previous result doubles the time. */
+/** Milliseconds from the start of a proxy's test until its next test may start, at first and after a changed result. */
 const MIN_INTERVAL = 5000
-/** The time that has to pass between the starts of two tests is doubled up to this value, milliseconds. */
+/** Each test that confirms the previous result doubles the interval of MIN_INTERVAL, up to this many milliseconds. */
 const MAX_INTERVAL = 300_000
 /** A result holds for this many milliseconds after the start of its test. */
 const LIFETIME = 600_000

@@ -3,9 +3,9 @@ import type { Address } from '../../address.ts'
 import { type Context, Part } from '../rules/context.ts'
 import type { Limit } from '../../events.ts'
 
-/** The most links. Above this limit, the link that has been gone longest is forgotten. */
+/** The most gone links whose hosts are kept. Above this limit, the link that has been gone longest is forgotten. */
 export const LINK_LIMIT = 64
-/** The most hosts of all links together. Above this limit, the link that has been gone longest is forgotten. */
+/** The most hosts of all gone links together. `add` decides what is forgotten above this limit. */
 export const HOST_LIMIT = 8192
 
 export class HostsOfGoneLinks extends Part<Pick<Context, 'effects'>> {

@@ -36,7 +36,10 @@ export interface Work {
   /** The budget refused to probe a further link, so the owner may be on a link that was not probed. */
   readonly isCurtailed: boolean
   readonly byRoute: boolean
-  /** Number of probes in the present search or verification. Skipped unicast probes count, too. */
+  /**
+   * Rounds of probes in the present or most recent search or verification. Skipped unicast probes count, too. `retries` + 2: unsent probes
+   * wait for a usable address.
+   */
   readonly probes: number
   readonly lane: Lane
   readonly isQueued: boolean
@@ -59,8 +62,8 @@ export interface Work {
   /** Incoming link and source of the packet for which the kernel's route was last looked up. */
   readonly origin: Pick<Lookup, 'from' | 'source'> | undefined
   /**
-   * The host whose `host-limit` the entry counts for. Either this host caused the probes, or its proof named another link-layer address
-   * than its own.
+   * The host whose `host-limit` the entry counts for. This host caused the probes, or sent a proof that names another link-layer address
+   * than that of the host.
    */
   readonly account: Mac | undefined
 }
@@ -83,7 +86,7 @@ export class Neighbor {
   verified = Number.NEGATIVE_INFINITY as Instant
   /** Time when the target got its present owner. Without an owner, the time when the entry became INCOMPLETE or FAILED. */
   since = 0 as Instant
-  /** The link on which the reconciler last handled an owner of the target, even if that owner is gone; 0: none. */
+  /** The link of the owner that was last announced, even if this owner is gone. After a move, the new place is announced there. 0: none. */
   home = 0
   isPinned = false
   /** The owner answered a verification, so no new owner takes its place in the cache. Set by `Capacity`. */
@@ -92,12 +95,13 @@ export class Neighbor {
   port = 0
   /**
    * The owner is on an upstream and sets the router flag, so announcements go to this owner. The flag does not protect the owner's address
-   * from other hosts. The address of a default gateway of this machine is protected, with or without the flag.
+   * from other hosts. The address of a default gateway of this machine is protected from hosts on other links, with or without the
+   * flag.
    */
   router = false
   /**
-   * The proof is the reply of a next hop, or an NA with O=0 (RFC 4861 7.2.8), which may be from another proxy. So an NA with O=1 overrides
-   * this owner (RFC 4861 7.2.5).
+   * The proof is the reply of a next hop, or an NA with O=0 (RFC 4861 7.2.8), perhaps of another proxy. After an NA with O=0 on a downstream
+   * link, `isBehindProxy` is set instead. Unless `isVouched` is true, an NA with O=1 on another link overrides this owner (RFC 4861 7.2.5).
    */
   isOverridable = false
   /** The link-layer address is that of a proxy behind this machine, which answers for the host (`DownstreamProxies`). */

@@ -35,7 +35,7 @@ export function proof(neighbor: Neighbor, claim: Claim, now: Instant): 'proof' |
     case 'REACHABLE':
       // Only a second answer to the last probe counts, and only from another host on another link.
       if (isHome || mac === neighbor.mac || !probed.includes(ifindex) || now - verified >= RETRANS_TIMER) return 'unsolicited'
-      // If `isBehindProxy` is set, an upstream answer with O=0 is from a second proxy for the same host, so this answer proves nothing.
+      // If a proxy downstream answers for the owner, an upstream answer with O=0 is from a second proxy for the same host: it proves nothing.
       if (isUpstream && (override || !isBehindProxy)) return 'proof'
       if (!override) return 'proxied'
       return isOverridable && !isVouched ? 'proof' : 'unsolicited'

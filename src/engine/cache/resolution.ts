@@ -122,8 +122,8 @@ export class Resolution extends Part<ResolutionParts> {
 }
 
 /**
- * @returns whether the negative cache (`deadtime`, RFC 6583) prevents new probes: true if the entry is FAILED and never had an owner,
- * and all these links were probed. A former owner may come back without sending a packet, so its address is probed again
+ * @returns whether the negative cache (`deadtime`, RFC 6583) prevents new probes: true if the entry is FAILED, no host ever proved to be its
+ * owner, and all these links were probed. A former owner may come back without sending a packet, so its address is probed again
  */
 export function isDead({ state, verified, work: { probed } }: Neighbor, links: readonly number[]): boolean {
   return state === 'FAILED' && verified === Number.NEGATIVE_INFINITY && links.every((ifindex) => probed.includes(ifindex))

@@ -1,6 +1,6 @@
 /**
  * Owners that have not answered a verification yet, by link and by port of the link's bridge. A host may forge another link-layer address
- * for each address that it claims. But the bridge sees all these link-layer addresses at one port, the port of the host.
+ * for each address that it claims. But the bridge receives all frames of the host at one port.
  */
 import type { Mac } from '../../address.ts'
 import type { Neighbor } from './neighbor.ts'

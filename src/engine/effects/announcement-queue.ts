@@ -50,7 +50,7 @@ export class AnnouncementQueue {
   /**
    * Schedules a due announcement once more.
    * @param isSent false: the announcement was postponed
-   * @param at the value for `deadline`. No other announcement may have a later deadline
+   * @param at the new deadline. All other announcements have this deadline or an earlier one
    */
   again(announcement: Announcement, isSent: boolean, at: Instant): void {
     for (const queue of [this.#first, this.#later]) if (head(queue) === announcement) queue.shift()

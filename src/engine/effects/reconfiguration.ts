@@ -172,7 +172,10 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (change === 'rules') for (const { ifindex } of this.parts.links.values()) echoDiscovery.start(ifindex, now)
   }
 
-  /** Removes owners that the rules do not allow, and entries without owner: solicitations add the latter again. Prunes subscriptions. */
+  /**
+   * Removes owners that the rules do not allow or no longer pin. Removes entries without owner, because solicitations add them again. Prunes
+   * subscriptions.
+   */
   #refit(): void {
     const { rules, cache, owners, subscriptions } = this.parts
     const after = new Map([...cache.values()].map((neighbor) => [neighbor, this.#ruleUnder(neighbor, rules)]))

@@ -13,8 +13,8 @@ import type { Input, Instant, RoutingDecision } from '../../engine-types.ts'
 /** The most links from which the route to one owner is looked up: subnets may have hundreds of downstream links. */
 const ORIGIN_LIMIT = 16
 /**
- * The most owners that are looked up, or checked, in one millisecond. A lookup may change a route twice. More than 25 changes in this time
- * could overrun the receive buffers of routing daemons (src/linux/host-routes.ts).
+ * The most owners that are looked up, or checked, in one millisecond. A lookup may change a route twice. A steady rate of more than 25
+ * changes per millisecond could overrun the receive buffers of routing daemons (src/linux/host-routes.ts).
  */
 const BATCH = 12
 
@@ -97,8 +97,8 @@ export class RouteChecks extends Part<CacheParts> {
   /** @returns the links that packets for the owner come in on; if there are none, [0], for packets that this machine sends */
   #origins({ rule, target, ifindex }: Neighbor): number[] {
     const { rules, links } = this.parts
-    // Of routes to the same prefix, the kernel prefers the route by the link that the packet comes in on. Each link with a prefix of the
-    // target has a route to that prefix. So links with such a prefix come first, and ORIGIN_LIMIT leaves out other links.
+    // Of routes with the same prefix and metric, the kernel prefers the route by the link that the packet comes in on. Each link with a
+    // prefix of the target has a route to that prefix. So links with such a prefix come first, and ORIGIN_LIMIT leaves out other links.
     const own = rule.links.ifindexes.filter((link) => link !== ifindex && links.hasPrefixOf(link, target))
     const all = new Set([...own, ...rules.solicitedOn(rule, target, ifindex)].filter((link) => links.up(link)))
     return all.size === 0 ? [0] : [...all].slice(0, ORIGIN_LIMIT)

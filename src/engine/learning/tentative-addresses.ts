@@ -34,8 +34,8 @@ export class TentativeAddresses extends Part<Pick<Context, 'effects' | 'random'>
     const known = this.#byTarget.get(t0, t1, t2, t3) ?? NONE
     const same = known.find((address) => address.ifindex === ifindex)
     if (same !== undefined) return this.#merge(same, mac)
-    // One link may use at most half of the places that other links leave. One host may use at most twice the number of places that its link
-    // may still take.
+    // One link may use at most half of the places that other links leave. One host may use at most twice as many places as its link may still
+    // take.
     const free = TENTATIVE_LIMIT - this.#addresses.size
     const count = this.#byLink.count(ifindex)
     const ofHost = mac === undefined ? 0 : this.#byMac.count(mac)

@@ -18,7 +18,10 @@ export class MacChanges {
   /** Time of the last address change of each link, by ifindex. */
   readonly #changed = new Map<number, Instant>()
 
-  /** Registers a usable link. @returns whether hosts on the link may have a former address in their caches */
+  /**
+   * Registers a usable link.
+   * @returns whether its link-layer address changed since the last call. Hosts on the link may then have the former address in their caches
+   */
   use({ ifindex, name, mac }: Link, now: Instant): boolean {
     if (mac === undefined) return false
     const isChanged = [this.#used.get(ifindex), this.#gone.get(name)].some((known) => known !== undefined && known !== mac)

@@ -117,7 +117,7 @@ export class Groups extends TimedPart<Omit<Context, 'rules'>, Member> {
     return member
   }
 
-  /** Sets the deadline of a record to the time of the next report. Removes the record of a link without groups that is not listened to. */
+  /** Sets the deadline to the next `wake` of the listener, if any. Removes the record of a link without groups that is not listened to. */
   #schedule(member: Member): void {
     const { ifindex, listener: { next, size, isReporting } } = member
     if (isReporting && next < Number.POSITIVE_INFINITY) this.deadlines.set(member, next)

@@ -15,7 +15,7 @@ import type { Instant, Random } from '../../engine-types.ts'
 
 /** The most reports in one batch. An MLDv2 report has up to MAX_REPORTED groups. */
 const BURST = 8
-/** Milliseconds between two batches. So at most 800 reports leave per second. */
+/** Milliseconds of pause after a full batch. While more groups wait, at most 800 reports leave per second. */
 const GAP = 10
 /**
  * The pause after an answer to queries, milliseconds: PAUSE for each group of the answer, but at least MIN_PAUSE and at most MAX_PAUSE.

@@ -21,7 +21,7 @@ export const MIRROR_LIMIT = 4 * GROUP_LIMIT
 const RETRY = 1000
 /** Milliseconds from a General Query until a group without report counts as left: RFC 3810 9.3, plus 1 s for delays on the way. */
 const SILENCE = QUERY_RESPONSE_INTERVAL + 1000
-/** Minimum time from a General Query to the next one that a leave causes, milliseconds. During this time, hosts answer the former query. */
+/** Minimum time from a General Query to the next one that a leave causes, milliseconds. During this time, hosts still answer the first query. */
 const QUERY_GAP = QUERY_RESPONSE_INTERVAL
 
 interface MirroredGroup extends Timed {

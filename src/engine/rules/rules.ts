@@ -86,7 +86,7 @@ export class Rules {
     yield* hosts.solicitedOn(name)
   }
 
-  /** @returns one filter for each present link that rules listen on. While no prefixes change, calls return the same `prefixes` objects */
+  /** @returns one filter for each present link that rules listen on. The `prefixes` of a link stay one object until they may have changed */
   filters(links: Pick<Links, 'get'>): Filter[] {
     return [...this.#listeners].map(([ifindex, { prefixes }]) => {
       const link = links.get(ifindex)

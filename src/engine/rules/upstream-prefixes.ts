@@ -16,7 +16,7 @@ export class UpstreamPrefixes {
   /** The prefixes by the name of the upstream. */
   get byName(): ReadonlyMap<string, readonly Prefix[]> { return this.#prefixes }
 
-  /** Removes the prefixes of an upstream. @returns whether the upstream had any */
+  /** Removes the prefixes of an upstream. @returns whether a list was stored for the upstream, even an empty one */
   delete(upstream: string): boolean { return this.#prefixes.delete(upstream) }
 
   /** Replaces the prefixes of an upstream. Beyond the limit, former prefixes take precedence over new ones. @returns whether any changed */
