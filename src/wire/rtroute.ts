@@ -285,8 +285,7 @@ const CHANGE = { add: NLM_F_CREATE | NLM_F_EXCL, replace: NLM_F_REPLACE, delete:
 /**
  * Writes the change of a host route with our mark. `add` fails with EEXIST if any route with this destination and metric exists.
  * `replace` overwrites the first route with this destination and metric, or fails with ENOENT. The caller must know that this route
- * is ours. `delete` fails with ESRCH if no route has this destination, metric,
- * protocol and link, and `via` if it is given.
+ * is ours. `delete` fails with ESRCH if no route has this destination, metric, protocol and link, and `via` if it is given.
  * @param expires the lifetime of the route, seconds; undefined: the route does not expire
  */
 export function changeRoute(w: MessageWriter, sequence: number, op: keyof typeof CHANGE, { target, ifindex, via }: RouteFields,
