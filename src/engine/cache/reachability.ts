@@ -39,7 +39,10 @@ export class Reachability extends Part<ReachabilityParts> {
     return 'probing'
   }
 
-  /** Verifies an owner whose address another host claims. @param delay the shortest time from the claim to the verification, ms */
+  /**
+   * Verifies an owner whose address another host claims.
+   * @param delay the shortest time from the claim to the verification, milliseconds, unless the entry has an earlier deadline
+   */
   contest(neighbor: Neighbor, now: Instant, delay = 0): void {
     const at = Math.max(neighbor.verified + CONTEST_INTERVAL, now + delay) as Instant
     if (neighbor.state === 'REACHABLE' && now < at) this.parts.cache.setDeadline(neighbor, Math.min(neighbor.deadline, at) as Instant)
