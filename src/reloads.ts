@@ -32,7 +32,7 @@ export interface ReloadsOptions {
   readonly log: RateLimitedLog
   /** Called before each reload that is not a dry run, and before a trial is undone, for the service manager. */
   readonly began: () => void
-  /** Called after the same, and after each confirmation, for the service manager. */
+  /** Called after such a reload, after a trial was undone, and after each confirmation. */
   readonly ended: () => void
 }
 

@@ -22,7 +22,7 @@ export const COMMANDS: Commands = { '': run.builder, check: check.builder, init:
 
 export async function runCommandLine(args: readonly string[]): Promise<void> {
   await yargs(args).scriptName('ndp6d').locale('en')
-    .usage('$0 [COMMAND]\n\nAnswers IPv6 Neighbor Solicitations for hosts on another link, and keeps their routes.')
+    .usage('$0 [COMMAND]\n\nAnswers IPv6 Neighbor Solicitations for hosts on another link, and maintains the routes to them.')
     .command(run.command, run.describe, run.builder, run.handler)
     .command(check.command, check.describe, check.builder, check.handler)
     .command(explain.command, explain.describe, explain.builder, explain.handler)

@@ -1,7 +1,7 @@
 /**
  * Solicits the routers of upstreams (RFC 4861 6.3.7, RFC 7559). The kernel solicits only when a link comes up, and it does not keep the
- * options for name resolution. Unless it solicits, a program that starts later gets these options only with the next unsolicited
- * advertisement, after up to half an hour.
+ * options for name resolution. A program that starts later would get these options only with the next unsolicited advertisement, after
+ * up to half an hour.
  */
 import { Address, type Mac, writeMac } from '../address.ts'
 import {

@@ -136,5 +136,5 @@ function historyOf(address: Address, daemon: ExplainSource['daemon']): Explained
   }))
 }
 
-/** @param from the time in milliseconds from now, negative for the past. @returns the time as in RFC 3339 */
-function time(from: number): string { return new Date(Date.now() + from).toISOString() }
+/** @param distance milliseconds from now, negative for the past. @returns the time as in RFC 3339 */
+function time(distance: number): string { return new Date(Date.now() + distance).toISOString() }

@@ -30,7 +30,7 @@ export interface LinkSource {
   /** Names of the ports of bridges, bonds and teams. */
   readonly ports: readonly string[]
   readonly usage: readonly LinkUsage[]
-  /** Whether the daemon starts or stops, so that links without sockets are no failure. */
+  /** Whether the daemon is starting or stopping: links without sockets are no failure then. */
   readonly isPending: boolean
 }
 

@@ -7,10 +7,10 @@
  * A probe must leave a part of its budget (`KEPT`) to probes of higher priority. The priorities, from the highest to the lowest:
  *
  *     seen       targets that had an owner before
- *     calm       first probes for other targets
- *     crowded    first probes caused by hosts of one link that together used more than half of the rate
+ *     calm       first probes that are not `crowded` or `greedy`
+ *     crowded    first probes caused by hosts of one link that together used more than half of the budget's rate
  *     repeat     retransmissions
- *     greedy     first probes caused by a host that used more than half of the rate
+ *     greedy     first probes caused by a host that used more than half of the budget's rate
  *
  * A budget is stored as the instant until which it is in use (generic cell rate algorithm, ITU-T I.371), so a refusal is cheap.
  */
@@ -111,7 +111,7 @@ export class ProbeBudget<T extends Queued> {
   readonly #blocks = new WeakMap<Settings, Bucket>()
   /** Buckets with refusals that no event has reported. */
   readonly #unreported = new Deadlines<Bucket>()
-  /** Instants until which half of the rate is in use, by sender: a host, or all hosts of a link. */
+  /** Instants until which a sender uses half of a budget's rate. A sender is a host, or all hosts of a link. */
   readonly #senders = { alive: new Float64Array(SENDERS), unknown: new Float64Array(SENDERS) }
   readonly #seen = new Int32Array(SEEN)
 

@@ -31,7 +31,7 @@ export const NONE: readonly never[] = []
 export interface Work {
   /** Links where the present or most recent probes search for the owner. The verification of an owner on its own link does not count. */
   readonly probed: readonly number[]
-  /** Links of `probed`, or the owner's link, where no probe could be sent yet: this machine has no usable address there. */
+  /** Of the links in `probed` and the owner's link, those where no probe could be sent yet: this machine has no usable address there. */
   readonly unsent: readonly number[]
   /** The budget refused to probe a further link, so the owner may be on a link that was not probed. */
   readonly isCurtailed: boolean
@@ -145,7 +145,7 @@ export class Neighbor {
   get isReady(): boolean { return !this.isRoutePending && !this.isDirty && this.path !== 'unknown' }
   get work(): Work { return this.#work }
 
-  /** Whether the owner is on an upstream and its answers may be those of another proxy, for a host behind that proxy. */
+  /** Whether the owner is on an upstream, and another proxy there may answer for it. */
   get isVouched(): boolean { return (this.isOverridable || this.router) && this.rule.subnet?.upstreams.ifindexes.includes(this.ifindex) === true }
   /** Whether `isVouched` is true, and on another link a host other than that proxy claims the address. */
   get isClaimedBehind(): boolean {

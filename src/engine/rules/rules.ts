@@ -86,7 +86,7 @@ export class Rules {
     yield* hosts.solicitedOn(name)
   }
 
-  /** @returns one filter for each present link that rules listen on. The `prefixes` of a link stay one object until they may have changed */
+  /** @returns one filter for each present link that rules listen on. Calls return the same `prefixes` object of a link, except after a change */
   filters(links: Pick<Links, 'get'>): Filter[] {
     return [...this.#listeners].map(([ifindex, { prefixes }]) => {
       const link = links.get(ifindex)
