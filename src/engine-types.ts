@@ -282,7 +282,7 @@ export interface Effects {
   readonly routes: RouteChange[]
   /** Corrections of the kernel's neighbor table: an owner was confirmed, but its entry has another link-layer address. */
   readonly repairs: NeighborRepair[]
-  /** Sent before `answers`. Hosts solicit for the source of a discovery, and one advertisement in `answers` may reply to all hosts. */
+  /** Sent before `answers`. Before hosts reply to a discovery, they solicit for its source. One advertisement in `answers` may reply to all. */
   readonly discoveries: Discovery[]
   readonly answers: Pool<Advertisement>
   readonly probes: Probe[]

@@ -7,8 +7,8 @@ import type { Places } from './places.ts'
 /** Bytes left after the IPv6 header, the fixed fields, and the options for link-layer address and MTU (RFC 4861 4.2). */
 const SPACE = 1280 - 40 - 16 - 8 - 8
 /**
- * `PREFIX`: bytes of a prefix option. `HEADER`: bytes of a server or domain option without its values. A test compares this check with
- * wire/router-messages.ts.
+ * `PREFIX`: bytes of a prefix option. `HEADER`: bytes of a server or domain option without its values. A test compares these sizes
+ * with wire/router-messages.ts.
  */
 const PREFIX = 32, HEADER = 8
 /**

@@ -13,7 +13,7 @@ export class GatewayWatcher extends TableWatcher<readonly DefaultRoute[], Gatewa
   /** The routing tables may be large, so all changes of a burst cause only one dump. */
   protected readonly pause = 200
   protected override readonly share = SMALL_SHARE
-  /** The next hops of all default routes, also those without a global address. */
+  /** The next hops of all default routes, also next hops without a global address. */
   routes: readonly DefaultRoute[] = []
   #reported = ' false'
 

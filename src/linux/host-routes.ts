@@ -111,7 +111,7 @@ export class HostRoutes {
     return count
   }
 
-  /** Calls `change`. The duration of the call earns no credit: on a busy machine, routing daemons cannot read during the call. */
+  /** Calls `change`. The duration of the call adds nothing to `#credit`: on a busy machine, routing daemons cannot read changes meanwhile. */
   #timed<T>(change: () => T): T {
     try {
       return change()

@@ -29,7 +29,7 @@ export class Output {
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * @param fd 1 or 2. If `fd` can be opened again, its blocking mode does not change for other processes. A socket cannot be opened again
+   * @param fd 1 or 2. A pipe or a terminal is made non-blocking for this process only, a socket for all processes that share it
    * @param dropped called when the queue has been written, if `count` pieces of text were dropped. `reason` is the error code (errno(3))
    *   of the last failed write
    */

@@ -30,7 +30,7 @@ export abstract class TableWatcher<Tables, Listener> implements EventListener {
 
   /** Milliseconds from {@link resyncLater} to the dump. A dump for which the kernel was too busy is repeated after the same time. */
   protected abstract readonly pause: number
-  /** The largest share of the time that dumps and their consequences may take. */
+  /** The largest part of all time that dumps may take, with the work that they cause. */
   protected readonly share: number = 1
   /** @throws OsError */
   protected abstract dump(): Tables

@@ -35,8 +35,8 @@ export function limitSentence(event: LimitEvent, names: LinkNames): string {
     case 'groups':
       return `hosts${on(link)} reported ${many} multicast groups, the maximum that \`snooping mirror\` joins: `
         + 'further groups are not joined'
-    case 'gone-hosts': return `${many} hosts (the maximum) of links that are gone are remembered: those of the link that has been gone longest are forgotten`
-    case 'gone-links': return `${many} links (the maximum) that are gone are remembered with their hosts: the link that has been gone longest is forgotten`
+    case 'gone-hosts': return `links that are gone had more than ${many} hosts: the hosts of the link that has been gone longest are forgotten`
+    case 'gone-links': return `more than ${many} links with hosts are gone: the hosts of the link that has been gone longest are forgotten`
     case 'links': return `ndp6d receives from ${many} links (the maximum): ${link ?? 'a further link'} is not served`
     case 'prefixes': return `${link ?? 'an upstream'} has more than ${many} on-link prefixes: \`subnet auto\` does not serve the others`
     case 'routes': return `${many} route changes (the maximum) wait for the kernel: all routes are compared again`

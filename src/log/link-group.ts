@@ -1,6 +1,6 @@
 /** A group of links with the same problem: links that are added within seconds share one record, which counts them. */
 
-/** The links are logged after this time without a further link, milliseconds. */
+/** Milliseconds without a further link after which the links are logged. */
 const PAUSE = 2000
 /** The most times to wait for PAUSE. Then the links are logged even if further links still come. */
 const PAUSES = 5

@@ -225,7 +225,7 @@ export class NextHops extends Part<NextHopParts> {
     }
   }
 
-  /** Makes the entry REACHABLE, with the time of the next hop's proof. So both are verified at the same time. */
+  /** Makes the entry REACHABLE, with the time of the next hop's proof. So the next verifications of entry and next hop are due together. */
   #prove(neighbor: Neighbor, hop: Hop): void {
     const { owners, cache: { capacity } } = this.parts
     const oldest = neighbor.isOwned ? undefined : capacity.oldestBehindHops

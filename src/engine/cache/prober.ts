@@ -95,7 +95,7 @@ export class Prober extends Part<ProberParts> {
     const isUnicast = mac !== undefined && !isMissing && probes <= unicastProbes && this.#confirm(target, ifindex, mac)
     if (!isUnicast) this.#solicit(neighbor, [ifindex])
     const isSameHost = rival !== 0 && (rivalMac === undefined || rivalMac === mac)
-    // No other link is probed here: `Resolution` probes the host that claims the address, after the owner did not answer.
+    // The host that claims the address is on another link. `Reachability` probes it once the owner has failed to answer.
     if (neighbor.isClaimedBehind) return
     const others = isMissing || isOverridable || (!isUnicast && probes > 1) ? this.#downstreams(neighbor)
       : isSameHost && probes > 1 ? this.#downstreams(neighbor).filter((other) => other === rival) : []
