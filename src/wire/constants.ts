@@ -12,8 +12,6 @@ export const ROUTER_SOLICITATION = 133, ROUTER_ADVERTISEMENT = 134
 /** RFC 4861 10: router constants. */
 export const MAX_INITIAL_RTR_ADVERT_INTERVAL = 16_000, MAX_INITIAL_RTR_ADVERTISEMENTS = 3
 export const MIN_DELAY_BETWEEN_RAS = 3000, MAX_RA_DELAY_TIME = 500
-/** RFC 4861 6.2.1: defaults of MaxRtrAdvInterval and MinRtrAdvInterval. The second is rounded up from 198 s. */
-export const MAX_RTR_ADV_INTERVAL = 600_000, MIN_RTR_ADV_INTERVAL = 200_000
 
 /** RFC 4861 10: host constants. */
 export const MAX_RTR_SOLICITATION_DELAY = 1000, RTR_SOLICITATION_INTERVAL = 4000

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { journalName } from '../../src/log/outputs.ts'
+import { journalName } from '../../src/log/journal-entry.ts'
 import { MESSAGE_IDS, PROBLEMS, type ProblemName } from '../../src/log/message-ids.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')

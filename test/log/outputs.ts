@@ -2,7 +2,9 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { spawnSync } from 'node:child_process'
 import { MESSAGE_IDS } from '../../src/log/message-ids.ts'
-import { chooseOutput, createLog, journalFields, terminalLine } from '../../src/log/outputs.ts'
+import { journalFields } from '../../src/log/journal-entry.ts'
+import { chooseOutput, createLog } from '../../src/log/outputs.ts'
+import { terminalLine } from '../../src/log/terminal-line.ts'
 
 const ERR = { type: 'Error', message: 'why', stack: 'Error: why\n    at here' }
 

@@ -3,8 +3,9 @@
  * nothing, because hosts must keep their default route during a restart.
  */
 import { Address, type Mac } from '../../address.ts'
-import { MAX_INITIAL_RTR_ADVERT_INTERVAL, MAX_INITIAL_RTR_ADVERTISEMENTS, MAX_RA_DELAY_TIME, MAX_RTR_ADV_INTERVAL, MIN_DELAY_BETWEEN_RAS,
-  MIN_RTR_ADV_INTERVAL } from '../../wire/constants.ts'
+import {
+  MAX_INITIAL_RTR_ADVERT_INTERVAL, MAX_INITIAL_RTR_ADVERTISEMENTS, MAX_RA_DELAY_TIME, MIN_DELAY_BETWEEN_RAS,
+} from '../../wire/constants.ts'
 import { multicastMac } from '../../wire/frame.ts'
 import { fitting, type RouterAdvertisement, type RouterMessage } from '../../wire/router-messages.ts'
 import type { NeighborCache } from '../cache/neighbor-cache.ts'
@@ -21,6 +22,8 @@ import { type OtherRouter, OtherRouters } from './other-routers.ts'
 
 /** Minimum time between two multicasts, milliseconds, with a margin: a message may leave a little later than the step that makes it. */
 const MULTICAST_INTERVAL = MIN_DELAY_BETWEEN_RAS + 50
+/** RFC 4861 6.2.1: defaults of MaxRtrAdvInterval and MinRtrAdvInterval. The second is rounded up from 198 s. */
+const MAX_RTR_ADV_INTERVAL = 600_000, MIN_RTR_ADV_INTERVAL = 200_000
 /** Milliseconds until the next attempt to advertise on a link without a usable address. */
 const RETRY = 1000
 /** UNICAST_LIMIT: the most unicast advertisements in the queue. UNICAST_BATCH: the most that are sent in one millisecond. */
