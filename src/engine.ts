@@ -3,7 +3,7 @@ import type { Address, Prefix } from './address.ts'
 import type { Config } from './config/config.ts'
 import { Explainer, type Explanation } from './engine/answers/explainer.ts'
 import { Responder } from './engine/answers/responder.ts'
-import { LookupReplies } from './engine/answers/lookup-replies.ts'
+import { TargetRoutes } from './engine/answers/target-routes.ts'
 import { ProbeBudget } from './engine/budget/probe-budget.ts'
 import { BareLinks } from './engine/cache/bare-links.ts'
 import { Claims } from './engine/cache/claims.ts'
@@ -26,7 +26,7 @@ import { AdvertisementBuilder } from './engine/effects/advertisement-builder.ts'
 import { Announcer } from './engine/effects/announcer.ts'
 import { RouterAdvertiser } from './engine/advertising/router-advertiser.ts'
 import { clearEffects, createEffects } from './engine/effects/effects.ts'
-import { RouteChecks } from './engine/effects/route-checks.ts'
+import { OwnerRoutes } from './engine/effects/owner-routes.ts'
 import { Reconciler } from './engine/effects/reconciler.ts'
 import { PreviousRun } from './engine/effects/previous-run.ts'
 import { type Preview, Reconfiguration } from './engine/effects/reconfiguration.ts'
@@ -80,7 +80,7 @@ class Parts extends Context {
   readonly detector = new SnoopingDetector(this)
   readonly advertiser = new AdvertisementBuilder(this)
   readonly announcer = new Announcer(this)
-  readonly routeChecks = new RouteChecks(this)
+  readonly ownerRoutes = new OwnerRoutes(this)
   readonly reconciler = new Reconciler(this)
   readonly learner = new Learner(this)
   readonly echoDiscovery = new EchoDiscovery(this)
@@ -88,7 +88,7 @@ class Parts extends Context {
   readonly reconfiguration = new Reconfiguration(this)
   readonly previousRun = new PreviousRun(this)
   readonly responder = new Responder(this)
-  readonly lookupReplies = new LookupReplies(this)
+  readonly targetRoutes = new TargetRoutes(this)
   readonly explainer = new Explainer(this)
 }
 
@@ -100,8 +100,8 @@ export class Engine {
   constructor(config: Config, random: Random) {
     this.#parts = new Parts(config, random, createEffects())
     const { downstreamProxies, reachability, nextHops, budget, bareLinks, learner, echoDiscovery, ...others } = this.#parts
-    const { routeChecks, announcer, routerAdvertiser, routerDiscovery, snooping, groups, detector } = others
-    this.#timed = [downstreamProxies, reachability, nextHops, budget, bareLinks, learner, echoDiscovery, routeChecks, announcer, routerAdvertiser,
+    const { ownerRoutes, announcer, routerAdvertiser, routerDiscovery, snooping, groups, detector } = others
+    this.#timed = [downstreamProxies, reachability, nextHops, budget, bareLinks, learner, echoDiscovery, ownerRoutes, announcer, routerAdvertiser,
       routerDiscovery, snooping, groups, detector]
   }
 
@@ -200,7 +200,7 @@ export class Engine {
   }
 
   #handle(input: Input, now: Instant): void {
-    const { reconfiguration, groups, previousRun, reconciler, routeChecks, nextHops, learner, responder, snooping, routerDiscovery, explainer, routerAdvertiser } = this.#parts
+    const { reconfiguration, groups, previousRun, reconciler, ownerRoutes, nextHops, learner, responder, snooping, routerDiscovery, explainer, routerAdvertiser } = this.#parts
     switch (input.kind) {
       case 'packets': return this.#packets(input.ifindex, input.batch, now)
       case 'config': return reconfiguration.configure(input.config, now)
@@ -208,11 +208,11 @@ export class Engine {
       case 'link-gone': return reconfiguration.gone(input.ifindex, now)
       case 'link-replugged': return groups.replugged(input.ifindex)
       case 'probe': return explainer.probe(input.target, input.links)
-      case 'lookup': return this.#parts.lookupReplies.replied(input, now)
-      case 'path': return routeChecks.replied(input)
+      case 'lookup': return this.#parts.targetRoutes.replied(input, now)
+      case 'path': return ownerRoutes.replied(input)
       case 'route-changed':
         nextHops.rerouted(input.prefix, now)
-        return routeChecks.changed(input.prefix, now)
+        return ownerRoutes.changed(input.prefix, now)
       case 'routes':
         previousRun.adopt(input.present, now)
         return reconciler.compare(input.present)

@@ -86,7 +86,7 @@ function configuredNames(file: string): string[] {
   }
 }
 
-/** @returns the problems of a file, then the effective configuration. If the file has errors, its text takes the place of the latter */
+/** @returns the problems of a file, then the effective configuration. If the file has errors: the problems, then the text of the file */
 function effectiveConfig(file: string): string {
   try {
     const { config, diagnostics } = readConfig(file, true)

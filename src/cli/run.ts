@@ -36,7 +36,7 @@ import { EXIT } from './exit.ts'
 import { stateDirectory } from './service-directories.ts'
 import { version } from './version.ts'
 
-/** Longest time to write the remaining records before the process ends, milliseconds. A reader that stalls delays the end no longer. */
+/** Longest time to write the remaining records before the process ends, milliseconds. A stalled reader delays the end by at most this time. */
 const DRAIN_TIME = 500
 /** File descriptors that commands leave to the daemon: for the sockets of a link, a discovery of hosts, and a file. */
 const NOT_FOR_COMMANDS = 8

@@ -88,7 +88,7 @@ function reportFacing(rules: readonly PlacedRule[], report: Report): void {
       report.warning(each.word, 'two-rules-one-subnet',
         `this rule and the one of ${whereIs(other.word, each.word)} join ${each.iface} and ${name} in both directions: `
         + 'they are one subnet', `write \`subnet ${prefix}\` with these links as \`upstream\` and \`downstream\`: it also learns hosts and `
-        + 'keeps their routes')
+        + 'maintains the routes to them')
     }
   }
 }

@@ -3,7 +3,7 @@ import { matchesIface, type Subnet } from './config.ts'
 import { onlyValue, readContents, reportMissing } from './block-contents.ts'
 import { SUBNET_DEFAULTS, withDefaults } from './defaults.ts'
 import { quote } from './diagnostic.ts'
-import { readExcluded, readHosts } from './host-and-exclude.ts'
+import { readExcluded, readHosts } from './host-and-exclude-lines.ts'
 import type { Placed, Statement, Word } from './parser.ts'
 import type { Reader } from './values.ts'
 

@@ -22,7 +22,7 @@ export function limitSentence(event: LimitEvent, names: LinkNames): string {
     case 'targets':
       return `${many} targets (the maximum) are being probed or have no owner (a scan?): further unknown targets are not `
         + 'probed; known hosts are not affected'
-    case 'solicitors': return `${many} solicitors (the maximum) wait for one target: further solicitors have to solicit again`
+    case 'solicitors': return `${many} solicitors (the maximum) wait for one target: further solicitors get no answer unless they solicit again`
     case 'probes': return scanSentence(event, names)
     case 'queue':
       return `${many} targets (the maximum) wait for their first probe (a scan?): further unknown targets are not probed; `
@@ -35,8 +35,8 @@ export function limitSentence(event: LimitEvent, names: LinkNames): string {
     case 'groups':
       return `hosts${on(link)} reported ${many} multicast groups, the maximum that \`snooping mirror\` joins: `
         + 'further groups are not joined'
-    case 'gone-hosts': return `links that are gone had more than ${many} hosts: the hosts of the link that has been gone longest are forgotten`
-    case 'gone-links': return `more than ${many} links with hosts are gone: the hosts of the link that has been gone longest are forgotten`
+    case 'gone-hosts': return `links that are gone had more than ${many} hosts: some are not looked for when their link comes back`
+    case 'gone-links': return `more than ${many} links with hosts are gone: those of some are not looked for when the link comes back`
     case 'links': return `ndp6d receives from ${many} links (the maximum): ${link ?? 'a further link'} is not served`
     case 'prefixes': return `${link ?? 'an upstream'} has more than ${many} on-link prefixes: \`subnet auto\` does not serve the others`
     case 'routes': return `${many} route changes (the maximum) wait for the kernel: all routes are compared again`
@@ -49,7 +49,7 @@ function on(link: string | undefined): string { return link === undefined ? '' :
 
 /** @param sum the refusals since the last record; undefined for the first record */
 export function scanSentence({ size, ifindex, mac, refused = 0 }: LimitEvent, names: LinkNames, sum?: Sum): string {
-  const what = mac === undefined ? 'solicitations ask for many addresses that no host has'
+  const what = mac === undefined ? 'solicitations come for many addresses that no host has'
     : `${formatMac(mac)} solicits for many addresses that no host has`
   const count = sum?.count ?? refused
   const many = count === 1 && sum === undefined ? 'some of them are' : `${grouped(count)} of them ${count === 1 ? 'was' : 'were'}`

@@ -1,6 +1,4 @@
-/** A record of the log: a sentence and fields, `event`, `target`, `lladdr`, `iface`, `reason` and others. */
-
-/** A record as pino writes it, in JSON. */
+/** A record as pino writes it, in JSON: a sentence and fields, `event`, `target`, `lladdr`, `iface`, `reason` and others. */
 export interface LogRecord {
   /** As in pino: 30 is info. */
   readonly level: number

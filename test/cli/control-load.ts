@@ -19,7 +19,9 @@ const REQUEST = '{"version":1,"command":"status","all":true}\n'
 /** Pairs of measurements, and solicitations in each. */
 const PAIRS = 12
 const COUNT = 20 * BATCH
-/** MiB. Limited, since V8 would free what closed connections left, 3.5 kB each, only after about 10 000 of them. */
+/**
+ * Heap limit of the daemon, MiB. Without the limit, V8 frees what closed connections left (3.5 kB each) only after about 10 000 of them.
+ */
 const HEAP = 80
 
 const daemon = await startDaemon(t, [files.path('ndp6d.conf')], { ...RUN, NODE_OPTIONS: `--max-old-space-size=${HEAP}` })
@@ -30,10 +32,12 @@ await solicitor.first()
 /** Memory of the daemon in MiB. */
 const memory = (): number => Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${daemon.pid}/status`, 'utf8'))?.[1]) / 1024
 
-/** @returns the milliseconds until all of COUNT solicitations are answered */
+/** @returns the milliseconds until all of COUNT solicitations are answered. @throws Error with the last lines of the daemon, if it ended */
 async function solicit(): Promise<number> {
   const began = performance.now()
-  await solicitor.solicit(COUNT)
+  await solicitor.solicit(COUNT).catch((error: unknown) => {
+    throw daemon.running ? error : new Error(`the daemon ended:\n${daemon.lines.slice(-5).join('\n')}`)
+  })
   return performance.now() - began
 }
 

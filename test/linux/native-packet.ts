@@ -1,5 +1,5 @@
 /**
- * Packet sockets of the addon, with Ethernet header; `packet.ts` has those without one. Other sockets, and the lifecycle of all, are
+ * Packet sockets of the addon, with Ethernet header; `packet-socket.ts` has those without one. Other sockets, and the lifecycle of all, are
  * tested in native.ts.
  */
 import t from 'tap'

@@ -92,7 +92,7 @@ t.test('limits, with the option that raises them', async (t) => {
     '02:00:00:00:00:04 solicits for many addresses that no host has (a scan?): 29 971 of them were not probed in 8 s, '
     + 'because `probe-limit` is 500 per second; known hosts are not affected')
   t.match(sentence({ limit: 'probes', size: 500, ifindex: 1, refused: 1 }),
-    /^solicitations ask for many addresses that no host has .* some of them are not probed on eth1, because /)
+    /^solicitations come for many addresses that no host has .* some of them are not probed on eth1, because /)
 })
 
 t.test('numbers are grouped', async (t) => {

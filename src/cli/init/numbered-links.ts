@@ -1,11 +1,11 @@
-/** Patterns in place of many names of links, as `vmtap*`. */
+/** Joins the names of numbered links to patterns, such as `vmtap*`. */
 import { matchesIface } from '../../config/config.ts'
 import type { Machine } from '../../linux/machine.ts'
 
 /** Kinds of links that virtualization software makes and numbers, one for each guest. */
 const NUMBERED = ['tun', 'veth', 'macvtap']
 
-/** Joins numbered links of guests to one pattern (`vmtap*`), if the pattern matches no other link. */
+/** @returns the names; those of numbered links of guests joined to one pattern, if it matches no other link */
 export function joinNumbered(names: readonly string[], { links }: Machine): readonly string[] {
   const stems = new Map<string, string[]>()
   for (const name of names) {

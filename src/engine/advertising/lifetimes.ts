@@ -1,12 +1,12 @@
-/** Lifetimes in Router Advertisements: those that no upstream limits, and changes that hosts learn at once. Seconds, as on the wire. */
+/** Lifetimes in Router Advertisements: those that no upstream limits, and changes that are advertised at once. Seconds, as on the wire. */
 import type { RouterAdvertisement } from '../../wire/router-messages.ts'
 
-/** Of the default route: AdvDefaultLifetime, three times MaxRtrAdvInterval (RFC 4861 6.2.1). */
+/** Router lifetime: AdvDefaultLifetime, three times MaxRtrAdvInterval (RFC 4861 6.2.1). */
 export const ROUTER_LIFETIME = 1800
-/** Of a configured prefix, and of an `auto` prefix whose granted lifetime is unknown or infinite. */
+/** Lifetimes of a configured prefix, and of an `auto` prefix whose granted lifetime is unknown or infinite. */
 export const VALID_LIFETIME = 86_400, PREFERRED_LIFETIME = 14_400
 /**
- * Of configured DNS servers and search domains: three times MaxRtrAdvInterval (RFC 8106 5.1). Longer lifetimes of upstreams are shortened
+ * Lifetime of configured DNS servers and search domains: three times MaxRtrAdvInterval (RFC 8106 5.1). Longer lifetimes of upstreams are shortened
  * to this value, so that no host uses a withdrawn server or domain for longer than that.
  */
 export const DNS_LIFETIME = 1800
@@ -26,12 +26,13 @@ export function lifetimesOf({ prefixes, dns }: Pick<RouterAdvertisement, 'prefix
 }
 
 /**
- * @param now the present lifetimes, by name @param advertised those of the last advertisement
+ * @param present the present lifetimes, by name
+ * @param advertised the lifetimes of the last advertisement
  * @param passed seconds since the last advertisement
- * @returns whether a lifetime changed by more than counting down
+ * @returns whether a lifetime differs by more than REFRESH from what is left of the advertised one
  */
-export function haveChanged(now: ReadonlyMap<string, number>, advertised: ReadonlyMap<string, number>, passed: number): boolean {
-  return [...now].some(([name, lifetime]) => {
+export function haveChanged(present: ReadonlyMap<string, number>, advertised: ReadonlyMap<string, number>, passed: number): boolean {
+  return [...present].some(([name, lifetime]) => {
     // A name missing from `advertised` had DNS_LIFETIME or more left at that time.
     const before = advertised.get(name) ?? Math.max(DNS_LIFETIME, lifetime + passed)
     return Math.abs(lifetime - before + passed) > REFRESH * Math.max(lifetime, before - passed)

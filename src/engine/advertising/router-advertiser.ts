@@ -22,7 +22,7 @@ import { type OtherRouter, OtherRouters } from './other-routers.ts'
 
 /** Minimum time between two multicasts, milliseconds, with a margin: a message may leave a little later than the step that makes it. */
 const MULTICAST_INTERVAL = MIN_DELAY_BETWEEN_RAS + 50
-/** RFC 4861 6.2.1: defaults of MaxRtrAdvInterval and MinRtrAdvInterval. The second is rounded up from 198 s. */
+/** RFC 4861 6.2.1: defaults of MaxRtrAdvInterval and MinRtrAdvInterval, milliseconds. The second is rounded up from 198 s. */
 const MAX_RTR_ADV_INTERVAL = 600_000, MIN_RTR_ADV_INTERVAL = 200_000
 /** Milliseconds until the next attempt to advertise on a link without a usable address. */
 const RETRY = 1000

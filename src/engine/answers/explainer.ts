@@ -12,7 +12,7 @@ import { type Context, Part } from '../rules/context.ts'
 import { isAnycast } from '../rules/anycast.ts'
 import { type ActiveRule, isStatic } from '../rules/rule.ts'
 import type { Instant, Link } from '../../engine-types.ts'
-import { isReachable } from './own-addresses.ts'
+import { answersForOwn } from './own-addresses.ts'
 import { serves } from './responder.ts'
 
 /** A rule that covers a target. */
@@ -129,7 +129,7 @@ export class Explainer extends Part<ExplainerParts> {
     const own = links.own(w0, w1, w2, w3)
     if (own !== undefined) {
       if (neighbor?.isOwned && neighbor.ifindex === link.ifindex) return 'same-link'
-      return isReachable(own, rules, link.ifindex) ? this.#answer(link, target, rules[0]) : 'own-address'
+      return answersForOwn(own, rules, link.ifindex) ? this.#answer(link, target, rules[0]) : 'own-address'
     }
     if (isAnycast(rules, links, w0, w1, w2, w3)) return 'anycast'
     if (neighbor?.isOwned) {

@@ -1,4 +1,4 @@
-/** Solicitations on one link for an address of this machine on another link. The kernel does not answer these solicitations. */
+/** Decides whether to answer for an address that this machine has on another link: the kernel does not answer there. */
 import type { OwnAddress } from '../links/links.ts'
 import { type ActiveRule, allows } from '../rules/rule.ts'
 
@@ -7,7 +7,7 @@ import { type ActiveRule, allows } from '../rules/rule.ts'
  * @param solicitedOn the link of the solicitor
  * @returns whether the address is usable, is not on the solicitor's link, and is on loopback or on a link that one of the rules covers
  */
-export function isReachable(own: readonly OwnAddress[], rules: readonly ActiveRule[], solicitedOn: number): boolean {
+export function answersForOwn(own: readonly OwnAddress[], rules: readonly ActiveRule[], solicitedOn: number): boolean {
   return own.every(({ ifindex, tentative }) => ifindex !== solicitedOn && !tentative)
     && own.some(({ ifindex, loopback }) => loopback || allows(rules, ifindex))
 }

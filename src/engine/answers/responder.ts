@@ -15,7 +15,7 @@ import type { Mutable } from '../tables/pool.ts'
 import type { Instant, Link } from '../../engine-types.ts'
 import type { Limit, Outcome } from '../../events.ts'
 import { Dad, type DadParts } from './dad.ts'
-import { isReachable } from './own-addresses.ts'
+import { answersForOwn } from './own-addresses.ts'
 
 type ResponderParts = ClaimParts & DadParts & { readonly advertiser: AdvertisementBuilder }
 
@@ -45,7 +45,7 @@ export class Responder extends Part<ResponderParts> {
     if (own !== undefined) {
       // Another host on this link has the address, too. A second answer would make the conflict worse.
       if (neighbor?.isOwned && neighbor.ifindex === link.ifindex) return 'same-link'
-      return isReachable(own, rules, link.ifindex) ? this.#answer(link, view, rules[0]) : 'own-address'
+      return answersForOwn(own, rules, link.ifindex) ? this.#answer(link, view, rules[0]) : 'own-address'
     }
     if (isAnycast(rules, links, t0, t1, t2, t3)) return 'anycast'
     if (neighbor !== undefined && neighbor.isOwned) return this.#owned(neighbor, link, view, rules, isDad, now)

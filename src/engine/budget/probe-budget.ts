@@ -58,7 +58,8 @@ const SEEN = 8192
 /** A refusal is reported at once if the previous report is at least this old, milliseconds. */
 const REPORT_INTERVAL = 10_000
 /**
- * Other refusals are reported together: after this many milliseconds without a refusal, or with the next refusal that is reported at once.
+ * Refusals that are not reported at once are reported together: after this many milliseconds without a refusal, or with the next refusal
+ * that is reported at once.
  */
 const CALM = 3000
 

@@ -66,7 +66,7 @@ export class PreviousRun extends Part<PreviousRunParts> {
   /** Looks up the routes to the owners of `#toLookUp`. Has no effect before `adopt`. */
   #lookUp(now: Instant): void {
     if (!this.#isAdopted) return
-    this.parts.routeChecks.stale(this.#toLookUp, now)
+    this.parts.ownerRoutes.stale(this.#toLookUp, now)
     this.#toLookUp.clear()
   }
 }

@@ -7,10 +7,10 @@ import { Part } from '../rules/context.ts'
 import { isUpstream } from '../rules/rule.ts'
 import type { HostRoute, Instant, Link, RouteChange } from '../../engine-types.ts'
 import { MoveAnnouncer, type MoveParts } from './move-announcer.ts'
-import type { RouteChecks } from './route-checks.ts'
+import type { OwnerRoutes } from './owner-routes.ts'
 import { isRoutedBy, wants } from './wanted-routes-and-groups.ts'
 
-export type ReconcilerParts = MoveParts & GroupParts & { readonly cache: NeighborCache; readonly routeChecks: RouteChecks }
+export type ReconcilerParts = MoveParts & GroupParts & { readonly cache: NeighborCache; readonly ownerRoutes: OwnerRoutes }
 
 export class Reconciler extends Part<ReconcilerParts> {
   readonly #macChanges = new MacChanges()
@@ -18,7 +18,7 @@ export class Reconciler extends Part<ReconcilerParts> {
 
   reconcile(neighbor: Neighbor, now: Instant): void {
     neighbor.isDirty = false
-    if (this.parts.routeChecks.isAwaited(neighbor)) return
+    if (this.parts.ownerRoutes.isAwaited(neighbor)) return
     const { route, groups } = wants(neighbor, this.parts)
     this.#route(neighbor, route)
     this.#group(neighbor, groups, now)
@@ -34,7 +34,7 @@ export class Reconciler extends Part<ReconcilerParts> {
   adopt(neighbor: Neighbor, isRouted: boolean, now: Instant): void {
     const { ifindex, rule } = neighbor
     // No lookup is made: the kernel may still have the host route of the previous run, and would reply with this route.
-    this.parts.routeChecks.assume(neighbor, isRouted || !isUpstream(rule, this.parts.links.get(ifindex)) ? 'detour' : 'right')
+    this.parts.ownerRoutes.assume(neighbor, isRouted || !isUpstream(rule, this.parts.links.get(ifindex)) ? 'detour' : 'right')
     neighbor.isForeign = false
     const { route, groups } = wants(neighbor, this.parts)
     if (isRouted) setRoute(neighbor, route)

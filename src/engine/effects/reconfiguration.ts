@@ -16,7 +16,7 @@ import { sourceAddress } from '../links/source-address.ts'
 import { Part } from '../rules/context.ts'
 import type { ActiveRule } from '../rules/rule.ts'
 import { Rules } from '../rules/rules.ts'
-import { PREFIX_LIMIT, UpstreamPrefixes } from '../rules/upstream-prefixes.ts'
+import { UpstreamPrefixes } from '../rules/upstream-prefixes.ts'
 import type { Filter, Gateway, Instant, Link } from '../../engine-types.ts'
 import type { Limit } from '../../events.ts'
 import type { Reconciler, ReconcilerParts } from './reconciler.ts'
@@ -75,12 +75,9 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
 
   /** Replaces the on-link prefixes of a link, for `subnet auto`. */
   prefixes(ifindex: number, prefixes: readonly Prefix[], now: Instant): void {
-    const name = this.parts.links.get(ifindex)?.name
-    if (name === undefined) return
-    if (prefixes.length > PREFIX_LIMIT) {
-      this.parts.effects.events.push({ kind: 'limit', limit: 'prefixes', size: PREFIX_LIMIT, ifindex })
-    }
-    if (this.#upstreamPrefixes.replace(name, prefixes)) this.#follow(now)
+    const { links, effects: { events } } = this.parts
+    const link = links.get(ifindex)
+    if (link !== undefined && this.#upstreamPrefixes.replace(link, prefixes, events)) this.#follow(now)
   }
 
   /** Replaces the default gateways of this machine. Removes learned owners that have the address of a gateway but are not on its link. */
@@ -152,7 +149,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
    *   may have changed as well
    */
   #apply(links: readonly Link[], change: 'links' | 'wants' | 'rules', now: Instant): void {
-    const { rules, snooping, routerDiscovery, subscriptions, groups, pinnedHosts, cache, echoDiscovery, routeChecks } = this.parts
+    const { rules, snooping, routerDiscovery, subscriptions, groups, pinnedHosts, cache, echoDiscovery, ownerRoutes } = this.parts
     const { mirrors, routers } = rules.config.options.snooping
     routerDiscovery.configure(routers, now)
     snooping.configure(mirrors, now)
@@ -165,7 +162,7 @@ export class Reconfiguration extends Part<ReconfigurationParts> {
     if (change !== 'links') {
       pinnedHosts.update(change === 'rules', now)
       cache.markAll()
-      routeChecks.linksChanged(now)
+      ownerRoutes.linksChanged(now)
     }
     subscriptions.join(links)
     this.parts.routerAdvertiser.update(now)

@@ -24,13 +24,15 @@ t.test('a static rule answers at once, but defends only addresses of this machin
   t.equal(stage.ns(ETH0, VM), 'answered', 'answers to others stay the same')
 })
 
-t.test('of the solicitors in DAD for one target, each waits once, and not too many wait', async (t) => {
+t.test('each solicitor in DAD waits once, and at most SOLICITOR_LIMIT wait', async (t) => {
   const stage = new Stage('proxy eth0 { rule 2001:db8::/64 { static } }')
   stage.dad(ETH0, VM, VM3)
   t.equal(stage.dad(ETH0, VM, VM3), 'dad-unproven')
   for (let n = 1; n < SOLICITOR_LIMIT; n++) t.equal(stage.dad(ETH0, VM, nthMac(n)), 'dad-unproven')
   t.equal(stage.dad(ETH0, VM, nthMac(SOLICITOR_LIMIT)), 'limit')
   t.same(stage.sink.take(), [`lookup ${VM}`, `limit solicitors ${SOLICITOR_LIMIT}`])
+  stage.route(VM, LO, true)
+  t.equal(stage.sink.take('advertise').length, SOLICITOR_LIMIT)
 })
 
 t.test('a known owner must prove that it is there, and then it is defended', async (t) => {

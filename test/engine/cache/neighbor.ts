@@ -1,8 +1,7 @@
 import t from 'tap'
 import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
-import { type Solicitor, SOLICITOR_LIMIT } from '../../../src/engine/cache/waiting-solicitors.ts'
 import type { Instant } from '../../../src/engine-types.ts'
-import { ETH0, ETH1, ip, mac, neighborOf, nthMac, VM2, worldOf } from '../kit/neighbor.ts'
+import { ip, neighborOf, worldOf } from '../kit/neighbor.ts'
 
 function entry(settings = ''): Neighbor {
   return neighborOf(ip('2001:db8::2'), worldOf(`proxy eth0 { ${settings}\n rule 2001:db8::/64 { iface eth1 } }`).rule)
@@ -28,16 +27,4 @@ t.test('a probe has at least a millisecond for its answer', async (t) => {
 
 t.test('three probes by unicast, and at least one to the group', async (t) => {
   t.same([0, 1, 3, 9].map((retries) => entry(`retries ${retries}`).unicastProbes), [0, 1, 3, 3])
-})
-
-t.test('each solicitor waits once, and not too many wait', async (t) => {
-  const neighbor = entry()
-  const solicitor = (more: Partial<Solicitor> = {}): Solicitor => ({ ifindex: ETH0, source: ip('fe80::2'), mac: mac(VM2), ...more })
-  const different = [solicitor(), solicitor({ ifindex: ETH1 }), solicitor({ source: ip('::') }), solicitor({ mac: mac(nthMac(0)) })]
-  for (const each of [...different, ...different]) t.ok(neighbor.wait({ ...each }))
-  t.same(neighbor.work.waiting, different)
-  for (let n = different.length; n < SOLICITOR_LIMIT; n++) t.ok(neighbor.wait(solicitor({ mac: mac(nthMac(n)) })))
-  t.notOk(neighbor.wait(solicitor({ mac: mac(nthMac(99)) })))
-  t.ok(neighbor.wait(solicitor()), 'this one waits already')
-  t.equal(neighbor.work.waiting.length, SOLICITOR_LIMIT)
 })

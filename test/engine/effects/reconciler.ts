@@ -6,7 +6,7 @@ import type { Neighbor } from '../../../src/engine/cache/neighbor.ts'
 import { BareLinks } from '../../../src/engine/cache/bare-links.ts'
 import { AdvertisementBuilder } from '../../../src/engine/effects/advertisement-builder.ts'
 import { Announcer } from '../../../src/engine/effects/announcer.ts'
-import { RouteChecks } from '../../../src/engine/effects/route-checks.ts'
+import { OwnerRoutes } from '../../../src/engine/effects/owner-routes.ts'
 import { Reconciler } from '../../../src/engine/effects/reconciler.ts'
 import { Groups } from '../../../src/engine/listening/groups.ts'
 import type { HostRoute, Instant, Link } from '../../../src/engine-types.ts'
@@ -31,7 +31,7 @@ class Scene {
   readonly reconciler: Reconciler
   readonly neighbor: Neighbor
   readonly #announcer: Announcer
-  readonly #routeChecks: RouteChecks
+  readonly #ownerRoutes: OwnerRoutes
   now = 1000 as Instant
 
   constructor(config = SUBNET, present: readonly Link[] = [...twoLinks(), linkOf(ETH2)]) {
@@ -42,8 +42,8 @@ class Scene {
     for (const { ifindex } of present) this.groups.listening(ifindex)
     const advertiser = new AdvertisementBuilder({ effects, bareLinks: new BareLinks({ ...context, reconfiguration: undefined as never }) })
     const announcer = this.#announcer = new Announcer({ ...context, advertiser })
-    this.#routeChecks = new RouteChecks({ ...context, cache: this.cache, budget: undefined as never, otherProxies: undefined as never, conflicts: undefined as never })
-    this.reconciler = new Reconciler({ ...context, cache: this.cache, groups, announcer, routeChecks: this.#routeChecks })
+    this.#ownerRoutes = new OwnerRoutes({ ...context, cache: this.cache, budget: undefined as never, otherProxies: undefined as never, conflicts: undefined as never })
+    this.reconciler = new Reconciler({ ...context, cache: this.cache, groups, announcer, ownerRoutes: this.#ownerRoutes })
     this.neighbor = neighborOf(ip(VM), rule, {}, this.cache)
   }
 
@@ -64,7 +64,7 @@ class Scene {
     const { effects: { paths } } = this.recorder
     for (let marked = this.cache.takeDirty(); marked.length > 0 || paths.length > 0; marked = this.cache.takeDirty()) {
       for (const neighbor of marked) this.reconciler.reconcile(neighbor, this.now)
-      for (const lookup of paths.splice(0)) this.#routeChecks.replied(replyTo(lookup, this.world.links.values(), []))
+      for (const lookup of paths.splice(0)) this.#ownerRoutes.replied(replyTo(lookup, this.world.links.values(), []))
     }
   }
 

@@ -1,4 +1,4 @@
-/** The kernel is asked for the way to each owner, and again when routes change. */
+/** The kernel is asked for the route to each owner, and again when routes change. */
 import t from 'tap'
 import type { Link } from '../../../src/engine-types.ts'
 import { ETH0, ETH1, ETH2, linkOf, own, ROUTER, Stage, SUBNET, twoDownstreams, twoLinks, VM, VM2 } from '../kit/stage.ts'

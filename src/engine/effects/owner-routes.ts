@@ -18,7 +18,7 @@ const ORIGIN_LIMIT = 16
  */
 const BATCH = 12
 
-export class RouteChecks extends Part<CacheParts> {
+export class OwnerRoutes extends Part<CacheParts> {
   /** Owners whose routes are looked up again. Each lookup deletes the host route of the owner, and adds it again. */
   readonly #stale = new Batches<Neighbor>(BATCH)
   /** Owners to check: packets for them may come in on other links now. */

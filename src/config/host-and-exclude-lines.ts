@@ -7,6 +7,7 @@ import { PrefixMap } from './prefix-map.ts'
 import { nearest } from './suggest.ts'
 import type { Reader } from './values.ts'
 
+/** @returns the excluded prefixes; those outside of `prefix` are reported */
 export function readExcluded(prefix: Prefix | 'auto', statements: readonly Statement[], reader: Reader): Set<Prefix> {
   const { report } = reader
   const excluded = new Set<Prefix>()
@@ -28,7 +29,10 @@ export function readExcluded(prefix: Prefix | 'auto', statements: readonly State
   return excluded
 }
 
-/** @param links upstream and downstream; undefined if one of them is missing or wrong */
+/**
+ * @param links upstream and downstream; undefined if one of them is missing or wrong
+ * @returns the hosts of the `host` lines, without those that are reported as errors
+ */
 export function readHosts(prefix: Prefix | 'auto', statements: readonly Statement[], links: readonly string[] | undefined,
   exclude: Iterable<Prefix>, reader: Reader): PinnedHost[] {
   const { report } = reader

@@ -15,7 +15,7 @@ interface LookupParts extends CacheParts {
   readonly subscriptions: Subscriptions
 }
 
-export class LookupReplies extends Part<LookupParts> {
+export class TargetRoutes extends Part<LookupParts> {
   replied({ target, decision: { ifindex, local, via } }: Extract<Input, { kind: 'lookup' }>, now: Instant): void {
     const { links, cache, owners, resolution, nextHops, responder, subscriptions } = this.parts
     responder.lookedUp(target, local)
