@@ -63,7 +63,7 @@ struct Opened {
 // One direction of a socket, watched by uv_poll.
 struct Watch {
   Poll* poll;     // allocated when the watch first starts
-  napi_ref self;  // the socket object; set while the watch is started, as is `callback`
+  napi_ref self;  // the socket object; held from start to stop, as is `callback`
   napi_ref callback;
 };
 

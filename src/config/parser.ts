@@ -41,13 +41,13 @@ interface Draft extends Statement {
   block: Draft[] | undefined
 }
 
-/** A statement that needs a block but has none yet; `statements` is the enclosing block. */
+/** A statement that needs a block but has none yet. `statements` are those of the block around it. */
 interface Headless {
   readonly owner: Draft
   readonly statements: Draft[]
 }
 
-/** An open block and the statement it belongs to; `statements` is the enclosing block. */
+/** An open block, and the statement that it belongs to. `statements` are those of the block around that statement. */
 interface Open {
   readonly statements: Draft[]
   readonly brace: Token

@@ -62,8 +62,8 @@ export const limitChecks: readonly Check[] = [
       if (hosts < soft && hosts < hard) return []
       const size = 2 ** Math.ceil(Math.log2(2 * hosts))
       return [{
-        what: `the kernel keeps ${soft} neighbors, at most ${hard} (gc_thresh2 and gc_thresh3), for ${hosts} configured or known hosts`,
-        why: 'the kernel drops packets for further hosts, and ndp6d cannot send probes on a full table',
+        what: `the kernel has places for ${soft} neighbors (gc_thresh2), for a short time ${hard} (gc_thresh3), but there are ${hosts} hosts`,
+        why: 'the kernel drops packets for further hosts, and ndp6d cannot send probes while the table is full',
         mend: `sysctl -w net.ipv6.neigh.default.gc_thresh3=${2 * size} net.ipv6.neigh.default.gc_thresh2=${size}`,
       }]
     }),

@@ -46,7 +46,7 @@ const FAULTS: readonly Fault[] = [
       for (const host of [proxy, router]) host.spawn([file, '600'])
       await new Promise((resolve) => setTimeout(resolve, 300))
     } },
-  { code: 'neighbor-table', daemon: 'none', config: subnet('limit 20000'), what: /keeps 512 neighbors, at most 1024 .* for 20001 /,
+  { code: 'neighbor-table', daemon: 'none', config: subnet('limit 20000'), what: /places for 512 neighbors .* 1024 .* there are 20001 hosts/,
     make: ({ lab }) => {
       const directory = join(lab.directory, 'neigh', 'default')
       mkdirSync(directory, { recursive: true })

@@ -263,8 +263,8 @@ export class RouterAdvertiser extends TimedPart<AdvertiserParts, Advertiser> {
   }
 
   /**
-   * @returns the content for a link. A change of `text` is advertised at once. `text` leaves out lifetimes of options and withdrawn values.
-   * `text` has the source, which hosts use as their default router. `source` is undefined while the link has no usable address.
+   * @returns the content for a link. A change of `text` is advertised at once. `text` has no lifetimes and no withdrawn
+   * values, but the source, which hosts use as their default router. `source` is undefined while the link has no usable address.
    */
   #content({ ifindex, isEnding }: Advertiser, now: Instant):
   Pick<RouterAdvertisement, 'lifetime' | 'mtu' | 'prefixes' | 'dns'> & { readonly text: string; readonly source: Address | undefined } {

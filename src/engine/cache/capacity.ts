@@ -123,9 +123,9 @@ export class Capacity extends Part<Pick<Context, 'effects'>> {
     return this.#isReached(mac, this.of(mac).length - this.#named.count(mac) + this.#charged.count(mac), rule)
   }
   /**
-   * Decides whether a host may cause probes for one more target. At `host-limit`, a target that gave a sign of life replaces the oldest
-   * INCOMPLETE entry that the host caused, if the target of that entry had time to answer. Without this replacement, signs of life from
-   * forged addresses could prevent probes for the host's real addresses.
+   * Decides whether a host may cause probes for one more target. At `host-limit`, a new address that the host uses replaces the oldest
+   * INCOMPLETE entry that the host caused, if that address had time to answer. Without this replacement, packets from forged addresses could
+   * prevent probes for the host's real addresses.
    * @returns `free`, or the entry to be removed; undefined: the limit holds. Emits an event when the limit is reached
    */
   probePlace(mac: Mac, rule: ActiveRule, isAlive: boolean, now: Instant): Neighbor | 'free' | undefined {

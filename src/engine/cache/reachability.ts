@@ -17,7 +17,7 @@ import type { Solicitor } from './waiting-solicitors.ts'
 
 /** The shortest time from the proof of an owner to a verification that a claim on the owner's address causes, milliseconds. */
 const CONTEST_INTERVAL = 250
-/** Milliseconds that unsent probes wait for a usable address after all sent ones timed out: as long as DAD takes (RFC 4862 5.4.2). */
+/** Milliseconds that probes wait on links where this machine has no usable address, after those on other links: as DAD (RFC 4862 5.4.2). */
 const DAD_TIME = 2000
 /** The most entries that one call of `wake` handles. Packets wait during the call. */
 const WAKE_LIMIT = 64

@@ -37,7 +37,7 @@ export class SilentLinks extends Part<Pick<Context, 'links' | 'effects'>> {
     }
   }
 
-  /** Forgets the silent links: a new configuration may name the addresses there. */
+  /** Forgets the silent links: a new configuration may have other rules for them. */
   reconfigure(): void { for (const ifindex of this.#silent.keys()) this.gone(ifindex) }
 
   gone(ifindex: number): void {

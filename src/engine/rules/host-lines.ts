@@ -90,7 +90,7 @@ function isCertain({ iface, subnet: { downstream } }: Pin): boolean {
   return iface !== undefined || (downstream.length === 1 && !downstream[0].includes('*'))
 }
 
-/** @returns whether these hosts are solicited on the link: downstream hosts on the upstream, upstream hosts on the downstream links */
+/** @returns whether routers or hosts on the link solicit for the pinned host: it is downstream and the link upstream, or the reverse */
 function isSolicitedOn({ iface, subnet: { upstream, downstream } }: Pin, name: string): boolean {
   return iface === upstream ? name !== upstream && fitsAny(downstream, name) : fits(upstream, name)
 }
