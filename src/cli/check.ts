@@ -80,7 +80,10 @@ function writeJson(ok: boolean, files: readonly string[], problems: readonly Pro
   process.stdout.write(`${JSON.stringify({ schema: 'ndp6d/check/1', ok, files, problems }, undefined, 2)}\n`)
 }
 
-/** A configuration with the places of its parts in the text, or a sentence that says why it is refused. */
+/**
+ * Result of `loadConfig`. `parsed` has the configuration, and the place of each of its parts in the text. `refusal` is a sentence that says
+ * why the configuration is refused.
+ */
 export type Loaded = { readonly parsed: Parsed & { readonly config: Config }; readonly refusal?: undefined }
   | { readonly parsed?: undefined; readonly refusal: string }
 

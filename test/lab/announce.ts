@@ -34,7 +34,7 @@ t.test('a new owner: three advertisements to all routers; a router may learn fro
   await Promise.all(targets.map((_, i) => stage.addVm(i + 2, { dad: true })))
   await until(() => targets.every((target) => announced(eth0, 'ff02::2', target).length >= 3))
   for (const target of targets) t.equal(entry(stage, target), `STALE ${MAC0}`, `the router has ${target}`)
-  t.same(seen.of('NS').filter(({ outgoing, target }) => outgoing && targets.includes(target)), [], 'and did not multicast a solicitation for it')
+  t.same(seen.of('NS').filter(({ outgoing, target }) => outgoing && targets.includes(target)), [], 'and did not solicit it')
   await sleep(1200)
   for (const target of targets) {
     const all = announced(eth0, 'ff02::2', target)
@@ -91,16 +91,16 @@ t.test('400 hosts: each is announced, and again once before any is repeated', as
 t.test('announce solicit: the router learns from a solicitation, and nothing leaks inside', async (t) => {
   const stage = await scene(t, [])
   const { router, eth0, eth1 } = stage
+  // The router's answers use the entry. On a busy machine, the checks below may come more than the default five seconds later.
+  router.sysctl({ 'neigh/eth0/delay_first_probe_time': 600 })
   const seen = await router.capture('eth0')
   await stage.start(announcing('solicit'))
   await stage.addVm(2, { dad: true })
   const received = await until(() => seen.of('NS', ROUTER).find(({ source }) => source === vmAddress(2)))
   t.match(received, { destination: 'ff02::1:ff00:1', lladdr: MAC0, from: MAC0, hopLimit: 255 })
   await sleep(2500)
-  t.match(entry(stage, vmAddress(2)), RegExp(`^(STALE|DELAY|PROBE|REACHABLE) ${MAC0}$`), 'the router has it')
-  // The router's answers used the entry. On a busy machine this check may come more than five seconds later. Then the router verifies the
-  // entry by unicast.
-  t.same(seen.of('NS', vmAddress(2)).filter(({ outgoing, to }) => outgoing && to !== MAC0), [], 'and did not multicast a solicitation for it')
+  t.match(entry(stage, vmAddress(2)), RegExp(`^(STALE|DELAY) ${MAC0}$`), 'the router has it')
+  t.same(seen.of('NS', vmAddress(2)).filter(({ outgoing }) => outgoing), [], 'and did not solicit it')
   t.same(announced(eth0, 'ff02::2'), [], 'there are no advertisements')
   const answers = (capture: Capture) => capture.of('NA', ROUTER)
     .filter(({ outgoing, destination }) => outgoing && destination === vmAddress(2))

@@ -14,7 +14,7 @@ const LOOKUP_LIMIT = 1024
 
 interface Pending {
   readonly rule: ActiveRule
-  readonly solicitors: readonly Solicitor[]
+  solicitors: readonly Solicitor[]
 }
 
 export type DadParts = Pick<Context, 'effects'> & { readonly reachability: Reachability; readonly conflicts: Conflicts }
@@ -41,17 +41,21 @@ export class Dad extends Part<DadParts> {
     const { effects: { events, lookups } } = this.parts
     const key = target.toString()
     const pending = this.#pending.get(key)
-    if (pending === undefined && this.#pending.size >= LOOKUP_LIMIT) {
-      events.push({ kind: 'limit', limit: 'lookups', size: LOOKUP_LIMIT })
-      return 'limit'
+    if (pending === undefined) {
+      if (this.#pending.size >= LOOKUP_LIMIT) {
+        events.push({ kind: 'limit', limit: 'lookups', size: LOOKUP_LIMIT })
+        return 'limit'
+      }
+      this.#pending.set(key, { rule, solicitors: [solicitor] })
+      lookups.push({ target, from: 0, source: undefined })
+      return 'dad-unproven'
     }
-    if (pending === undefined) lookups.push({ target, from: 0, source: undefined })
-    const solicitors = withSolicitor(pending?.solicitors ?? [], solicitor)
+    const solicitors = withSolicitor(pending.solicitors, solicitor)
     if (solicitors === undefined) {
       events.push({ kind: 'limit', limit: 'solicitors', size: SOLICITOR_LIMIT })
       return 'limit'
     }
-    this.#pending.set(key, { rule: pending?.rule ?? rule, solicitors })
+    pending.solicitors = solicitors
     return 'dad-unproven'
   }
 

@@ -10,7 +10,10 @@ export function wants(neighbor: Neighbor, { rules, links }: Pick<Context, 'rules
   return { route: wantedRoute(neighbor, links), groups: isServed ? rules.solicitedOn(rule, target, ifindex) : NONE }
 }
 
-/** @returns undefined: no owner exists, the owner's link is down, the rule makes no host routes, or `path` says that none is needed */
+/**
+ * @returns the host route that the entry needs. Undefined if the entry has no owner, the owner's link is down, the rule makes no host
+ *   routes, or `path` is not `detour`
+ */
 function wantedRoute(neighbor: Neighbor, links: Context['links']): HostRoute | undefined {
   const { isOwned, path, rule: { settings, kind }, ifindex, target, work: { via } } = neighbor
   if (!isOwned || !settings.routes || kind !== 'iface' || path !== 'detour' || !links.up(ifindex)) return undefined
